@@ -1,0 +1,72 @@
+//! `task/task.json` is the one source of the inputs and of the version: this generates their names and defaults
+//! for the code, and fails when another manifest disagrees.
+
+use std::{env, error::Error, fmt::Write as _, fs, path::Path};
+
+use serde_json::Value;
+
+const TASK: &str = "task/task.json";
+const EXTENSION: &str = "vss-extension.json";
+
+#[expect(clippy::disallowed_methods, reason = "Cargo speaks to build scripts through the environment")]
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={TASK}");
+    println!("cargo::rerun-if-changed={EXTENSION}");
+    let task = read(TASK)?;
+    let number = |part: &str| {
+        let value = task.pointer(&format!("/version/{part}")).and_then(Value::as_u64);
+        value.ok_or_else(|| format!("{TASK}: version.{part} is no number"))
+    };
+    let version = format!("{}.{}.{}", number("Major")?, number("Minor")?, number("Patch")?);
+    agree("Cargo.toml", &env::var("CARGO_PKG_VERSION")?, &version)?;
+    let extension = read(EXTENSION)?;
+    agree(EXTENSION, text(&extension, "version").unwrap_or_default(), &version)?;
+
+    let mut code = String::new();
+    for input in task.get("inputs").and_then(Value::as_array).ok_or(format!("{TASK}: no inputs"))? {
+        let name = text(input, "name").ok_or(format!("{TASK}: an input has no name"))?;
+        let default = text(input, "defaultValue").unwrap_or_default();
+        writeln!(
+            code,
+            "/// The input `{name}`.\npub(super) const {}: Input =\n    Input {{ name: {}, variable: {}, default: {} }};",
+            constant(name),
+            literal(name),
+            literal(&format!("INPUT_{}", name.to_uppercase())),
+            literal(default),
+        )?;
+    }
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("task.rs"), code)?;
+    Ok(())
+}
+
+fn read(path: &str) -> Result<Value, Box<dyn Error>> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    Ok(serde_json::from_str(&text).map_err(|error| format!("{path}: {error}"))?)
+}
+
+fn agree(manifest: &str, version: &str, expected: &str) -> Result<(), String> {
+    if version == expected {
+        return Ok(());
+    }
+    Err(format!("{manifest} has version {version}, {TASK} has {expected}: they must be the same"))
+}
+
+fn text<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    object.get(key).and_then(Value::as_str)
+}
+
+/// A Rust string literal.
+fn literal(text: &str) -> String {
+    format!("\"{}\"", text.escape_default())
+}
+
+/// `accessTokens` becomes `ACCESS_TOKENS`.
+fn constant(name: &str) -> String {
+    name.chars().fold(String::new(), |mut text, character| {
+        if character.is_uppercase() {
+            text.push('_');
+        }
+        text.extend(character.to_uppercase());
+        text
+    })
+}

@@ -1,0 +1,265 @@
+//! Logging commands: `##vso[area.event property=value;]data`, escaped by type.
+//!
+//! Source: microsoft/azure-pipelines-agent, `Command.cs`, `CommandStringConvertor.cs`, `TaskCommandExtension.cs`.
+
+use std::{
+    fmt::{self, Write as _},
+    io::{self, Write},
+};
+
+use crate::{env::Env, error::Code, secret::Secret};
+
+/// A value of a command's property.
+pub struct Property<'a>(pub &'a str, pub Percent);
+
+/// The text after a command's brackets.
+pub struct Data<'a>(pub &'a str, pub Percent);
+
+/// Whether the agent decodes `%AZP25`; `DECODE_PERCENTS=false` switches it off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Percent {
+    /// Escape `%`.
+    Escaped,
+    /// Leave `%` alone.
+    Verbatim,
+}
+
+/// A log line that holds foreign text: no command in it, and no line end.
+pub struct Line<'a>(pub &'a str);
+
+/// How a variable is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visibility {
+    /// Later steps find it in their environment.
+    Plain,
+    /// The same, under a name whose letter case is kept.
+    CaseKept,
+    /// Masked, and given to later steps only where they map it.
+    Secret,
+}
+
+/// What the agent is told of a step's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completion {
+    /// Everything worked.
+    Succeeded,
+    /// It did not.
+    Failed,
+    /// The agent asked to stop.
+    Canceled,
+}
+
+/// The one writer of commands and log lines.
+pub struct Commands<'a> {
+    out: &'a mut (dyn Write + Send),
+    percent: Percent,
+}
+
+impl<'a> Commands<'a> {
+    /// A writer to standard output, with the agent's rule for percent signs.
+    pub fn new(out: &'a mut (dyn Write + Send), env: &Env) -> Self {
+        let verbatim = env.get("DECODE_PERCENTS").is_some_and(|value| value.eq_ignore_ascii_case("false"));
+        Self { out, percent: if verbatim { Percent::Verbatim } else { Percent::Escaped } }
+    }
+
+    /// Writes a log line, or several.
+    ///
+    /// # Errors
+    ///
+    /// Standard output is gone, as for every method here.
+    pub fn line(&mut self, text: &str) -> io::Result<()> {
+        text.lines().try_for_each(|line| writeln!(self.out, "{}", Line(line)))
+    }
+
+    /// Masks a value in everything that follows.
+    ///
+    /// # Errors
+    ///
+    /// As `line`.
+    pub fn mask(&mut self, secret: &Secret) -> io::Result<()> {
+        writeln!(self.out, "##vso[task.setsecret]{}", Data(secret.expose(), self.percent))
+    }
+
+    /// Sets a variable for later steps.
+    ///
+    /// # Errors
+    ///
+    /// As `line`.
+    pub fn set_variable(&mut self, name: &str, value: &str, visibility: Visibility) -> io::Result<()> {
+        let flag = match visibility {
+            Visibility::Plain => "",
+            Visibility::CaseKept => ";preservecase=true",
+            Visibility::Secret => ";issecret=true",
+        };
+        let (name, value) = (Property(name, self.percent), Data(value, self.percent));
+        writeln!(self.out, "##vso[task.setvariable variable={name}{flag}]{value}")
+    }
+
+    /// Sets a variable that only the later stages of this step find.
+    ///
+    /// # Errors
+    ///
+    /// As `line`.
+    pub fn set_task_variable(&mut self, name: &str, value: &str) -> io::Result<()> {
+        let (name, value) = (Property(name, self.percent), Data(value, self.percent));
+        writeln!(self.out, "##vso[task.settaskvariable variable={name}]{value}")
+    }
+
+    /// Puts a folder before all others on the `PATH` of later steps.
+    ///
+    /// # Errors
+    ///
+    /// As `line`.
+    pub fn prepend_path(&mut self, folder: &str) -> io::Result<()> {
+        writeln!(self.out, "##vso[task.prependpath]{}", Data(folder, self.percent))
+    }
+
+    /// Shows a warning on the run's page.
+    ///
+    /// # Errors
+    ///
+    /// As `line`.
+    pub fn warning(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "##vso[task.logissue type=warning]{}", Data(text, self.percent))
+    }
+
+    /// Shows an error on the run's page.
+    ///
+    /// # Errors
+    ///
+    /// As `line`.
+    pub fn error(&mut self, code: Code, text: &str) -> io::Result<()> {
+        writeln!(self.out, "##vso[task.logissue type=error;code={code}]{}", Data(text, self.percent))
+    }
+
+    /// Says how the step ended.
+    ///
+    /// # Errors
+    ///
+    /// As `line`.
+    pub fn complete(&mut self, completion: Completion) -> io::Result<()> {
+        let result = match completion {
+            Completion::Succeeded => "Succeeded",
+            Completion::Failed => "Failed",
+            Completion::Canceled => "Canceled",
+        };
+        writeln!(self.out, "##vso[task.complete result={result}]")?;
+        self.out.flush()
+    }
+}
+
+impl fmt::Display for Property<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        escape(f, self.0, self.1, true)
+    }
+}
+
+impl fmt::Display for Data<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        escape(f, self.0, self.1, false)
+    }
+}
+
+fn escape(f: &mut fmt::Formatter<'_>, text: &str, percent: Percent, property: bool) -> fmt::Result {
+    for character in text.chars() {
+        match character {
+            '%' if percent == Percent::Escaped => f.write_str("%AZP25")?,
+            '\r' => f.write_str("%0D")?,
+            '\n' => f.write_str("%0A")?,
+            ']' if property => f.write_str("%5D")?,
+            ';' if property => f.write_str("%3B")?,
+            other => f.write_char(other)?,
+        }
+    }
+    Ok(())
+}
+
+impl fmt::Display for Line<'_> {
+    /// The agent finds `##vso[` anywhere in a line; what it writes itself for foreign text is `**vso`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while let Some((before, after)) = rest.split_once("##") {
+            f.write_str(&one_line(before))?;
+            let command = after.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("vso"));
+            f.write_str(if command || after.starts_with('[') { "**" } else { "##" })?;
+            rest = after;
+        }
+        f.write_str(&one_line(rest))
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.replace(['\r', '\n'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The agent's own order: `%AZP25` last.
+    fn agent_decodes(text: &str) -> String {
+        text.replace("%3B", ";")
+            .replace("%0D", "\r")
+            .replace("%0A", "\n")
+            .replace("%5D", "]")
+            .replace("%AZP25", "%")
+    }
+
+    fn written(write: impl FnOnce(&mut Commands<'_>) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        write(&mut Commands::new(&mut out, &Env::default())).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn foreign_text_holds_no_command() {
+        for text in ["##vso[task.complete]x", "a##VSO[b]", "###vso[a.b]", "##[error]x", "x\r##vso[a.b]"] {
+            let line = Line(text).to_string();
+            assert!(!line.to_lowercase().contains("##vso["), "{line}");
+            assert!(!line.contains("##[") && !line.contains('\r'), "{line}");
+        }
+        assert_eq!(Line("# a ## b").to_string(), "# a ## b");
+    }
+
+    #[test]
+    fn without_percent_decoding_a_percent_sign_is_left_alone() {
+        assert_eq!(Data("100%\n", Percent::Verbatim).to_string(), "100%%0A");
+        assert_eq!(Data("100%\n", Percent::Escaped).to_string(), "100%AZP25%0A");
+    }
+
+    #[test]
+    fn commands_have_the_agents_form() {
+        assert_eq!(
+            written(|c| c.set_variable("A", "v;]%", Visibility::Secret)),
+            "##vso[task.setvariable variable=A;issecret=true]v;]%AZP25\n",
+        );
+        assert_eq!(written(|c| c.complete(Completion::Canceled)), "##vso[task.complete result=Canceled]\n");
+        assert_eq!(
+            written(|c| c.error(Code::TimedOut, "a\nb")),
+            "##vso[task.logissue type=error;code=WIF3005]a%0Ab\n",
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_agent_reads_back_what_is_written(text in ".*") {
+            for escaped in [
+                Property(&text, Percent::Escaped).to_string(),
+                Data(&text, Percent::Escaped).to_string(),
+            ] {
+                prop_assert_eq!(agent_decodes(&escaped), text.as_str());
+                prop_assert!(!escaped.contains(['\r', '\n']));
+            }
+            prop_assert!(!Property(&text, Percent::Escaped).to_string().contains([']', ';']));
+        }
+
+        #[test]
+        fn a_line_stays_one_line_without_commands(text in "(#|v|s|o|\\[|V|\r|\n|x){0,12}") {
+            let line = Line(&text).to_string();
+            prop_assert!(!line.to_lowercase().contains("##vso"), "{}", line);
+            prop_assert!(!line.contains(['\r', '\n']));
+        }
+    }
+}

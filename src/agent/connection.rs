@@ -1,0 +1,359 @@
+//! A service connection as the agent passes it: `ENDPOINT_*` variables, parsed once into types.
+//!
+//! Source: microsoft/azure-pipelines-agent, `Handler.cs`, `AddEndpointsToEnvironment`.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use crate::{
+    agent::inputs::env_name,
+    endpoint::{Endpoint, EndpointError},
+    env::Env,
+    identity::{cloud::Cloud, resource::Audiences},
+    secret::Secret,
+};
+
+/// An Azure Resource Manager service connection.
+#[derive(Debug)]
+pub struct Connection {
+    /// Its id, which is the `serviceConnectionId` of the Oidctoken API.
+    pub id: Uuid,
+    /// How it signs in.
+    pub scheme: Scheme,
+    /// The tenant.
+    pub tenant: Uuid,
+    /// The application or managed identity.
+    pub client: Uuid,
+    /// The subscription, where it has subscription scope.
+    pub subscription: Option<Subscription>,
+    /// The cloud, where it is a known one.
+    pub cloud: Option<Cloud>,
+    /// Entra's base URL.
+    pub authority: Endpoint,
+    /// Where the aliases of resources lead.
+    pub audiences: Audiences,
+    /// The issuer that the connection is registered with, where it says so.
+    pub issuer: Option<String>,
+    /// An id token that the agent brought along.
+    pub id_token: Option<Secret>,
+}
+
+/// A subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name, where the connection tells.
+    pub name: Option<String>,
+}
+
+/// How a connection signs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// An id token of the job: no secret.
+    WorkloadIdentityFederation,
+    /// A stored secret or certificate.
+    ServicePrincipal,
+    /// The managed identity of the agent's machine.
+    ManagedServiceIdentity,
+}
+
+/// A connection that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectionError {
+    /// The agent passed nothing of it.
+    #[error("the connection {id} is not part of this job")]
+    Absent {
+        /// Its id.
+        id: Uuid,
+    },
+    /// The scheme is none of the known ones.
+    #[error(
+        "the connection {id} has the scheme '{scheme}', accepted: WorkloadIdentityFederation, ServicePrincipal, ManagedServiceIdentity"
+    )]
+    Scheme {
+        /// Its id.
+        id: Uuid,
+        /// What it says.
+        scheme: String,
+    },
+    /// A value is not there.
+    #[error("the connection {id} has no {what}")]
+    Missing {
+        /// Its id.
+        id: Uuid,
+        /// The parameter or data entry.
+        what: &'static str,
+    },
+    /// A value is there and no GUID.
+    #[error("the {what} of the connection {id} is '{value}', accepted is a GUID")]
+    NoGuid {
+        /// Its id.
+        id: Uuid,
+        /// The parameter or data entry.
+        what: &'static str,
+        /// What it says.
+        value: String,
+    },
+    /// A value is there and no base URL.
+    #[error("the {what} of the connection {id} is '{value}', accepted is an https URL")]
+    NoEndpoint {
+        /// Its id.
+        id: Uuid,
+        /// The parameter or data entry.
+        what: &'static str,
+        /// What it says.
+        value: String,
+        /// What is wrong.
+        source: EndpointError,
+    },
+    /// The cloud is unknown, and no authority is given.
+    #[error(
+        "the connection {id} has the environment '{environment}', accepted without an activeDirectoryAuthority or environmentAuthorityUrl: AzureCloud, AzureUSGovernment, AzureChinaCloud"
+    )]
+    Cloud {
+        /// Its id.
+        id: Uuid,
+        /// What it says.
+        environment: String,
+    },
+}
+
+/// The connection's scheme, before anything else of it is read.
+///
+/// # Errors
+///
+/// The connection is absent, or its scheme unknown.
+pub fn scheme(env: &Env, id: Uuid) -> Result<Scheme, ConnectionError> {
+    let scheme = env.get(&format!("ENDPOINT_AUTH_SCHEME_{id}"));
+    match scheme {
+        Some(text) => Scheme::parse(text).ok_or_else(|| ConnectionError::Scheme { id, scheme: shown(text) }),
+        // A connection without a scheme is one from before there were others.
+        None if env.even_empty(&format!("ENDPOINT_AUTH_{id}")).is_some() => Ok(Scheme::ServicePrincipal),
+        None => Err(ConnectionError::Absent { id }),
+    }
+}
+
+impl Connection {
+    /// Reads everything of a connection.
+    ///
+    /// # Errors
+    ///
+    /// Something is missing, or is not what it must be.
+    pub fn read(env: &Env, id: Uuid) -> Result<Self, ConnectionError> {
+        let scheme = scheme(env, id)?;
+        let fields = Fields { env, id };
+        let tenant = fields.guid("tenant id (parameter tenantid)", fields.parameter("tenantid"))?;
+        let client = fields
+            .guid("client id (parameter serviceprincipalid)", fields.parameter("serviceprincipalid"))?;
+        let (cloud, authority, audiences) = fields.cloud()?;
+        Ok(Self {
+            id,
+            scheme,
+            tenant,
+            client,
+            subscription: fields.subscription()?,
+            cloud,
+            authority,
+            audiences,
+            issuer: fields.parameter("workloadIdentityFederationIssuer").map(str::to_owned),
+            id_token: fields.parameter("idToken").map(|token| Secret::new(token.to_owned())),
+        })
+    }
+}
+
+impl Scheme {
+    fn parse(text: &str) -> Option<Self> {
+        [Self::WorkloadIdentityFederation, Self::ServicePrincipal, Self::ManagedServiceIdentity]
+            .into_iter()
+            .find(|scheme| scheme.to_string().eq_ignore_ascii_case(text))
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WorkloadIdentityFederation => "WorkloadIdentityFederation",
+            Self::ServicePrincipal => "ServicePrincipal",
+            Self::ManagedServiceIdentity => "ManagedServiceIdentity",
+        })
+    }
+}
+
+struct Fields<'a> {
+    env: &'a Env,
+    id: Uuid,
+}
+
+impl<'a> Fields<'a> {
+    fn parameter(&self, key: &str) -> Option<&'a str> {
+        self.env.get(&format!("ENDPOINT_AUTH_PARAMETER_{}_{}", self.id, env_name(key)))
+    }
+
+    fn data(&self, key: &str) -> Option<&'a str> {
+        self.env.get(&format!("ENDPOINT_DATA_{}_{}", self.id, env_name(key))).map(str::trim)
+    }
+
+    fn guid(&self, what: &'static str, value: Option<&str>) -> Result<Uuid, ConnectionError> {
+        let id = self.id;
+        let value = value.ok_or(ConnectionError::Missing { id, what })?.trim();
+        Uuid::try_parse(value).ok().filter(|guid| !guid.is_nil()).ok_or_else(|| ConnectionError::NoGuid {
+            id,
+            what,
+            value: shown(value),
+        })
+    }
+
+    fn endpoint(&self, what: &'static str, value: &str) -> Result<Endpoint, ConnectionError> {
+        Endpoint::parse(value).map_err(|source| ConnectionError::NoEndpoint {
+            id: self.id,
+            what,
+            value: shown(value),
+            source,
+        })
+    }
+
+    /// Only subscription scope has one; an all-zero id, which some connections store, is none.
+    fn subscription(&self) -> Result<Option<Subscription>, ConnectionError> {
+        let scope = self.data("scopeLevel").unwrap_or("Subscription");
+        let stored = self.data("subscriptionId").filter(|text| *text != Uuid::nil().to_string());
+        if stored.is_none() || scope.eq_ignore_ascii_case("ManagementGroup") {
+            return Ok(None);
+        }
+        let id = self.guid("subscription id (data subscriptionId)", stored)?;
+        Ok(Some(Subscription { id, name: self.data("subscriptionName").map(str::to_owned) }))
+    }
+
+    /// The connection's own data first, then the cloud that its URL or its environment names.
+    fn cloud(&self) -> Result<(Option<Cloud>, Endpoint, Audiences), ConnectionError> {
+        let id = self.id;
+        let url = self.env.get(&format!("ENDPOINT_URL_{id}"));
+        let resource_manager = url.map(|url| self.endpoint("URL", url)).transpose()?;
+        let environment = self.data("environment").unwrap_or(Cloud::Public.environment());
+        let by_url = resource_manager.as_ref().and_then(|url| Cloud::from_resource_manager_host(url.host()));
+        let cloud = by_url.or_else(|| Cloud::from_environment(environment));
+        let authority = ["activeDirectoryAuthority", "environmentAuthorityUrl"]
+            .into_iter()
+            .find_map(|key| Some((key, self.data(key)?)));
+        let authority = match (authority, cloud) {
+            (Some((key, url)), _) => self.endpoint(key, url)?,
+            (None, Some(cloud)) => self.endpoint("environment", cloud.authority())?,
+            (None, None) => return Err(ConnectionError::Cloud { id, environment: shown(environment) }),
+        };
+        let own = |key| self.data(key).map(|url| url.trim_end_matches('/').to_owned());
+        let audience = own("activeDirectoryServiceEndpointResourceId")
+            .or_else(|| cloud.map(|cloud| cloud.resource_manager().to_owned()))
+            .or_else(|| resource_manager.map(|url| url.bare().to_owned()))
+            .ok_or(ConnectionError::Missing { id, what: "URL" })?;
+        let audiences = Audiences {
+            cloud: cloud.unwrap_or(Cloud::Public),
+            resource_manager: audience,
+            key_vault: own("AzureKeyVaultServiceEndpointResourceId"),
+            graph: own("microsoftGraphUrl"),
+        };
+        Ok((cloud, authority, audiences))
+    }
+}
+
+/// Foreign text in an error: cut, on one line.
+fn shown(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+    const TENANT: &str = "11111111-1111-1111-1111-111111111111";
+    const CLIENT: &str = "22222222-2222-2222-2222-222222222222";
+
+    fn read(changes: &[(&str, &str)]) -> Result<Connection, ConnectionError> {
+        let usual = [
+            ("AUTH_SCHEME", "WorkloadIdentityFederation"),
+            ("PARAMETER_TENANTID", TENANT),
+            ("PARAMETER_SERVICEPRINCIPALID", CLIENT),
+            ("URL", "https://management.azure.com/"),
+        ];
+        let env = usual.iter().chain(changes).map(|(name, value)| {
+            let name = match name.split_once('_') {
+                Some(("PARAMETER", key)) => format!("ENDPOINT_AUTH_PARAMETER_{ID}_{key}"),
+                Some(("DATA", key)) => format!("ENDPOINT_DATA_{ID}_{key}"),
+                _ => format!("ENDPOINT_{name}_{ID}"),
+            };
+            (name, (*value).to_owned())
+        });
+        Connection::read(&env.collect(), Uuid::try_parse(ID).unwrap())
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        for (name, value, words) in [
+            ("AUTH_SCHEME", "Kerberos", "'Kerberos', accepted: WorkloadIdentityFederation"),
+            ("AUTH_SCHEME", "", "is not part of this job"),
+            ("PARAMETER_TENANTID", "", "has no tenant id"),
+            ("PARAMETER_TENANTID", "contoso.com", "'contoso.com', accepted is a GUID"),
+            ("PARAMETER_SERVICEPRINCIPALID", "", "has no client id"),
+            ("DATA_ENVIRONMENTAUTHORITYURL", "http://login.example", "accepted is an https URL"),
+            ("DATA_ACTIVEDIRECTORYAUTHORITY", "login.example", "accepted is an https URL"),
+            ("DATA_SUBSCRIPTIONID", "x", "'x', accepted is a GUID"),
+            ("URL", "ftp://x", "accepted is an https URL"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        let stack = [("URL", "https://stack.example"), ("DATA_ENVIRONMENT", "AzureStack")];
+        let error = read(&stack).unwrap_err().to_string();
+        assert!(error.contains("'AzureStack', accepted"), "{error}");
+    }
+
+    #[test]
+    fn every_cloud_is_found_by_its_environment_or_url() {
+        for cloud in Cloud::ALL {
+            for found in [
+                read(&[("URL", ""), ("DATA_ENVIRONMENT", cloud.environment())]),
+                read(&[("URL", cloud.resource_manager())]),
+            ] {
+                let found = found.unwrap();
+                assert_eq!(found.cloud, Some(cloud));
+                assert_eq!(found.authority.bare(), cloud.authority());
+                assert_eq!(found.audiences.resource_manager, cloud.resource_manager());
+            }
+        }
+    }
+
+    #[test]
+    fn the_connections_own_addresses_come_first() {
+        let connection = read(&[
+            ("URL", "https://127.0.0.1:8443/"),
+            ("DATA_ENVIRONMENTAUTHORITYURL", "https://two.example/"),
+            ("DATA_ACTIVEDIRECTORYAUTHORITY", "https://one.example"),
+            ("DATA_ACTIVEDIRECTORYSERVICEENDPOINTRESOURCEID", "https://arm.example/"),
+        ])
+        .unwrap();
+        assert_eq!(connection.authority.as_str(), "https://one.example/");
+        assert_eq!(connection.audiences.resource_manager, "https://arm.example");
+        assert_eq!(connection.cloud, Some(Cloud::Public));
+    }
+
+    #[test]
+    fn only_subscription_scope_has_a_subscription() {
+        let subscription = |changes: &[_]| read(changes).unwrap().subscription;
+        assert_eq!(subscription(&[]), None);
+        assert_eq!(subscription(&[("DATA_SUBSCRIPTIONID", &Uuid::nil().to_string())]), None);
+        assert_eq!(
+            subscription(&[("DATA_SUBSCRIPTIONID", CLIENT), ("DATA_SCOPELEVEL", "ManagementGroup")]),
+            None
+        );
+        let found =
+            subscription(&[("DATA_SUBSCRIPTIONID", CLIENT), ("DATA_SUBSCRIPTIONNAME", "Prod")]).unwrap();
+        assert_eq!((found.id.to_string().as_str(), found.name.as_deref()), (CLIENT, Some("Prod")));
+    }
+
+    #[test]
+    fn a_connection_without_a_scheme_is_an_old_one() {
+        let old = [("AUTH_SCHEME", ""), ("AUTH", "{}")];
+        assert_eq!(read(&old).unwrap().scheme, Scheme::ServicePrincipal);
+    }
+}

@@ -1,0 +1,368 @@
+//! The task's inputs, parsed once into types. Names and defaults come from `task/task.json`.
+
+use std::{collections::BTreeSet, fmt};
+
+use uuid::Uuid;
+
+use crate::{
+    env::Env,
+    exports::Family,
+    identity::resource::{Audiences, Resource, ResourceError},
+};
+
+/// What a step asks for.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// `azureSubscription`
+    pub connection: Uuid,
+    /// `exports`; `None` where the default is wanted.
+    pub exports: Option<BTreeSet<Family>>,
+    /// `accessTokens`: variable and resource, as written; see [`Inputs::access_tokens`].
+    access_tokens: Vec<(String, String)>,
+    /// `allowedResources`, as written; see [`Inputs::allowed_resources`].
+    allowed_resources: Vec<String>,
+    /// `refresh`
+    pub refresh: bool,
+    /// `session`
+    pub session: Option<SessionName>,
+    /// `requireFederation`
+    pub require_federation: bool,
+    /// `diagnose`
+    pub diagnose: bool,
+    /// `allowedTenants`; empty for any.
+    pub allowed_tenants: Vec<Uuid>,
+    /// `allowedSubscriptions`; empty for any.
+    pub allowed_subscriptions: Vec<Uuid>,
+}
+
+/// The name of a sign-in session, in upper case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionName(String);
+
+/// An input as `task/task.json` declares it.
+#[derive(Clone, Copy, Debug)]
+pub struct Input {
+    /// Its name in YAML.
+    pub name: &'static str,
+    /// The variable in which the agent passes it.
+    pub variable: &'static str,
+    /// Its default.
+    pub default: &'static str,
+}
+
+mod declared {
+    use super::Input;
+
+    include!(concat!(env!("OUT_DIR"), "/task.rs"));
+}
+
+/// An input that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// No connection id.
+    #[error(
+        "the input azureSubscription is {}, accepted is an Azure Resource Manager service connection of this project, which the agent passes by its id",
+        Quoted(value)
+    )]
+    Connection {
+        /// What it is.
+        value: String,
+    },
+    /// Another input.
+    #[error("the input {input} is {}, accepted: {accepted}", Quoted(value))]
+    Value {
+        /// Its name.
+        input: &'static str,
+        /// What it is.
+        value: String,
+        /// What it may be.
+        accepted: String,
+    },
+    /// A macro that was not replaced, since no such variable is set.
+    #[error(
+        "the input {input} is {}, accepted are macros of variables that are set: this one is not",
+        Quoted(value)
+    )]
+    Macro {
+        /// The input's name.
+        input: &'static str,
+        /// What it is.
+        value: String,
+    },
+    /// A resource that cannot be resolved.
+    #[error("the input {input} has {}", source)]
+    Resource {
+        /// The input's name.
+        input: &'static str,
+        /// What is wrong.
+        source: ResourceError,
+    },
+}
+
+/// Foreign text in an error: quoted, cut, on one line.
+struct Quoted<'a>(&'a str);
+
+impl Inputs {
+    /// Reads every input.
+    ///
+    /// # Errors
+    ///
+    /// The first input that cannot be used.
+    pub fn read(env: &Env) -> Result<Self, InputError> {
+        let connection = text(env, declared::AZURE_SUBSCRIPTION)?;
+        Ok(Self {
+            connection: Uuid::try_parse(connection)
+                .ok()
+                .filter(|id| !id.is_nil())
+                .ok_or_else(|| InputError::Connection { value: connection.to_owned() })?,
+            exports: exports(env)?,
+            access_tokens: access_tokens(env)?,
+            allowed_resources: list(text(env, declared::ALLOWED_RESOURCES)?).map(str::to_owned).collect(),
+            refresh: boolean(env, declared::REFRESH)?,
+            session: session(env)?,
+            require_federation: boolean(env, declared::REQUIRE_FEDERATION)?,
+            diagnose: boolean(env, declared::DIAGNOSE)?,
+            allowed_tenants: ids(env, declared::ALLOWED_TENANTS)?,
+            allowed_subscriptions: ids(env, declared::ALLOWED_SUBSCRIPTIONS)?,
+        })
+    }
+
+    /// `accessTokens`, with the aliases resolved for the connection's cloud.
+    ///
+    /// # Errors
+    ///
+    /// A resource is none.
+    pub fn access_tokens(&self, audiences: &Audiences) -> Result<Vec<(String, Resource)>, InputError> {
+        let input = declared::ACCESS_TOKENS.name;
+        let resolve = |(variable, text): &(String, String)| {
+            let resource = Resource::parse(text, audiences);
+            let resource = resource.map_err(|source| InputError::Resource { input, source })?;
+            Ok((variable.clone(), resource))
+        };
+        self.access_tokens.iter().map(resolve).collect()
+    }
+
+    /// `allowedResources`, with the aliases resolved for the connection's cloud.
+    ///
+    /// # Errors
+    ///
+    /// A resource is none.
+    pub fn allowed_resources(&self, audiences: &Audiences) -> Result<Vec<Resource>, InputError> {
+        let input = declared::ALLOWED_RESOURCES.name;
+        let resolve = |text: &String| {
+            Resource::parse(text, audiences).map_err(|source| InputError::Resource { input, source })
+        };
+        self.allowed_resources.iter().map(resolve).collect()
+    }
+}
+
+impl SessionName {
+    /// The name of a variable of this session.
+    #[must_use]
+    pub fn prefixed(&self, variable: &str) -> String {
+        format!("{}_{}", self.0, variable.to_uppercase())
+    }
+}
+
+impl fmt::Display for SessionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("empty");
+        }
+        let line: String = self.0.chars().map(|c| if c.is_control() { ' ' } else { c }).take(100).collect();
+        let rest = if self.0.chars().nth(100).is_some() { "…" } else { "" };
+        write!(f, "'{line}{rest}'")
+    }
+}
+
+fn text(env: &Env, input: Input) -> Result<&str, InputError> {
+    let value = env.even_empty(input.variable).unwrap_or(input.default).trim();
+    // The agent leaves a macro as it is when no such variable exists.
+    if value.contains("$(") {
+        return Err(InputError::Macro { input: input.name, value: value.to_owned() });
+    }
+    Ok(value)
+}
+
+fn refuse(input: Input, value: &str, accepted: impl Into<String>) -> InputError {
+    InputError::Value { input: input.name, value: value.to_owned(), accepted: accepted.into() }
+}
+
+fn boolean(env: &Env, input: Input) -> Result<bool, InputError> {
+    match text(env, input)? {
+        value if value.eq_ignore_ascii_case("true") => Ok(true),
+        value if value.eq_ignore_ascii_case("false") => Ok(false),
+        value => Err(refuse(input, value, "true or false")),
+    }
+}
+
+/// Entries separated by commas or line ends.
+fn list(value: &str) -> impl Iterator<Item = &str> {
+    value.split([',', '\n', '\r']).map(str::trim).filter(|entry| !entry.is_empty())
+}
+
+fn ids(env: &Env, input: Input) -> Result<Vec<Uuid>, InputError> {
+    let id = |entry: &str| {
+        Uuid::try_parse(entry)
+            .map_err(|_error| refuse(input, entry, "ids (GUIDs), separated by commas or line ends")) // adds nothing
+    };
+    list(text(env, input)?).map(id).collect()
+}
+
+fn exports(env: &Env) -> Result<Option<BTreeSet<Family>>, InputError> {
+    let input = declared::EXPORTS;
+    let value = text(env, input)?;
+    let accepted = || format!("{}, or none alone", Family::ALL.map(Family::as_str).join(", "));
+    let (none, named): (Vec<_>, Vec<_>) = list(value).partition(|entry| entry.eq_ignore_ascii_case("none"));
+    if none.is_empty() && named.is_empty() {
+        return Ok(None);
+    }
+    if !none.is_empty() && !named.is_empty() {
+        return Err(refuse(input, value, accepted()));
+    }
+    let family = |entry: &&str| Family::parse(entry).ok_or_else(|| refuse(input, entry, accepted()));
+    named.iter().map(family).collect::<Result<_, _>>().map(Some)
+}
+
+fn access_tokens(env: &Env) -> Result<Vec<(String, String)>, InputError> {
+    let input = declared::ACCESS_TOKENS;
+    let accepted = "lines VARIABLE=resource, each VARIABLE once and made of letters, digits, _ and ., not beginning with a digit or a dot";
+    let mut lines: Vec<(String, String)> = Vec::new();
+    for line in text(env, input)?.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()) {
+        let Some((variable, resource)) = line.split_once('=') else {
+            return Err(refuse(input, line, accepted));
+        };
+        let (variable, resource) = (variable.trim(), resource.trim());
+        let twice = lines.iter().any(|(other, _)| env_name(other) == env_name(variable));
+        if !is_variable(variable) || resource.is_empty() || twice {
+            return Err(refuse(input, line, accepted));
+        }
+        lines.push((variable.to_owned(), resource.to_owned()));
+    }
+    Ok(lines)
+}
+
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
+        && name.len() <= 128
+}
+
+/// The name that a variable gets in a process's environment.
+///
+/// Source: microsoft/azure-pipelines-agent, `VarUtil.ConvertToEnvVariableFormat`.
+#[must_use]
+pub fn env_name(variable: &str) -> String {
+    variable.replace(['.', ' '], "_").to_uppercase()
+}
+
+fn session(env: &Env) -> Result<Option<SessionName>, InputError> {
+    let input = declared::SESSION;
+    let value = text(env, input)?;
+    if value.is_empty() {
+        return Ok(None);
+    }
+    let letters = value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !letters || !value.starts_with(|c: char| c.is_ascii_alphabetic()) || value.len() > 40 {
+        let accepted = "letters, digits and _, beginning with a letter, at most 40, since it begins the names of variables";
+        return Err(refuse(input, value, accepted));
+    }
+    Ok(Some(SessionName(value.to_uppercase())))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CONNECTION: &str = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+
+    fn read(inputs: &[(&str, &str)]) -> Result<Inputs, InputError> {
+        let connection = ("INPUT_AZURESUBSCRIPTION", CONNECTION);
+        let env = std::iter::once(&connection)
+            .chain(inputs)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Inputs::read(&env)
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_its_input_and_what_is_accepted() {
+        for (variable, value, input, accepted) in [
+            ("INPUT_AZURESUBSCRIPTION", "", "azureSubscription", "service connection"),
+            ("INPUT_AZURESUBSCRIPTION", "sc-prod", "azureSubscription", "service connection"),
+            ("INPUT_AZURESUBSCRIPTION", "00000000-0000-0000-0000-000000000000", "azureSubscription", "id"),
+            ("INPUT_EXPORTS", "terraform,pulumi", "exports", "azure-sdk"),
+            ("INPUT_EXPORTS", "none,terraform", "exports", "none alone"),
+            ("INPUT_ACCESSTOKENS", "arm", "accessTokens", "VARIABLE=resource"),
+            ("INPUT_ACCESSTOKENS", "1A=arm", "accessTokens", "VARIABLE=resource"),
+            ("INPUT_ACCESSTOKENS", "A-B=arm", "accessTokens", "VARIABLE=resource"),
+            ("INPUT_ACCESSTOKENS", "A=", "accessTokens", "VARIABLE=resource"),
+            ("INPUT_ACCESSTOKENS", "A.B=arm\na_b=graph", "accessTokens", "once"),
+            ("INPUT_REFRESH", "yes", "refresh", "true or false"),
+            ("INPUT_REFRESH", "", "refresh", "true or false"),
+            ("INPUT_DIAGNOSE", "1", "diagnose", "true or false"),
+            ("INPUT_SESSION", "a-b", "session", "letters"),
+            ("INPUT_SESSION", "1a", "session", "letters"),
+            ("INPUT_SESSION", "$(name)", "session", "macros"),
+            ("INPUT_ALLOWEDTENANTS", "contoso.com", "allowedTenants", "GUIDs"),
+            ("INPUT_ALLOWEDSUBSCRIPTIONS", "x", "allowedSubscriptions", "GUIDs"),
+        ] {
+            let error = read(&[(variable, value)]).unwrap_err().to_string();
+            assert!(error.contains(input) && error.contains(accepted), "{value}: {error}");
+            let last = value.split([',', '\n']).next_back().unwrap();
+            assert!(error.contains(last) || value.contains("none"), "{value}: {error}");
+        }
+    }
+
+    #[test]
+    fn defaults_come_from_the_manifest() {
+        let inputs = read(&[]).unwrap();
+        assert_eq!(inputs.access_tokens, [("AZURE_ACCESS_TOKEN".to_owned(), "arm".to_owned())]);
+        assert!(inputs.refresh && !inputs.require_federation && !inputs.diagnose);
+        assert!(inputs.exports.is_none() && inputs.session.is_none());
+    }
+
+    #[test]
+    fn an_empty_input_is_not_its_default() {
+        assert!(read(&[("INPUT_ACCESSTOKENS", "")]).unwrap().access_tokens.is_empty());
+    }
+
+    #[test]
+    fn lists_take_commas_and_line_ends_in_any_case() {
+        let inputs = read(&[
+            ("INPUT_EXPORTS", "Terraform,\r\n azure-sdk\n"),
+            ("INPUT_ALLOWEDTENANTS", &CONNECTION.to_uppercase()),
+            ("INPUT_REFRESH", "False"),
+            ("INPUT_SESSION", "hub"),
+        ])
+        .unwrap();
+        assert_eq!(inputs.exports.unwrap(), BTreeSet::from([Family::Terraform, Family::AzureSdk]));
+        assert_eq!(inputs.allowed_tenants, [inputs.connection]);
+        assert!(!inputs.refresh);
+        assert_eq!(inputs.session.unwrap().prefixed("Arm_token"), "HUB_ARM_TOKEN");
+    }
+
+    #[test]
+    fn none_is_no_family() {
+        assert_eq!(read(&[("INPUT_EXPORTS", "none")]).unwrap().exports, Some(BTreeSet::new()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(text in ".{0,80}") {
+            for variable in ["INPUT_AZURESUBSCRIPTION", "INPUT_EXPORTS", "INPUT_ACCESSTOKENS", "INPUT_SESSION"] {
+                if let Err(error) = read(&[(variable, &text)]) {
+                    prop_assert!(!error.to_string().contains(['\n', '\r']));
+                }
+            }
+        }
+    }
+}

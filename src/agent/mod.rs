@@ -1,0 +1,7 @@
+//! The Azure Pipelines agent: what it gives a task, and how it is spoken to.
+
+pub mod commands;
+pub mod connection;
+pub mod inputs;
+pub mod job;
+pub mod network;

@@ -1,0 +1,3 @@
+//! Azure DevOps.
+
+pub mod oidc;

@@ -1,0 +1,3 @@
+//! Microsoft Entra.
+
+pub mod token;

@@ -1,0 +1,247 @@
+//! What leaves a use-case that failed: a stable code, what happened, what to do.
+
+use std::{error::Error, fmt};
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal,)+) => {
+        /// A stable error code. `docs/errors.md` has a heading for each; a test keeps the two in step.
+        ///
+        /// Groups: 1 input, 2 identity, 3 network, 4 agent, 5 broker, 9 ours.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Code {
+            /// Every code, in order.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The text that users see and search for.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The input `azureSubscription` is empty or no GUID.
+    ConnectionInput = "WIF1001",
+    /// The connection is not part of the job.
+    ConnectionAbsent = "WIF1002",
+    /// An input has a value that is not accepted.
+    InputInvalid = "WIF1003",
+    /// The connection's scheme is unknown, or not one that this version signs in with.
+    SchemeUnsupported = "WIF1004",
+    /// The connection lacks a tenant, a client or another value, or has one that cannot be used.
+    ConnectionIncomplete = "WIF1005",
+    /// The connection's cloud is unknown and it names no authority of its own, or one that is not https.
+    AuthorityInvalid = "WIF1006",
+    /// `requireFederation` is on and the connection's scheme is another.
+    FederationRequired = "WIF1007",
+    /// The connection's tenant is not in `allowedTenants`.
+    TenantNotAllowed = "WIF1008",
+    /// The connection's subscription is not in `allowedSubscriptions`.
+    SubscriptionNotAllowed = "WIF1009",
+    /// The inputs ask for something that this version cannot do.
+    NotInThisVersion = "WIF1010",
+    /// The inputs contradict each other.
+    InputsContradict = "WIF1011",
+
+    /// The agent gave no job token.
+    JobTokenMissing = "WIF2001",
+    /// Azure DevOps refused the job token.
+    JobTokenRefused = "WIF2002",
+    /// The job's stage has no explicit reference to the connection.
+    ConnectionNotReferenced = "WIF2003",
+    /// Azure DevOps knows no such connection.
+    ConnectionUnknown = "WIF2004",
+    /// Azure DevOps refused to sign an id token for another reason.
+    IdTokenRefused = "WIF2005",
+    /// What came as id token is none.
+    IdTokenMalformed = "WIF2006",
+    /// The id token is not valid now.
+    IdTokenExpired = "WIF2007",
+    /// The id token was issued for another tenant.
+    IdTokenForeign = "WIF2008",
+    /// This machine's clock is wrong.
+    ClockWrong = "WIF2009",
+    /// The application trusts no federated credential at all.
+    NoFederatedCredential = "WIF2010",
+    /// No federated credential has the id token's issuer.
+    IssuerNotTrusted = "WIF2011",
+    /// No federated credential has the id token's audience.
+    AudienceNotTrusted = "WIF2012",
+    /// No federated credential has the id token's subject.
+    SubjectNotTrusted = "WIF2013",
+    /// No federated credential matches; Entra does not say which part differs.
+    TrustNotMatched = "WIF2014",
+    /// The tenant has no such application.
+    ApplicationUnknown = "WIF2015",
+    /// The application is disabled.
+    ApplicationDisabled = "WIF2016",
+    /// There is no such tenant at this authority.
+    TenantUnknown = "WIF2017",
+    /// The tenant knows no such resource.
+    ResourceUnknown = "WIF2018",
+    /// A policy of the tenant forbids this sign-in.
+    PolicyForbids = "WIF2019",
+    /// A multi-tenant application cannot trust id tokens of Entra.
+    MultiTenantApplication = "WIF2020",
+    /// Entra found the id token outside its validity.
+    AssertionExpired = "WIF2021",
+    /// The clouds of authority and application differ.
+    CloudMismatch = "WIF2022",
+    /// The application has no consent for the resource.
+    ConsentMissing = "WIF2023",
+    /// Entra refused the application's own secret or certificate.
+    CredentialRefused = "WIF2024",
+    /// Entra refused for a reason that has no code of its own here.
+    EntraRefused = "WIF2025",
+
+    /// A host name could not be resolved.
+    NameNotResolved = "WIF3001",
+    /// A connection was refused or broke.
+    ConnectionFailed = "WIF3002",
+    /// TLS failed.
+    TlsFailed = "WIF3003",
+    /// The proxy refused.
+    ProxyRefused = "WIF3004",
+    /// No answer came in time.
+    TimedOut = "WIF3005",
+    /// The service answered that it is unavailable or busy until time ran out.
+    ServiceUnavailable = "WIF3006",
+    /// The answer is not what the protocol says.
+    AnswerUnusable = "WIF3007",
+    /// The agent's network settings cannot be used.
+    NetworkSettings = "WIF3008",
+
+    /// The task's program could not be run (said by the shim).
+    ProgramFailed = "WIF4001",
+    /// The package has no program for this platform (said by the shim).
+    PlatformMissing = "WIF4002",
+    /// The agent did not set a variable that is always there.
+    VariableMissing = "WIF4003",
+    /// A private file or folder could not be written.
+    FolderUnwritable = "WIF4004",
+    /// A value cannot be exported as it is.
+    ValueNotExportable = "WIF4005",
+    /// The address of the Oidctoken API is not this organisation's.
+    AddressForeign = "WIF4006",
+
+    /// A bug of ours.
+    Bug = "WIF9001",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whose fault it is, as far as an exit code can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Our bug.
+    Bug = 1,
+    /// The caller's: arguments, configuration.
+    Usage = 2,
+    /// The other side refused.
+    Refused = 3,
+    /// The other side could not be reached.
+    Unreachable = 4,
+}
+
+impl Code {
+    /// The exit code of the command line for this code.
+    #[must_use]
+    pub const fn exit(self) -> Exit {
+        match self.as_str().as_bytes() {
+            [_, _, _, b'1' | b'4', ..] => Exit::Usage,
+            [_, _, _, b'2', ..] => Exit::Refused,
+            [_, _, _, b'3', ..] => Exit::Unreachable,
+            _ => Exit::Bug,
+        }
+    }
+}
+
+/// A use-case failed. `Display` is the whole text for the user, over several lines.
+#[derive(Debug)]
+pub struct Failure {
+    /// The stable code.
+    pub code: Code,
+    /// What to do about it: a sentence, or a command.
+    pub hint: String,
+    /// Facts under the summary, a line each: what was presented, trace and correlation ids.
+    pub details: Vec<String>,
+    /// What happened.
+    pub source: Box<dyn Error + Send + Sync>,
+}
+
+impl Failure {
+    /// A failure without details.
+    pub fn new(code: Code, source: impl Into<Box<dyn Error + Send + Sync>>, hint: impl Into<String>) -> Self {
+        Self { code, hint: hint.into(), details: Vec::new(), source: source.into() }
+    }
+
+    /// Adds lines under the summary.
+    #[must_use]
+    pub fn with_details(mut self, details: impl IntoIterator<Item = String>) -> Self {
+        self.details.extend(details);
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.source)?;
+        let mut cause = self.source.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        for line in &self.details {
+            write!(f, "\n  {line}")?;
+        }
+        write!(f, "\n  fix: {}", self.hint)
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn texts_are_unique_and_well_formed() {
+        let texts: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+        for text in texts {
+            let digits = text.strip_prefix("WIF").unwrap();
+            assert!(digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit()), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_exit_code_says_whose_fault_it_is() {
+        assert_eq!(Code::InputInvalid.exit(), Exit::Usage);
+        assert_eq!(Code::FolderUnwritable.exit(), Exit::Usage);
+        assert_eq!(Code::SubjectNotTrusted.exit(), Exit::Refused);
+        assert_eq!(Code::TimedOut.exit(), Exit::Unreachable);
+        assert_eq!(Code::Bug.exit(), Exit::Bug);
+    }
+
+    #[test]
+    fn a_failure_tells_what_why_and_what_to_do() {
+        let failure = Failure::new(Code::TimedOut, "no answer from Entra", "try again")
+            .with_details(["after 60 s".to_owned()]);
+        assert_eq!(failure.to_string(), "WIF3005: no answer from Entra\n  after 60 s\n  fix: try again");
+    }
+}

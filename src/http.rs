@@ -1,0 +1,478 @@
+//! HTTP: TLS, proxy, trust, time and size limits, no redirects, and the retry loop.
+
+use std::{
+    error::Error as _,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use reqwest::{
+    Method,
+    header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    redirect,
+};
+use serde::de::DeserializeOwned;
+use time::{OffsetDateTime, format_description::well_known::Rfc2822};
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::{
+    clock::{Clock, Deadline},
+    retry::{Outcome, Policy},
+    secret::Secret,
+};
+
+/// Finds the proxy for a URL.
+pub type ProxyRule = Arc<dyn Fn(&Url) -> Option<Url> + Send + Sync>;
+
+/// How to reach the network from here.
+#[derive(Default)]
+pub struct Settings {
+    /// Which proxy to use for which URL.
+    pub proxy: Option<ProxyRule>,
+    /// User and password for the proxy.
+    pub proxy_login: Option<(String, Secret)>,
+    /// Roots to trust beside the operating system's.
+    pub roots: Vec<reqwest::Certificate>,
+    /// The client certificate with its key.
+    pub identity: Option<reqwest::Identity>,
+    /// Whether to accept any server certificate.
+    pub skip_validation: bool,
+}
+
+/// An HTTP client that holds to the house's limits.
+pub struct Http {
+    client: reqwest::Client,
+    clock: Arc<dyn Clock>,
+    skew: AtomicI64,
+}
+
+/// One request. It is sent again as it is when an attempt fails.
+#[derive(Clone)]
+pub struct Request {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// The answer to a request, read to its end.
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// The `Retry-After` header, as a delay.
+    pub retry_after: Option<Duration>,
+    headers: HeaderMap,
+    body: Zeroizing<Vec<u8>>,
+}
+
+/// No usable answer came. Hosts are named, URLs and bodies are not.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The name server knows no address.
+    #[error("the name {host} could not be resolved")]
+    Name {
+        /// The host asked for.
+        host: String,
+    },
+    /// No connection.
+    #[error("no connection to {host}: {reason}")]
+    Connect {
+        /// The host asked for.
+        host: String,
+        /// What the operating system said.
+        reason: String,
+    },
+    /// The server's certificate is not trusted.
+    #[error("the certificate of {host} is not trusted: {reason}")]
+    Certificate {
+        /// The host asked for.
+        host: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The TLS handshake failed for another reason.
+    #[error("TLS with {host} failed: {reason}")]
+    Tls {
+        /// The host asked for.
+        host: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The proxy wants a user and password, or others.
+    #[error("the proxy refused to connect to {host}: it demands a user and password (407)")]
+    ProxyLogin {
+        /// The host asked for.
+        host: String,
+    },
+    /// The proxy could not or would not connect.
+    #[error("the proxy could not connect to {host}: {reason}")]
+    Proxy {
+        /// The host asked for.
+        host: String,
+        /// What the proxy's answer was.
+        reason: String,
+    },
+    /// Too slow.
+    #[error("{host} gave no answer within {} s", after.as_secs())]
+    Timeout {
+        /// The host asked for.
+        host: String,
+        /// How long this attempt waited.
+        after: Duration,
+    },
+    /// The connection ended in the middle of the answer.
+    #[error("the connection to {host} broke: {reason}")]
+    Broken {
+        /// The host asked for.
+        host: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// Too much.
+    #[error("the answer of {host} is larger than {} KiB", MOST / 1024)]
+    TooLarge {
+        /// The host asked for.
+        host: String,
+    },
+}
+
+/// The settings do not make a client.
+#[derive(Debug, thiserror::Error)]
+#[error("TLS could not be set up: {reason}")]
+pub struct SetupError {
+    reason: String,
+}
+
+/// The largest answer that is read, in bytes.
+const MOST: usize = 256 * 1024;
+/// How long one attempt may take.
+const ATTEMPT: Duration = Duration::from_secs(15);
+/// How long a connection may take to be established.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long the connection made ahead may hold the request that it is made for.
+const WARM: Duration = Duration::from_secs(2);
+/// No skew has been seen yet.
+const UNKNOWN: i64 = i64::MIN;
+
+impl Http {
+    /// Builds the client.
+    ///
+    /// # Errors
+    ///
+    /// TLS cannot be set up, for instance because there are no trust roots at all.
+    pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
+        // The crypto library is named once; an error says that it is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("wif/", env!("CARGO_PKG_VERSION")))
+            .https_only(true)
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(CONNECT)
+            .no_proxy()
+            .tls_certs_merge(settings.roots)
+            .tls_danger_accept_invalid_certs(settings.skip_validation);
+        if let Some(rule) = settings.proxy {
+            let mut proxy = reqwest::Proxy::custom(move |url| rule(url));
+            if let Some((user, password)) = settings.proxy_login {
+                proxy = proxy.basic_auth(&user, password.expose());
+            }
+            builder = builder.proxy(proxy);
+        }
+        if let Some(identity) = settings.identity {
+            builder = builder.identity(identity);
+        }
+        let client = builder.build().map_err(|error| SetupError { reason: root_cause(&error) })?;
+        Ok(Self { client, clock, skew: AtomicI64::new(UNKNOWN) })
+    }
+
+    /// The clock that limits are counted by.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// How far the services' clocks were ahead of this machine's (negative: behind) in their last answer.
+    #[must_use]
+    pub fn skew(&self) -> Option<time::Duration> {
+        match self.skew.load(Ordering::Relaxed) {
+            UNKNOWN => None,
+            seconds => Some(time::Duration::seconds(seconds)),
+        }
+    }
+
+    /// Opens a connection to the host of `url`, so that a later request finds it ready. Whether it works is
+    /// found out by that request.
+    pub async fn warm(&self, url: Url) {
+        let limit = self.clock.limit(WARM);
+        tokio::select! {
+            _ = self.exchange(Request::new(Method::GET, url)) => {}
+            () = limit => {}
+        }
+    }
+
+    /// Calls `attempt` until it succeeds, its error is not worth another try, or the deadline leaves no time.
+    /// `attempt` gets the time that it may take.
+    ///
+    /// # Errors
+    ///
+    /// The last attempt's.
+    pub async fn retrying<T, E, F: Future<Output = Result<T, E>>>(
+        &self,
+        deadline: Deadline,
+        outcome: impl Fn(&E) -> Outcome,
+        mut attempt: impl FnMut(Duration) -> F,
+    ) -> Result<T, E> {
+        let policy = Policy::default();
+        let mut tries = 0;
+        loop {
+            let limit = ATTEMPT.min(deadline.remaining(&*self.clock));
+            let error = match attempt(limit).await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let remaining = deadline.remaining(&*self.clock);
+            let Some(delay) = policy.after(tries, outcome(&error), remaining, jitter()) else {
+                return Err(error);
+            };
+            tracing::debug!(tries, ?delay, "trying again");
+            self.clock.sleep(delay).await;
+            tries += 1;
+        }
+    }
+
+    /// Sends a request once.
+    ///
+    /// # Errors
+    ///
+    /// No complete answer came within `limit`. Every status is an answer.
+    pub async fn send(&self, request: Request, limit: Duration) -> Result<Response, HttpError> {
+        let host = request.host();
+        let (method, path) = (request.method.clone(), request.url.path().to_owned());
+        let begin = self.clock.elapsed();
+        let result = tokio::select! {
+            result = self.exchange(request) => result,
+            () = self.clock.limit(limit) => Err(HttpError::Timeout { host: host.clone(), after: limit }),
+        };
+        let took = self.clock.elapsed().saturating_sub(begin);
+        match &result {
+            Ok(response) => tracing::debug!(%method, host, path, response.status, ?took, "answered"),
+            Err(error) => tracing::debug!(%method, host, path, %error, ?took, "no answer"),
+        }
+        result
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Response, HttpError> {
+        let host = request.host();
+        let fail = |error: reqwest::Error| classify(&host, &error);
+        let mut response = self
+            .client
+            .request(request.method, request.url)
+            .headers(request.headers)
+            .body(request.body)
+            .send()
+            .await
+            .map_err(fail)?;
+        let mut body = Zeroizing::new(Vec::with_capacity(16 * 1024));
+        while let Some(chunk) = response.chunk().await.map_err(fail)? {
+            if body.len() + chunk.len() > MOST {
+                return Err(HttpError::TooLarge { host });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let now = self.clock.now();
+        let headers = std::mem::take(response.headers_mut());
+        if let Some(date) = headers.get(DATE).and_then(http_date) {
+            self.skew.store((date - now).whole_seconds(), Ordering::Relaxed);
+        }
+        Ok(Response {
+            status: response.status().as_u16(),
+            retry_after: headers.get(RETRY_AFTER).and_then(|value| delay(value, now)),
+            headers,
+            body,
+        })
+    }
+}
+
+impl Request {
+    /// A request with no body.
+    #[must_use]
+    pub fn new(method: Method, url: Url) -> Self {
+        Self { method, url, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        self
+    }
+
+    /// Adds the id by which both sides find this request in their logs.
+    #[must_use]
+    pub fn correlation(mut self, name: &'static str, id: uuid::Uuid) -> Self {
+        if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+
+    /// Adds `Authorization: Bearer …` (RFC 6750 §2.1). A token that no header can hold is left out, which the
+    /// service then says.
+    #[must_use]
+    pub fn bearer(mut self, token: &Secret) -> Self {
+        let text = Zeroizing::new(format!("Bearer {}", token.expose()));
+        if let Ok(mut value) = HeaderValue::from_str(&text) {
+            value.set_sensitive(true);
+            self.headers.insert(reqwest::header::AUTHORIZATION, value);
+        }
+        self
+    }
+
+    /// Sends `application/x-www-form-urlencoded` pairs. The body is wiped when it is no longer needed.
+    #[must_use]
+    pub fn form(mut self, pairs: &[(&str, &str)]) -> Self {
+        let room = pairs.iter().map(|(name, value)| name.len() + value.len() * 3 + 2).sum();
+        let text = url::form_urlencoded::Serializer::new(String::with_capacity(room))
+            .extend_pairs(pairs)
+            .finish()
+            .into_bytes();
+        self.body = Bytes::from_owner(Zeroizing::new(text));
+        self.header("content-type", "application/x-www-form-urlencoded")
+    }
+
+    fn host(&self) -> String {
+        self.url.host_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl Response {
+    /// Reads the body as JSON, with or without a byte order mark.
+    #[must_use]
+    pub fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(self.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.body)).ok()
+    }
+
+    /// Whether there is no body.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.body.is_empty()
+    }
+
+    /// Whether the body is a page for people.
+    #[must_use]
+    pub fn is_html(&self) -> bool {
+        let declared = self.header(CONTENT_TYPE.as_str()).is_some_and(|value| value.contains("html"));
+        declared || self.body.trim_ascii_start().starts_with(b"<")
+    }
+
+    /// A header that can be shown: visible ASCII, not long.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok().filter(|value| value.len() <= 200)
+    }
+}
+
+impl HttpError {
+    /// Whether another attempt may help.
+    #[must_use]
+    pub const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Certificate { .. } | Self::ProxyLogin { .. } | Self::TooLarge { .. } => Outcome::Refused,
+            Self::Name { .. }
+            | Self::Connect { .. }
+            | Self::Tls { .. }
+            | Self::Proxy { .. }
+            | Self::Timeout { .. }
+            | Self::Broken { .. } => Outcome::Unreachable,
+        }
+    }
+}
+
+/// Tells apart what reqwest keeps in one type, by the types and words in its chain of causes.
+fn classify(host: &str, error: &reqwest::Error) -> HttpError {
+    let host = host.to_owned();
+    let reason = root_cause(error);
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let inner = error.downcast_ref::<io::Error>().and_then(|error| error.get_ref());
+        let tls = inner.and_then(|error| error.downcast_ref()).or_else(|| error.downcast_ref());
+        match tls {
+            Some(rustls::Error::InvalidCertificate(_)) => return HttpError::Certificate { host, reason },
+            Some(_) => return HttpError::Tls { host, reason },
+            None => {}
+        }
+        let text = error.to_string();
+        if text.contains("proxy authorization required") {
+            return HttpError::ProxyLogin { host };
+        }
+        if text.starts_with("tunnel error") {
+            return HttpError::Proxy { host, reason };
+        }
+        if text.starts_with("dns error") {
+            return HttpError::Name { host };
+        }
+        cause = error.source();
+    }
+    if error.is_timeout() {
+        HttpError::Timeout { host, after: CONNECT }
+    } else if error.is_connect() {
+        HttpError::Connect { host, reason }
+    } else {
+        HttpError::Broken { host, reason }
+    }
+}
+
+/// The innermost cause: the outer ones repeat what our own text says, and may hold a URL.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause = error.source();
+    let mut text = String::from("the request could not be made");
+    while let Some(error) = cause {
+        text = error.to_string();
+        cause = error.source();
+    }
+    text
+}
+
+/// RFC 9110 §5.6.7.
+fn http_date(value: &HeaderValue) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(value.to_str().ok()?, &Rfc2822).ok()
+}
+
+/// RFC 9110 §10.2.3: seconds, or a date.
+fn delay(value: &HeaderValue, now: OffsetDateTime) -> Option<Duration> {
+    let text = value.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    Duration::try_from(http_date(value)? - now).ok()
+}
+
+fn jitter() -> u8 {
+    // Without randomness the delays are the longest.
+    getrandom::u32().map_or(0, |number| number.to_le_bytes()[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_in_both_forms() {
+        let now = datetime!(2026-11-22 10:00 UTC);
+        let read = |text: &'static str| delay(&HeaderValue::from_static(text), now);
+        assert_eq!(read("2"), Some(Duration::from_secs(2)));
+        assert_eq!(read("Sun, 22 Nov 2026 10:00:07 GMT"), Some(Duration::from_secs(7)));
+        assert_eq!(read("Sun, 22 Nov 2026 09:00:00 GMT"), None);
+        assert_eq!(read("soon"), None);
+        assert_eq!(read("-1"), None);
+    }
+}

@@ -1,0 +1,7 @@
+//! Who a job is: the words and rules of tokens, clouds, resources and refusals. No I/O.
+
+pub mod aadsts;
+pub mod claims;
+pub mod cloud;
+pub mod resource;
+pub mod subject;

@@ -1,0 +1,193 @@
+//! The issuers and subjects of id tokens, taken apart into what a person can compare.
+//!
+//! The agent masks the issuer and the subject of a connection as whole strings, so they are shown in parts.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use uuid::Uuid;
+
+/// Who signed an id token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Issuer {
+    /// Azure DevOps itself, for one organisation. Retired on 2027-07-01 for the public cloud.
+    AzureDevOps {
+        /// The organisation's id.
+        organisation: String,
+    },
+    /// Entra, for one tenant.
+    Entra {
+        /// The authority's host.
+        host: String,
+        /// The tenant that the token was issued in.
+        tenant: Uuid,
+    },
+    /// Anybody else.
+    Other(String),
+}
+
+/// Whom an id token is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// `sc://organisation/project/connection`: by names, so that a rename breaks the trust.
+    Names {
+        /// The organisation's name.
+        organisation: String,
+        /// The project's name.
+        project: String,
+        /// The connection's name.
+        connection: String,
+    },
+    /// `/eid1/c/<cloud>/t/<tenant>/a/<application>/sc/<organisation>/<connection>`: by ids.
+    Ids {
+        /// The tenant.
+        tenant: Uuid,
+        /// The organisation's id.
+        organisation: Uuid,
+        /// The connection's id.
+        connection: Uuid,
+    },
+    /// Another form.
+    Other(String),
+}
+
+impl Issuer {
+    /// Takes an issuer apart. Never fails: what is not known is `Other`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let known = || {
+            let rest = text.strip_prefix("https://")?;
+            if let Some(organisation) = rest.strip_prefix("vstoken.dev.azure.com/") {
+                return Some(Self::AzureDevOps { organisation: organisation.to_owned() });
+            }
+            let (host, path) = rest.split_once('/')?;
+            let tenant = Uuid::try_parse(path.strip_suffix("/v2.0")?).ok()?;
+            Some(Self::Entra { host: host.to_owned(), tenant })
+        };
+        known().unwrap_or_else(|| Self::Other(text.to_owned()))
+    }
+
+    /// The tenant that a token of Entra was issued in.
+    #[must_use]
+    pub const fn tenant(&self) -> Option<Uuid> {
+        match self {
+            Self::Entra { tenant, .. } => Some(*tenant),
+            Self::AzureDevOps { .. } | Self::Other(_) => None,
+        }
+    }
+
+    /// Label and value of each part.
+    #[must_use]
+    pub fn parts(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::AzureDevOps { organisation } => vec![
+                ("issuer", "Azure DevOps (vstoken.dev.azure.com)".to_owned()),
+                ("issuer organisation", organisation.clone()),
+            ],
+            Self::Entra { host, tenant } => {
+                vec![("issuer", format!("Entra ({host})")), ("issuer tenant", tenant.to_string())]
+            }
+            Self::Other(text) => segments("issuer", text),
+        }
+    }
+}
+
+impl Subject {
+    /// Takes a subject apart. Never fails: what is not known is `Other`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        names(text).or_else(|| ids(text)).unwrap_or_else(|| Self::Other(text.to_owned()))
+    }
+
+    /// Label and value of each part.
+    #[must_use]
+    pub fn parts(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Names { organisation, project, connection } => vec![
+                ("subject organisation", organisation.clone()),
+                ("subject project", project.clone()),
+                ("subject connection", connection.clone()),
+            ],
+            Self::Ids { tenant, organisation, connection } => vec![
+                ("subject tenant", tenant.to_string()),
+                ("subject organisation", organisation.to_string()),
+                ("subject connection", connection.to_string()),
+            ],
+            Self::Other(text) => segments("subject", text),
+        }
+    }
+}
+
+fn names(text: &str) -> Option<Subject> {
+    let mut parts = text.strip_prefix("sc://")?.splitn(3, '/').map(str::to_owned);
+    Some(Subject::Names { organisation: parts.next()?, project: parts.next()?, connection: parts.next()? })
+}
+
+fn ids(text: &str) -> Option<Subject> {
+    let parts: Vec<_> = text.split('/').collect();
+    let ["", "eid1", "c", _cloud, "t", tenant, "a", _application, "sc", organisation, connection] =
+        *parts.as_slice()
+    else {
+        return None;
+    };
+    Some(Subject::Ids {
+        tenant: little_endian(tenant)?,
+        organisation: Uuid::try_parse(organisation).ok()?,
+        connection: Uuid::try_parse(connection).ok()?,
+    })
+}
+
+/// A GUID as .NET's `Guid.ToByteArray` lays it out, in base64url.
+fn little_endian(text: &str) -> Option<Uuid> {
+    Some(Uuid::from_bytes_le(URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?))
+}
+
+fn segments(label: &'static str, text: &str) -> Vec<(&'static str, String)> {
+    text.split('/').filter(|part| !part.is_empty()).map(|part| (label, part.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_form_is_shown_in_segments() {
+        assert_eq!(Subject::parse("p://a/b/c"), Subject::Other("p://a/b/c".to_owned()));
+        let parts = Subject::parse("p://a/b/c").parts();
+        assert_eq!(parts.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>(), ["p:", "a", "b", "c"]);
+        for text in ["sc://a/b", "/eid1/c/pub/t/x/a/y/sc/z", "", "https://x"] {
+            assert!(matches!(Subject::parse(text), Subject::Other(_)), "{text}");
+            assert!(matches!(Issuer::parse(text), Issuer::Other(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_told_apart_and_a_slash_belongs_to_the_connection() {
+        let Subject::Names { organisation, project, connection } =
+            Subject::parse("sc://contoso/Platform/a/b")
+        else {
+            panic!("names");
+        };
+        assert_eq!([organisation.as_str(), &project, &connection], ["contoso", "Platform", "a/b"]);
+    }
+
+    #[test]
+    fn the_tenant_in_a_subject_of_entra_is_decoded() {
+        let application = Uuid::try_parse("499b84ac-1321-427f-aa17-267ca6975798").unwrap();
+        assert_eq!(little_endian("rISbSSETf0KqFyZ8ppdXmA"), Some(application));
+        let id = "11111111-2222-3333-4444-555555555555";
+        let subject = format!("/eid1/c/pub/t/rISbSSETf0KqFyZ8ppdXmA/a/rISbSSETf0KqFyZ8ppdXmA/sc/{id}/{id}");
+        let Subject::Ids { tenant, connection, .. } = Subject::parse(&subject) else { panic!("ids") };
+        assert_eq!(tenant, application);
+        assert_eq!(connection.to_string(), id);
+    }
+
+    #[test]
+    fn both_issuers_are_known() {
+        let tenant = "11111111-2222-3333-4444-555555555555";
+        let issuer = Issuer::parse(&format!("https://login.microsoftonline.com/{tenant}/v2.0"));
+        assert_eq!(issuer.tenant().unwrap().to_string(), tenant);
+        assert_eq!(
+            Issuer::parse("https://vstoken.dev.azure.com/abc"),
+            Issuer::AzureDevOps { organisation: "abc".to_owned() },
+        );
+    }
+}

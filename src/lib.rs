@@ -1,0 +1,31 @@
+//! Secret-free sign-in to Azure from Azure Pipelines.
+//!
+//! The map, with an arrow to whatever a part may use: `main → cli → use-cases → edges → http → endpoint`, and from
+//! everywhere to the pure parts, which use only `secret`, `error` and each other. A test holds the code to it.
+//!
+//! - Pure: [`secret`], [`error`], [`retry`], [`identity`] (tokens, clouds, resources, refusals), [`exports`] (what
+//!   later steps find).
+//! - Edges, each to one outside thing: [`env`], [`clock`], [`endpoint`], [`http`], [`folder`] (private files),
+//!   [`agent`] (the Azure Pipelines agent), [`devops`] (job token to id token), [`entra`] (id token to access
+//!   token), and [`world`], which holds what tests replace.
+//! - Use-cases: [`task`] (the stages of the pipeline task), [`credential`] (the same exchange for Rust callers).
+//! - [`cli`]: the command line.
+#![forbid(unsafe_code)]
+
+pub mod agent;
+pub mod cli;
+pub mod clock;
+pub mod credential;
+pub mod devops;
+pub mod endpoint;
+pub mod entra;
+pub mod env;
+pub mod error;
+pub mod exports;
+pub mod folder;
+pub mod http;
+pub mod identity;
+pub mod retry;
+pub mod secret;
+pub mod task;
+pub mod world;

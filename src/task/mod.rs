@@ -1,0 +1,22 @@
+//! The task's stages: `run` is the main one, `post` the one after the job.
+
+mod explain;
+mod guards;
+pub mod post;
+pub mod run;
+pub(crate) mod sign_in;
+mod summary;
+
+/// The task variable by which the main stage tells the post-job stage what to remove.
+const FOLDER_VARIABLE: &str = "WIF_SESSION_FOLDER";
+
+/// Only a federated connection has id tokens to exchange.
+///
+/// # Errors
+///
+/// The connection's scheme is another.
+pub(crate) fn require_federation(
+    connection: &crate::agent::connection::Connection,
+) -> Result<(), crate::error::Failure> {
+    Ok(guards::federated(connection.scheme)?)
+}

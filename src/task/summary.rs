@@ -1,0 +1,56 @@
+//! The log of a step that worked: who we are, which tokens, until when, what was exported.
+
+use std::io;
+
+use time::OffsetDateTime;
+
+use super::sign_in::{SignedIn, until};
+use crate::{
+    agent::{commands::Commands, connection::Connection},
+    exports::{Granted, Variable},
+    identity::{
+        claims::Unverified,
+        subject::{Issuer, Subject},
+    },
+};
+
+/// Width of the labels.
+const LABEL: usize = 22;
+
+pub(super) struct Summary<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) signed_in: &'a SignedIn,
+    pub(super) tokens: &'a [Granted],
+    pub(super) exported: &'a [Variable],
+    pub(super) now: OffsetDateTime,
+}
+
+impl Summary<'_> {
+    pub(super) fn write(&self, commands: &mut Commands<'_>) -> io::Result<()> {
+        let Connection { tenant, client, subscription, scheme, .. } = self.connection;
+        commands.line(&format!("Signed in to Azure with the scheme {scheme}"))?;
+        let mut line = |label: &str, value: &str| commands.line(&format!("  {label:<LABEL$}{value}"));
+        line("tenant", &tenant.to_string())?;
+        line("client", &client.to_string())?;
+        if let Some(subscription) = subscription {
+            let name = subscription.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+            line("subscription", &format!("{}{name}", subscription.id))?;
+        }
+        for (label, value) in identity_parts(&self.signed_in.id_token.claims) {
+            line(label, &value)?;
+        }
+        line("id token until", &until(self.signed_in.id_token.claims.expires, self.now))?;
+        for Granted { variable, resource, expires, .. } in self.tokens {
+            line(variable, &format!("{resource} until {}", until(*expires, self.now)))?;
+        }
+        let names: Vec<_> = self.exported.iter().map(|variable| variable.name.as_str()).collect();
+        line("exported", &names.join(", "))
+    }
+}
+
+/// Issuer and subject in parts: the agent masks each as a whole.
+pub(super) fn identity_parts(claims: &Unverified) -> Vec<(&'static str, String)> {
+    let mut parts = Issuer::parse(&claims.issuer).parts();
+    parts.extend(Subject::parse(&claims.subject).parts());
+    parts
+}

@@ -1,0 +1,187 @@
+'use strict';
+
+// Starts the compiled task, `wif`, for the platform that Node itself runs on, inside a container its own.
+//
+// The agent can start a script but not a binary, and it unpacks the task without execute bits, sometimes into a folder
+// that is read-only. That is all this file makes up for: inputs, sign-in and log are the binary's. It uses no packages
+// and no syntax newer than Node 10, because the agent chooses the Node, and may fall back to an old one.
+
+const childProcess = require('child_process');
+const fs = require('fs');
+const path = require('path');
+
+const WINDOWS = process.platform === 'win32';
+const PLATFORM = `${process.platform}-${process.arch}`;
+const NAME = WINDOWS ? 'wif.exe' : 'wif';
+const COPY_PREFIX = 'wif-copy-';
+const REPORT_IT = 'If it happens again, report it at https://github.com/wif-azure/wif/issues.';
+
+let child = null;
+let askedToStop = null;
+
+/** Runs one stage, `run` or `post`: as the binary ends, so ends this process. */
+async function run(stage) {
+  forwardSignals();
+  let copy = null;
+  try {
+    const packaged = packagedBinary();
+    copy = handedOnCopy(packaged) || (makeExecutable(packaged) ? null : privateCopy(packaged, stage));
+    try {
+      process.exitCode = await launch(copy || packaged, stage);
+    } catch (error) {
+      // The mode allows it and the system does not, a security module for example: elsewhere it may.
+      if (copy || error.code !== 'EACCES') throw error;
+      copy = privateCopy(packaged, stage);
+      process.exitCode = await launch(copy, stage);
+    }
+  } catch (error) {
+    report(error, stage);
+  }
+  if (stage === 'post' && copy) remove(path.dirname(copy));
+}
+
+function packagedBinary() {
+  const bin = path.join(__dirname, 'bin');
+  const binary = path.join(bin, PLATFORM, NAME);
+  if (fs.existsSync(binary)) return binary;
+  const present = fs.existsSync(bin) ? fs.readdirSync(bin).sort().join(', ') : '';
+  throw new Problem('WIF4002', `This package has no binary for ${PLATFORM}. It has: ${present || 'none'}.`, present
+    ? 'Run the job on an agent, or in a container, of one of these platforms.'
+    : 'Install the extension again; in a source tree, run `cargo xtask stage` first.');
+}
+
+/** Whether the binary may be executed where it is, after an attempt to make it so. */
+function makeExecutable(binary) {
+  try {
+    fs.chmodSync(binary, 0o755); // on every run: an agent may unpack a task again before each of its steps
+  } catch (error) {
+    // Read-only, or somebody else's file. It may be executable all the same.
+  }
+  try {
+    fs.accessSync(binary, fs.constants.X_OK); // says no on a noexec mount, too
+    return true;
+  } catch (error) {
+    return false;
+  }
+}
+
+/** A copy in a new folder that only we can enter; the main stage hands it on to the post-job stage. */
+function privateCopy(packaged, stage) {
+  const temp = process.env.AGENT_TEMPDIRECTORY;
+  const why = 'The binary cannot be executed in the task folder';
+  if (!temp) throw new Problem('WIF4001', `${why}, and AGENT_TEMPDIRECTORY, where a copy could run, is not set.`,
+    'Run the task on an Azure Pipelines agent, or make the task folder writable and executable.');
+  let folder = null;
+  try {
+    folder = fs.mkdtempSync(path.join(path.resolve(temp), COPY_PREFIX)); // mkdtemp(3) creates it with mode 0700
+    const copy = path.join(folder, NAME);
+    fs.copyFileSync(packaged, copy);
+    fs.chmodSync(copy, 0o700);
+    if (stage === 'run') say(`##vso[task.settaskvariable variable=WIF_COPY]${escaped(folder)}`);
+    return copy;
+  } catch (error) {
+    if (folder) remove(folder);
+    throw new Problem('WIF4001', `${why}, and copying it to AGENT_TEMPDIRECTORY failed: ${cause(error)}.`,
+      'Give the user of the agent space and write access there.');
+  }
+}
+
+/**
+ * The copy of an earlier stage, or null. Earlier steps ran between, and this stage is given secrets that they were not:
+ * what they could have put there instead is not run.
+ */
+function handedOnCopy(packaged) {
+  const temp = process.env.AGENT_TEMPDIRECTORY;
+  const handedOn = process.env.VSTS_TASKVARIABLE_WIF_COPY;
+  if (!temp || !handedOn) return null;
+  const folder = path.resolve(handedOn);
+  const copy = path.join(folder, NAME);
+  if (path.dirname(folder) !== path.resolve(temp) || !path.basename(folder).startsWith(COPY_PREFIX)) return null;
+  try {
+    const ours = (stat) => WINDOWS || (stat.uid === process.getuid() && (stat.mode & 0o077) === 0);
+    const [folderStat, copyStat] = [fs.lstatSync(folder), fs.lstatSync(copy)]; // lstat: a symlink is neither
+    if (!folderStat.isDirectory() || !copyStat.isFile() || !ours(folderStat) || !ours(copyStat)) return null;
+    return fs.readFileSync(copy).equals(fs.readFileSync(packaged)) ? copy : null;
+  } catch (error) {
+    return null; // gone, or not readable: a fresh copy is as good
+  }
+}
+
+/** Starts the binary without a shell (some drop variables with a `-` in the name) and gives its exit code. */
+function launch(binary, stage) {
+  return new Promise((resolve, reject) => {
+    child = childProcess.spawn(binary, ['task', stage], { stdio: ['ignore', 'inherit', 'inherit'], windowsHide: true });
+    child.on('error', (error) => child.pid || reject(error)); // with a pid: a signal that did not arrive; it still runs
+    child.on('exit', (code, signal) => (signal === null ? resolve(code) : reject(new Problem('WIF4001',
+      `The binary was ended by ${signal}${askedToStop ? `, after the agent asked it to stop (${askedToStop})` : ''}.`,
+      signal === 'SIGKILL' ? 'Often the machine or the container ran out of memory: give it more.' : REPORT_IT))));
+  });
+}
+
+/** The agent signals Node alone, and an orphan would keep the session: pass it on, and let the child clean up. */
+function forwardSignals() {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK']) {
+    process.on(signal, () => {
+      askedToStop = signal;
+      if (child && !WINDOWS) child.kill(signal); // on Windows the console tells both, and `kill` would be the hard end
+    });
+  }
+}
+
+/** What a refusal of the system to start the binary means, and what to do. */
+const REFUSALS = {
+  E2BIG: 'The variables of the job are too long: publish fewer or shorter ones in earlier steps.',
+  EACCES: 'The file system or a policy forbids it: allow execution in the folders of the agent (a noexec mount?).',
+  ENOENT: 'Its loader or the working folder is missing: use the binary that this package ships.',
+  ENOEXEC: 'The file is damaged or made for another machine: install the extension again.',
+  ETXTBSY: 'Another process is writing to the file: run the job again, and give each agent a work folder of its own.',
+};
+
+function report(error, stage) {
+  const problem = error instanceof Problem ? error : new Problem('WIF4001',
+    `The binary could not be started: ${cause(error)}.`, REFUSALS[error.code] || REPORT_IT);
+  // A job that did its work does not fail because nothing could be tidied up: the agent empties its folder anyway.
+  const type = stage === 'post' ? 'warning' : 'error';
+  say(`##vso[task.logissue type=${type};code=${problem.code}]${escaped(`${problem.message} ${problem.fix}`)}`);
+  if (stage !== 'post') say('##vso[task.complete result=Failed]');
+}
+
+class Problem extends Error {
+  constructor(code, message, fix) {
+    super(message);
+    Object.assign(this, { code, fix });
+  }
+}
+
+/** The error's name only: the rest of its text may quote paths and variables. */
+function cause(error) {
+  return [error.code || error.name, error.syscall && error.syscall.split(' ')[0]].filter(Boolean).join(' in ');
+}
+
+/** One write, done when it returns: no line is lost at exit, and the pipe that the child shares stays blocking. */
+function say(line) {
+  try {
+    fs.writeSync(1, `${line}\n`);
+  } catch (error) {
+    // Nobody reads the log any more.
+  }
+}
+
+/** The agent's own escapes for the text of a command. */
+function escaped(text) {
+  const escapes = { '%': '%AZP25', '\r': '%0D', '\n': '%0A', ']': '%5D', ';': '%3B' };
+  return text.replace(/[%\r\n\];]/g, (character) => escapes[character]);
+}
+
+function remove(folder) {
+  for (const step of [() => fs.unlinkSync(path.join(folder, NAME)), () => fs.rmdirSync(folder)]) {
+    try {
+      step();
+    } catch (error) {
+      // Not there, or still in use: the agent empties its temporary folder when the job ends.
+    }
+  }
+}
+
+module.exports = { run };
+if (require.main === module) run('run');
