@@ -1,83 +1,20 @@
-//! The emulated agent keeps the contract that real tasks rely on. The fixture tasks are a few lines of Node each.
+//! The emulated agent keeps the contract that real tasks rely on.
+
+#[path = "agent/fixture.rs"]
+mod fixture;
+#[path = "agent/processes.rs"]
+mod processes;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use emulator::agent::StepResult::{Canceled, Failed, Skipped, Succeeded};
-use emulator::agent::{
-    Agent, Condition, JobReport, JobResult, ProxySettings, Stage, Step, pipeline_from_yaml,
-};
-use emulator::job::{JobMessage, ServiceEndpoint, Variable};
-use tempfile::TempDir;
+use emulator::agent::StepResult::{Failed, Skipped, Succeeded};
+use emulator::agent::{Agent, Condition, JobResult, ProxySettings, Stage, Step, pipeline_from_yaml};
 use uuid::Uuid;
 
-fn message() -> JobMessage {
-    JobMessage {
-        system_connection_url: "https://devops.test/contoso/".into(),
-        job_token: "job-token-value".into(),
-        endpoints: vec![endpoint("sc-prod", 0xA1), endpoint("sc-other", 0xB2)],
-        variables: vec![
-            variable("System.CollectionUri", "https://devops.test/contoso/", false),
-            variable("my.secret", "s3cr3t-value", true),
-        ],
-    }
-}
-
-fn variable(name: &str, value: &str, secret: bool) -> Variable {
-    Variable { name: name.into(), value: value.into(), secret }
-}
-
-fn endpoint(name: &str, id: u128) -> ServiceEndpoint {
-    let map =
-        |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    ServiceEndpoint {
-        id: Uuid::from_u128(id),
-        name: name.into(),
-        url: "https://management.test/".into(),
-        scheme: "WorkloadIdentityFederation".into(),
-        parameters: map(&[("serviceprincipalid", "client-of-it"), ("tenantid", "tenant-of-it")]),
-        data: map(&[("SubscriptionID", "sub-of-it"), ("environment", "$(System.CollectionUri)x")]),
-    }
-}
-
-/// A task folder: a main script and, unless empty, a post-job script.
-fn task(main: &str, post: &str) -> TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    let stage =
-        |name: &str| format!(r#"{{"Node24": {{"target": "{name}"}}, "Node20_1": {{"target": "{name}"}}}}"#);
-    let post_stage =
-        if post.is_empty() { String::new() } else { format!(r#","postjobexecution": {}"#, stage("post.js")) };
-    let definition = format!(
-        r#"{{"id": "11111111-2222-3333-4444-555555555555", "name": "Fixture", "friendlyName": "Fixture task",
-        "description": "For tests", "author": "wif", "version": {{"Major": 1, "Minor": "2", "Patch": 3}},
-        "outputVariables": [{{"name": "trap", "description": "d"}}],
-        "inputs": [
-            {{"name": "connection", "aliases": ["azureSubscription"], "type": "connectedService:AzureRM", "label": "c"}},
-            {{"name": "text", "type": "string", "label": "t", "defaultValue": "  plain "}},
-            {{"name": "flag", "type": "boolean", "label": "f", "defaultValue": true}}
-        ], "execution": {} {post_stage}}}"#,
-        stage("main.js")
-    );
-    for (name, text) in [("task.json", definition.as_str()), ("main.js", main), ("post.js", post)] {
-        fs::write(folder.path().join(name), text).expect("a file of the fixture");
-    }
-    folder
-}
-
-fn run(steps: &[Step]) -> JobReport {
-    Agent::new().run(&message(), steps)
-}
-
-/// Asserts that the parts stand in the log, one after the other.
-fn in_order(log: &str, parts: &[&str]) {
-    let mut rest = log;
-    for part in parts {
-        let at = rest.find(part).unwrap_or_else(|| panic!("{part:?} is not there, or too early, in:\n{log}"));
-        rest = &rest[at + part.len()..];
-    }
-}
+use fixture::{in_order, message, run, task};
 
 #[test]
 fn main_stages_run_in_order_and_post_stages_backwards_even_after_a_failure() {
@@ -240,73 +177,6 @@ fn restricted_steps_lose_uploads_and_unlisted_variables_with_a_warning() {
     assert_eq!((bound.variable("ARM_X"), bound.variable("OTHER")), (Some("1"), None));
     assert_eq!(bound.steps[0].warnings().len(), 2);
     assert!(!bound.log.contains("masked-all-the-same"));
-}
-
-#[test]
-fn a_cancelled_job_stops_its_step_skips_the_rest_and_still_runs_post_stages() {
-    let task = task(
-        "process.on('SIGINT', () => { console.log('got SIGINT'); process.exit(0); });
-         setInterval(() => {}, 1000); console.log('ready');",
-        "console.log('cleaned, job is ' + process.env.AGENT_JOBSTATUS)",
-    );
-    let steps = [
-        Step::task(task.path(), &[]),
-        Step::script("echo never"),
-        Step::script("echo still").condition(Condition::Always),
-    ];
-    let job = Agent::new().start(&message(), &steps);
-    job.wait_for_line(|line| line == "ready");
-    job.cancel();
-    let report = job.finish();
-    assert_eq!(report.result, JobResult::Canceled);
-    let results: Vec<_> = report.steps.iter().map(|step| step.result).collect();
-    assert_eq!(results, [Canceled, Skipped, Succeeded, Succeeded]);
-    in_order(&report.log, &["got SIGINT", "operation was canceled", "still", "cleaned, job is Canceled"]);
-    assert!(report.killed_orphans.is_empty(), "{:?}", report.killed_orphans);
-}
-
-#[test]
-fn signals_grow_stronger_until_the_process_ends() {
-    let task = task(
-        "process.on('SIGINT', () => console.log('no')); setInterval(() => {}, 1000); console.log('up')",
-        "",
-    );
-    let mut message = message();
-    message.variables.push(variable("PROCESS_SIGINT_TIMEOUT", "200", false));
-    let job = Agent::new().start(&message, &[Step::task(task.path(), &[])]);
-    job.wait_for_line(|line| line == "up");
-    job.cancel();
-    let report = job.finish();
-    assert_eq!((report.steps[0].result, report.steps[0].exit_code), (Canceled, None));
-    in_order(&report.log, &["will be canceled", "no", "##[error]The operation was canceled."]);
-}
-
-#[test]
-fn a_step_that_takes_too_long_fails() {
-    let task = task("setInterval(() => {}, 1000)", "");
-    let report = run(&[Step::task(task.path(), &[]).timeout(Duration::from_millis(300))]);
-    assert_eq!(report.result, JobResult::Failed);
-    assert_eq!(report.steps[0].errors(), ["The task has timed out."]);
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn what_outlives_the_job_is_killed_and_was_seen_with_its_environment() {
-    let task = task(
-        "const child = require('child_process').spawn('sleep', ['1000'], {detached: true, stdio: 'ignore'});
-         child.unref(); console.log('##vso[task.setvariable variable=child]' + child.pid);",
-        "",
-    );
-    let report =
-        run(&[Step::task(task.path(), &[("connection", "sc-prod")]), Step::script("kill -0 $CHILD")]);
-    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
-    let [orphan] = &report.killed_orphans[..] else { panic!("{:?}", report.killed_orphans) };
-    assert_eq!(orphan.arguments, ["sleep", "1000"]);
-    assert_eq!(orphan.environment["INPUT_TEXT"], "plain");
-    let left = fs::read(format!("/proc/{}/cmdline", orphan.pid)).unwrap_or_default();
-    assert!(left.is_empty(), "it is gone");
-    assert!(report.observed.iter().any(|process| process.pid == orphan.pid && process.step == "Fixture"));
-    assert!(report.steps[0].seconds < 4.0, "a detached process keeps no step waiting");
 }
 
 #[test]

@@ -1,0 +1,215 @@
+//! The machine that the agent runs on, and how it was configured.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::files;
+use super::report::JobReport;
+use super::run::{self, RunningJob};
+use super::settings::{ProxySettings, Settings};
+use super::step::Step;
+use crate::job::JobMessage;
+
+/// An agent on a machine of its own: a fresh folder that goes when the last clone is dropped.
+///
+/// It runs one job after the other, as the real one does; for jobs in parallel make several.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    pub(super) settings: Settings,
+    pub(super) machine: BTreeMap<String, String>,
+    pub(super) node: Option<PathBuf>,
+    pub(super) install: bool,
+    pub(super) read_only: bool,
+    pub(super) retry_unit: Duration,
+    pub(super) one_job: Arc<Mutex<()>>,
+    root: Arc<Root>,
+}
+
+struct Root(tempfile::TempDir);
+
+impl fmt::Debug for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.path().fmt(f)
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        // A read-only task folder could not be removed with the rest.
+        files::set_tree_mode(self.0.path(), 0o755, None);
+    }
+}
+
+impl Default for Agent {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Agent {
+    /// A machine whose own environment has a `PATH`, a `HOME` and a `LANG`, and nothing else of this process.
+    #[must_use]
+    pub fn new() -> Self {
+        let root = tempfile::Builder::new().prefix("agent-").tempdir().expect("a temp folder");
+        // The short and the long name of a folder must not both occur in a job.
+        let path = root.path().canonicalize().unwrap_or_else(|_| root.path().to_owned());
+        for folder in
+            ["_work/_temp", "_work/_tasks", "_work/_tool", "_work/1/s", "_work/1/a", "_work/1/b", "home"]
+        {
+            std::fs::create_dir_all(path.join(folder)).expect("folders of the agent");
+        }
+        let machine = base_environment(&path);
+        let node = machine.get("PATH").and_then(|path| find_program("node", path));
+        Self {
+            settings: Settings::default(),
+            machine,
+            node,
+            install: false,
+            read_only: false,
+            retry_unit: Duration::from_secs(1),
+            one_job: Arc::default(),
+            root: Arc::new(Root(root)),
+        }
+    }
+
+    /// The agent's proxy: tasks are told in `AGENT_PROXY…`, and in no `HTTPS_PROXY`.
+    #[must_use]
+    pub fn proxy(mut self, proxy: ProxySettings) -> Self {
+        self.settings.proxy = Some(proxy);
+        self
+    }
+
+    /// `--sslcacert`: a PEM bundle, `AGENT_CAINFO`.
+    #[must_use]
+    pub fn ca_file(mut self, path: &Path) -> Self {
+        self.settings.ca_file = Some(path.to_owned());
+        self
+    }
+
+    /// `--sslclientcert`, `--sslclientcertkey` and its password.
+    #[must_use]
+    pub fn client_certificate(mut self, cert: &Path, key: &Path, password: Option<&str>) -> Self {
+        self.settings.client_certificate =
+            Some((cert.to_owned(), key.to_owned(), password.map(str::to_owned)));
+        self
+    }
+
+    /// `--sslskipcertvalidation`: `AGENT_SKIPCERTVALIDATION=True`.
+    #[must_use]
+    pub fn skip_certificate_validation(mut self) -> Self {
+        self.settings.skip_certificate_validation = true;
+        self
+    }
+
+    /// A variable of the worker's own environment: every process inherits it.
+    #[must_use]
+    pub fn machine_env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.machine.insert(name.into(), value.into());
+        self
+    }
+
+    /// `System.Debug=true`.
+    #[must_use]
+    pub fn debug(mut self) -> Self {
+        self.settings.debug = true;
+        self
+    }
+
+    /// The Node that runs tasks, instead of the first `node` on this process's `PATH`.
+    #[must_use]
+    pub fn node(mut self, program: &Path) -> Self {
+        self.node = Some(program.to_owned());
+        self
+    }
+
+    /// Copies each task to `_work/_tasks/<Name>_<id>/<version>` first, without execute bits, as the agent unpacks a
+    /// task that came with an extension (`TaskManager.cs`). A copy that is there already is not looked at again.
+    #[must_use]
+    pub fn install_tasks(mut self) -> Self {
+        self.install = true;
+        self
+    }
+
+    /// [`Agent::install_tasks`], and nobody may write to the copies.
+    #[must_use]
+    pub fn read_only_tasks(mut self) -> Self {
+        self.install = true;
+        self.read_only = true;
+        self
+    }
+
+    /// What the agent waits after the first failed try of a step with retries; the n-th wait is n² as long. One second
+    /// on a real agent (`RetryHelper.cs`).
+    #[must_use]
+    pub fn retry_unit(mut self, unit: Duration) -> Self {
+        self.retry_unit = unit;
+        self
+    }
+
+    /// The agent's folder.
+    #[must_use]
+    pub fn root_folder(&self) -> &Path {
+        self.root.0.path()
+    }
+
+    /// `Agent.WorkFolder`.
+    #[must_use]
+    pub fn work_folder(&self) -> PathBuf {
+        self.root_folder().join("_work")
+    }
+
+    /// `Agent.TempDirectory`: emptied at the start and at the end of each job.
+    #[must_use]
+    pub fn temp_folder(&self) -> PathBuf {
+        self.work_folder().join("_temp")
+    }
+
+    /// `Build.SourcesDirectory` and `System.DefaultWorkingDirectory`: where steps start. Never emptied.
+    #[must_use]
+    pub fn sources_folder(&self) -> PathBuf {
+        self.work_folder().join("1").join("s")
+    }
+
+    /// `_work/_tasks`.
+    #[must_use]
+    pub fn tasks_folder(&self) -> PathBuf {
+        self.work_folder().join("_tasks")
+    }
+
+    /// `HOME` of every process.
+    #[must_use]
+    pub fn home_folder(&self) -> PathBuf {
+        self.root_folder().join("home")
+    }
+
+    /// Runs a job to its end.
+    #[must_use]
+    pub fn run(&self, message: &JobMessage, pipeline: &[Step]) -> JobReport {
+        self.start(message, pipeline).finish()
+    }
+
+    /// Starts a job on a thread.
+    #[must_use]
+    pub fn start(&self, message: &JobMessage, pipeline: &[Step]) -> RunningJob {
+        run::start(self.clone(), message.clone(), pipeline.to_vec())
+    }
+}
+
+fn base_environment(root: &Path) -> BTreeMap<String, String> {
+    // Windows programs do not start without the others; elsewhere they are not set.
+    #[expect(clippy::disallowed_methods, reason = "the machine of the tests is where its programs are found")]
+    let kept = ["PATH", "SystemRoot", "ComSpec", "PATHEXT"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
+    let own = [("HOME", root.join("home").display().to_string()), ("LANG", "C.UTF-8".to_owned())];
+    kept.chain(own.map(|(name, value)| (name.to_owned(), value))).collect()
+}
+
+/// The first program of this name on a `PATH`.
+pub(super) fn find_program(name: &str, path: &str) -> Option<PathBuf> {
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    std::env::split_paths(path).map(|folder| folder.join(&file)).find(|program| program.is_file())
+}

@@ -1,0 +1,205 @@
+//! The slice of Azure Resource Manager that Terraform, az and a doctor ask for.
+
+mod checks;
+mod metadata;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
+use axum::response::Response;
+use axum::routing::get;
+use serde_json::{Value, json};
+
+use crate::answer::{base, json, set};
+use crate::arm::checks::{Caller, Refusal};
+use crate::directory::Subscription;
+use crate::record::pairs;
+use crate::world::World;
+
+type Shared = State<Arc<World>>;
+type Answer = Result<Value, Refusal>;
+
+pub(crate) fn router(world: Arc<World>) -> Router {
+    Router::new()
+        .route("/metadata/endpoints", get(endpoints))
+        .route("/tenants", get(tenants))
+        .route("/subscriptions", get(subscriptions))
+        .route("/subscriptions/{id}", get(subscription))
+        .route("/subscriptions/{id}/{collection}", get(collection))
+        .route("/providers/Microsoft.Management/managementGroups/{id}", get(management_group))
+        .fallback(not_found)
+        .with_state(world)
+}
+
+async fn endpoints(State(world): Shared, request: Request) -> Response {
+    let parts = request.into_parts().0;
+    answered(
+        &world,
+        version(&parts).and_then(|version| {
+            // Led here by its public name, a client is to go on with public names.
+            let came_to = base(&parts);
+            let is_public = came_to == "https://management.azure.com";
+            let (login, arm) = if is_public {
+                ("https://login.microsoftonline.com".to_owned(), came_to)
+            } else {
+                (world.urls.entra.clone(), world.urls.arm.clone())
+            };
+            metadata::endpoints(&version, &login, &arm)
+        }),
+    )
+}
+
+async fn tenants(State(world): Shared, request: Request) -> Response {
+    let answer = asked(&world, request).map(|caller| {
+        let directory = world.directory();
+        let known = directory.tenants.iter().filter(|tenant| tenant.id == caller.tenant);
+        let list: Vec<_> = known
+            .map(|tenant| {
+                json!({
+                    "id": format!("/tenants/{}", tenant.id), "tenantId": tenant.id,
+                    "displayName": "Contoso", "defaultDomain": tenant.domain, "tenantCategory": "Home",
+                })
+            })
+            .collect();
+        json!({ "value": list })
+    });
+    answered(&world, answer)
+}
+
+async fn subscriptions(State(world): Shared, request: Request) -> Response {
+    let answer = asked(&world, request).map(|caller| {
+        let directory = world.directory();
+        let visible = directory.subscriptions.iter().filter(|one| one.roles.contains(&caller.client));
+        let list: Vec<_> = visible.map(subscription_object).collect();
+        json!({ "count": { "type": "Total", "value": list.len() }, "value": list })
+    });
+    answered(&world, answer)
+}
+
+async fn subscription(State(world): Shared, Path(id): Path<String>, request: Request) -> Response {
+    let answer = asked(&world, request).and_then(|caller| {
+        let directory = world.directory();
+        let action = "Microsoft.Resources/subscriptions/read";
+        checks::may(&directory, &caller, &id, action).map(subscription_object)
+    });
+    answered(&world, answer)
+}
+
+async fn collection(
+    State(world): Shared,
+    Path((id, collection)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let answer = asked(&world, request).and_then(|caller| {
+        let directory = world.directory();
+        let (action, list): (_, fn(&Subscription) -> Vec<Value>) = match collection.to_lowercase().as_str() {
+            "resourcegroups" => ("Microsoft.Resources/subscriptions/resourceGroups/read", resource_groups),
+            "providers" => ("Microsoft.Resources/subscriptions/providers/read", providers),
+            "locations" => ("Microsoft.Resources/subscriptions/locations/read", locations),
+            _ => return Err(Refusal::no_such_path()),
+        };
+        let subscription = checks::may(&directory, &caller, &id, action)?;
+        Ok(json!({ "value": list(subscription) }))
+    });
+    answered(&world, answer)
+}
+
+async fn management_group(State(world): Shared, Path(id): Path<String>, request: Request) -> Response {
+    let answer = asked(&world, request).map(|caller| {
+        json!({
+            "id": format!("/providers/Microsoft.Management/managementGroups/{id}"),
+            "type": "Microsoft.Management/managementGroups",
+            "name": id,
+            "properties": { "tenantId": caller.tenant, "displayName": id },
+        })
+    });
+    answered(&world, answer)
+}
+
+async fn not_found(State(world): Shared) -> Response {
+    answered(&world, Err(Refusal::no_such_path()))
+}
+
+/// Who asks, and that a version was named.
+fn asked(world: &World, request: Request) -> Result<Caller, Refusal> {
+    let parts = request.into_parts().0;
+    version(&parts)?;
+    checks::caller(world, &parts.headers)
+}
+
+fn version(parts: &Parts) -> Result<String, Refusal> {
+    pairs(parts.uri.query().unwrap_or_default().as_bytes())
+        .into_iter()
+        .find(|(name, value)| name.eq_ignore_ascii_case("api-version") && !value.is_empty())
+        .map(|(_, value)| value)
+        .ok_or_else(Refusal::no_version)
+}
+
+fn answered(world: &World, answer: Answer) -> Response {
+    let mut answer = match answer {
+        Ok(value) => json(200, &value),
+        Err(refusal) => {
+            let mut answer = json(refusal.status, &refusal.body());
+            if refusal.status == 401 {
+                let challenge = refusal.challenge(&world.urls.entra);
+                set(answer.headers_mut(), "www-authenticate", &challenge);
+            }
+            answer
+        }
+    };
+    let id = uuid::Uuid::new_v4().to_string();
+    set(answer.headers_mut(), "x-ms-request-id", &id);
+    set(answer.headers_mut(), "x-ms-correlation-request-id", &id);
+    answer
+}
+
+fn subscription_object(subscription: &Subscription) -> Value {
+    let Subscription { id, name, state, tenant, .. } = subscription;
+    json!({
+        "id": format!("/subscriptions/{id}"),
+        "authorizationSource": "RoleBased",
+        "managedByTenants": [],
+        "subscriptionId": id,
+        "tenantId": tenant,
+        "displayName": name,
+        "state": state,
+        "subscriptionPolicies": {
+            "locationPlacementId": "Public_2014-09-01", "quotaId": "PayAsYouGo_2014-09-01", "spendingLimit": "Off",
+        },
+    })
+}
+
+fn resource_groups(subscription: &Subscription) -> Vec<Value> {
+    let group = |name: &str| {
+        json!({
+            "id": format!("/subscriptions/{}/resourceGroups/{name}", subscription.id),
+            "name": name, "type": "Microsoft.Resources/resourceGroups", "location": "westeurope",
+            "properties": { "provisioningState": "Succeeded" },
+        })
+    };
+    ["rg-network", "rg-app"].map(group).to_vec()
+}
+
+fn providers(subscription: &Subscription) -> Vec<Value> {
+    let provider = |namespace: &str| {
+        json!({
+            "id": format!("/subscriptions/{}/providers/{namespace}", subscription.id),
+            "namespace": namespace, "registrationState": "Registered",
+            "registrationPolicy": "RegistrationRequired", "resourceTypes": [],
+        })
+    };
+    ["Microsoft.Resources", "Microsoft.Storage"].map(provider).to_vec()
+}
+
+fn locations(subscription: &Subscription) -> Vec<Value> {
+    let location = |name: &str, shown: &str| {
+        json!({
+            "id": format!("/subscriptions/{}/locations/{name}", subscription.id),
+            "name": name, "type": "Region", "displayName": shown, "regionalDisplayName": shown,
+            "metadata": { "regionType": "Physical", "regionCategory": "Recommended" },
+        })
+    };
+    vec![location("westeurope", "West Europe"), location("northeurope", "North Europe")]
+}

@@ -1,0 +1,170 @@
+//! What Azure DevOps knows: organisations, projects, connections, jobs.
+
+use std::collections::BTreeMap;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::identity;
+
+/// An Azure DevOps organisation.
+#[derive(Clone, Debug)]
+pub struct Organisation {
+    /// The id, part of issuers and of Entra subjects.
+    pub id: Uuid,
+    /// The name, part of URLs and of Azure DevOps subjects.
+    pub name: String,
+    /// The projects.
+    pub projects: Vec<Project>,
+}
+
+/// An Azure DevOps project.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// The id, part of request paths.
+    pub id: Uuid,
+    /// The name, part of Azure DevOps subjects.
+    pub name: String,
+    /// The service connections.
+    pub connections: Vec<Connection>,
+}
+
+/// Who signs a connection's id tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Issuer {
+    /// `https://vstoken.dev.azure.com/{organisation}`, subjects made of names.
+    DevOps,
+    /// `https://login.microsoftonline.com/{tenant}/v2.0`, subjects made of ids.
+    Entra,
+}
+
+/// What a connection is meant for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// One subscription.
+    Subscription(Uuid),
+    /// A management group, with its id and name; there is no subscription then.
+    ManagementGroup(String, String),
+}
+
+/// An Azure service connection.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The id.
+    pub id: Uuid,
+    /// The name, part of Azure DevOps subjects.
+    pub name: String,
+    /// `WorkloadIdentityFederation`, `ServicePrincipal`, `ManagedServiceIdentity`.
+    pub scheme: String,
+    /// Who signs its id tokens.
+    pub issuer: Issuer,
+    /// The tenant of the identity behind it.
+    pub tenant: Uuid,
+    /// The client id of the identity behind it.
+    pub client: Uuid,
+    /// What it is meant for.
+    pub scope: Scope,
+    /// Disabled by an administrator, or for not being used.
+    pub disabled: bool,
+    /// `AzureCloud`, `AzureUSGovernment`, `AzureChinaCloud`, `AzureStack`.
+    pub environment: String,
+    /// Its data lead to this emulator instead of to the public hosts of its environment.
+    pub custom: bool,
+    /// The audience in its id tokens, when it is not the usual one of its issuer.
+    pub audience: Option<String>,
+    /// Authorization parameters beside (or instead of) the usual ones.
+    pub parameters: BTreeMap<String, String>,
+    /// Data entries beside (or instead of) the usual ones.
+    pub data: BTreeMap<String, String>,
+}
+
+impl Connection {
+    /// A federated connection with subscription scope that leads to this emulator.
+    #[must_use]
+    pub fn federated(name: &str, issuer: Issuer, tenant: Uuid, client: Uuid, subscription: Uuid) -> Self {
+        Self {
+            id: Uuid::new_v4(),
+            name: name.to_owned(),
+            scheme: "WorkloadIdentityFederation".to_owned(),
+            issuer,
+            tenant,
+            client,
+            scope: Scope::Subscription(subscription),
+            disabled: false,
+            environment: "AzureCloud".to_owned(),
+            custom: true,
+            audience: None,
+            parameters: BTreeMap::new(),
+            data: BTreeMap::new(),
+        }
+    }
+}
+
+/// A connection with where it lives.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Its organisation.
+    pub organisation: &'a Organisation,
+    /// Its project.
+    pub project: &'a Project,
+    /// The connection.
+    pub connection: &'a Connection,
+}
+
+impl Place<'_> {
+    /// The issuer of its id tokens, in full.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        match self.connection.issuer {
+            Issuer::DevOps => identity::devops_issuer(self.organisation.id),
+            Issuer::Entra => identity::entra_issuer(self.connection.tenant),
+        }
+    }
+
+    /// The subject of its id tokens, by the names of now.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self.connection.issuer {
+            Issuer::DevOps => {
+                identity::devops_subject(&self.organisation.name, &self.project.name, &self.connection.name)
+            }
+            Issuer::Entra => {
+                identity::entra_subject(self.connection.tenant, self.organisation.id, self.connection.id)
+            }
+        }
+    }
+}
+
+/// A running job.
+#[derive(Clone)]
+pub struct Job {
+    /// The job id.
+    pub id: Uuid,
+    /// The plan id.
+    pub plan: Uuid,
+    /// The hub: `build`, `rm`, `checks`.
+    pub hub: String,
+    /// The organisation's id.
+    pub organisation: Uuid,
+    /// The project's id.
+    pub project: Uuid,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The name of the job's stage.
+    pub stage: String,
+    /// Connections that the stage refers to.
+    pub connections: Vec<Uuid>,
+    /// The job token.
+    pub token: String,
+    /// When the job token stops being accepted; never, if absent.
+    pub token_expires: Option<OffsetDateTime>,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job")
+            .field("id", &self.id)
+            .field("connections", &self.connections)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,104 @@
+//! What Entra and the resource manager know: tenants, identities and whom they trust, subscriptions.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// An Entra tenant.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// The id.
+    pub id: Uuid,
+    /// A verified domain, accepted in request paths too.
+    pub domain: String,
+    /// Applications and managed identities that can sign in here.
+    pub apps: Vec<App>,
+    /// Resources beside the well-known ones (`api://…` of the tenant's own applications).
+    pub resources: Vec<String>,
+}
+
+/// What an identity is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An application registration.
+    Application,
+    /// A user-assigned managed identity: its access tokens live longer.
+    ManagedIdentity,
+}
+
+/// An identity that can sign in.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The client id, also called application id.
+    pub client_id: Uuid,
+    /// The object id of its service principal.
+    pub object_id: Uuid,
+    /// Application or managed identity.
+    pub kind: Kind,
+    /// Registered for accounts of any tenant.
+    pub multi_tenant: bool,
+    /// Disabled by an administrator.
+    pub disabled: bool,
+    /// Client secrets.
+    pub secrets: Vec<ClientSecret>,
+    /// Whom it trusts.
+    pub federated_credentials: Vec<FederatedCredential>,
+}
+
+impl App {
+    /// An enabled identity that trusts nobody yet.
+    #[must_use]
+    pub fn new(client_id: Uuid, kind: Kind) -> Self {
+        Self {
+            client_id,
+            object_id: Uuid::new_v4(),
+            kind,
+            multi_tenant: false,
+            disabled: false,
+            secrets: vec![],
+            federated_credentials: vec![],
+        }
+    }
+}
+
+/// A client secret.
+#[derive(Clone)]
+pub struct ClientSecret {
+    /// The secret itself.
+    pub value: String,
+    /// When it ends; never, if absent.
+    pub expires: Option<OffsetDateTime>,
+}
+
+impl std::fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientSecret").field("expires", &self.expires).finish_non_exhaustive()
+    }
+}
+
+/// The trust entry on an identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FederatedCredential {
+    /// Its name.
+    pub name: String,
+    /// The only issuer it accepts.
+    pub issuer: String,
+    /// The only subject it accepts, case included.
+    pub subject: String,
+    /// The audience it accepts.
+    pub audience: String,
+}
+
+/// An Azure subscription.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    /// The id.
+    pub id: Uuid,
+    /// The display name.
+    pub name: String,
+    /// `Enabled`, `Disabled`, `Warned`, `PastDue`, `Deleted`.
+    pub state: String,
+    /// The tenant it trusts.
+    pub tenant: Uuid,
+    /// Client ids that hold a role.
+    pub roles: Vec<Uuid>,
+}

@@ -1,0 +1,227 @@
+//! The emulator itself: starts the services, and is a test's way to everything in them.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, MutexGuard};
+
+use time::OffsetDateTime;
+use tokio::runtime::{self, Runtime};
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::directory::Directory;
+use crate::fault::Fault;
+use crate::job::{JobMessage, ServiceEndpoint};
+use crate::journal::{Entry, Service};
+use crate::server::Server;
+use crate::tls::Trust;
+use crate::usual::{self, USUAL, Usual};
+use crate::world::{Issued, Urls, World};
+use crate::{arm, devops, entra, jobs};
+
+/// Azure DevOps, Entra and the resource manager, on loopback, until it is dropped.
+pub struct Emulator {
+    world: Arc<World>,
+    trust: Trust,
+    ca_file: PathBuf,
+    ports: [u16; 3],
+    runtime: Option<Runtime>,
+}
+
+/// How an emulator is to listen.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Builder {
+    require_client_certificate: bool,
+    http1_only: bool,
+}
+
+impl Builder {
+    /// Refuses clients without a certificate of this emulator's CA: [`Emulator::client_identity`].
+    #[must_use]
+    pub fn require_client_certificate(self, yes: bool) -> Self {
+        Self { require_client_certificate: yes, ..self }
+    }
+
+    /// Does not offer HTTP/2.
+    #[must_use]
+    pub fn http1_only(self, yes: bool) -> Self {
+        Self { http1_only: yes, ..self }
+    }
+
+    /// Starts it; the services listen when this returns.
+    #[must_use]
+    pub fn start(self) -> Emulator {
+        Emulator::with(self)
+    }
+}
+
+impl Emulator {
+    /// Starts the usual one; its services listen when this returns. Works in and out of async code.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    /// For an emulator that listens differently.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    fn with(options: Builder) -> Self {
+        let clock = Clock::default();
+        let trust = Trust::new(clock.now(), options.require_client_certificate, options.http1_only);
+        let listeners = [(); 3].map(|()| listener());
+        let ports = [0, 1, 2].map(|at: usize| port(&listeners[at]));
+        let [devops, entra, arm] = ports.map(|port| format!("https://127.0.0.1:{port}"));
+        let world = Arc::new(World::new(Urls { devops, entra, arm }, clock, usual::directory()));
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("emulator")
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let routers = [
+            (Service::DevOps, devops::router(Arc::clone(&world))),
+            (Service::Entra, entra::router(Arc::clone(&world))),
+            (Service::Arm, arm::router(Arc::clone(&world))),
+        ];
+        for (listener, (service, router)) in listeners.into_iter().zip(routers) {
+            let server = Server::new(service, Arc::clone(&world), router, Arc::clone(&trust.server));
+            runtime.spawn(server.listen(listener));
+        }
+        Self { world, ca_file: trust.ca_file(), trust, ports, runtime: Some(runtime) }
+    }
+
+    /// Names and ids of the landscape that is there from the start.
+    #[must_use]
+    pub fn usual(&self) -> Usual {
+        USUAL
+    }
+
+    /// The base URL of Azure DevOps, without a trailing slash or organisation.
+    #[must_use]
+    pub fn devops_url(&self) -> String {
+        self.world.urls.devops.clone()
+    }
+
+    /// The base URL of Entra, without a trailing slash.
+    #[must_use]
+    pub fn entra_url(&self) -> String {
+        self.world.urls.entra.clone()
+    }
+
+    /// The base URL of the resource manager, without a trailing slash.
+    #[must_use]
+    pub fn arm_url(&self) -> String {
+        self.world.urls.arm.clone()
+    }
+
+    /// The port of a service.
+    #[must_use]
+    pub fn port(&self, service: Service) -> u16 {
+        self.ports[service as usize]
+    }
+
+    /// PEM of the CA, in a private folder that is removed with the emulator.
+    #[must_use]
+    pub fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+
+    /// PEM files of a client certificate of the CA, and of its key.
+    #[must_use]
+    pub fn client_identity(&self) -> (PathBuf, PathBuf) {
+        self.trust.client_identity()
+    }
+
+    /// The world model, to look at and to change. Every request waits while it is held, and so do
+    /// [`Emulator::job`], [`Emulator::endpoint`] and [`Emulator::issued`]: let go of it before calling them.
+    pub fn directory(&self) -> MutexGuard<'_, Directory> {
+        self.world.directory()
+    }
+
+    /// Every HTTP request so far, in order.
+    #[must_use]
+    pub fn journal(&self) -> Vec<Entry> {
+        self.world.journal.entries()
+    }
+
+    /// The journal for people, a line for each request.
+    #[must_use]
+    pub fn journal_text(&self) -> String {
+        self.world.journal.text()
+    }
+
+    /// How many requests to a service have `what` in their `METHOD /path`.
+    #[must_use]
+    pub fn count(&self, service: Service, what: &str) -> usize {
+        self.world.journal.count(service, what)
+    }
+
+    /// How many TCP connections a service has accepted so far.
+    #[must_use]
+    pub fn connections(&self, service: Service) -> usize {
+        usize::try_from(self.world.connections(service)).expect("fewer connections than that")
+    }
+
+    /// Every secret that was issued so far, or that the directory knows.
+    #[must_use]
+    pub fn issued(&self) -> Vec<Issued> {
+        self.world.issued()
+    }
+
+    /// Something shall go wrong.
+    pub fn fault(&self, fault: Fault) {
+        self.world.faults.add(fault);
+    }
+
+    /// Moves the emulator's idea of now, on top of earlier moves.
+    pub fn shift_clock(&self, seconds: i64) {
+        self.world.clock.shift(seconds);
+    }
+
+    /// The emulator's own now.
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
+        self.world.clock.now()
+    }
+
+    /// A new job whose stage refers to this connection.
+    #[must_use]
+    pub fn job(&self, connection: Uuid) -> JobMessage {
+        self.job_with(&[connection])
+    }
+
+    /// A new job whose stage refers to these connections.
+    #[must_use]
+    pub fn job_with(&self, connections: &[Uuid]) -> JobMessage {
+        jobs::start(&mut self.directory(), &self.world.urls, connections)
+    }
+
+    /// A connection as the server sends it in a job message.
+    #[must_use]
+    pub fn endpoint(&self, connection: Uuid) -> ServiceEndpoint {
+        jobs::endpoint(&self.directory(), &self.world.urls, connection)
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Dropping it the usual way would wait, which async code may not.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A free port of loopback; connections queue from now on.
+pub(crate) fn listener() -> TcpListener {
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a free port");
+    listener.set_nonblocking(true).expect("a listener can be non-blocking");
+    listener
+}
+
+pub(crate) fn port(listener: &TcpListener) -> u16 {
+    listener.local_addr().expect("a bound listener has an address").port()
+}

@@ -1,0 +1,247 @@
+//! An HTTP CONNECT proxy on loopback that leads public host names to an emulator.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener as StdListener};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{self, Runtime};
+
+use crate::emulator::{Emulator, listener, port};
+use crate::journal::Service;
+use crate::tls::PUBLIC_NAMES;
+
+/// How a proxy behaves.
+#[derive(Clone, Default)]
+pub struct ProxyOptions {
+    user: Option<(String, String)>,
+    hosts: BTreeMap<String, u16>,
+    refuse_all: bool,
+}
+
+impl ProxyOptions {
+    /// Asks for this user and password (Basic).
+    #[must_use]
+    pub fn user(self, name: &str, password: &str) -> Self {
+        Self { user: Some((name.to_owned(), password.to_owned())), ..self }
+    }
+
+    /// Leads `host:port` to this port of loopback.
+    #[must_use]
+    pub fn lead(mut self, host_and_port: &str, to: u16) -> Self {
+        self.hosts.insert(host_and_port.to_lowercase(), to);
+        self
+    }
+
+    /// Refuses every request with 403.
+    #[must_use]
+    pub fn refuse_all(self) -> Self {
+        Self { refuse_all: true, ..self }
+    }
+}
+
+/// A request to the proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyEntry {
+    /// The method; only `CONNECT` gets anywhere.
+    pub method: String,
+    /// `host:port` of a `CONNECT`, as sent.
+    pub target: String,
+    /// Whether it carried the user and password, or none is asked for.
+    pub authorised: bool,
+    /// The proxy's answer.
+    pub status: u16,
+}
+
+/// A running proxy; it ends when it is dropped.
+pub struct Proxy {
+    journal: Arc<Mutex<Vec<ProxyEntry>>>,
+    port: u16,
+    runtime: Option<Runtime>,
+}
+
+impl Proxy {
+    /// Options that lead every public name, and the emulator's own addresses, to an emulator.
+    #[must_use]
+    pub fn leading_to(emulator: &Emulator) -> ProxyOptions {
+        let names = PUBLIC_NAMES.iter().map(|name| {
+            let service = match name {
+                name if name.starts_with("dev.") => Service::DevOps,
+                name if name.starts_with("login.") => Service::Entra,
+                _ => Service::Arm,
+            };
+            (format!("{name}:443"), emulator.port(service))
+        });
+        let own = [Service::DevOps, Service::Entra, Service::Arm].map(|service| emulator.port(service));
+        let own = own
+            .into_iter()
+            .flat_map(|port| [(format!("127.0.0.1:{port}"), port), (format!("localhost:{port}"), port)]);
+        ProxyOptions { hosts: names.chain(own).collect(), ..ProxyOptions::default() }
+    }
+
+    /// Starts it; it listens when this returns.
+    #[must_use]
+    pub fn start(options: ProxyOptions) -> Self {
+        let listener = listener();
+        let port = port(&listener);
+        let journal = Arc::<Mutex<Vec<ProxyEntry>>>::default();
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("proxy")
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.spawn(listen(listener, Arc::new(options), Arc::clone(&journal)));
+        Self { journal, port, runtime: Some(runtime) }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Every request so far, in order.
+    #[must_use]
+    pub fn journal(&self) -> Vec<ProxyEntry> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many tunnels to `host:port` were opened.
+    #[must_use]
+    pub fn tunnels(&self, target: &str) -> usize {
+        self.journal().iter().filter(|entry| entry.status == 200 && entry.target == target).count()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn listen(listener: StdListener, options: Arc<ProxyOptions>, journal: Arc<Mutex<Vec<ProxyEntry>>>) {
+    let listener = TcpListener::from_std(listener).expect("the listener is non-blocking");
+    loop {
+        let Ok((stream, _peer)) = listener.accept().await else { continue };
+        let (options, journal) = (Arc::clone(&options), Arc::clone(&journal));
+        tokio::spawn(async move {
+            // How a client ends its tunnel is its own affair.
+            let _ = serve(stream, &options, &journal).await;
+        });
+    }
+}
+
+/// Answers requests until one opens a tunnel: a client may try again on the same connection after a 407.
+async fn serve(
+    mut client: TcpStream,
+    options: &ProxyOptions,
+    journal: &Mutex<Vec<ProxyEntry>>,
+) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    while let Some(head) = head(&mut client).await? {
+        let (entry, port) = judge(options, &head);
+        let status = entry.status;
+        journal.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+        if let Some(port) = port {
+            let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+            server.set_nodelay(true)?;
+            client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+            copy_bidirectional(&mut client, &mut server).await?;
+            return Ok(());
+        }
+        client.write_all(refusal(status).as_bytes()).await?;
+        if status != 407 {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// The head of the next request; none when the client is gone or says too much.
+async fn head(client: &mut TcpStream) -> io::Result<Option<String>> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        // Byte by byte, since what follows the head belongs to the tunnel.
+        match client.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        if head.len() > LONGEST_HEAD {
+            return Ok(None);
+        }
+    }
+    Ok(Some(String::from_utf8_lossy(&head).into_owned()))
+}
+
+/// What to write down, and the port to lead to if the request is granted.
+fn judge(options: &ProxyOptions, head: &str) -> (ProxyEntry, Option<u16>) {
+    let mut lines = head.lines();
+    let mut words = lines.next().unwrap_or_default().split(' ');
+    let method = words.next().unwrap_or_default().to_owned();
+    let target = words.next().unwrap_or_default().to_owned();
+    let sent = lines
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("proxy-authorization"))
+        .map(|(_, value)| value.trim());
+    let authorised = options.user.as_ref().is_none_or(|(name, password)| {
+        let credentials = STANDARD.encode(format!("{name}:{password}"));
+        sent.and_then(|sent| sent.split_once(' ')).is_some_and(|(scheme, value)| {
+            scheme.eq_ignore_ascii_case("basic") && value.trim() == credentials
+        })
+    });
+    let port = options.hosts.get(&target.to_lowercase()).copied();
+    let (status, port) = match port {
+        _ if method != "CONNECT" => (405, None),
+        _ if !authorised => (407, None),
+        Some(port) if !options.refuse_all => (200, Some(port)),
+        _ => (403, None),
+    };
+    (ProxyEntry { method, target, authorised, status }, port)
+}
+
+fn refusal(status: u16) -> String {
+    let (reason, more) = match status {
+        405 => ("Method Not Allowed", "Allow: CONNECT\r\nConnection: close\r\n"),
+        407 => ("Proxy Authentication Required", "Proxy-Authenticate: Basic realm=\"emulator\"\r\n"),
+        _ => ("Forbidden", "Connection: close\r\n"),
+    };
+    format!("HTTP/1.1 {status} {reason}\r\n{more}Content-Length: 0\r\n\r\n")
+}
+
+const LONGEST_HEAD: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(options: &ProxyOptions, head: &str) -> u16 {
+        judge(options, head).0.status
+    }
+
+    #[test]
+    fn only_known_hosts_are_led_anywhere() {
+        let options = ProxyOptions::default().lead("dev.azure.com:443", 1);
+        assert_eq!(status(&options, "CONNECT example.com:443 HTTP/1.1\r\n\r\n"), 403);
+        assert_eq!(status(&options, "GET http://dev.azure.com/ HTTP/1.1\r\n\r\n"), 405);
+        assert_eq!(status(&options, "CONNECT dev.azure.com:443 HTTP/1.1\r\n\r\n"), 200);
+        assert_eq!(status(&options.refuse_all(), "CONNECT dev.azure.com:443 HTTP/1.1\r\n\r\n"), 403);
+    }
+
+    #[test]
+    fn a_password_is_asked_for_and_compared() {
+        let options = ProxyOptions::default().lead("dev.azure.com:443", 1).user("u", "p");
+        let with =
+            |header: &str| status(&options, &format!("CONNECT dev.azure.com:443 HTTP/1.1\r\n{header}\r\n"));
+        assert_eq!(with(""), 407);
+        assert_eq!(with("Proxy-Authorization: Basic dTp4\r\n"), 407);
+        assert_eq!(with("proxy-authorization: basic dTpw\r\n"), 200);
+    }
+}

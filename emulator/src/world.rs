@@ -1,0 +1,134 @@
+//! What the services share: the directory, the clock, the journal, the faults, and what was issued.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::clock::Clock;
+use crate::directory::Directory;
+use crate::fault::Faults;
+use crate::journal::{Journal, Service};
+
+/// What kind of secret was issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IssuedKind {
+    /// `System.AccessToken` of a job.
+    JobToken,
+    /// What Azure DevOps or Entra signed for a job.
+    IdToken,
+    /// What Entra gave for a resource.
+    AccessToken,
+    /// A client secret of an app.
+    ClientSecret,
+}
+
+impl fmt::Display for IssuedKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::JobToken => "job token",
+            Self::IdToken => "id token",
+            Self::AccessToken => "access token",
+            Self::ClientSecret => "client secret",
+        })
+    }
+}
+
+/// A secret that was issued, or is known to the directory.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Issued {
+    /// What it is.
+    pub kind: IssuedKind,
+    /// The secret itself.
+    pub value: String,
+}
+
+impl fmt::Debug for Issued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issued").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// Where the services listen: base URLs without a trailing slash.
+#[derive(Clone, Debug)]
+pub(crate) struct Urls {
+    pub(crate) devops: String,
+    pub(crate) entra: String,
+    pub(crate) arm: String,
+}
+
+pub(crate) struct World {
+    pub(crate) clock: Clock,
+    pub(crate) journal: Journal,
+    pub(crate) faults: Faults,
+    pub(crate) urls: Urls,
+    directory: Mutex<Directory>,
+    issued: Mutex<Vec<Issued>>,
+    id_tokens: Mutex<HashMap<String, (String, i64)>>,
+    connections: [AtomicU64; 3],
+}
+
+impl World {
+    pub(crate) fn new(urls: Urls, clock: Clock, directory: Directory) -> Self {
+        Self {
+            clock,
+            journal: Journal::default(),
+            faults: Faults::default(),
+            urls,
+            directory: Mutex::new(directory),
+            issued: Mutex::default(),
+            id_tokens: Mutex::default(),
+            connections: Default::default(),
+        }
+    }
+
+    /// A test that panicked while it held the directory has failed already; others may go on.
+    pub(crate) fn directory(&self) -> MutexGuard<'_, Directory> {
+        self.directory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn issue(&self, kind: IssuedKind, value: &str) {
+        let issued = Issued { kind, value: value.to_owned() };
+        let mut all = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.contains(&issued) {
+            all.push(issued);
+        }
+    }
+
+    pub(crate) fn issued(&self) -> Vec<Issued> {
+        let directory = self.directory();
+        let secrets = directory.tenants.iter().flat_map(|tenant| &tenant.apps).flat_map(|app| &app.secrets);
+        let jobs =
+            directory.jobs.iter().map(|job| Issued { kind: IssuedKind::JobToken, value: job.token.clone() });
+        let known = jobs
+            .chain(secrets.map(|one| Issued { kind: IssuedKind::ClientSecret, value: one.value.clone() }));
+        let mut all = self.issued.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        all.extend(known);
+        all
+    }
+
+    /// The kind of a bearer token, to be shown in its place.
+    pub(crate) fn kind_of(&self, secret: &str) -> Option<IssuedKind> {
+        self.issued().into_iter().find(|issued| issued.value == secret).map(|issued| issued.kind)
+    }
+
+    /// For [`Directory::same_id_token_again`]: the last id token of a subject in a job, while it is valid.
+    pub(crate) fn kept_id_token(&self, of: &str, now: i64) -> Option<String> {
+        let kept = self.id_tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(of).filter(|(_token, expires)| now < *expires).map(|(token, _expires)| token.clone())
+    }
+
+    pub(crate) fn keep_id_token(&self, of: String, token: &str, expires: i64) {
+        let mut kept = self.id_tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(of, (token.to_owned(), expires));
+    }
+
+    /// Counts a TCP connection and returns its number.
+    pub(crate) fn connected(&self, service: Service) -> u64 {
+        self.connections[service as usize].fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn connections(&self, service: Service) -> u64 {
+        self.connections[service as usize].load(Ordering::Relaxed)
+    }
+}
