@@ -1,0 +1,177 @@
+'use strict';
+
+// task.json and vss-extension.json: what the server, the agent and `tfx` refuse or silently ignore is found here first.
+
+const assert = require('node:assert');
+const fs = require('node:fs');
+const path = require('node:path');
+const { describe, it } = require('node:test');
+
+const ROOT = path.join(__dirname, '..', '..');
+const TASK = path.join(ROOT, 'task');
+const read = (...parts) => fs.readFileSync(path.join(ROOT, ...parts), 'utf8');
+const task = JSON.parse(read('task', 'task.json'));
+const extension = JSON.parse(read('vss-extension.json'));
+
+/** The public promise: name, type and default of every input. A change here is a new major version. */
+const INPUTS = [
+  ['azureSubscription', 'connectedService:AzureRM', undefined],
+  ['exports', 'string', ''],
+  ['accessTokens', 'multiLine', 'AZURE_ACCESS_TOKEN=arm'],
+  ['refresh', 'boolean', 'true'],
+  ['allowedResources', 'string', ''],
+  ['session', 'string', ''],
+  ['requireFederation', 'boolean', 'false'],
+  ['diagnose', 'boolean', 'false'],
+  ['allowedTenants', 'string', ''],
+  ['allowedSubscriptions', 'string', ''],
+];
+const STAGES = { execution: 'index.js', postjobexecution: 'post.js' };
+
+function assertKeys(object, known, where) {
+  const unknown = Object.keys(object).filter((key) => !known.includes(key));
+  assert.deepStrictEqual(unknown, [], `${where} has keys that nothing reads`);
+}
+
+function assertPng(file, accepts) {
+  const bytes = fs.readFileSync(path.join(ROOT, file));
+  assert.strictEqual(bytes.toString('latin1', 1, 4), 'PNG', file);
+  const [width, height] = [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
+  assert.ok(accepts(width, height), `${file} is ${width}×${height}`);
+  assert.ok(bytes.length < 20 * 1024, `${file} has ${bytes.length} bytes`);
+}
+
+describe('task.json', () => {
+  it('has every input of the interface, in order, with its type and default', () => {
+    const found = task.inputs.map(({ name, type, defaultValue }) => [name, type, defaultValue]);
+    assert.deepStrictEqual(found, INPUTS);
+  });
+
+  it('requires the connection and nothing else', () => {
+    const required = task.inputs.filter((input) => input.required).map((input) => input.name);
+    assert.deepStrictEqual(required, ['azureSubscription']);
+  });
+
+  it('explains every input, with an example', () => {
+    for (const { name, label, helpMarkDown } of task.inputs) {
+      assert.match(label, /^[A-Z][^.]*$/, name);
+      assert.match(helpMarkDown, /Example:/, name);
+    }
+  });
+
+  it('gives no input a second name, and hides none behind a rule', () => {
+    for (const input of task.inputs) {
+      const known = ['name', 'type', 'label', 'defaultValue', 'required', 'groupName', 'helpMarkDown', 'properties'];
+      assertKeys(input, known, input.name);
+      assert.match(input.name, /^[A-Za-z][A-Za-z0-9]*$/);
+      assert.ok(['string', 'undefined'].includes(typeof input.defaultValue), 'the agent passes on text');
+    }
+  });
+
+  it('puts every input into a group that exists, and fills every group', () => {
+    const groups = task.groups.map((group) => group.name);
+    assert.strictEqual(new Set(groups).size, groups.length);
+    assert.deepStrictEqual(new Set(task.inputs.map((input) => input.groupName)), new Set(groups));
+    for (const group of task.groups) assertKeys(group, ['name', 'displayName', 'isExpanded'], group.name);
+  });
+
+  it('has no key that the schema refuses', () => {
+    assertKeys(task, ['id', 'name', 'friendlyName', 'description', 'helpUrl', 'helpMarkDown', 'category', 'visibility',
+      'runsOn', 'author', 'version', 'minimumAgentVersion', 'instanceNameFormat', 'showEnvironmentVariables', 'groups',
+      'inputs', 'execution', 'postjobexecution'], 'task.json');
+  });
+
+  it('declares no output variables and no restrictions', () => {
+    // A declared output variable is published as <step>.<name> only, and a restriction would drop our own commands.
+    for (const key of ['outputVariables', 'OutputVariables', 'restrictions']) assert.ok(!(key in task), key);
+  });
+
+  it('identifies itself as tfx wants it', () => {
+    assert.match(task.id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    assert.strictEqual(task.name, 'AzureWorkloadIdentity');
+    assert.ok(task.friendlyName.length >= 1 && task.friendlyName.length <= 40, task.friendlyName);
+    assert.strictEqual(task.author, 'wif');
+    assert.strictEqual(task.helpUrl, 'https://github.com/wif-azure/wif');
+    assert.ok(['Build', 'Deploy', 'Package', 'Utility', 'Test'].includes(task.category));
+    assert.deepStrictEqual(task.visibility, ['Build', 'Release']);
+    assert.deepStrictEqual(task.runsOn, ['Agent']);
+  });
+
+  it('names a step after its connection', () => {
+    const inputs = [...task.instanceNameFormat.matchAll(/\$\((\w+)\)/g)].map((match) => match[1]);
+    assert.deepStrictEqual(inputs, ['azureSubscription']);
+  });
+
+  it('is major version 1, in numbers', () => {
+    assert.deepStrictEqual(Object.keys(task.version), ['Major', 'Minor', 'Patch']);
+    for (const part of Object.values(task.version)) assert.ok(Number.isInteger(part));
+    assert.strictEqual(task.version.Major, 1);
+  });
+
+  it('asks for an agent that knows Node20_1 and preservecase', () => {
+    assert.match(task.minimumAgentVersion, /^\d+\.\d+(\.\d+)?$/);
+    const [major, minor] = task.minimumAgentVersion.split('.').map(Number);
+    assert.ok(major > 3 || (major === 3 && minor >= 234), task.minimumAgentVersion);
+  });
+
+  for (const [stage, target] of Object.entries(STAGES)) {
+    it(`runs ${target} in ${stage} with Node 20 and Node 24`, () => {
+      assert.deepStrictEqual(task[stage], { Node20_1: { target }, Node24: { target } });
+      assert.ok(fs.statSync(path.join(TASK, target)).isFile());
+    });
+  }
+
+  it('comes with an icon of 32×32', () => assertPng('task/icon.png', (width, height) => width === 32 && height === 32));
+});
+
+describe('vss-extension.json', () => {
+  const version = Object.values(task.version).join('.');
+
+  it('has the version of the task', () => assert.strictEqual(extension.version, version));
+
+  it('identifies itself as the Marketplace wants it', () => {
+    assert.strictEqual(extension.manifestVersion, 1);
+    assert.match(extension.id, /^[a-z0-9-]+$/);
+    assert.strictEqual(extension.publisher, 'wif-azure');
+    assert.ok(extension.name.length <= 200);
+    assert.ok(extension.description.length <= 200);
+    assert.deepStrictEqual(extension.categories, ['Azure Pipelines']);
+    assert.deepStrictEqual(extension.targets, [{ id: 'Microsoft.VisualStudio.Services' }]);
+    assert.ok(!('scopes' in extension), 'a task asks for no permissions');
+  });
+
+  it('contributes the task folder, and nothing else', () => {
+    const [contribution, ...rest] = extension.contributions;
+    assert.deepStrictEqual(rest, []);
+    assert.strictEqual(contribution.type, 'ms.vss-distributed-task.task');
+    assert.deepStrictEqual(contribution.targets, ['ms.vss-distributed-task.tasks']);
+    assert.strictEqual(contribution.properties.name, 'task');
+    assert.ok(extension.files.some((file) => file.path === 'task'));
+  });
+
+  it('names files that exist, in words that a package can hold', () => {
+    const { files, icons, content } = extension;
+    for (const file of [...files.map((entry) => entry.path), icons.default, content.details.path]) {
+      assert.ok(fs.existsSync(path.join(ROOT, file)), file);
+      assert.doesNotMatch(file, /[ #^[\]<>?]|\.$/);
+    }
+  });
+
+  it('comes with an icon of 128×128 or more', () => {
+    assertPng(extension.icons.default, (width, height) => width === height && width >= 128);
+  });
+});
+
+describe('overview.md', () => {
+  const overview = read('overview.md');
+
+  it('lists every input', () => {
+    for (const [name] of INPUTS) assert.ok(overview.includes(`| \`${name}\` |`), name);
+  });
+
+  it('names the task as a pipeline does', () => {
+    assert.ok(overview.includes(`task: ${task.name}@${task.version.Major}`));
+  });
+
+  it('names the oldest agent that will do', () => assert.ok(overview.includes(task.minimumAgentVersion)));
+});
