@@ -1,7 +1,7 @@
 //! HTTP: TLS, proxy, trust, time and size limits, no redirects, and the retry loop.
 
 use std::{
-    error::Error as _,
+    error::Error,
     io,
     sync::{
         Arc,
@@ -399,16 +399,13 @@ impl HttpError {
 fn classify(host: &str, error: &reqwest::Error) -> HttpError {
     let host = host.to_owned();
     let reason = root_cause(error);
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inner = error.downcast_ref::<io::Error>().and_then(|error| error.get_ref());
-        let tls = inner.and_then(|error| error.downcast_ref()).or_else(|| error.downcast_ref());
-        match tls {
+    for cause in causes(error) {
+        match cause.downcast_ref() {
             Some(rustls::Error::InvalidCertificate(_)) => return HttpError::Certificate { host, reason },
             Some(_) => return HttpError::Tls { host, reason },
             None => {}
         }
-        let text = error.to_string();
+        let text = cause.to_string();
         if text.contains("proxy authorization required") {
             return HttpError::ProxyLogin { host };
         }
@@ -418,7 +415,6 @@ fn classify(host: &str, error: &reqwest::Error) -> HttpError {
         if text.starts_with("dns error") {
             return HttpError::Name { host };
         }
-        cause = error.source();
     }
     if error.is_timeout() {
         HttpError::Timeout { host, after: CONNECT }
@@ -429,15 +425,21 @@ fn classify(host: &str, error: &reqwest::Error) -> HttpError {
     }
 }
 
+/// The causes of an error, outermost first. An I/O error's own `source` passes over the error that it wraps.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    fn next<'a>(error: &&'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+        let error = *error;
+        match error.downcast_ref::<io::Error>() {
+            Some(io) => io.get_ref().map(|inner| inner as _),
+            None => error.source(),
+        }
+    }
+    std::iter::successors(error.source(), next)
+}
+
 /// The innermost cause: the outer ones repeat what our own text says, and may hold a URL.
 fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause = error.source();
-    let mut text = String::from("the request could not be made");
-    while let Some(error) = cause {
-        text = error.to_string();
-        cause = error.source();
-    }
-    text
+    causes(error).last().map_or_else(|| "the request could not be made".to_owned(), ToString::to_string)
 }
 
 /// RFC 9110 §5.6.7.

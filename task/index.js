@@ -142,7 +142,7 @@ function report(error, stage) {
     `The binary could not be started: ${cause(error)}.`, REFUSALS[error.code] || REPORT_IT);
   // A job that did its work does not fail because nothing could be tidied up: the agent empties its folder anyway.
   const type = stage === 'post' ? 'warning' : 'error';
-  say(`##vso[task.logissue type=${type};code=${problem.code}]${escaped(`${problem.message} ${problem.fix}`)}`);
+  say(`##vso[task.logissue type=${type};code=${problem.code}]${escaped(`${problem.code}: ${problem.message}\n  fix: ${problem.fix}`)}`);
   if (stage !== 'post') say('##vso[task.complete result=Failed]');
 }
 

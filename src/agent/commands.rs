@@ -175,21 +175,22 @@ fn escape(f: &mut fmt::Formatter<'_>, text: &str, percent: Percent, property: bo
 }
 
 impl fmt::Display for Line<'_> {
-    /// The agent finds `##vso[` anywhere in a line; what it writes itself for foreign text is `**vso`.
+    /// The agent finds `##vso[` anywhere in a line; what it writes itself for foreign text is `**vso`. The web page
+    /// does the same with `##[`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        while let Some((before, after)) = rest.split_once("##") {
-            f.write_str(&one_line(before))?;
+        let mut rest = self.0.chars();
+        while let Some(character) = rest.next() {
+            let after = rest.as_str().strip_prefix('#').filter(|_| character == '#').unwrap_or_default();
             let command = after.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("vso"));
-            f.write_str(if command || after.starts_with('[') { "**" } else { "##" })?;
-            rest = after;
+            if command || after.starts_with('[') {
+                f.write_str("**")?;
+                rest.next();
+            } else {
+                f.write_char(if character.is_control() && character != '\t' { ' ' } else { character })?;
+            }
         }
-        f.write_str(&one_line(rest))
+        Ok(())
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.replace(['\r', '\n'], " ")
 }
 
 #[cfg(test)]

@@ -341,7 +341,8 @@ mod tests {
     fn only_subscription_scope_has_a_subscription() {
         let subscription = |changes: &[_]| read(changes).unwrap().subscription;
         assert_eq!(subscription(&[]), None);
-        assert_eq!(subscription(&[("DATA_SUBSCRIPTIONID", &Uuid::nil().to_string())]), None);
+        let nil = Uuid::nil().to_string();
+        assert_eq!(subscription(&[("DATA_SUBSCRIPTIONID", &nil)]), None);
         assert_eq!(
             subscription(&[("DATA_SUBSCRIPTIONID", CLIENT), ("DATA_SCOPELEVEL", "ManagementGroup")]),
             None

@@ -90,7 +90,7 @@ pub enum InputError {
         value: String,
     },
     /// A resource that cannot be resolved.
-    #[error("the input {input} has {}", source)]
+    #[error("the input {input} cannot be used")]
     Resource {
         /// The input's name.
         input: &'static str,

@@ -22,7 +22,7 @@ pub struct Meaning {
     pub fresh_assertion: bool,
 }
 
-const REGISTER: &str = "register a federated credential on the application or managed identity with exactly the issuer and subject below and \
+const REGISTER: &str = "register a federated credential on the application or managed identity with exactly the issuer and subject above and \
                         the audience of its cloud (az ad app federated-credential create); one that was made in the last minutes may need a few more";
 
 /// What is known, a row for each meaning.
@@ -38,7 +38,7 @@ const TABLE: &[Meaning] = &[
         Code::IssuerNotTrusted,
         "no federated credential of the application has the id token's issuer",
         "the connection's issuer was probably changed while the application still trusts the old one: add a federated credential with the issuer and \
-             subject below, and remove the old one when no connection needs it",
+             subject above, and remove the old one when no connection needs it",
     ),
     replicating(
         &[700_212],
@@ -50,13 +50,13 @@ const TABLE: &[Meaning] = &[
         &[700_213],
         Code::SubjectNotTrusted,
         "no federated credential of the application has the id token's subject",
-        "compare the subject below with the federated credential's, letter by letter; a renamed organisation, project or connection changes it",
+        "compare the subject above with the federated credential's, letter by letter; a renamed organisation, project or connection changes it",
     ),
     refused(
         &[7_002_138],
         Code::SubjectNotTrusted,
         "a federated credential of the application has the id token's subject, but in other letter case",
-        "write the federated credential's subject in exactly the letter case below",
+        "write the federated credential's subject in exactly the letter case above",
     ),
     refused(
         &[700_214],
@@ -98,13 +98,13 @@ const TABLE: &[Meaning] = &[
         &[700_238],
         Code::PolicyForbids,
         "the tenant's policy does not allow this issuer for this kind of identity",
-        "ask the tenant's administrator to allow the issuer below, or use a user-assigned managed identity behind the connection",
+        "ask the tenant's administrator to allow the issuer above, or use a user-assigned managed identity behind the connection",
     ),
     refused(
         &[53003, 530_032],
         Code::PolicyForbids,
         "a Conditional Access or security policy of the tenant blocks this sign-in",
-        "ask the tenant's administrator to look at the sign-in log for the correlation id below",
+        "ask the tenant's administrator to look at the sign-in log for the correlation id above",
     ),
     refused(
         &[70052],

@@ -203,7 +203,7 @@ fn of_oidc(refusal: oidc::Refusal) -> Failure {
         ),
         OidcError::PlanSecurity { .. } | OidcError::Refused { .. } => (
             Code::IdTokenRefused,
-            "run the job again; if it lasts, give the ids below to the administrators of Azure DevOps",
+            "run the job again; if it lasts, give the ids above to the administrators of Azure DevOps",
         ),
         OidcError::Busy { .. } => {
             (Code::ServiceUnavailable, "run the job again later; look at the health of Azure DevOps")

@@ -52,7 +52,7 @@ pub(crate) enum SignInError {
     Job(#[from] JobError),
     #[error(transparent)]
     Oidc(#[from] oidc::Refusal),
-    #[error("what Azure DevOps sent as id token is none ({}): {source}", properties)]
+    #[error("what Azure DevOps sent as id token is none ({properties})")]
     Malformed { properties: String, source: ClaimsError },
     #[error("the id token from Azure DevOps ended {} ago", words(*.ago))]
     Expired { ago: time::Duration },
@@ -60,7 +60,7 @@ pub(crate) enum SignInError {
     NotYet { ahead: time::Duration },
     #[error("the id token was issued in the tenant {issued}, but the connection's tenant is {tenant}")]
     Foreign { issued: uuid::Uuid, tenant: uuid::Uuid },
-    #[error("this machine's clock is {} {} that of the services", words(skew.abs()), if skew.is_negative() { "ahead of" } else { "behind" })]
+    #[error("this machine's clock is {} {} that of the services", about(*skew), if skew.is_negative() { "ahead of" } else { "behind" })]
     Clock { skew: time::Duration },
     #[error(transparent)]
     Output(#[from] io::Error),
@@ -209,6 +209,11 @@ pub(crate) fn words(duration: time::Duration) -> String {
         (0, minutes) => format!("{minutes} min {seconds} s"),
         (hours, minutes) => format!("{hours} h {minutes} min"),
     }
+}
+
+/// A skew, to ten seconds: dates in headers have no fractions, and an answer takes its time.
+fn about(skew: time::Duration) -> String {
+    words(time::Duration::seconds((skew.abs().whole_seconds() + 5) / 10 * 10))
 }
 
 /// A moment and how far off it is, as a person says it.

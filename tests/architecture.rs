@@ -1,0 +1,103 @@
+//! The arrows: who may use whom.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Parts that are pure: no I/O, no clock, no globals.
+const PURE: [&str; 5] = ["secret", "error", "retry", "identity", "exports"];
+/// What a pure part may not even name.
+const OUTSIDE: [&str; 8] =
+    ["tokio", "reqwest", "hyper", "std::fs", "std::env", "std::process", "std::net", "async "];
+/// Edges that do not know each other; a use-case joins them.
+const STRANGERS: [&str; 3] = ["devops", "entra", "agent"];
+
+/// Path, line number and text of every line of `src/` before its tests.
+fn lines() -> Vec<(PathBuf, usize, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut lines = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+                continue;
+            }
+            let text = fs::read_to_string(entry.path()).unwrap();
+            let path = entry.path().strip_prefix(&root).unwrap().to_owned();
+            let code = text.lines().take_while(|line| *line != "#[cfg(test)]").enumerate();
+            lines.extend(code.map(|(at, line)| (path.clone(), at + 1, line.to_owned())));
+        }
+    }
+    lines
+}
+
+fn part(path: &Path) -> String {
+    let first = path.components().next().unwrap().as_os_str().to_str().unwrap();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// Lines outside of comments that break a rule, as `file:line: text`.
+fn broken(rule: impl Fn(&str, &str) -> bool) -> Vec<String> {
+    lines()
+        .into_iter()
+        .filter(|(path, _, line)| !line.trim_start().starts_with("//") && rule(&part(path), line))
+        .map(|(path, at, line)| format!("src/{}:{at}: {}", path.display(), line.trim()))
+        .collect()
+}
+
+/// The parts of this crate that a line names, alone or in a group of imports.
+fn named(line: &str) -> Vec<&str> {
+    let words = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
+    words.filter_map(|word| word.strip_prefix("crate::").and_then(|rest| rest.split("::").next())).collect()
+}
+
+#[test]
+fn pure_parts_do_nothing_outside() {
+    let found = broken(|part, line| PURE.contains(&part) && OUTSIDE.iter().any(|word| line.contains(word)));
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn pure_parts_use_pure_parts_only() {
+    let found = broken(|part, line| {
+        PURE.contains(&part) && named(line).iter().any(|other| !other.is_empty() && !PURE.contains(other))
+    });
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn edges_do_not_know_each_other_and_nobody_knows_the_command_line() {
+    let found = broken(|part, line| {
+        let strangers = STRANGERS.contains(&part);
+        named(line).iter().any(|other| {
+            (*other == "cli" && part != "cli")
+                || (strangers && *other != part && STRANGERS.contains(other))
+                || (strangers && ["task", "credential", "cli"].contains(other))
+        })
+    });
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn only_the_command_writer_and_main_write_to_the_user() {
+    let found = broken(|part, line| {
+        !matches!(part, "main")
+            && (line.contains("io::stdout") || line.contains("println!") || line.contains("eprint"))
+    });
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn no_command_is_written_by_hand() {
+    let found = lines()
+        .into_iter()
+        .filter(|(path, _, line)| {
+            line.contains("\"##vso")
+                && !path.ends_with("agent/commands.rs")
+                && !line.trim_start().starts_with("//")
+        })
+        .collect::<Vec<_>>();
+    assert_eq!(found, Vec::new());
+}

@@ -1,0 +1,175 @@
+//! Answers of Azure DevOps and Entra that are not what the protocol says.
+
+use emulator::{Fault, Service};
+use serde_json::json;
+use wif::error::Code;
+
+use crate::support::Case;
+
+const OIDC: &str = "/oidctoken";
+const TOKEN: &str = "/oauth2/v2.0/token";
+
+fn from_devops(fault: impl FnOnce(Fault) -> Fault) -> Case {
+    let case = Case::new();
+    case.emulator.fault(fault(Fault::on(Service::DevOps, "POST", OIDC).always()));
+    case
+}
+
+fn from_entra(fault: impl FnOnce(Fault) -> Fault) -> Case {
+    let case = Case::new();
+    case.emulator.fault(fault(Fault::on(Service::Entra, "POST", TOKEN).always()));
+    case
+}
+
+#[test]
+fn a_job_token_that_is_refused() {
+    let case = Case::new().set("ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN", "wrong");
+    let text = case.fails(Code::JobTokenRefused);
+    assert!(text.contains("401") && text.contains("activity "), "{text}");
+    assert_eq!(case.asked(), (1, 0));
+    for (status, words) in [(302, "302"), (203, "203 with a sign-in page"), (200, "200 with a sign-in page")]
+    {
+        let page = "<html><title>Azure DevOps Services | Sign In</title></html>";
+        let case = from_devops(|fault| {
+            fault.status(status).header("Location", "https://127.0.0.1:1/signin").html(page)
+        });
+        let text = case.fails(Code::JobTokenRefused);
+        assert!(text.contains(words), "{text}");
+        assert_eq!(case.asked(), (1, 0), "no redirect is followed, no refusal is retried");
+    }
+}
+
+#[test]
+fn a_connection_that_the_stage_does_not_refer_to() {
+    let case = Case::new();
+    for job in &mut case.emulator.directory().jobs {
+        job.connections.clear();
+    }
+    let text = case.fails(Code::ConnectionNotReferenced);
+    assert!(text.contains("no explicit reference") && text.contains("stage"), "{text}");
+    assert_eq!(case.asked(), (1, 0));
+}
+
+#[test]
+fn a_connection_that_azure_devops_does_not_know() {
+    let case = from_devops(|fault| fault.status(404));
+    let text = case.fails(Code::ConnectionUnknown);
+    assert!(text.contains("404"), "{text}");
+    assert_eq!(case.asked(), (1, 0));
+}
+
+#[test]
+fn a_refusal_without_a_meaning_of_its_own() {
+    for (status, body, words) in [
+        (405, json!({"count": 1, "value": {"Message": "no GET"}}), "405"),
+        (
+            400,
+            json!({"typeKey": "VssInvalidPreviewVersionException", "message": "m"}),
+            "VssInvalidPreviewVersion",
+        ),
+        (403, json!({"typeKey": "a token: eyJ0", "message": "eyJ0"}), "403"),
+    ] {
+        let case = from_devops(|fault| fault.status(status).json(&body));
+        let text = case.fails(Code::IdTokenRefused);
+        assert!(text.contains(words) && !text.contains("eyJ"), "{text}");
+        assert_eq!(case.asked(), (1, 0));
+    }
+}
+
+#[test]
+fn a_plan_that_is_not_ready_is_waited_for() {
+    let case = Case::new();
+    let body = json!({"typeKey": "TaskOrchestrationPlanSecurityException", "message": "not yet"});
+    case.emulator.fault(Fault::on(Service::DevOps, "POST", OIDC).times(2).status(403).json(&body));
+    case.succeeds();
+    assert_eq!(case.asked(), (3, 1));
+}
+
+#[test]
+fn a_body_that_is_empty_or_something_else() {
+    for (body, words) in
+        [("", "empty"), ("{}", "not the JSON"), ("[1]", "not the JSON"), ("{\"oidcToken\":\"\"}", "JSON")]
+    {
+        let case = from_devops(|fault| fault.status(200).body("application/json", body));
+        let text = case.fails(Code::AnswerUnusable);
+        assert!(text.contains(words), "{text}");
+        assert_eq!(case.asked(), (1, 0));
+    }
+    for (body, words) in [("", "empty"), ("{}", "not the JSON"), ("<html>", "a page for people")] {
+        let case = from_entra(|fault| fault.status(200).body("application/json", body));
+        let text = case.fails(Code::AnswerUnusable);
+        assert!(text.contains(words), "{text}");
+        assert_eq!(case.asked(), (1, 1));
+    }
+}
+
+#[test]
+fn an_access_token_that_could_not_be_passed_on() {
+    for token in ["", "a b", "a\r\n##vso[task.complete]", "$(x)", "a;]%"] {
+        let body = json!({"token_type": "Bearer", "expires_in": 3599, "access_token": token});
+        let case = from_entra(|fault| fault.json(&body));
+        case.fails(Code::AnswerUnusable);
+    }
+    let body = json!({"token_type": "pop", "expires_in": 3599, "access_token": "t"});
+    from_entra(|fault| fault.json(&body)).fails(Code::AnswerUnusable);
+}
+
+#[test]
+fn numbers_that_come_as_text() {
+    let body = json!({"token_type": "bearer", "expires_in": "3599", "access_token": "opaque-token"});
+    let case = from_entra(|fault| fault.json(&body));
+    assert_eq!(case.succeeds().variable("AZURE_ACCESS_TOKEN"), "opaque-token");
+}
+
+#[test]
+fn a_body_that_never_ends() {
+    let text = from_devops(Fault::huge).fails(Code::AnswerUnusable);
+    assert!(text.contains("larger than 256 KiB"), "{text}");
+    from_entra(Fault::huge).fails(Code::AnswerUnusable);
+}
+
+#[test]
+fn an_id_token_that_is_none() {
+    for token in ["opaque", "a.b", "a.b.c", "eyJhbGciOiJub25lIn0.e30.c2ln"] {
+        let case = from_devops(|fault| fault.replace_id_token(token));
+        let text = case.fails(Code::IdTokenMalformed);
+        assert!(text.contains(&format!("{} characters", token.len())), "{text}");
+        assert_eq!(case.asked(), (1, 0));
+    }
+}
+
+#[test]
+fn an_id_token_that_ended_already() {
+    let case = Case::new();
+    case.emulator.directory().lifetimes.devops_id_token = -60;
+    let text = case.fails(Code::IdTokenExpired);
+    assert!(text.contains("ended 1 min"), "{text}");
+    assert_eq!(case.asked(), (1, 0));
+}
+
+#[test]
+fn an_id_token_for_another_tenant() {
+    let other = "33333333-3333-3333-3333-333333333333";
+    let case = Case::with_entra_issuer()
+        .parameter("tenantid", other)
+        .parameter("workloadIdentityFederationIssuer", "");
+    let text = case.fails(Code::IdTokenForeign);
+    assert!(text.contains(other) && text.contains(&emulator::USUAL.tenant.to_string()), "{text}");
+    assert_eq!(case.asked(), (1, 0));
+}
+
+#[test]
+fn a_clock_that_is_wrong_is_named_before_anything_is_blamed() {
+    for (seconds, words) in [(1200, "20 min"), (-1200, "20 min"), (90_000, "25 h 0 min")] {
+        for case in [Case::new(), Case::with_entra_issuer()] {
+            case.clock.wrong_by(seconds);
+            let text = case.fails(Code::ClockWrong);
+            let direction = if seconds > 0 { "ahead of" } else { "behind" };
+            assert!(text.contains(words) && text.contains(direction), "{text}");
+            assert_eq!(case.asked(), (1, 0));
+        }
+    }
+    let case = Case::new();
+    case.clock.wrong_by(100);
+    case.succeeds();
+}

@@ -1,0 +1,189 @@
+//! Whole jobs: the real shim and the real program, run by the emulated agent.
+
+use std::{fs, path::Path};
+
+use emulator::{
+    Emulator, Fault, Service,
+    agent::{Agent, JobReport, JobResult, Stage, Step, StepResult, pipeline_from_yaml},
+    job::{JobMessage, Variable},
+};
+
+use crate::support::task_folder;
+
+const ARGUMENT: &str = "task";
+
+fn agent(emulator: &Emulator) -> Agent {
+    Agent::new().ca_file(emulator.ca_file())
+}
+
+fn sign_in(inputs: &[(&str, &str)]) -> Step {
+    let usual = [("azureSubscription", "sc-prod"), ("refresh", "false")];
+    let inputs: Vec<_> = usual.iter().chain(inputs).copied().collect();
+    Step::task(task_folder(), &inputs).display_name("Sign in")
+}
+
+/// Runs a job, and checks that nothing leaked: in the log as the web page shows it, in what the steps printed other
+/// than commands that mask, in arguments and environments of processes, in what is left.
+fn run(emulator: &Emulator, agent: &Agent, message: &JobMessage, steps: &[Step]) -> JobReport {
+    let report = agent.run(message, steps);
+    let issued = emulator.issued();
+    let mut seen = report.log.clone();
+    // A script may print what it was given; the task may not.
+    for step in report.steps.iter().filter(|step| !step.commands.is_empty()) {
+        assert_eq!(step.raw_stderr, "", "{}: everything goes to standard output", step.display_name);
+        let shown =
+            |line: &&str| !line.contains("##vso[task.setsecret]") && !line.contains(";issecret=true]");
+        step.raw_stdout.lines().filter(shown).for_each(|line| seen.push_str(line));
+    }
+    for process in &report.observed {
+        seen.push_str(&process.arguments.join(" "));
+    }
+    assert_eq!(emulator::leaks(&issued, seen.as_bytes()), Vec::<String>::new(), "{seen}");
+    assert_eq!(report.left_in_temp, Vec::<std::path::PathBuf>::new(), "left after the job");
+    report
+}
+
+#[test]
+fn later_steps_find_what_was_exported_and_the_post_job_stage_removes_it() {
+    let emulator = Emulator::start();
+    let message = emulator.job(emulator.usual().connection);
+    let look = Step::bash(
+        "echo \"client ${#AZURE_CLIENT_ID}, token ${AZURE_ACCESS_TOKEN:-not here}, mapped ${TOKEN:0:2}\"
+         stat -c 'file %a' \"$ARM_OIDC_TOKEN_FILE_PATH\"; stat -c 'folder %a' \"$(dirname \"$ARM_OIDC_TOKEN_FILE_PATH\")\"
+         wif --version",
+    );
+    let look = look.display_name("Look").env("TOKEN", "$(AZURE_ACCESS_TOKEN)");
+    let agent = agent(&emulator);
+    let report = run(&emulator, &agent, &message, &[sign_in(&[]), look]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let log = &report.step("Look").log;
+    assert!(log.contains("client 36, token not here, mapped ey"), "{log}");
+    assert!(log.contains("file 600") && log.contains("folder 700"), "{log}");
+    assert!(log.contains(concat!("wif ", env!("CARGO_PKG_VERSION"))), "wif is on the PATH: {log}");
+    let post = report.steps.iter().find(|step| step.stage == Stage::Post).unwrap();
+    assert!(post.log.contains("Signed out"), "{}", post.log);
+    assert_eq!((post.result, post.exit_code), (StepResult::Succeeded, Some(0)));
+    assert_eq!(emulator.count(Service::DevOps, "/oidctoken"), 1);
+    assert_eq!(emulator.count(Service::Entra, "POST /"), 1);
+}
+
+#[test]
+fn a_failure_is_one_error_with_its_code_and_no_failure_of_the_process() {
+    let emulator = Emulator::start();
+    emulator.fault(Fault::on(Service::Entra, "POST", "/token").always().aadsts(7_002_138));
+    let message = emulator.job(emulator.usual().connection);
+    let after = Step::bash("env | grep -cE '^(ARM_|AZURE_)' || true").display_name("After");
+    let steps = [sign_in(&[]), after.condition(emulator::agent::Condition::Always)];
+    let report = run(&emulator, &agent(&emulator), &message, &steps);
+    assert_eq!(report.result, JobResult::Failed);
+    let step = report.step("Sign in");
+    assert_eq!((step.result, step.exit_code), (StepResult::Failed, Some(0)));
+    let errors = step.errors();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].starts_with("WIF2013: ") && errors[0].contains("AADSTS7002138"), "{}", errors[0]);
+    assert!(
+        errors[0].contains("correlation ") && errors[0].contains("subject project       Platform"),
+        "{}",
+        errors[0]
+    );
+    assert!(
+        report.step("After").log.lines().any(|line| line.ends_with(" 0")),
+        "{}",
+        report.step("After").log
+    );
+    let last = step.commands.last().unwrap();
+    assert!(last.is("task", "complete") && last.property("result") == Some("Failed"));
+}
+
+#[test]
+fn the_post_job_stage_finds_nothing_to_remove_and_does_not_mind() {
+    let emulator = Emulator::start();
+    let message = emulator.job(emulator.usual().connection);
+    let never = sign_in(&[]).condition(emulator::agent::Condition::Never);
+    let report = run(&emulator, &agent(&emulator), &message, &[never]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let post = report.steps.iter().find(|step| step.stage == Stage::Post).unwrap();
+    assert!(post.log.contains("Nothing to remove"), "{}", post.log);
+    assert!(emulator.journal().is_empty());
+}
+
+#[test]
+fn a_second_session_leaves_the_first_alone() {
+    let emulator = Emulator::start();
+    let usual = emulator.usual();
+    let message = emulator.job_with(&[usual.connection, usual.entra_connection]);
+    let second = Step::task(
+        task_folder(),
+        &[("azureSubscription", "sc-entra"), ("refresh", "false"), ("session", "hub")],
+    );
+    let look = Step::bash(
+        "test \"$ARM_OIDC_TOKEN_FILE_PATH\" != \"$HUB_ARM_OIDC_TOKEN_FILE_PATH\" && cat \"$ARM_OIDC_TOKEN_FILE_PATH\" \"$HUB_ARM_OIDC_TOKEN_FILE_PATH\" | wc -c",
+    );
+    let steps = [sign_in(&[]), second.display_name("Sign in to the hub"), look];
+    let report = run(&emulator, &agent(&emulator), &message, &steps);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    assert_eq!(report.variable("AZURE_CLIENT_ID"), Some(usual.client.to_string().as_str()));
+    assert_eq!(report.variable("HUB_AZURE_CLIENT_ID"), Some(usual.entra_client.to_string().as_str()));
+    assert_eq!(report.steps.iter().filter(|step| step.log.contains("Signed out")).count(), 2);
+}
+
+#[test]
+fn the_task_runs_as_a_vsix_install_leaves_it_and_from_a_read_only_folder() {
+    for agent_of in [Agent::install_tasks, Agent::read_only_tasks] {
+        let emulator = Emulator::start();
+        let message = emulator.job(emulator.usual().connection);
+        let report = run(&emulator, &agent_of(agent(&emulator)), &message, &[sign_in(&[])]);
+        assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    }
+}
+
+#[test]
+fn debug_lines_hold_no_secret_either() {
+    let emulator = Emulator::start();
+    let message = emulator.job(emulator.usual().connection);
+    let report = run(&emulator, &agent(&emulator).debug(), &message, &[sign_in(&[])]);
+    let log = &report.step("Sign in").log;
+    assert!(log.contains("##[debug]") && log.contains("/oidctoken") && log.contains("took"), "{log}");
+}
+
+#[test]
+fn a_restricted_step_works_within_what_it_may_do() {
+    let emulator = Emulator::start();
+    let message = emulator.job(emulator.usual().connection);
+    let report = run(&emulator, &agent(&emulator), &message, &[sign_in(&[]).restricted_commands()]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    assert!(report.step("Sign in").warnings().is_empty(), "{:?}", report.step("Sign in").warnings());
+}
+
+#[test]
+fn nothing_of_the_job_token_is_in_arguments_or_later_environments() {
+    let emulator = Emulator::start();
+    let message = emulator.job(emulator.usual().connection);
+    let look = Step::bash("env | sort").display_name("Look");
+    let report = run(&emulator, &agent(&emulator), &message, &[sign_in(&[]), look]);
+    let printed = &report.step("Look").raw_stdout;
+    assert_eq!(emulator::leaks(&emulator.issued(), printed.as_bytes()), Vec::<String>::new());
+    for process in report.observed.iter().filter(|process| process.arguments.iter().any(|a| a == ARGUMENT)) {
+        assert_eq!(process.arguments.len(), 3, "program, task, stage: {:?}", process.arguments);
+    }
+}
+
+#[test]
+fn the_example_of_the_demo_works_as_it_is() {
+    let emulator = Emulator::start();
+    let usual = emulator.usual();
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/demo.yml")).unwrap();
+    let ours = |name: &str| (name == "AzureWorkloadIdentity@1").then(|| task_folder().to_owned());
+    let pipeline = pipeline_from_yaml(&text, &ours).unwrap();
+    let mut message = emulator.job(usual.connection);
+    message.variables.push(Variable { name: "ARM_URL".to_owned(), value: emulator.arm_url(), secret: false });
+    pipeline.add_variables(&mut message);
+    let agent = agent(&emulator).machine_env("NODE_EXTRA_CA_CERTS", emulator.ca_file().to_string_lossy());
+    let report = run(&emulator, &agent, &message, &pipeline.steps);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let expected = format!("ARM answers 200: {} is Enabled", usual.subscription_name);
+    assert!(report.log.contains(&expected), "{}", report.log);
+    assert!(report.log.contains("The token was ***"), "{}", report.log);
+    assert_eq!(emulator.count(Service::Arm, "GET /subscriptions/"), 1);
+}

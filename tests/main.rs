@@ -1,0 +1,25 @@
+//! One binary, a module for each promise.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::use_debug,
+    clippy::format_push_string,
+    reason = "a test stops at the first surprise, and says what it saw"
+)]
+
+mod support;
+
+mod architecture;
+mod bad_answers;
+mod bad_input;
+mod cancellation;
+mod clouds;
+mod conformance;
+mod documents;
+mod job;
+mod network;
+mod refusals;
+mod retries;
+mod sign_in;

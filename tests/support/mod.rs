@@ -1,0 +1,9 @@
+//! What the tests share: a world that leads to the emulator, a clock in the test's hand, the task folder.
+
+mod clock;
+mod staged;
+mod world;
+
+pub(crate) use clock::Manual;
+pub(crate) use staged::task_folder;
+pub(crate) use world::Case;

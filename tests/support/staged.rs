@@ -1,0 +1,32 @@
+//! The task folder with the program under test in it, as `cargo xtask stage` makes it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+/// `task/` with this build's program. Made once for each process, and the same for all its tests.
+pub(crate) fn task_folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("task-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let node =
+            Command::new("node").args(["-p", "`${process.platform}-${process.arch}`"]).output().unwrap();
+        let platform = String::from_utf8(node.stdout).unwrap();
+        let bin = folder.join("bin").join(platform.trim());
+        fs::create_dir_all(&bin).unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("task");
+        for entry in fs::read_dir(source).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_file() {
+                fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
+            }
+        }
+        let program = Path::new(env!("CARGO_BIN_EXE_wif"));
+        let staged = bin.join(program.file_name().unwrap());
+        fs::hard_link(program, &staged).or_else(|_| fs::copy(program, &staged).map(|_| ())).unwrap();
+        folder
+    })
+}

@@ -1,0 +1,31 @@
+//! `stage`: this machine's program, where the shim looks for it.
+
+use std::{fs, path::PathBuf};
+
+use crate::process::{Result, cargo, node, output, root, run};
+
+/// Builds the program and puts it into `task/bin/<platform>-<arch>/`, in Node's words. Returns the task folder.
+pub(crate) fn stage() -> Result<PathBuf> {
+    let root = root();
+    let platform = output(&mut node(&["-p", "`${process.platform}-${process.arch}`"]))?;
+    println!("Building wif for {platform}");
+    run(&mut cargo(&["build", "--release", "--locked", "--package", "wif", "--bin", "wif"]))?;
+    let metadata = output(&mut cargo(&["metadata", "--format-version=1", "--no-deps", "--locked"]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
+    let target = metadata["target_directory"].as_str().ok_or("cargo metadata names no target directory")?;
+    let name = format!("wif{}", std::env::consts::EXE_SUFFIX);
+    let built = PathBuf::from(target).join("release").join(&name);
+
+    let task = root.join("task");
+    let folder = task.join("bin").join(platform);
+    let staged = folder.join(name);
+    let failed = |error: std::io::Error| format!("could not stage {}: {error}", staged.display());
+    fs::create_dir_all(&folder).map_err(failed)?;
+    // A copy that is running may not be written to, but it may be replaced.
+    let new = folder.join("wif.new");
+    fs::copy(&built, &new).map_err(failed)?;
+    fs::rename(&new, &staged).map_err(failed)?;
+    let size = fs::metadata(&staged).map_err(failed)?.len();
+    println!("Staged {} ({} KiB)", staged.strip_prefix(&root).unwrap_or(&staged).display(), size / 1024);
+    Ok(task)
+}
