@@ -32,8 +32,11 @@ const TRANSIENT: [(&str, Effect, Code); 11] = [
 #[test]
 fn what_is_transient_is_tried_again() {
     for (service, path) in ENDPOINTS {
-        for (name, effect, _) in TRANSIENT {
+        for (name, effect, code) in TRANSIENT {
             let case = Case::new();
+            if code == Code::TimedOut {
+                case.clock.be_impatient();
+            }
             case.emulator.fault(effect(Fault::on(service, "POST", path)));
             case.succeeds();
             assert_eq!(case.emulator.count(service, "POST /"), 2, "{name} of {service:?}");
@@ -48,6 +51,7 @@ fn what_lasts_ends_the_step_in_time_with_the_cause() {
             for (name, effect, code) in TRANSIENT {
                 scope.spawn(move || {
                     let case = Case::new();
+                    case.clock.be_impatient();
                     case.emulator.fault(effect(Fault::on(service, "POST", path).always()));
                     let text = case.fails(code);
                     assert!(text.contains("fix: "), "{text}");

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -11,11 +11,12 @@ use std::{
 use time::OffsetDateTime;
 use wif::clock::{Clock, Wait};
 
-/// Sleeps are jumps. Limits run twenty times as fast as the wall, since what they limit is real.
+/// Sleeps are jumps. Limits are real, since what they limit is, but can be made twenty times as short.
 pub(crate) struct Manual {
     begin: Instant,
     ahead: Arc<Ahead>,
     wrong_by: AtomicI64,
+    impatient: AtomicBool,
 }
 
 #[derive(Default)]
@@ -29,12 +30,22 @@ const SPEED: u32 = 20;
 impl Manual {
     #[expect(clippy::disallowed_methods, reason = "this is a clock")]
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { begin: Instant::now(), ahead: Arc::default(), wrong_by: AtomicI64::new(0) })
+        Arc::new(Self {
+            begin: Instant::now(),
+            ahead: Arc::default(),
+            wrong_by: AtomicI64::new(0),
+            impatient: AtomicBool::new(false),
+        })
     }
 
     /// Makes the wall clock wrong.
     pub(crate) fn wrong_by(&self, seconds: i64) {
         self.wrong_by.store(seconds, Ordering::SeqCst);
+    }
+
+    /// Makes limits short, for what hangs.
+    pub(crate) fn be_impatient(&self) {
+        self.impatient.store(true, Ordering::SeqCst);
     }
 
     /// Every wait before another attempt.
@@ -62,9 +73,10 @@ impl Clock for Manual {
 
     fn limit(&self, duration: Duration) -> Wait {
         let ahead = Arc::clone(&self.ahead);
+        let real = if self.impatient.load(Ordering::SeqCst) { duration / SPEED } else { duration };
         Box::pin(async move {
-            tokio::time::sleep(duration / SPEED).await;
-            *ahead.by.lock().unwrap() += duration.saturating_sub(duration / SPEED);
+            tokio::time::sleep(real).await;
+            *ahead.by.lock().unwrap() += duration.saturating_sub(real);
         })
     }
 }
