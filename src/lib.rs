@@ -6,7 +6,7 @@
 //! - Pure: [`secret`], [`error`], [`retry`], [`identity`] (tokens, clouds, resources, refusals), [`exports`] (what
 //!   later steps find).
 //! - Edges, each to one outside thing: [`env`], [`clock`], [`endpoint`], [`http`], [`folder`] (private files),
-//!   [`agent`] (the Azure Pipelines agent), [`devops`] (job token to id token), [`entra`] (id token to access
+//!   [`process`] (what the operating system is told of this one), [`agent`] (the Azure Pipelines agent), [`devops`] (job token to id token), [`entra`] (id token to access
 //!   token), and [`world`], which holds what tests replace.
 //! - Use-cases: [`task`] (the stages of the pipeline task), [`credential`] (the same exchange for Rust callers).
 //! - [`cli`]: the command line.
@@ -25,6 +25,7 @@ pub mod exports;
 pub mod folder;
 pub mod http;
 pub mod identity;
+pub mod process;
 pub mod retry;
 pub mod secret;
 pub mod task;

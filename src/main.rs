@@ -11,27 +11,28 @@ use wif::{
     clock,
     env::Env,
     error::{Code, Failure},
-    task,
+    process, task,
     world::World,
 };
 
 fn main() -> ExitCode {
     let Command::Task(stage) = Arguments::parse().command;
     report_panics();
+    // The system tells a process that cannot be read no longer where its program is.
+    let program = std::env::current_exe().ok();
+    process::forbid_reading();
     let env = Env::of_process();
     if env.is_true("SYSTEM_DEBUG") {
         write_debug_lines();
     }
-    let mut world = World {
-        env,
-        program: std::env::current_exe().ok(),
-        clock: Arc::new(clock::System::new()),
-        out: Box::new(io::stdout()),
-    };
-    let ended = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .and_then(|runtime| runtime.block_on(run(stage, &mut world)));
+    let mut world =
+        World { env, program, clock: Arc::new(clock::System::new()), out: Box::new(io::stdout()) };
+    let ended = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
+        let ended = runtime.block_on(run(stage, &mut world));
+        // A name that is still being resolved would hold the end up for as long as the resolver likes.
+        runtime.shutdown_background();
+        ended
+    });
     // Without standard output there is nobody to tell.
     if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

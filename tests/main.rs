@@ -20,6 +20,7 @@ mod conformance;
 mod documents;
 mod job;
 mod network;
+mod process;
 mod refusals;
 mod retries;
 mod sign_in;

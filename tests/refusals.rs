@@ -27,7 +27,7 @@ fn every_known_refusal_is_explained() {
         let (id_tokens, access_tokens) = case.asked();
         match meaning.outcome {
             Outcome::Busy { .. } => {
-                assert!(access_tokens > 3 && waited < Duration::from_secs(60), "{number}")
+                assert!(access_tokens > 3 && waited < Duration::from_secs(60), "{number}");
             }
             Outcome::Replicating => assert_eq!((access_tokens, waited.as_secs()), (4, 14), "{number}"),
             _ => assert_eq!(access_tokens, 1 + usize::from(meaning.fresh_assertion), "{number}"),

@@ -1,5 +1,6 @@
 //! The project's own chores: `cargo xtask <chore>`.
 
+mod acceptance;
 mod demo;
 mod process;
 mod stage;
@@ -23,6 +24,8 @@ enum Chore {
     Stage,
     /// Stage, then run the main job (docs/examples/demo.yml) against the emulator, and print its log
     Demo,
+    /// Stage, then run real clients, pinned, as later steps of a job against the emulator, and print what came of it
+    Acceptance,
     /// What CI runs: format, lints, documentation, all tests, the shim's tests
     Test,
 }
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().chore {
         Chore::Stage => stage::stage().map(|_folder| ()),
         Chore::Demo => demo::demo(),
+        Chore::Acceptance => acceptance::acceptance(),
         Chore::Test => test::test(),
     };
     match result {

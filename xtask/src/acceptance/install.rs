@@ -1,0 +1,163 @@
+//! Finds the tools of this machine, and installs the pinned ones into a folder of the project.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::process::{Result, output, root};
+
+/// A tool that can be run.
+pub(super) struct Installed {
+    pub(super) version: String,
+    /// For bash; the credential's name follows.
+    pub(super) command: String,
+}
+
+/// What came of looking for a tool.
+pub(super) enum Found {
+    /// It is there.
+    Ready(Installed),
+    /// This machine does not have what it needs: the name of that.
+    Missing(String),
+    /// It could not be installed, and why.
+    Broken(String),
+}
+
+/// `@azure/identity`, as `package-lock.json` has it.
+pub(super) fn node_identity(folder: &Path) -> Found {
+    let Ok(npm) = output(Command::new("npm").arg("--version")) else {
+        return Found::Missing("npm".to_owned());
+    };
+    found(|| {
+        let folder = folder.join("node");
+        let pins = read("package.json")?;
+        let lock = read("package-lock.json")?;
+        once(&folder, &format!("npm {npm}\n{lock}"), || {
+            write(&folder.join("package.json"), &pins)?;
+            write(&folder.join("package-lock.json"), &lock)?;
+            let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
+            output(Command::new("npm").args(arguments).current_dir(&folder)).map(|_printed| ())
+        })?;
+        // Node looks for packages beside the script.
+        let script = folder.join("identity.js");
+        write(&script, &read("identity.js")?)?;
+        Ok(Installed { version: pinned_by_npm(&pins)?, command: format!("node {}", quoted(&script)) })
+    })
+}
+
+/// `azure-identity`, as `requirements.txt` has it, in a virtual environment.
+pub(super) fn python_identity(folder: &Path) -> Found {
+    let Ok(python) = output(Command::new("python3").arg("--version")) else {
+        return Found::Missing("python3".to_owned());
+    };
+    if output(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_err() {
+        return Found::Missing("python3 with venv".to_owned());
+    }
+    found(|| {
+        let folder = folder.join("python");
+        let program = folder.join("bin").join("python");
+        let pins = read("requirements.txt")?;
+        once(&folder, &format!("{python}\n{pins}"), || {
+            output(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+            // Nothing that is not in the file.
+            let arguments = ["-m", "pip", "install", "--quiet", "--no-deps", "--requirement"];
+            output(Command::new(&program).args(arguments).arg(kept("requirements.txt")))?;
+            output(Command::new(&program).args(["-m", "pip", "check"])).map(|_printed| ())
+        })?;
+        let command = format!("{} {}", quoted(&program), quoted(&kept("identity.py")));
+        Ok(Installed { version: pinned_by_pip(&pins)?, command })
+    })
+}
+
+/// The machine's curl.
+pub(super) fn curl(_folder: &Path) -> Found {
+    let Ok(printed) = output(Command::new("curl").arg("--version")) else {
+        return Found::Missing("curl".to_owned());
+    };
+    found(|| {
+        let version = printed.split_whitespace().nth(1).ok_or("curl names no version")?;
+        let command = format!("bash {}", quoted(&kept("curl.sh")));
+        Ok(Installed { version: version.to_owned(), command })
+    })
+}
+
+fn found(install: impl FnOnce() -> Result<Installed>) -> Found {
+    install().map_or_else(Found::Broken, Found::Ready)
+}
+
+/// Installs into an empty folder, unless this very text was installed there before.
+fn once(folder: &Path, pins: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
+    let stamp = folder.join("installed.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|text| text == pins) {
+        return Ok(());
+    }
+    let failed = |error: io::Error| format!("{}: {error}", folder.display());
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(failed)?;
+    }
+    fs::create_dir_all(folder).map_err(failed)?;
+    println!("  installing into {}", folder.display());
+    install()?;
+    write(&stamp, pins)
+}
+
+fn pinned_by_npm(pins: &str) -> Result<String> {
+    let pins: serde_json::Value = serde_json::from_str(pins).map_err(|error| error.to_string())?;
+    let version = pins["dependencies"]["@azure/identity"].as_str();
+    version.map(str::to_owned).ok_or_else(|| "package.json does not pin @azure/identity".to_owned())
+}
+
+fn pinned_by_pip(pins: &str) -> Result<String> {
+    let version = pins.lines().find_map(|line| line.strip_prefix("azure-identity=="));
+    version.map(str::to_owned).ok_or_else(|| "requirements.txt does not pin azure-identity".to_owned())
+}
+
+/// A file that is committed.
+fn kept(name: &str) -> PathBuf {
+    root().join("xtask").join("acceptance").join(name)
+}
+
+fn read(name: &str) -> Result<String> {
+    fs::read_to_string(kept(name)).map_err(|error| format!("{name}: {error}"))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// One word of bash.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_of_the_tools_has_the_versions_that_are_pinned() {
+        let page = fs::read_to_string(root().join("docs/tools.md")).unwrap();
+        let pinned = [
+            pinned_by_npm(&read("package.json").unwrap()).unwrap(),
+            pinned_by_pip(&read("requirements.txt").unwrap()).unwrap(),
+        ];
+        for version in pinned {
+            assert!(page.contains(&format!("| {version} |")), "docs/tools.md has no result of {version}");
+        }
+    }
+
+    #[test]
+    fn every_requirement_is_pinned_and_no_file_says_where_from() {
+        for line in read("requirements.txt").unwrap().lines() {
+            assert!(line.is_empty() || line.starts_with('#') || line.contains("=="), "{line}");
+        }
+        assert!(!read("package-lock.json").unwrap().contains("\"resolved\""), "the lock names a registry");
+    }
+
+    #[test]
+    fn a_folder_with_a_blank_or_an_apostrophe_is_one_word() {
+        assert_eq!(quoted(Path::new("/it's here")), r"'/it'\''s here'");
+    }
+}

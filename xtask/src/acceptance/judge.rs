@@ -1,0 +1,115 @@
+//! Whether a client did what it is here for: by its own words, and by what the services were asked.
+
+use emulator::{Entry, Service, USUAL, directory::Issuer};
+use serde_json::Value;
+
+use super::tools::{Client, Tool};
+
+/// The client's line of JSON says that ARM took the token, and that this was the version which was meant.
+pub(super) fn printed(stdout: &str, version: &str, client: &Client) -> Result<(), String> {
+    let line = stdout.lines().rev().find(|line| line.starts_with('{')).ok_or("the client printed no JSON")?;
+    let got: Value = serde_json::from_str(line).map_err(|error| format!("the client's JSON: {error}"))?;
+    let lives = !client.asks_access_token || got["expires_in"].as_i64().is_some_and(|seconds| seconds > 0);
+    if got["arm"] == 200 && got["version"] == version && got["credential"] == client.credential && lives {
+        Ok(())
+    } else {
+        Err(format!("not what was meant: {line}"))
+    }
+}
+
+/// What does not fit in the journal of a job: the client's own requests must be there, and none refused.
+pub(super) fn asked(journal: &[Entry], tool: &Tool, client: &Client, issuer: Issuer) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let posts = |service: Service, agent: &'static str| {
+        journal
+            .iter()
+            .filter(move |entry| entry.service == service && entry.method == "POST" && is_by(entry, agent))
+    };
+    // MSAL for Node asks twice before its first exchange, so only whether it asked counts.
+    let id_tokens = posts(Service::DevOps, tool.asks_as).count();
+    if (id_tokens > 0) != client.asks_id_token {
+        complaints.push(format!("the client asked for {id_tokens} id tokens"));
+    }
+    let exchanges: Vec<_> = posts(Service::Entra, tool.asks_as).collect();
+    if exchanges.len() != usize::from(client.asks_access_token) {
+        complaints.push(format!("the client asked for {} access tokens", exchanges.len()));
+    }
+    let sign_in = posts(Service::Entra, "wif/").next();
+    for exchange in exchanges {
+        let exported = sign_in.is_some_and(|one| assertion(one) == assertion(exchange));
+        if !is_of(exchange, issuer) || exported == client.asks_id_token {
+            complaints.push("the client exchanged another id token than was meant".to_owned());
+        }
+    }
+    let is_call = |entry: &&Entry| {
+        entry.service == Service::Arm
+            && is_by(entry, tool.calls_as)
+            && entry.header("authorization") == Some("<bearer access token>")
+    };
+    let calls = journal.iter().filter(is_call).count();
+    if calls != 1 {
+        complaints.push(format!("the client called ARM {calls} times with an access token"));
+    }
+
+    let others = journal.iter().filter(|entry| !is_by(entry, "wif/"));
+    for entry in others {
+        let known = is_by(entry, tool.asks_as) || is_by(entry, tool.calls_as);
+        if !known || entry.status.is_none_or(|status| status >= 400) {
+            let status = entry.status.map_or("no answer".to_owned(), |status| status.to_string());
+            let agent = entry.header("user-agent").unwrap_or_default();
+            complaints.push(format!(
+                "{:?}: {} {} by {agent:?} got {status}",
+                entry.service, entry.method, entry.path
+            ));
+        }
+    }
+    complaints
+}
+
+fn is_by(entry: &Entry, agent: &str) -> bool {
+    entry.header("user-agent").is_some_and(|sent| sent.starts_with(agent))
+}
+
+/// For the connection's client, with an assertion of the connection's issuer.
+fn is_of(exchange: &Entry, issuer: Issuer) -> bool {
+    let (client, signer) = match issuer {
+        Issuer::DevOps => (USUAL.client, "https://vstoken.dev.azure.com/"),
+        Issuer::Entra => (USUAL.entra_client, "https://login.microsoftonline.com/"),
+    };
+    let claims = assertion(exchange);
+    let by = claims.as_ref().and_then(|claims| claims["iss"].as_str());
+    exchange.form("client_id") == Some(&client.to_string()) && by.is_some_and(|by| by.starts_with(signer))
+}
+
+/// The claims of the id token that was exchanged; each id token has its own.
+fn assertion(exchange: &Entry) -> Option<Value> {
+    serde_json::from_str(exchange.form("client_assertion")?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tools::TOOLS, *};
+
+    #[test]
+    fn a_client_that_asked_nobody_is_not_accepted() {
+        for tool in TOOLS {
+            for client in tool.clients {
+                let complaints = asked(&[], tool, client, Issuer::DevOps);
+                assert!(complaints.iter().any(|text| text.contains("called ARM 0 times")));
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_another_version_and_silence_are_not_what_was_meant() {
+        let client = &TOOLS[0].clients[1];
+        let line = |version: &str, arm: u16| {
+            let credential = client.credential;
+            format!(r#"{{"credential":"{credential}","version":"{version}","expires_in":3599,"arm":{arm}}}"#)
+        };
+        assert_eq!(printed(&line("1.0", 200), "1.0", client), Ok(()));
+        for stdout in [line("1.0", 403), line("1.1", 200), String::new(), "{".to_owned()] {
+            assert!(printed(&stdout, "1.0", client).is_err(), "{stdout}");
+        }
+    }
+}
