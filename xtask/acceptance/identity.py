@@ -13,20 +13,17 @@ import requests
 from azure.identity import AzurePipelinesCredential, DefaultAzureCredential, WorkloadIdentityCredential
 
 SCOPE = "https://management.azure.com/.default"
-# The emulator is no cloud that the library knows, and the public one is not to be asked about it. The address itself
-# comes from AZURE_AUTHORITY_HOST.
-OPTIONS = {"disable_instance_discovery": True}
 
+# All of them find Entra by AZURE_AUTHORITY_HOST.
 CREDENTIALS = {
     "AzurePipelinesCredential": lambda: AzurePipelinesCredential(
         tenant_id=os.environ["AZURE_TENANT_ID"],
         client_id=os.environ["AZURE_CLIENT_ID"],
         service_connection_id=os.environ["SERVICE_CONNECTION_ID"],
         system_access_token=os.environ["SYSTEM_ACCESSTOKEN"],
-        **OPTIONS,
     ),
-    "WorkloadIdentityCredential": lambda: WorkloadIdentityCredential(**OPTIONS),
-    "DefaultAzureCredential": lambda: DefaultAzureCredential(**OPTIONS),
+    "WorkloadIdentityCredential": WorkloadIdentityCredential,
+    "DefaultAzureCredential": DefaultAzureCredential,
 }
 
 

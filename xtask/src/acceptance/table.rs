@@ -47,9 +47,14 @@ impl Row {
 
 /// Prints the logs of what failed, the table and the sums. A skipped row is no success, and no failure either.
 pub(super) fn print(rows: &[Row]) -> Result<()> {
+    let mut last = "";
     for row in rows {
-        if let Outcome::Failed(log) = &row.outcome {
-            println!("\n== {} {}\n{log}", row.tool, row.line());
+        // What could not be installed has one log for all its rows.
+        if let Outcome::Failed(log) = &row.outcome
+            && log != last
+        {
+            println!("\n== {}: {}\n{log}", row.tool, row.line());
+            last = log;
         }
     }
     println!("\n| tool | version | credential | issuer | result |\n|---|---|---|---|---|");
