@@ -22,7 +22,7 @@ use crate::{
 
 /// Signs in with a service connection of the job that this process is a task of.
 ///
-/// Access tokens are kept until five minutes before their end; each new one takes a new id token.
+/// Access tokens are kept until five minutes before their end.
 pub struct PipelineCredential {
     env: Env,
     http: Arc<Http>,

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use zeroize::Zeroizing;
+
 use crate::secret::Secret;
 
-/// A snapshot of environment variables. Names compare as the operating system compares them: case counts,
+/// A snapshot of environment variables, many of them secret: wiped on drop. Names compare as the operating system compares them: case counts,
 /// except on Windows.
 #[derive(Clone, Default)]
-pub struct Env(HashMap<String, String>);
+pub struct Env(HashMap<String, Zeroizing<String>>);
 
 impl Env {
     /// The process's own environment. Variables that are not Unicode are left out: none that is read here can be.
@@ -22,13 +24,13 @@ impl Env {
     /// The value of a variable that is set and not empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(&key(name)).map(String::as_str).filter(|value| !value.is_empty())
+        self.even_empty(name).filter(|value| !value.is_empty())
     }
 
     /// The value of a variable that is set, be it empty.
     #[must_use]
     pub fn even_empty(&self, name: &str) -> Option<&str> {
-        self.0.get(&key(name)).map(String::as_str)
+        self.0.get(&key(name)).map(|value| value.as_str())
     }
 
     /// The value, which nobody may see, of a variable that is set and not empty.
@@ -46,7 +48,7 @@ impl Env {
 
 impl FromIterator<(String, String)> for Env {
     fn from_iter<T: IntoIterator<Item = (String, String)>>(variables: T) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (key(&name), value)).collect())
+        Self(variables.into_iter().map(|(name, value)| (key(&name), Zeroizing::new(value))).collect())
     }
 }
 

@@ -138,33 +138,6 @@ impl fmt::Display for Code {
     }
 }
 
-/// Whose fault it is, as far as an exit code can say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// Our bug.
-    Bug = 1,
-    /// The caller's: arguments, configuration.
-    Usage = 2,
-    /// The other side refused.
-    Refused = 3,
-    /// The other side could not be reached.
-    Unreachable = 4,
-}
-
-impl Code {
-    /// The exit code of the command line for this code.
-    #[must_use]
-    pub const fn exit(self) -> Exit {
-        match self.as_str().as_bytes() {
-            [_, _, _, b'1' | b'4', ..] => Exit::Usage,
-            [_, _, _, b'2', ..] => Exit::Refused,
-            [_, _, _, b'3', ..] => Exit::Unreachable,
-            _ => Exit::Bug,
-        }
-    }
-}
-
 /// A use-case failed. `Display` is the whole text for the user, over several lines.
 #[derive(Debug)]
 pub struct Failure {
@@ -227,15 +200,6 @@ mod tests {
             let digits = text.strip_prefix("WIF").unwrap();
             assert!(digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit()), "{text}");
         }
-    }
-
-    #[test]
-    fn the_exit_code_says_whose_fault_it_is() {
-        assert_eq!(Code::InputInvalid.exit(), Exit::Usage);
-        assert_eq!(Code::FolderUnwritable.exit(), Exit::Usage);
-        assert_eq!(Code::SubjectNotTrusted.exit(), Exit::Refused);
-        assert_eq!(Code::TimedOut.exit(), Exit::Unreachable);
-        assert_eq!(Code::Bug.exit(), Exit::Bug);
     }
 
     #[test]

@@ -60,10 +60,7 @@ impl Folder {
     ///
     /// It exists, or cannot be made.
     pub fn create(path: PathBuf) -> Result<Self, FolderError> {
-        let mut builder = fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&path).map_err(io_error("make the private folder", &path))?;
+        private_folder().create(&path).map_err(io_error("make the private folder", &path))?;
         Ok(Self { path, kept: false })
     }
 
@@ -76,11 +73,7 @@ impl Folder {
     pub fn write(&self, name: &str, content: &Secret) -> Result<PathBuf, FolderError> {
         let path = self.path.join(name);
         let new = self.path.join(format!("{name}.new"));
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&new).map_err(io_error("make the private file", &new))?;
+        let mut file = private_file().open(&new).map_err(io_error("make the private file", &new))?;
         file.write_all(content.expose().as_bytes()).map_err(io_error("write the private file", &new))?;
         fs::rename(&new, &path).map_err(io_error("rename the private file", &new))?;
         Ok(path)
@@ -104,7 +97,7 @@ impl Folder {
         if path.parent() != Some(parent) || !ours {
             return Err(FolderError::NotOurs { path: path.to_owned() });
         }
-        // A link in place of the folder is removed as a link: `remove_dir_all` follows none, the first included.
+        // A link in place of the folder is not ours; `remove_dir_all` follows none inside of it.
         match fs::symlink_metadata(path) {
             Ok(found) if found.is_dir() => {
                 fs::remove_dir_all(path).map(|()| true).map_err(io_error("remove", path))
@@ -123,6 +116,27 @@ impl Drop for Folder {
             let _ = fs::remove_dir_all(&self.path);
         }
     }
+}
+
+#[cfg(unix)]
+fn private_folder() -> fs::DirBuilder {
+    let mut builder = fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+/// It inherits the rights of the agent's temporary folder.
+#[cfg(not(unix))]
+fn private_folder() -> fs::DirBuilder {
+    fs::DirBuilder::new()
+}
+
+fn private_file() -> fs::OpenOptions {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {

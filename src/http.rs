@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use reqwest::{
     Method,
-    header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{AGE, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
     redirect,
 };
 use serde::de::DeserializeOwned;
@@ -104,6 +104,14 @@ pub enum HttpError {
         /// What went wrong.
         reason: String,
     },
+    /// The other side ended the TLS handshake.
+    #[error("{host} refused the TLS handshake: {reason}")]
+    Alert {
+        /// The host asked for.
+        host: String,
+        /// What it said.
+        reason: String,
+    },
     /// The proxy wants a user and password, or others.
     #[error("the proxy refused to connect to {host}: it demands a user and password (407)")]
     ProxyLogin {
@@ -151,10 +159,10 @@ pub struct SetupError {
 
 /// The largest answer that is read, in bytes.
 const MOST: usize = 256 * 1024;
-/// How long one attempt may take.
-const ATTEMPT: Duration = Duration::from_secs(15);
 /// How long a connection may take to be established.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long a connection may be silent, and how long it may take to answer a ping.
+const PING: Duration = Duration::from_secs(5);
 /// How long the connection made ahead may hold the request that it is made for.
 const WARM: Duration = Duration::from_secs(2);
 /// No skew has been seen yet.
@@ -175,6 +183,9 @@ impl Http {
             .redirect(redirect::Policy::none())
             .referer(false)
             .connect_timeout(CONNECT)
+            // A connection whose path went silent is found out, and not used for the next attempt.
+            .http2_keep_alive_interval(PING)
+            .http2_keep_alive_timeout(PING)
             .no_proxy()
             .tls_certs_merge(settings.roots)
             .tls_danger_accept_invalid_certs(settings.skip_validation);
@@ -212,13 +223,14 @@ impl Http {
     pub async fn warm(&self, url: Url) {
         let limit = self.clock.limit(WARM);
         tokio::select! {
+            // Its date is not looked at: a cache on the way may have kept this answer.
             _ = self.exchange(Request::new(Method::GET, url)) => {}
             () = limit => {}
         }
     }
 
     /// Calls `attempt` until it succeeds, its error is not worth another try, or the deadline leaves no time.
-    /// `attempt` gets the time that it may take.
+    /// `attempt` gets the time that it may take: `patience`, or less at the end.
     ///
     /// # Errors
     ///
@@ -226,13 +238,14 @@ impl Http {
     pub async fn retrying<T, E, F: Future<Output = Result<T, E>>>(
         &self,
         deadline: Deadline,
+        patience: Duration,
         outcome: impl Fn(&E) -> Outcome,
         mut attempt: impl FnMut(Duration) -> F,
     ) -> Result<T, E> {
         let policy = Policy::default();
         let mut tries = 0;
         loop {
-            let limit = ATTEMPT.min(deadline.remaining(&*self.clock));
+            let limit = patience.min(deadline.remaining(&*self.clock));
             let error = match attempt(limit).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
@@ -260,12 +273,23 @@ impl Http {
             result = self.exchange(request) => result,
             () = self.clock.limit(limit) => Err(HttpError::Timeout { host: host.clone(), after: limit }),
         };
+        if let Ok(response) = &result {
+            self.look_at_date(response);
+        }
         let took = self.clock.elapsed().saturating_sub(begin);
         match &result {
             Ok(response) => tracing::debug!(%method, host, path, response.status, ?took, "answered"),
             Err(error) => tracing::debug!(%method, host, path, %error, ?took, "no answer"),
         }
         result
+    }
+
+    /// An answer with an age is an old one.
+    fn look_at_date(&self, response: &Response) {
+        let date = response.headers.get(DATE).filter(|_| !response.headers.contains_key(AGE));
+        if let Some(date) = date.and_then(http_date) {
+            self.skew.store((date - self.clock.now()).whole_seconds(), Ordering::Relaxed);
+        }
     }
 
     async fn exchange(&self, request: Request) -> Result<Response, HttpError> {
@@ -288,9 +312,6 @@ impl Http {
         }
         let now = self.clock.now();
         let headers = std::mem::take(response.headers_mut());
-        if let Some(date) = headers.get(DATE).and_then(http_date) {
-            self.skew.store((date - now).whole_seconds(), Ordering::Relaxed);
-        }
         Ok(Response {
             status: response.status().as_u16(),
             retry_after: headers.get(RETRY_AFTER).and_then(|value| delay(value, now)),
@@ -385,10 +406,10 @@ impl HttpError {
     pub const fn outcome(&self) -> Outcome {
         match self {
             Self::Certificate { .. } | Self::ProxyLogin { .. } | Self::TooLarge { .. } => Outcome::Refused,
+            Self::Alert { .. } | Self::Proxy { .. } => Outcome::Doubtful,
             Self::Name { .. }
             | Self::Connect { .. }
             | Self::Tls { .. }
-            | Self::Proxy { .. }
             | Self::Timeout { .. }
             | Self::Broken { .. } => Outcome::Unreachable,
         }
@@ -402,6 +423,7 @@ fn classify(host: &str, error: &reqwest::Error) -> HttpError {
     for cause in causes(error) {
         match cause.downcast_ref() {
             Some(rustls::Error::InvalidCertificate(_)) => return HttpError::Certificate { host, reason },
+            Some(rustls::Error::AlertReceived(_)) => return HttpError::Alert { host, reason },
             Some(_) => return HttpError::Tls { host, reason },
             None => {}
         }

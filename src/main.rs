@@ -1,9 +1,10 @@
 //! `wif`: takes a snapshot of the environment, reads the arguments, calls, and says how it ended.
 #![forbid(unsafe_code)]
 
-use std::{io, process::ExitCode, sync::Arc};
+use std::{io, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Parser as _;
+use tokio::runtime;
 use tracing_subscriber::{filter, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use wif::{
     agent::commands::{Commands, Completion, Line},
@@ -17,18 +18,12 @@ use wif::{
 
 fn main() -> ExitCode {
     let Command::Task(stage) = Arguments::parse().command;
-    report_panics();
+    report_panics(stage);
     // The system tells a process that cannot be read no longer where its program is.
     let program = std::env::current_exe().ok();
     process::forbid_reading();
-    let env = Env::of_process();
-    if env.is_true("SYSTEM_DEBUG") {
-        write_debug_lines();
-    }
-    let mut world =
-        World { env, program, clock: Arc::new(clock::System::new()), out: Box::new(io::stdout()) };
-    let ended = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
-        let ended = runtime.block_on(run(stage, &mut world));
+    let ended = runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
+        let ended = runtime.block_on(run(stage, program));
         // A name that is still being resolved would hold the end up for as long as the resolver likes.
         runtime.shutdown_background();
         ended
@@ -39,12 +34,21 @@ fn main() -> ExitCode {
 
 /// Runs a stage. A failure is told to the agent and is no failure of the process, since the agent would add an
 /// error of its own that explains nothing.
-async fn run(stage: Stage, world: &mut World) -> io::Result<()> {
+async fn run(stage: Stage, program: Option<PathBuf>) -> io::Result<()> {
+    // Listened for before there is anything to leave behind.
+    let cancelled = cancelled()?;
+    let env = Env::of_process();
+    if env.is_true("SYSTEM_DEBUG") {
+        write_debug_lines();
+    }
+    let clock = Arc::new(clock::System::new());
+    let mut world = World { env, program, clock, out: Box::new(io::stdout()) };
     let ended = match stage {
-        Stage::Post => task::post::post(world).map(|()| Some(Ok(())))?,
+        Stage::Post => task::post::post(&mut world).map(|()| Some(Ok(())))?,
         Stage::Run => tokio::select! {
-            result = task::run::run(world) => Some(result),
-            () = cancelled() => None,
+            biased;
+            () = cancelled => None,
+            result = task::run::run(&mut world) => Some(result),
         },
     };
     let mut commands = Commands::new(&mut *world.out, &world.env);
@@ -61,45 +65,54 @@ async fn run(stage: Stage, world: &mut World) -> io::Result<()> {
     }
 }
 
-/// The agent sends SIGINT and then SIGTERM, or `CTRL_C` and `CTRL_BREAK`.
-async fn cancelled() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            return std::future::pending().await;
-        };
+/// Listens from now on for what the agent sends: SIGINT and then SIGTERM.
+#[cfg(unix)]
+fn cancelled() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-    }
-    #[cfg(windows)]
-    {
-        use tokio::signal::windows::{ctrl_break, ctrl_c};
-        let (Ok(mut interrupt), Ok(mut terminate)) = (ctrl_c(), ctrl_break()) else {
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    }
+    })
 }
 
-/// A panic message may quote anything, so only its place is told.
-fn report_panics() {
-    std::panic::set_hook(Box::new(|panic| {
+/// Listens from now on for what the agent sends: `CTRL_C` and then `CTRL_BREAK`.
+#[cfg(windows)]
+fn cancelled() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::windows::{ctrl_break, ctrl_c};
+    let (mut interrupt, mut terminate) = (ctrl_c()?, ctrl_break()?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// A panic message may quote anything, so only its place is told. The process ends here and as well as it can: an
+/// abort would be a second error, and a file with its memory.
+fn report_panics(stage: Stage) {
+    std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let hint = "report this place and the version at https://github.com/wif-azure/wif/issues";
         let failure = Failure::new(Code::Bug, format!("a bug at {place}"), hint);
         let mut out = io::stdout();
         let mut commands = Commands::new(&mut out, &Env::default());
         // The program is ending already.
-        let _ = commands.error(failure.code, &failure.to_string());
-        let _ = commands.complete(Completion::Failed);
+        let _ = match stage {
+            Stage::Post => commands.warning(&failure.to_string()),
+            Stage::Run => commands
+                .error(failure.code, &failure.to_string())
+                .and_then(|()| commands.complete(Completion::Failed)),
+        };
+        #[expect(
+            clippy::exit,
+            clippy::disallowed_methods,
+            reason = "nothing can be trusted to run any more"
+        )]
+        std::process::exit(0);
     }));
 }
 

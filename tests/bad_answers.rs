@@ -173,3 +173,23 @@ fn a_clock_that_is_wrong_is_named_before_anything_is_blamed() {
     case.clock.wrong_by(100);
     case.succeeds();
 }
+
+#[test]
+fn a_date_from_a_cache_blames_no_clock() {
+    let case = Case::new();
+    let old = "Sun, 22 Nov 2020 10:00:00 GMT";
+    case.emulator.fault(Fault::on(Service::Entra, "GET", "/openid-configuration").always().date(old));
+    case.emulator.fault(Fault::on(Service::Entra, "POST", TOKEN).always().date(old).header("Age", "100"));
+    let run = case.succeeds();
+    assert_eq!(run.commands("task.logissue").count(), 0);
+}
+
+#[test]
+fn a_busy_answer_keeps_what_entra_said() {
+    let body = json!({"error": "temporarily_unavailable", "error_codes": [90099], "error_description": null, "trace_id": "0f3c"});
+    let text = from_entra(|fault| fault.status(503).json(&body)).fails(Code::ServiceUnavailable);
+    assert!(
+        text.contains("AADSTS90099") && text.contains("trace 0f3c") && text.contains("request "),
+        "{text}"
+    );
+}

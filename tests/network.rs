@@ -52,6 +52,7 @@ fn the_bypass_list_goes_around_the_proxy_and_invalid_entries_are_passed_over() {
     let uri = case.env().get("SYSTEM_OIDCREQUESTURI").unwrap().replace(collection, &own);
     let case = case
         .set("SYSTEM_OIDCREQUESTURI", &uri)
+        .set("ENDPOINT_URL_SYSTEMVSSCONNECTION", &own)
         .set("AGENT_PROXYUSERNAME", USER)
         .set("SECRET_AGENT_PROXYPASSWORD", PASSWORD)
         .set("AGENT_PROXYBYPASSLIST", r#"["*\\.corp", "^https://127\\.0\\.0\\.1"]"#);
@@ -72,6 +73,20 @@ fn the_machines_proxy_is_used_where_the_agent_has_none() {
 
     let direct = Case::new().set("HTTPS_PROXY", "http://127.0.0.1:9").set("NO_PROXY", "127.0.0.1");
     direct.succeeds();
+}
+
+#[test]
+fn where_a_proxy_is_set_later_steps_go_around_it_on_loopback() {
+    let direct = Case::new().set("NO_PROXY", ".corp").succeeds();
+    assert!(!direct.variables().contains_key("NO.PROXY"));
+    let case = Case::new()
+        .set("HTTPS_PROXY", "http://127.0.0.1:9")
+        .set("NO_PROXY", ".corp,127.0.0.1")
+        .input("session", "hub");
+    let run = case.succeeds();
+    assert_eq!(run.variable("NO.PROXY"), ".corp,127.0.0.1,localhost");
+    assert_eq!(run.variable("no_proxy"), ".corp,127.0.0.1,localhost");
+    assert!(run.out.contains("##vso[task.setvariable variable=no_proxy;preservecase=true]"), "{}", run.out);
 }
 
 #[test]

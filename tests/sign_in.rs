@@ -41,7 +41,7 @@ fn both_issuers_are_signed_in_with() {
     let run = case.succeeds();
     assert_eq!(case.asked(), (1, 1));
     assert_eq!(run.variable("AZURE_CLIENT_ID"), case.emulator.usual().entra_client.to_string());
-    assert!(run.out.contains("Entra (login.microsoftonline.com)"), "{}", run.out);
+    assert!(run.out.contains("https://login.microsoftonline.com (Entra)"), "{}", run.out);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn the_log_is_short_and_says_who_what_and_until_when() {
         usual.tenant.to_string().as_str(),
         &usual.subscription.to_string(),
         usual.subscription_name,
-        "Azure DevOps (vstoken.dev.azure.com)",
+        "https://vstoken.dev.azure.com (Azure DevOps)",
         usual.organisation,
         usual.project,
         usual.connection_name,

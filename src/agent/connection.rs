@@ -163,6 +163,29 @@ impl Connection {
     }
 }
 
+/// Every authority of Entra that is known by name.
+const AUTHORITIES: [&str; 10] = [
+    "login.microsoftonline.com",
+    "login.windows.net",
+    "login.microsoft.com",
+    "login.microsoftonline.us",
+    "login.chinacloudapi.cn",
+    "login.partner.microsoftonline.cn",
+    "login.microsoftonline.de",
+    "login.sovcloud-identity.fr",
+    "login.sovcloud-identity.de",
+    "login.sovcloud-identity.sg",
+];
+
+impl Connection {
+    /// The authority's host, where it is none that is known: an earlier step can change a connection's data.
+    #[must_use]
+    pub fn unknown_authority(&self) -> Option<&str> {
+        let host = self.authority.host();
+        (!self.authority.is_loopback() && !AUTHORITIES.contains(&host)).then_some(host)
+    }
+}
+
 impl Scheme {
     fn parse(text: &str) -> Option<Self> {
         [Self::WorkloadIdentityFederation, Self::ServicePrincipal, Self::ManagedServiceIdentity]
@@ -209,7 +232,8 @@ impl<'a> Fields<'a> {
         Endpoint::parse(value).map_err(|source| ConnectionError::NoEndpoint {
             id: self.id,
             what,
-            value: shown(value),
+            // A URL may carry a password or a signature.
+            value: if value.contains(['@', '?']) { "not shown".to_owned() } else { shown(value) },
             source,
         })
     }
@@ -218,33 +242,41 @@ impl<'a> Fields<'a> {
     fn subscription(&self) -> Result<Option<Subscription>, ConnectionError> {
         let scope = self.data("scopeLevel").unwrap_or("Subscription");
         let stored = self.data("subscriptionId").filter(|text| *text != Uuid::nil().to_string());
-        if stored.is_none() || scope.eq_ignore_ascii_case("ManagementGroup") {
+        if stored.is_none() || !scope.eq_ignore_ascii_case("Subscription") {
             return Ok(None);
         }
         let id = self.guid("subscription id (data subscriptionId)", stored)?;
         Ok(Some(Subscription { id, name: self.data("subscriptionName").map(str::to_owned) }))
     }
 
-    /// The connection's own data first, then the cloud that its URL or its environment names.
+    /// The connection's own data first, its URL among it, then what its environment names.
     fn cloud(&self) -> Result<(Option<Cloud>, Endpoint, Audiences), ConnectionError> {
         let id = self.id;
         let url = self.env.get(&format!("ENDPOINT_URL_{id}"));
         let resource_manager = url.map(|url| self.endpoint("URL", url)).transpose()?;
-        let environment = self.data("environment").unwrap_or(Cloud::Public.environment());
         let by_url = resource_manager.as_ref().and_then(|url| Cloud::from_resource_manager_host(url.host()));
-        let cloud = by_url.or_else(|| Cloud::from_environment(environment));
+        let environment = self.data("environment");
+        let cloud = match environment {
+            Some(name) => Cloud::from_environment(name),
+            None => by_url.or(Some(Cloud::Public)),
+        };
         let authority = ["activeDirectoryAuthority", "environmentAuthorityUrl"]
             .into_iter()
             .find_map(|key| Some((key, self.data(key)?)));
         let authority = match (authority, cloud) {
             (Some((key, url)), _) => self.endpoint(key, url)?,
             (None, Some(cloud)) => self.endpoint("environment", cloud.authority())?,
-            (None, None) => return Err(ConnectionError::Cloud { id, environment: shown(environment) }),
+            (None, None) => {
+                let environment = shown(environment.unwrap_or_default());
+                return Err(ConnectionError::Cloud { id, environment });
+            }
         };
         let own = |key| self.data(key).map(|url| url.trim_end_matches('/').to_owned());
+        // Entra knows no loopback address as a resource: such a URL leads to a stand-in.
+        let public_url = resource_manager.as_ref().filter(|url| !url.is_loopback());
         let audience = own("activeDirectoryServiceEndpointResourceId")
+            .or_else(|| public_url.map(|url| url.bare().to_owned()))
             .or_else(|| cloud.map(|cloud| cloud.resource_manager().to_owned()))
-            .or_else(|| resource_manager.map(|url| url.bare().to_owned()))
             .ok_or(ConnectionError::Missing { id, what: "URL" })?;
         let audiences = Audiences {
             cloud: cloud.unwrap_or(Cloud::Public),
@@ -306,6 +338,8 @@ mod tests {
         let stack = [("URL", "https://stack.example"), ("DATA_ENVIRONMENT", "AzureStack")];
         let error = read(&stack).unwrap_err().to_string();
         assert!(error.contains("'AzureStack', accepted"), "{error}");
+        let secret = read(&[("URL", "https://user:hunter2@arm.example/")]).unwrap_err().to_string();
+        assert!(!secret.contains("hunter2"), "{secret}");
     }
 
     #[test]
@@ -335,6 +369,10 @@ mod tests {
         assert_eq!(connection.authority.as_str(), "https://one.example/");
         assert_eq!(connection.audiences.resource_manager, "https://arm.example");
         assert_eq!(connection.cloud, Some(Cloud::Public));
+        assert_eq!(connection.unknown_authority(), Some("one.example"));
+        let resource = |changes: &[_]| read(changes).unwrap().audiences.resource_manager;
+        assert_eq!(resource(&[("URL", "https://arm.example/")]), "https://arm.example");
+        assert_eq!(resource(&[("URL", "https://127.0.0.1:8443/")]), "https://management.azure.com");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     env::Env,
     exports::Family,
-    identity::resource::{Audiences, Resource, ResourceError},
+    identity::resource::{ALIASES, Audiences, Resource, ResourceError},
 };
 
 /// What a step asks for.
@@ -80,7 +80,7 @@ pub enum InputError {
     },
     /// A macro that was not replaced, since no such variable is set.
     #[error(
-        "the input {input} is {}, accepted are macros of variables that are set: this one is not",
+        "the input {input} is {}, a macro of a variable that is not set; accepted: {accepted}",
         Quoted(value)
     )]
     Macro {
@@ -88,6 +88,8 @@ pub enum InputError {
         input: &'static str,
         /// What it is.
         value: String,
+        /// What it may be.
+        accepted: String,
     },
     /// A resource that cannot be resolved.
     #[error("the input {input} cannot be used")]
@@ -185,20 +187,42 @@ fn text(env: &Env, input: Input) -> Result<&str, InputError> {
     let value = env.even_empty(input.variable).unwrap_or(input.default).trim();
     // The agent leaves a macro as it is when no such variable exists.
     if value.contains("$(") {
-        return Err(InputError::Macro { input: input.name, value: value.to_owned() });
+        let (input, value, accepted) = (input.name, value.to_owned(), accepted(input));
+        return Err(InputError::Macro { input, value, accepted });
     }
     Ok(value)
 }
 
-fn refuse(input: Input, value: &str, accepted: impl Into<String>) -> InputError {
-    InputError::Value { input: input.name, value: value.to_owned(), accepted: accepted.into() }
+fn refuse(input: Input, value: &str) -> InputError {
+    InputError::Value { input: input.name, value: value.to_owned(), accepted: accepted(input) }
+}
+
+/// What an input may be, for its errors.
+fn accepted(input: Input) -> String {
+    let families = || format!("{}, or none alone", Family::ALL.map(Family::as_str).join(", "));
+    match input.name {
+        name if name == declared::AZURE_SUBSCRIPTION.name => "an Azure Resource Manager service connection".to_owned(),
+        name if name == declared::EXPORTS.name => families(),
+        name if name == declared::ACCESS_TOKENS.name => {
+            "lines VARIABLE=resource, each VARIABLE once and made of letters, digits, _ and ., not beginning with a digit or a dot"
+                .to_owned()
+        }
+        name if name == declared::SESSION.name => {
+            "letters, digits and _, beginning with a letter, at most 40, since it begins the names of variables".to_owned()
+        }
+        name if name == declared::ALLOWED_RESOURCES.name => format!("{} or https:// resources", ALIASES.join(", ")),
+        name if name == declared::ALLOWED_TENANTS.name || name == declared::ALLOWED_SUBSCRIPTIONS.name => {
+            "ids (GUIDs), separated by commas or line ends".to_owned()
+        }
+        _ => "true or false".to_owned(),
+    }
 }
 
 fn boolean(env: &Env, input: Input) -> Result<bool, InputError> {
     match text(env, input)? {
         value if value.eq_ignore_ascii_case("true") => Ok(true),
         value if value.eq_ignore_ascii_case("false") => Ok(false),
-        value => Err(refuse(input, value, "true or false")),
+        value => Err(refuse(input, value)),
     }
 }
 
@@ -209,39 +233,39 @@ fn list(value: &str) -> impl Iterator<Item = &str> {
 
 fn ids(env: &Env, input: Input) -> Result<Vec<Uuid>, InputError> {
     let id = |entry: &str| {
-        Uuid::try_parse(entry)
-            .map_err(|_error| refuse(input, entry, "ids (GUIDs), separated by commas or line ends")) // adds nothing
+        Uuid::try_parse(entry).map_err(|_error| refuse(input, entry)) // adds nothing
     };
-    list(text(env, input)?).map(id).collect()
+    let value = text(env, input)?;
+    let ids: Vec<_> = list(value).map(id).collect::<Result<_, _>>()?;
+    // Only separators: a guard that was meant to hold something back.
+    if ids.is_empty() && !value.is_empty() { Err(refuse(input, value)) } else { Ok(ids) }
 }
 
 fn exports(env: &Env) -> Result<Option<BTreeSet<Family>>, InputError> {
     let input = declared::EXPORTS;
     let value = text(env, input)?;
-    let accepted = || format!("{}, or none alone", Family::ALL.map(Family::as_str).join(", "));
     let (none, named): (Vec<_>, Vec<_>) = list(value).partition(|entry| entry.eq_ignore_ascii_case("none"));
     if none.is_empty() && named.is_empty() {
         return Ok(None);
     }
     if !none.is_empty() && !named.is_empty() {
-        return Err(refuse(input, value, accepted()));
+        return Err(refuse(input, value));
     }
-    let family = |entry: &&str| Family::parse(entry).ok_or_else(|| refuse(input, entry, accepted()));
+    let family = |entry: &&str| Family::parse(entry).ok_or_else(|| refuse(input, entry));
     named.iter().map(family).collect::<Result<_, _>>().map(Some)
 }
 
 fn access_tokens(env: &Env) -> Result<Vec<(String, String)>, InputError> {
     let input = declared::ACCESS_TOKENS;
-    let accepted = "lines VARIABLE=resource, each VARIABLE once and made of letters, digits, _ and ., not beginning with a digit or a dot";
     let mut lines: Vec<(String, String)> = Vec::new();
     for line in text(env, input)?.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()) {
         let Some((variable, resource)) = line.split_once('=') else {
-            return Err(refuse(input, line, accepted));
+            return Err(refuse(input, line));
         };
         let (variable, resource) = (variable.trim(), resource.trim());
         let twice = lines.iter().any(|(other, _)| env_name(other) == env_name(variable));
         if !is_variable(variable) || resource.is_empty() || twice {
-            return Err(refuse(input, line, accepted));
+            return Err(refuse(input, line));
         }
         lines.push((variable.to_owned(), resource.to_owned()));
     }
@@ -270,8 +294,7 @@ fn session(env: &Env) -> Result<Option<SessionName>, InputError> {
     }
     let letters = value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !letters || !value.starts_with(|c: char| c.is_ascii_alphabetic()) || value.len() > 40 {
-        let accepted = "letters, digits and _, beginning with a letter, at most 40, since it begins the names of variables";
-        return Err(refuse(input, value, accepted));
+        return Err(refuse(input, value));
     }
     Ok(Some(SessionName(value.to_uppercase())))
 }
@@ -311,14 +334,16 @@ mod tests {
             ("INPUT_DIAGNOSE", "1", "diagnose", "true or false"),
             ("INPUT_SESSION", "a-b", "session", "letters"),
             ("INPUT_SESSION", "1a", "session", "letters"),
-            ("INPUT_SESSION", "$(name)", "session", "macros"),
+            ("INPUT_SESSION", "$(name)", "session", "accepted: letters"),
+            ("INPUT_REFRESH", "$(name)", "refresh", "true or false"),
+            ("INPUT_ALLOWEDTENANTS", " , ", "allowedTenants", "GUIDs"),
             ("INPUT_ALLOWEDTENANTS", "contoso.com", "allowedTenants", "GUIDs"),
             ("INPUT_ALLOWEDSUBSCRIPTIONS", "x", "allowedSubscriptions", "GUIDs"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err().to_string();
             assert!(error.contains(input) && error.contains(accepted), "{value}: {error}");
             let last = value.split([',', '\n']).next_back().unwrap();
-            assert!(error.contains(last) || value.contains("none"), "{value}: {error}");
+            assert!(error.contains(last.trim()) || value.contains("none"), "{value}: {error}");
         }
     }
 

@@ -100,7 +100,8 @@ pub fn temp_folder(env: &Env) -> Result<PathBuf, JobError> {
 }
 
 /// Any earlier step can set `System.OidcRequestUri`, so it is held against the system connection, which none can
-/// change. Loopback addresses pass: who can present a trusted certificate there controls this machine's trust.
+/// change. A loopback address passes while certificates are checked: who presents a trusted one there controls this
+/// machine's trust already.
 fn given(env: &Env, text: &str) -> Result<(Endpoint, Vec<(String, String)>), JobError> {
     let no_endpoint = |source| JobError::NoEndpoint { variable: REQUEST_URI, source };
     let (base, query) = text.trim().split_once('?').unwrap_or((text, ""));
@@ -108,7 +109,9 @@ fn given(env: &Env, text: &str) -> Result<(Endpoint, Vec<(String, String)>), Job
     if let Some(own) = env.get(SYSTEM_URL) {
         let own =
             Endpoint::parse(own).map_err(|source| JobError::NoEndpoint { variable: SYSTEM_URL, source })?;
-        if !base.same_origin(&own) && !is_azure_devops(base.host()) && !base.is_loopback() {
+        let moved = is_service(base.host()) || (is_old_name(base.host()) && is_service(own.host()));
+        let loopback = base.is_loopback() && !env.is_true("AGENT_SKIPCERTVALIDATION");
+        if !base.same_origin(&own) && !moved && !loopback {
             return Err(JobError::Foreign { host: base.host().to_owned(), own: own.host().to_owned() });
         }
     }
@@ -116,8 +119,14 @@ fn given(env: &Env, text: &str) -> Result<(Endpoint, Vec<(String, String)>), Job
     Ok((base, query))
 }
 
-fn is_azure_devops(host: &str) -> bool {
-    host == "dev.azure.com" || host.ends_with(".dev.azure.com") || host.ends_with(".visualstudio.com")
+/// Azure DevOps Services, all of whose hosts are Microsoft's.
+fn is_service(host: &str) -> bool {
+    host == "dev.azure.com" || host.ends_with(".dev.azure.com")
+}
+
+/// The older names of its organisations, one host each.
+fn is_old_name(host: &str) -> bool {
+    host.ends_with(".visualstudio.com")
 }
 
 fn from_parts(env: &Env) -> Result<Endpoint, JobError> {
@@ -174,8 +183,14 @@ mod tests {
     #[test]
     fn the_job_token_goes_to_nobody_else() {
         let own = (SYSTEM_URL, "https://ado.contoso.example/tfs/");
-        for foreign in ["https://evil.example/oidctoken", "https://dev.azure.com.evil.example/oidctoken"] {
-            let error = read(&[TOKEN, own, (REQUEST_URI, foreign)]).unwrap_err();
+        let unchecked = ("AGENT_SKIPCERTVALIDATION", "True");
+        for foreign in [
+            "https://evil.example/oidctoken",
+            "https://dev.azure.com.evil.example/oidctoken",
+            "https://evil.visualstudio.com/oidctoken",
+            "https://127.0.0.1:8443/oidctoken",
+        ] {
+            let error = read(&[TOKEN, own, unchecked, (REQUEST_URI, foreign)]).unwrap_err();
             assert!(matches!(error, JobError::Foreign { .. }), "{error}");
         }
         let collection = ("SYSTEM_COLLECTIONURI", "https://evil.example/");

@@ -2,7 +2,11 @@
 //!
 //! Source: microsoft/azure-pipelines-agent, `VstsAgentWebProxy.cs`, `AgentCertificateManager.cs`.
 
-use std::{fs, io, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    io::{self, Read as _},
+    sync::Arc,
+};
 
 use regex_lite::{Regex, RegexBuilder};
 use url::Url;
@@ -189,7 +193,14 @@ fn identity(env: &Env, warnings: &mut Warnings) -> Result<Option<reqwest::Identi
         }
         return Ok(None);
     };
-    let mut pem = read(certificate).map_err(|source| NetworkError::Unreadable { variable, source })?;
+    let mut pem = match read(certificate) {
+        Ok(pem) => pem,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            warnings.push(format!("The agent's client certificate is not there ({certificate}) and is not used. In a container, mount it at the same path."));
+            return Ok(None);
+        }
+        Err(source) => return Err(NetworkError::Unreadable { variable, source }),
+    };
     let variable = "AGENT_CLIENTCERTKEY";
     let key = env.get(variable).unwrap_or(certificate);
     let key = read(key).map_err(|source| NetworkError::Unreadable { variable, source })?;
@@ -199,12 +210,18 @@ fn identity(env: &Env, warnings: &mut Warnings) -> Result<Option<reqwest::Identi
     reqwest::Identity::from_pem(&pem).map(Some).map_err(|_error| NetworkError::Pem { variable, what }) // quotes nothing useful
 }
 
+/// Reads a file of an ordinary size: a device or a pipe could go on for ever.
 fn read(path: &str) -> io::Result<Zeroizing<Vec<u8>>> {
-    let path = PathBuf::from(path);
-    if fs::metadata(&path)?.len() > MOST {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no ordinary file"));
+    }
+    let mut bytes = Zeroizing::new(Vec::new());
+    fs::File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 4 MiB"));
     }
-    fs::read(path).map(Zeroizing::new)
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -228,8 +245,8 @@ mod tests {
             let error = settings(&env(&[(name, value)])).err().unwrap();
             assert!(error.to_string().contains(name), "{error}");
         }
-        let missing = settings(&env(&[("AGENT_CLIENTCERT", "/nonexistent/cert.pem")])).err().unwrap();
-        assert!(missing.to_string().contains("AGENT_CLIENTCERT"), "{missing}");
+        let folder = settings(&env(&[("AGENT_CLIENTCERT", "src")])).err().unwrap();
+        assert!(folder.to_string().contains("AGENT_CLIENTCERT"), "{folder}");
     }
 
     #[test]
@@ -274,8 +291,10 @@ mod tests {
 
     #[test]
     fn a_ca_file_that_is_not_there_is_a_warning_and_one_that_is_none_an_error() {
-        let (_, warnings) = settings(&env(&[("AGENT_CAINFO", "/nonexistent/ca.pem")])).unwrap();
-        assert_eq!(warnings.len(), 1);
+        for variable in ["AGENT_CAINFO", "AGENT_CLIENTCERT"] {
+            let (_, warnings) = settings(&env(&[(variable, "/nonexistent/file.pem")])).unwrap();
+            assert_eq!(warnings.len(), 1, "{variable}");
+        }
         let none = settings(&env(&[("AGENT_CAINFO", "Cargo.toml")])).err().unwrap();
         assert!(matches!(none, NetworkError::Pem { .. }), "{none}");
     }

@@ -1,5 +1,7 @@
 //! The Oidctoken API: a job token in, an id token out.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde::Deserialize;
 use url::Url;
@@ -43,7 +45,7 @@ pub enum OidcError {
         /// The HTTP status.
         status: u16,
         /// When to come back.
-        retry_after: Option<std::time::Duration>,
+        retry_after: Option<Duration>,
     },
     /// Any other refusal.
     #[error("Azure DevOps refused to sign an id token (it answered {status}{})", kind.as_ref().map(|kind| format!(", {kind}")).unwrap_or_default())]
@@ -84,6 +86,9 @@ struct Answer {
     type_key: Option<String>,
 }
 
+/// A throttled request is held for up to 30 seconds and then answered as usual.
+const PATIENCE: Duration = Duration::from_secs(35);
+
 /// Asks for an id token.
 ///
 /// # Errors
@@ -109,7 +114,7 @@ pub async fn id_token(
             read(&response).map_err(|error| Refusal { error, ids: ids(&response) })
         }
     };
-    http.retrying(deadline, |refusal: &Refusal| refusal.error.outcome(), attempt).await
+    http.retrying(deadline, PATIENCE, |refusal: &Refusal| refusal.error.outcome(), attempt).await
 }
 
 fn read(response: &Response) -> Result<Secret, OidcError> {
@@ -122,6 +127,9 @@ fn read(response: &Response) -> Result<Secret, OidcError> {
         [value, message].into_iter().flatten().any(|text| text.contains(words))
     };
     let kind = answer.as_ref().and_then(|answer| answer.type_key.as_deref()).and_then(name);
+    if let Some(kind) = kind.clone().filter(|kind| kind.contains("PlanSecurity")) {
+        return Err(OidcError::PlanSecurity { kind });
+    }
     match status {
         _ if says("no explicit reference to service connection") => Err(OidcError::NotReferenced),
         401 | 203 | 300..=399 => Err(OidcError::JobToken { status, page: response.is_html() }),
@@ -133,10 +141,7 @@ fn read(response: &Response) -> Result<Secret, OidcError> {
             None if response.is_empty() => Err(OidcError::NoToken { status, body: "empty" }),
             None => Err(OidcError::NoToken { status, body: "not the JSON that was expected" }),
         },
-        _ => match kind {
-            Some(kind) if kind.contains("PlanSecurity") => Err(OidcError::PlanSecurity { kind }),
-            kind => Err(OidcError::Refused { status, kind }),
-        },
+        _ => Err(OidcError::Refused { status, kind }),
     }
 }
 
@@ -146,7 +151,7 @@ impl OidcError {
     pub const fn outcome(&self) -> Outcome {
         match self {
             Self::Http(error) => error.outcome(),
-            Self::PlanSecurity { .. } => Outcome::Replicating,
+            Self::PlanSecurity { .. } => Outcome::Doubtful,
             Self::Busy { retry_after, .. } => Outcome::Busy { retry_after: *retry_after },
             Self::JobToken { .. }
             | Self::NotReferenced
@@ -167,6 +172,6 @@ fn ids(response: &Response) -> Vec<String> {
     [("activity", "x-vss-e2eid"), ("edge", "x-msedge-ref")].into_iter().filter_map(id).collect()
 }
 
-fn asked(retry_after: Option<std::time::Duration>) -> String {
+fn asked(retry_after: Option<Duration>) -> String {
     retry_after.map(|delay| format!(" and asked to wait {} s", delay.as_secs())).unwrap_or_default()
 }

@@ -47,12 +47,14 @@ pub enum TokenError {
     #[error("Entra refused the id token{}", .0.summary())]
     Refused(Box<Refusal>),
     /// 408, 429, 5xx
-    #[error("Entra is unavailable or busy (it answered {status}{})", retry_after.map(|delay| format!(" and asked to wait {} s", delay.as_secs())).unwrap_or_default())]
+    #[error("Entra is unavailable or busy (it answered {status}{}{})", number(refusal.as_deref()), asked(*.retry_after))]
     Busy {
         /// The HTTP status.
         status: u16,
         /// When to come back.
         retry_after: Option<Duration>,
+        /// What it said, where it said something.
+        refusal: Option<Box<Refusal>>,
     },
     /// Not what the protocol says.
     #[error("the authority answered {status} with something that is no answer of Entra: the body is {body}")]
@@ -90,16 +92,17 @@ struct Granted {
 #[derive(Deserialize)]
 struct Refused {
     error: String,
-    #[serde(default)]
-    error_description: String,
-    #[serde(default)]
-    error_codes: Vec<u32>,
+    error_description: Option<String>,
+    /// Numbers; anything else in it is passed over.
+    error_codes: Option<Vec<serde_json::Value>>,
     trace_id: Option<String>,
     correlation_id: Option<String>,
 }
 
 /// RFC 7521 §4.2.
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// How long one attempt may take.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// The longest access token that fits in a variable on every operating system, in bytes.
 const MOST: usize = 32_000;
 
@@ -111,7 +114,7 @@ impl Identity {
         self.authority.join([&*self.tenant.to_string(), "v2.0", ".well-known", "openid-configuration"])
     }
 
-    /// Exchanges an id token for an access token.
+    /// Exchanges an id token for an access token. Entra logs `request_id`, which is the same for every attempt.
     ///
     /// # Errors
     ///
@@ -122,6 +125,7 @@ impl Identity {
         deadline: Deadline,
         assertion: &Secret,
         resource: &Resource,
+        request_id: Uuid,
     ) -> Result<AccessToken, TokenError> {
         let url = self.authority.join([&*self.tenant.to_string(), "oauth2", "v2.0", "token"]);
         let client = self.client.to_string();
@@ -133,13 +137,15 @@ impl Identity {
             ("client_assertion", assertion.expose()),
         ];
         let request = Request::new(Method::POST, url).form(&form).header("accept", "application/json");
+        let request = request.correlation("client-request-id", request_id);
+        tracing::debug!(%request_id, %resource, "asking for an access token");
         let attempt = |limit| {
-            let request = request.clone().correlation("client-request-id", Uuid::new_v4());
+            let request = request.clone();
             let begin = http.clock().now();
             let answer = http.send(request, limit);
             async move { read(&answer.await?, begin) }
         };
-        http.retrying(deadline, TokenError::outcome, attempt).await
+        http.retrying(deadline, PATIENCE, TokenError::outcome, attempt).await
     }
 }
 
@@ -158,15 +164,16 @@ fn read(response: &Response, begin: OffsetDateTime) -> Result<AccessToken, Token
         let life = granted.expires_in.min(7 * 24 * 3600);
         return Ok(AccessToken { token, expires: begin + Duration::from_secs(life) });
     }
-    if let Some(refused) = response.json::<Refused>() {
-        let refusal = Refusal { retry_after: response.retry_after, ..Refusal::from(refused) };
+    let retry_after = response.retry_after;
+    let refusal =
+        response.json::<Refused>().map(|refused| Box::new(Refusal { retry_after, ..Refusal::from(refused) }));
+    let busy = matches!(status, 408 | 429 | 500..=599);
+    match refusal {
         // A number with a meaning says more than the status: Entra's passing faults come as 400 too.
-        if refusal.meaning().is_some() || (400..=499).contains(&status) && !matches!(status, 408 | 429) {
-            return Err(TokenError::Refused(Box::new(refusal)));
+        Some(refusal) if refusal.meaning().is_some() || (!busy && status >= 400) => {
+            Err(TokenError::Refused(refusal))
         }
-    }
-    match status {
-        408 | 429 | 500..=599 => Err(TokenError::Busy { status, retry_after: response.retry_after }),
+        refusal if busy => Err(TokenError::Busy { status, retry_after, refusal }),
         _ => unusable(kind(response)),
     }
 }
@@ -187,6 +194,15 @@ impl TokenError {
         }
     }
 
+    /// Entra's own words, where it had any.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) | Self::Busy { refusal: Some(refusal), .. } => Some(refusal),
+            Self::Http(_) | Self::Busy { .. } | Self::Unusable { .. } => None,
+        }
+    }
+
     /// Whether an attempt with a fresh id token may help.
     #[must_use]
     pub fn wants_fresh_assertion(&self) -> bool {
@@ -202,7 +218,7 @@ impl Refusal {
     }
 
     fn summary(&self) -> String {
-        let number = self.number.map_or_else(|| format!(" ({})", self.error), |n| format!(" (AADSTS{n})"));
+        let number = self.number.map_or_else(|| format!(" ({})", self.error), |_| number(Some(self)));
         let cause = self.meaning().map(|meaning| meaning.cause.to_owned()).or_else(|| self.sentence.clone());
         cause.map_or_else(|| number.clone(), |cause| format!("{number}: {cause}"))
     }
@@ -210,13 +226,15 @@ impl Refusal {
 
 impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
+        let description = refused.error_description.unwrap_or_default();
+        let first = refused.error_codes.unwrap_or_default().first().and_then(serde_json::Value::as_u64);
         let number =
-            refused.error_codes.first().copied().or_else(|| aadsts::number_in(&refused.error_description));
+            first.and_then(|number| number.try_into().ok()).or_else(|| aadsts::number_in(&description));
         let id = |label, id: Option<String>| Some(format!("{label} {}", plain(&id?, 60)?));
         Self {
             number,
             error: plain(&refused.error, 60).unwrap_or_else(|| "an error without a name".to_owned()),
-            sentence: sentence(&refused.error_description),
+            sentence: sentence(&description),
             ids: [id("trace", refused.trace_id), id("correlation", refused.correlation_id)]
                 .into_iter()
                 .flatten()
@@ -224,6 +242,15 @@ impl From<Refused> for Refusal {
             retry_after: None,
         }
     }
+}
+
+fn number(refusal: Option<&Refusal>) -> String {
+    let number = refusal.and_then(|refusal| refusal.number);
+    number.map(|number| format!(" (AADSTS{number})")).unwrap_or_default()
+}
+
+fn asked(retry_after: Option<Duration>) -> String {
+    retry_after.map(|delay| format!(" and asked to wait {} s", delay.as_secs())).unwrap_or_default()
 }
 
 /// The first sentence of a description, unless it could hold a token.

@@ -206,7 +206,7 @@ const fn replicating(
     cause: &'static str,
     remedy: &'static str,
 ) -> Meaning {
-    Meaning { outcome: Outcome::Replicating, ..refused(numbers, code, cause, remedy) }
+    Meaning { outcome: Outcome::Doubtful, ..refused(numbers, code, cause, remedy) }
 }
 
 /// The same id token stays refused, another may not.

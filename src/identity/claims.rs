@@ -29,7 +29,7 @@ pub enum ClaimsError {
     #[error("it is longer than {MOST} characters")]
     TooLong,
     /// Not `header.payload.signature`.
-    #[error("it does not have the three parts of a JWT")]
+    #[error("it does not have the three base64url parts of a JWT")]
     Parts,
     /// The payload is not base64url (RFC 7515 §2).
     #[error("its payload is not base64url")]
@@ -91,7 +91,8 @@ impl Unverified {
         else {
             return Err(ClaimsError::Parts);
         };
-        if [header, payload, signature].iter().any(|part| part.is_empty()) {
+        // A line end in it, and the agent's masks would not find it in a log.
+        if [header, payload, signature].iter().any(|part| !is_base64url(part)) {
             return Err(ClaimsError::Parts);
         }
         let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_error| ClaimsError::Base64)?; // the decoder's text quotes the token
@@ -117,6 +118,10 @@ impl Unverified {
             _ => Validity::Now,
         }
     }
+}
+
+fn is_base64url(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 /// A `NumericDate` (RFC 7519 §2) may have a fraction.
@@ -150,7 +155,9 @@ mod tests {
         assert_eq!(refused("a.b"), ClaimsError::Parts);
         assert_eq!(refused("a.b.c.d"), ClaimsError::Parts);
         assert_eq!(refused("a..c"), ClaimsError::Parts);
-        assert_eq!(refused("<html>.</html>.c"), ClaimsError::Base64);
+        assert_eq!(refused("<html>.</html>.c"), ClaimsError::Parts);
+        assert_eq!(refused("a.b.c\nd"), ClaimsError::Parts);
+        assert_eq!(refused("a.b.c"), ClaimsError::Base64);
         assert_eq!(refused(&"a".repeat(MOST + 1)), ClaimsError::TooLong);
         assert_eq!(read("{}"), Err(ClaimsError::Json));
         assert_eq!(read(r#"{"iss":"i","sub":"s","aud":"a"}"#), Err(ClaimsError::Json));

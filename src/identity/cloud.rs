@@ -71,16 +71,6 @@ impl Cloud {
             Self::China => "china",
         }
     }
-
-    /// The audience that a federated credential is registered with.
-    #[must_use]
-    pub const fn federated_audience(self) -> &'static str {
-        match self {
-            Self::Public => "api://AzureADTokenExchange",
-            Self::UsGovernment => "api://AzureADTokenExchangeUSGov",
-            Self::China => "api://AzureADTokenExchangeChina",
-        }
-    }
 }
 
 #[cfg(test)]

@@ -29,7 +29,8 @@ impl Lifetime {
     /// move forward and grow closer as the end does.
     #[must_use]
     pub fn again_at(self, now: OffsetDateTime) -> OffsetDateTime {
-        now + ((self.until - now) / 2).clamp(SHORTEST_STEP, Duration::minutes(1))
+        let half: Duration = (self.until - now) / 2_i32;
+        now + half.clamp(SHORTEST_STEP, Duration::minutes(1))
     }
 
     /// Whether the token can be given away at `now`.

@@ -3,5 +3,6 @@
 pub mod aadsts;
 pub mod claims;
 pub mod cloud;
+pub mod lifetime;
 pub mod resource;
 pub mod subject;

@@ -38,8 +38,12 @@ pub enum Subject {
     },
     /// `/eid1/c/<cloud>/t/<tenant>/a/<application>/sc/<organisation>/<connection>`: by ids.
     Ids {
+        /// The cloud's code, and the tenant and the application as they are written.
+        written: [String; 3],
         /// The tenant.
         tenant: Uuid,
+        /// The application: Azure DevOps.
+        application: Uuid,
         /// The organisation's id.
         organisation: Uuid,
         /// The connection's id.
@@ -79,11 +83,15 @@ impl Issuer {
     pub fn parts(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::AzureDevOps { organisation } => vec![
-                ("issuer", "Azure DevOps (vstoken.dev.azure.com)".to_owned()),
+                ("issuer", "https://vstoken.dev.azure.com (Azure DevOps)".to_owned()),
                 ("issuer organisation", organisation.clone()),
             ],
             Self::Entra { host, tenant } => {
-                vec![("issuer", format!("Entra ({host})")), ("issuer tenant", tenant.to_string())]
+                vec![
+                    ("issuer", format!("https://{host} (Entra)")),
+                    ("issuer tenant", tenant.to_string()),
+                    ("issuer version", "v2.0".to_owned()),
+                ]
             }
             Self::Other(text) => segments("issuer", text),
         }
@@ -106,8 +114,10 @@ impl Subject {
                 ("subject project", project.clone()),
                 ("subject connection", connection.clone()),
             ],
-            Self::Ids { tenant, organisation, connection } => vec![
-                ("subject tenant", tenant.to_string()),
+            Self::Ids { written: [cloud, t, a], tenant, application, organisation, connection } => vec![
+                ("subject cloud", cloud.clone()),
+                ("subject tenant", format!("{t} ({tenant})")),
+                ("subject application", format!("{a} ({application})")),
                 ("subject organisation", organisation.to_string()),
                 ("subject connection", connection.to_string()),
             ],
@@ -123,13 +133,15 @@ fn names(text: &str) -> Option<Subject> {
 
 fn ids(text: &str) -> Option<Subject> {
     let parts: Vec<_> = text.split('/').collect();
-    let ["", "eid1", "c", _cloud, "t", tenant, "a", _application, "sc", organisation, connection] =
+    let ["", "eid1", "c", cloud, "t", tenant, "a", application, "sc", organisation, connection] =
         *parts.as_slice()
     else {
         return None;
     };
     Some(Subject::Ids {
+        written: [cloud, tenant, application].map(str::to_owned),
         tenant: little_endian(tenant)?,
+        application: little_endian(application)?,
         organisation: Uuid::try_parse(organisation).ok()?,
         connection: Uuid::try_parse(connection).ok()?,
     })

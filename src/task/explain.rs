@@ -1,5 +1,7 @@
 //! From what went wrong to what the user reads: the one place that decides code and hint.
 
+use uuid::Uuid;
+
 use super::{
     guards::GuardError,
     run::{OutputError, ValueError},
@@ -164,7 +166,9 @@ impl From<SignInError> for Failure {
         let (code, hint) = match error {
             SignInError::Job(error) => return error.into(),
             SignInError::Oidc(refusal) => return of_oidc(refusal),
-            SignInError::Entra { source, resource, claims } => return of_entra(source, &resource, &claims),
+            SignInError::Entra { source, resource, request_id, claims } => {
+                return of_entra(source, &resource, request_id, &claims);
+            }
             SignInError::Output(error) => return OutputError::from(error).into(),
             SignInError::Malformed { .. } => (
                 Code::IdTokenMalformed,
@@ -216,7 +220,7 @@ fn of_oidc(refusal: oidc::Refusal) -> Failure {
     Failure::new(code, error, hint).with_details(ids)
 }
 
-fn of_entra(error: TokenError, resource: &Resource, claims: &Unverified) -> Failure {
+fn of_entra(error: TokenError, resource: &Resource, request_id: Uuid, claims: &Unverified) -> Failure {
     let (code, hint) = match &error {
         TokenError::Http(http) => of_http(http),
         TokenError::Refused(refusal) => match refusal.meaning() {
@@ -235,10 +239,11 @@ fn of_entra(error: TokenError, resource: &Resource, claims: &Unverified) -> Fail
         ),
     };
     let mut details = vec![format!("{:<22}{resource}", "resource")];
-    if let TokenError::Refused(refusal) = &error {
+    if matches!(error, TokenError::Refused(_)) {
         details.extend(presented(claims));
-        details.extend(refusal.ids.iter().cloned());
     }
+    details.extend(error.refusal().into_iter().flat_map(|refusal| refusal.ids.iter().cloned()));
+    details.push(format!("request {request_id}"));
     Failure::new(code, error, hint).with_details(details)
 }
 
@@ -262,7 +267,7 @@ fn of_http(error: &HttpError) -> (Code, &'static str) {
             Code::TlsFailed,
             "if a proxy inspects TLS here, let the agent trust its CA (--sslcacert), or add it to the system's trust store; check the clock too",
         ),
-        HttpError::Tls { .. } => {
+        HttpError::Tls { .. } | HttpError::Alert { .. } => {
             (Code::TlsFailed, "check whether a proxy or firewall here breaks TLS to this host")
         }
         HttpError::ProxyLogin { .. } => (

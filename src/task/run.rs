@@ -59,7 +59,8 @@ struct Plan {
 /// Whatever went wrong; nothing is exported then, and no file is left.
 pub async fn run(world: &mut World) -> Result<(), Failure> {
     let plan = Plan::make(&world.env)?;
-    let (settings, warnings) = network::settings(&world.env)?;
+    let (settings, mut warnings) = network::settings(&world.env)?;
+    warnings.extend(plan.warnings());
     let mut commands = Commands::new(&mut *world.out, &world.env);
     warnings.iter().try_for_each(|warning| commands.warning(warning)).map_err(OutputError)?;
     let folder = plan.folder.as_deref().map(|path| make_folder(&mut commands, path)).transpose()?;
@@ -73,11 +74,19 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let mut variables = plan.variables(file);
     variables.extend(exports::access_tokens(&tokens));
     variables.iter().try_for_each(check)?;
+    let around_proxy = around_proxy(&world.env);
 
     tokens.iter().try_for_each(|granted| commands.mask(&granted.token)).map_err(OutputError)?;
     export(&mut commands, &variables, world.program.as_deref()).map_err(OutputError)?;
+    around_proxy
+        .iter()
+        .try_for_each(|(name, value, visibility)| commands.set_variable(name, value, *visibility))
+        .map_err(OutputError)?;
     if let Some(folder) = folder {
         folder.keep();
+    }
+    if let Some(warning) = sign_in.clock_warning() {
+        commands.warning(&warning).map_err(OutputError)?;
     }
     let summary = Summary {
         connection: &plan.connection,
@@ -111,6 +120,18 @@ impl Plan {
             plan.folder = Some(path);
         }
         Ok(plan)
+    }
+
+    /// What works, and may not be what was meant.
+    fn warnings(&self) -> impl Iterator<Item = String> {
+        let authority = self.connection.unknown_authority().map(|host| {
+            format!("The connection's authority {host} is none that is known for Entra. If nobody configured it, look for a step that changed the connection.")
+        });
+        let both = [Family::TokenFile, Family::AzureSdk].iter().all(|family| self.families.contains(family));
+        let file = both.then(|| {
+            "exports has token-file beside azure-sdk: SDKs prefer the file and keep what they read for 5 to 10 minutes, longer than a short id token lives".to_owned()
+        });
+        authority.into_iter().chain(file)
     }
 
     /// What to ask Entra for. A session that leaves an id token for Azure is proved to work, even where no access
@@ -151,6 +172,40 @@ impl Plan {
     fn name(&self, variable: &str) -> String {
         self.session.as_ref().map_or_else(|| variable.to_owned(), |session| session.prefixed(variable))
     }
+}
+
+/// Loopback addresses are not for a proxy. Names of agent variables are the same in any case: `NO.PROXY` becomes
+/// `NO_PROXY`, and `no_proxy` keeps its own.
+fn around_proxy(env: &Env) -> Vec<(&'static str, String, Visibility)> {
+    let set = [
+        "AGENT_PROXYURL",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "HTTP_PROXY",
+        "http_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ];
+    if set.iter().all(|name| env.get(name).is_none()) {
+        return Vec::new();
+    }
+    let extended = |first: &str, second: &str| {
+        let mut hosts: Vec<_> = env
+            .get(first)
+            .or(env.get(second))
+            .unwrap_or_default()
+            .split(',')
+            .filter(|host| !host.is_empty())
+            .collect();
+        hosts.extend(
+            ["127.0.0.1", "localhost"].into_iter().filter(|host| !hosts.contains(host)).collect::<Vec<_>>(),
+        );
+        hosts.join(",")
+    };
+    vec![
+        ("NO.PROXY", extended("NO_PROXY", "no_proxy"), Visibility::Plain),
+        ("no_proxy", extended("no_proxy", "NO_PROXY"), Visibility::CaseKept),
+    ]
 }
 
 /// The post-job stage hears of the folder before it is there, so that it is removed even if this process is killed.

@@ -4,6 +4,7 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::{
     agent::{
@@ -59,13 +60,13 @@ pub(crate) enum SignInError {
     #[error("the id token from Azure DevOps begins in {} only", words(*.ahead))]
     NotYet { ahead: time::Duration },
     #[error("the id token was issued in the tenant {issued}, but the connection's tenant is {tenant}")]
-    Foreign { issued: uuid::Uuid, tenant: uuid::Uuid },
+    Foreign { issued: Uuid, tenant: Uuid },
     #[error("this machine's clock is {} {} that of the services", about(*skew), if skew.is_negative() { "ahead of" } else { "behind" })]
     Clock { skew: time::Duration },
     #[error(transparent)]
     Output(#[from] io::Error),
     #[error("{source}")]
-    Entra { source: TokenError, resource: Resource, claims: Box<Unverified> },
+    Entra { source: TokenError, resource: Resource, request_id: Uuid, claims: Box<Unverified> },
 }
 
 /// Who signs in, and by which ways.
@@ -101,23 +102,22 @@ impl SignIn<'_> {
         loop {
             let (identity, assertion) = (&identity, &id_token.token);
             let exchange = |resource: &'a Resource| async move {
-                let result = identity.access_token(&self.http, deadline, assertion, resource).await;
-                result.map_err(|error| (error, resource))
+                let request_id = Uuid::new_v4();
+                let result =
+                    identity.access_token(&self.http, deadline, assertion, resource, request_id).await;
+                result.map_err(|error| (error, resource, request_id))
             };
             match try_join_all(resources.iter().map(exchange)).await {
-                Ok(access_tokens) => {
-                    self.check_clock()?;
-                    return Ok(SignedIn { id_token, access_tokens });
-                }
-                Err((error, _)) if error.wants_fresh_assertion() && !renewed => {
+                Ok(access_tokens) => return Ok(SignedIn { id_token, access_tokens }),
+                Err((error, ..)) if error.wants_fresh_assertion() && !renewed => {
                     self.check_clock()?;
                     renewed = true;
                     id_token = self.requested(deadline, &mut seen).await?;
                 }
-                Err((source, resource)) => {
+                Err((source, resource, request_id)) => {
                     self.check_clock()?;
                     let (resource, claims) = (resource.clone(), Box::new(id_token.claims));
-                    return Err(SignInError::Entra { source, resource, claims });
+                    return Err(SignInError::Entra { source, resource, request_id, claims });
                 }
             }
         }
@@ -168,9 +168,10 @@ impl SignIn<'_> {
         let job = Job::read(self.env)?;
         let url = job.id_token_url(self.connection.id);
         let token = oidc::id_token(&self.http, deadline, &url, &job.token).await?;
-        seen(&token)?;
+        // What is no token is neither masked, since it could be any word, nor ever printed.
         let malformed = |source| SignInError::Malformed { properties: token.properties(), source };
         let claims = Unverified::read(&token).map_err(malformed)?;
+        seen(&token)?;
         self.check_clock()?;
         match claims.validity(self.http.clock().now()) {
             Validity::Now => {}
@@ -192,11 +193,17 @@ impl SignIn<'_> {
         }
     }
 
+    /// Whether this machine's clock is so wrong that tokens are judged wrongly.
     fn check_clock(&self) -> Result<(), SignInError> {
-        match self.http.skew() {
-            Some(skew) if skew.abs() >= SKEW => Err(SignInError::Clock { skew }),
-            _ => Ok(()),
-        }
+        self.http
+            .skew()
+            .filter(|skew| skew.abs() >= SKEW)
+            .map_or(Ok(()), |skew| Err(SignInError::Clock { skew }))
+    }
+
+    /// What to tell the user of this machine's clock after a sign-in that worked all the same.
+    pub(crate) fn clock_warning(&self) -> Option<String> {
+        self.check_clock().err().map(|error| format!("{error}; tools judge tokens by it"))
     }
 }
 
