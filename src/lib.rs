@@ -5,7 +5,7 @@
 //!
 //! - Pure: [`secret`], [`error`], [`retry`], [`identity`] (tokens, clouds, resources, refusals), [`exports`] (what
 //!   later steps find).
-//! - Edges, each to one outside thing: [`env`], [`clock`], [`endpoint`], [`http`], [`folder`] (private files),
+//! - Edges, each to one outside thing: [`mod@env`], [`clock`], [`endpoint`], [`http`], [`folder`] (private files),
 //!   [`process`] (what the operating system is told of this one), [`agent`] (the Azure Pipelines agent), [`devops`] (job token to id token), [`entra`] (id token to access
 //!   token), and [`world`], which holds what tests replace.
 //! - Use-cases: [`task`] (the stages of the pipeline task), [`credential`] (the same exchange for Rust callers).
