@@ -39,6 +39,11 @@ impl Env {
         self.get(name).map(|value| Secret::new(value.to_owned()))
     }
 
+    /// Names and values, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Whether a variable is set to `true`, in any case.
     #[must_use]
     pub fn is_true(&self, name: &str) -> bool {

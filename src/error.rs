@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt};
 
+use crate::retry::Outcome;
+
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal,)+) => {
         /// A stable error code. `docs/errors.md` has a heading for each; a test keeps the two in step.
@@ -128,6 +130,13 @@ codes! {
     /// The address of the Oidctoken API is not this organisation's.
     AddressForeign = "WIF4006",
 
+    /// The broker could not be started.
+    BrokerFailed = "WIF5001",
+    /// The broker of the session cannot be asked.
+    BrokerGone = "WIF5002",
+    /// The broker refused.
+    BrokerRefused = "WIF5003",
+
     /// A bug of ours.
     Bug = "WIF9001",
 }
@@ -149,12 +158,41 @@ pub struct Failure {
     pub details: Vec<String>,
     /// What happened.
     pub source: Box<dyn Error + Send + Sync>,
+    /// Whether another attempt may help.
+    pub outcome: Outcome,
 }
 
 impl Failure {
     /// A failure without details.
     pub fn new(code: Code, source: impl Into<Box<dyn Error + Send + Sync>>, hint: impl Into<String>) -> Self {
-        Self { code, hint: hint.into(), details: Vec::new(), source: source.into() }
+        let (hint, source) = (hint.into(), source.into());
+        Self { code, hint, details: Vec::new(), source, outcome: Outcome::Refused }
+    }
+
+    /// The same failure for somebody else who ran into it.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let Self { code, hint, details, outcome, .. } = self;
+        let (hint, details) = (hint.clone(), details.clone());
+        Self { code: *code, hint, details, source: self.story().into(), outcome: *outcome }
+    }
+
+    /// What happened, and why, and why that.
+    fn story(&self) -> String {
+        let mut text = self.source.to_string();
+        let mut cause = self.source.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+
+    /// Says whether another attempt may help.
+    #[must_use]
+    pub fn with_outcome(self, outcome: Outcome) -> Self {
+        Self { outcome, ..self }
     }
 
     /// Adds lines under the summary.
@@ -167,12 +205,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.source)?;
-        let mut cause = self.source.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
+        write!(f, "{}: {}", self.code, self.story())?;
         for line in &self.details {
             write!(f, "\n  {line}")?;
         }

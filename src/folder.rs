@@ -72,11 +72,14 @@ impl Folder {
     /// The disk is full, or the file cannot be written for another reason.
     pub fn write(&self, name: &str, content: &Secret) -> Result<PathBuf, FolderError> {
         let path = self.path.join(name);
-        let new = self.path.join(format!("{name}.new"));
-        let mut file = private_file().open(&new).map_err(io_error("make the private file", &new))?;
-        file.write_all(content.expose().as_bytes()).map_err(io_error("write the private file", &new))?;
-        fs::rename(&new, &path).map_err(io_error("rename the private file", &new))?;
+        rewrite(&path, content)?;
         Ok(path)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Leaves the folder to later steps; the post-job stage removes it.
@@ -116,6 +119,22 @@ impl Drop for Folder {
             let _ = fs::remove_dir_all(&self.path);
         }
     }
+}
+
+/// Writes a private file anew, whole or not at all.
+///
+/// # Errors
+///
+/// As [`Folder::write`].
+pub fn rewrite(path: &Path, content: &Secret) -> Result<(), FolderError> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    // One that an attempt before this one left half-written.
+    let _ = fs::remove_file(&new);
+    let mut file = private_file().open(&new).map_err(io_error("make the private file", &new))?;
+    file.write_all(content.expose().as_bytes()).map_err(io_error("write the private file", &new))?;
+    fs::rename(&new, path).map_err(io_error("rename the private file", &new))
 }
 
 #[cfg(unix)]

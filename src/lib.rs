@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod broker;
 pub mod cli;
 pub mod clock;
 pub mod credential;

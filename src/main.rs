@@ -1,14 +1,19 @@
 //! `wif`: takes a snapshot of the environment, reads the arguments, calls, and says how it ended.
 #![forbid(unsafe_code)]
 
-use std::{io, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
 
 use clap::Parser as _;
 use tokio::runtime;
 use tracing_subscriber::{filter, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use wif::{
     agent::commands::{Commands, Completion, Line},
-    cli::{Arguments, Command, Stage},
+    cli::{self, Arguments, Command, Stage},
     clock,
     env::Env,
     error::{Code, Failure},
@@ -17,19 +22,44 @@ use wif::{
 };
 
 fn main() -> ExitCode {
-    let Command::Task(stage) = Arguments::parse().command;
-    report_panics(stage);
+    let command = Arguments::parse().command;
+    report_panics(matches!(command, Command::Task(Stage::Run)));
     // The system tells a process that cannot be read no longer where its program is.
     let program = std::env::current_exe().ok();
     process::forbid_reading();
     let ended = runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
-        let ended = runtime.block_on(run(stage, program));
+        let ended = runtime.block_on(async {
+            match &command {
+                Command::Task(stage) => run(*stage, program).await.map(|()| ExitCode::SUCCESS),
+                Command::Broker => broker().await.map(|()| ExitCode::SUCCESS),
+                Command::Token { .. } | Command::Status { .. } => Ok(ask(&command).await),
+            }
+        });
         // A name that is still being resolved would hold the end up for as long as the resolver likes.
         runtime.shutdown_background();
         ended
     });
     // Without standard output there is nobody to tell.
-    if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    ended.unwrap_or(ExitCode::FAILURE)
+}
+
+/// Serves the tokens of a session.
+async fn broker() -> io::Result<()> {
+    let signal = cancelled()?;
+    task::serve::serve(Arc::new(clock::System::new()), signal).await
+}
+
+/// Asks the broker of this job's session. The exit code says whose fault it is.
+async fn ask(command: &Command) -> ExitCode {
+    let asked = cli::ask(command, &Env::of_process(), &mut io::stdout(), &mut io::stderr()).await;
+    let Err(failure) = asked else { return ExitCode::SUCCESS };
+    // Without standard error there is nobody to tell.
+    let _ = writeln!(io::stderr(), "error {failure}");
+    match failure.code {
+        Code::BrokerRefused => ExitCode::from(3),
+        Code::BrokerGone => ExitCode::from(4),
+        _ => ExitCode::FAILURE,
+    }
 }
 
 /// Runs a stage. A failure is told to the agent and is no failure of the process, since the agent would add an
@@ -44,7 +74,7 @@ async fn run(stage: Stage, program: Option<PathBuf>) -> io::Result<()> {
     let clock = Arc::new(clock::System::new());
     let mut world = World { env, program, clock, out: Box::new(io::stdout()) };
     let ended = match stage {
-        Stage::Post => task::post::post(&mut world).map(|()| Some(Ok(())))?,
+        Stage::Post => task::post::post(&mut world).await.map(|()| Some(Ok(())))?,
         Stage::Run => tokio::select! {
             biased;
             () = cancelled => None,
@@ -93,7 +123,7 @@ fn cancelled() -> io::Result<impl Future<Output = ()>> {
 
 /// A panic message may quote anything, so only its place is told. The process ends here and as well as it can: an
 /// abort would be a second error, and a file with its memory.
-fn report_panics(stage: Stage) {
+fn report_panics(step: bool) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let hint = "report this place and the version at https://github.com/wif-azure/wif/issues";
@@ -101,11 +131,12 @@ fn report_panics(stage: Stage) {
         let mut out = io::stdout();
         let mut commands = Commands::new(&mut out, &Env::default());
         // The program is ending already.
-        let _ = match stage {
-            Stage::Post => commands.warning(&failure.to_string()),
-            Stage::Run => commands
+        let _ = if step {
+            commands
                 .error(failure.code, &failure.to_string())
-                .and_then(|()| commands.complete(Completion::Failed)),
+                .and_then(|()| commands.complete(Completion::Failed))
+        } else {
+            commands.warning(&failure.to_string())
         };
         #[expect(
             clippy::exit,

@@ -1,5 +1,53 @@
 //! What the operating system is told of this process.
 
+use std::io::{self, BufRead as _, Write as _};
+
+use zeroize::Zeroizing;
+
+/// Leaves the step's session of processes, so that what ends the step does not end this one.
+///
+/// # Errors
+///
+/// The system refuses.
+pub fn detach() -> io::Result<()> {
+    #[cfg(unix)]
+    rustix::process::setsid()?;
+    Ok(())
+}
+
+/// Reads a line from who started this process, with its line end; nothing at the end of the pipe.
+///
+/// # Errors
+///
+/// The pipe is broken, or the line is no text.
+pub fn read_line() -> io::Result<Zeroizing<String>> {
+    let mut line = Zeroizing::new(String::new());
+    io::stdin().lock().read_line(&mut line)?;
+    Ok(line)
+}
+
+/// Writes a line to who started this process.
+///
+/// # Errors
+///
+/// The pipe is broken.
+pub fn write_line(line: &str) -> io::Result<()> {
+    let mut out = io::stdout();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+/// Gives up standard input, output and error: whoever waits for them to end waits no longer.
+pub fn close_stdio() {
+    #[cfg(unix)]
+    if let Ok(null) = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null") {
+        // These fail for no descriptor that is open.
+        let _ = rustix::stdio::dup2_stdin(&null);
+        let _ = rustix::stdio::dup2_stdout(&null);
+        let _ = rustix::stdio::dup2_stderr(&null);
+    }
+}
+
 /// Forbids core files, and reading this process's memory and environment, to processes of the same user, where the
 /// system knows such a rule. What it does not know is left as it is.
 pub fn forbid_reading() {

@@ -131,7 +131,7 @@ fn edges_do_not_know_each_other_and_nobody_knows_the_command_line() {
 #[test]
 fn only_the_command_writer_and_main_write_to_the_user() {
     let found = broken(|part, line| {
-        !matches!(part, "main")
+        !matches!(part, "main" | "process")
             && (line.contains("io::stdout") || line.contains("println!") || line.contains("eprint"))
     });
     assert_eq!(found, Vec::<String>::new());

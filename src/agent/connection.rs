@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// An Azure Resource Manager service connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Connection {
     /// Its id, which is the `serviceConnectionId` of the Oidctoken API.
     pub id: Uuid,

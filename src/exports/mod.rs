@@ -3,6 +3,7 @@
 mod access_tokens;
 mod always;
 mod azure_sdk;
+mod live;
 mod terraform;
 mod token_file;
 
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use crate::{identity::cloud::Cloud, secret::Secret};
 pub use access_tokens::{Granted, variables as access_tokens};
 pub(crate) use access_tokens::{expires_on, rfc3339};
+pub use live::{Door, live};
 
 /// A family of settings for later steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +44,8 @@ pub struct Facts {
     pub cloud: Option<Cloud>,
     /// The file with the id token, where a family needs it.
     pub id_token_file: Option<PathBuf>,
+    /// The folder in which `az` is signed in, where the family is exported.
+    pub azure_cli_folder: Option<PathBuf>,
 }
 
 /// A variable for later steps.
@@ -58,6 +62,8 @@ pub struct Variable {
 pub enum Value {
     /// For everybody.
     Plain(String),
+    /// For everybody in the job, and nobody who reads the log.
+    Masked(Secret),
     /// For those who map it.
     Secret(Secret),
 }
@@ -65,6 +71,12 @@ pub enum Value {
 impl Family {
     /// Every family.
     pub const ALL: [Self; 4] = [Self::Terraform, Self::AzureSdk, Self::AzureCli, Self::TokenFile];
+
+    /// What a session that is kept alive exports when nothing is asked for.
+    #[must_use]
+    pub fn of_session() -> BTreeSet<Self> {
+        BTreeSet::from([Self::Terraform, Self::AzureSdk, Self::AzureCli])
+    }
 
     /// What a snapshot exports when nothing is asked for.
     #[must_use]
@@ -128,6 +140,7 @@ mod tests {
             authority: "https://login.example/".to_owned(),
             cloud: Some(Cloud::UsGovernment),
             id_token_file: Some(PathBuf::from("/temp/id-token")),
+            azure_cli_folder: None,
         }
     }
 

@@ -52,6 +52,9 @@ pub const ALIASES: [&str; 14] = [
 ];
 
 const DEFAULT: &str = "/.default";
+/// What tools call the resource manager of the public cloud.
+const RESOURCE_MANAGER_NAMES: [&str; 2] =
+    ["https://management.azure.com", "https://management.core.windows.net"];
 /// The one service whose resource ends in a slash, so that its scope has two.
 const MANAGED_DISK: &str = "https://disk.azure.com";
 
@@ -80,6 +83,23 @@ impl Resource {
             return Err(error());
         }
         Ok(Self::of(text))
+    }
+
+    /// Reads what a tool asks a broker for: the same, with or without `/.default` and slashes, and either host of the
+    /// resource manager, so that every spelling is one resource.
+    ///
+    /// # Errors
+    ///
+    /// The text is none of them.
+    pub fn asked_for(text: &str, audiences: &Audiences) -> Result<Self, ResourceError> {
+        let bare = text.strip_suffix(DEFAULT).unwrap_or(text).trim_end_matches('/');
+        if RESOURCE_MANAGER_NAMES.contains(&bare) || bare == audiences.resource_manager {
+            return Ok(audiences.resource_manager());
+        }
+        // A full scope passes whatever stands before its end, `api://…` too.
+        let scope = format!("{bare}{DEFAULT}");
+        let parsed = Self::parse(if bare.contains("://") { &scope } else { bare }, audiences)?;
+        Ok(Self::of(&parsed.to_string()))
     }
 
     fn of(resource: &str) -> Self {
@@ -240,6 +260,31 @@ mod tests {
         assert_eq!(resource("keyvault"), "https://vault.usgovcloudapi.net");
         assert_eq!(resource("arm"), "https://management.usgovcloudapi.net");
         assert_eq!(resource("storage"), "https://storage.azure.com");
+    }
+
+    #[test]
+    fn every_spelling_of_a_tool_is_one_resource() {
+        let asked_for =
+            |text| Resource::asked_for(text, &audiences(Cloud::Public)).map(|r| r.scope().to_owned());
+        for text in [
+            "arm",
+            "https://management.azure.com",
+            "https://management.azure.com/",
+            "https://management.core.windows.net//.default",
+        ] {
+            assert_eq!(asked_for(text).as_deref(), Ok("https://management.azure.com/.default"), "{text}");
+        }
+        for text in [
+            "keyvault",
+            "https://vault.azure.net",
+            "https://vault.azure.net/",
+            "https://vault.azure.net/.default",
+        ] {
+            assert_eq!(asked_for(text).as_deref(), Ok("https://vault.azure.net/.default"), "{text}");
+        }
+        assert_eq!(asked_for("https://disk.azure.com/").as_deref(), Ok("https://disk.azure.com//.default"));
+        assert_eq!(asked_for("api://app").as_deref(), Ok("api://app/.default"));
+        assert!(asked_for("").is_err() && asked_for("/").is_err() && asked_for("x y").is_err());
     }
 
     proptest! {

@@ -84,6 +84,9 @@ pub(super) fn connection(inputs: &Inputs, connection: &Connection) -> Result<(),
 
 /// The families to export.
 pub(super) fn families(inputs: &Inputs) -> Result<BTreeSet<Family>, GuardError> {
+    if inputs.refresh {
+        return Ok(inputs.exports.clone().unwrap_or_else(Family::of_session));
+    }
     let families = inputs.exports.clone().unwrap_or_else(Family::of_snapshot);
     if families.contains(&Family::AzureCli) {
         return Err(GuardError::AzureCliSnapshot);

@@ -2,13 +2,21 @@
 
 mod explain;
 mod guards;
+mod handover;
+mod launch;
+mod live;
+mod plan;
 pub mod post;
 pub mod run;
+pub mod serve;
 pub(crate) mod sign_in;
 mod summary;
 
 /// The task variable by which the main stage tells the post-job stage what to remove.
 const FOLDER_VARIABLE: &str = "WIF_SESSION_FOLDER";
+/// The task variables by which the main stage tells the post-job stage which broker to end.
+const BROKER_URL_VARIABLE: &str = "WIF_BROKER_URL";
+const BROKER_KEY_VARIABLE: &str = "WIF_BROKER_KEY";
 
 /// Only a federated connection has id tokens to exchange.
 ///

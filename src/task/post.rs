@@ -1,37 +1,72 @@
-//! The post-job stage: remove what the session left. It runs whether the main stage ran, failed or was skipped.
+//! The post-job stage: end the broker, and remove what the session left. It runs whether the main stage ran, failed
+//! or was skipped.
 
-use std::path::Path;
+use std::{error::Error as _, io, path::Path};
 
-use super::FOLDER_VARIABLE;
+use hyper::Method;
+
+use super::{BROKER_KEY_VARIABLE, BROKER_URL_VARIABLE, FOLDER_VARIABLE};
 use crate::{
     agent::{commands::Commands, job},
+    broker::{
+        client::{Address, BrokerError},
+        paths,
+    },
+    env::Env,
     folder::Folder,
     world::World,
 };
 
-/// Removes the session's folder. What cannot be removed is a warning: a job does not fail for it, and the agent
-/// empties its temporary folder after every job.
+/// Ends the broker and removes the session's folder. What cannot be done is a warning: a job does not fail for it, the
+/// agent kills what is left of a job and empties its temporary folder after it.
 ///
 /// # Errors
 ///
 /// Standard output is gone.
-pub fn post(world: &mut World) -> std::io::Result<()> {
-    let variable = format!("VSTS_TASKVARIABLE_{FOLDER_VARIABLE}");
-    let path = world.env.get(&variable).map(str::to_owned);
-    let temp = job::temp_folder(&world.env);
+pub async fn post(world: &mut World) -> io::Result<()> {
     let mut commands = Commands::new(&mut *world.out, &world.env);
-    let (Some(path), Ok(temp)) = (path, temp) else {
-        return commands.line("Nothing to remove: this step left no sign-in session");
-    };
-    match Folder::remove(&temp, Path::new(&path)) {
-        Ok(true) => commands.line("Signed out: the session's files are removed"),
-        Ok(false) => commands.line("Nothing to remove: the session's files are gone already"),
-        Err(error) => {
-            let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
-            commands.warning(&format!(
-                "The session's files may still be there: {error}{}",
-                source.unwrap_or_default()
-            ))
+    let broker = end_broker(&world.env).await;
+    let folder = remove_folder(&world.env);
+    match (&broker, &folder) {
+        (None, None) => return commands.line("Nothing to remove: this step left no sign-in session"),
+        (Some(Err(error)), _) => {
+            commands.warning(&format!("The session's broker could not be ended: {error}"))?;
         }
+        _ => {}
     }
+    match folder {
+        Some(Err(warning)) => commands.warning(&warning),
+        Some(Ok(false)) if broker.is_none() => {
+            commands.line("Nothing to remove: the session's files are gone already")
+        }
+        _ => commands.line("Signed out: nothing of the session is left"),
+    }
+}
+
+/// `None`: there was none. One that is gone already is fine.
+async fn end_broker(env: &Env) -> Option<Result<(), BrokerError>> {
+    let url = env.get(&task_variable(BROKER_URL_VARIABLE))?;
+    let key = env.secret(&task_variable(BROKER_KEY_VARIABLE))?;
+    let address = match Address::new(url, key) {
+        Ok(address) => address,
+        Err(error) => return Some(Err(error)),
+    };
+    match address.ask(Method::POST, paths::END, &[]).await {
+        Ok(_) | Err(BrokerError::Gone(_)) => Some(Ok(())),
+        Err(error) => Some(Err(error)),
+    }
+}
+
+/// `None`: there was none.
+fn remove_folder(env: &Env) -> Option<Result<bool, String>> {
+    let path = env.get(&task_variable(FOLDER_VARIABLE))?;
+    let temp = job::temp_folder(env).ok()?;
+    Some(Folder::remove(&temp, Path::new(path)).map_err(|error| {
+        let source = error.source().map(|source| format!(": {source}"));
+        format!("The session's files may still be there: {error}{}", source.unwrap_or_default())
+    }))
+}
+
+fn task_variable(name: &str) -> String {
+    format!("VSTS_TASKVARIABLE_{name}")
 }

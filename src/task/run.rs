@@ -1,30 +1,18 @@
 //! The main stage: sign in, and leave to later steps what they need.
 
-use std::{
-    collections::BTreeSet,
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io, path::Path, sync::Arc};
 
-use super::{
-    FOLDER_VARIABLE, guards,
-    sign_in::{SignIn, SignedIn},
-    summary::Summary,
-};
+use super::{FOLDER_VARIABLE, live, plan::Plan, sign_in::SignIn, summary::Summary};
 use crate::{
     agent::{
         commands::{Commands, Visibility},
-        connection::{self, Connection},
-        inputs::{Inputs, SessionName},
-        job, network,
+        network,
     },
     env::Env,
     error::Failure,
-    exports::{self, Facts, Family, Granted, Value, Variable},
+    exports::{self, Value, Variable},
     folder::Folder,
     http::Http,
-    identity::resource::Resource,
     world::World,
 };
 
@@ -39,18 +27,7 @@ pub(super) struct ValueError {
 /// Standard output is gone.
 #[derive(Debug, thiserror::Error)]
 #[error("standard output cannot be written")]
-pub(super) struct OutputError(#[from] io::Error);
-
-/// What is wanted, found out before any request.
-struct Plan {
-    connection: Connection,
-    families: BTreeSet<Family>,
-    session: Option<SessionName>,
-    /// Variable, session included, and resource.
-    tokens: Vec<(String, Resource)>,
-    /// Where the id token will be, if a family needs it.
-    folder: Option<PathBuf>,
-}
+pub(super) struct OutputError(#[from] pub(super) io::Error);
 
 /// Signs in and exports. Everything that can fail comes before the first export.
 ///
@@ -69,9 +46,18 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let sign_in = SignIn { http, env: &world.env, connection: &plan.connection };
     let signed_in = sign_in.run(&plan.resources(), |id_token| commands.mask(id_token)).await?;
     let tokens = plan.granted(&signed_in);
-    let id_token = &signed_in.id_token.token;
-    let file = folder.as_ref().map(|folder| folder.write("id-token", id_token)).transpose()?;
-    let mut variables = plan.variables(file);
+    let file = folder
+        .as_ref()
+        .filter(|_| plan.needs_file())
+        .map(|folder| folder.write("id-token", &signed_in.id_token.token));
+    let file = file.transpose()?;
+    let broker = if plan.refresh {
+        let (program, now) = (world.program.as_deref(), world.clock.now());
+        Some(live::start(program, &world.env, &plan, &signed_in, file.clone(), now, &mut commands).await?)
+    } else {
+        None
+    };
+    let mut variables = plan.variables(file, broker.as_ref().map(|broker| &broker.door));
     variables.extend(exports::access_tokens(&tokens));
     variables.iter().try_for_each(check)?;
     let around_proxy = around_proxy(&world.env);
@@ -82,6 +68,9 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         .iter()
         .try_for_each(|(name, value, visibility)| commands.set_variable(name, value, *visibility))
         .map_err(OutputError)?;
+    if let Some(broker) = broker {
+        broker.starting.go().await?;
+    }
     if let Some(folder) = folder {
         folder.keep();
     }
@@ -97,81 +86,6 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     };
     summary.write(&mut commands).map_err(OutputError)?;
     Ok(())
-}
-
-impl Plan {
-    fn make(env: &Env) -> Result<Self, Failure> {
-        let inputs = Inputs::read(env)?;
-        guards::scheme(&inputs, connection::scheme(env, inputs.connection)?)?;
-        let connection = Connection::read(env, inputs.connection)?;
-        guards::connection(&inputs, &connection)?;
-        let families = guards::families(&inputs)?;
-        inputs.allowed_resources(&connection.audiences)?;
-        let tokens = inputs.access_tokens(&connection.audiences)?;
-        let mut plan =
-            Self { connection, families, session: inputs.session, tokens: Vec::new(), folder: None };
-        let named = |(variable, resource): (String, _)| (plan.name(&variable), resource);
-        plan.tokens = tokens.into_iter().map(named).collect();
-        guards::variables(&plan.tokens, &plan.variables(Some(PathBuf::new())))?;
-        if !plan.families.is_empty() {
-            let path = Folder::propose(&job::temp_folder(env)?)?;
-            let value = Value::Plain(path.to_string_lossy().into_owned());
-            check(&Variable { name: "AGENT_TEMPDIRECTORY".to_owned(), value })?;
-            plan.folder = Some(path);
-        }
-        Ok(plan)
-    }
-
-    /// What works, and may not be what was meant.
-    fn warnings(&self) -> impl Iterator<Item = String> {
-        let authority = self.connection.unknown_authority().map(|host| {
-            format!("The connection's authority {host} is none that is known for Entra. If nobody configured it, look for a step that changed the connection.")
-        });
-        let both = [Family::TokenFile, Family::AzureSdk].iter().all(|family| self.families.contains(family));
-        let file = both.then(|| {
-            "exports has token-file beside azure-sdk: SDKs prefer the file and keep what they read for 5 to 10 minutes, longer than a short id token lives".to_owned()
-        });
-        authority.into_iter().chain(file)
-    }
-
-    /// What to ask Entra for. A session that leaves an id token for Azure is proved to work, even where no access
-    /// token is asked for; one that leaves it for others need not be known to Azure.
-    fn resources(&self) -> Vec<Resource> {
-        let for_azure = self.families.iter().any(|family| *family != Family::TokenFile);
-        if self.tokens.is_empty() && for_azure {
-            return vec![self.connection.audiences.resource_manager()];
-        }
-        self.tokens.iter().map(|(_, resource)| resource.clone()).collect()
-    }
-
-    fn granted(&self, signed_in: &SignedIn) -> Vec<Granted> {
-        let named = self.tokens.iter().zip(&signed_in.access_tokens);
-        named
-            .map(|((variable, resource), access)| Granted {
-                variable: variable.clone(),
-                resource: resource.clone(),
-                token: access.token.clone(),
-                expires: access.expires,
-            })
-            .collect()
-    }
-
-    fn variables(&self, id_token_file: Option<PathBuf>) -> Vec<Variable> {
-        let facts = Facts {
-            client: self.connection.client,
-            tenant: self.connection.tenant,
-            subscription: self.connection.subscription.as_ref().map(|subscription| subscription.id),
-            authority: self.connection.authority.as_str().to_owned(),
-            cloud: self.connection.cloud,
-            id_token_file,
-        };
-        let variables = exports::snapshot(&self.families, &facts).into_iter();
-        variables.map(|variable| Variable { name: self.name(&variable.name), ..variable }).collect()
-    }
-
-    fn name(&self, variable: &str) -> String {
-        self.session.as_ref().map_or_else(|| variable.to_owned(), |session| session.prefixed(variable))
-    }
 }
 
 /// Loopback addresses are not for a proxy. Names of agent variables are the same in any case: `NO.PROXY` becomes
@@ -215,8 +129,12 @@ fn make_folder(commands: &mut Commands<'_>, path: &Path) -> Result<Folder, Failu
 }
 
 /// The agent expands `$(…)` in values again before every step, and ends a command at a line end.
-fn check(variable: &Variable) -> Result<(), ValueError> {
-    let Value::Plain(value) = &variable.value else { return Ok(()) };
+pub(super) fn check(variable: &Variable) -> Result<(), ValueError> {
+    let value = match &variable.value {
+        Value::Plain(text) => text.as_str(),
+        Value::Masked(secret) => secret.expose(),
+        Value::Secret(_) => return Ok(()),
+    };
     let what = match value {
         value if value.contains("$(") => "$(",
         value if value.contains(['\r', '\n']) => "a line end",
@@ -229,6 +147,7 @@ fn export(commands: &mut Commands<'_>, variables: &[Variable], program: Option<&
     for Variable { name, value } in variables {
         match value {
             Value::Plain(text) => commands.set_variable(name, text, Visibility::Plain)?,
+            Value::Masked(secret) => commands.set_variable(name, secret.expose(), Visibility::Plain)?,
             Value::Secret(secret) => commands.set_variable(name, secret.expose(), Visibility::Secret)?,
         }
     }

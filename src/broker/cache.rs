@@ -1,0 +1,238 @@
+//! One token, kept fresh: one flight for all who ask, and what still works is given away while a renewal is under way
+//! or fails.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{FutureExt as _, future::Shared};
+use time::OffsetDateTime;
+use tokio::sync::Notify;
+
+use crate::{clock::Clock, error::Failure, identity::lifetime::Lifetime, secret::Secret};
+
+/// A token and the time in which it works.
+#[derive(Clone, Debug)]
+pub struct Fresh {
+    /// The token.
+    pub token: Secret,
+    /// When it came and when it ends.
+    pub lifetime: Lifetime,
+}
+
+/// How a flight ended. The failure is shared by all who waited for it.
+pub type Landing = Result<Fresh, Arc<Failure>>;
+/// Fetches a token.
+pub type Fetch = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Fresh, Failure>> + Send>> + Send + Sync>;
+type Flight = Shared<Pin<Box<dyn Future<Output = Landing> + Send>>>;
+
+/// One token, for one resource, of one session.
+pub struct Slot {
+    clock: Arc<dyn Clock>,
+    fetch: Fetch,
+    /// Told of every landing.
+    changed: OnceLock<Arc<Notify>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    fresh: Option<Fresh>,
+    flight: Option<Flight>,
+    /// The last attempt's failure, and when the next attempt may begin.
+    failed: Option<(Arc<Failure>, OffsetDateTime)>,
+    /// Attempts that failed in a row.
+    failures: u32,
+    /// After a renewal that brought nothing later: when to try again.
+    again_at: Option<OffsetDateTime>,
+    /// Whether anybody asked since the last renewal, or somebody reads the token without asking.
+    wanted: bool,
+    always_wanted: bool,
+    counts: Counts,
+}
+
+/// What a slot was asked, and what it asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Callers.
+    pub asked: u64,
+    /// Flights.
+    pub fetched: u64,
+}
+
+/// How long a caller waits for a renewal while the old token still works.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long callers without a token get the last failure at once before another attempt: doubling, up to the second.
+const REST: (time::Duration, time::Duration) = (time::Duration::seconds(1), time::Duration::seconds(30));
+
+impl Slot {
+    /// A slot that begins with a token, or empty.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, fetch: Fetch, fresh: Option<Fresh>) -> Arc<Self> {
+        let state = State { fresh, ..State::default() };
+        Arc::new(Self { clock, fetch, changed: OnceLock::new(), state: Mutex::new(state) })
+    }
+
+    /// Names who is to be told of every landing.
+    pub fn tell(&self, changed: Arc<Notify>) {
+        // Whoever was named first stays.
+        let _ = self.changed.set(changed);
+    }
+
+    fn notify(&self) {
+        if let Some(changed) = self.changed.get() {
+            changed.notify_one();
+        }
+    }
+
+    /// Keeps the token fresh though nobody asks: somebody reads it from a file.
+    pub fn want_always(&self) {
+        self.state().always_wanted = true;
+        self.notify();
+    }
+
+    /// Forgets a token that its reader found too old.
+    pub fn discard(&self, token: &Secret) {
+        let mut state = self.state();
+        if state.fresh.as_ref().is_some_and(|fresh| fresh.token == *token) {
+            state.fresh = None;
+            state.again_at = None;
+        }
+    }
+
+    /// The token that is there, whatever its age.
+    #[must_use]
+    pub fn current(&self) -> Option<Fresh> {
+        self.state().fresh.clone()
+    }
+
+    /// The token, as fresh as it can be had.
+    ///
+    /// # Errors
+    ///
+    /// No token works, and no other could be fetched, now or a moment ago.
+    pub async fn get(self: &Arc<Self>) -> Landing {
+        let (works, flight) = {
+            let mut state = self.state();
+            state.counts.asked += 1;
+            state.wanted = true;
+            let now = self.clock.now();
+            let works = state.fresh.clone().filter(|fresh| fresh.lifetime.works(now));
+            match (&works, &state.failed) {
+                (Some(fresh), _) if !state.is_due(fresh, now) => return Ok(fresh.clone()),
+                (Some(fresh), Some((_, rest))) if now < *rest => return Ok(fresh.clone()),
+                (None, Some((failure, rest))) if now < *rest && state.flight.is_none() => {
+                    return Err(Arc::clone(failure));
+                }
+                _ => {}
+            }
+            (works, self.flight(&mut state))
+        };
+        match works {
+            None => flight.await,
+            Some(old) => tokio::select! {
+                landing = flight => Ok(landing.unwrap_or(old)),
+                () = self.clock.limit(PATIENCE) => Ok(old),
+            },
+        }
+    }
+
+    /// Begins to renew the token if it is time to. Whoever keeps the slot alive calls this at [`Slot::next`].
+    pub fn renew(self: &Arc<Self>) {
+        let mut state = self.state();
+        let now = self.clock.now();
+        let due = state.fresh.as_ref().is_some_and(|fresh| state.is_due(fresh, now));
+        let rests = state.failed.as_ref().is_some_and(|(_, rest)| now < *rest);
+        if due && !rests && state.flight.is_none() {
+            state.wanted = false;
+            // How it ends is kept for those who ask.
+            drop(self.flight(&mut state));
+        }
+    }
+
+    /// When [`Slot::renew`] has something to do; never, for a token that nobody has asked for since its last renewal.
+    #[must_use]
+    pub fn next(&self) -> Option<OffsetDateTime> {
+        let state = self.state();
+        if state.flight.is_some() || !(state.wanted || state.always_wanted) {
+            return None;
+        }
+        let due = state.due_at(state.fresh.as_ref()?);
+        Some(state.failed.as_ref().map_or(due, |(_, rest)| due.max(*rest)))
+    }
+
+    /// What it was asked, and what it asked.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.state().counts
+    }
+
+    /// When the token that it has now ends.
+    #[must_use]
+    pub fn until(&self) -> Option<OffsetDateTime> {
+        self.state().fresh.as_ref().map(|fresh| fresh.lifetime.until)
+    }
+
+    /// The flight that is under way, or a new one. It goes on if everybody who waits for it goes away.
+    fn flight(self: &Arc<Self>, state: &mut State) -> Flight {
+        if let Some(flight) = &state.flight {
+            return flight.clone();
+        }
+        state.counts.fetched += 1;
+        let slot = Arc::clone(self);
+        let fetched = (self.fetch)();
+        let flight = async move {
+            let result = fetched.await;
+            slot.land(result)
+        };
+        let flight = flight.boxed().shared();
+        state.flight = Some(flight.clone());
+        tokio::spawn(flight.clone().map(|_landing| ()));
+        flight
+    }
+
+    fn land(&self, result: Result<Fresh, Failure>) -> Landing {
+        let now = self.clock.now();
+        let mut state = self.state();
+        state.flight = None;
+        self.notify();
+        match result {
+            Ok(fresh) => {
+                let later = state.fresh.as_ref().is_none_or(|old| fresh.lifetime.until > old.lifetime.until);
+                let old = state.fresh.take();
+                // A service may give the same token again: its first half is over all the same.
+                let kept = if later { fresh } else { old.unwrap_or(fresh) };
+                state.again_at = (!later).then(|| kept.lifetime.again_at(now));
+                state.fresh = Some(kept.clone());
+                state.failed = None;
+                state.failures = 0;
+                Ok(kept)
+            }
+            Err(failure) => {
+                let failure = Arc::new(failure);
+                let rest = (REST.0 * 2_i32.saturating_pow(state.failures)).min(REST.1);
+                state.failures = (state.failures + 1).min(16);
+                state.failed = Some((Arc::clone(&failure), now + rest));
+                Err(failure)
+            }
+        }
+    }
+
+    /// A panic elsewhere leaves the state as it was between two assignments, each of which is whole.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn due_at(&self, fresh: &Fresh) -> OffsetDateTime {
+        self.again_at.unwrap_or_else(|| fresh.lifetime.renew_at())
+    }
+
+    fn is_due(&self, fresh: &Fresh, now: OffsetDateTime) -> bool {
+        self.due_at(fresh) <= now
+    }
+}

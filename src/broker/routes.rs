@@ -1,0 +1,242 @@
+//! What the broker answers, in the dialects of the tools.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use uuid::Uuid;
+
+use super::{
+    cache::{Fresh, Landing},
+    guard::{self, Refused},
+    paths,
+    server::Session,
+    tokens::Line,
+};
+use crate::{error::Failure, identity::resource::Resource, retry::Outcome};
+
+/// The largest body of a request, in bytes.
+const BODY: usize = 64 * 1024;
+
+type Answer = Result<Value, Refused>;
+
+/// Answers one request. Whatever is wrong with it, the answer is JSON with a reason and no token.
+pub(crate) async fn answer(session: &Session, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (status, body) = match route(session, request).await {
+        Ok(body) => (StatusCode::OK, body),
+        Err(Refused { status, reason }) => {
+            session.tokens.count_refusal();
+            // The names that the readers of Python, Node, azd and people look for.
+            let code = status.as_u16();
+            (status, json!({"statusCode": code, "error": reason, "message": reason, "status": "error"}))
+        }
+    };
+    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn route(session: &Session, request: Request<Incoming>) -> Answer {
+    let (parts, body) = request.into_parts();
+    let headers = &parts.headers;
+    guard::local(headers, session.port)?;
+    let path = parts.uri.path();
+    let query = Query::read(parts.uri.query().unwrap_or_default())?;
+    // For tools that send no key in a header, it is the first segment of the path.
+    if let Some((key, rest)) = path.strip_prefix('/').and_then(|path| path.split_once('/'))
+        && format!("/{rest}") == paths::IDENTITY
+    {
+        guard::is_key(Some(key), &session.key)?;
+        return identity(session, only(&parts.method, &Method::GET).map(|()| query)?).await;
+    }
+    match path {
+        paths::IDENTITY => {
+            guard::header_key(headers, &session.key)?;
+            only(&parts.method, &Method::GET)?;
+            identity(session, query).await
+        }
+        paths::ID_TOKEN => {
+            guard::bearer_key(headers, &session.key).or_else(|_| guard::header_key(headers, &session.key))?;
+            id_token(session, &parts.method).await
+        }
+        path if path.strip_prefix(paths::AZD) == Some("/token") => {
+            guard::bearer_key(headers, &session.key)?;
+            only(&parts.method, &Method::POST)?;
+            azd(session, headers, body).await
+        }
+        paths::STATUS => {
+            guard::header_key(headers, &session.key)?;
+            only(&parts.method, &Method::GET)?;
+            Ok(status(session))
+        }
+        paths::END => {
+            guard::header_key(headers, &session.key)?;
+            only(&parts.method, &Method::POST)?;
+            session.end.notify_one();
+            Ok(json!({"status": "ending"}))
+        }
+        _ => Err(Refused::new(StatusCode::NOT_FOUND, "there is no such path here")),
+    }
+}
+
+/// Query parameters, each at most once.
+#[derive(Default)]
+struct Query {
+    resource: Option<String>,
+    client: Option<String>,
+    other_identity: bool,
+}
+
+impl Query {
+    fn read(text: &str) -> Result<Self, Refused> {
+        let mut query = Self::default();
+        for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
+            let slot = match &*name {
+                "resource" => &mut query.resource,
+                "client_id" | "clientid" => &mut query.client,
+                "mi_res_id" | "msi_res_id" | "object_id" | "principal_id" => {
+                    query.other_identity = true;
+                    continue;
+                }
+                _ => continue,
+            };
+            if slot.replace(value.into_owned()).is_some() {
+                return Err(bad_request("a parameter is given twice"));
+            }
+        }
+        Ok(query)
+    }
+}
+
+/// App Service managed identity: `expires_on` and `expires_in` are texts, since the strictest readers want that.
+async fn identity(session: &Session, query: Query) -> Answer {
+    let client = session.tokens.client.to_string();
+    let same = |id: &str| Uuid::try_parse(id).is_ok_and(|id| id == session.tokens.client);
+    if query.other_identity || query.client.as_deref().is_some_and(|id| !id.is_empty() && !same(id)) {
+        return Err(bad_request(
+            "another identity is asked for than the service connection's, the only one of this session",
+        ));
+    }
+    let asked = query.resource.filter(|resource| !resource.is_empty());
+    let asked = asked.ok_or_else(|| bad_request("the parameter resource is missing"))?;
+    let resource = resource(session, &asked)?;
+    let (fresh, now) = access_token(session, &resource).await?;
+    let left = (fresh.lifetime.until - now).whole_seconds().max(0);
+    Ok(json!({
+        "access_token": fresh.token.expose(),
+        "expires_on": fresh.lifetime.until.unix_timestamp().to_string(),
+        "expires_in": left.to_string(),
+        "not_before": fresh.lifetime.from.unix_timestamp().to_string(),
+        "resource": asked,
+        "token_type": "Bearer",
+        "client_id": client,
+    }))
+}
+
+/// The dialect of GitHub for GET, that of Azure DevOps for POST.
+async fn id_token(session: &Session, method: &Method) -> Answer {
+    let name = match *method {
+        Method::GET => "value",
+        Method::POST => "oidcToken",
+        _ => return Err(Refused::new(StatusCode::METHOD_NOT_ALLOWED, "GET or POST is accepted here")),
+    };
+    let slot = session.tokens.id_token().ok_or_else(|| {
+        Refused::new(StatusCode::NOT_FOUND, "the service connection is not federated: there is no id token")
+    })?;
+    let fresh = landed(slot.get().await)?;
+    Ok(json!({name: fresh.token.expose()}))
+}
+
+/// azd's external authentication.
+async fn azd(session: &Session, headers: &HeaderMap, body: Incoming) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Asked {
+        scopes: Vec<String>,
+        tenant_id: Option<String>,
+    }
+    let json = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if !json.is_some_and(|kind| kind.starts_with("application/json")) {
+        return Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json"));
+    }
+    let body = Limited::new(body, BODY).collect().await;
+    let body = body
+        .map_err(|_error| Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or broken"))? // may quote it
+        .to_bytes();
+    let asked: Asked =
+        serde_json::from_slice(&body).map_err(|_error| bad_request("the body has no scopes"))?; // may quote it
+    let tenant = asked.tenant_id.filter(|tenant| !tenant.is_empty());
+    if tenant.is_some_and(|tenant| !Uuid::try_parse(&tenant).is_ok_and(|id| id == session.tokens.tenant)) {
+        return Err(bad_request("another tenant is asked for than the service connection's"));
+    }
+    let [scope] = asked.scopes.as_slice() else {
+        return Err(bad_request("exactly one scope is accepted"));
+    };
+    let (fresh, _) = access_token(session, &resource(session, scope)?).await?;
+    let until = fresh.lifetime.until.format(&Rfc3339).unwrap_or_default();
+    Ok(json!({"status": "success", "token": fresh.token.expose(), "expiresOn": until}))
+}
+
+fn status(session: &Session) -> Value {
+    let line = |line: Line| {
+        json!({
+            "what": line.what,
+            "until": line.until.and_then(|until| until.format(&Rfc3339).ok()),
+            "asked": line.counts.asked,
+            "fetched": line.counts.fetched,
+        })
+    };
+    json!({
+        "tenant": session.tokens.tenant.to_string(),
+        "client": session.tokens.client.to_string(),
+        "tokens": session.tokens.lines().into_iter().map(line).collect::<Vec<_>>(),
+        "refused": session.tokens.refusals(),
+    })
+}
+
+fn resource(session: &Session, text: &str) -> Result<Resource, Refused> {
+    let resource = Resource::asked_for(text, &session.tokens.audiences)
+        .map_err(|error| bad_request(&error.to_string()))?;
+    if !session.tokens.is_allowed(&resource) {
+        return Err(Refused::new(
+            StatusCode::FORBIDDEN,
+            format!("the resource {resource} is not one of the input allowedResources"),
+        ));
+    }
+    Ok(resource)
+}
+
+async fn access_token(session: &Session, resource: &Resource) -> Result<(Fresh, OffsetDateTime), Refused> {
+    let landing = session.tokens.access_token(resource).await;
+    let landing = landing.ok_or_else(|| {
+        Refused::new(StatusCode::TOO_MANY_REQUESTS, "this session serves too many resources")
+    })?;
+    Ok((landed(landing)?, session.tokens.now()))
+}
+
+/// What cannot be mended by asking again gets an answer that clients do not ask again after.
+fn landed(landing: Landing) -> Result<Fresh, Refused> {
+    landing.map_err(|failure: std::sync::Arc<Failure>| {
+        let status = match failure.outcome {
+            Outcome::Refused | Outcome::Doubtful => StatusCode::FORBIDDEN,
+            Outcome::Unreachable | Outcome::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Refused::new(status, failure.to_string())
+    })
+}
+
+fn only(method: &Method, accepted: &Method) -> Result<(), Refused> {
+    if method == accepted {
+        return Ok(());
+    }
+    Err(Refused::new(StatusCode::METHOD_NOT_ALLOWED, format!("only {accepted} is accepted here")))
+}
+
+fn bad_request(reason: &str) -> Refused {
+    Refused::new(StatusCode::BAD_REQUEST, reason)
+}

@@ -1,0 +1,176 @@
+//! Every token of a session: the id token, and an access token for each resource that was asked for.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use time::OffsetDateTime;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::cache::{Counts, Fetch, Fresh, Landing, Slot};
+use crate::{
+    clock::Clock,
+    identity::resource::{Audiences, Resource},
+};
+
+/// Makes the fetch of one resource's access token.
+pub type FetchAccess = Box<dyn Fn(&Resource) -> Fetch + Send + Sync>;
+
+/// What a broker is made of.
+pub struct Tokens {
+    clock: Arc<dyn Clock>,
+    /// The application or managed identity.
+    pub client: Uuid,
+    /// The tenant.
+    pub tenant: Uuid,
+    /// Where aliases lead.
+    pub audiences: Audiences,
+    /// The only resources that are served; empty for all.
+    pub allowed: Vec<Resource>,
+    id_token: Option<Arc<Slot>>,
+    fetch_access: FetchAccess,
+    access: Mutex<BTreeMap<Resource, Arc<Slot>>>,
+    refused: AtomicU64,
+    changed: Arc<Notify>,
+}
+
+/// A line of `wif status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// `id token`, or the resource.
+    pub what: String,
+    /// When the token that is there ends.
+    pub until: Option<OffsetDateTime>,
+    /// What was asked.
+    pub counts: Counts,
+}
+
+/// More resources than any job needs: a bound for what callers can make the broker keep.
+const MOST: usize = 200;
+
+impl Tokens {
+    /// An empty cache, or one that begins with an id token.
+    #[must_use]
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        identity: (Uuid, Uuid),
+        audiences: Audiences,
+        allowed: Vec<Resource>,
+        id_token: Option<Arc<Slot>>,
+        fetch_access: FetchAccess,
+    ) -> Self {
+        let (tenant, client) = identity;
+        let changed = Arc::new(Notify::new());
+        if let Some(slot) = &id_token {
+            slot.tell(Arc::clone(&changed));
+        }
+        Self {
+            clock,
+            client,
+            tenant,
+            audiences,
+            allowed,
+            id_token,
+            fetch_access,
+            access: Mutex::default(),
+            refused: AtomicU64::new(0),
+            changed,
+        }
+    }
+
+    /// Puts an access token in that came by other ways.
+    pub fn put(&self, resource: &Resource, fresh: Fresh) {
+        self.slots().insert(resource.clone(), self.slot(resource, Some(fresh)));
+    }
+
+    /// The id token's slot, for a federated connection.
+    #[must_use]
+    pub fn id_token(&self) -> Option<&Arc<Slot>> {
+        self.id_token.as_ref()
+    }
+
+    /// Whether the session serves this resource.
+    #[must_use]
+    pub fn is_allowed(&self, resource: &Resource) -> bool {
+        self.allowed.is_empty() || self.allowed.contains(resource)
+    }
+
+    /// The access token for a resource; `None` when there are too many already.
+    pub async fn access_token(&self, resource: &Resource) -> Option<Landing> {
+        let slot = {
+            let mut slots = self.slots();
+            match slots.get(resource) {
+                Some(slot) => Arc::clone(slot),
+                None if slots.len() >= MOST => return None,
+                None => {
+                    let slot = self.slot(resource, None);
+                    slots.insert(resource.clone(), Arc::clone(&slot));
+                    slot
+                }
+            }
+        };
+        Some(slot.get().await)
+    }
+
+    /// The time that lifetimes are counted by.
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    /// Counts a caller that was turned away.
+    pub fn count_refusal(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many callers were turned away.
+    #[must_use]
+    pub fn refusals(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// What is there, never a token.
+    #[must_use]
+    pub fn lines(&self) -> Vec<Line> {
+        let line = |what: String, slot: &Slot| Line { what, until: slot.until(), counts: slot.counts() };
+        let id_token = self.id_token.iter().map(|slot| line("id token".to_owned(), slot));
+        id_token.chain(self.slots().iter().map(|(resource, slot)| line(resource.to_string(), slot))).collect()
+    }
+
+    /// Renews every token that is wanted, ahead of its end, for ever. `renewed` hears of every change.
+    pub async fn keep(&self, mut renewed: impl FnMut()) {
+        loop {
+            let slots: Vec<_> = self.id_token.iter().cloned().chain(self.slots().values().cloned()).collect();
+            let next = slots.iter().filter_map(|slot| slot.next()).min();
+            let wait = next.map(|next| (next - self.clock.now()).max(time::Duration::ZERO));
+            tokio::select! {
+                () = self.changed.notified() => renewed(),
+                () = sleep(&*self.clock, wait) => slots.iter().for_each(Slot::renew),
+            }
+        }
+    }
+
+    fn slot(&self, resource: &Resource, fresh: Option<Fresh>) -> Arc<Slot> {
+        let slot = Slot::new(Arc::clone(&self.clock), (self.fetch_access)(resource), fresh);
+        slot.tell(Arc::clone(&self.changed));
+        slot
+    }
+
+    fn slots(&self) -> std::sync::MutexGuard<'_, BTreeMap<Resource, Arc<Slot>>> {
+        // Nothing that holds it can leave a half-made map.
+        self.access.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits so long, or for ever.
+async fn sleep(clock: &dyn Clock, wait: Option<time::Duration>) {
+    match wait {
+        Some(wait) => clock.sleep(wait.unsigned_abs()).await,
+        None => std::future::pending().await,
+    }
+}

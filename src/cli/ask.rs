@@ -1,0 +1,113 @@
+//! `wif token` and `wif status`: asking the broker of this job's session.
+
+use std::io::{self, Write};
+
+use hyper::Method;
+use serde_json::Value;
+
+use super::Command;
+use crate::{
+    agent::commands::Commands,
+    broker::{
+        client::{Address, BrokerError},
+        paths,
+    },
+    env::Env,
+    error::{Code, Failure},
+    secret::Secret,
+};
+
+/// Answers `wif token` and `wif status`.
+///
+/// # Errors
+///
+/// There is no session, its broker does not answer, or it refuses.
+pub async fn ask(
+    command: &Command,
+    env: &Env,
+    out: &mut dyn Write,
+    masks: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    let gone =
+        |error: io::Error| Failure::new(Code::Bug, error, "run the command again; its output was closed");
+    match command {
+        Command::Token { id_token: true, session, .. } => {
+            let answer = address(env, session.as_deref())?.ask(Method::POST, paths::ID_TOKEN, &[]).await?;
+            print(&answer, "oidcToken", env, out, masks).map_err(gone)
+        }
+        Command::Token { resource, session, .. } => {
+            let resource = resource.as_deref().unwrap_or_default();
+            let query = [("resource", resource), ("api-version", "2019-08-01")];
+            let answer = address(env, session.as_deref())?.ask(Method::GET, paths::IDENTITY, &query).await?;
+            print(&answer, "access_token", env, out, masks).map_err(gone)
+        }
+        Command::Status { session } => {
+            let answer = address(env, session.as_deref())?.ask(Method::GET, paths::STATUS, &[]).await?;
+            show(&answer, out).map_err(gone)
+        }
+        Command::Task(_) | Command::Broker => Ok(()),
+    }
+}
+
+/// Where the session's broker is: in the variables that the sign-in exported.
+fn address(env: &Env, session: Option<&str>) -> Result<Address, Failure> {
+    let prefix = session.map(|name| format!("{}_", name.to_uppercase())).unwrap_or_default();
+    let (url, key) = (format!("{prefix}WIF_URL"), format!("{prefix}WIF_KEY"));
+    match (env.get(&url), env.secret(&key)) {
+        (Some(url), Some(key)) => Ok(Address::new(url, key)?),
+        _ => Err(Failure::new(
+            Code::BrokerGone,
+            format!("this step finds no sign-in session: {url} and {key} are not set"),
+            "run it in a step after AzureWorkloadIdentity@1 with refresh: true, and name the session (--session) if it has a name",
+        )),
+    }
+}
+
+/// The token alone, for `$(wif token arm)`. In a pipeline its mask goes before it, to standard error, which the agent
+/// reads too.
+fn print(
+    answer: &Value,
+    field: &str,
+    env: &Env,
+    out: &mut dyn Write,
+    masks: &mut (dyn Write + Send),
+) -> io::Result<()> {
+    let token = Secret::new(answer.get(field).and_then(Value::as_str).unwrap_or_default().to_owned());
+    if env.is_true("TF_BUILD") {
+        Commands::new(masks, env).mask(&token)?;
+    }
+    writeln!(out, "{}", token.expose())
+}
+
+fn show(answer: &Value, out: &mut dyn Write) -> io::Result<()> {
+    let text = |object: &Value, field: &str| match object.get(field) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => "none".to_owned(),
+    };
+    writeln!(out, "tenant   {}", text(answer, "tenant"))?;
+    writeln!(out, "client   {}", text(answer, "client"))?;
+    writeln!(out, "refused  {}", text(answer, "refused"))?;
+    writeln!(out, "\n{:<48}{:<22}{:>8}{:>8}", "token", "until", "asked", "fetched")?;
+    for line in answer.get("tokens").and_then(Value::as_array).into_iter().flatten() {
+        let (what, until) = (text(line, "what"), text(line, "until"));
+        let until = until.split('.').next().unwrap_or_default();
+        writeln!(out, "{what:<48}{until:<22}{:>8}{:>8}", text(line, "asked"), text(line, "fetched"))?;
+    }
+    Ok(())
+}
+
+impl From<BrokerError> for Failure {
+    fn from(error: BrokerError) -> Self {
+        let (code, hint) = match &error {
+            BrokerError::Refused { .. } => {
+                (Code::BrokerRefused, "see the reason; `wif status` shows who the session is")
+            }
+            BrokerError::Address | BrokerError::Gone(_) | BrokerError::Answer | BrokerError::Slow => (
+                Code::BrokerGone,
+                "run it in the same job as the sign-in, on the same machine or in the same container",
+            ),
+        };
+        Self::new(code, error, hint)
+    }
+}

@@ -1,0 +1,77 @@
+//! What later steps find while a broker keeps the session alive: `refresh: true`.
+
+use std::collections::BTreeSet;
+
+use super::{Facts, Family, Value, Variable, always, terraform, token_file};
+use crate::secret::Secret;
+
+/// Where the broker is, and the key that opens it.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
+    /// The key: masked, but no secret variable, which would not reach a script's environment.
+    pub key: Secret,
+    /// Path of the App Service protocol.
+    pub identity: &'static str,
+    /// Path of the id token's dialects.
+    pub id_token: &'static str,
+    /// Path of azd's protocol.
+    pub azd: &'static str,
+    /// Whether there is an id token.
+    pub federated: bool,
+}
+
+/// The variables of a session that a broker keeps alive.
+#[must_use]
+pub fn live(families: &BTreeSet<Family>, facts: &Facts, door: &Door) -> Vec<Variable> {
+    let mut variables = always::variables(facts);
+    variables.extend([Variable::plain("WIF_URL", &door.url), door.keyed("WIF_KEY")]);
+    for family in families {
+        variables.extend(match family {
+            Family::Terraform => terraform::live(facts, door),
+            Family::AzureSdk => {
+                let mut all = door.identity_pair();
+                all.push(Variable::plain("AZD_AUTH_ENDPOINT", format!("{}{}", door.url, door.azd)));
+                all.push(door.keyed("AZD_AUTH_KEY"));
+                all
+            }
+            Family::AzureCli => {
+                let folder = facts.azure_cli_folder.as_ref();
+                let folder =
+                    folder.map(|folder| Variable::plain("AZURE_CONFIG_DIR", folder.to_string_lossy()));
+                door.identity_pair().into_iter().chain(folder).collect()
+            }
+            Family::TokenFile => token_file::variables(facts),
+        });
+    }
+    let mut seen = BTreeSet::new();
+    variables.retain(|variable| seen.insert(variable.name.clone()));
+    variables
+}
+
+impl Door {
+    /// A door that leads nowhere: for the names of the variables.
+    #[must_use]
+    pub fn anywhere() -> Self {
+        let (url, key) = (String::new(), Secret::new(String::new()));
+        Self { url, key, identity: "", id_token: "", azd: "", federated: true }
+    }
+
+    /// A variable with the key.
+    pub(super) fn keyed(&self, name: &str) -> Variable {
+        Variable { name: name.to_owned(), value: Value::Masked(self.key.clone()) }
+    }
+
+    fn identity_pair(&self) -> Vec<Variable> {
+        vec![
+            Variable::plain("IDENTITY_ENDPOINT", format!("{}{}", self.url, self.identity)),
+            self.keyed("IDENTITY_HEADER"),
+        ]
+    }
+
+    /// The URL that has the key in its path, for tools that send none in a header.
+    pub(super) fn msi_url(&self) -> Secret {
+        Secret::new(format!("{}/{}{}", self.url, self.key.expose(), self.identity))
+    }
+}

@@ -1,0 +1,97 @@
+//! Leaving a broker to later steps: `refresh: true`.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use super::{
+    BROKER_KEY_VARIABLE, BROKER_URL_VARIABLE,
+    handover::{Handed, Handover},
+    launch::{self, LaunchError, Starting},
+    plan::Plan,
+    run::OutputError,
+    sign_in::SignedIn,
+};
+use crate::{
+    agent::commands::Commands,
+    broker::paths,
+    env::Env,
+    error::{Code, Failure},
+    exports::Door,
+    secret::Secret,
+};
+
+/// A broker that listens, and that later steps will know of.
+pub(super) struct Left {
+    pub(super) door: Door,
+    pub(super) starting: Starting,
+}
+
+/// The variable by which a pipeline sets the broker's absolute end, in hours.
+const HOURS_VARIABLE: &str = "WIF_SESSION_HOURS";
+/// A job token ends after about a day.
+const HOURS: u32 = 24;
+
+/// Starts the broker with what the step knows.
+pub(super) async fn start(
+    program: Option<&Path>,
+    env: &Env,
+    plan: &Plan,
+    signed_in: &SignedIn,
+    id_token_file: Option<PathBuf>,
+    now: OffsetDateTime,
+    commands: &mut Commands<'_>,
+) -> Result<Left, Failure> {
+    let key = random_key()?;
+    commands.mask(&key).map_err(OutputError)?;
+    let id_token = &signed_in.id_token;
+    let granted = plan.tokens.iter().zip(&signed_in.access_tokens);
+    let granted = granted.map(|((_, resource), access)| {
+        (resource.scope().to_owned(), Handed::new(&access.token, now, access.expires))
+    });
+    let handover = Handover {
+        variables: Handover::pick(env, plan.connection.id),
+        key: Zeroizing::new(key.expose().to_owned()),
+        id_token: Some(Handed::new(&id_token.token, now, id_token.claims.expires)),
+        access_tokens: granted.collect::<BTreeMap<_, _>>(),
+        id_token_file,
+        hours: env.get(HOURS_VARIABLE).and_then(|hours| hours.parse().ok()).unwrap_or(HOURS),
+    };
+    let starting = launch::launch(program, env, &handover).await?;
+    let door = Door {
+        url: format!("http://127.0.0.1:{}", starting.port),
+        key,
+        identity: paths::IDENTITY,
+        id_token: paths::ID_TOKEN,
+        azd: paths::AZD,
+        federated: true,
+    };
+    // The post-job stage asks by these: a later step could set the others anew.
+    commands.set_task_variable(BROKER_URL_VARIABLE, &door.url).map_err(OutputError)?;
+    commands.set_task_variable(BROKER_KEY_VARIABLE, door.key.expose()).map_err(OutputError)?;
+    Ok(Left { door, starting })
+}
+
+/// 256 random bits, in hexadecimal digits.
+fn random_key() -> Result<Secret, Failure> {
+    let half = || {
+        let mut random = Zeroizing::new([0_u8; 16]);
+        getrandom::fill(random.as_mut_slice()).map(|()| u128::from_le_bytes(*random))
+    };
+    let no_random = |error| {
+        Failure::new(Code::BrokerFailed, error, "run the job again; the system gave no random numbers")
+    };
+    let (first, second) = (half().map_err(no_random)?, half().map_err(no_random)?);
+    Ok(Secret::new(format!("{first:032x}{second:032x}")))
+}
+
+impl From<LaunchError> for Failure {
+    fn from(error: LaunchError) -> Self {
+        let hint = "run the job again; if it lasts, let the agent's user run programs from the task's folder, or set refresh: false";
+        Self::new(Code::BrokerFailed, error, hint)
+    }
+}

@@ -1,0 +1,119 @@
+//! What is wanted: found out, and checked, before any request.
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use super::{guards, run::check, sign_in::SignedIn};
+use crate::{
+    agent::{
+        connection::{self, Connection},
+        inputs::{Inputs, SessionName},
+        job,
+    },
+    env::Env,
+    error::Failure,
+    exports::{self, Door, Facts, Family, Granted, Value, Variable},
+    folder::Folder,
+    identity::resource::Resource,
+};
+
+/// What is wanted, found out before any request.
+pub(super) struct Plan {
+    pub(super) connection: Connection,
+    /// Whether a broker keeps the session alive.
+    pub(super) refresh: bool,
+    pub(super) families: BTreeSet<Family>,
+    session: Option<SessionName>,
+    /// Variable, session included, and resource.
+    pub(super) tokens: Vec<(String, Resource)>,
+    /// The session's private folder, if it needs one.
+    pub(super) folder: Option<PathBuf>,
+}
+
+impl Plan {
+    pub(super) fn make(env: &Env) -> Result<Self, Failure> {
+        let inputs = Inputs::read(env)?;
+        guards::scheme(&inputs, connection::scheme(env, inputs.connection)?)?;
+        let connection = Connection::read(env, inputs.connection)?;
+        guards::connection(&inputs, &connection)?;
+        let families = guards::families(&inputs)?;
+        inputs.allowed_resources(&connection.audiences)?;
+        let tokens = inputs.access_tokens(&connection.audiences)?;
+        let (refresh, session) = (inputs.refresh, inputs.session);
+        let mut plan = Self { connection, refresh, families, session, tokens: Vec::new(), folder: None };
+        let named = |(variable, resource): (String, _)| (plan.name(&variable), resource);
+        plan.tokens = tokens.into_iter().map(named).collect();
+        let anywhere = Door::anywhere();
+        let door = refresh.then_some(&anywhere);
+        guards::variables(&plan.tokens, &plan.variables(Some(PathBuf::new()), door))?;
+        if plan.needs_file() || (refresh && plan.families.contains(&Family::AzureCli)) {
+            let path = Folder::propose(&job::temp_folder(env)?)?;
+            let value = Value::Plain(path.to_string_lossy().into_owned());
+            check(&Variable { name: "AGENT_TEMPDIRECTORY".to_owned(), value })?;
+            plan.folder = Some(path);
+        }
+        Ok(plan)
+    }
+
+    /// What works, and may not be what was meant.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
+        let authority = self.connection.unknown_authority().map(|host| {
+            format!("The connection's authority {host} is none that is known for Entra. If nobody configured it, look for a step that changed the connection.")
+        });
+        let both = [Family::TokenFile, Family::AzureSdk].iter().all(|family| self.families.contains(family));
+        let file = both.then(|| {
+            "exports has token-file beside azure-sdk: SDKs prefer the file and keep what they read for 5 to 10 minutes, longer than a short id token lives".to_owned()
+        });
+        authority.into_iter().chain(file)
+    }
+
+    /// What to ask Entra for. A session that leaves an id token for Azure is proved to work, even where no access
+    /// token is asked for; one that leaves it for others need not be known to Azure.
+    pub(super) fn resources(&self) -> Vec<Resource> {
+        let for_azure = self.families.iter().any(|family| *family != Family::TokenFile);
+        if self.tokens.is_empty() && for_azure {
+            return vec![self.connection.audiences.resource_manager()];
+        }
+        self.tokens.iter().map(|(_, resource)| resource.clone()).collect()
+    }
+
+    /// Whether a family reads the id token from a file: all do in a snapshot, one does beside a broker.
+    pub(super) fn needs_file(&self) -> bool {
+        if self.refresh { self.families.contains(&Family::TokenFile) } else { !self.families.is_empty() }
+    }
+
+    pub(super) fn granted(&self, signed_in: &SignedIn) -> Vec<Granted> {
+        let named = self.tokens.iter().zip(&signed_in.access_tokens);
+        named
+            .map(|((variable, resource), access)| Granted {
+                variable: variable.clone(),
+                resource: resource.clone(),
+                token: access.token.clone(),
+                expires: access.expires,
+            })
+            .collect()
+    }
+
+    pub(super) fn variables(&self, id_token_file: Option<PathBuf>, door: Option<&Door>) -> Vec<Variable> {
+        let facts = Facts {
+            client: self.connection.client,
+            tenant: self.connection.tenant,
+            subscription: self.connection.subscription.as_ref().map(|subscription| subscription.id),
+            authority: self.connection.authority.as_str().to_owned(),
+            cloud: self.connection.cloud,
+            id_token_file,
+            azure_cli_folder: None,
+        };
+        let variables = match door {
+            Some(door) => exports::live(&self.families, &facts, door),
+            None => exports::snapshot(&self.families, &facts),
+        };
+        variables
+            .into_iter()
+            .map(|variable| Variable { name: self.name(&variable.name), ..variable })
+            .collect()
+    }
+
+    pub(super) fn name(&self, variable: &str) -> String {
+        self.session.as_ref().map_or_else(|| variable.to_owned(), |session| session.prefixed(variable))
+    }
+}

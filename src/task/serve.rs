@@ -1,0 +1,186 @@
+//! The broker's own process: takes over what the step hands to it, and serves until the job ends.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::sync::{Notify, oneshot};
+
+use super::{
+    handover::{GO, Handed, Handover, Ready},
+    sign_in::{IdToken, SignIn, SignedIn},
+};
+use crate::{
+    agent::{connection::Connection, inputs::Inputs, network},
+    broker::{
+        cache::{Fetch, Fresh, Slot},
+        server::{self, Session},
+        tokens::{FetchAccess, Tokens},
+    },
+    clock::Clock,
+    env::Env,
+    error::{Code, Failure},
+    folder,
+    http::Http,
+    identity::{lifetime::Lifetime, resource::Resource},
+    process,
+    secret::Secret,
+};
+
+/// Serves until somebody ends it: the post-job stage, a signal (the agent's orphan clean-up), or the deadline.
+///
+/// # Errors
+///
+/// What was handed over cannot be read, or the step went away before it had told anybody of this broker.
+pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> io::Result<()> {
+    process::detach()?;
+    let handover = first_line()?;
+    let (listener, session, file, hours) = match prepare(&handover, Arc::clone(&clock)).await {
+        Ok(prepared) => prepared,
+        Err(failure) => return say(&Ready::Error(failure.to_string())),
+    };
+    drop(handover);
+    say(&Ready::Port(session.port))?;
+    // Reading blocks, and the tokens can be asked for as soon as the exports are written.
+    let (sender, go) = oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = sender.send(process::read_line().is_ok_and(|line| line.as_bytes() == GO));
+    });
+    let tokens = Arc::clone(&session);
+    let keep = tokens.tokens.keep(|| rewrite(&tokens, file.as_deref()));
+    let ending = Arc::clone(&session);
+    let end = async move {
+        match go.await {
+            Ok(true) => process::close_stdio(),
+            // The step ended before anybody could know this broker's address.
+            Ok(false) | Err(_) => return,
+        }
+        tokio::select! {
+            () = ending.end.notified() => {}
+            () = signal => {}
+            () = clock.sleep(hours) => {}
+        }
+    };
+    tokio::select! {
+        () = keep => {}
+        () = server::serve(listener, session, end) => {}
+    }
+    Ok(())
+}
+
+type Prepared = (tokio::net::TcpListener, Arc<Session>, Option<PathBuf>, Duration);
+
+async fn prepare(handover: &Handover, clock: Arc<dyn Clock>) -> Result<Prepared, Failure> {
+    let env = handover.env();
+    let inputs = Inputs::read(&env)?;
+    let connection = Connection::read(&env, inputs.connection)?;
+    let (settings, _warnings) = network::settings(&env)?;
+    let http = Arc::new(Http::new(settings, Arc::clone(&clock))?);
+    let allowed = inputs.allowed_resources(&connection.audiences)?;
+    let identity = (connection.tenant, connection.client);
+    let audiences = connection.audiences.clone();
+    let upstream = Arc::new(Upstream { env, connection, http });
+
+    let fresh = handover.id_token.as_ref().and_then(Handed::fresh);
+    let id_token = fresh.map(|fresh| Slot::new(Arc::clone(&clock), upstream.fetch_id_token(), Some(fresh)));
+    let fetch_access = upstream.fetch_access(id_token.clone());
+    let tokens = Tokens::new(clock, identity, audiences, allowed, id_token, fetch_access);
+    for (scope, handed) in &handover.access_tokens {
+        if let (Some(fresh), Ok(resource)) = (handed.fresh(), Resource::asked_for(scope, &tokens.audiences)) {
+            tokens.put(&resource, fresh);
+        }
+    }
+    if handover.id_token_file.is_some()
+        && let Some(slot) = tokens.id_token()
+    {
+        slot.want_always();
+    }
+    let listening = server::listen().await;
+    let (listener, port) = listening.map_err(|error| {
+        Failure::new(Code::BrokerFailed, error, "run the job again; the system gave no port on 127.0.0.1")
+    })?;
+    let key = Secret::new(handover.key.as_str().to_owned());
+    let session = Arc::new(Session { tokens, key, port, end: Notify::new() });
+    let hours = Duration::from_secs(u64::from(handover.hours) * 3600);
+    Ok((listener, session, handover.id_token_file.clone(), hours))
+}
+
+/// The ways by which tokens are renewed.
+struct Upstream {
+    env: Env,
+    connection: Connection,
+    http: Arc<Http>,
+}
+
+impl Upstream {
+    fn fetch_id_token(self: &Arc<Self>) -> Fetch {
+        let upstream = Arc::clone(self);
+        Arc::new(move || {
+            let upstream = Arc::clone(&upstream);
+            Box::pin(async move { upstream.id_token().await })
+        })
+    }
+
+    /// Every resource's access token is fetched with the session's one id token.
+    fn fetch_access(self: &Arc<Self>, id_token: Option<Arc<Slot>>) -> FetchAccess {
+        let upstream = Arc::clone(self);
+        Box::new(move |resource| {
+            let (upstream, id_token, resource) = (Arc::clone(&upstream), id_token.clone(), resource.clone());
+            Arc::new(move || {
+                let (upstream, id_token, resource) =
+                    (Arc::clone(&upstream), id_token.clone(), resource.clone());
+                Box::pin(async move { upstream.access_token(id_token, &resource).await })
+            })
+        })
+    }
+
+    async fn id_token(&self) -> Result<Fresh, Failure> {
+        let from = self.http.clock().now();
+        let connection = Connection { id_token: None, ..self.connection.clone() };
+        let signed_in = self.sign_in(&connection, &[]).await?;
+        let IdToken { token, claims } = signed_in.id_token;
+        Ok(Fresh { token, lifetime: Lifetime { from, until: claims.expires } })
+    }
+
+    async fn access_token(&self, id_token: Option<Arc<Slot>>, resource: &Resource) -> Result<Fresh, Failure> {
+        let mut connection = self.connection.clone();
+        if let Some(slot) = id_token {
+            let fresh = slot.get().await.map_err(|failure| failure.again())?;
+            connection.id_token = Some(fresh.token);
+        }
+        let from = self.http.clock().now();
+        let signed_in = self.sign_in(&connection, std::slice::from_ref(resource)).await?;
+        let token = signed_in.access_tokens.into_iter().next();
+        let token =
+            token.ok_or_else(|| Failure::new(Code::Bug, "no access token came", "report this as a bug"))?;
+        Ok(Fresh { token: token.token, lifetime: Lifetime { from, until: token.expires } })
+    }
+
+    async fn sign_in(&self, connection: &Connection, resources: &[Resource]) -> Result<SignedIn, Failure> {
+        let sign_in = SignIn { http: Arc::clone(&self.http), env: &self.env, connection };
+        Ok(sign_in.run(resources, |_id_token| Ok(())).await?)
+    }
+}
+
+/// Keeps the id token's file as fresh as the token.
+fn rewrite(session: &Session, file: Option<&Path>) {
+    let fresh = session.tokens.id_token().and_then(|slot| slot.current());
+    if let (Some(file), Some(fresh)) = (file, fresh) {
+        // The old file stays, and its reader will say that it is too old.
+        if let Err(error) = folder::rewrite(file, &fresh.token) {
+            tracing::debug!(%error, "the id token's file could not be rewritten");
+        }
+    }
+}
+
+fn first_line() -> io::Result<Handover> {
+    let line = process::read_line()?;
+    serde_json::from_str(&line).map_err(|_error| io::Error::new(io::ErrorKind::InvalidData, "no handover")) // quotes it
+}
+
+fn say(ready: &Ready) -> io::Result<()> {
+    process::write_line(&serde_json::to_string(ready)?)
+}
