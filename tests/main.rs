@@ -14,6 +14,7 @@ mod support;
 mod architecture;
 mod bad_answers;
 mod bad_input;
+mod broker;
 mod cancellation;
 mod clouds;
 mod conformance;

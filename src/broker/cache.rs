@@ -88,6 +88,11 @@ impl Slot {
         }
     }
 
+    /// Puts a token in that came by other ways.
+    pub fn put(&self, fresh: Fresh) {
+        self.state().fresh = Some(fresh);
+    }
+
     /// Keeps the token fresh though nobody asks: somebody reads it from a file.
     pub fn want_always(&self) {
         self.state().always_wanted = true;
@@ -234,5 +239,150 @@ impl State {
 
     fn is_due(&self, fresh: &Fresh, now: OffsetDateTime) -> bool {
         self.due_at(fresh) <= now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::{clock::Wait, error::Code};
+
+    /// Nothing waits: what waits for a renewal has no patience.
+    #[derive(Default)]
+    struct Hand(AtomicI64);
+
+    impl Hand {
+        fn set(&self, seconds: i64) {
+            self.0.store(seconds, Ordering::SeqCst);
+        }
+    }
+
+    impl Clock for Hand {
+        fn now(&self) -> OffsetDateTime {
+            OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(self.0.load(Ordering::SeqCst))
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn sleep(&self, _duration: Duration) -> Wait {
+            Box::pin(std::future::ready(()))
+        }
+
+        fn limit(&self, _duration: Duration) -> Wait {
+            Box::pin(async { tokio::task::yield_now().await })
+        }
+    }
+
+    /// A source whose n-th answer lives so many seconds, or is a failure.
+    fn slot(clock: &Arc<Hand>, lives: &'static [Option<i64>]) -> (Arc<Slot>, Arc<AtomicUsize>) {
+        let (asked, hand) = (Arc::new(AtomicUsize::new(0)), Arc::clone(clock));
+        let counter = Arc::clone(&asked);
+        let fetch: Fetch = Arc::new(move || {
+            let nth = counter.fetch_add(1, Ordering::SeqCst);
+            let from = hand.now();
+            Box::pin(async move {
+                tokio::task::yield_now().await;
+                match lives.get(nth).copied().flatten() {
+                    Some(life) => {
+                        let until = from + time::Duration::seconds(life);
+                        let token = Secret::new(format!("token {nth}"));
+                        Ok(Fresh { token, lifetime: Lifetime { from, until } })
+                    }
+                    None => Err(Failure::new(Code::TimedOut, "down", "wait")),
+                }
+            })
+        });
+        (Slot::new(Arc::clone(clock) as _, fetch, None), asked)
+    }
+
+    async fn token(slot: &Arc<Slot>) -> Result<String, Code> {
+        slot.get().await.map(|fresh| fresh.token.expose().to_owned()).map_err(|failure| failure.code)
+    }
+
+    fn run(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(test);
+    }
+
+    #[test]
+    fn many_callers_cost_one_flight_and_share_its_failure() {
+        run(async {
+            let clock = Arc::new(Hand::default());
+            let (slot, asked) = slot(&clock, &[None, Some(3600)]);
+            let all = futures_util::future::join_all((0..1000).map(|_| token(&slot))).await;
+            assert!(all.iter().all(|result| *result == Err(Code::TimedOut)));
+            assert_eq!(asked.load(Ordering::SeqCst), 1);
+            clock.set(2);
+            let all = futures_util::future::join_all((0..1000).map(|_| token(&slot))).await;
+            assert!(all.iter().all(|result| result.as_deref() == Ok("token 1")));
+            assert_eq!(asked.load(Ordering::SeqCst), 2);
+            assert_eq!(slot.counts(), Counts { asked: 2000, fetched: 2 });
+        });
+    }
+
+    #[test]
+    fn what_still_works_is_given_away_while_renewals_fail_and_after_it_the_failure_at_once() {
+        run(async {
+            let clock = Arc::new(Hand::default());
+            let (slot, asked) = slot(&clock, &[Some(3600), None, None, None, Some(3600)]);
+            assert_eq!(token(&slot).await.as_deref(), Ok("token 0"));
+            clock.set(1799);
+            assert_eq!(token(&slot).await.as_deref(), Ok("token 0"));
+            assert_eq!(asked.load(Ordering::SeqCst), 1, "it is fresh");
+            clock.set(1800);
+            assert_eq!(token(&slot).await.as_deref(), Ok("token 0"), "it is due, and works");
+            assert_eq!(
+                token(&slot).await.as_deref(),
+                Ok("token 0"),
+                "the failure is not tried again at once"
+            );
+            assert_eq!(asked.load(Ordering::SeqCst), 2);
+            clock.set(3600);
+            assert_eq!(token(&slot).await, Err(Code::TimedOut));
+            assert_eq!(token(&slot).await, Err(Code::TimedOut), "at once, without another flight");
+            assert_eq!(asked.load(Ordering::SeqCst), 3);
+            clock.set(3602);
+            assert_eq!(token(&slot).await, Err(Code::TimedOut));
+            clock.set(3640);
+            assert_eq!(token(&slot).await.as_deref(), Ok("token 4"), "it recovers by itself");
+        });
+    }
+
+    #[test]
+    fn the_same_token_again_makes_steps_that_only_move_forward() {
+        run(async {
+            let clock = Arc::new(Hand::default());
+            // Each answer ends at the same moment as the first.
+            let (slot, asked) = slot(&clock, &[Some(86_700), Some(43_350), Some(21_675), Some(10_838)]);
+            token(&slot).await.unwrap();
+            clock.set(43_350);
+            assert_eq!(token(&slot).await.as_deref(), Ok("token 0"));
+            clock.set(43_400);
+            assert_eq!(token(&slot).await.as_deref(), Ok("token 0"));
+            assert_eq!(asked.load(Ordering::SeqCst), 2, "not again a moment later");
+            assert_eq!(slot.next().map(OffsetDateTime::unix_timestamp), Some(43_350 + 21_675));
+        });
+    }
+
+    #[test]
+    fn a_token_that_nobody_asks_for_is_not_renewed_unless_it_is_read_from_a_file() {
+        run(async {
+            let clock = Arc::new(Hand::default());
+            let (slot, _) = slot(&clock, &[Some(3600), Some(3600), Some(3600)]);
+            token(&slot).await.unwrap();
+            assert_eq!(slot.next().map(OffsetDateTime::unix_timestamp), Some(1800));
+            clock.set(1800);
+            slot.renew();
+            assert_eq!(slot.next(), None, "a renewal is under way");
+            while slot.until().map(OffsetDateTime::unix_timestamp) == Some(3600) {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(slot.next(), None, "nobody asked since");
+            slot.want_always();
+            assert_eq!(slot.next().map(OffsetDateTime::unix_timestamp), Some(3600));
+        });
     }
 }

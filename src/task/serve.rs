@@ -1,20 +1,22 @@
 //! The broker's own process: takes over what the step hands to it, and serves until the job ends.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, oneshot},
+};
 
 use super::{
     handover::{GO, Handed, Handover, Ready},
     sign_in::{IdToken, SignIn, SignedIn},
 };
 use crate::{
-    agent::{connection::Connection, inputs::Inputs, network},
+    agent::{
+        connection::{Connection, Scheme},
+        inputs::Inputs,
+        network,
+    },
     broker::{
         cache::{Fetch, Fresh, Slot},
         server::{self, Session},
@@ -38,10 +40,14 @@ use crate::{
 pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> io::Result<()> {
     process::detach()?;
     let handover = first_line()?;
-    let (listener, session, file, hours) = match prepare(&handover, Arc::clone(&clock)).await {
-        Ok(prepared) => prepared,
+    let key = Secret::new(handover.key.as_str().to_owned());
+    let (listener, session) = match open(handover.env(), key, Arc::clone(&clock)).await {
+        Ok(opened) => opened,
         Err(failure) => return say(&Ready::Error(failure.to_string())),
     };
+    take_over(&session, &handover);
+    let hours = Duration::from_secs(u64::from(handover.hours) * 3600);
+    let file = handover.id_token_file.clone();
     drop(handover);
     say(&Ready::Port(session.port))?;
     // Reading blocks, and the tokens can be asked for as soon as the exports are written.
@@ -71,41 +77,56 @@ pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> i
     Ok(())
 }
 
-type Prepared = (tokio::net::TcpListener, Arc<Session>, Option<PathBuf>, Duration);
-
-async fn prepare(handover: &Handover, clock: Arc<dyn Clock>) -> Result<Prepared, Failure> {
-    let env = handover.env();
+/// A listening session of the connection that a step's environment names, with no token yet.
+///
+/// # Errors
+///
+/// The environment is none of a step, or there is no port.
+pub async fn open(
+    env: Env,
+    key: Secret,
+    clock: Arc<dyn Clock>,
+) -> Result<(TcpListener, Arc<Session>), Failure> {
     let inputs = Inputs::read(&env)?;
     let connection = Connection::read(&env, inputs.connection)?;
     let (settings, _warnings) = network::settings(&env)?;
     let http = Arc::new(Http::new(settings, Arc::clone(&clock))?);
     let allowed = inputs.allowed_resources(&connection.audiences)?;
+    let allowed = allowed.iter().filter_map(|resource| {
+        // In the spelling of those who will ask.
+        Resource::asked_for(resource.scope(), &connection.audiences).ok()
+    });
+    let allowed = allowed.collect();
     let identity = (connection.tenant, connection.client);
     let audiences = connection.audiences.clone();
+    let federated = connection.scheme == Scheme::WorkloadIdentityFederation;
     let upstream = Arc::new(Upstream { env, connection, http });
-
-    let fresh = handover.id_token.as_ref().and_then(Handed::fresh);
-    let id_token = fresh.map(|fresh| Slot::new(Arc::clone(&clock), upstream.fetch_id_token(), Some(fresh)));
+    let id_token = federated.then(|| Slot::new(Arc::clone(&clock), upstream.fetch_id_token(), None));
     let fetch_access = upstream.fetch_access(id_token.clone());
     let tokens = Tokens::new(clock, identity, audiences, allowed, id_token, fetch_access);
+    let (listener, port) = server::listen().await.map_err(|error| {
+        let hint = "run the job again; the system gave no port on 127.0.0.1";
+        Failure::new(Code::BrokerFailed, error, hint)
+    })?;
+    Ok((listener, Arc::new(Session { tokens, key, port, end: Notify::new() })))
+}
+
+/// Begins with what the step found out already.
+fn take_over(session: &Session, handover: &Handover) {
+    let tokens = &session.tokens;
+    if let Some(slot) = tokens.id_token() {
+        if let Some(fresh) = handover.id_token.as_ref().and_then(Handed::fresh) {
+            slot.put(fresh);
+        }
+        if handover.id_token_file.is_some() {
+            slot.want_always();
+        }
+    }
     for (scope, handed) in &handover.access_tokens {
         if let (Some(fresh), Ok(resource)) = (handed.fresh(), Resource::asked_for(scope, &tokens.audiences)) {
             tokens.put(&resource, fresh);
         }
     }
-    if handover.id_token_file.is_some()
-        && let Some(slot) = tokens.id_token()
-    {
-        slot.want_always();
-    }
-    let listening = server::listen().await;
-    let (listener, port) = listening.map_err(|error| {
-        Failure::new(Code::BrokerFailed, error, "run the job again; the system gave no port on 127.0.0.1")
-    })?;
-    let key = Secret::new(handover.key.as_str().to_owned());
-    let session = Arc::new(Session { tokens, key, port, end: Notify::new() });
-    let hours = Duration::from_secs(u64::from(handover.hours) * 3600);
-    Ok((listener, session, handover.id_token_file.clone(), hours))
 }
 
 /// The ways by which tokens are renewed.

@@ -2,8 +2,10 @@
 
 mod clock;
 mod staged;
+mod virtual_clock;
 mod world;
 
 pub(crate) use clock::Manual;
 pub(crate) use staged::task_folder;
+pub(crate) use virtual_clock::Virtual;
 pub(crate) use world::Case;

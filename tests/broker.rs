@@ -1,0 +1,276 @@
+//! The broker in this process: who may ask, what it costs, and that nothing is ever stale.
+
+use std::{sync::Arc, time::Duration};
+
+use emulator::{Fault, Service};
+use time::OffsetDateTime;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use wif::{
+    broker::server::{self, Session},
+    clock::{self, Clock},
+    error::Code,
+    identity::resource::Resource,
+    secret::Secret,
+    task::serve,
+};
+
+use crate::support::{Case, Virtual};
+
+const KEY: &str = "0123456789abcdef";
+
+async fn open(case: &Case, clock: Arc<dyn Clock>) -> Arc<Session> {
+    let key = Secret::new(KEY.to_owned());
+    let (listener, session) = serve::open(case.env(), key, clock).await.unwrap();
+    tokio::spawn(server::serve(listener, Arc::clone(&session), std::future::pending()));
+    session
+}
+
+fn run(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+}
+
+fn arm(session: &Session) -> Resource {
+    Resource::asked_for("arm", &session.tokens.audiences).unwrap()
+}
+
+/// Sends bytes as they are, and reads the answer to its end.
+async fn raw(port: u16, request: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    answer
+}
+
+fn head(line: &str, port: u16, headers: &str) -> String {
+    format!("{line} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n{headers}\r\n")
+}
+
+#[test]
+fn whoever_may_not_ask_gets_a_reason_and_no_token() {
+    let case = Case::new().input("allowedResources", "arm");
+    run(async {
+        let session = open(&case, Arc::new(clock::System::new())).await;
+        let port = session.port;
+        let key = format!("X-IDENTITY-HEADER: {KEY}\r\n");
+        let get = |path: &str, headers: &str| head(&format!("GET {path}"), port, headers);
+        let identity = "/identity?resource=https://management.azure.com/&api-version=2019-08-01";
+        let foreign = |extra: &str| get(identity, &format!("{key}{extra}"));
+        let refused: Vec<(&str, String)> = vec![
+            ("401", get(identity, "")),
+            ("401", get(identity, "X-IDENTITY-HEADER: wrong\r\n")),
+            ("401", get(identity, &format!("Authorization: Bearer {KEY}\r\n"))),
+            ("401", get("/wrong/identity?resource=https://management.azure.com/", "Metadata: true\r\n")),
+            ("401", get("/id-token?session=1", "")),
+            ("401", head("POST /azd/token", port, "Content-Length: 0\r\n")),
+            ("401", get("/status", "")),
+            ("401", head("POST /end", port, "Content-Length: 0\r\n")),
+            ("403", foreign("Origin: https://evil.example\r\n")),
+            ("403", foreign("X-Forwarded-For: 10.0.0.1\r\n")),
+            ("403", foreign("Sec-Fetch-Mode: cors\r\n")),
+            (
+                "403",
+                format!("GET {identity} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n{key}\r\n"),
+            ),
+            ("403", format!("GET {identity} HTTP/1.0\r\n{key}\r\n")),
+            ("403", get("/identity?resource=https://vault.azure.net", &key)),
+            ("403", get(&format!("/{KEY}/identity?resource=https://vault.azure.net"), "")),
+            ("400", get("/identity", &key)),
+            ("400", get("/identity?resource=nonsense", &key)),
+            ("400", get(&format!("{identity}&resource=x"), &key)),
+            ("400", get(&format!("{identity}&client_id=11111111-1111-1111-1111-111111111111"), &key)),
+            ("400", get(&format!("{identity}&mi_res_id=/subscriptions/x"), &key)),
+            ("404", get("/", &key)),
+            ("404", get("/identity/", &key)),
+            ("405", head("DELETE /identity?resource=arm", port, &key)),
+            ("405", head("PUT /id-token", port, &format!("Authorization: Bearer {KEY}\r\n"))),
+            (
+                "415",
+                head(
+                    "POST /azd/token",
+                    port,
+                    &format!("Authorization: Bearer {KEY}\r\nContent-Length: 2\r\n"),
+                ) + "{}",
+            ),
+            ("431", get(identity, &format!("X-Long: {}\r\n", "x".repeat(20_000)))),
+        ];
+        let count = refused.len();
+        for (status, request) in refused {
+            let answer = raw(port, &request).await;
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status}"))
+                    || answer.starts_with(&format!("HTTP/1.0 {status}")),
+                "{request}\n{answer}"
+            );
+            assert!(!answer.contains("eyJ") && !answer.contains(KEY), "{answer}");
+        }
+        assert!(case.emulator.journal().is_empty(), "{}", case.emulator.journal_text());
+        let status = raw(port, &get("/status", &key)).await;
+        // The head that was too large was never a request.
+        assert!(status.contains(&format!("\"refused\":{}", count - 1)), "{status}");
+    });
+}
+
+#[test]
+fn every_protocol_has_the_fields_that_its_strictest_reader_wants() {
+    let case = Case::new();
+    run(async {
+        let session = open(&case, Arc::new(clock::System::new())).await;
+        let port = session.port;
+        let json = async |request: String| {
+            let answer = raw(port, &request).await;
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+            serde_json::from_str::<serde_json::Value>(body).unwrap()
+        };
+        let client = emulator::USUAL.client;
+        for request in [
+            head(
+                &format!(
+                    "GET /identity?api-version=2017-09-01&resource=https://vault.azure.net&client_id={client}"
+                ),
+                port,
+                &format!("X-IDENTITY-HEADER: {KEY}\r\nMetadata: true\r\n"),
+            ),
+            head(
+                &format!("GET /{KEY}/identity?api-version=2018-02-01&resource=https://vault.azure.net"),
+                port,
+                "Metadata: true\r\n",
+            ),
+        ] {
+            let answer = json(request).await;
+            for field in ["access_token", "expires_on", "expires_in", "resource", "token_type", "client_id"] {
+                assert!(answer[field].is_string(), "{field} in {answer}");
+            }
+            let expires: i64 = answer["expires_on"].as_str().unwrap().parse().unwrap();
+            assert!(expires > case.emulator.now().unix_timestamp() + 20 * 60);
+            assert!(answer["expires_in"].as_str().unwrap().parse::<u64>().unwrap() > 20 * 60);
+            assert_eq!(
+                (&answer["resource"], &answer["token_type"]),
+                (&"https://vault.azure.net".into(), &"Bearer".into())
+            );
+        }
+        let bearer = format!("Authorization: Bearer {KEY}\r\n");
+        let github =
+            json(head("GET /id-token?session=1&audience=api://AzureADTokenExchange", port, &bearer)).await;
+        let devops =
+            json(head("POST /id-token?session=1", port, &format!("{bearer}Content-Length: 0\r\n"))).await;
+        assert_eq!(github["value"], devops["oidcToken"]);
+        let body = r#"{"scopes":["https://vault.azure.net/.default"]}"#;
+        let headers = format!("{bearer}Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        let azd = json(head("POST /azd/token?api-version=2023-07-12-preview", port, &headers) + body).await;
+        assert_eq!(azd["status"], "success");
+        assert!(
+            OffsetDateTime::parse(
+                azd["expiresOn"].as_str().unwrap(),
+                &time::format_description::well_known::Rfc3339
+            )
+            .is_ok()
+        );
+        assert_eq!(case.asked(), (1, 1), "{}", case.emulator.journal_text());
+    });
+}
+
+#[test]
+fn a_thousand_callers_at_once_cost_one_request() {
+    let case = Case::new();
+    run(async {
+        let session = open(&case, Arc::new(clock::System::new())).await;
+        let resource = arm(&session);
+        let callers = (0..1000).map(|_| {
+            let (session, resource) = (Arc::clone(&session), resource.clone());
+            tokio::spawn(async move { session.tokens.access_token(&resource).await.unwrap().is_ok() })
+        });
+        for caller in callers.collect::<Vec<_>>() {
+            assert!(caller.await.unwrap());
+        }
+        assert_eq!(case.asked(), (1, 1));
+    });
+}
+
+/// Lets a job of so many hours pass, a caller each minute, and returns the least life that an answer had.
+async fn job(case: &Case, session: &Arc<Session>, clock: &Virtual, hours: u64) -> time::Duration {
+    let keeper = Arc::clone(session);
+    tokio::spawn(async move { keeper.tokens.keep(|| ()).await });
+    let resource = arm(session);
+    let (mut passed, mut least) = (Duration::ZERO, time::Duration::MAX);
+    while passed < Duration::from_secs(hours * 3600) {
+        let step = clock.pass(Duration::from_secs(60));
+        passed += step;
+        case.emulator.shift_clock(i64::try_from(step.as_secs()).unwrap());
+        let fresh = session.tokens.access_token(&resource).await.unwrap();
+        let fresh = fresh.unwrap_or_else(|failure| panic!("after {passed:?}: {failure}"));
+        least = least.min(fresh.lifetime.until - clock.now());
+    }
+    least
+}
+
+#[test]
+fn a_job_of_a_day_is_signed_in_all_day_with_id_tokens_of_five_minutes() {
+    let case = Case::new();
+    run(async {
+        let clock = Virtual::new(case.emulator.now());
+        let session = open(&case, Arc::clone(&clock) as _).await;
+        let least = job(&case, &session, &clock, 24).await;
+        assert!(least > time::Duration::minutes(20), "{least}");
+        let (id_tokens, access_tokens) = case.asked();
+        assert!((47..=50).contains(&access_tokens), "one each half hour: {access_tokens}");
+        assert!(id_tokens <= access_tokens + 1, "{id_tokens}");
+    });
+}
+
+#[test]
+fn an_outage_is_invisible_while_the_token_lives_then_an_error_and_then_nothing_again() {
+    let case = Case::new();
+    run(async {
+        let clock = Virtual::new(case.emulator.now());
+        let session = open(&case, Arc::clone(&clock) as _).await;
+        let resource = arm(&session);
+        let pass = async |seconds: u64| {
+            let mut left = Duration::from_secs(seconds);
+            while !left.is_zero() {
+                let step = clock.pass(left);
+                case.emulator.shift_clock(i64::try_from(step.as_secs()).unwrap());
+                left -= step;
+                for _ in 0..20 {
+                    tokio::task::yield_now().await;
+                }
+            }
+        };
+        assert!(session.tokens.access_token(&resource).await.unwrap().is_ok());
+        // A refusal for good, so that no attempt waits on a clock that this test holds.
+        for (service, path) in [(Service::DevOps, "/oidctoken"), (Service::Entra, "/token")] {
+            case.emulator.fault(Fault::on(service, "POST", path).times(4).status(418));
+        }
+        pass(1900).await;
+        for _ in 0..5 {
+            assert!(session.tokens.access_token(&resource).await.unwrap().is_ok(), "the old one works");
+        }
+        pass(1800).await;
+        let failure = session.tokens.access_token(&resource).await.unwrap().unwrap_err();
+        assert_eq!(failure.code, Code::IdTokenRefused, "{failure}");
+        let asked = case.asked();
+        assert!(session.tokens.access_token(&resource).await.unwrap().is_err());
+        assert_eq!(case.asked(), asked, "at once");
+        let mut tries = 0;
+        while session.tokens.access_token(&resource).await.unwrap().is_err() {
+            pass(31).await;
+            tries += 1;
+            assert!(tries < 20);
+        }
+    });
+}
+
+#[test]
+fn a_job_token_that_ended_is_named() {
+    let case = Case::new().set("ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN", "ended");
+    run(async {
+        let session = open(&case, Arc::new(clock::System::new())).await;
+        let failure = session.tokens.access_token(&arm(&session)).await.unwrap().unwrap_err();
+        assert_eq!(failure.code, Code::JobTokenRefused);
+        assert!(failure.to_string().contains("24 hours"), "{failure}");
+    });
+}
