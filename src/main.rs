@@ -26,7 +26,10 @@ fn main() -> ExitCode {
     report_panics(matches!(command, Command::Task(Stage::Run)));
     // The system tells a process that cannot be read no longer where its program is.
     let program = std::env::current_exe().ok();
-    process::forbid_reading();
+    match command {
+        Command::Broker => process::forbid_tracing(),
+        _ => process::forbid_reading(),
+    }
     let ended = runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
         let ended = runtime.block_on(async {
             match &command {

@@ -51,16 +51,52 @@ pub fn close_stdio() {
 /// Forbids core files, and reading this process's memory and environment, to processes of the same user, where the
 /// system knows such a rule. What it does not know is left as it is.
 pub fn forbid_reading() {
+    forbid_core_files();
+    #[cfg(target_os = "linux")]
+    not_dumpable();
+}
+
+/// The same for the broker, which the agent must find by its environment when the job ends: where Linux lets only
+/// parents trace (Yama), memory is safe already, and the environment, which holds no secret, may be read.
+pub fn forbid_tracing() {
+    forbid_core_files();
+    #[cfg(target_os = "linux")]
+    {
+        let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
+        if !scope.is_ok_and(|scope| matches!(scope.trim(), "1" | "2" | "3")) {
+            not_dumpable();
+        }
+    }
+}
+
+/// Lets this process have as many open files as the system allows at the most: each caller of a broker is one.
+pub fn allow_many_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        let current = Some(maximum.unwrap_or(MANY).min(MANY));
+        // With fewer, callers wait longer.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current, maximum });
+    }
+}
+
+/// Twice the broker's connections, and then some.
+#[cfg(unix)]
+const MANY: u64 = 4096;
+
+fn forbid_core_files() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};
         // Lowering a limit is always allowed.
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     }
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-        // prctl(2): PR_SET_DUMPABLE fails for no value that this crate can name.
-        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    }
+}
+
+#[cfg(target_os = "linux")]
+fn not_dumpable() {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    // prctl(2): PR_SET_DUMPABLE fails for no value that this crate can name.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }

@@ -39,6 +39,7 @@ use crate::{
 /// What was handed over cannot be read, or the step went away before it had told anybody of this broker.
 pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> io::Result<()> {
     process::detach()?;
+    process::allow_many_files();
     let handover = first_line()?;
     let key = Secret::new(handover.key.as_str().to_owned());
     let (listener, session) = match open(handover.env(), key, Arc::clone(&clock)).await {
