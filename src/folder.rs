@@ -76,10 +76,15 @@ impl Folder {
         Ok(path)
     }
 
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Makes a private folder inside of it.
+    ///
+    /// # Errors
+    ///
+    /// It exists, or cannot be made.
+    pub fn inner(&self, name: &str) -> Result<PathBuf, FolderError> {
+        let path = self.path.join(name);
+        private_folder().create(&path).map_err(io_error("make the private folder", &path))?;
+        Ok(path)
     }
 
     /// Leaves the folder to later steps; the post-job stage removes it.

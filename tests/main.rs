@@ -20,6 +20,7 @@ mod clouds;
 mod conformance;
 mod documents;
 mod job;
+mod live;
 mod network;
 mod process;
 mod refusals;

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use tokio::runtime::{self, Runtime};
 use uuid::Uuid;
 
+use crate::blob::Storage;
 use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::fault::Fault;
@@ -17,14 +18,14 @@ use crate::server::Server;
 use crate::tls::Trust;
 use crate::usual::{self, USUAL, Usual};
 use crate::world::{Issued, Urls, World};
-use crate::{arm, devops, entra, jobs};
+use crate::{arm, blob, devops, entra, jobs};
 
-/// Azure DevOps, Entra and the resource manager, on loopback, until it is dropped.
+/// Azure DevOps, Entra, the resource manager and a blob service, on loopback, until it is dropped.
 pub struct Emulator {
     world: Arc<World>,
     trust: Trust,
     ca_file: PathBuf,
-    ports: [u16; 3],
+    ports: [u16; 4],
     runtime: Option<Runtime>,
 }
 
@@ -71,9 +72,9 @@ impl Emulator {
     fn with(options: Builder) -> Self {
         let clock = Clock::default();
         let trust = Trust::new(clock.now(), options.require_client_certificate, options.http1_only);
-        let listeners = [(); 3].map(|()| listener());
-        let ports = [0, 1, 2].map(|at: usize| port(&listeners[at]));
-        let [devops, entra, arm] = ports.map(|port| format!("https://127.0.0.1:{port}"));
+        let listeners = [(); 4].map(|()| listener());
+        let ports = [0, 1, 2, 3].map(|at: usize| port(&listeners[at]));
+        let [devops, entra, arm, _blob] = ports.map(|port| format!("https://127.0.0.1:{port}"));
         let world = Arc::new(World::new(Urls { devops, entra, arm }, clock, usual::directory()));
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -85,6 +86,7 @@ impl Emulator {
             (Service::DevOps, devops::router(Arc::clone(&world))),
             (Service::Entra, entra::router(Arc::clone(&world))),
             (Service::Arm, arm::router(Arc::clone(&world))),
+            (Service::Blob, blob::router(Arc::clone(&world))),
         ];
         for (listener, (service, router)) in listeners.into_iter().zip(routers) {
             let server = Server::new(service, Arc::clone(&world), router, Arc::clone(&trust.server));
@@ -139,6 +141,11 @@ impl Emulator {
     /// [`Emulator::job`], [`Emulator::endpoint`] and [`Emulator::issued`]: let go of it before calling them.
     pub fn directory(&self) -> MutexGuard<'_, Directory> {
         self.world.directory()
+    }
+
+    /// The storage accounts, to look at and to change. Every request to them waits while it is held.
+    pub fn storage(&self) -> MutexGuard<'_, Storage> {
+        self.world.storage()
     }
 
     /// Every HTTP request so far, in order.

@@ -12,6 +12,8 @@ pub enum Service {
     Entra,
     /// Azure Resource Manager.
     Arm,
+    /// The blob service of the storage accounts.
+    Blob,
 }
 
 /// One HTTP request.

@@ -1,6 +1,7 @@
-//! Azure DevOps, Entra, the slice of ARM that clients need, and the Azure Pipelines agent, on loopback.
+//! Azure DevOps, Entra, the slices of ARM and of blob storage that clients need, and the Azure Pipelines agent, on
+//! loopback.
 //!
-//! [`Emulator::start`] gives all three services over real TLS, in a landscape that works ([`USUAL`]). They check what
+//! [`Emulator::start`] gives all of these services over real TLS, in a landscape that works ([`USUAL`]). They check what
 //! they are sent as strictly as the real ones: keys, issuers, subjects, audiences, times, roles. A test spoils what it
 //! wants to see spoilt, in the [`Directory`] (what is registered) or by a [`Fault`] (what happens on the wire), and
 //! ends with the journal: who was asked, how often, by how many connections.
@@ -8,6 +9,8 @@
 pub mod agent;
 mod answer;
 mod arm;
+mod bearer;
+pub mod blob;
 mod clock;
 mod devops;
 pub mod directory;

@@ -30,7 +30,7 @@ impl ProxyOptions {
         Self { user: Some((name.to_owned(), password.to_owned())), ..self }
     }
 
-    /// Leads `host:port` to this port of loopback.
+    /// Leads `host:port` to this port of loopback; `*.` stands for any one label, as in a certificate.
     #[must_use]
     pub fn lead(mut self, host_and_port: &str, to: u16) -> Self {
         self.hosts.insert(host_and_port.to_lowercase(), to);
@@ -72,13 +72,15 @@ impl Proxy {
             let service = match name {
                 name if name.starts_with("dev.") => Service::DevOps,
                 name if name.starts_with("login.") => Service::Entra,
+                name if name.starts_with("*.blob.") => Service::Blob,
                 _ => Service::Arm,
             };
             (format!("{name}:443"), emulator.port(service))
         });
-        let own = [Service::DevOps, Service::Entra, Service::Arm].map(|service| emulator.port(service));
+        let own = [Service::DevOps, Service::Entra, Service::Arm, Service::Blob];
         let own = own
             .into_iter()
+            .map(|service| emulator.port(service))
             .flat_map(|port| [(format!("127.0.0.1:{port}"), port), (format!("localhost:{port}"), port)]);
         ProxyOptions { hosts: names.chain(own).collect(), ..ProxyOptions::default() }
     }
@@ -197,7 +199,9 @@ fn judge(options: &ProxyOptions, head: &str) -> (ProxyEntry, Option<u16>) {
             scheme.eq_ignore_ascii_case("basic") && value.trim() == credentials
         })
     });
-    let port = options.hosts.get(&target.to_lowercase()).copied();
+    let asked = target.to_lowercase();
+    let any = asked.split_once('.').map(|(_label, rest)| format!("*.{rest}"));
+    let port = options.hosts.get(&asked).or_else(|| options.hosts.get(&any?)).copied();
     let (status, port) = match port {
         _ if method != "CONNECT" => (405, None),
         _ if !authorised => (407, None),
@@ -233,6 +237,14 @@ mod tests {
         assert_eq!(status(&options, "GET http://dev.azure.com/ HTTP/1.1\r\n\r\n"), 405);
         assert_eq!(status(&options, "CONNECT dev.azure.com:443 HTTP/1.1\r\n\r\n"), 200);
         assert_eq!(status(&options.refuse_all(), "CONNECT dev.azure.com:443 HTTP/1.1\r\n\r\n"), 403);
+    }
+
+    #[test]
+    fn a_star_is_one_label() {
+        let options = ProxyOptions::default().lead("*.blob.core.windows.net:443", 1);
+        assert_eq!(status(&options, "CONNECT one.blob.core.windows.net:443 HTTP/1.1\r\n\r\n"), 200);
+        assert_eq!(status(&options, "CONNECT a.b.blob.core.windows.net:443 HTTP/1.1\r\n\r\n"), 403);
+        assert_eq!(status(&options, "CONNECT blob.core.windows.net:443 HTTP/1.1\r\n\r\n"), 403);
     }
 
     #[test]

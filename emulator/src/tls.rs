@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 
 /// Public host names that a CONNECT proxy may lead here.
-pub(crate) const PUBLIC_NAMES: [&str; 7] = [
+pub(crate) const PUBLIC_NAMES: [&str; 8] = [
     "dev.azure.com",
     "login.microsoftonline.com",
     "management.azure.com",
@@ -23,6 +23,7 @@ pub(crate) const PUBLIC_NAMES: [&str; 7] = [
     "management.usgovcloudapi.net",
     "login.chinacloudapi.cn",
     "management.chinacloudapi.cn",
+    "*.blob.core.windows.net",
 ];
 
 const LOOPBACK_NAMES: [&str; 3] = ["127.0.0.1", "::1", "localhost"];

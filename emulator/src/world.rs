@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::blob::Storage;
 use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::fault::Faults;
@@ -63,9 +64,10 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     pub(crate) urls: Urls,
     directory: Mutex<Directory>,
+    storage: Mutex<Storage>,
     issued: Mutex<Vec<Issued>>,
     id_tokens: Mutex<HashMap<String, (String, i64)>>,
-    connections: [AtomicU64; 3],
+    connections: [AtomicU64; 4],
 }
 
 impl World {
@@ -76,6 +78,7 @@ impl World {
             faults: Faults::default(),
             urls,
             directory: Mutex::new(directory),
+            storage: Mutex::new(Storage::usual()),
             issued: Mutex::default(),
             id_tokens: Mutex::default(),
             connections: Default::default(),
@@ -85,6 +88,11 @@ impl World {
     /// A test that panicked while it held the directory has failed already; others may go on.
     pub(crate) fn directory(&self) -> MutexGuard<'_, Directory> {
         self.directory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same.
+    pub(crate) fn storage(&self) -> MutexGuard<'_, Storage> {
+        self.storage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn issue(&self, kind: IssuedKind, value: &str) {

@@ -40,7 +40,10 @@ pub fn live(families: &BTreeSet<Family>, facts: &Facts, door: &Door) -> Vec<Vari
                 let folder = facts.azure_cli_folder.as_ref();
                 let folder =
                     folder.map(|folder| Variable::plain("AZURE_CONFIG_DIR", folder.to_string_lossy()));
-                door.identity_pair().into_iter().chain(folder).collect()
+                let extensions = facts.azure_cli_extensions.as_ref();
+                let extensions =
+                    extensions.map(|folder| Variable::plain("AZURE_EXTENSION_DIR", folder.to_string_lossy()));
+                door.identity_pair().into_iter().chain(folder).chain(extensions).collect()
             }
             Family::TokenFile => token_file::variables(facts),
         });

@@ -2,6 +2,7 @@
 
 mod access_tokens;
 mod always;
+mod azure_cli;
 mod azure_sdk;
 mod live;
 mod terraform;
@@ -14,6 +15,9 @@ use uuid::Uuid;
 use crate::{identity::cloud::Cloud, secret::Secret};
 pub use access_tokens::{Granted, variables as access_tokens};
 pub(crate) use access_tokens::{expires_on, rfc3339};
+pub(crate) use azure_cli::{
+    File as AzureCliFile, Profile as AzureCliProfile, Scope as AzureCliScope, files as azure_cli_files,
+};
 pub use live::{Door, live};
 
 /// A family of settings for later steps.
@@ -46,6 +50,8 @@ pub struct Facts {
     pub id_token_file: Option<PathBuf>,
     /// The folder in which `az` is signed in, where the family is exported.
     pub azure_cli_folder: Option<PathBuf>,
+    /// Where `az` finds installed extensions, where that has to be said.
+    pub azure_cli_extensions: Option<PathBuf>,
 }
 
 /// A variable for later steps.
@@ -141,6 +147,7 @@ mod tests {
             cloud: Some(Cloud::UsGovernment),
             id_token_file: Some(PathBuf::from("/temp/id-token")),
             azure_cli_folder: None,
+            azure_cli_extensions: None,
         }
     }
 

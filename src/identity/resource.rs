@@ -52,9 +52,13 @@ pub const ALIASES: [&str; 14] = [
 ];
 
 const DEFAULT: &str = "/.default";
-/// What tools call the resource manager of the public cloud.
-const RESOURCE_MANAGER_NAMES: [&str; 2] =
-    ["https://management.azure.com", "https://management.core.windows.net"];
+/// What tools call the resource manager: `az` has names of its own for it.
+const RESOURCE_MANAGER_NAMES: [&str; 4] = [
+    "https://management.azure.com",
+    "https://management.core.windows.net",
+    "https://management.core.usgovcloudapi.net",
+    "https://management.core.chinacloudapi.cn",
+];
 /// The one service whose resource ends in a slash, so that its scope has two.
 const MANAGED_DISK: &str = "https://disk.azure.com";
 

@@ -84,7 +84,7 @@ impl From<GuardError> for Failure {
             GuardError::Clash { .. } => (Code::InputsContradict, "give the variable another name"),
             GuardError::NotYet { input: "refresh" } => (
                 Code::NotInThisVersion,
-                "set refresh: false; the broker that keeps a session alive comes with a later version",
+                "set refresh: false; the broker that keeps a session alive comes with a later version (to try it now, set the variable WIF_PREVIEW to true)",
             ),
             GuardError::NotYet { .. } => (Code::NotInThisVersion, "leave the input out"),
             GuardError::SchemeNotYet { .. } => (

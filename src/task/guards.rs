@@ -9,6 +9,7 @@ use crate::{
         connection::{Connection, Scheme},
         inputs::{Inputs, env_name},
     },
+    env::Env,
     exports::{Family, Variable, expires_on},
     identity::resource::Resource,
 };
@@ -42,6 +43,9 @@ pub(super) enum GuardError {
     SchemeNotYet { scheme: Scheme },
 }
 
+/// A pipeline variable that opens what is built but does not serve every tool and scheme yet.
+const PREVIEW: &str = "WIF_PREVIEW";
+
 /// Checks the scheme, before the rest of the connection is read.
 pub(super) fn scheme(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> {
     match federated(scheme) {
@@ -59,7 +63,7 @@ pub(super) fn federated(scheme: Scheme) -> Result<(), GuardError> {
 }
 
 /// Checks tenant and subscription, and what this version can do.
-pub(super) fn connection(inputs: &Inputs, connection: &Connection) -> Result<(), GuardError> {
+pub(super) fn connection(inputs: &Inputs, connection: &Connection, env: &Env) -> Result<(), GuardError> {
     let Inputs { allowed_tenants, allowed_subscriptions, .. } = inputs;
     if !allowed_tenants.is_empty() && !allowed_tenants.contains(&connection.tenant) {
         return Err(GuardError::Tenant { tenant: connection.tenant, allowed: allowed_tenants.clone() });
@@ -76,7 +80,7 @@ pub(super) fn connection(inputs: &Inputs, connection: &Connection) -> Result<(),
     if inputs.diagnose {
         return Err(GuardError::NotYet { input: "diagnose" });
     }
-    if inputs.refresh {
+    if inputs.refresh && !env.is_true(PREVIEW) {
         return Err(GuardError::NotYet { input: "refresh" });
     }
     Ok(())

@@ -11,7 +11,7 @@ use crate::{
     },
     env::Env,
     error::Failure,
-    exports::{self, Door, Facts, Family, Granted, Value, Variable},
+    exports::{self, AzureCliProfile, AzureCliScope, Door, Facts, Family, Granted, Value, Variable},
     folder::Folder,
     identity::resource::Resource,
 };
@@ -27,6 +27,10 @@ pub(super) struct Plan {
     pub(super) tokens: Vec<(String, Resource)>,
     /// The session's private folder, if it needs one.
     pub(super) folder: Option<PathBuf>,
+    /// Where `az` finds the user's extensions, unless a variable says so already.
+    extensions: Option<PathBuf>,
+    /// The resource manager's base URL.
+    resource_manager: String,
 }
 
 impl Plan {
@@ -34,18 +38,29 @@ impl Plan {
         let inputs = Inputs::read(env)?;
         guards::scheme(&inputs, connection::scheme(env, inputs.connection)?)?;
         let connection = Connection::read(env, inputs.connection)?;
-        guards::connection(&inputs, &connection)?;
+        guards::connection(&inputs, &connection, env)?;
         let families = guards::families(&inputs)?;
         inputs.allowed_resources(&connection.audiences)?;
         let tokens = inputs.access_tokens(&connection.audiences)?;
         let (refresh, session) = (inputs.refresh, inputs.session);
-        let mut plan = Self { connection, refresh, families, session, tokens: Vec::new(), folder: None };
+        let url = env.get(&format!("ENDPOINT_URL_{}", connection.id)).map(str::to_owned);
+        let resource_manager = url.unwrap_or_else(|| connection.audiences.resource_manager.clone());
+        let mut plan = Self {
+            connection,
+            refresh,
+            families,
+            session,
+            tokens: Vec::new(),
+            folder: None,
+            extensions: extensions(env),
+            resource_manager,
+        };
         let named = |(variable, resource): (String, _)| (plan.name(&variable), resource);
         plan.tokens = tokens.into_iter().map(named).collect();
         let anywhere = Door::anywhere();
         let door = refresh.then_some(&anywhere);
-        guards::variables(&plan.tokens, &plan.variables(Some(PathBuf::new()), door))?;
-        if plan.needs_file() || (refresh && plan.families.contains(&Family::AzureCli)) {
+        guards::variables(&plan.tokens, &plan.variables(Some(PathBuf::new()), Some(PathBuf::new()), door))?;
+        if plan.needs_file() || plan.azure_cli().is_some() {
             let path = Folder::propose(&job::temp_folder(env)?)?;
             let value = Value::Plain(path.to_string_lossy().into_owned());
             check(&Variable { name: "AGENT_TEMPDIRECTORY".to_owned(), value })?;
@@ -93,7 +108,34 @@ impl Plan {
             .collect()
     }
 
-    pub(super) fn variables(&self, id_token_file: Option<PathBuf>, door: Option<&Door>) -> Vec<Variable> {
+    /// What `az` is to know, where it is to be signed in.
+    pub(super) fn azure_cli(&self) -> Option<AzureCliProfile> {
+        let Connection { client, tenant, subscription, cloud, authority, audiences, .. } = &self.connection;
+        let known = cloud.map(|cloud| [cloud.authority(), cloud.resource_manager()]);
+        let own = [authority.bare(), self.resource_manager.trim_end_matches('/')];
+        let scope = subscription.as_ref().map_or(AzureCliScope::Tenant, |subscription| {
+            AzureCliScope::Subscription { id: subscription.id, name: subscription.name.clone() }
+        });
+        let wanted = self.refresh && self.families.contains(&Family::AzureCli);
+        wanted.then(|| AzureCliProfile {
+            client: Some(*client),
+            tenant: *tenant,
+            scope,
+            cloud: *cloud,
+            authority: authority.bare().to_owned(),
+            resource_manager: self.resource_manager.clone(),
+            audience: audiences.resource_manager.clone(),
+            custom: known != Some(own),
+            az_version: None,
+        })
+    }
+
+    pub(super) fn variables(
+        &self,
+        id_token_file: Option<PathBuf>,
+        azure_cli_folder: Option<PathBuf>,
+        door: Option<&Door>,
+    ) -> Vec<Variable> {
         let facts = Facts {
             client: self.connection.client,
             tenant: self.connection.tenant,
@@ -101,7 +143,8 @@ impl Plan {
             authority: self.connection.authority.as_str().to_owned(),
             cloud: self.connection.cloud,
             id_token_file,
-            azure_cli_folder: None,
+            azure_cli_folder,
+            azure_cli_extensions: self.extensions.clone(),
         };
         let variables = match door {
             Some(door) => exports::live(&self.families, &facts, door),
@@ -116,4 +159,14 @@ impl Plan {
     pub(super) fn name(&self, variable: &str) -> String {
         self.session.as_ref().map_or_else(|| variable.to_owned(), |session| session.prefixed(variable))
     }
+}
+
+/// A private configuration folder would hide the extensions that are installed in the user's own.
+fn extensions(env: &Env) -> Option<PathBuf> {
+    if env.get("AZURE_EXTENSION_DIR").is_some() {
+        return None;
+    }
+    let own = env.get("AZURE_CONFIG_DIR").map(PathBuf::from);
+    let home = ["HOME", "USERPROFILE"].into_iter().find_map(|name| env.get(name));
+    own.or_else(|| Some(PathBuf::from(home?).join(".azure"))).map(|folder| folder.join("cliextensions"))
 }

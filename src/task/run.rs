@@ -1,6 +1,10 @@
 //! The main stage: sign in, and leave to later steps what they need.
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{FOLDER_VARIABLE, live, plan::Plan, sign_in::SignIn, summary::Summary};
 use crate::{
@@ -10,9 +14,10 @@ use crate::{
     },
     env::Env,
     error::Failure,
-    exports::{self, Value, Variable},
-    folder::Folder,
+    exports::{self, AzureCliFile, AzureCliProfile, Value, Variable},
+    folder::{Folder, FolderError, rewrite},
     http::Http,
+    secret::Secret,
     world::World,
 };
 
@@ -51,13 +56,15 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         .filter(|_| plan.needs_file())
         .map(|folder| folder.write("id-token", &signed_in.id_token.token));
     let file = file.transpose()?;
+    let azure_cli = folder.as_ref().zip(plan.azure_cli());
+    let azure_cli = azure_cli.map(|(folder, profile)| sign_az_in(folder, &profile)).transpose()?;
     let broker = if plan.refresh {
         let (program, now) = (world.program.as_deref(), world.clock.now());
         Some(live::start(program, &world.env, &plan, &signed_in, file.clone(), now, &mut commands).await?)
     } else {
         None
     };
-    let mut variables = plan.variables(file, broker.as_ref().map(|broker| &broker.door));
+    let mut variables = plan.variables(file, azure_cli, broker.as_ref().map(|broker| &broker.door));
     variables.extend(exports::access_tokens(&tokens));
     variables.iter().try_for_each(check)?;
     let around_proxy = around_proxy(&world.env);
@@ -126,6 +133,15 @@ fn around_proxy(env: &Env) -> Vec<(&'static str, String, Visibility)> {
 fn make_folder(commands: &mut Commands<'_>, path: &Path) -> Result<Folder, Failure> {
     commands.set_task_variable(FOLDER_VARIABLE, &path.to_string_lossy()).map_err(OutputError)?;
     Ok(Folder::create(path.to_owned())?)
+}
+
+/// A folder of its own in the session's, since `az` writes into it.
+fn sign_az_in(folder: &Folder, profile: &AzureCliProfile) -> Result<PathBuf, FolderError> {
+    let own = folder.inner("azure-cli")?;
+    for AzureCliFile { name, content } in exports::azure_cli_files(profile) {
+        rewrite(&own.join(name), &Secret::new(content))?;
+    }
+    Ok(own)
 }
 
 /// The agent expands `$(…)` in values again before every step, and ends a command at a line end.

@@ -4,18 +4,11 @@ use axum::http::HeaderMap;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::bearer::{self, Caller, Unfit};
 use crate::directory::{Directory, Subscription};
 use crate::entra::is_arm;
 use crate::identity::sts_issuer;
-use crate::keys;
 use crate::world::World;
-
-/// Who asks.
-pub(super) struct Caller {
-    pub(super) tenant: Uuid,
-    pub(super) client: Uuid,
-    object: Uuid,
-}
 
 /// A refusal as ARM shapes it.
 pub(super) struct Refusal {
@@ -58,42 +51,35 @@ impl Refusal {
 
 /// The owner of the access token, if the token is ours, in time, and meant for ARM.
 pub(super) fn caller(world: &World, headers: &HeaderMap) -> Result<Caller, Refusal> {
-    let invalid = |message: &str| Refusal::new(401, "InvalidAuthenticationToken", message);
-    let token = headers
-        .get("authorization")
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token)
-        .ok_or_else(|| {
-            let message = "Authentication failed. The 'Authorization' header is missing.";
-            Refusal::new(401, "AuthenticationFailed", message)
-        })?;
-    let claims =
-        keys::entra().verify(token).ok_or_else(|| invalid("The access token is invalid: its signature."))?;
-    let now = world.clock.epoch();
-    if claims["exp"].as_i64().is_none_or(|end| end <= now) {
-        let message = "The access token expiry UTC time is earlier than the current UTC time.";
-        return Err(Refusal::new(401, "ExpiredAuthenticationToken", message));
-    }
-    let audience = claims["aud"].as_str().unwrap_or_default();
-    if !is_arm(world, audience) {
-        let message = format!(
-            "The access token has been obtained for wrong audience or resource '{audience}'. It should exactly \
-             match with one of the allowed audiences 'https://management.core.windows.net/', \
-             'https://management.azure.com/'."
-        );
-        return Err(Refusal::new(401, "InvalidAuthenticationTokenAudience", message));
-    }
-    let id = |name: &str| claims[name].as_str().and_then(|text| Uuid::try_parse(text).ok());
-    let (Some(tenant), Some(client), Some(object)) = (id("tid"), id("appid"), id("oid")) else {
-        return Err(invalid("The access token is invalid: a claim is missing."));
-    };
-    if claims["iss"].as_str() != Some(&sts_issuer(tenant)) {
-        let message = "The access token is from the wrong issuer.";
-        return Err(Refusal::new(401, "InvalidAuthenticationTokenTenant", message));
-    }
-    Ok(Caller { tenant, client, object })
+    bearer::caller(world, headers, |audience| is_arm(world, audience)).map_err(|unfit| {
+        let (code, message) = match unfit {
+            Unfit::Missing => {
+                ("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.".to_owned())
+            }
+            Unfit::Signature => {
+                ("InvalidAuthenticationToken", "The access token is invalid: its signature.".to_owned())
+            }
+            Unfit::Expired => (
+                "ExpiredAuthenticationToken",
+                "The access token expiry UTC time is earlier than the current UTC time.".to_owned(),
+            ),
+            Unfit::Audience(audience) => (
+                "InvalidAuthenticationTokenAudience",
+                format!(
+                    "The access token has been obtained for wrong audience or resource '{audience}'. It should \
+                     exactly match with one of the allowed audiences 'https://management.core.windows.net/', \
+                     'https://management.azure.com/'."
+                ),
+            ),
+            Unfit::Claims => {
+                ("InvalidAuthenticationToken", "The access token is invalid: a claim is missing.".to_owned())
+            }
+            Unfit::Issuer => {
+                ("InvalidAuthenticationTokenTenant", "The access token is from the wrong issuer.".to_owned())
+            }
+        };
+        Refusal::new(401, code, message)
+    })
 }
 
 /// The subscription, if the caller holds a role in it.

@@ -13,7 +13,8 @@ use axum::routing::get;
 use serde_json::{Value, json};
 
 use crate::answer::{base, json, set};
-use crate::arm::checks::{Caller, Refusal};
+use crate::arm::checks::Refusal;
+use crate::bearer::Caller;
 use crate::directory::Subscription;
 use crate::record::pairs;
 use crate::world::World;

@@ -49,6 +49,20 @@ pub(super) fn node_identity(folder: &Path) -> Found {
 
 /// `azure-identity`, as `requirements.txt` has it, in a virtual environment.
 pub(super) fn python_identity(folder: &Path) -> Found {
+    python(&folder.join("python"), "requirements.txt", "azure-identity", |bin| {
+        format!("{} {}", quoted(&bin.join("python")), quoted(&kept("identity.py")))
+    })
+}
+
+/// `azure-cli`, as `azure-cli.txt` has it, in a virtual environment of its own.
+pub(super) fn azure_cli(folder: &Path) -> Found {
+    python(&folder.join("azure-cli"), "azure-cli.txt", "azure-cli", |bin| {
+        format!("bash {} {}", quoted(&kept("azure-cli.sh")), quoted(&bin.join("az")))
+    })
+}
+
+/// Installs what the file pins; the command is made of the folder with its programs.
+fn python(folder: &Path, pins: &str, package: &str, command: impl FnOnce(&Path) -> String) -> Found {
     let Ok(python) = output(Command::new("python3").arg("--version")) else {
         return Found::Missing("python3".to_owned());
     };
@@ -56,18 +70,17 @@ pub(super) fn python_identity(folder: &Path) -> Found {
         return Found::Missing("python3 with venv".to_owned());
     }
     found(|| {
-        let folder = folder.join("python");
-        let program = folder.join("bin").join("python");
-        let pins = read("requirements.txt")?;
-        once(&folder, &format!("{python}\n{pins}"), || {
-            output(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        let bin = folder.join("bin");
+        let program = bin.join("python");
+        let text = read(pins)?;
+        once(folder, &format!("{python}\n{text}"), || {
+            output(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
             // Nothing that is not in the file.
             let arguments = ["-m", "pip", "install", "--quiet", "--no-deps", "--requirement"];
-            output(Command::new(&program).args(arguments).arg(kept("requirements.txt")))?;
+            output(Command::new(&program).args(arguments).arg(kept(pins)))?;
             output(Command::new(&program).args(["-m", "pip", "check"])).map(|_printed| ())
         })?;
-        let command = format!("{} {}", quoted(&program), quoted(&kept("identity.py")));
-        Ok(Installed { version: pinned_by_pip(&pins)?, command })
+        Ok(Installed { version: pinned_by_pip(&text, package)?, command: command(&bin) })
     })
 }
 
@@ -80,6 +93,19 @@ pub(super) fn curl(_folder: &Path) -> Found {
         let version = printed.split_whitespace().nth(1).ok_or("curl names no version")?;
         let command = format!("bash {}", quoted(&kept("curl.sh")));
         Ok(Installed { version: version.to_owned(), command })
+    })
+}
+
+/// The machine's terraform.
+pub(super) fn terraform(_folder: &Path) -> Found {
+    let Ok(printed) = output(Command::new("terraform").arg("version")) else {
+        return Found::Missing("terraform".to_owned());
+    };
+    found(|| {
+        let version = printed.lines().find_map(|line| line.strip_prefix("Terraform v"));
+        let version = version.ok_or("terraform names no version")?;
+        let script = format!("bash {} {}", quoted(&kept("terraform.sh")), quoted(&kept("backend.tf")));
+        Ok(Installed { version: version.to_owned(), command: script })
     })
 }
 
@@ -109,9 +135,9 @@ fn pinned_by_npm(pins: &str) -> Result<String> {
     version.map(str::to_owned).ok_or_else(|| "package.json does not pin @azure/identity".to_owned())
 }
 
-fn pinned_by_pip(pins: &str) -> Result<String> {
-    let version = pins.lines().find_map(|line| line.strip_prefix("azure-identity=="));
-    version.map(str::to_owned).ok_or_else(|| "requirements.txt does not pin azure-identity".to_owned())
+fn pinned_by_pip(pins: &str, package: &str) -> Result<String> {
+    let of = |line: &str| line.strip_prefix(package)?.strip_prefix("==").map(str::to_owned);
+    pins.lines().find_map(of).ok_or_else(|| format!("nothing pins {package}"))
 }
 
 /// A file that is committed.
@@ -141,7 +167,7 @@ mod tests {
         let page = fs::read_to_string(root().join("docs/tools.md")).unwrap();
         let pinned = [
             pinned_by_npm(&read("package.json").unwrap()).unwrap(),
-            pinned_by_pip(&read("requirements.txt").unwrap()).unwrap(),
+            pinned_by_pip(&read("requirements.txt").unwrap(), "azure-identity").unwrap(),
         ];
         for version in pinned {
             assert!(page.contains(&format!("| {version} |")), "docs/tools.md has no result of {version}");
@@ -150,8 +176,10 @@ mod tests {
 
     #[test]
     fn every_requirement_is_pinned_and_no_file_says_where_from() {
-        for line in read("requirements.txt").unwrap().lines() {
-            assert!(line.is_empty() || line.starts_with('#') || line.contains("=="), "{line}");
+        for file in ["requirements.txt", "azure-cli.txt"] {
+            for line in read(file).unwrap().lines() {
+                assert!(line.is_empty() || line.starts_with('#') || line.contains("=="), "{file}: {line}");
+            }
         }
         assert!(!read("package-lock.json").unwrap().contains("\"resolved\""), "the lock names a registry");
     }

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use emulator::{
-    Emulator,
+    Emulator, Proxy,
     agent::{Agent, Step, StepResult},
+    blob::{ACCOUNT, CONTAINER},
     directory::Issuer,
     job::Variable,
 };
@@ -32,8 +33,12 @@ pub(super) fn run(
     };
     let mut message = emulator.job(connection);
     let job_token = message.job_token.clone();
+    let proxy = Proxy::start(Proxy::leading_to(&emulator));
     for (name, value, secret) in [
         ("ARM_URL", emulator.arm_url(), false),
+        ("proxyUrl", proxy.url(), false),
+        ("storageAccount", ACCOUNT.to_owned(), false),
+        ("storageContainer", CONTAINER.to_owned(), false),
         ("serviceConnectionId", connection.to_string(), false),
         ("System.AccessToken", job_token, true),
     ] {
@@ -59,6 +64,7 @@ pub(super) fn run(
         complaints.push(complaint);
     }
     complaints.extend(judge::asked(&emulator.journal(), tool, client, issuer));
+    complaints.extend(judge::stored(&emulator.storage(), client));
     let seen = format!("{}\n{}", step.raw_stdout, step.raw_stderr);
     let leaks = emulator::leaks(&emulator.issued(), seen.as_bytes());
     complaints.extend(leaks.into_iter().map(|leak| format!("the client printed a secret: {leak}")));

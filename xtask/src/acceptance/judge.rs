@@ -1,20 +1,42 @@
 //! Whether a client did what it is here for: by its own words, and by what the services were asked.
 
-use emulator::{Entry, Service, USUAL, directory::Issuer};
+use emulator::{
+    Entry, Service, USUAL,
+    blob::{ACCOUNT, CONTAINER, Storage},
+    directory::Issuer,
+};
 use serde_json::Value;
 
-use super::tools::{Client, Tool};
+use super::tools::{Client, Proof, Tool};
 
-/// The client's line of JSON says that ARM took the token, and that this was the version which was meant.
+/// What `backend.tf` keeps.
+const KEPT: &str = "kept by the backend";
+
+/// The client's line of JSON says that its tokens were taken, and that this was the version which was meant.
 pub(super) fn printed(stdout: &str, version: &str, client: &Client) -> Result<(), String> {
     let line = stdout.lines().rev().find(|line| line.starts_with('{')).ok_or("the client printed no JSON")?;
     let got: Value = serde_json::from_str(line).map_err(|error| format!("the client's JSON: {error}"))?;
-    let lives = !client.asks_access_token || got["expires_in"].as_i64().is_some_and(|seconds| seconds > 0);
-    if got["arm"] == 200 && got["version"] == version && got["credential"] == client.credential && lives {
+    let taken = match client.proof {
+        Proof::Arm => {
+            let lives = got["expires_in"].as_i64().is_some_and(|seconds| seconds > 0);
+            got["arm"] == 200 && (client.exchanges == 0 || lives)
+        }
+        Proof::State => got["state"] == KEPT,
+    };
+    if taken && got["version"] == version && got["credential"] == client.credential {
         Ok(())
     } else {
         Err(format!("not what was meant: {line}"))
     }
+}
+
+/// What does not fit in the blob store: the client's state must be there, and nobody may hold it.
+pub(super) fn stored(storage: &Storage, client: &Client) -> Option<String> {
+    let kept = storage.blob(ACCOUNT, CONTAINER, "acceptance.tfstate").is_some_and(|blob| {
+        let state: Option<Value> = serde_json::from_slice(&blob.content).ok();
+        state.is_some_and(|state| state["outputs"]["kept"]["value"] == KEPT) && blob.lease.is_none()
+    });
+    (kept != (client.proof == Proof::State)).then(|| format!("state in the blob store: {kept}"))
 }
 
 /// What does not fit in the journal of a job: the client's own requests must be there, and none refused.
@@ -31,7 +53,7 @@ pub(super) fn asked(journal: &[Entry], tool: &Tool, client: &Client, issuer: Iss
         complaints.push(format!("the client asked for {id_tokens} id tokens"));
     }
     let exchanges: Vec<_> = posts(Service::Entra, tool.asks_as).collect();
-    if exchanges.len() != usize::from(client.asks_access_token) {
+    if exchanges.len() != client.exchanges {
         complaints.push(format!("the client asked for {} access tokens", exchanges.len()));
     }
     let sign_in = posts(Service::Entra, "wif/").next();
@@ -41,20 +63,26 @@ pub(super) fn asked(journal: &[Entry], tool: &Tool, client: &Client, issuer: Iss
             complaints.push("the client exchanged another id token than was meant".to_owned());
         }
     }
+    let to = match client.proof {
+        Proof::Arm => Service::Arm,
+        Proof::State => Service::Blob,
+    };
     let is_call = |entry: &&Entry| {
-        entry.service == Service::Arm
+        entry.service == to
             && is_by(entry, tool.calls_as)
             && entry.header("authorization") == Some("<bearer access token>")
     };
     let calls = journal.iter().filter(is_call).count();
-    if calls != 1 {
-        complaints.push(format!("the client called ARM {calls} times with an access token"));
+    if calls == 0 || (to == Service::Arm && calls > 1) {
+        complaints.push(format!("the client called {to:?} {calls} times with an access token"));
     }
 
     let others = journal.iter().filter(|entry| !is_by(entry, "wif/"));
     for entry in others {
         let known = is_by(entry, tool.asks_as) || is_by(entry, tool.calls_as);
-        if !known || entry.status.is_none_or(|status| status >= 400) {
+        // Terraform looks for a state before it makes one.
+        let looks = entry.service == Service::Blob && entry.status == Some(404) && entry.method != "PUT";
+        if !known || !looks && entry.status.is_none_or(|status| status >= 400) {
             let status = entry.status.map_or("no answer".to_owned(), |status| status.to_string());
             let agent = entry.header("user-agent").unwrap_or_default();
             complaints.push(format!(
@@ -95,8 +123,16 @@ mod tests {
         for tool in TOOLS {
             for client in tool.clients {
                 let complaints = asked(&[], tool, client, Issuer::DevOps);
-                assert!(complaints.iter().any(|text| text.contains("called ARM 0 times")));
+                assert!(complaints.iter().any(|text| text.contains(" 0 times")));
             }
+        }
+    }
+
+    #[test]
+    fn a_state_is_where_one_is_meant_and_nowhere_else() {
+        for client in TOOLS.iter().flat_map(|tool| tool.clients) {
+            let complaint = stored(&Storage::default(), client);
+            assert_eq!(complaint.is_some(), client.proof == Proof::State, "{}", client.credential);
         }
     }
 

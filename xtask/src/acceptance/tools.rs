@@ -14,7 +14,7 @@ pub(super) struct Tool {
     pub(super) trust: &'static str,
     /// How its user agent begins when it asks for tokens.
     pub(super) asks_as: &'static str,
-    /// How the user agent of its call to ARM begins.
+    /// How the user agent of its calls to ARM or the blob store begins.
     pub(super) calls_as: &'static str,
     /// Its credentials.
     pub(super) clients: &'static [Client],
@@ -30,8 +30,19 @@ pub(super) struct Client {
     pub(super) env: &'static [(&'static str, &'static str)],
     /// Whether it asks Azure DevOps for an id token itself, and exchanges no exported one.
     pub(super) asks_id_token: bool,
-    /// Whether it asks Entra for an access token itself.
-    pub(super) asks_access_token: bool,
+    /// How often it asks Entra for an access token itself.
+    pub(super) exchanges: usize,
+    /// What shows that its tokens are good.
+    pub(super) proof: Proof,
+}
+
+/// What shows that a client's tokens are good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// ARM answered, once.
+    Arm,
+    /// The blob store keeps its state.
+    State,
 }
 
 /// Nobody keeps the sign-in alive.
@@ -46,7 +57,8 @@ const PIPELINES: Client = Client {
         ("SERVICE_CONNECTION_ID", "$(serviceConnectionId)"),
     ],
     asks_id_token: true,
-    asks_access_token: true,
+    exchanges: 1,
+    proof: Proof::Arm,
 };
 
 /// Exchanges the exported id token.
@@ -55,7 +67,8 @@ const WORKLOAD: Client = Client {
     inputs: SNAPSHOT,
     env: &[],
     asks_id_token: false,
-    asks_access_token: true,
+    exchanges: 1,
+    proof: Proof::Arm,
 };
 
 /// Finds the exported id token by itself.
@@ -67,7 +80,24 @@ const ACCESS_TOKEN: Client = Client {
     inputs: SNAPSHOT,
     env: &[("AZURE_ACCESS_TOKEN", "$(AZURE_ACCESS_TOKEN)")],
     asks_id_token: false,
-    asks_access_token: false,
+    exchanges: 0,
+    proof: Proof::Arm,
+};
+
+/// `init`, `apply`, `output`: each is a process of its own, which exchanges the exported id token for storage.
+const BACKEND: Client = Client {
+    credential: "ARM_OIDC_TOKEN_FILE_PATH",
+    inputs: SNAPSHOT,
+    env: &[
+        // The account's host name, and Entra's, lead to the emulator.
+        ("HTTPS_PROXY", "$(proxyUrl)"),
+        ("TF_CLI_CONFIG_FILE", "/dev/null"),
+        ("CHECKPOINT_DISABLE", "1"),
+        ("TF_IN_AUTOMATION", "1"),
+    ],
+    asks_id_token: false,
+    exchanges: 3,
+    proof: Proof::State,
 };
 
 /// Every tool that is tried.
@@ -96,4 +126,30 @@ pub(super) const TOOLS: &[Tool] = &[
         calls_as: "curl/",
         clients: &[ACCESS_TOKEN],
     },
+    Tool {
+        name: "Terraform, azurerm backend",
+        find: install::terraform,
+        trust: "SSL_CERT_FILE",
+        asks_as: "Go-http-client/",
+        calls_as: "HashiCorp/go-azure-sdk",
+        clients: &[BACKEND],
+    },
 ];
+
+/// For [`TOOLS`] when the task has its broker: `az` asks that one, and nobody else, for tokens.
+#[expect(dead_code, reason = "needs the broker")]
+pub(super) const AZURE_CLI: Tool = Tool {
+    name: "azure-cli",
+    find: install::azure_cli,
+    trust: "REQUESTS_CA_BUNDLE",
+    asks_as: "az asks nobody but the broker",
+    calls_as: "AZURECLI/",
+    clients: &[Client {
+        credential: "AZURE_CONFIG_DIR",
+        inputs: &[("exports", "azure-cli")],
+        env: &[],
+        asks_id_token: false,
+        exchanges: 0,
+        proof: Proof::Arm,
+    }],
+};

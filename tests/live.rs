@@ -1,0 +1,224 @@
+//! `refresh: true`: one process for each session, and every later step is signed in until the job ends.
+#![cfg(target_os = "linux")]
+
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
+
+use emulator::{
+    Emulator, Service,
+    agent::{Agent, Condition, JobReport, JobResult, Step},
+    job::{JobMessage, Variable},
+};
+
+use crate::support::{Case, task_folder};
+
+fn sign_in(inputs: &[(&str, &str)]) -> Step {
+    let usual = [("azureSubscription", "sc-prod"), ("exports", "terraform, azure-sdk")];
+    let mut all: Vec<_> =
+        usual.into_iter().filter(|(name, _)| inputs.iter().all(|(own, _)| own != name)).collect();
+    all.extend(inputs);
+    Step::task(task_folder(), &all).display_name("Sign in")
+}
+
+fn run(emulator: &Emulator, steps: &[Step]) -> JobReport {
+    let usual = emulator.usual();
+    let message = job(emulator, &[usual.connection, usual.entra_connection]);
+    let report = Agent::new().ca_file(emulator.ca_file()).run(&message, steps);
+    let issued = emulator.issued();
+    assert_eq!(emulator::leaks(&issued, report.log.as_bytes()), Vec::<String>::new(), "{}", report.log);
+    for process in report.observed.iter().filter(|process| is_broker(&process.arguments)) {
+        assert_eq!(process.arguments.len(), 2, "{:?}", process.arguments);
+        let names: Vec<_> = process.environment.keys().collect();
+        assert!(names.iter().all(|name| *name == "VSTS_PROCESS_LOOKUP_ID"), "{names:?}");
+    }
+    assert_eq!(report.left_in_temp, Vec::<std::path::PathBuf>::new());
+    report
+}
+
+/// A job that tries what is not served in full yet.
+fn job(emulator: &Emulator, connections: &[uuid::Uuid]) -> JobMessage {
+    let mut message = emulator.job_with(connections);
+    message.variables.push(Variable {
+        name: "WIF_PREVIEW".to_owned(),
+        value: "true".to_owned(),
+        secret: false,
+    });
+    message
+}
+
+fn is_broker(arguments: &[String]) -> bool {
+    arguments.get(1).is_some_and(|argument| argument == "broker")
+}
+
+/// The process that listens on the port of a `WIF_URL`.
+fn alive(pid: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// Bash that finds the broker's process by the port it listens on.
+const FIND: &str = r#"
+broker_of() { ss -ltnp | grep ":${1##*:} " | sed 's/.*pid=\([0-9]*\).*/\1/'; }
+"#;
+
+#[test]
+fn a_later_step_is_signed_in_and_the_broker_ends_with_the_job() {
+    let emulator = Emulator::start();
+    let look = Step::bash(format!(
+        "set -e{FIND}
+         wif token arm > /dev/null; wif token keyvault > /dev/null; wif token --id-token > /dev/null
+         curl -sf -H \"X-IDENTITY-HEADER: $IDENTITY_HEADER\" \"$IDENTITY_ENDPOINT?resource=https://management.azure.com/&api-version=2019-08-01&client_id=$AZURE_CLIENT_ID\" > /dev/null
+         curl -sf -H \"Authorization: Bearer $ARM_OIDC_REQUEST_TOKEN\" \"$ARM_OIDC_REQUEST_URL&audience=api://AzureADTokenExchange\" | grep -q '\"value\"'
+         curl -sf -X POST -H \"Authorization: Bearer $ARM_OIDC_REQUEST_TOKEN\" -d '' \"$ARM_OIDC_REQUEST_URL\" | grep -q oidcToken
+         curl -sf -H \"Authorization: Bearer $AZD_AUTH_KEY\" -H 'Content-Type: application/json' -d '{{\"scopes\":[\"https://management.azure.com//.default\"]}}' \"$AZD_AUTH_ENDPOINT/token?api-version=2023-07-12-preview\" | grep -q success
+         wif status
+         broker=$(broker_of \"$WIF_URL\"); echo \"broker $broker\"
+         ls -l /proc/$broker/fd | grep -E ' [012] ->'
+         test \"$(tr '\\0' '\\n' < /proc/$broker/environ | cut -d= -f1)\" = VSTS_PROCESS_LOOKUP_ID
+         env | grep -E '^(ARM_OIDC_TOKEN|AZURE_FEDERATED|.*SERVICE_CONNECTION_ID)' && exit 1 || true",
+    ));
+    let report = run(&emulator, &[sign_in(&[]), look.display_name("Look")]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let log = &report.step("Look").log;
+    assert_eq!(log.matches("-> /dev/null").count(), 3, "{log}");
+    assert!(log.contains("id token") && log.contains("https://vault.azure.net"), "{log}");
+    assert!(report.killed_orphans.is_empty(), "the post-job stage ends it: {:?}", report.killed_orphans);
+    assert!(report.log.contains("Signed out"), "{}", report.log);
+    assert_eq!(emulator.count(Service::DevOps, "/oidctoken"), 1);
+    assert_eq!(emulator.count(Service::Entra, "POST /"), 2, "arm and keyvault, once each");
+}
+
+#[test]
+fn az_finds_a_private_folder_without_a_token_and_the_users_extensions() {
+    let emulator = Emulator::start();
+    let look = Step::bash(
+        "cd \"$AZURE_CONFIG_DIR\"; stat -c 'folder %a' .; stat -c '%a %n' *; cat azureProfile.json config; echo \"extensions $AZURE_EXTENSION_DIR\"; grep -rl eyJ . && exit 1 || true",
+    );
+    let report = run(&emulator, &[sign_in(&[("exports", "azure-cli")]), look.display_name("Look")]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let log = &report.step("Look").log;
+    assert!(log.contains("folder 700") && log.contains("600 azureProfile.json"), "{log}");
+    assert!(log.contains("\"isDefault\":true") && log.contains(emulator.usual().subscription_name), "{log}");
+    assert!(log.contains("/.azure/cliextensions"), "{log}");
+}
+
+#[test]
+fn two_sessions_are_two_brokers_and_neither_knows_the_other() {
+    let emulator = Emulator::start();
+    let hub =
+        sign_in(&[("azureSubscription", "sc-entra"), ("session", "hub")]).display_name("Sign in to the hub");
+    let look = Step::bash(
+        "test \"$WIF_URL\" != \"$HUB_WIF_URL\" && test \"$WIF_KEY\" != \"$HUB_WIF_KEY\" && wif token arm > /dev/null && wif token --session hub arm > /dev/null
+         curl -s -o /dev/null -w 'crossed %{http_code}\\n' -H \"X-IDENTITY-HEADER: $WIF_KEY\" \"$HUB_IDENTITY_ENDPOINT?resource=https://management.azure.com\"
+         wif status --session hub",
+    );
+    let report = run(&emulator, &[sign_in(&[]), hub, look.display_name("Look")]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    assert!(report.step("Look").log.contains("crossed 401"), "{}", report.step("Look").log);
+    assert_eq!(report.log.matches("Signed out").count(), 2, "{}", report.log);
+    assert!(report.killed_orphans.is_empty());
+}
+
+#[test]
+fn a_broker_that_was_killed_leaves_nothing_and_the_post_job_stage_does_not_mind() {
+    let emulator = Emulator::start();
+    let kill =
+        Step::bash(format!("{FIND} kill -9 $(broker_of \"$WIF_URL\"); wif token arm; echo \"exit $?\""));
+    let report = run(&emulator, &[sign_in(&[("exports", "token-file")]), kill.display_name("Kill")]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let log = &report.step("Kill").log;
+    assert!(log.contains("WIF5002") && log.contains("exit 4"), "{log}");
+    assert!(report.log.contains("Signed out"), "{}", report.log);
+}
+
+#[test]
+fn the_agents_orphan_clean_up_ends_a_broker_that_nobody_else_ended() {
+    let emulator = Emulator::start();
+    // Without the task variable, the post-job stage finds no broker: as if it had been killed.
+    let usual = emulator.usual();
+    let message = job(&emulator, &[usual.connection]);
+    let broken = tempfile::tempdir().unwrap();
+    copy(task_folder(), broken.path());
+    fs::write(broken.path().join("post.js"), "").unwrap();
+    let inputs = [("azureSubscription", "sc-prod"), ("exports", "azure-sdk")];
+    let look = Step::bash(format!("{FIND} echo \"broker $(broker_of \"$WIF_URL\")\"")).display_name("Look");
+    let report =
+        Agent::new().ca_file(emulator.ca_file()).run(&message, &[Step::task(broken.path(), &inputs), look]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    assert_eq!(report.killed_orphans.len(), 1, "{:?}", report.killed_orphans);
+    let pid = report.killed_orphans[0].pid.to_string();
+    assert!(report.step("Look").log.contains(&format!("broker {pid}")), "{}", report.log);
+    assert!(!alive(&pid));
+}
+
+#[test]
+fn a_step_that_is_killed_after_it_started_the_broker_leaves_none() {
+    // More output than a pipe holds, and nobody who reads it: the step hangs before it lets the broker go on.
+    let tokens: Vec<_> = (0..40).map(|n| format!("TOKEN_{n}=arm")).collect();
+    let case = Case::new()
+        .set("WIF_PREVIEW", "true")
+        .input("refresh", "true")
+        .input("exports", "azure-sdk")
+        .input("accessTokens", &tokens.join("\n"));
+    let mut step = case.command(env!("CARGO_BIN_EXE_wif"));
+    let mut step = step.args(["task", "run"]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let id = step.id().to_string();
+    let broker = loop {
+        let children = Command::new("pgrep").args(["-P", &id, "-a"]).output().unwrap();
+        let children = String::from_utf8(children.stdout).unwrap();
+        if let Some(line) = children.lines().find(|line| line.ends_with(" broker")) {
+            break line.split(' ').next().unwrap().to_owned();
+        }
+        assert!(step.try_wait().unwrap().is_none(), "the step should hang");
+    };
+    step.kill().unwrap();
+    step.wait().unwrap();
+    // It hears the end of the pipe.
+    while alive(&broker) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_job_that_is_cancelled_keeps_no_broker() {
+    let emulator = Emulator::start();
+    let message = job(&emulator, &[emulator.usual().connection]);
+    let wait = Step::bash(format!("{FIND} echo \"broker $(broker_of \"$WIF_URL\") is here\"; sleep 100"))
+        .display_name("Wait");
+    let always = Step::bash("true").condition(Condition::Always);
+    let agent = Agent::new().ca_file(emulator.ca_file());
+    let job = agent.start(&message, &[sign_in(&[]), wait, always]);
+    let line = job.wait_for_line(|line| line.contains("is here"));
+    job.cancel();
+    let report = job.finish();
+    let pid = line.split_whitespace().find(|word| word.chars().all(|c| c.is_ascii_digit())).unwrap();
+    assert!(!alive(pid), "{}", report.log);
+    assert!(report.log.contains("Signed out"), "{}", report.log);
+}
+
+#[test]
+fn the_id_tokens_file_is_rewritten_before_it_ends() {
+    let emulator = Emulator::start();
+    emulator.directory().lifetimes.devops_id_token = 6;
+    let look = Step::bash(
+        "first=$(cat \"$AZURE_FEDERATED_TOKEN_FILE\"); for n in $(seq 100); do test \"$first\" != \"$(cat \"$AZURE_FEDERATED_TOKEN_FILE\")\" && exit 0; sleep 0.1; done; exit 1",
+    );
+    let report = run(
+        &emulator,
+        &[sign_in(&[("exports", "token-file"), ("accessTokens", "")]), look.display_name("Look")],
+    );
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            fs::create_dir(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
