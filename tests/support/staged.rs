@@ -5,13 +5,16 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
+    time::Duration,
 };
 
 /// `task/` with this build's program. Made once for each process, and the same for all its tests.
 pub(crate) fn task_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("task-{}", std::process::id()));
+        let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        remove_old(parent);
+        let folder = parent.join(format!("task-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         let node =
             Command::new("node").args(["-p", "`${process.platform}-${process.arch}`"]).output().unwrap();
@@ -29,4 +32,15 @@ pub(crate) fn task_folder() -> &'static Path {
         fs::hard_link(program, &staged).or_else(|_| fs::copy(program, &staged).map(|_| ())).unwrap();
         folder
     })
+}
+
+/// Each holds a program of its time. Others may be in use by a run beside this one.
+fn remove_old(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        let old = modified.is_ok_and(|then| then.elapsed().is_ok_and(|age| age > Duration::from_secs(3600)));
+        if old && entry.file_name().to_string_lossy().starts_with("task-") {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
