@@ -18,6 +18,9 @@ pub enum EndpointError {
     /// http, or something else.
     #[error("its scheme is not https")]
     Scheme,
+    /// Neither http nor https.
+    #[error("its scheme is neither http nor https")]
+    Foreign,
     /// `https://user@host`
     #[error("it holds a user name or password")]
     User,
@@ -37,12 +40,7 @@ impl Endpoint {
         if url.scheme() != "https" {
             return Err(EndpointError::Scheme);
         }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(EndpointError::User);
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(EndpointError::Query);
-        }
+        without_user_or_query(&url)?;
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
         }
@@ -104,6 +102,74 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// The address of the machine's own managed identity service: the only kind that may be asked without TLS, since it
+/// is on the machine or beside it. Nothing that came over a network can make one: the program itself or a variable
+/// of its environment names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlainEndpoint(Url);
+
+impl PlainEndpoint {
+    /// Reads the address: http or https, no user, no query, no fragment.
+    ///
+    /// # Errors
+    ///
+    /// The text breaks the rule.
+    pub fn parse(text: &str) -> Result<Self, EndpointError> {
+        let url = Url::parse(text.trim()).map_err(|_error| EndpointError::Url)?; // the parser's text adds nothing
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(EndpointError::Foreign);
+        }
+        without_user_or_query(&url)?;
+        Ok(Self(url))
+    }
+
+    /// The address of something below this one. Each segment is escaped.
+    #[must_use]
+    pub fn join<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut url = self.0.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        Self(url)
+    }
+
+    /// The address with a query.
+    #[must_use]
+    pub fn with_query(&self, pairs: &[(&str, &str)]) -> Url {
+        let mut url = self.0.clone();
+        url.query_pairs_mut().extend_pairs(pairs);
+        url
+    }
+
+    /// Whether scheme, host and port are the same.
+    #[must_use]
+    pub fn same_origin(&self, other: &Self) -> bool {
+        self.admits(&other.0)
+    }
+
+    /// Whether a request to this URL is one to this service.
+    #[must_use]
+    pub fn admits(&self, url: &Url) -> bool {
+        self.0.origin() == url.origin()
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+fn without_user_or_query(url: &Url) -> Result<(), EndpointError> {
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(EndpointError::User);
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(EndpointError::Query);
+    }
+    Ok(())
+}
+
 /// Whether the host of a URL is a loopback address, by number or as `localhost`.
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {
@@ -151,5 +217,20 @@ mod tests {
         let base = Endpoint::parse("https://host:443/a").unwrap();
         assert!(base.same_origin(&Endpoint::parse("https://HOST/b").unwrap()));
         assert!(!base.same_origin(&Endpoint::parse("https://host:8443/a").unwrap()));
+    }
+    #[test]
+    fn a_plain_address_is_http_or_https_and_nothing_more() {
+        for (text, error) in [
+            ("169.254.169.254", EndpointError::Url),
+            ("ftp://host", EndpointError::Foreign),
+            ("http://user:pass@host", EndpointError::User),
+            ("http://host/?x=1", EndpointError::Query),
+        ] {
+            assert_eq!(PlainEndpoint::parse(text), Err(error), "{text}");
+        }
+        let base = PlainEndpoint::parse("http://host:81/").unwrap();
+        assert_eq!(base.join(["a", "b"]).with_query(&[("q", "1 2")]).as_str(), "http://host:81/a/b?q=1+2");
+        assert!(base.same_origin(&base.join(["x"])));
+        assert!(!base.same_origin(&PlainEndpoint::parse("http://host/").unwrap()));
     }
 }

@@ -99,6 +99,8 @@ codes! {
     CredentialRefused = "WIF2024",
     /// Entra refused for a reason that has no code of its own here.
     EntraRefused = "WIF2025",
+    /// The machine's managed identity service refused.
+    MachineIdentityRefused = "WIF2026",
 
     /// A host name could not be resolved.
     NameNotResolved = "WIF3001",

@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     clock::{Clock, Deadline},
+    endpoint::PlainEndpoint,
     retry::{Outcome, Policy},
     secret::Secret,
 };
@@ -48,6 +49,8 @@ pub struct Settings {
 /// An HTTP client that holds to the house's limits.
 pub struct Http {
     client: reqwest::Client,
+    /// The only service that is asked; none: whichever speaks https.
+    only: Option<PlainEndpoint>,
     clock: Arc<dyn Clock>,
     skew: AtomicI64,
 }
@@ -142,6 +145,12 @@ pub enum HttpError {
         /// What went wrong.
         reason: String,
     },
+    /// A request without TLS to somebody else than the machine's own service: never sent.
+    #[error("{host} is not the managed identity service of this machine")]
+    Stranger {
+        /// The host that was to be asked.
+        host: String,
+    },
     /// Too much.
     #[error("the answer of {host} is larger than {} KiB", MOST / 1024)]
     TooLarge {
@@ -175,18 +184,11 @@ impl Http {
     ///
     /// TLS cannot be set up, for instance because there are no trust roots at all.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
-        // The crypto library is named once; an error says that it is installed already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("wif/", env!("CARGO_PKG_VERSION")))
+        let mut builder = builder()
             .https_only(true)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(CONNECT)
             // A connection whose path went silent is found out, and not used for the next attempt.
             .http2_keep_alive_interval(PING)
             .http2_keep_alive_timeout(PING)
-            .no_proxy()
             .tls_certs_merge(settings.roots)
             .tls_danger_accept_invalid_certs(settings.skip_validation);
         if let Some(rule) = settings.proxy {
@@ -199,8 +201,32 @@ impl Http {
         if let Some(identity) = settings.identity {
             builder = builder.identity(identity);
         }
+        Self::of(builder, None, clock)
+    }
+
+    /// Builds a client for the machine's own managed identity service, which speaks no TLS: it asks nobody else, and
+    /// never by a proxy.
+    ///
+    /// # Errors
+    ///
+    /// There are no trust roots at all; the address may be https all the same.
+    pub fn plain(only: PlainEndpoint, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
+        Self::of(builder(), Some(only), clock)
+    }
+
+    fn of(
+        builder: reqwest::ClientBuilder,
+        only: Option<PlainEndpoint>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SetupError> {
         let client = builder.build().map_err(|error| SetupError { reason: root_cause(&error) })?;
-        Ok(Self { client, clock, skew: AtomicI64::new(UNKNOWN) })
+        Ok(Self { client, only, clock, skew: AtomicI64::new(UNKNOWN) })
+    }
+
+    /// The clock, for another client.
+    #[must_use]
+    pub fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
 
     /// The clock that limits are counted by.
@@ -294,6 +320,9 @@ impl Http {
 
     async fn exchange(&self, request: Request) -> Result<Response, HttpError> {
         let host = request.host();
+        if self.only.as_ref().is_some_and(|only| !only.admits(&request.url)) {
+            return Err(HttpError::Stranger { host });
+        }
         let fail = |error: reqwest::Error| classify(&host, &error);
         let mut response = self
             .client
@@ -347,11 +376,16 @@ impl Request {
     /// Adds `Authorization: Bearer …` (RFC 6750 §2.1). A token that no header can hold is left out, which the
     /// service then says.
     #[must_use]
-    pub fn bearer(mut self, token: &Secret) -> Self {
-        let text = Zeroizing::new(format!("Bearer {}", token.expose()));
-        if let Ok(mut value) = HeaderValue::from_str(&text) {
+    pub fn bearer(self, token: &Secret) -> Self {
+        self.secret_header("authorization", &Secret::new(format!("Bearer {}", token.expose())))
+    }
+
+    /// Adds a header that nobody may see. A value that no header can hold is left out, which the service then says.
+    #[must_use]
+    pub fn secret_header(mut self, name: &'static str, value: &Secret) -> Self {
+        if let Ok(mut value) = HeaderValue::from_str(value.expose()) {
             value.set_sensitive(true);
-            self.headers.insert(reqwest::header::AUTHORIZATION, value);
+            self.headers.insert(HeaderName::from_static(name), value);
         }
         self
     }
@@ -405,7 +439,10 @@ impl HttpError {
     #[must_use]
     pub const fn outcome(&self) -> Outcome {
         match self {
-            Self::Certificate { .. } | Self::ProxyLogin { .. } | Self::TooLarge { .. } => Outcome::Refused,
+            Self::Certificate { .. }
+            | Self::ProxyLogin { .. }
+            | Self::Stranger { .. }
+            | Self::TooLarge { .. } => Outcome::Refused,
             Self::Alert { .. } | Self::Proxy { .. } => Outcome::Doubtful,
             Self::Name { .. }
             | Self::Connect { .. }
@@ -414,6 +451,18 @@ impl HttpError {
             | Self::Broken { .. } => Outcome::Unreachable,
         }
     }
+}
+
+/// What both kinds of clients hold to.
+fn builder() -> reqwest::ClientBuilder {
+    // The crypto library is named once; an error says that it is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .user_agent(concat!("wif/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT)
+        .no_proxy()
 }
 
 /// Tells apart what reqwest keeps in one type, by the types and words in its chain of causes.
@@ -488,6 +537,22 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+
+    #[tokio::test]
+    async fn without_tls_only_the_machines_own_service_is_asked() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        let clock = || Arc::new(crate::clock::System::new());
+        let own = PlainEndpoint::parse("http://169.254.169.254/").unwrap();
+        let ask = || Request::new(Method::GET, url.clone());
+        let plain = Http::plain(own, clock()).unwrap();
+        let refused = plain.send(ask(), Duration::from_secs(5)).await.err().unwrap();
+        assert!(matches!(refused, HttpError::Stranger { .. }), "{refused}");
+        let usual = Http::new(Settings::default(), clock()).unwrap();
+        assert!(usual.send(ask(), Duration::from_secs(5)).await.is_err());
+        assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock, "nobody connected");
+    }
 
     #[test]
     fn retry_after_is_read_in_both_forms() {

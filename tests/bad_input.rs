@@ -65,7 +65,6 @@ fn a_scheme_that_is_unknown_or_not_federated() {
     let text = scheme("Kerberos").fails_unasked(Code::SchemeUnsupported);
     assert!(text.contains("'Kerberos'") && text.contains("WorkloadIdentityFederation"), "{text}");
     for name in ["ServicePrincipal", "ManagedServiceIdentity"] {
-        scheme(name).fails_unasked(Code::NotInThisVersion);
         let text = scheme(name).input("requireFederation", "true").fails_unasked(Code::FederationRequired);
         assert!(text.contains(name), "{text}");
     }

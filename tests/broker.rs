@@ -23,7 +23,7 @@ const KEY: &str = "0123456789abcdef";
 
 async fn open(case: &Case, clock: Arc<dyn Clock>) -> Arc<Session> {
     let key = Secret::new(KEY.to_owned());
-    let (listener, session) = serve::open(case.env(), key, clock).await.unwrap();
+    let (listener, session) = serve::open(case.env(), None, key, clock).await.unwrap();
     tokio::spawn(server::serve(listener, Arc::clone(&session), std::future::pending()));
     session
 }
@@ -262,6 +262,26 @@ fn an_outage_is_invisible_while_the_token_lives_then_an_error_and_then_nothing_a
             assert!(tries < 20);
         }
     });
+}
+
+#[test]
+fn callers_are_told_whether_to_come_back() {
+    for (status, expected) in [(503, "HTTP/1.1 503"), (418, "HTTP/1.1 403")] {
+        let case = Case::new();
+        case.emulator.fault(
+            Fault::on(Service::DevOps, "POST", "/oidctoken")
+                .always()
+                .status(status)
+                .header("Retry-After", "300"),
+        );
+        run(async {
+            let session = open(&case, Arc::new(clock::System::new())).await;
+            let path = "GET /identity?resource=https://management.azure.com";
+            let answer =
+                raw(session.port, &head(path, session.port, &format!("X-IDENTITY-HEADER: {KEY}\r\n"))).await;
+            assert!(answer.starts_with(expected), "{answer}");
+        });
+    }
 }
 
 #[test]

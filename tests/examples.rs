@@ -146,7 +146,7 @@ fn audiences() -> Audiences {
 /// Every name that the step exports.
 fn exported(inputs: &Inputs) -> BTreeSet<String> {
     let facts = Facts {
-        client: Uuid::from_u128(1),
+        client: Some(Uuid::from_u128(1)),
         tenant: Uuid::from_u128(2),
         subscription: Some(Uuid::from_u128(3)),
         authority: "https://login.example/".to_owned(),

@@ -9,6 +9,7 @@ use std::{
 use emulator::{
     Emulator, Service,
     agent::{Agent, Condition, JobReport, JobResult, Step},
+    directory::{App, ClientSecret, Connection, Issuer, Kind},
     job::{JobMessage, Variable},
 };
 
@@ -221,4 +222,49 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
             fs::copy(entry.path(), target).unwrap();
         }
     }
+}
+
+#[test]
+fn a_connection_that_is_not_federated_is_kept_alive_too() {
+    let emulator = Emulator::start();
+    let machine = uuid::uuid!("5d0c9b1e-7a43-4f26-8e5b-c1f2a3d4b596");
+    let usual = emulator.usual();
+    let connections = {
+        let mut directory = emulator.directory();
+        let secret = "kX8~correct.horse-battery_staple8Q";
+        let known = ClientSecret { value: secret.to_owned(), expires: None };
+        directory.app(usual.client).secrets.push(known);
+        directory.tenant(usual.tenant).apps.push(App::new(machine, Kind::ManagedIdentity));
+        directory.machine.identities.push(machine);
+        let plain = |name| {
+            Connection::federated(name, Issuer::DevOps, usual.tenant, usual.client, usual.subscription)
+        };
+        [plain("sc-secret").with_secret(secret), plain("sc-machine").of_machine()]
+            .map(|connection| directory.add_connection(usual.project_id, connection))
+    };
+    let mut message = job(&emulator, &connections);
+    let host = emulator.machine_url();
+    let name = "AZURE_POD_IDENTITY_AUTHORITY_HOST".to_owned();
+    message.variables.push(Variable { name, value: host, secret: false });
+    let sign_in = |name| sign_in(&[("azureSubscription", name)]).display_name(name);
+    let look = Step::bash(
+        "set -e; wif token arm > /dev/null; wif token keyvault > /dev/null; test \"$ARM_USE_MSI\" = true
+         curl -sf -H \"X-IDENTITY-HEADER: $IDENTITY_HEADER\" \"$IDENTITY_ENDPOINT?resource=https://graph.microsoft.com&api-version=2019-08-01&client_id=$AZURE_CLIENT_ID\" > /dev/null
+         curl -sf -H 'Metadata: true' \"$ARM_MSI_ENDPOINT?resource=https://storage.azure.com&api-version=2018-02-01&client_id=$ARM_CLIENT_ID\" > /dev/null
+         env | grep -E '^ARM_(USE_)?OIDC' && exit 1 || true",
+    );
+    // The second session replaces the first, whose broker is not to be taken for the machine's own service.
+    let steps = [
+        sign_in("sc-secret"),
+        look.clone().display_name("Look"),
+        sign_in("sc-machine"),
+        look.display_name("Look again"),
+    ];
+    let report = Agent::new().ca_file(emulator.ca_file()).run(&message, &steps);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    assert_eq!(emulator::leaks(&emulator.issued(), report.log.as_bytes()), Vec::<String>::new());
+    assert!(report.killed_orphans.is_empty(), "{:?}", report.killed_orphans);
+    assert_eq!(emulator.count(Service::DevOps, "/oidctoken"), 0);
+    assert_eq!(emulator.count(Service::Entra, "POST /"), 4, "arm, keyvault, graph, storage");
+    assert_eq!(emulator.count(Service::Machine, "GET /metadata/"), 4);
 }

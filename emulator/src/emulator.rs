@@ -18,14 +18,14 @@ use crate::server::Server;
 use crate::tls::Trust;
 use crate::usual::{self, USUAL, Usual};
 use crate::world::{Issued, Urls, World};
-use crate::{arm, blob, devops, entra, jobs};
+use crate::{arm, blob, devops, entra, jobs, machine};
 
 /// Azure DevOps, Entra, the resource manager and a blob service, on loopback, until it is dropped.
 pub struct Emulator {
     world: Arc<World>,
     trust: Trust,
     ca_file: PathBuf,
-    ports: [u16; 4],
+    ports: [u16; 5],
     runtime: Option<Runtime>,
 }
 
@@ -72,10 +72,12 @@ impl Emulator {
     fn with(options: Builder) -> Self {
         let clock = Clock::default();
         let trust = Trust::new(clock.now(), options.require_client_certificate, options.http1_only);
-        let listeners = [(); 4].map(|()| listener());
-        let ports = [0, 1, 2, 3].map(|at: usize| port(&listeners[at]));
-        let [devops, entra, arm, _blob] = ports.map(|port| format!("https://127.0.0.1:{port}"));
-        let world = Arc::new(World::new(Urls { devops, entra, arm }, clock, usual::directory()));
+        let listeners = [(); 5].map(|()| listener());
+        let ports = [0, 1, 2, 3, 4].map(|at: usize| port(&listeners[at]));
+        let [devops, entra, arm, ..] = ports.map(|port| format!("https://127.0.0.1:{port}"));
+        // Real machines speak no TLS there either.
+        let machine = format!("http://127.0.0.1:{}", ports[Service::Machine as usize]);
+        let world = Arc::new(World::new(Urls { devops, entra, arm, machine }, clock, usual::directory()));
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("emulator")
@@ -87,9 +89,11 @@ impl Emulator {
             (Service::Entra, entra::router(Arc::clone(&world))),
             (Service::Arm, arm::router(Arc::clone(&world))),
             (Service::Blob, blob::router(Arc::clone(&world))),
+            (Service::Machine, machine::router(Arc::clone(&world))),
         ];
         for (listener, (service, router)) in listeners.into_iter().zip(routers) {
-            let server = Server::new(service, Arc::clone(&world), router, Arc::clone(&trust.server));
+            let tls = (service != Service::Machine).then(|| Arc::clone(&trust.server));
+            let server = Server::new(service, Arc::clone(&world), router, tls);
             runtime.spawn(server.listen(listener));
         }
         Self { world, ca_file: trust.ca_file(), trust, ports, runtime: Some(runtime) }
@@ -117,6 +121,22 @@ impl Emulator {
     #[must_use]
     pub fn arm_url(&self) -> String {
         self.world.urls.arm.clone()
+    }
+
+    /// The base URL of the machine's managed identity service, without a trailing slash: what
+    /// `AZURE_POD_IDENTITY_AUTHORITY_HOST` names.
+    #[must_use]
+    pub fn machine_url(&self) -> String {
+        self.world.urls.machine.clone()
+    }
+
+    /// `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` of the same service.
+    #[must_use]
+    pub fn app_service(&self) -> (String, String) {
+        (
+            format!("{}{}", self.world.urls.machine, machine::APP_SERVICE),
+            self.directory().machine.header.clone(),
+        )
     }
 
     /// The port of a service.

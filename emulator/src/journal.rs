@@ -14,6 +14,8 @@ pub enum Service {
     Arm,
     /// The blob service of the storage accounts.
     Blob,
+    /// The managed identity service of the agent's machine.
+    Machine,
 }
 
 /// One HTTP request.

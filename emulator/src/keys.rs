@@ -36,7 +36,7 @@ pub(crate) struct Key {
 
 impl Key {
     fn generate() -> Self {
-        let pair = RsaPrivateKey::new(&mut OsRng, BITS).expect("an RSA key can be made");
+        let pair = new_pair();
         let modulus = URL_SAFE_NO_PAD.encode(pair.n().to_bytes_be());
         let exponent = URL_SAFE_NO_PAD.encode(pair.e().to_bytes_be());
         let der = pair.to_pkcs1_der().expect("an RSA key has a DER form");
@@ -59,12 +59,7 @@ impl Key {
 
     /// The claims, if this key signed them; times and audience are the caller's to judge.
     pub(crate) fn verify(&self, token: &str) -> Option<Value> {
-        let mut rules = Validation::new(Algorithm::RS256);
-        rules.required_spec_claims.clear();
-        rules.validate_exp = false;
-        rules.validate_nbf = false;
-        rules.validate_aud = false;
-        jsonwebtoken::decode::<Value>(token, &self.public, &rules).ok().map(|data| data.claims)
+        verified(token, &self.public, Algorithm::RS256)
     }
 
     /// The key as an entry of a JWKS document.
@@ -74,6 +69,28 @@ impl Key {
             "n": self.modulus, "e": self.exponent, "issuer": issuer,
         })
     }
+}
+
+/// A new key pair. It takes a while.
+pub(crate) fn new_pair() -> RsaPrivateKey {
+    RsaPrivateKey::new(&mut OsRng, BITS).expect("an RSA key can be made")
+}
+
+/// The claims, if the key with these parameters signed them in one of the ways that Entra accepts of clients.
+pub(crate) fn verified_by(modulus: &str, exponent: &str, token: &str) -> Option<Value> {
+    let algorithm = jsonwebtoken::decode_header(token).ok()?.alg;
+    let key = DecodingKey::from_rsa_components(modulus, exponent).ok()?;
+    let accepted = matches!(algorithm, Algorithm::RS256 | Algorithm::PS256);
+    accepted.then(|| verified(token, &key, algorithm)).flatten()
+}
+
+fn verified(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Option<Value> {
+    let mut rules = Validation::new(algorithm);
+    rules.required_spec_claims.clear();
+    rules.validate_exp = false;
+    rules.validate_nbf = false;
+    rules.validate_aud = false;
+    jsonwebtoken::decode::<Value>(token, key, &rules).ok().map(|data| data.claims)
 }
 
 /// What a JWT claims, unchecked.

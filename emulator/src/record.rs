@@ -52,6 +52,7 @@ fn headers(world: &World, headers: &HeaderMap) -> Vec<(String, String)> {
     let shown = |name: &str, value: &str| match name {
         "authorization" | "proxy-authorization" => authorization(world, value),
         "cookie" => "<cookie>".to_owned(),
+        "x-identity-header" => "<identity header>".to_owned(),
         _ => value.to_owned(),
     };
     headers

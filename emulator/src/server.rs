@@ -26,19 +26,25 @@ use crate::journal::Service;
 use crate::world::World;
 use crate::{answer, record};
 
-/// One of the three services, ready to be served.
+/// One of the services, ready to be served.
 #[derive(Clone)]
 pub(crate) struct Server {
     service: Service,
     world: Arc<World>,
     router: Router,
-    tls: TlsAcceptor,
+    /// None: plain http.
+    tls: Option<TlsAcceptor>,
 }
 
 impl Server {
-    pub(crate) fn new(service: Service, world: Arc<World>, router: Router, tls: Arc<ServerConfig>) -> Self {
+    pub(crate) fn new(
+        service: Service,
+        world: Arc<World>,
+        router: Router,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> Self {
         let layer = middleware::from_fn_with_state((service, Arc::clone(&world)), observe);
-        Self { service, world, router: router.layer(layer), tls: TlsAcceptor::from(tls) }
+        Self { service, world, router: router.layer(layer), tls: tls.map(TlsAcceptor::from) }
     }
 
     pub(crate) async fn listen(self, listener: StdListener) {
@@ -54,7 +60,13 @@ impl Server {
         // Small answers must not wait for the acknowledgement of the ones before.
         let _ = stream.set_nodelay(true);
         let Some(stream) = self.before_tls(stream).await else { return };
-        let Ok(stream) = self.tls.accept(stream).await else { return };
+        let stream = match &self.tls {
+            None => Stream::Plain(stream),
+            Some(tls) => match tls.accept(stream).await {
+                Ok(stream) => Stream::Tls(Box::new(stream)),
+                Err(_) => return,
+            },
+        };
         let line = Arc::new(Line { number, abrupt: AtomicBool::new(false), cut: Notify::new() });
         let wire = TokioIo::new(Wire { stream, line: Arc::clone(&line) });
         let service = TowerToHyperService::new(self.router.layer(Extension(Arc::clone(&line))));
@@ -128,16 +140,41 @@ impl Line {
     }
 }
 
-/// A TLS stream that can end without good-bye.
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+trait Duplex: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Duplex for S {}
+
+impl Stream {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
+
+    fn pinned(&mut self) -> Pin<&mut dyn Duplex> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream),
+            Self::Tls(stream) => Pin::new(&mut **stream),
+        }
+    }
+}
+
+/// A stream that can end without good-bye.
 struct Wire {
-    stream: TlsStream<TcpStream>,
+    stream: Stream,
     line: Arc<Line>,
 }
 
 impl Drop for Wire {
     fn drop(&mut self) {
         if self.line.abrupt.load(Ordering::Relaxed) {
-            let _ = self.stream.get_ref().0.set_zero_linger();
+            let _ = self.stream.tcp().set_zero_linger();
         }
     }
 }
@@ -148,7 +185,7 @@ impl AsyncRead for Wire {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        self.stream.pinned().poll_read(context, buffer)
     }
 }
 
@@ -158,14 +195,14 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        self.stream.pinned().poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        self.stream.pinned().poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        self.stream.pinned().poll_shutdown(context)
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::blob::Storage;
 use crate::clock::Clock;
-use crate::directory::Directory;
+use crate::directory::{Connection, Directory, Machine};
 use crate::fault::Faults;
 use crate::journal::{Journal, Service};
 
@@ -22,6 +22,12 @@ pub enum IssuedKind {
     AccessToken,
     /// A client secret of an app.
     ClientSecret,
+    /// A line of the private key of a client certificate.
+    PrivateKey,
+    /// What a client signed with such a key.
+    ClientAssertion,
+    /// What the machine's managed identity service demands.
+    IdentityHeader,
 }
 
 impl fmt::Display for IssuedKind {
@@ -31,6 +37,9 @@ impl fmt::Display for IssuedKind {
             Self::IdToken => "id token",
             Self::AccessToken => "access token",
             Self::ClientSecret => "client secret",
+            Self::PrivateKey => "private key",
+            Self::ClientAssertion => "client assertion",
+            Self::IdentityHeader => "identity header",
         })
     }
 }
@@ -56,6 +65,7 @@ pub(crate) struct Urls {
     pub(crate) devops: String,
     pub(crate) entra: String,
     pub(crate) arm: String,
+    pub(crate) machine: String,
 }
 
 pub(crate) struct World {
@@ -67,7 +77,21 @@ pub(crate) struct World {
     storage: Mutex<Storage>,
     issued: Mutex<Vec<Issued>>,
     id_tokens: Mutex<HashMap<String, (String, i64)>>,
-    connections: [AtomicU64; 4],
+    connections: [AtomicU64; 5],
+}
+
+/// The secrets in a connection's own parameters. Of a key, only lines that no other key of its kind has.
+fn stored(connection: &Connection) -> impl Iterator<Item = Issued> {
+    let of = |name: &str| connection.parameters.get(name).map(String::as_str).unwrap_or_default();
+    let secret = Some(of("serviceprincipalkey")).filter(|secret| !secret.is_empty());
+    let is_key = |line: &&str| line.contains("-----BEGIN") && line.contains("PRIVATE KEY");
+    let key = of("servicePrincipalCertificate").lines().skip_while(move |line| !is_key(line)).skip(3);
+    let key = key.take_while(|line| !line.contains("-----END"));
+    let issued = |kind, value: &str| Issued { kind, value: value.to_owned() };
+    secret
+        .map(|secret| issued(IssuedKind::ClientSecret, secret))
+        .into_iter()
+        .chain(key.map(move |line| issued(IssuedKind::PrivateKey, line)))
 }
 
 impl World {
@@ -108,10 +132,16 @@ impl World {
         let secrets = directory.tenants.iter().flat_map(|tenant| &tenant.apps).flat_map(|app| &app.secrets);
         let jobs =
             directory.jobs.iter().map(|job| Issued { kind: IssuedKind::JobToken, value: job.token.clone() });
+        let Machine { identities, header } = &directory.machine;
+        // Of a machine without identities nobody asks anything.
+        let header =
+            identities.first().map(|_| Issued { kind: IssuedKind::IdentityHeader, value: header.clone() });
         let known = jobs
-            .chain(secrets.map(|one| Issued { kind: IssuedKind::ClientSecret, value: one.value.clone() }));
+            .chain(secrets.map(|one| Issued { kind: IssuedKind::ClientSecret, value: one.value.clone() }))
+            .chain(header);
         let mut all = self.issued.lock().unwrap_or_else(PoisonError::into_inner).clone();
         all.extend(known);
+        all.extend(directory.connections().flat_map(stored));
         all
     }
 

@@ -2,10 +2,9 @@
 //!
 //! Source: microsoft/azure-pipelines-agent, `Handler.cs`, `AddEndpointsToEnvironment`.
 
-use std::fmt;
-
 use uuid::Uuid;
 
+pub use super::credential::{Credential, Scheme};
 use crate::{
     agent::inputs::env_name,
     endpoint::{Endpoint, EndpointError},
@@ -23,8 +22,8 @@ pub struct Connection {
     pub scheme: Scheme,
     /// The tenant.
     pub tenant: Uuid,
-    /// The application or managed identity.
-    pub client: Uuid,
+    /// What it signs in with, and as whom.
+    pub credential: Credential,
     /// The subscription, where it has subscription scope.
     pub subscription: Option<Subscription>,
     /// The cloud, where it is a known one.
@@ -33,10 +32,6 @@ pub struct Connection {
     pub authority: Endpoint,
     /// Where the aliases of resources lead.
     pub audiences: Audiences,
-    /// The issuer that the connection is registered with, where it says so.
-    pub issuer: Option<String>,
-    /// An id token that the agent brought along.
-    pub id_token: Option<Secret>,
 }
 
 /// A subscription.
@@ -46,17 +41,6 @@ pub struct Subscription {
     pub id: Uuid,
     /// Its name, where the connection tells.
     pub name: Option<String>,
-}
-
-/// How a connection signs in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    /// An id token of the job: no secret.
-    WorkloadIdentityFederation,
-    /// A stored secret or certificate.
-    ServicePrincipal,
-    /// The managed identity of the agent's machine.
-    ManagedServiceIdentity,
 }
 
 /// A connection that cannot be used.
@@ -85,6 +69,14 @@ pub enum ConnectionError {
         id: Uuid,
         /// The parameter or data entry.
         what: &'static str,
+    },
+    /// The service principal signs in with something unknown.
+    #[error("the connection {id} has the authenticationType '{kind}', accepted: spnKey, spnCertificate")]
+    AuthenticationType {
+        /// Its id.
+        id: Uuid,
+        /// What it says.
+        kind: String,
     },
     /// A value is there and no GUID.
     #[error("the {what} of the connection {id} is '{value}', accepted is a GUID")]
@@ -145,20 +137,17 @@ impl Connection {
         let scheme = scheme(env, id)?;
         let fields = Fields { env, id };
         let tenant = fields.guid("tenant id (parameter tenantid)", fields.parameter("tenantid"))?;
-        let client = fields
-            .guid("client id (parameter serviceprincipalid)", fields.parameter("serviceprincipalid"))?;
+        let credential = Credential::read(scheme, &fields)?;
         let (cloud, authority, audiences) = fields.cloud()?;
         Ok(Self {
             id,
             scheme,
             tenant,
-            client,
+            credential,
             subscription: fields.subscription()?,
             cloud,
             authority,
             audiences,
-            issuer: fields.parameter("workloadIdentityFederationIssuer").map(str::to_owned),
-            id_token: fields.parameter("idToken").map(|token| Secret::new(token.to_owned())),
         })
     }
 }
@@ -184,41 +173,52 @@ impl Connection {
         let host = self.authority.host();
         (!self.authority.is_loopback() && !AUTHORITIES.contains(&host)).then_some(host)
     }
-}
 
-impl Scheme {
-    fn parse(text: &str) -> Option<Self> {
-        [Self::WorkloadIdentityFederation, Self::ServicePrincipal, Self::ManagedServiceIdentity]
-            .into_iter()
-            .find(|scheme| scheme.to_string().eq_ignore_ascii_case(text))
+    /// The application or managed identity, where the connection names it.
+    #[must_use]
+    pub const fn client(&self) -> Option<Uuid> {
+        self.credential.client()
+    }
+
+    /// The same connection with another id token brought along, or none; without federation there is none to bring.
+    #[must_use]
+    pub fn with_id_token(&self, token: Option<Secret>) -> Self {
+        let mut connection = self.clone();
+        if let Credential::Federated { id_token, .. } = &mut connection.credential {
+            *id_token = token;
+        }
+        connection
+    }
+
+    /// What to tell the user of a connection that stores a secret.
+    #[must_use]
+    pub fn stored_secret_warning(&self) -> Option<String> {
+        let stored = self.credential.stored()?;
+        Some(format!(
+            "The connection stores a {stored}, which can be stolen and will end. Convert it to workload identity federation, which stores none: Project settings > Service connections > the connection > Convert"
+        ))
     }
 }
 
-impl fmt::Display for Scheme {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::WorkloadIdentityFederation => "WorkloadIdentityFederation",
-            Self::ServicePrincipal => "ServicePrincipal",
-            Self::ManagedServiceIdentity => "ManagedServiceIdentity",
-        })
-    }
-}
-
-struct Fields<'a> {
+pub(super) struct Fields<'a> {
     env: &'a Env,
-    id: Uuid,
+    pub(super) id: Uuid,
 }
 
 impl<'a> Fields<'a> {
-    fn parameter(&self, key: &str) -> Option<&'a str> {
+    pub(super) fn parameter(&self, key: &str) -> Option<&'a str> {
         self.env.get(&format!("ENDPOINT_AUTH_PARAMETER_{}_{}", self.id, env_name(key)))
     }
 
-    fn data(&self, key: &str) -> Option<&'a str> {
+    pub(super) fn secret(&self, key: &str) -> Option<Secret> {
+        self.parameter(key).map(|value| Secret::new(value.to_owned()))
+    }
+
+    pub(super) fn data(&self, key: &str) -> Option<&'a str> {
         self.env.get(&format!("ENDPOINT_DATA_{}_{}", self.id, env_name(key))).map(str::trim)
     }
 
-    fn guid(&self, what: &'static str, value: Option<&str>) -> Result<Uuid, ConnectionError> {
+    pub(super) fn guid(&self, what: &'static str, value: Option<&str>) -> Result<Uuid, ConnectionError> {
         let id = self.id;
         let value = value.ok_or(ConnectionError::Missing { id, what })?.trim();
         Uuid::try_parse(value).ok().filter(|guid| !guid.is_nil()).ok_or_else(|| ConnectionError::NoGuid {
@@ -289,7 +289,7 @@ impl<'a> Fields<'a> {
 }
 
 /// Foreign text in an error: cut, on one line.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(100).collect()
 }
 
@@ -327,6 +327,7 @@ mod tests {
             ("PARAMETER_TENANTID", "", "has no tenant id"),
             ("PARAMETER_TENANTID", "contoso.com", "'contoso.com', accepted is a GUID"),
             ("PARAMETER_SERVICEPRINCIPALID", "", "has no client id"),
+            ("PARAMETER_SERVICEPRINCIPALID", "x", "'x', accepted is a GUID"),
             ("DATA_ENVIRONMENTAUTHORITYURL", "http://login.example", "accepted is an https URL"),
             ("DATA_ACTIVEDIRECTORYAUTHORITY", "login.example", "accepted is an https URL"),
             ("DATA_SUBSCRIPTIONID", "x", "'x', accepted is a GUID"),
@@ -392,7 +393,56 @@ mod tests {
 
     #[test]
     fn a_connection_without_a_scheme_is_an_old_one() {
-        let old = [("AUTH_SCHEME", ""), ("AUTH", "{}")];
-        assert_eq!(read(&old).unwrap().scheme, Scheme::ServicePrincipal);
+        let old = [("AUTH_SCHEME", ""), ("AUTH", "{}"), ("PARAMETER_SERVICEPRINCIPALKEY", "hunter2")];
+        let connection = read(&old).unwrap();
+        assert_eq!(connection.scheme, Scheme::ServicePrincipal);
+        assert!(matches!(connection.credential, Credential::ClientSecret { .. }));
+        assert!(!format!("{connection:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_a_connection_signs_in_with_is_read_by_its_scheme() {
+        let principal = |changes: &[(&str, &str)]| {
+            let scheme = [("AUTH_SCHEME", "serviceprincipal"), ("PARAMETER_SERVICEPRINCIPALKEY", "s")];
+            read(&[&scheme, changes].concat())
+        };
+        let client = Uuid::try_parse(CLIENT).unwrap();
+        let certificate = [
+            ("PARAMETER_AUTHENTICATIONTYPE", "SpnCertificate"),
+            ("PARAMETER_SERVICEPRINCIPALCERTIFICATE", "p"),
+        ];
+        for (connection, stored) in [
+            (principal(&[]), "client secret"),
+            (principal(&[("PARAMETER_AUTHENTICATIONTYPE", "spnKey")]), "client secret"),
+            (principal(&certificate), "certificate"),
+        ] {
+            let connection = connection.unwrap();
+            assert_eq!((connection.credential.stored(), connection.client()), (Some(stored), Some(client)));
+            assert!(connection.stored_secret_warning().unwrap().contains(stored));
+        }
+        for (changes, words) in [
+            (
+                &[("PARAMETER_SERVICEPRINCIPALKEY", "")][..],
+                "no client secret (parameter serviceprincipalkey)",
+            ),
+            (&certificate[..1], "no certificate (parameter servicePrincipalCertificate)"),
+            (&[("PARAMETER_AUTHENTICATIONTYPE", "kerberos")], "'kerberos', accepted: spnKey, spnCertificate"),
+            (&[("PARAMETER_SERVICEPRINCIPALID", "")], "no client id"),
+        ] {
+            let error = principal(changes).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_machines_identity_needs_no_client() {
+        let machine = |named| {
+            let scheme = ("AUTH_SCHEME", "ManagedServiceIdentity");
+            read(&[scheme, ("PARAMETER_SERVICEPRINCIPALID", ""), ("DATA_MSICLIENTID", named)])
+        };
+        assert_eq!(machine("").unwrap().client(), None);
+        assert_eq!(machine(CLIENT).unwrap().client(), Uuid::try_parse(CLIENT).ok());
+        assert_eq!(machine("").unwrap().stored_secret_warning(), None);
+        assert!(machine("me").unwrap_err().to_string().contains("msiclientId"));
     }
 }

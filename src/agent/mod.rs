@@ -2,6 +2,7 @@
 
 pub mod commands;
 pub mod connection;
+mod credential;
 pub mod inputs;
 pub mod job;
 pub mod network;

@@ -115,8 +115,8 @@ impl Query {
 
 /// App Service managed identity: `expires_on` and `expires_in` are texts, since the strictest readers want that.
 async fn identity(session: &Session, query: Query) -> Answer {
-    let client = session.tokens.client.to_string();
-    let same = |id: &str| Uuid::try_parse(id).is_ok_and(|id| id == session.tokens.client);
+    let client = session.tokens.client;
+    let same = |id: &str| Uuid::try_parse(id).is_ok_and(|id| Some(id) == client);
     if query.other_identity || query.client.as_deref().is_some_and(|id| !id.is_empty() && !same(id)) {
         return Err(bad_request(
             "another identity is asked for than the service connection's, the only one of this session",
@@ -134,7 +134,7 @@ async fn identity(session: &Session, query: Query) -> Answer {
         "not_before": fresh.lifetime.from.unix_timestamp().to_string(),
         "resource": asked,
         "token_type": "Bearer",
-        "client_id": client,
+        "client_id": client.unwrap_or_default().to_string(),
     }))
 }
 
@@ -193,7 +193,7 @@ fn status(session: &Session) -> Value {
     };
     json!({
         "tenant": session.tokens.tenant.to_string(),
-        "client": session.tokens.client.to_string(),
+        "client": session.tokens.client.map(|client| client.to_string()),
         "tokens": session.tokens.lines().into_iter().map(line).collect::<Vec<_>>(),
         "refused": session.tokens.refusals(),
     })

@@ -25,7 +25,7 @@ pub type FetchAccess = Box<dyn Fn(&Resource) -> Fetch + Send + Sync>;
 pub struct Tokens {
     clock: Arc<dyn Clock>,
     /// The application or managed identity.
-    pub client: Uuid,
+    pub client: Option<Uuid>,
     /// The tenant.
     pub tenant: Uuid,
     /// Where aliases lead.
@@ -58,7 +58,7 @@ impl Tokens {
     #[must_use]
     pub fn new(
         clock: Arc<dyn Clock>,
-        identity: (Uuid, Uuid),
+        identity: (Uuid, Option<Uuid>),
         audiences: Audiences,
         allowed: Vec<Resource>,
         id_token: Option<Arc<Slot>>,

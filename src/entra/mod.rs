@@ -1,3 +1,6 @@
 //! Microsoft Entra.
 
+pub mod certificate;
+pub mod machine;
+pub mod refusal;
 pub mod token;

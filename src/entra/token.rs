@@ -1,4 +1,5 @@
-//! The token endpoint: an assertion in, an access token for one resource out (RFC 7523 §2.2).
+//! The token endpoint: an assertion (RFC 7523 §2.2) or a secret (RFC 6749 §2.3.1) in, an access token for one
+//! resource out.
 
 use std::time::Duration;
 
@@ -8,11 +9,15 @@ use time::OffsetDateTime;
 use url::Url;
 use uuid::Uuid;
 
+use super::{
+    certificate::{Certificate, CertificateError},
+    refusal::{Refusal, asked, kind, number},
+};
 use crate::{
     clock::Deadline,
     endpoint::Endpoint,
     http::{Http, HttpError, Request, Response},
-    identity::{aadsts, resource::Resource},
+    identity::resource::Resource,
     retry::Outcome,
     secret::Secret,
 };
@@ -26,6 +31,17 @@ pub struct Identity {
     pub tenant: Uuid,
     /// The application or managed identity.
     pub client: Uuid,
+}
+
+/// How an identity proves that it is the one.
+#[derive(Clone, Copy, Debug)]
+pub enum Proof<'a> {
+    /// An id token that the identity trusts.
+    IdToken(&'a Secret),
+    /// A client secret of its own.
+    ClientSecret(&'a Secret),
+    /// A certificate of its own.
+    Certificate(&'a Certificate),
 }
 
 /// What Entra gives for one resource.
@@ -44,8 +60,11 @@ pub enum TokenError {
     #[error("no access token from Entra")]
     Http(#[from] HttpError),
     /// Entra's own refusal.
-    #[error("Entra refused the id token{}", .0.summary())]
+    #[error("Entra refused the {}{}", .0.presented, .0.summary())]
     Refused(Box<Refusal>),
+    /// The certificate's key signed nothing.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// 408, 429, 5xx
     #[error("Entra is unavailable or busy (it answered {status}{}{})", number(refusal.as_deref()), asked(*.retry_after))]
     Busy {
@@ -66,21 +85,6 @@ pub enum TokenError {
     },
 }
 
-/// An error answer (RFC 6749 §5.2) with Entra's additions.
-#[derive(Debug)]
-pub struct Refusal {
-    /// The number of `AADSTS…`.
-    pub number: Option<u32>,
-    /// `error`
-    pub error: String,
-    /// The sentence that Entra gave for a number without a meaning of its own here.
-    pub sentence: Option<String>,
-    /// Trace and correlation ids.
-    pub ids: Vec<String>,
-    /// When to come back, where Entra said so.
-    pub retry_after: Option<Duration>,
-}
-
 #[derive(Deserialize)]
 struct Granted {
     access_token: String,
@@ -89,20 +93,12 @@ struct Granted {
     expires_in: u64,
 }
 
-#[derive(Deserialize)]
-struct Refused {
-    error: String,
-    error_description: Option<String>,
-    /// Numbers; anything else in it is passed over.
-    error_codes: Option<Vec<serde_json::Value>>,
-    trace_id: Option<String>,
-    correlation_id: Option<String>,
-}
-
 /// RFC 7521 §4.2.
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// How long one attempt may take.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// No access token lives longer, whatever the answer says.
+pub(super) const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The longest access token that fits in a variable on every operating system, in bytes.
 const MOST: usize = 32_000;
 
@@ -114,28 +110,32 @@ impl Identity {
         self.authority.join([&*self.tenant.to_string(), "v2.0", ".well-known", "openid-configuration"])
     }
 
-    /// Exchanges an id token for an access token. Entra logs `request_id`, which is the same for every attempt.
+    /// Exchanges a proof for an access token. Entra logs `request_id`, which is the same for every attempt.
     ///
     /// # Errors
     ///
-    /// None was given by the deadline, or another attempt with this id token cannot help.
+    /// None was given by the deadline, or another attempt with this proof cannot help.
     pub async fn access_token(
         &self,
         http: &Http,
         deadline: Deadline,
-        assertion: &Secret,
+        proof: Proof<'_>,
         resource: &Resource,
         request_id: Uuid,
     ) -> Result<AccessToken, TokenError> {
         let url = self.authority.join([&*self.tenant.to_string(), "oauth2", "v2.0", "token"]);
         let client = self.client.to_string();
-        let form = [
-            ("client_id", &*client),
-            ("scope", resource.scope()),
-            ("grant_type", "client_credentials"),
-            ("client_assertion_type", ASSERTION_TYPE),
-            ("client_assertion", assertion.expose()),
-        ];
+        let mut form =
+            vec![("client_id", &*client), ("scope", resource.scope()), ("grant_type", "client_credentials")];
+        let signed;
+        match proof {
+            Proof::ClientSecret(secret) => form.push(("client_secret", secret.expose())),
+            Proof::IdToken(token) => form.extend(assertion(token)),
+            Proof::Certificate(certificate) => {
+                signed = certificate.assertion(self.client, &url, http.clock().now())?;
+                form.extend(assertion(&signed));
+            }
+        }
         let request = Request::new(Method::POST, url).form(&form).header("accept", "application/json");
         let request = request.correlation("client-request-id", request_id);
         tracing::debug!(%request_id, %resource, "asking for an access token");
@@ -143,14 +143,32 @@ impl Identity {
             let request = request.clone();
             let begin = http.clock().now();
             let answer = http.send(request, limit);
-            async move { read(&answer.await?, begin) }
+            async move { read(&answer.await?, begin, proof.name()) }
         };
         http.retrying(deadline, PATIENCE, TokenError::outcome, attempt).await
     }
 }
 
+impl Proof<'_> {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::IdToken(_) => "id token",
+            Self::ClientSecret(_) => "client secret",
+            Self::Certificate(_) => "certificate",
+        }
+    }
+}
+
+fn assertion(token: &Secret) -> [(&'static str, &str); 2] {
+    [("client_assertion_type", ASSERTION_TYPE), ("client_assertion", token.expose())]
+}
+
 /// `begin` is the time before the request was sent: the token ends so much later, or a little after.
-fn read(response: &Response, begin: OffsetDateTime) -> Result<AccessToken, TokenError> {
+fn read(
+    response: &Response,
+    begin: OffsetDateTime,
+    presented: &'static str,
+) -> Result<AccessToken, TokenError> {
     let status = response.status;
     let unusable = |body| Err(TokenError::Unusable { status, body });
     if (200..=299).contains(&status) {
@@ -161,12 +179,13 @@ fn read(response: &Response, begin: OffsetDateTime) -> Result<AccessToken, Token
         if !is_token(&token) || !granted.token_type.eq_ignore_ascii_case("bearer") {
             return unusable("JSON without a bearer token that can be passed on");
         }
-        let life = granted.expires_in.min(7 * 24 * 3600);
-        return Ok(AccessToken { token, expires: begin + Duration::from_secs(life) });
+        return Ok(AccessToken {
+            token,
+            expires: begin + LONGEST.min(Duration::from_secs(granted.expires_in)),
+        });
     }
     let retry_after = response.retry_after;
-    let refusal =
-        response.json::<Refused>().map(|refused| Box::new(Refusal { retry_after, ..Refusal::from(refused) }));
+    let refusal = Refusal::read(response, presented).map(Box::new);
     let busy = matches!(status, 408 | 429 | 500..=599);
     match refusal {
         // A number with a meaning says more than the status: Entra's passing faults come as 400 too.
@@ -179,7 +198,7 @@ fn read(response: &Response, begin: OffsetDateTime) -> Result<AccessToken, Token
 }
 
 impl TokenError {
-    /// Whether another attempt with the same id token may help.
+    /// Whether another attempt with the same proof may help.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match self {
@@ -190,7 +209,7 @@ impl TokenError {
                 None => Outcome::Refused,
             },
             Self::Busy { retry_after, .. } => Outcome::Busy { retry_after: *retry_after },
-            Self::Unusable { .. } => Outcome::Refused,
+            Self::Unusable { .. } | Self::Certificate(_) => Outcome::Refused,
         }
     }
 
@@ -199,7 +218,7 @@ impl TokenError {
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused(refusal) | Self::Busy { refusal: Some(refusal), .. } => Some(refusal),
-            Self::Http(_) | Self::Busy { .. } | Self::Unusable { .. } => None,
+            Self::Http(_) | Self::Busy { .. } | Self::Unusable { .. } | Self::Certificate(_) => None,
         }
     }
 
@@ -210,78 +229,15 @@ impl TokenError {
     }
 }
 
-impl Refusal {
-    /// What it means in this flow, where that is known.
-    #[must_use]
-    pub fn meaning(&self) -> Option<aadsts::Meaning> {
-        self.number.and_then(aadsts::meaning)
-    }
-
-    fn summary(&self) -> String {
-        let number = self.number.map_or_else(|| format!(" ({})", self.error), |_| number(Some(self)));
-        let cause = self.meaning().map(|meaning| meaning.cause.to_owned()).or_else(|| self.sentence.clone());
-        cause.map_or_else(|| number.clone(), |cause| format!("{number}: {cause}"))
-    }
-}
-
-impl From<Refused> for Refusal {
-    fn from(refused: Refused) -> Self {
-        let description = refused.error_description.unwrap_or_default();
-        let first = refused.error_codes.unwrap_or_default().first().and_then(serde_json::Value::as_u64);
-        let number =
-            first.and_then(|number| number.try_into().ok()).or_else(|| aadsts::number_in(&description));
-        let id = |label, id: Option<String>| Some(format!("{label} {}", plain(&id?, 60)?));
-        Self {
-            number,
-            error: plain(&refused.error, 60).unwrap_or_else(|| "an error without a name".to_owned()),
-            sentence: sentence(&description),
-            ids: [id("trace", refused.trace_id), id("correlation", refused.correlation_id)]
-                .into_iter()
-                .flatten()
-                .collect(),
-            retry_after: None,
-        }
-    }
-}
-
-fn number(refusal: Option<&Refusal>) -> String {
-    let number = refusal.and_then(|refusal| refusal.number);
-    number.map(|number| format!(" (AADSTS{number})")).unwrap_or_default()
-}
-
-fn asked(retry_after: Option<Duration>) -> String {
-    retry_after.map(|delay| format!(" and asked to wait {} s", delay.as_secs())).unwrap_or_default()
-}
-
-/// The first sentence of a description, unless it could hold a token.
-fn sentence(description: &str) -> Option<String> {
-    let text = description.split(['\r', '\n']).next()?;
-    let text = text.split(" Trace ID:").next()?.split_once(": ").map_or(text, |(_, rest)| rest).trim();
-    (!text.contains("eyJ")).then(|| text.chars().filter(|c| !c.is_control()).take(300).collect())
-}
-
-fn plain(text: &str, most: usize) -> Option<String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    (!text.is_empty() && text.len() <= most && text.chars().all(plain)).then(|| text.to_owned())
-}
-
 /// The characters of RFC 6750 §2.1, and not too many.
-fn is_token(token: &Secret) -> bool {
+pub(super) fn is_token(token: &Secret) -> bool {
     let text = token.expose();
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
     !text.is_empty() && text.len() <= MOST && text.bytes().all(allowed)
 }
 
-fn kind(response: &Response) -> &'static str {
-    match response {
-        response if response.is_empty() => "empty",
-        response if response.is_html() => "a page for people, as from a proxy or a sign-in portal",
-        _ => "not the JSON that was expected",
-    }
-}
-
 /// Entra sends numbers, and in some places numbers as text.
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Seconds {
@@ -297,15 +253,6 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_that_could_be_a_token_is_quoted() {
-        assert_eq!(sentence("AADSTS1: bad assertion eyJhbGciOi. Trace ID: x"), None);
-        assert_eq!(
-            sentence("AADSTS1: No such thing. Trace ID: x\r\nTimestamp: y").as_deref(),
-            Some("No such thing.")
-        );
-    }
 
     #[test]
     fn only_what_a_header_can_hold_is_a_token() {

@@ -36,8 +36,8 @@ pub enum Family {
 /// What a session's variables are made of.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// The application or managed identity.
-    pub client: Uuid,
+    /// The application or managed identity, where it is known.
+    pub client: Option<Uuid>,
     /// The tenant.
     pub tenant: Uuid,
     /// The subscription, where the connection has one.
@@ -140,7 +140,7 @@ mod tests {
 
     fn facts() -> Facts {
         Facts {
-            client: Uuid::from_u128(1),
+            client: Some(Uuid::from_u128(1)),
             tenant: Uuid::from_u128(2),
             subscription: Some(Uuid::from_u128(3)),
             authority: "https://login.example/".to_owned(),

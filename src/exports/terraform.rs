@@ -30,15 +30,14 @@ pub(super) fn live(facts: &Facts, door: &Door) -> Vec<Variable> {
 }
 
 fn who(facts: &Facts) -> Vec<Variable> {
+    let client = facts.client.map(|id| Variable::plain("ARM_CLIENT_ID", id.to_string()));
     let subscription = facts.subscription.map(|id| Variable::plain("ARM_SUBSCRIPTION_ID", id.to_string()));
     let environment =
         facts.cloud.map(|cloud| Variable::plain("ARM_ENVIRONMENT", cloud.terraform_environment()));
-    [
-        Variable::plain("ARM_CLIENT_ID", facts.client.to_string()),
-        Variable::plain("ARM_TENANT_ID", facts.tenant.to_string()),
-    ]
-    .into_iter()
-    .chain(subscription)
-    .chain(environment)
-    .collect()
+    client
+        .into_iter()
+        .chain([Variable::plain("ARM_TENANT_ID", facts.tenant.to_string())])
+        .chain(subscription)
+        .chain(environment)
+        .collect()
 }

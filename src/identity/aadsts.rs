@@ -170,7 +170,7 @@ const TABLE: &[Meaning] = &[
         &[700_027, 700_030, 50012],
         Code::CredentialRefused,
         "Entra does not accept the signature of the assertion",
-        "check that the connection's certificate is registered on the application, or convert the connection to workload identity federation",
+        "check that the connection's certificate is registered on the application and has not ended, or convert the connection to workload identity federation",
     ),
     refused(
         &[7_000_112, 70001],

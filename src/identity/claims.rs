@@ -3,6 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
 
 use crate::secret::Secret;
 
@@ -118,6 +119,19 @@ impl Unverified {
             _ => Validity::Now,
         }
     }
+}
+
+/// Whom an access token of Entra was given to: `appid`, which version 2.0 calls `azp`. None, where it does not say.
+#[must_use]
+pub fn client(token: &Secret) -> Option<Uuid> {
+    #[derive(Deserialize)]
+    struct Payload {
+        #[serde(alias = "azp")]
+        appid: String,
+    }
+    let payload = URL_SAFE_NO_PAD.decode(token.expose().split('.').nth(1)?).ok()?;
+    let payload: Payload = serde_json::from_slice(&payload).ok()?;
+    Uuid::try_parse(&payload.appid).ok()
 }
 
 fn is_base64url(part: &str) -> bool {

@@ -1,21 +1,18 @@
 //! From what went wrong to what the user reads: the one place that decides code and hint.
 
-use uuid::Uuid;
+mod services;
 
+use self::services::{of_entra, of_machine, of_oidc};
 use super::{
     guards::GuardError,
     run::{OutputError, ValueError},
     sign_in::SignInError,
-    summary::identity_parts,
 };
 use crate::{
     agent::{connection::ConnectionError, inputs::InputError, job::JobError, network::NetworkError},
-    devops::oidc::{self, OidcError},
-    entra::token::TokenError,
     error::{Code, Failure},
     folder::FolderError,
-    http::{HttpError, SetupError},
-    identity::{claims::Unverified, resource::Resource},
+    http::SetupError,
 };
 
 impl From<InputError> for Failure {
@@ -47,7 +44,9 @@ impl From<ConnectionError> for Failure {
                 Code::SchemeUnsupported,
                 "use an Azure Resource Manager connection with workload identity federation",
             ),
-            ConnectionError::Missing { .. } | ConnectionError::NoGuid { .. } => {
+            ConnectionError::Missing { .. }
+            | ConnectionError::NoGuid { .. }
+            | ConnectionError::AuthenticationType { .. } => {
                 (Code::ConnectionIncomplete, "edit the connection in the project's settings and save it")
             }
             ConnectionError::NoEndpoint { .. } => (
@@ -87,9 +86,13 @@ impl From<GuardError> for Failure {
                 "set refresh: false; the broker that keeps a session alive comes with a later version (to try it now, set the variable WIF_PREVIEW to true)",
             ),
             GuardError::NotYet { .. } => (Code::NotInThisVersion, "leave the input out"),
-            GuardError::SchemeNotYet { .. } => (
-                Code::NotInThisVersion,
-                "convert the connection to workload identity federation (Convert, on the connection's page)",
+            GuardError::NoIdToken { .. } => (
+                Code::InputsContradict,
+                "take token-file out of exports, or convert the connection to workload identity federation",
+            ),
+            GuardError::NoSnapshot { .. } => (
+                Code::InputsContradict,
+                "set exports: none (accessTokens work), or refresh: true, or convert the connection to workload identity federation",
             ),
         };
         Self::new(code, error, hint)
@@ -166,10 +169,16 @@ impl From<SignInError> for Failure {
         let (code, hint) = match error {
             SignInError::Job(error) => return error.into(),
             SignInError::Oidc(refusal) => return of_oidc(refusal),
-            SignInError::Entra { source, resource, request_id, claims } => {
-                return of_entra(source, &resource, request_id, &claims);
+            SignInError::Entra { source, resource, request_id, presented } => {
+                return of_entra(source, &resource, request_id, &presented);
             }
+            SignInError::Machine { source, resource } => return of_machine(source, resource),
+            SignInError::Setup(error) => return error.into(),
             SignInError::Output(error) => return OutputError::from(error).into(),
+            SignInError::Certificate(_) => (
+                Code::ConnectionIncomplete,
+                "edit the connection and give it the certificate and its unencrypted RSA key in one PEM text, or convert it to workload identity federation",
+            ),
             SignInError::Malformed { .. } => (
                 Code::IdTokenMalformed,
                 "run the job again; if it lasts, something on the way may alter the answers of Azure DevOps",
@@ -186,105 +195,5 @@ impl From<SignInError> for Failure {
             }
         };
         Self::new(code, error, hint)
-    }
-}
-
-fn of_oidc(refusal: oidc::Refusal) -> Failure {
-    let oidc::Refusal { error, ids } = refusal;
-    let (code, hint) = match &error {
-        OidcError::Http(http) => of_http(http),
-        OidcError::JobToken { .. } => (
-            Code::JobTokenRefused,
-            "run the job again; a job token ends with its job, and after about 24 hours",
-        ),
-        OidcError::NotReferenced => (
-            Code::ConnectionNotReferenced,
-            "name the connection in an input of a step of this very stage and job, not in an earlier one",
-        ),
-        OidcError::UnknownConnection => (
-            Code::ConnectionUnknown,
-            "check that the connection still exists, is shared with this project, and is not disabled",
-        ),
-        OidcError::PlanSecurity { .. } | OidcError::Refused { .. } => (
-            Code::IdTokenRefused,
-            "run the job again; if it lasts, give the ids above to the administrators of Azure DevOps",
-        ),
-        OidcError::Busy { .. } => {
-            (Code::ServiceUnavailable, "run the job again later; look at the health of Azure DevOps")
-        }
-        OidcError::NoToken { .. } => (
-            Code::AnswerUnusable,
-            "check the proxy and its settings: something other than Azure DevOps may have answered",
-        ),
-    };
-    Failure::new(code, error, hint).with_details(ids)
-}
-
-fn of_entra(error: TokenError, resource: &Resource, request_id: Uuid, claims: &Unverified) -> Failure {
-    let (code, hint) = match &error {
-        TokenError::Http(http) => of_http(http),
-        TokenError::Refused(refusal) => match refusal.meaning() {
-            Some(meaning) => (meaning.code, meaning.remedy),
-            None => (
-                Code::EntraRefused,
-                "look the code up at https://login.microsoftonline.com/error, and the correlation id in the tenant's sign-in log",
-            ),
-        },
-        TokenError::Busy { .. } => {
-            (Code::ServiceUnavailable, "run the job again later; look at the health of Entra")
-        }
-        TokenError::Unusable { .. } => (
-            Code::AnswerUnusable,
-            "check the proxy and its settings, and the connection's authority: something other than Entra may have answered",
-        ),
-    };
-    let mut details = vec![format!("{:<22}{resource}", "resource")];
-    if matches!(error, TokenError::Refused(_)) {
-        details.extend(presented(claims));
-    }
-    details.extend(error.refusal().into_iter().flat_map(|refusal| refusal.ids.iter().cloned()));
-    details.push(format!("request {request_id}"));
-    Failure::new(code, error, hint).with_details(details)
-}
-
-/// What the job presented, in parts, which the agent's masks of the whole do not hit.
-fn presented(claims: &Unverified) -> impl Iterator<Item = String> {
-    let audience = ("audience", claims.audiences.join(", "));
-    identity_parts(claims).into_iter().chain([audience]).map(|(label, value)| format!("{label:<22}{value}"))
-}
-
-fn of_http(error: &HttpError) -> (Code, &'static str) {
-    match error {
-        HttpError::Name { .. } => (
-            Code::NameNotResolved,
-            "check this machine's name server, or configure the agent with its proxy (--proxyurl)",
-        ),
-        HttpError::Connect { .. } | HttpError::Broken { .. } => (
-            Code::ConnectionFailed,
-            "check the firewall: this machine must reach Azure DevOps and the authority on port 443, directly or by the agent's proxy",
-        ),
-        HttpError::Certificate { .. } => (
-            Code::TlsFailed,
-            "if a proxy inspects TLS here, let the agent trust its CA (--sslcacert), or add it to the system's trust store; check the clock too",
-        ),
-        HttpError::Tls { .. } | HttpError::Alert { .. } => {
-            (Code::TlsFailed, "check whether a proxy or firewall here breaks TLS to this host")
-        }
-        HttpError::ProxyLogin { .. } => (
-            Code::ProxyRefused,
-            "configure the agent with the proxy's user and password (--proxyusername, --proxypassword)",
-        ),
-        HttpError::Proxy { .. } => (
-            Code::ProxyRefused,
-            "let the proxy connect to this host on port 443, or add the host to its bypass list",
-        ),
-        HttpError::Timeout { .. } => (
-            Code::TimedOut,
-            "run the job again; if it lasts, check the firewall and the proxy between this machine and the host",
-        ),
-        HttpError::TooLarge { .. } => (
-            Code::AnswerUnusable,
-            "check the proxy and its settings: something other than the service may have answered",
-        ),
     }
 }

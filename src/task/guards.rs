@@ -39,8 +39,13 @@ pub(super) enum GuardError {
     Clash { variable: String },
     #[error("the input {input} is true, which this version does not serve yet")]
     NotYet { input: &'static str },
-    #[error("the connection's scheme is {scheme}, which this version does not sign in with yet")]
-    SchemeNotYet { scheme: Scheme },
+    #[error("the input exports has token-file, and a connection with the scheme {scheme} has no id token")]
+    NoIdToken { scheme: Scheme },
+    #[error(
+        "the input exports {}, which refresh: false cannot serve: a connection with the scheme {scheme} has no id token to leave",
+        said(families.as_ref())
+    )]
+    NoSnapshot { scheme: Scheme, families: Option<BTreeSet<Family>> },
 }
 
 /// A pipeline variable that opens what is built but does not serve every tool and scheme yet.
@@ -48,18 +53,10 @@ const PREVIEW: &str = "WIF_PREVIEW";
 
 /// Checks the scheme, before the rest of the connection is read.
 pub(super) fn scheme(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> {
-    match federated(scheme) {
-        Err(_) if inputs.require_federation => Err(GuardError::Federation { scheme }),
-        result => result,
+    if inputs.require_federation && scheme != Scheme::WorkloadIdentityFederation {
+        return Err(GuardError::Federation { scheme });
     }
-}
-
-/// Only federated connections are signed in with, for now.
-pub(super) fn federated(scheme: Scheme) -> Result<(), GuardError> {
-    match scheme {
-        Scheme::WorkloadIdentityFederation => Ok(()),
-        Scheme::ServicePrincipal | Scheme::ManagedServiceIdentity => Err(GuardError::SchemeNotYet { scheme }),
-    }
+    Ok(())
 }
 
 /// Checks tenant and subscription, and what this version can do.
@@ -77,11 +74,28 @@ pub(super) fn connection(inputs: &Inputs, connection: &Connection, env: &Env) ->
         }
         Some(_) => {}
     }
+    id_token(inputs, connection.scheme)?;
     if inputs.diagnose {
         return Err(GuardError::NotYet { input: "diagnose" });
     }
     if inputs.refresh && !env.is_true(PREVIEW) {
         return Err(GuardError::NotYet { input: "refresh" });
+    }
+    Ok(())
+}
+
+/// Only a federated connection has an id token, and all that is left without a broker is made of it.
+fn id_token(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> {
+    let families = inputs.exports.as_ref();
+    let all_but_none = families.is_none_or(|families| !families.is_empty());
+    if scheme == Scheme::WorkloadIdentityFederation {
+        return Ok(());
+    }
+    if families.is_some_and(|families| families.contains(&Family::TokenFile)) {
+        return Err(GuardError::NoIdToken { scheme });
+    }
+    if !inputs.refresh && all_but_none {
+        return Err(GuardError::NoSnapshot { scheme, families: inputs.exports.clone() });
     }
     Ok(())
 }
@@ -110,6 +124,16 @@ pub(super) fn variables(tokens: &[(String, Resource)], exported: &[Variable]) ->
         }
     }
     Ok(())
+}
+
+fn said(families: Option<&BTreeSet<Family>>) -> String {
+    let names = |families: &BTreeSet<Family>| {
+        families.iter().map(|family| family.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    match families {
+        Some(families) => format!("has {}", names(families)),
+        None => format!("is empty, which stands for {}", names(&Family::of_snapshot())),
+    }
 }
 
 fn texts(ids: &[Uuid]) -> String {

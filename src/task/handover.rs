@@ -16,6 +16,8 @@ pub(super) struct Handover {
     pub(super) variables: BTreeMap<String, Zeroizing<String>>,
     /// What callers must have.
     pub(super) key: Zeroizing<String>,
+    /// Whom the step signed in as, which a machine's connection need not say.
+    pub(super) client: Option<String>,
     /// The id token that the step signed in with.
     pub(super) id_token: Option<Handed>,
     /// The access tokens that the step got, by scope.
@@ -50,7 +52,7 @@ pub(super) enum Ready {
 pub(super) const GO: &[u8] = b"go\n";
 
 /// Names, and beginnings of names, of the variables that a sign-in reads.
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 23] = [
     "SYSTEM_OIDCREQUESTURI",
     "SYSTEM_COLLECTIONURI",
     "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI",
@@ -73,6 +75,8 @@ const NAMES: [&str; 22] = [
     "AZURE_POD_IDENTITY_AUTHORITY_HOST",
     "IDENTITY_ENDPOINT",
     "IDENTITY_HEADER",
+    // Tells an `IDENTITY_ENDPOINT` of the machine from one that a session of this job has left.
+    "WIF_URL",
 ];
 
 impl Handover {

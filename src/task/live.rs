@@ -48,7 +48,7 @@ pub(super) async fn start(
 ) -> Result<Left, Failure> {
     let key = random_key()?;
     commands.mask(&key).map_err(OutputError)?;
-    let id_token = &signed_in.id_token;
+    let id_token = signed_in.id_token.as_ref();
     let granted = plan.tokens.iter().zip(&signed_in.access_tokens);
     let granted = granted.map(|((_, resource), access)| {
         (resource.scope().to_owned(), Handed::new(&access.token, now, access.expires))
@@ -56,7 +56,8 @@ pub(super) async fn start(
     let handover = Handover {
         variables: Handover::pick(env, plan.connection.id),
         key: Zeroizing::new(key.expose().to_owned()),
-        id_token: Some(Handed::new(&id_token.token, now, id_token.claims.expires)),
+        client: signed_in.client.map(|client| client.to_string()),
+        id_token: id_token.map(|id_token| Handed::new(&id_token.token, now, id_token.claims.expires)),
         access_tokens: granted.collect::<BTreeMap<_, _>>(),
         id_token_file,
         hours: env.get(HOURS_VARIABLE).and_then(|hours| hours.parse().ok()).unwrap_or(HOURS),
@@ -68,7 +69,7 @@ pub(super) async fn start(
         identity: paths::IDENTITY,
         id_token: paths::ID_TOKEN,
         azd: paths::AZD,
-        federated: true,
+        federated: id_token.is_some(),
     };
     // The post-job stage asks by these: a later step could set the others anew.
     commands.set_task_variable(BROKER_URL_VARIABLE, &door.url).map_err(OutputError)?;

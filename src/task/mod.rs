@@ -1,6 +1,7 @@
 //! The task's stages: `run` is the main one, `post` the one after the job.
 
 mod explain;
+mod federated;
 mod guards;
 mod handover;
 mod launch;
@@ -17,14 +18,3 @@ const FOLDER_VARIABLE: &str = "WIF_SESSION_FOLDER";
 /// The task variables by which the main stage tells the post-job stage which broker to end.
 const BROKER_URL_VARIABLE: &str = "WIF_BROKER_URL";
 const BROKER_KEY_VARIABLE: &str = "WIF_BROKER_KEY";
-
-/// Only a federated connection has id tokens to exchange.
-///
-/// # Errors
-///
-/// The connection's scheme is another.
-pub(crate) fn require_federation(
-    connection: &crate::agent::connection::Connection,
-) -> Result<(), crate::error::Failure> {
-    Ok(guards::federated(connection.scheme)?)
-}

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
+use uuid::Uuid;
+
 use super::{guards, run::check, sign_in::SignedIn};
 use crate::{
     agent::{
@@ -59,7 +61,10 @@ impl Plan {
         plan.tokens = tokens.into_iter().map(named).collect();
         let anywhere = Door::anywhere();
         let door = refresh.then_some(&anywhere);
-        guards::variables(&plan.tokens, &plan.variables(Some(PathBuf::new()), Some(PathBuf::new()), door))?;
+        // The machine's identity may be known only later; its variables are taken all the same.
+        let client = Some(plan.connection.client().unwrap_or_default());
+        let variables = plan.variables(client, Some(PathBuf::new()), Some(PathBuf::new()), door);
+        guards::variables(&plan.tokens, &variables)?;
         if plan.needs_file() || plan.azure_cli().is_some() {
             let path = Folder::propose(&job::temp_folder(env)?)?;
             let value = Value::Plain(path.to_string_lossy().into_owned());
@@ -78,7 +83,7 @@ impl Plan {
         let file = both.then(|| {
             "exports has token-file beside azure-sdk: SDKs prefer the file and keep what they read for 5 to 10 minutes, longer than a short id token lives".to_owned()
         });
-        authority.into_iter().chain(file)
+        authority.into_iter().chain(file).chain(self.connection.stored_secret_warning())
     }
 
     /// What to ask Entra for. A session that leaves an id token for Azure is proved to work, even where no access
@@ -110,7 +115,7 @@ impl Plan {
 
     /// What `az` is to know, where it is to be signed in.
     pub(super) fn azure_cli(&self) -> Option<AzureCliProfile> {
-        let Connection { client, tenant, subscription, cloud, authority, audiences, .. } = &self.connection;
+        let Connection { tenant, subscription, cloud, authority, audiences, .. } = &self.connection;
         let known = cloud.map(|cloud| [cloud.authority(), cloud.resource_manager()]);
         let own = [authority.bare(), self.resource_manager.trim_end_matches('/')];
         let scope = subscription.as_ref().map_or(AzureCliScope::Tenant, |subscription| {
@@ -118,7 +123,7 @@ impl Plan {
         });
         let wanted = self.refresh && self.families.contains(&Family::AzureCli);
         wanted.then(|| AzureCliProfile {
-            client: Some(*client),
+            client: self.connection.client(),
             tenant: *tenant,
             scope,
             cloud: *cloud,
@@ -132,12 +137,13 @@ impl Plan {
 
     pub(super) fn variables(
         &self,
+        client: Option<Uuid>,
         id_token_file: Option<PathBuf>,
         azure_cli_folder: Option<PathBuf>,
         door: Option<&Door>,
     ) -> Vec<Variable> {
         let facts = Facts {
-            client: self.connection.client,
+            client,
             tenant: self.connection.tenant,
             subscription: self.connection.subscription.as_ref().map(|subscription| subscription.id),
             authority: self.connection.authority.as_str().to_owned(),

@@ -54,7 +54,8 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let file = folder
         .as_ref()
         .filter(|_| plan.needs_file())
-        .map(|folder| folder.write("id-token", &signed_in.id_token.token));
+        .zip(signed_in.id_token.as_ref())
+        .map(|(folder, id_token)| folder.write("id-token", &id_token.token));
     let file = file.transpose()?;
     let azure_cli = folder.as_ref().zip(plan.azure_cli());
     let azure_cli = azure_cli.map(|(folder, profile)| sign_az_in(folder, &profile)).transpose()?;
@@ -64,7 +65,8 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     } else {
         None
     };
-    let mut variables = plan.variables(file, azure_cli, broker.as_ref().map(|broker| &broker.door));
+    let door = broker.as_ref().map(|broker| &broker.door);
+    let mut variables = plan.variables(signed_in.client, file, azure_cli, door);
     variables.extend(exports::access_tokens(&tokens));
     variables.iter().try_for_each(check)?;
     let around_proxy = around_proxy(&world.env);

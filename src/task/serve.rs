@@ -6,6 +6,7 @@ use tokio::{
     net::TcpListener,
     sync::{Notify, oneshot},
 };
+use uuid::Uuid;
 
 use super::{
     handover::{GO, Handed, Handover, Ready},
@@ -42,7 +43,8 @@ pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> i
     process::allow_many_files();
     let handover = first_line()?;
     let key = Secret::new(handover.key.as_str().to_owned());
-    let (listener, session) = match open(handover.env(), key, Arc::clone(&clock)).await {
+    let client = handover.client.as_deref().and_then(|client| Uuid::try_parse(client).ok());
+    let (listener, session) = match open(handover.env(), client, key, Arc::clone(&clock)).await {
         Ok(opened) => opened,
         Err(failure) => return say(&Ready::Error(failure.to_string())),
     };
@@ -78,13 +80,15 @@ pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> i
     Ok(())
 }
 
-/// A listening session of the connection that a step's environment names, with no token yet.
+/// A listening session of the connection that a step's environment names, with no token yet; `client` is whom the
+/// step found to be signed in, where the connection does not say.
 ///
 /// # Errors
 ///
 /// The environment is none of a step, or there is no port.
 pub async fn open(
     env: Env,
+    client: Option<Uuid>,
     key: Secret,
     clock: Arc<dyn Clock>,
 ) -> Result<(TcpListener, Arc<Session>), Failure> {
@@ -98,7 +102,7 @@ pub async fn open(
         Resource::asked_for(resource.scope(), &connection.audiences).ok()
     });
     let allowed = allowed.collect();
-    let identity = (connection.tenant, connection.client);
+    let identity = (connection.tenant, connection.client().or(client));
     let audiences = connection.audiences.clone();
     let federated = connection.scheme == Scheme::WorkloadIdentityFederation;
     let upstream = Arc::new(Upstream { env, connection, http });
@@ -161,9 +165,10 @@ impl Upstream {
 
     async fn id_token(&self) -> Result<Fresh, Failure> {
         let from = self.http.clock().now();
-        let connection = Connection { id_token: None, ..self.connection.clone() };
-        let signed_in = self.sign_in(&connection, &[]).await?;
-        let IdToken { token, claims } = signed_in.id_token;
+        let signed_in = self.sign_in(&self.connection.with_id_token(None), &[]).await?;
+        let Some(IdToken { token, claims }) = signed_in.id_token else {
+            return Err(Failure::new(Code::Bug, "no id token came", "report this as a bug"));
+        };
         Ok(Fresh { token, lifetime: Lifetime { from, until: claims.expires } })
     }
 
@@ -171,7 +176,7 @@ impl Upstream {
         let mut connection = self.connection.clone();
         if let Some(slot) = id_token {
             let fresh = slot.get().await.map_err(|failure| failure.again())?;
-            connection.id_token = Some(fresh.token);
+            connection = connection.with_id_token(Some(fresh.token));
         }
         let from = self.http.clock().now();
         let signed_in = self.sign_in(&connection, std::slice::from_ref(resource)).await?;

@@ -1,4 +1,4 @@
-//! Signing in: an id token from Azure DevOps, then an access token for each resource from Entra.
+//! Signing in: what the connection proves itself with, then an access token for each resource.
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
@@ -8,18 +8,21 @@ use uuid::Uuid;
 
 use crate::{
     agent::{
-        connection::Connection,
-        job::{Job, JobError},
+        connection::{Connection, Credential},
+        job::JobError,
     },
     clock::Deadline,
     devops::oidc,
-    entra::token::{AccessToken, Identity, TokenError},
+    entra::{
+        certificate::{Certificate, CertificateError},
+        machine::{Machine, MachineError},
+        token::{AccessToken, Identity, Proof, TokenError},
+    },
     env::Env,
-    http::Http,
+    http::{Http, SetupError},
     identity::{
-        claims::{ClaimsError, Unverified, Validity},
+        claims::{ClaimsError, Unverified},
         resource::Resource,
-        subject::Issuer,
     },
     secret::Secret,
 };
@@ -28,9 +31,6 @@ use crate::{
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// Entra and Azure tolerate clocks that differ by this much.
 const SKEW: time::Duration = time::Duration::minutes(5);
-/// An id token with less life than this may end before Entra reads it.
-const MARGIN: time::Duration = time::Duration::seconds(30);
-
 /// An id token and what it says of itself.
 #[derive(Clone, Debug)]
 pub(crate) struct IdToken {
@@ -41,8 +41,11 @@ pub(crate) struct IdToken {
 /// A sign-in that worked.
 #[derive(Debug)]
 pub(crate) struct SignedIn {
-    pub(crate) id_token: IdToken,
-    /// One for each resource, in their order.
+    /// Of a federated connection only.
+    pub(crate) id_token: Option<IdToken>,
+    /// The application or managed identity, where it is known by now.
+    pub(crate) client: Option<Uuid>,
+    /// One for each resource, in their order. Without resources there may be one that proved the sign-in.
     pub(crate) access_tokens: Vec<AccessToken>,
 }
 
@@ -65,9 +68,26 @@ pub(crate) enum SignInError {
     Clock { skew: time::Duration },
     #[error(transparent)]
     Output(#[from] io::Error),
+    #[error("the connection's certificate (parameter servicePrincipalCertificate) cannot be used")]
+    Certificate(#[from] CertificateError),
+    #[error(transparent)]
+    Setup(#[from] SetupError),
     #[error("{source}")]
-    Entra { source: TokenError, resource: Resource, request_id: Uuid, claims: Box<Unverified> },
+    Machine { source: MachineError, resource: Option<Resource> },
+    #[error("{source}")]
+    Entra { source: TokenError, resource: Resource, request_id: Uuid, presented: Box<Presented> },
 }
+
+/// What a person may see of what was presented.
+#[derive(Debug)]
+pub(crate) enum Presented {
+    IdToken(Box<Unverified>),
+    ClientSecret { properties: String },
+    Certificate { thumbprint: String },
+}
+
+/// Why one exchange failed: the error, for which resource, under which id.
+pub(super) type Failed = (TokenError, Resource, Uuid);
 
 /// Who signs in, and by which ways.
 pub(crate) struct SignIn<'a> {
@@ -79,58 +99,110 @@ pub(crate) struct SignIn<'a> {
 impl SignIn<'_> {
     /// Signs in for each of `resources`, in parallel over one connection. `seen` gets every id token before it is
     /// used.
-    pub(crate) async fn run<'a>(
+    pub(crate) async fn run(
         &self,
-        resources: &'a [Resource],
-        mut seen: impl FnMut(&Secret) -> io::Result<()>,
+        resources: &[Resource],
+        seen: impl FnMut(&Secret) -> io::Result<()>,
     ) -> Result<SignedIn, SignInError> {
         let deadline = Deadline::after(self.http.clock(), DEADLINE);
-        let identity = self.identity();
-        let brought = self.brought_along();
-        let warm = tokio::spawn(self.warm(&identity, resources.len(), brought.is_some()));
-        let mut id_token = match brought {
-            Some(brought) => {
-                seen(&brought.token)?;
-                brought
+        // Without an id token, only an access token proves anything.
+        let proof = [self.connection.audiences.resource_manager()];
+        let asked = if resources.is_empty() { &proof } else { resources };
+        match &self.connection.credential {
+            Credential::Federated { client, id_token, .. } => {
+                self.federated(*client, id_token.as_ref(), resources, deadline, seen).await
             }
-            None => self.requested(deadline, &mut seen).await?,
-        };
-        // A failure to connect shows in the exchange itself.
-        let _ = warm.await;
-        self.check_clock()?;
-        let mut renewed = false;
-        loop {
-            let (identity, assertion) = (&identity, &id_token.token);
-            let exchange = |resource: &'a Resource| async move {
-                let request_id = Uuid::new_v4();
-                let result =
-                    identity.access_token(&self.http, deadline, assertion, resource, request_id).await;
-                result.map_err(|error| (error, resource, request_id))
-            };
-            match try_join_all(resources.iter().map(exchange)).await {
-                Ok(access_tokens) => return Ok(SignedIn { id_token, access_tokens }),
-                Err((error, ..)) if error.wants_fresh_assertion() && !renewed => {
-                    self.check_clock()?;
-                    renewed = true;
-                    id_token = self.requested(deadline, &mut seen).await?;
-                }
-                Err((source, resource, request_id)) => {
-                    self.check_clock()?;
-                    let (resource, claims) = (resource.clone(), Box::new(id_token.claims));
-                    return Err(SignInError::Entra { source, resource, request_id, claims });
-                }
+            Credential::ClientSecret { client, secret } => {
+                let presented = Presented::ClientSecret { properties: secret.properties() };
+                self.stored(*client, Proof::ClientSecret(secret), presented, asked, deadline).await
             }
+            Credential::Certificate { client, pem } => {
+                let certificate = Certificate::read(pem)?;
+                let presented = Presented::Certificate { thumbprint: certificate.thumbprint().to_owned() };
+                self.stored(*client, Proof::Certificate(&certificate), presented, asked, deadline).await
+            }
+            Credential::ManagedIdentity { client } => self.of_machine(*client, asked, deadline).await,
         }
     }
 
-    fn identity(&self) -> Identity {
-        let Connection { authority, tenant, client, .. } = self.connection;
-        Identity { authority: authority.clone(), tenant: *tenant, client: *client }
+    /// With what the connection stores.
+    async fn stored(
+        &self,
+        client: Uuid,
+        proof: Proof<'_>,
+        presented: Presented,
+        resources: &[Resource],
+        deadline: Deadline,
+    ) -> Result<SignedIn, SignInError> {
+        let identity = self.identity(client);
+        self.warm(&identity, resources.len(), true).await;
+        self.check_clock()?;
+        let exchanged = self.exchanged(&identity, proof, resources, deadline).await;
+        let access_tokens = exchanged.map_err(|failed| self.refused(failed, presented))?;
+        Ok(SignedIn { id_token: None, client: Some(client), access_tokens })
+    }
+
+    /// As the machine: neither Azure DevOps nor Entra is asked.
+    async fn of_machine(
+        &self,
+        client: Option<Uuid>,
+        resources: &[Resource],
+        deadline: Deadline,
+    ) -> Result<SignedIn, SignInError> {
+        let failed = |source, resource| SignInError::Machine { source, resource };
+        let machine = Machine::find(self.env).map_err(|error| failed(error, None))?;
+        let http = Http::plain(machine.endpoint().clone(), self.http.shared_clock())?;
+        let (http, machine) = (&http, &machine);
+        let exchange = |resource| async move {
+            let result = machine.access_token(http, deadline, client, resource).await;
+            result.map_err(|error| failed(error, Some(resource.clone())))
+        };
+        let (access_tokens, clients): (_, Vec<_>) =
+            try_join_all(resources.iter().map(exchange)).await?.into_iter().unzip();
+        Ok(SignedIn {
+            id_token: None,
+            client: client.or(clients.into_iter().flatten().next()),
+            access_tokens,
+        })
+    }
+
+    pub(super) async fn exchanged(
+        &self,
+        identity: &Identity,
+        proof: Proof<'_>,
+        resources: &[Resource],
+        deadline: Deadline,
+    ) -> Result<Vec<AccessToken>, Failed> {
+        let exchange = |resource: &Resource| {
+            let (resource, request_id) = (resource.clone(), Uuid::new_v4());
+            async move {
+                let result = identity.access_token(&self.http, deadline, proof, &resource, request_id).await;
+                result.map_err(|error| (error, resource, request_id))
+            }
+        };
+        try_join_all(resources.iter().map(exchange)).await
+    }
+
+    /// Why the exchange failed: a wrong clock before anything that it may have caused.
+    pub(super) fn refused(
+        &self,
+        (source, resource, request_id): Failed,
+        presented: Presented,
+    ) -> SignInError {
+        match self.check_clock() {
+            Err(clock) => clock,
+            Ok(()) => SignInError::Entra { source, resource, request_id, presented: Box::new(presented) },
+        }
+    }
+
+    pub(super) fn identity(&self, client: Uuid) -> Identity {
+        let Connection { authority, tenant, .. } = self.connection;
+        Identity { authority: authority.clone(), tenant: *tenant, client }
     }
 
     /// Connects to Entra while the id token is on its way, so that all exchanges find one connection ready. With
     /// the id token at hand, and one exchange, there is nothing to gain.
-    fn warm(
+    pub(super) fn warm(
         &self,
         identity: &Identity,
         resources: usize,
@@ -145,56 +217,8 @@ impl SignIn<'_> {
         }
     }
 
-    /// The id token that the agent brought along, where it can still be used.
-    fn brought_along(&self) -> Option<IdToken> {
-        let token = self.connection.id_token.clone()?;
-        let now = self.http.clock().now();
-        let claims = Unverified::read(&token).ok().filter(|claims| {
-            claims.validity(now) == Validity::Now
-                && claims.expires > now + MARGIN
-                && self.check_tenant(claims).is_ok()
-        });
-        if claims.is_none() {
-            tracing::debug!("the connection's own id token cannot be used; asking for another");
-        }
-        Some(IdToken { token, claims: claims? })
-    }
-
-    async fn requested(
-        &self,
-        deadline: Deadline,
-        seen: &mut impl FnMut(&Secret) -> io::Result<()>,
-    ) -> Result<IdToken, SignInError> {
-        let job = Job::read(self.env)?;
-        let url = job.id_token_url(self.connection.id);
-        let token = oidc::id_token(&self.http, deadline, &url, &job.token).await?;
-        // What is no token is neither masked, since it could be any word, nor ever printed.
-        let malformed = |source| SignInError::Malformed { properties: token.properties(), source };
-        let claims = Unverified::read(&token).map_err(malformed)?;
-        seen(&token)?;
-        self.check_clock()?;
-        match claims.validity(self.http.clock().now()) {
-            Validity::Now => {}
-            Validity::Ended(ago) => return Err(SignInError::Expired { ago }),
-            Validity::NotYet(ahead) => return Err(SignInError::NotYet { ahead }),
-        }
-        self.check_tenant(&claims)?;
-        Ok(IdToken { token, claims })
-    }
-
-    /// A token of Entra is for the connection's tenant, unless the connection is registered with that very issuer.
-    fn check_tenant(&self, claims: &Unverified) -> Result<(), SignInError> {
-        let Connection { tenant, issuer, .. } = self.connection;
-        match Issuer::parse(&claims.issuer).tenant() {
-            Some(issued) if issued != *tenant && issuer.as_deref() != Some(&claims.issuer) => {
-                Err(SignInError::Foreign { issued, tenant: *tenant })
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Whether this machine's clock is so wrong that tokens are judged wrongly.
-    fn check_clock(&self) -> Result<(), SignInError> {
+    pub(super) fn check_clock(&self) -> Result<(), SignInError> {
         self.http
             .skew()
             .filter(|skew| skew.abs() >= SKEW)

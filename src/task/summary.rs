@@ -4,7 +4,7 @@ use std::io;
 
 use time::OffsetDateTime;
 
-use super::sign_in::{SignedIn, until};
+use super::sign_in::{IdToken, SignedIn, until};
 use crate::{
     agent::{commands::Commands, connection::Connection},
     exports::{Granted, Variable},
@@ -27,19 +27,23 @@ pub(super) struct Summary<'a> {
 
 impl Summary<'_> {
     pub(super) fn write(&self, commands: &mut Commands<'_>) -> io::Result<()> {
-        let Connection { tenant, client, subscription, scheme, .. } = self.connection;
+        let Connection { tenant, subscription, scheme, .. } = self.connection;
         commands.line(&format!("Signed in to Azure with the scheme {scheme}"))?;
         let mut line = |label: &str, value: &str| commands.line(&format!("  {label:<LABEL$}{value}"));
         line("tenant", &tenant.to_string())?;
-        line("client", &client.to_string())?;
+        if let Some(client) = self.signed_in.client {
+            line("client", &client.to_string())?;
+        }
         if let Some(subscription) = subscription {
             let name = subscription.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
             line("subscription", &format!("{}{name}", subscription.id))?;
         }
-        for (label, value) in identity_parts(&self.signed_in.id_token.claims) {
-            line(label, &value)?;
+        if let Some(IdToken { claims, .. }) = &self.signed_in.id_token {
+            for (label, value) in identity_parts(claims) {
+                line(label, &value)?;
+            }
+            line("id token until", &until(claims.expires, self.now))?;
         }
-        line("id token until", &until(self.signed_in.id_token.claims.expires, self.now))?;
         for Granted { variable, resource, expires, .. } in self.tokens {
             line(variable, &format!("{resource} until {}", until(*expires, self.now)))?;
         }

@@ -8,4 +8,4 @@ mod world;
 pub(crate) use clock::Manual;
 pub(crate) use staged::task_folder;
 pub(crate) use virtual_clock::Virtual;
-pub(crate) use world::Case;
+pub(crate) use world::{Case, Run};

@@ -125,7 +125,7 @@ impl Case {
     pub(crate) fn fails_unasked(&self, code: Code) -> String {
         let text = self.fails(code);
         assert!(self.emulator.journal().is_empty(), "{}", self.emulator.journal_text());
-        for service in [Service::DevOps, Service::Entra, Service::Arm] {
+        for service in [Service::DevOps, Service::Entra, Service::Arm, Service::Machine] {
             assert_eq!(self.emulator.connections(service), 0, "not even connected");
         }
         text

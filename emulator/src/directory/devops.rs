@@ -98,6 +98,31 @@ impl Connection {
             data: BTreeMap::new(),
         }
     }
+
+    /// The same connection, with a client secret in place of federation.
+    #[must_use]
+    pub fn with_secret(self, secret: &str) -> Self {
+        self.with_stored("spnKey", "serviceprincipalkey", secret)
+    }
+
+    /// The same connection, with a certificate and its key (one PEM text) in place of federation.
+    #[must_use]
+    pub fn with_certificate(self, pem: &str) -> Self {
+        self.with_stored("spnCertificate", "servicePrincipalCertificate", pem)
+    }
+
+    /// The same connection, with the managed identity of the agent's machine in place of federation.
+    #[must_use]
+    pub fn of_machine(self) -> Self {
+        Self { scheme: "ManagedServiceIdentity".to_owned(), ..self }
+    }
+
+    fn with_stored(mut self, kind: &str, parameter: &str, value: &str) -> Self {
+        "ServicePrincipal".clone_into(&mut self.scheme);
+        self.parameters.insert("authenticationType".to_owned(), kind.to_owned());
+        self.parameters.insert(parameter.to_owned(), value.to_owned());
+        self
+    }
 }
 
 /// A connection with where it lives.

@@ -40,6 +40,8 @@ pub struct App {
     pub disabled: bool,
     /// Client secrets.
     pub secrets: Vec<ClientSecret>,
+    /// Certificates that it may sign assertions with.
+    pub certificates: Vec<Certificate>,
     /// Whom it trusts.
     pub federated_credentials: Vec<FederatedCredential>,
 }
@@ -55,6 +57,7 @@ impl App {
             multi_tenant: false,
             disabled: false,
             secrets: vec![],
+            certificates: vec![],
             federated_credentials: vec![],
         }
     }
@@ -73,6 +76,23 @@ impl std::fmt::Debug for ClientSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ClientSecret").field("expires", &self.expires).finish_non_exhaustive()
     }
+}
+
+/// The public part of a certificate, as an application is registered with it. Bytes are in base64url.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// SHA-1 of its DER form, `x5t`.
+    pub sha1: String,
+    /// SHA-256 of its DER form, `x5t#S256`.
+    pub sha256: String,
+    /// The modulus of its RSA key.
+    pub modulus: String,
+    /// The exponent of its RSA key.
+    pub exponent: String,
+    /// When it begins.
+    pub not_before: OffsetDateTime,
+    /// When it ends.
+    pub not_after: OffsetDateTime,
 }
 
 /// The trust entry on an identity.

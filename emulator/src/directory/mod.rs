@@ -4,13 +4,15 @@
 
 mod devops;
 mod entra;
+mod machine;
 
 use uuid::Uuid;
 
 use crate::identity::EXCHANGE_AUDIENCE;
 
 pub use devops::{Connection, Issuer, Job, Organisation, Place, Project, Scope};
-pub use entra::{App, ClientSecret, FederatedCredential, Kind, Subscription, Tenant};
+pub use entra::{App, Certificate, ClientSecret, FederatedCredential, Kind, Subscription, Tenant};
+pub use machine::Machine;
 
 /// Everything that exists.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +25,8 @@ pub struct Directory {
     pub subscriptions: Vec<Subscription>,
     /// Jobs that were started, newest last.
     pub jobs: Vec<Job>,
+    /// The machine that the agent runs on.
+    pub machine: Machine,
     /// How long tokens live.
     pub lifetimes: Lifetimes,
     /// Answer a repeated request with the id token of the first, as the real server was seen to do.
@@ -66,6 +70,12 @@ impl Directory {
                 Some(Place { organisation, project, connection })
             })
         })
+    }
+
+    /// Every connection.
+    pub fn connections(&self) -> impl Iterator<Item = &Connection> {
+        let projects = self.organisations.iter().flat_map(|organisation| &organisation.projects);
+        projects.flat_map(|project| &project.connections)
     }
 
     /// A connection, to change it. Panics if it does not exist.

@@ -168,7 +168,6 @@ impl<'a> Presented<'a> {
     }
 
     fn check_time(&self, world: &World) -> Result<(), Refusal> {
-        let now = world.clock.epoch();
         if self.expires - self.not_before > LONGEST {
             return Err(Refusal::new(
                 70_023,
@@ -176,20 +175,7 @@ impl<'a> Presented<'a> {
                  1.01:00:00.",
             ));
         }
-        if self.not_before > now + EARLY || self.expires <= now {
-            return Err(Refusal::new(
-                700_024,
-                format!(
-                    "Client assertion is not within its valid time range. Current time: {}, assertion valid from \
-                     {}, expiry time of assertion {}. Review the documentation at \
-                     https://learn.microsoft.com/entra/identity-platform/certificate-credentials .",
-                    entra_time(world.clock.now()),
-                    entra_edge(self.not_before),
-                    entra_edge(self.expires),
-                ),
-            ));
-        }
-        Ok(())
+        in_time(world, self.not_before, self.expires)
     }
 
     /// The first of issuer, subject and audience that no credential agrees with.
@@ -231,6 +217,25 @@ impl<'a> Presented<'a> {
         let is_id = Uuid::try_parse(self.audience).is_ok_and(|id| id == EXCHANGE_AUDIENCE_ID);
         if is_id && self.is_by_entra() { EXCHANGE_AUDIENCE } else { self.audience }
     }
+}
+
+/// An assertion, whoever signed it, is judged when it is valid.
+pub(super) fn in_time(world: &World, not_before: i64, expires: i64) -> Result<(), Refusal> {
+    let now = world.clock.epoch();
+    if not_before > now + EARLY || expires <= now {
+        return Err(Refusal::new(
+            700_024,
+            format!(
+                "Client assertion is not within its valid time range. Current time: {}, assertion valid from {}, \
+                 expiry time of assertion {}. Review the documentation at \
+                 https://learn.microsoft.com/entra/identity-platform/certificate-credentials .",
+                entra_time(world.clock.now()),
+                entra_edge(not_before),
+                entra_edge(expires),
+            ),
+        ));
+    }
+    Ok(())
 }
 
 /// The leeway for clocks that are ahead; an expired assertion gets none.

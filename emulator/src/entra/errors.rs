@@ -117,6 +117,12 @@ const ROWS: &[Row] = &[
     row_of(530_032, 400, GRANT, "Access has been blocked by a security policy of the tenant."),
     row_of(700_003, 400, GRANT, "The device object was not found in the tenant's directory."),
     row_of(700_016, 400, UNAUTHORISED, "The application was not found in the directory."),
+    row_of(
+        700_021,
+        401,
+        CLIENT,
+        "Client assertion application identifier does not match 'client_id' parameter.",
+    ),
     row_of(700_022, 400, SCOPE, "The input parameter 'scope' contains more than one resource."),
     row_of(
         700_024,
@@ -125,6 +131,8 @@ const ROWS: &[Row] = &[
         "Client assertion is not within its valid time range. Current time and validity are not shown.",
     ),
     row_of(700_027, 401, CLIENT, "The certificate that signed the client assertion is not registered."),
+    row_of(700_023, 401, CLIENT, "Client assertion audience claim does not match the realm issuer."),
+    row_of(700_030, 401, CLIENT, "Invalid certificate: its subject name is not authorized."),
     row_of(
         700_211,
         401,

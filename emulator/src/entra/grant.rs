@@ -4,25 +4,23 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::directory::{App, Kind, Tenant};
-use crate::entra::checks;
 use crate::entra::errors::Refusal;
 use crate::entra::resources;
+use crate::entra::{certificate, checks};
 use crate::identity::sts_issuer;
 use crate::keys::{self, random_text};
 use crate::world::{IssuedKind, World};
 
 /// What a client gets.
-pub(super) struct Granted {
-    pub(super) access_token: String,
-    pub(super) expires_in: i64,
+pub(crate) struct Granted {
+    pub(crate) client: Uuid,
+    pub(crate) access_token: String,
+    pub(crate) expires_in: i64,
 }
 
 /// The access token, or the first thing that is wrong.
 pub(super) fn grant(world: &World, tenant: &str, form: &[(String, String)]) -> Result<Granted, Refusal> {
-    let (tenant, lifetimes) = {
-        let directory = world.directory();
-        (checks::tenant(&directory, tenant)?.clone(), directory.lifetimes)
-    };
+    let tenant = checks::tenant(&world.directory(), tenant)?.clone();
     let grant_type = required(form, "grant_type")?;
     if grant_type != "client_credentials" {
         return Err(Refusal::new(
@@ -33,14 +31,19 @@ pub(super) fn grant(world: &World, tenant: &str, form: &[(String, String)]) -> R
     let app = checks::client(&tenant, required(form, "client_id")?)?;
     let resource = resource(world, &tenant, required(form, "scope")?)?;
     authenticate(world, &tenant, app, form)?;
+    Ok(issue(world, &tenant, app, resource))
+}
 
+/// An access token, for somebody whose right to it was checked.
+pub(crate) fn issue(world: &World, tenant: &Tenant, app: &App, resource: &str) -> Granted {
+    let lifetimes = world.directory().lifetimes;
     let expires_in = match app.kind {
         Kind::Application => lifetimes.access_token,
         Kind::ManagedIdentity => lifetimes.managed_identity_access_token,
     };
-    let access_token = keys::entra().sign(&claims(&tenant, app, resource, world.clock.epoch(), expires_in));
+    let access_token = keys::entra().sign(&claims(tenant, app, resource, world.clock.epoch(), expires_in));
     world.issue(IssuedKind::AccessToken, &access_token);
-    Ok(Granted { access_token, expires_in })
+    Granted { client: app.client_id, access_token, expires_in }
 }
 
 fn resource<'a>(world: &World, tenant: &Tenant, scope: &'a str) -> Result<&'a str, Refusal> {
@@ -82,7 +85,11 @@ fn authenticate(world: &World, tenant: &Tenant, app: &App, form: &[(String, Stri
         if value(form, "client_assertion_type") != Some(JWT_BEARER) {
             return Err(Refusal::scripted(7_000_218));
         }
-        checks::assertion(world, tenant, app, assertion)
+        if certificate::is_of(app, assertion) {
+            certificate::check(world, tenant, app, assertion)
+        } else {
+            checks::assertion(world, tenant, app, assertion)
+        }
     } else if let Some(secret) = value(form, "client_secret") {
         checks::secret(world, app, secret)
     } else {

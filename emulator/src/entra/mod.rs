@@ -1,5 +1,6 @@
 //! Entra over HTTP: discovery documents, keys, and the token endpoint.
 
+mod certificate;
 mod checks;
 mod errors;
 mod grant;
@@ -19,13 +20,13 @@ use uuid::Uuid;
 
 use crate::answer::{authority, base, json, set, typed};
 use crate::entra::errors::Refusal;
-use crate::entra::grant::Granted;
 use crate::identity::entra_issuer;
 use crate::keys;
 use crate::record::pairs;
 use crate::world::World;
 
-pub(crate) use resources::is_arm;
+pub(crate) use grant::{Granted, issue};
+pub(crate) use resources::{is_arm, knows};
 
 type Shared = State<Arc<World>>;
 

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use crate::directory::Tenant;
 use crate::world::World;
 
 /// What a scope asks for, if it is one resource's `/.default`; the spelling is kept, trailing slash included.
@@ -22,6 +23,11 @@ pub(super) fn is_known(world: &World, own: &[String], resource: &str) -> bool {
         || OTHERS.contains(&bare)
         || IDS.iter().any(|known| is_id(known))
         || own.iter().any(|known| known == bare || known == resource)
+}
+
+/// The same, by the tenant.
+pub(crate) fn knows(world: &World, tenant: &Tenant, resource: &str) -> bool {
+    is_known(world, &tenant.resources, resource)
 }
 
 /// Whether a token with this audience is meant for the resource manager.

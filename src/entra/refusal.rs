@@ -1,0 +1,113 @@
+//! What Entra says when it gives no token (RFC 6749 §5.2), with Entra's additions.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::{http::Response, identity::aadsts};
+
+/// An error answer.
+#[derive(Debug)]
+pub struct Refusal {
+    /// What was presented: an id token, a client secret, a certificate.
+    pub presented: &'static str,
+    /// The number of `AADSTS…`.
+    pub number: Option<u32>,
+    /// `error`
+    pub error: String,
+    /// The sentence that Entra gave for a number without a meaning of its own here.
+    pub sentence: Option<String>,
+    /// Trace and correlation ids.
+    pub ids: Vec<String>,
+    /// When to come back, where Entra said so.
+    pub retry_after: Option<Duration>,
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    error: String,
+    error_description: Option<String>,
+    /// Numbers; anything else in it is passed over.
+    error_codes: Option<Vec<serde_json::Value>>,
+    trace_id: Option<String>,
+    correlation_id: Option<String>,
+}
+
+impl Refusal {
+    /// Reads an error answer, if it is one.
+    pub(super) fn read(response: &Response, presented: &'static str) -> Option<Self> {
+        let refused: Refused = response.json()?;
+        let description = refused.error_description.unwrap_or_default();
+        let first = refused.error_codes.unwrap_or_default().first().and_then(serde_json::Value::as_u64);
+        let number =
+            first.and_then(|number| number.try_into().ok()).or_else(|| aadsts::number_in(&description));
+        let id = |label, id: Option<String>| Some(format!("{label} {}", plain(&id?, 60)?));
+        Some(Self {
+            presented,
+            number,
+            error: plain(&refused.error, 60).unwrap_or_else(|| "an error without a name".to_owned()),
+            sentence: sentence(&description),
+            ids: [id("trace", refused.trace_id), id("correlation", refused.correlation_id)]
+                .into_iter()
+                .flatten()
+                .collect(),
+            retry_after: response.retry_after,
+        })
+    }
+
+    /// What it means in this flow, where that is known.
+    #[must_use]
+    pub fn meaning(&self) -> Option<aadsts::Meaning> {
+        self.number.and_then(aadsts::meaning)
+    }
+
+    pub(super) fn summary(&self) -> String {
+        let number = self.number.map_or_else(|| format!(" ({})", self.error), |_| number(Some(self)));
+        let cause = self.meaning().map(|meaning| meaning.cause.to_owned()).or_else(|| self.sentence.clone());
+        cause.map_or_else(|| number.clone(), |cause| format!("{number}: {cause}"))
+    }
+}
+
+pub(super) fn number(refusal: Option<&Refusal>) -> String {
+    let number = refusal.and_then(|refusal| refusal.number);
+    number.map(|number| format!(" (AADSTS{number})")).unwrap_or_default()
+}
+
+pub(super) fn asked(retry_after: Option<Duration>) -> String {
+    retry_after.map(|delay| format!(" and asked to wait {} s", delay.as_secs())).unwrap_or_default()
+}
+
+/// The first sentence of a description, unless it could hold a token.
+pub(super) fn sentence(description: &str) -> Option<String> {
+    let text = description.split(['\r', '\n']).next()?;
+    let text = text.split(" Trace ID:").next()?.split_once(": ").map_or(text, |(_, rest)| rest).trim();
+    (!text.contains("eyJ")).then(|| text.chars().filter(|c| !c.is_control()).take(300).collect())
+}
+
+fn plain(text: &str, most: usize) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (!text.is_empty() && text.len() <= most && text.chars().all(plain)).then(|| text.to_owned())
+}
+
+/// What a body that cannot be read is.
+pub(super) fn kind(response: &Response) -> &'static str {
+    match response {
+        response if response.is_empty() => "empty",
+        response if response.is_html() => "a page for people, as from a proxy or a sign-in portal",
+        _ => "not the JSON that was expected",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_could_be_a_token_is_quoted() {
+        assert_eq!(sentence("AADSTS1: bad assertion eyJhbGciOi. Trace ID: x"), None);
+        assert_eq!(
+            sentence("AADSTS1: No such thing. Trace ID: x\r\nTimestamp: y").as_deref(),
+            Some("No such thing.")
+        );
+    }
+}

@@ -1,0 +1,155 @@
+//! What the services, and the ways to them, said or did not say.
+
+use uuid::Uuid;
+
+use crate::{
+    devops::oidc::{self, OidcError},
+    entra::{machine::MachineError, token::TokenError},
+    error::{Code, Failure},
+    http::HttpError,
+    identity::{aadsts, resource::Resource},
+    task::{sign_in::Presented, summary::identity_parts},
+};
+
+pub(super) fn of_oidc(refusal: oidc::Refusal) -> Failure {
+    let oidc::Refusal { error, ids } = refusal;
+    let (code, hint) = match &error {
+        OidcError::Http(http) => of_http(http),
+        OidcError::JobToken { .. } => (
+            Code::JobTokenRefused,
+            "run the job again; a job token ends with its job, and after about 24 hours",
+        ),
+        OidcError::NotReferenced => (
+            Code::ConnectionNotReferenced,
+            "name the connection in an input of a step of this very stage and job, not in an earlier one",
+        ),
+        OidcError::UnknownConnection => (
+            Code::ConnectionUnknown,
+            "check that the connection still exists, is shared with this project, and is not disabled",
+        ),
+        OidcError::PlanSecurity { .. } | OidcError::Refused { .. } => (
+            Code::IdTokenRefused,
+            "run the job again; if it lasts, give the ids above to the administrators of Azure DevOps",
+        ),
+        OidcError::Busy { .. } => {
+            (Code::ServiceUnavailable, "run the job again later; look at the health of Azure DevOps")
+        }
+        OidcError::NoToken { .. } => (
+            Code::AnswerUnusable,
+            "check the proxy and its settings: something other than Azure DevOps may have answered",
+        ),
+    };
+    let outcome = error.outcome();
+    Failure::new(code, error, hint).with_details(ids).with_outcome(outcome)
+}
+
+pub(super) fn of_entra(
+    error: TokenError,
+    resource: &Resource,
+    request_id: Uuid,
+    presented: &Presented,
+) -> Failure {
+    let (code, hint) = match &error {
+        TokenError::Http(http) => of_http(http),
+        TokenError::Refused(refusal) => match refusal.meaning() {
+            Some(meaning) => (meaning.code, meaning.remedy),
+            None => (
+                Code::EntraRefused,
+                "look the code up at https://login.microsoftonline.com/error, and the correlation id in the tenant's sign-in log",
+            ),
+        },
+        TokenError::Busy { .. } => {
+            (Code::ServiceUnavailable, "run the job again later; look at the health of Entra")
+        }
+        TokenError::Certificate(_) => (
+            Code::Bug,
+            "run the job again; if it lasts, report this with the version of the operating system",
+        ),
+        TokenError::Unusable { .. } => (
+            Code::AnswerUnusable,
+            "check the proxy and its settings, and the connection's authority: something other than Entra may have answered",
+        ),
+    };
+    let mut details = vec![format!("{:<22}{resource}", "resource")];
+    if matches!(error, TokenError::Refused(_)) {
+        details.extend(shown(presented));
+    }
+    details.extend(error.refusal().into_iter().flat_map(|refusal| refusal.ids.iter().cloned()));
+    details.push(format!("request {request_id}"));
+    let outcome = error.outcome();
+    Failure::new(code, error, hint).with_details(details).with_outcome(outcome)
+}
+
+/// What was presented, where it is long in parts, which the agent's masks of the whole do not hit.
+fn shown(presented: &Presented) -> Vec<String> {
+    let lines = match presented {
+        Presented::IdToken(claims) => {
+            let mut lines = identity_parts(claims);
+            lines.push(("audience", claims.audiences.join(", ")));
+            lines
+        }
+        Presented::ClientSecret { properties } => vec![("client secret", properties.clone())],
+        Presented::Certificate { thumbprint } => vec![("certificate", thumbprint.clone())],
+    };
+    lines.into_iter().map(|(label, value)| format!("{label:<22}{value}")).collect()
+}
+
+pub(super) fn of_machine(error: MachineError, resource: Option<Resource>) -> Failure {
+    let (code, hint) = match &error {
+        MachineError::Address { .. } => {
+            (Code::NetworkSettings, "correct the variable, or remove it from the agent's environment")
+        }
+        MachineError::Http(http) => match of_http(http) {
+            (code @ (Code::ConnectionFailed | Code::TimedOut | Code::NameNotResolved), _) => (code, MACHINE),
+            other => other,
+        },
+        MachineError::Refused { number, .. } => match number.and_then(aadsts::meaning) {
+            Some(meaning) => (meaning.code, meaning.remedy),
+            None => (Code::MachineIdentityRefused, MACHINE),
+        },
+        MachineError::Busy { .. } => (Code::ServiceUnavailable, MACHINE),
+        MachineError::Unusable { .. } => (Code::AnswerUnusable, MACHINE),
+    };
+    let details = resource.map(|resource| format!("{:<22}{resource}", "resource"));
+    let outcome = error.outcome();
+    Failure::new(code, error, hint).with_details(details).with_outcome(outcome)
+}
+
+const MACHINE: &str = "run the job on an agent whose machine has the managed identity assigned (Microsoft-hosted agents have none), or convert the connection to workload identity federation";
+
+fn of_http(error: &HttpError) -> (Code, &'static str) {
+    match error {
+        HttpError::Name { .. } => (
+            Code::NameNotResolved,
+            "check this machine's name server, or configure the agent with its proxy (--proxyurl)",
+        ),
+        HttpError::Connect { .. } | HttpError::Broken { .. } => (
+            Code::ConnectionFailed,
+            "check the firewall: this machine must reach Azure DevOps and the authority on port 443, directly or by the agent's proxy",
+        ),
+        HttpError::Stranger { .. } => (Code::Bug, "report this with the version of the task"),
+        HttpError::Certificate { .. } => (
+            Code::TlsFailed,
+            "if a proxy inspects TLS here, let the agent trust its CA (--sslcacert), or add it to the system's trust store; check the clock too",
+        ),
+        HttpError::Tls { .. } | HttpError::Alert { .. } => {
+            (Code::TlsFailed, "check whether a proxy or firewall here breaks TLS to this host")
+        }
+        HttpError::ProxyLogin { .. } => (
+            Code::ProxyRefused,
+            "configure the agent with the proxy's user and password (--proxyusername, --proxypassword)",
+        ),
+        HttpError::Proxy { .. } => (
+            Code::ProxyRefused,
+            "let the proxy connect to this host on port 443, or add the host to its bypass list",
+        ),
+        HttpError::Timeout { .. } => (
+            Code::TimedOut,
+            "run the job again; if it lasts, check the firewall and the proxy between this machine and the host",
+        ),
+        HttpError::TooLarge { .. } => (
+            Code::AnswerUnusable,
+            "check the proxy and its settings: something other than the service may have answered",
+        ),
+    }
+}
