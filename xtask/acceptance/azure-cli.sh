@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# az, signed in by the folder that the sign-in step left, as a later step of a job: names its account, gets tokens, asks ARM, and
-# prints what it got as one line of JSON, without a token.
+# az, signed in by the folder that the sign-in step left, as a later step of a job: names its account, gets tokens, asks ARM
+# twice, and prints what it got as one line of JSON, without a token.
 set -euo pipefail
 az=$1
 test "$("$az" account show --query id --output tsv)" = "$AZURE_SUBSCRIPTION_ID"
@@ -11,7 +11,11 @@ for number in 1 2 3 4; do
 done
 for job in $(jobs -p); do wait "$job"; done
 expires_on=$(cat "$AGENT_TEMPDIRECTORY/az-1")
+expires_in=$((expires_on - $(date +%s)))
 groups=$("$az" group list --query 'length(@)' --output tsv)
 test "$groups" -gt 0
+"$az" rest --method get --url "$ARM_URL/subscriptions/$AZURE_SUBSCRIPTION_ID?api-version=2022-12-01" \
+  --resource https://management.azure.com/ --query displayName --output tsv
 version=$("$az" version --query '"azure-cli"' --output tsv)
-printf '{"credential":"%s","version":"%s","expires_in":%s,"arm":200}\n' "$2" "$version" "$((expires_on - $(date +%s)))"
+printf '{"credential":"%s","version":"%s","expires_on":%s,"expires_in":%s,"arm":200}\n' \
+  "$2" "$version" "$expires_on" "$expires_in"

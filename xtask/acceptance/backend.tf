@@ -6,8 +6,18 @@ terraform {
   }
 }
 
+variable "seconds" {
+  description = "How long the first apply takes: it holds the state's lease meanwhile."
+  type        = number
+  default     = 0
+}
+
 resource "terraform_data" "kept" {
   input = "kept by the backend"
+
+  provisioner "local-exec" {
+    command = "sleep ${var.seconds}"
+  }
 }
 
 output "kept" {

@@ -1,7 +1,9 @@
 'use strict';
 
 // One credential of @azure/identity, as a later step of a job: gets a token, asks ARM with it, and prints what it got as
-// one line of JSON, without the token.
+// one line of JSON, without the token; ROUNDS times in this one process, PAUSE seconds apart.
+
+const { setTimeout: sleep } = require('node:timers/promises');
 
 const identity = require('@azure/identity');
 const { version } = require('./node_modules/@azure/identity/package.json');
@@ -24,12 +26,22 @@ const CREDENTIALS = {
   DefaultAzureCredential: () => new identity.DefaultAzureCredential(OPTIONS),
 };
 
-async function main(credential) {
-  const { token, expiresOnTimestamp } = await CREDENTIALS[credential]().getToken(SCOPE);
+async function main(name) {
+  const credential = CREDENTIALS[name]();
   const url = `${process.env.ARM_URL}/subscriptions/${process.env.AZURE_SUBSCRIPTION_ID}?api-version=2022-12-01`;
-  const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
-  const expiresIn = Math.round((expiresOnTimestamp - Date.now()) / 1000);
-  console.log(JSON.stringify({ credential, version, expires_in: expiresIn, arm: answer.status }));
+  for (let number = 0; number < Number(process.env.ROUNDS); number += 1) {
+    if (number > 0) await sleep(Number(process.env.PAUSE) * 1000);
+    const { token, expiresOnTimestamp } = await credential.getToken(SCOPE);
+    const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+    const got = {
+      credential: name,
+      version,
+      expires_on: Math.round(expiresOnTimestamp / 1000),
+      expires_in: Math.round((expiresOnTimestamp - Date.now()) / 1000),
+      arm: answer.status,
+    };
+    console.log(JSON.stringify(got));
+  }
 }
 
 main(process.argv[2]).catch((error) => {

@@ -3,6 +3,7 @@
 //! A row is a tool's credential with one issuer. Each has an emulator and a job of its own, so that everything in the
 //! journal belongs to it. Nothing is installed outside `target/acceptance/`.
 
+mod broker;
 mod install;
 mod job;
 mod judge;
@@ -17,17 +18,24 @@ use crate::{
 };
 use install::Found;
 use table::{Outcome, Row};
-use tools::TOOLS;
+use tools::{Client, TOOLS};
 
-/// Stages the task, runs every client that can be had on this machine, prints the table, and fails if one failed.
-pub(crate) fn acceptance() -> Result<()> {
+/// Stages the task, runs every client that can be had on this machine and is asked for, prints the table, and fails if one failed.
+pub(crate) fn acceptance(only: Option<&str>) -> Result<()> {
     let task = stage::stage()?;
     let folder = root().join("target").join("acceptance");
     let mut rows = Vec::new();
     for tool in TOOLS {
+        let wanted = |client: &&Client| {
+            only.is_none_or(|only| format!("{}, {}", tool.name, client.credential).contains(only))
+        };
+        let clients: Vec<_> = tool.clients.iter().filter(wanted).collect();
+        if clients.is_empty() {
+            continue;
+        }
         println!("{}", tool.name);
         let found = (tool.find)(&folder);
-        for client in tool.clients {
+        for client in clients {
             for issuer in [Issuer::DevOps, Issuer::Entra] {
                 let (version, outcome) = match &found {
                     Found::Ready(installed) => {
@@ -36,7 +44,8 @@ pub(crate) fn acceptance() -> Result<()> {
                     Found::Missing(what) => (String::new(), Outcome::Skipped(what.clone())),
                     Found::Broken(log) => (String::new(), Outcome::Failed(log.clone())),
                 };
-                let row = Row { tool: tool.name, version, credential: client.credential, issuer, outcome };
+                let (tool, credential, mode) = (tool.name, client.credential, client.mode);
+                let row = Row { tool, version, credential, mode, issuer, outcome };
                 println!("  {}", row.line());
                 rows.push(row);
             }

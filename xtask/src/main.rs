@@ -25,7 +25,10 @@ enum Chore {
     /// Stage, then run the main job (docs/examples/demo.yml) against the emulator, and print its log
     Demo,
     /// Stage, then run real clients, pinned, as later steps of a job against the emulator, and print what came of it
-    Acceptance,
+    Acceptance {
+        /// Only tools and credentials with this in their names
+        only: Option<String>,
+    },
     /// What CI runs: format, lints, documentation, all tests, the shim's tests
     Test,
 }
@@ -34,7 +37,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().chore {
         Chore::Stage => stage::stage().map(|_folder| ()),
         Chore::Demo => demo::demo(),
-        Chore::Acceptance => acceptance::acceptance(),
+        Chore::Acceptance { only } => acceptance::acceptance(only.as_deref()),
         Chore::Test => test::test(),
     };
     match result {

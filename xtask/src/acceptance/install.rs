@@ -168,6 +168,7 @@ mod tests {
         let pinned = [
             pinned_by_npm(&read("package.json").unwrap()).unwrap(),
             pinned_by_pip(&read("requirements.txt").unwrap(), "azure-identity").unwrap(),
+            pinned_by_pip(&read("azure-cli.txt").unwrap(), "azure-cli").unwrap(),
         ];
         for version in pinned {
             assert!(page.contains(&format!("| {version} |")), "docs/tools.md has no result of {version}");

@@ -1,4 +1,4 @@
-//! The job of one row: sign in, then the client.
+//! The job of one row: sign in, then the client, and later once more.
 
 use std::path::Path;
 
@@ -6,15 +6,16 @@ use emulator::{
     Emulator, Proxy,
     agent::{Agent, Step, StepResult},
     blob::{ACCOUNT, CONTAINER},
-    directory::Issuer,
+    directory::{Issuer, Lifetimes},
     job::Variable,
 };
 
 use super::{
+    broker,
     install::Installed,
     judge,
     table::Outcome,
-    tools::{Client, Tool},
+    tools::{Client, Mode, Tool},
 };
 
 /// Runs it, and tells what came of it.
@@ -31,6 +32,9 @@ pub(super) fn run(
         Issuer::DevOps => (usual.connection, usual.connection_name),
         Issuer::Entra => (usual.entra_connection, usual.entra_connection_name),
     };
+    if client.mode == Mode::Broker {
+        shorten(&mut emulator.directory().lifetimes);
+    }
     let mut message = emulator.job(connection);
     let job_token = message.job_token.clone();
     let proxy = Proxy::start(Proxy::leading_to(&emulator));
@@ -41,32 +45,36 @@ pub(super) fn run(
         ("storageContainer", CONTAINER.to_owned(), false),
         ("serviceConnectionId", connection.to_string(), false),
         ("System.AccessToken", job_token, true),
+        // Opens what is not served in full yet.
+        ("WIF_PREVIEW", (client.mode == Mode::Broker).to_string(), false),
     ] {
         message.variables.push(Variable { name: name.to_owned(), value, secret });
     }
 
-    let mut inputs = vec![("azureSubscription", name)];
-    inputs.extend(client.inputs);
-    let sign_in = Step::task(task, &inputs).display_name("Sign in");
-    let mut ask = Step::bash(format!("{} {}", installed.command, client.credential))
-        .display_name("Client")
-        .env(tool.trust, emulator.ca_file().to_string_lossy());
-    for (name, value) in client.env {
-        ask = ask.env(*name, *value);
-    }
-    let report = Agent::new().ca_file(emulator.ca_file()).run(&message, &[sign_in, ask]);
+    let steps = steps(&emulator, task, tool, installed, client, name);
+    let report = Agent::new().ca_file(emulator.ca_file()).run(&message, &steps);
 
-    let step = report.step("Client");
+    let ran: Vec<_> = report.steps.iter().filter(|step| step.display_name == CLIENT).collect();
     let mut complaints = Vec::new();
-    if step.result != StepResult::Succeeded {
-        complaints.push(format!("the client's step is {:?}", step.result));
-    } else if let Err(complaint) = judge::printed(&step.raw_stdout, &installed.version, client) {
-        complaints.push(complaint);
+    for step in &ran {
+        if step.result != StepResult::Succeeded {
+            complaints.push(format!("a step of the client is {:?}", step.result));
+        }
+    }
+    if complaints.is_empty() {
+        let stdout: String = ran.iter().map(|step| step.raw_stdout.as_str()).collect();
+        complaints.extend(judge::printed(&stdout, &installed.version, client).err());
     }
     complaints.extend(judge::asked(&emulator.journal(), tool, client, issuer));
     complaints.extend(judge::stored(&emulator.storage(), client));
-    let seen = format!("{}\n{}", step.raw_stdout, step.raw_stderr);
-    let leaks = emulator::leaks(&emulator.issued(), seen.as_bytes());
+    if client.mode == Mode::Broker {
+        complaints.extend(broker::kept(&emulator.journal(), client));
+        complaints.extend(broker::ended(&report));
+    }
+    let seen = ran.iter().flat_map(|step| [&step.raw_stdout, &step.raw_stderr]);
+    // `wif token` has the agent mask what it prints; a command is no print.
+    let seen = seen.flat_map(|text| text.lines()).filter(|line| !line.starts_with("##vso[task.setsecret]"));
+    let leaks = emulator::leaks(&emulator.issued(), seen.collect::<Vec<_>>().join("\n").as_bytes());
     complaints.extend(leaks.into_iter().map(|leak| format!("the client printed a secret: {leak}")));
     if complaints.is_empty() {
         return Outcome::Ok;
@@ -74,3 +82,54 @@ pub(super) fn run(
     let (complaints, journal) = (complaints.join("\n"), emulator.journal_text());
     Outcome::Failed(format!("{complaints}\n\n{}\nWhat the services were asked:\n{journal}", report.log))
 }
+
+/// Signs in, runs the client as often as it says, and has the broker tell what it was asked.
+fn steps(
+    emulator: &Emulator,
+    task: &Path,
+    tool: &Tool,
+    installed: &Installed,
+    client: &Client,
+    connection: &str,
+) -> Vec<Step> {
+    let refresh = if client.mode == Mode::Broker { "true" } else { "false" };
+    let mut inputs = vec![("azureSubscription", connection), ("refresh", refresh)];
+    inputs.extend(client.inputs);
+    let mut steps = vec![Step::task(task, &inputs).display_name("Sign in")];
+    for number in 0..client.steps {
+        if number > 0 {
+            let wait = format!("sleep {}", ACCESS_TOKEN_LIVES + 1);
+            steps.push(Step::bash(wait).display_name("Wait until every token ended"));
+        }
+        let mut ask = Step::bash(format!("{} '{}'", installed.command, client.credential))
+            .display_name(CLIENT)
+            .env(tool.trust, emulator.ca_file().to_string_lossy())
+            .env("ROUNDS", client.rounds.to_string())
+            .env("PAUSE", PAUSE.to_string());
+        for (name, value) in client.env {
+            ask = ask.env(*name, *value);
+        }
+        steps.push(ask);
+    }
+    if client.mode == Mode::Broker {
+        steps.push(Step::bash("wif status").display_name(broker::STATUS));
+    }
+    steps
+}
+
+/// Several of each end in a row's few seconds, and few of them live for as long as a client's own margin.
+fn shorten(lifetimes: &mut Lifetimes) {
+    lifetimes.devops_id_token = ID_TOKEN_LIVES;
+    lifetimes.entra_id_token = ID_TOKEN_LIVES;
+    lifetimes.access_token = ACCESS_TOKEN_LIVES;
+    lifetimes.managed_identity_access_token = ACCESS_TOKEN_LIVES;
+}
+
+/// The display name of the client's steps.
+const CLIENT: &str = "Client";
+/// Seconds, beside a broker.
+const ID_TOKEN_LIVES: i64 = 6;
+/// Seconds, beside a broker.
+pub(super) const ACCESS_TOKEN_LIVES: i64 = 8;
+/// Seconds between the rounds of a client.
+const PAUSE: i64 = 3;

@@ -2,6 +2,7 @@
 
 use emulator::{USUAL, directory::Issuer};
 
+use super::tools::Mode;
 use crate::process::Result;
 
 /// One line of the table.
@@ -9,6 +10,7 @@ pub(super) struct Row {
     pub(super) tool: &'static str,
     pub(super) version: String,
     pub(super) credential: &'static str,
+    pub(super) mode: Mode,
     pub(super) issuer: Issuer,
     pub(super) outcome: Outcome,
 }
@@ -26,7 +28,14 @@ pub(super) enum Outcome {
 impl Row {
     /// For whoever waits.
     pub(super) fn line(&self) -> String {
-        format!("{}, {}: {}", self.credential, self.issuer(), self.result())
+        format!("{}, {}, {}: {}", self.credential, self.mode(), self.issuer(), self.result())
+    }
+
+    fn mode(&self) -> &'static str {
+        match self.mode {
+            Mode::Snapshot => "snapshot",
+            Mode::Broker => "broker",
+        }
     }
 
     fn issuer(&self) -> String {
@@ -57,10 +66,12 @@ pub(super) fn print(rows: &[Row]) -> Result<()> {
             last = log;
         }
     }
-    println!("\n| tool | version | credential | issuer | result |\n|---|---|---|---|---|");
+    println!("\n| tool | version | credential | mode | issuer | result |\n|---|---|---|---|---|---|");
     for row in rows {
         let version = if row.version.is_empty() { "–" } else { &row.version };
-        println!("| {} | {version} | {} | {} | {} |", row.tool, row.credential, row.issuer(), row.result());
+        let Row { tool, credential, .. } = row;
+        let (mode, issuer, result) = (row.mode(), row.issuer(), row.result());
+        println!("| {tool} | {version} | {credential} | {mode} | {issuer} | {result} |");
     }
     let count = |is: fn(&Outcome) -> bool| rows.iter().filter(|row| is(&row.outcome)).count();
     let ok = count(|outcome| matches!(outcome, Outcome::Ok));

@@ -1,6 +1,6 @@
 //! Which tools are tried, and how: a new one is an entry of [`TOOLS`] and a script in `xtask/acceptance/`.
 
-use std::path::Path;
+use std::{ops::RangeInclusive, path::Path};
 
 use super::install::{self, Found};
 
@@ -24,51 +24,67 @@ pub(super) struct Tool {
 pub(super) struct Client {
     /// What the script is told.
     pub(super) credential: &'static str,
-    /// Inputs of the sign-in step, beside the connection.
+    /// Whether somebody keeps the sign-in alive.
+    pub(super) mode: Mode,
+    /// Inputs of the sign-in step, beside the connection and `refresh`.
     pub(super) inputs: &'static [(&'static str, &'static str)],
-    /// `env:` of the client's step, beside the CA.
+    /// `env:` of the client's steps, beside the CA.
     pub(super) env: &'static [(&'static str, &'static str)],
+    /// How many steps run it, with a wait between them in which every token ends.
+    pub(super) steps: usize,
+    /// How often it asks in each of them, in one process, with a pause after each.
+    pub(super) rounds: usize,
     /// Whether it asks Azure DevOps for an id token itself, and exchanges no exported one.
     pub(super) asks_id_token: bool,
     /// How often it asks Entra for an access token itself.
-    pub(super) exchanges: usize,
+    pub(super) exchanges: RangeInclusive<usize>,
+    /// How often it calls ARM or the blob store with an access token.
+    pub(super) calls: RangeInclusive<usize>,
     /// What shows that its tokens are good.
     pub(super) proof: Proof,
+}
+
+/// Whether somebody keeps the sign-in alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// `refresh: false`: what was exported is all there is.
+    Snapshot,
+    /// `refresh: true`: the broker gives new tokens, and the old ones end all the time.
+    Broker,
 }
 
 /// What shows that a client's tokens are good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Proof {
-    /// ARM answered, once.
+    /// ARM answered.
     Arm,
     /// The blob store keeps its state.
     State,
 }
 
-/// Nobody keeps the sign-in alive.
-const SNAPSHOT: &[(&str, &str)] = &[("refresh", "false")];
+/// Exchanges the exported id token.
+const WORKLOAD: Client = Client {
+    credential: "WorkloadIdentityCredential",
+    mode: Mode::Snapshot,
+    inputs: &[],
+    env: &[],
+    steps: 1,
+    rounds: 1,
+    asks_id_token: false,
+    exchanges: 1..=1,
+    calls: 1..=1,
+    proof: Proof::Arm,
+};
 
 /// Asks for everything itself, with the job token: no judge of what the task exports, but of the emulator.
 const PIPELINES: Client = Client {
     credential: "AzurePipelinesCredential",
-    inputs: SNAPSHOT,
     env: &[
         ("SYSTEM_ACCESSTOKEN", "$(System.AccessToken)"),
         ("SERVICE_CONNECTION_ID", "$(serviceConnectionId)"),
     ],
     asks_id_token: true,
-    exchanges: 1,
-    proof: Proof::Arm,
-};
-
-/// Exchanges the exported id token.
-const WORKLOAD: Client = Client {
-    credential: "WorkloadIdentityCredential",
-    inputs: SNAPSHOT,
-    env: &[],
-    asks_id_token: false,
-    exchanges: 1,
-    proof: Proof::Arm,
+    ..WORKLOAD
 };
 
 /// Finds the exported id token by itself.
@@ -77,28 +93,70 @@ const DEFAULT: Client = Client { credential: "DefaultAzureCredential", ..WORKLOA
 /// Uses the exported access token.
 const ACCESS_TOKEN: Client = Client {
     credential: "AZURE_ACCESS_TOKEN",
-    inputs: SNAPSHOT,
     env: &[("AZURE_ACCESS_TOKEN", "$(AZURE_ACCESS_TOKEN)")],
-    asks_id_token: false,
-    exchanges: 0,
-    proof: Proof::Arm,
+    exchanges: 0..=0,
+    ..WORKLOAD
 };
 
 /// `init`, `apply`, `output`: each is a process of its own, which exchanges the exported id token for storage.
 const BACKEND: Client = Client {
     credential: "ARM_OIDC_TOKEN_FILE_PATH",
-    inputs: SNAPSHOT,
-    env: &[
-        // The account's host name, and Entra's, lead to the emulator.
-        ("HTTPS_PROXY", "$(proxyUrl)"),
-        ("TF_CLI_CONFIG_FILE", "/dev/null"),
-        ("CHECKPOINT_DISABLE", "1"),
-        ("TF_IN_AUTOMATION", "1"),
-    ],
-    asks_id_token: false,
-    exchanges: 3,
+    env: TERRAFORM,
+    exchanges: 3..=3,
+    calls: 1..=usize::MAX,
     proof: Proof::State,
+    ..WORKLOAD
 };
+
+/// Terraform's own settings.
+const TERRAFORM: &[(&str, &str)] = &[
+    // The account's host name, and Entra's, lead to the emulator.
+    ("HTTPS_PROXY", "$(proxyUrl)"),
+    ("TF_CLI_CONFIG_FILE", "/dev/null"),
+    ("CHECKPOINT_DISABLE", "1"),
+    ("TF_IN_AUTOMATION", "1"),
+];
+
+/// The same, and the first `apply` outlives its tokens.
+const TERRAFORM_LONG: &[(&str, &str)] =
+    &[TERRAFORM[0], TERRAFORM[1], TERRAFORM[2], TERRAFORM[3], ("TF_VAR_seconds", "10")];
+
+/// Finds the broker by itself, and asks it for every access token, past the end of several.
+const ENDPOINT: Client = Client {
+    credential: "DefaultAzureCredential",
+    mode: Mode::Broker,
+    rounds: ROUNDS,
+    exchanges: 0..=0,
+    calls: ROUNDS..=ROUNDS,
+    ..WORKLOAD
+};
+
+/// The broker's dialects, and the program's own command.
+const RAW: &[Client] = &[
+    ACCESS_TOKEN,
+    Client { credential: "IDENTITY_ENDPOINT", ..ENDPOINT },
+    Client { credential: "wif token", ..ENDPOINT },
+    // An id token by GET, another by POST, each exchanged.
+    Client {
+        credential: "ARM_OIDC_REQUEST_URL",
+        exchanges: 2 * ROUNDS..=2 * ROUNDS,
+        calls: 2 * ROUNDS..=2 * ROUNDS,
+        ..ENDPOINT
+    },
+];
+
+/// Asks the broker for an id token before each exchange; one `apply` outlives both tokens.
+const REQUEST: Client = Client {
+    credential: "ARM_OIDC_REQUEST_URL",
+    mode: Mode::Broker,
+    env: TERRAFORM_LONG,
+    steps: 2,
+    exchanges: 5..=usize::MAX,
+    ..BACKEND
+};
+
+/// How often a client that is one process asks: with the pauses, for longer than any token lives.
+const ROUNDS: usize = 6;
 
 /// Every tool that is tried.
 pub(super) const TOOLS: &[Tool] = &[
@@ -108,7 +166,7 @@ pub(super) const TOOLS: &[Tool] = &[
         trust: "NODE_EXTRA_CA_CERTS",
         asks_as: "azsdk-js-identity/",
         calls_as: "node",
-        clients: &[PIPELINES, WORKLOAD, DEFAULT],
+        clients: &[PIPELINES, WORKLOAD, DEFAULT, ENDPOINT],
     },
     Tool {
         name: "azure-identity (Python)",
@@ -116,7 +174,7 @@ pub(super) const TOOLS: &[Tool] = &[
         trust: "REQUESTS_CA_BUNDLE",
         asks_as: "azsdk-python-identity/",
         calls_as: "python-requests/",
-        clients: &[PIPELINES, WORKLOAD, DEFAULT],
+        clients: &[PIPELINES, WORKLOAD, DEFAULT, ENDPOINT],
     },
     Tool {
         name: "curl",
@@ -124,7 +182,7 @@ pub(super) const TOOLS: &[Tool] = &[
         trust: "CURL_CA_BUNDLE",
         asks_as: "curl/",
         calls_as: "curl/",
-        clients: &[ACCESS_TOKEN],
+        clients: RAW,
     },
     Tool {
         name: "Terraform, azurerm backend",
@@ -132,24 +190,24 @@ pub(super) const TOOLS: &[Tool] = &[
         trust: "SSL_CERT_FILE",
         asks_as: "Go-http-client/",
         calls_as: "HashiCorp/go-azure-sdk",
-        clients: &[BACKEND],
+        clients: &[BACKEND, REQUEST],
+    },
+    Tool {
+        name: "azure-cli",
+        find: install::azure_cli,
+        trust: "REQUESTS_CA_BUNDLE",
+        asks_as: "az asks nobody but the broker",
+        calls_as: "AZURECLI/",
+        clients: &[Client {
+            credential: "AZURE_CONFIG_DIR",
+            inputs: &[("exports", "azure-cli")],
+            // Whatever else it looks for, the proxy refuses.
+            env: &[("HTTPS_PROXY", "$(proxyUrl)")],
+            steps: 2,
+            rounds: 1,
+            // A list and a plain request in each step.
+            calls: 4..=4,
+            ..ENDPOINT
+        }],
     },
 ];
-
-/// For [`TOOLS`] when the task has its broker: `az` asks that one, and nobody else, for tokens.
-#[expect(dead_code, reason = "needs the broker")]
-pub(super) const AZURE_CLI: Tool = Tool {
-    name: "azure-cli",
-    find: install::azure_cli,
-    trust: "REQUESTS_CA_BUNDLE",
-    asks_as: "az asks nobody but the broker",
-    calls_as: "AZURECLI/",
-    clients: &[Client {
-        credential: "AZURE_CONFIG_DIR",
-        inputs: &[("exports", "azure-cli")],
-        env: &[],
-        asks_id_token: false,
-        exchanges: 0,
-        proof: Proof::Arm,
-    }],
-};

@@ -1,0 +1,101 @@
+//! Whether the broker kept the sign-in alive: new tokens while the client ran, and none of them refused.
+
+use std::collections::BTreeSet;
+
+use emulator::{
+    Entry, Service,
+    agent::{JobReport, JobResult},
+};
+use serde_json::Value;
+
+use super::{
+    job::ACCESS_TOKEN_LIVES,
+    judge,
+    tools::{Client, Proof},
+};
+
+/// The display name of the step that runs `wif status`.
+pub(super) const STATUS: &str = "Status";
+
+/// The client's last token is another than its first, which had ended by then.
+pub(super) fn renewed(lines: &[Value], client: &Client) -> Result<(), String> {
+    if client.proof == Proof::State {
+        return Ok(());
+    }
+    let ends: Vec<_> = lines.iter().filter_map(|line| line["expires_on"].as_i64()).collect();
+    match (ends.first(), ends.last()) {
+        (Some(first), Some(last)) if last - first >= ACCESS_TOKEN_LIVES => Ok(()),
+        _ => Err(format!("the client did not outlive its first token: {ends:?}")),
+    }
+}
+
+/// What does not fit in the journal of a job with a broker.
+pub(super) fn kept(journal: &[Entry], client: &Client) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let by_us: Vec<_> = journal.iter().filter(|entry| judge::is_by(entry, "wif/")).collect();
+    for entry in &by_us {
+        if entry.status != Some(200) {
+            let status = entry.status.map_or("no answer".to_owned(), |status| status.to_string());
+            complaints.push(format!("wif: {} {} got {status}", entry.method, entry.path));
+        }
+    }
+    let ours = |service: Service| by_us.iter().filter(|entry| entry.service == service).count();
+    let (id_tokens, access_tokens) = (ours(Service::DevOps), ours(Service::Entra));
+    // Whoever exchanges id tokens needs no access token of the broker, which renews none that nobody wants.
+    let exchanges = *client.exchanges.start() > 0;
+    if id_tokens < 3 || !exchanges && access_tokens < 3 {
+        complaints.push(format!(
+            "the broker renewed too little: {id_tokens} id tokens, {access_tokens} access tokens"
+        ));
+    }
+    let assertions: BTreeSet<_> = journal
+        .iter()
+        .filter(|entry| entry.service == Service::Entra && !judge::is_by(entry, "wif/"))
+        .filter_map(|entry| judge::assertion(entry).map(|claims| claims.to_string()))
+        .collect();
+    if exchanges && assertions.len() < 3 {
+        complaints.push(format!("the client exchanged {} different id tokens", assertions.len()));
+    }
+    complaints
+}
+
+/// What does not fit in a job with a broker: it has turned nobody away, and is gone.
+pub(super) fn ended(report: &JobReport) -> Vec<String> {
+    let mut complaints = Vec::new();
+    if report.result != JobResult::Succeeded {
+        complaints.push(format!("the job is {:?}", report.result));
+    }
+    let status = &report.step(STATUS).raw_stdout;
+    let refused = status.lines().find_map(|line| line.strip_prefix("refused")).map(str::trim);
+    if refused != Some("0") {
+        complaints.push(format!("the broker turned callers away: {refused:?}"));
+    }
+    if !report.log.contains("Signed out") || !report.killed_orphans.is_empty() {
+        complaints.push(format!("the broker was not ended: {:?}", report.killed_orphans));
+    }
+    complaints
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{
+        super::tools::{Mode, TOOLS},
+        *,
+    };
+
+    #[test]
+    fn a_broker_that_renewed_nothing_is_not_accepted() {
+        let clients = TOOLS.iter().flat_map(|tool| tool.clients);
+        for client in clients.filter(|client| client.mode == Mode::Broker) {
+            assert!(!kept(&[], client).is_empty(), "{}", client.credential);
+            let lines = |ends: &[i64]| ends.iter().map(|end| json!({"expires_on": end})).collect::<Vec<_>>();
+            let told = client.proof == Proof::Arm;
+            for ends in [&[][..], &[100], &[100, 100], &[100, 107]] {
+                assert_eq!(renewed(&lines(ends), client).is_err(), told, "{}: {ends:?}", client.credential);
+            }
+            assert_eq!(renewed(&lines(&[100, 104, 108]), client), Ok(()));
+        }
+    }
+}
