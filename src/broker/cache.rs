@@ -151,7 +151,8 @@ impl Slot {
         let now = self.clock.now();
         let due = state.fresh.as_ref().is_some_and(|fresh| state.is_due(fresh, now));
         let rests = state.failed.as_ref().is_some_and(|(_, rest)| now < *rest);
-        if due && !rests && state.flight.is_none() {
+        let wanted = state.wanted || state.always_wanted;
+        if due && wanted && !rests && state.flight.is_none() {
             state.wanted = false;
             // How it ends is kept for those who ask.
             drop(self.flight(&mut state));
@@ -381,6 +382,11 @@ mod tests {
                 tokio::task::yield_now().await;
             }
             assert_eq!(slot.next(), None, "nobody asked since");
+            let fetched = slot.counts().fetched;
+            clock.set(3600);
+            slot.renew();
+            assert_eq!(slot.counts().fetched, fetched, "somebody else's timer renews nothing here");
+            clock.set(1800);
             slot.want_always();
             assert_eq!(slot.next().map(OffsetDateTime::unix_timestamp), Some(3600));
         });

@@ -79,23 +79,23 @@ fn account(profile: &Profile) -> Value {
         "environmentName": cloud_name(profile),
         "isDefault": true,
         "state": "Enabled",
-        "tenantId": profile.tenant,
+        "tenantId": profile.tenant.to_string(),
         "user": { "name": user, "type": "servicePrincipal", "assignedIdentityInfo": info },
     });
     let more = match &profile.scope {
         Scope::Subscription { id, name } => json!({
-            "id": id,
+            "id": id.to_string(),
             "name": name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| id.to_string()),
-            "homeTenantId": profile.tenant,
+            "homeTenantId": profile.tenant.to_string(),
             "managedByTenants": [],
         }),
-        Scope::Tenant => json!({ "id": profile.tenant, "name": TENANT_LEVEL }),
+        Scope::Tenant => json!({ "id": profile.tenant.to_string(), "name": TENANT_LEVEL }),
     };
     if let (Value::Object(account), Value::Object(more)) = (&mut account, more) {
         account.extend(more);
     }
     // Without an id, az makes one when it likes and writes the file anew, while another az may be reading it.
-    json!({ "installationId": Uuid::nil(), "subscriptions": [account] })
+    json!({ "installationId": Uuid::nil().to_string(), "subscriptions": [account] })
 }
 
 fn config(cloud: &str) -> String {
