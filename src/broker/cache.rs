@@ -99,15 +99,6 @@ impl Slot {
         self.notify();
     }
 
-    /// Forgets a token that its reader found too old.
-    pub fn discard(&self, token: &Secret) {
-        let mut state = self.state();
-        if state.fresh.as_ref().is_some_and(|fresh| fresh.token == *token) {
-            state.fresh = None;
-            state.again_at = None;
-        }
-    }
-
     /// The token that is there, whatever its age.
     #[must_use]
     pub fn current(&self) -> Option<Fresh> {
