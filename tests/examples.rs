@@ -154,6 +154,7 @@ fn exported(inputs: &Inputs) -> BTreeSet<String> {
         id_token_file: Some("/id-token".into()),
         azure_cli_folder: Some("/azure".into()),
         azure_cli_extensions: None,
+        machine: None,
     };
     let families = inputs.exports.clone();
     let variables = if inputs.refresh {

@@ -10,7 +10,6 @@ use emulator::{
     Emulator, Service,
     agent::{Agent, Condition, JobReport, JobResult, Step},
     directory::{App, ClientSecret, Connection, Issuer, Kind},
-    job::{JobMessage, Variable},
 };
 
 use crate::support::{Case, task_folder};
@@ -25,7 +24,7 @@ fn sign_in(inputs: &[(&str, &str)]) -> Step {
 
 fn run(emulator: &Emulator, steps: &[Step]) -> JobReport {
     let usual = emulator.usual();
-    let message = job(emulator, &[usual.connection, usual.entra_connection]);
+    let message = emulator.job_with(&[usual.connection, usual.entra_connection]);
     let report = Agent::new().ca_file(emulator.ca_file()).run(&message, steps);
     let issued = emulator.issued();
     assert_eq!(emulator::leaks(&issued, report.log.as_bytes()), Vec::<String>::new(), "{}", report.log);
@@ -36,17 +35,6 @@ fn run(emulator: &Emulator, steps: &[Step]) -> JobReport {
     }
     assert_eq!(report.left_in_temp, Vec::<std::path::PathBuf>::new());
     report
-}
-
-/// A job that tries what is not served in full yet.
-fn job(emulator: &Emulator, connections: &[uuid::Uuid]) -> JobMessage {
-    let mut message = emulator.job_with(connections);
-    message.variables.push(Variable {
-        name: "WIF_PREVIEW".to_owned(),
-        value: "true".to_owned(),
-        secret: false,
-    });
-    message
 }
 
 fn is_broker(arguments: &[String]) -> bool {
@@ -138,7 +126,7 @@ fn the_agents_orphan_clean_up_ends_a_broker_that_nobody_else_ended() {
     let emulator = Emulator::start();
     // Without the task variable, the post-job stage finds no broker: as if it had been killed.
     let usual = emulator.usual();
-    let message = job(&emulator, &[usual.connection]);
+    let message = emulator.job_with(&[usual.connection]);
     let broken = tempfile::tempdir().unwrap();
     copy(task_folder(), broken.path());
     fs::write(broken.path().join("post.js"), "").unwrap();
@@ -158,7 +146,6 @@ fn a_step_that_is_killed_after_it_started_the_broker_leaves_none() {
     // More output than a pipe holds, and nobody who reads it: the step hangs before it lets the broker go on.
     let tokens: Vec<_> = (0..40).map(|n| format!("TOKEN_{n}=arm")).collect();
     let case = Case::new()
-        .set("WIF_PREVIEW", "true")
         .input("refresh", "true")
         .input("exports", "azure-sdk")
         .input("accessTokens", &tokens.join("\n"));
@@ -184,7 +171,7 @@ fn a_step_that_is_killed_after_it_started_the_broker_leaves_none() {
 #[test]
 fn a_job_that_is_cancelled_keeps_no_broker() {
     let emulator = Emulator::start();
-    let message = job(&emulator, &[emulator.usual().connection]);
+    let message = emulator.job_with(&[emulator.usual().connection]);
     let wait = Step::bash(format!("{FIND} echo \"broker $(broker_of \"$WIF_URL\") is here\"; sleep 100"))
         .display_name("Wait");
     let always = Step::bash("true").condition(Condition::Always);
@@ -242,10 +229,8 @@ fn a_connection_that_is_not_federated_is_kept_alive_too() {
         [plain("sc-secret").with_secret(secret), plain("sc-machine").of_machine()]
             .map(|connection| directory.add_connection(usual.project_id, connection))
     };
-    let mut message = job(&emulator, &connections);
-    let host = emulator.machine_url();
-    let name = "AZURE_POD_IDENTITY_AUTHORITY_HOST".to_owned();
-    message.variables.push(Variable { name, value: host, secret: false });
+    let message = emulator.job_with(&connections);
+    let (endpoint, header) = emulator.app_service();
     let sign_in = |name| sign_in(&[("azureSubscription", name)]).display_name(name);
     let look = Step::bash(
         "set -e; wif token arm > /dev/null; wif token keyvault > /dev/null; test \"$ARM_USE_MSI\" = true
@@ -253,18 +238,21 @@ fn a_connection_that_is_not_federated_is_kept_alive_too() {
          curl -sf -H 'Metadata: true' \"$ARM_MSI_ENDPOINT?resource=https://storage.azure.com&api-version=2018-02-01&client_id=$ARM_CLIENT_ID\" > /dev/null
          env | grep -E '^ARM_(USE_)?OIDC' && exit 1 || true",
     );
-    // The second session replaces the first, whose broker is not to be taken for the machine's own service.
+    // The second session replaces the first, whose broker is not to be taken for the machine's own service, and which
+    // has taken the names by which that one is found.
     let steps = [
         sign_in("sc-secret"),
         look.clone().display_name("Look"),
         sign_in("sc-machine"),
         look.display_name("Look again"),
     ];
-    let report = Agent::new().ca_file(emulator.ca_file()).run(&message, &steps);
+    let agent = Agent::new().ca_file(emulator.ca_file());
+    let agent = agent.machine_env("IDENTITY_ENDPOINT", endpoint).machine_env("IDENTITY_HEADER", header);
+    let report = agent.run(&message, &steps);
     assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
     assert_eq!(emulator::leaks(&emulator.issued(), report.log.as_bytes()), Vec::<String>::new());
     assert!(report.killed_orphans.is_empty(), "{:?}", report.killed_orphans);
     assert_eq!(emulator.count(Service::DevOps, "/oidctoken"), 0);
     assert_eq!(emulator.count(Service::Entra, "POST /"), 4, "arm, keyvault, graph, storage");
-    assert_eq!(emulator.count(Service::Machine, "GET /metadata/"), 4);
+    assert_eq!(emulator.count(Service::Machine, "GET /msi/token"), 4);
 }

@@ -162,8 +162,22 @@ fn proxy_url(variable: &'static str, text: &str) -> Result<Url, NetworkError> {
         .ok_or(NetworkError::Proxy { variable })
 }
 
-/// The CA file is a path of the host: in a container it may not be there, and may not be needed.
+/// The agent's CAs, and the machine's own where a variable says which: a broker has no such variable in its
+/// environment, and a platform's verifier may know none.
 fn roots(env: &Env, warnings: &mut Warnings) -> Result<Vec<reqwest::Certificate>, NetworkError> {
+    let mut roots = agent_roots(env, warnings)?;
+    if let Some(path) = env.get("SSL_CERT_FILE") {
+        let own = read(path).ok().and_then(|pem| reqwest::Certificate::from_pem_bundle(&pem).ok());
+        match own.filter(|own| !own.is_empty()) {
+            Some(own) => roots.extend(own),
+            None => warnings.push(format!("The file that SSL_CERT_FILE names ({path}) is no certificate bundle in PEM and was passed over")),
+        }
+    }
+    Ok(roots)
+}
+
+/// The CA file is a path of the host: in a container it may not be there, and may not be needed.
+fn agent_roots(env: &Env, warnings: &mut Warnings) -> Result<Vec<reqwest::Certificate>, NetworkError> {
     let variable = "AGENT_CAINFO";
     let Some(path) = env.get(variable) else { return Ok(Vec::new()) };
     let pem = match read(path) {
@@ -297,6 +311,8 @@ mod tests {
         }
         let none = settings(&env(&[("AGENT_CAINFO", "Cargo.toml")])).err().unwrap();
         assert!(matches!(none, NetworkError::Pem { .. }), "{none}");
+        let (_, warnings) = settings(&env(&[("SSL_CERT_FILE", "Cargo.toml")])).unwrap();
+        assert!(warnings[0].contains("SSL_CERT_FILE names (Cargo.toml)"), "{warnings:?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     server::Session,
     tokens::Line,
 };
-use crate::{error::Failure, identity::resource::Resource, retry::Outcome};
+use crate::{error::Failure, exports::rfc3339, identity::resource::Resource, retry::Outcome};
 
 /// The largest body of a request, in bytes.
 const BODY: usize = 64 * 1024;
@@ -178,7 +178,7 @@ async fn azd(session: &Session, headers: &HeaderMap, body: Incoming) -> Answer {
         return Err(bad_request("exactly one scope is accepted"));
     };
     let (fresh, _) = access_token(session, &resource(session, scope)?).await?;
-    let until = fresh.lifetime.until.format(&Rfc3339).unwrap_or_default();
+    let until = rfc3339(fresh.lifetime.until);
     Ok(json!({"status": "success", "token": fresh.token.expose(), "expiresOn": until}))
 }
 
@@ -186,7 +186,7 @@ fn status(session: &Session) -> Value {
     let line = |line: Line| {
         json!({
             "what": line.what,
-            "until": line.until.and_then(|until| until.format(&Rfc3339).ok()),
+            "until": line.until.map(rfc3339),
             "asked": line.counts.asked,
             "fetched": line.counts.fetched,
         })

@@ -91,7 +91,6 @@ fn show(answer: &Value, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n{:<48}{:<22}{:>8}{:>8}", "token", "until", "asked", "fetched")?;
     for line in answer.get("tokens").and_then(Value::as_array).into_iter().flatten() {
         let (what, until) = (text(line, "what"), text(line, "until"));
-        let until = until.split('.').next().unwrap_or_default();
         writeln!(out, "{what:<48}{until:<22}{:>8}{:>8}", text(line, "asked"), text(line, "fetched"))?;
     }
     Ok(())

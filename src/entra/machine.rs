@@ -18,6 +18,7 @@ use crate::{
     clock::Deadline,
     endpoint::{EndpointError, PlainEndpoint},
     env::Env,
+    exports::MACHINE,
     http::{Http, HttpError, Request, Response},
     identity::{aadsts, claims, resource::Resource},
     retry::Outcome,
@@ -89,8 +90,8 @@ const USUAL: &str = "http://169.254.169.254";
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Names another host for the usual path.
 const HOST: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
-/// Names the whole address, and with it the other protocol.
-const ENDPOINT: &str = "IDENTITY_ENDPOINT";
+/// Name the whole address, and with it the other protocol, and the header that it wants.
+const ENDPOINT: [&str; 2] = ["IDENTITY_ENDPOINT", "IDENTITY_HEADER"];
 
 #[derive(Deserialize)]
 struct Granted {
@@ -111,7 +112,8 @@ struct Refused {
 
 impl Machine {
     /// Finds the service by the environment, else at its usual address. An `IDENTITY_ENDPOINT` that an earlier
-    /// sign-in of this very job has set leads to our own broker, which speaks for another connection.
+    /// sign-in of this very job has set leads to our own broker, which speaks for another connection; the machine's is
+    /// then where that sign-in has kept it.
     ///
     /// # Errors
     ///
@@ -120,11 +122,12 @@ impl Machine {
         let parsed = |name, text: &str| {
             PlainEndpoint::parse(text).map_err(|source| MachineError::Address { name, source })
         };
-        if let (Some(text), Some(header)) = (env.get(ENDPOINT), env.secret("IDENTITY_HEADER")) {
-            let endpoint = parsed(ENDPOINT, text)?;
-            let ours = env.get("WIF_URL").and_then(|url| PlainEndpoint::parse(url).ok());
-            if ours.is_none_or(|ours| !ours.same_origin(&endpoint)) {
-                return Ok(Self { endpoint, protocol: Protocol::AppService { header } });
+        for [address, header] in [ENDPOINT, MACHINE] {
+            if let (Some(text), Some(header)) = (env.get(address), env.secret(header)) {
+                let endpoint = parsed(address, text)?;
+                if !is_ours(env, &endpoint) {
+                    return Ok(Self { endpoint, protocol: Protocol::AppService { header } });
+                }
             }
         }
         let base = env.get(HOST).map_or_else(|| parsed(HOST, USUAL), |text| parsed(HOST, text))?;
@@ -132,6 +135,16 @@ impl Machine {
             endpoint: base.join(["metadata", "identity", "oauth2", "token"]),
             protocol: Protocol::Imds,
         })
+    }
+
+    /// What a session must keep for a later one of the same job before it takes the usual names: the address of the
+    /// machine's own service, and its header. Nothing, where there is none, or where it is kept already.
+    #[must_use]
+    pub fn to_keep(env: &Env) -> Option<(String, Secret)> {
+        let [address, header] = ENDPOINT;
+        let (text, header) = (env.get(address)?, env.secret(header)?);
+        PlainEndpoint::parse(text).ok().filter(|endpoint| !is_ours(env, endpoint))?;
+        Some((text.to_owned(), header))
     }
 
     /// Where requests go.
@@ -177,6 +190,12 @@ impl Machine {
             Protocol::AppService { header } => request.secret_header("x-identity-header", header),
         }
     }
+}
+
+/// Whether an address is that of a broker which an earlier sign-in of this job has left.
+fn is_ours(env: &Env, endpoint: &PlainEndpoint) -> bool {
+    let ours = env.get("WIF_URL").and_then(|url| PlainEndpoint::parse(url).ok());
+    ours.is_some_and(|ours| ours.same_origin(endpoint))
 }
 
 /// `begin` is the time before the request was sent.
@@ -254,6 +273,16 @@ mod tests {
             (&[app, header], "http://localhost:4141/msi/token"),
             (&[app, header, ("WIF_URL", "http://127.0.0.1:9/")], "http://localhost:4141/msi/token"),
             (&[app, header, ("WIF_URL", "http://localhost:4141")], imds),
+            (
+                &[
+                    app,
+                    header,
+                    ("WIF_URL", "http://localhost:4141"),
+                    (MACHINE[0], "http://localhost:7/x"),
+                    (MACHINE[1], "k"),
+                ],
+                "http://localhost:7/x",
+            ),
             (&[(HOST, "http://10.0.0.4:80/")], "http://10.0.0.4/metadata/identity/oauth2/token"),
         ] {
             assert_eq!(find(variables).unwrap().endpoint().as_str(), address, "{variables:?}");

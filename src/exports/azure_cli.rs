@@ -28,8 +28,8 @@ pub(crate) struct Profile {
     pub(crate) audience: String,
     /// Whether the URLs are others than those of the cloud.
     pub(crate) custom: bool,
-    /// The version of the installed `az`, where it is known. Nothing else keeps `az` from looking for a newer version
-    /// when it is first run with this folder.
+    /// The version of the installed `az`, where it is known. No setting keeps `az` from looking for a newer version when
+    /// it is first run with this folder, but that it did so already.
     pub(crate) az_version: Option<String>,
 }
 

@@ -22,6 +22,9 @@ pub struct Door {
     pub federated: bool,
 }
 
+/// The names under which a session keeps the machine's own `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` for later ones.
+pub const MACHINE: [&str; 2] = ["WIF_MACHINE_ENDPOINT", "WIF_MACHINE_HEADER"];
+
 /// The variables of a session that a broker keeps alive.
 #[must_use]
 pub fn live(families: &BTreeSet<Family>, facts: &Facts, door: &Door) -> Vec<Variable> {
@@ -48,9 +51,19 @@ pub fn live(families: &BTreeSet<Family>, facts: &Facts, door: &Door) -> Vec<Vari
             Family::TokenFile => token_file::variables(facts),
         });
     }
+    if let (Some((address, header)), true) = (&facts.machine, hides_machine(families)) {
+        let [to_address, to_header] = MACHINE;
+        variables.push(Variable::plain(to_address, address));
+        variables.push(Variable { name: to_header.to_owned(), value: Value::Masked(header.clone()) });
+    }
     let mut seen = BTreeSet::new();
     variables.retain(|variable| seen.insert(variable.name.clone()));
     variables
+}
+
+/// Whether the names by which the machine's own identity is found are taken.
+fn hides_machine(families: &BTreeSet<Family>) -> bool {
+    families.contains(&Family::AzureSdk) || families.contains(&Family::AzureCli)
 }
 
 impl Door {

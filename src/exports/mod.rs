@@ -18,7 +18,7 @@ pub(crate) use access_tokens::{expires_on, rfc3339};
 pub(crate) use azure_cli::{
     File as AzureCliFile, Profile as AzureCliProfile, Scope as AzureCliScope, files as azure_cli_files,
 };
-pub use live::{Door, live};
+pub use live::{Door, MACHINE, live};
 
 /// A family of settings for later steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +52,9 @@ pub struct Facts {
     pub azure_cli_folder: Option<PathBuf>,
     /// Where `az` finds installed extensions, where that has to be said.
     pub azure_cli_extensions: Option<PathBuf>,
+    /// The address of the machine's own managed identity service, and its header, where this session takes the names
+    /// by which later ones would find them.
+    pub machine: Option<(String, Secret)>,
 }
 
 /// A variable for later steps.
@@ -148,6 +151,7 @@ mod tests {
             id_token_file: Some(PathBuf::from("/temp/id-token")),
             azure_cli_folder: None,
             azure_cli_extensions: None,
+            machine: None,
         }
     }
 

@@ -81,10 +81,6 @@ impl From<GuardError> for Failure {
                 "take azure-cli out of exports, or set refresh: true; az keeps an id token that it cannot renew, so a snapshot of it would end within minutes",
             ),
             GuardError::Clash { .. } => (Code::InputsContradict, "give the variable another name"),
-            GuardError::NotYet { input: "refresh" } => (
-                Code::NotInThisVersion,
-                "set refresh: false; the broker that keeps a session alive comes with a later version (to try it now, set the variable WIF_PREVIEW to true)",
-            ),
             GuardError::NotYet { .. } => (Code::NotInThisVersion, "leave the input out"),
             GuardError::NoIdToken { .. } => (
                 Code::InputsContradict,

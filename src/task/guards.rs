@@ -9,7 +9,6 @@ use crate::{
         connection::{Connection, Scheme},
         inputs::{Inputs, env_name},
     },
-    env::Env,
     exports::{Family, Variable, expires_on},
     identity::resource::Resource,
 };
@@ -48,9 +47,6 @@ pub(super) enum GuardError {
     NoSnapshot { scheme: Scheme, families: Option<BTreeSet<Family>> },
 }
 
-/// A pipeline variable that opens what is built but does not serve every tool and scheme yet.
-const PREVIEW: &str = "WIF_PREVIEW";
-
 /// Checks the scheme, before the rest of the connection is read.
 pub(super) fn scheme(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> {
     if inputs.require_federation && scheme != Scheme::WorkloadIdentityFederation {
@@ -60,7 +56,7 @@ pub(super) fn scheme(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> 
 }
 
 /// Checks tenant and subscription, and what this version can do.
-pub(super) fn connection(inputs: &Inputs, connection: &Connection, env: &Env) -> Result<(), GuardError> {
+pub(super) fn connection(inputs: &Inputs, connection: &Connection) -> Result<(), GuardError> {
     let Inputs { allowed_tenants, allowed_subscriptions, .. } = inputs;
     if !allowed_tenants.is_empty() && !allowed_tenants.contains(&connection.tenant) {
         return Err(GuardError::Tenant { tenant: connection.tenant, allowed: allowed_tenants.clone() });
@@ -77,9 +73,6 @@ pub(super) fn connection(inputs: &Inputs, connection: &Connection, env: &Env) ->
     id_token(inputs, connection.scheme)?;
     if inputs.diagnose {
         return Err(GuardError::NotYet { input: "diagnose" });
-    }
-    if inputs.refresh && !env.is_true(PREVIEW) {
-        return Err(GuardError::NotYet { input: "refresh" });
     }
     Ok(())
 }

@@ -52,7 +52,7 @@ pub(super) enum Ready {
 pub(super) const GO: &[u8] = b"go\n";
 
 /// Names, and beginnings of names, of the variables that a sign-in reads.
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 24] = [
     "SYSTEM_OIDCREQUESTURI",
     "SYSTEM_COLLECTIONURI",
     "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI",
@@ -71,12 +71,13 @@ const NAMES: [&str; 23] = [
     "NO_PROXY",
     "no_proxy",
     "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
     "AZURE_POD_IDENTITY_AUTHORITY_HOST",
     "IDENTITY_ENDPOINT",
     "IDENTITY_HEADER",
     // Tells an `IDENTITY_ENDPOINT` of the machine from one that a session of this job has left.
     "WIF_URL",
+    "WIF_MACHINE_ENDPOINT",
+    "WIF_MACHINE_HEADER",
 ];
 
 impl Handover {

@@ -7,15 +7,18 @@ use uuid::Uuid;
 use super::{guards, run::check, sign_in::SignedIn};
 use crate::{
     agent::{
+        azure_cli,
         connection::{self, Connection},
         inputs::{Inputs, SessionName},
         job,
     },
+    entra::machine::Machine,
     env::Env,
     error::Failure,
     exports::{self, AzureCliProfile, AzureCliScope, Door, Facts, Family, Granted, Value, Variable},
     folder::Folder,
     identity::resource::Resource,
+    secret::Secret,
 };
 
 /// What is wanted, found out before any request.
@@ -31,6 +34,8 @@ pub(super) struct Plan {
     pub(super) folder: Option<PathBuf>,
     /// Where `az` finds the user's extensions, unless a variable says so already.
     extensions: Option<PathBuf>,
+    /// The machine's own identity, which this session's variables would hide.
+    machine: Option<(String, Secret)>,
     /// The resource manager's base URL.
     resource_manager: String,
 }
@@ -40,11 +45,13 @@ impl Plan {
         let inputs = Inputs::read(env)?;
         guards::scheme(&inputs, connection::scheme(env, inputs.connection)?)?;
         let connection = Connection::read(env, inputs.connection)?;
-        guards::connection(&inputs, &connection, env)?;
+        guards::connection(&inputs, &connection)?;
         let families = guards::families(&inputs)?;
         inputs.allowed_resources(&connection.audiences)?;
         let tokens = inputs.access_tokens(&connection.audiences)?;
         let (refresh, session) = (inputs.refresh, inputs.session);
+        // A session with a name has names of its own.
+        let machine = Machine::to_keep(env).filter(|_| session.is_none());
         let url = env.get(&format!("ENDPOINT_URL_{}", connection.id)).map(str::to_owned);
         let resource_manager = url.unwrap_or_else(|| connection.audiences.resource_manager.clone());
         let mut plan = Self {
@@ -54,7 +61,8 @@ impl Plan {
             session,
             tokens: Vec::new(),
             folder: None,
-            extensions: extensions(env),
+            extensions: azure_cli::extensions(env),
+            machine,
             resource_manager,
         };
         let named = |(variable, resource): (String, _)| (plan.name(&variable), resource);
@@ -65,7 +73,7 @@ impl Plan {
         let client = Some(plan.connection.client().unwrap_or_default());
         let variables = plan.variables(client, Some(PathBuf::new()), Some(PathBuf::new()), door);
         guards::variables(&plan.tokens, &variables)?;
-        if plan.needs_file() || plan.azure_cli().is_some() {
+        if plan.needs_file() || plan.signs_az_in() {
             let path = Folder::propose(&job::temp_folder(env)?)?;
             let value = Value::Plain(path.to_string_lossy().into_owned());
             check(&Variable { name: "AGENT_TEMPDIRECTORY".to_owned(), value })?;
@@ -113,17 +121,20 @@ impl Plan {
             .collect()
     }
 
-    /// What `az` is to know, where it is to be signed in.
-    pub(super) fn azure_cli(&self) -> Option<AzureCliProfile> {
+    fn signs_az_in(&self) -> bool {
+        self.refresh && self.families.contains(&Family::AzureCli)
+    }
+
+    /// What `az` is to know of the client that is signed in, where `az` is to be too.
+    pub(super) fn azure_cli(&self, env: &Env, client: Option<Uuid>) -> Option<AzureCliProfile> {
         let Connection { tenant, subscription, cloud, authority, audiences, .. } = &self.connection;
         let known = cloud.map(|cloud| [cloud.authority(), cloud.resource_manager()]);
         let own = [authority.bare(), self.resource_manager.trim_end_matches('/')];
         let scope = subscription.as_ref().map_or(AzureCliScope::Tenant, |subscription| {
             AzureCliScope::Subscription { id: subscription.id, name: subscription.name.clone() }
         });
-        let wanted = self.refresh && self.families.contains(&Family::AzureCli);
-        wanted.then(|| AzureCliProfile {
-            client: self.connection.client(),
+        self.signs_az_in().then(|| AzureCliProfile {
+            client,
             tenant: *tenant,
             scope,
             cloud: *cloud,
@@ -131,7 +142,7 @@ impl Plan {
             resource_manager: self.resource_manager.clone(),
             audience: audiences.resource_manager.clone(),
             custom: known != Some(own),
-            az_version: None,
+            az_version: azure_cli::version(env),
         })
     }
 
@@ -151,6 +162,7 @@ impl Plan {
             id_token_file,
             azure_cli_folder,
             azure_cli_extensions: self.extensions.clone(),
+            machine: self.machine.clone(),
         };
         let variables = match door {
             Some(door) => exports::live(&self.families, &facts, door),
@@ -165,14 +177,4 @@ impl Plan {
     pub(super) fn name(&self, variable: &str) -> String {
         self.session.as_ref().map_or_else(|| variable.to_owned(), |session| session.prefixed(variable))
     }
-}
-
-/// A private configuration folder would hide the extensions that are installed in the user's own.
-fn extensions(env: &Env) -> Option<PathBuf> {
-    if env.get("AZURE_EXTENSION_DIR").is_some() {
-        return None;
-    }
-    let own = env.get("AZURE_CONFIG_DIR").map(PathBuf::from);
-    let home = ["HOME", "USERPROFILE"].into_iter().find_map(|name| env.get(name));
-    own.or_else(|| Some(PathBuf::from(home?).join(".azure"))).map(|folder| folder.join("cliextensions"))
 }

@@ -57,7 +57,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         .zip(signed_in.id_token.as_ref())
         .map(|(folder, id_token)| folder.write("id-token", &id_token.token));
     let file = file.transpose()?;
-    let azure_cli = folder.as_ref().zip(plan.azure_cli());
+    let azure_cli = folder.as_ref().zip(plan.azure_cli(&world.env, signed_in.client));
     let azure_cli = azure_cli.map(|(folder, profile)| sign_az_in(folder, &profile)).transpose()?;
     let broker = if plan.refresh {
         let (program, now) = (world.program.as_deref(), world.clock.now());

@@ -46,7 +46,6 @@ pub(super) fn run(
         ("serviceConnectionId", connection.to_string(), false),
         ("System.AccessToken", job_token, true),
         // Opens what is not served in full yet.
-        ("WIF_PREVIEW", (client.mode == Mode::Broker).to_string(), false),
     ] {
         message.variables.push(Variable { name: name.to_owned(), value, secret });
     }
