@@ -223,6 +223,23 @@ fn a_job_of_a_day_is_signed_in_all_day_with_id_tokens_of_five_minutes() {
 }
 
 #[test]
+fn a_job_of_a_day_is_signed_in_all_day_with_one_id_token_that_comes_again_and_again() {
+    let case = Case::with_entra_issuer();
+    case.emulator.directory().same_id_token_again = true;
+    run(async {
+        let clock = Virtual::new(case.emulator.now());
+        let session = open(&case, Arc::clone(&clock) as _).await;
+        let least = job(&case, &session, &clock, 24).await;
+        assert!(least > time::Duration::minutes(20), "{least}");
+        let (id_tokens, access_tokens) = case.asked();
+        assert!((47..=50).contains(&access_tokens), "one each half hour: {access_tokens}");
+        assert!((2..=20).contains(&id_tokens), "asked again in steps that grow closer: {id_tokens}");
+        let ends = session.tokens.id_token().unwrap().until().unwrap() - case.emulator.now();
+        assert!(ends < time::Duration::minutes(6), "it is the first one still: {ends}");
+    });
+}
+
+#[test]
 fn an_outage_is_invisible_while_the_token_lives_then_an_error_and_then_nothing_again() {
     let case = Case::new();
     run(async {

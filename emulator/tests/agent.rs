@@ -220,6 +220,17 @@ fn failed_steps_are_tried_again_or_forgiven() {
 }
 
 #[test]
+fn every_stage_and_script_of_a_container_job_is_started_inside() {
+    let say = "console.log('inside: ' + process.env.INSIDE)";
+    let task = task(say, say);
+    let steps = [Step::task(task.path(), &[]), Step::bash("echo \"inside: $INSIDE\"")];
+    let report = Agent::new().container(&["env", "INSIDE=yes"]).run(&message(), &steps);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let said = report.steps.iter().filter(|step| step.raw_stdout == "inside: yes\n");
+    assert_eq!(said.count(), 3, "main, script, post: {}", report.log);
+}
+
+#[test]
 fn a_pipeline_is_read_from_yaml() {
     let task = task("console.log('in ' + process.env.INPUT_TEXT)", "");
     let text = r"

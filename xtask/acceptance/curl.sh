@@ -47,6 +47,17 @@ for number in $(seq "$ROUNDS"); do
       "$IDENTITY_ENDPOINT?resource=https://management.azure.com/&api-version=2019-08-01&client_id=$AZURE_CLIENT_ID")
     ask "$(field access_token "$answer")" "$(field expires_on "$answer")"
     ;;
+  ARM_MSI_ENDPOINT)
+    answer=$(fetch "url = \"$ARM_MSI_ENDPOINT?resource=https://management.azure.com/&api-version=2018-02-01\"" \
+      --header 'Metadata: true')
+    ask "$(field access_token "$answer")" "$(field expires_on "$answer")"
+    ;;
+  AZD_AUTH_ENDPOINT)
+    answer=$(fetch "header = \"Authorization: Bearer $AZD_AUTH_KEY\"" --header 'Content-Type: application/json' \
+      --data '{"scopes":["https://management.azure.com//.default"]}' \
+      "$AZD_AUTH_ENDPOINT/token?api-version=2023-07-12-preview")
+    ask "$(field token "$answer")" "$(date --date "$(field expiresOn "$answer")" +%s)"
+    ;;
   'wif token')
     token=$(wif token arm)
     claims=$(printf '%s' "$token" | cut -d. -f2 | tr -- '-_' '+/')

@@ -23,6 +23,14 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// Where Cargo puts what it builds.
+pub(crate) fn target() -> Result<PathBuf> {
+    let metadata = output(&mut cargo(&["metadata", "--format-version=1", "--no-deps", "--locked"]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
+    let target = metadata["target_directory"].as_str().map(PathBuf::from);
+    target.ok_or_else(|| "cargo metadata names no target directory".to_owned())
+}
+
 /// Node, which is a prerequisite.
 pub(crate) fn node(arguments: &[&str]) -> Command {
     let mut command = Command::new("node");

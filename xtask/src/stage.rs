@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use crate::process::{Result, cargo, node, output, root, run};
+use crate::process::{Result, cargo, node, output, root, run, target};
 
 /// Builds the program and puts it into `task/bin/<platform>-<arch>/`, in Node's words. Returns the task folder.
 pub(crate) fn stage() -> Result<PathBuf> {
@@ -10,11 +10,8 @@ pub(crate) fn stage() -> Result<PathBuf> {
     let platform = output(&mut node(&["-p", "`${process.platform}-${process.arch}`"]))?;
     println!("Building wif for {platform}");
     run(&mut cargo(&["build", "--release", "--locked", "--package", "wif", "--bin", "wif"]))?;
-    let metadata = output(&mut cargo(&["metadata", "--format-version=1", "--no-deps", "--locked"]))?;
-    let metadata: serde_json::Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
-    let target = metadata["target_directory"].as_str().ok_or("cargo metadata names no target directory")?;
     let name = format!("wif{}", std::env::consts::EXE_SUFFIX);
-    let built = PathBuf::from(target).join("release").join(&name);
+    let built = target()?.join("release").join(&name);
 
     let task = root.join("task");
     let folder = task.join("bin").join(platform);

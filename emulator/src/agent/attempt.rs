@@ -141,9 +141,13 @@ fn once(
 ) -> StepResult {
     let limits = limits(running.job, wrapped.is_some(), deadline, condition);
     running.observe_at = Some(clock::now() + Duration::from_millis(150));
+    let mut line = running.job.agent.container.clone();
+    line.push(prepared.program.to_string_lossy().into_owned());
+    line.extend_from_slice(&prepared.arguments);
+    let (program, arguments) = line.split_first().expect("at least the program itself");
     let launch = Launch {
-        program: &prepared.program,
-        arguments: &prepared.arguments,
+        program: Path::new(program),
+        arguments,
         environment: &prepared.environment,
         folder: &prepared.folder,
     };

@@ -21,6 +21,7 @@ pub struct Agent {
     pub(super) settings: Settings,
     pub(super) machine: BTreeMap<String, String>,
     pub(super) node: Option<PathBuf>,
+    pub(super) container: Vec<String>,
     pub(super) install: bool,
     pub(super) read_only: bool,
     pub(super) retry_unit: Duration,
@@ -67,6 +68,7 @@ impl Agent {
             settings: Settings::default(),
             machine,
             node,
+            container: Vec::new(),
             install: false,
             read_only: false,
             retry_unit: Duration::from_secs(1),
@@ -115,6 +117,14 @@ impl Agent {
     #[must_use]
     pub fn debug(mut self) -> Self {
         self.settings.debug = true;
+        self
+    }
+
+    /// A container job: each step's process is started by this command line in front of its own, as the real agent does
+    /// by `docker exec`. Folders are the same inside and outside.
+    #[must_use]
+    pub fn container(mut self, enter: &[&str]) -> Self {
+        self.container = enter.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 

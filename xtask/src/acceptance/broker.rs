@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{
     job::ACCESS_TOKEN_LIVES,
     judge,
+    scheme::Scheme,
     tools::{Client, Proof},
 };
 
@@ -30,7 +31,7 @@ pub(super) fn renewed(lines: &[Value], client: &Client) -> Result<(), String> {
 }
 
 /// What does not fit in the journal of a job with a broker.
-pub(super) fn kept(journal: &[Entry], client: &Client) -> Vec<String> {
+pub(super) fn kept(journal: &[Entry], client: &Client, scheme: Scheme) -> Vec<String> {
     let mut complaints = Vec::new();
     let by_us: Vec<_> = journal.iter().filter(|entry| judge::is_by(entry, "wif/")).collect();
     for entry in &by_us {
@@ -40,10 +41,10 @@ pub(super) fn kept(journal: &[Entry], client: &Client) -> Vec<String> {
         }
     }
     let ours = |service: Service| by_us.iter().filter(|entry| entry.service == service).count();
-    let (id_tokens, access_tokens) = (ours(Service::DevOps), ours(Service::Entra));
+    let (id_tokens, access_tokens) = (ours(Service::DevOps), ours(scheme.source()));
     // Whoever exchanges id tokens needs no access token of the broker, which renews none that nobody wants.
     let exchanges = *client.exchanges.start() > 0;
-    if id_tokens < 3 || !exchanges && access_tokens < 3 {
+    if (scheme.is_federated() && id_tokens < 3) || (!exchanges && access_tokens < 3) {
         complaints.push(format!(
             "the broker renewed too little: {id_tokens} id tokens, {access_tokens} access tokens"
         ));
@@ -89,7 +90,9 @@ mod tests {
     fn a_broker_that_renewed_nothing_is_not_accepted() {
         let clients = TOOLS.iter().flat_map(|tool| tool.clients);
         for client in clients.filter(|client| client.mode == Mode::Broker) {
-            assert!(!kept(&[], client).is_empty(), "{}", client.credential);
+            for scheme in client.schemes {
+                assert!(!kept(&[], client, *scheme).is_empty(), "{} {scheme:?}", client.credential);
+            }
             let lines = |ends: &[i64]| ends.iter().map(|end| json!({"expires_on": end})).collect::<Vec<_>>();
             let told = client.proof == Proof::Arm;
             for ends in [&[][..], &[100], &[100, 100], &[100, 107]] {

@@ -6,7 +6,8 @@ use std::{
     process::Command,
 };
 
-use crate::process::{Result, output, root};
+use super::container::Container;
+use crate::process::{Result, cargo, output, root, run, target};
 
 /// A tool that can be run.
 pub(super) struct Installed {
@@ -54,6 +55,17 @@ pub(super) fn python_identity(folder: &Path) -> Found {
     })
 }
 
+/// `azure_identity`, as `Cargo.lock` has it.
+pub(super) fn rust_identity(_folder: &Path) -> Found {
+    found(|| {
+        run(&mut cargo(&["build", "--quiet", "--locked", "--package", "wif", "--example", "identity"]))?;
+        let program = target()?.join("debug").join("examples").join("identity");
+        let version = locked("azure_identity")?;
+        let command = format!("{} {version}", quoted(&program));
+        Ok(Installed { version, command })
+    })
+}
+
 /// `azure-cli`, as `azure-cli.txt` has it, in a virtual environment of its own.
 pub(super) fn azure_cli(folder: &Path) -> Found {
     python(&folder.join("azure-cli"), "azure-cli.txt", "azure-cli", |bin| {
@@ -96,6 +108,14 @@ pub(super) fn curl(_folder: &Path) -> Found {
     })
 }
 
+/// The same, where a job can have processes and mounts of its own, as in a container.
+pub(super) fn curl_in_namespaces(folder: &Path) -> Found {
+    match Container::start() {
+        Ok(_container) => curl(folder),
+        Err(error) => Found::Missing(error),
+    }
+}
+
 /// The machine's terraform.
 pub(super) fn terraform(_folder: &Path) -> Found {
     let Ok(printed) = output(Command::new("terraform").arg("version")) else {
@@ -127,6 +147,15 @@ fn once(folder: &Path, pins: &str, install: impl FnOnce() -> Result<()>) -> Resu
     println!("  installing into {}", folder.display());
     install()?;
     write(&stamp, pins)
+}
+
+/// The version of a crate that is in the lock once.
+fn locked(name: &str) -> Result<String> {
+    let lock =
+        fs::read_to_string(root().join("Cargo.lock")).map_err(|error| format!("Cargo.lock: {error}"))?;
+    let mut lines = lock.lines().skip_while(|line| *line != format!("name = \"{name}\""));
+    let version = lines.nth(1).and_then(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
+    version.map(str::to_owned).ok_or_else(|| format!("Cargo.lock has no {name}"))
 }
 
 fn pinned_by_npm(pins: &str) -> Result<String> {
@@ -166,6 +195,7 @@ mod tests {
     fn the_page_of_the_tools_has_the_versions_that_are_pinned() {
         let page = fs::read_to_string(root().join("docs/tools.md")).unwrap();
         let pinned = [
+            locked("azure_identity").unwrap(),
             pinned_by_npm(&read("package.json").unwrap()).unwrap(),
             pinned_by_pip(&read("requirements.txt").unwrap(), "azure-identity").unwrap(),
             pinned_by_pip(&read("azure-cli.txt").unwrap(), "azure-cli").unwrap(),

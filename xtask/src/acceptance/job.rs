@@ -6,14 +6,16 @@ use emulator::{
     Emulator, Proxy,
     agent::{Agent, Step, StepResult},
     blob::{ACCOUNT, CONTAINER},
-    directory::{Issuer, Lifetimes},
+    directory::Lifetimes,
     job::Variable,
 };
 
 use super::{
     broker,
+    container::Container,
     install::Installed,
     judge,
+    scheme::Scheme,
     table::Outcome,
     tools::{Client, Mode, Tool},
 };
@@ -24,18 +26,16 @@ pub(super) fn run(
     tool: &Tool,
     installed: &Installed,
     client: &Client,
-    issuer: Issuer,
+    scheme: Scheme,
 ) -> Outcome {
     let emulator = Emulator::start();
-    let usual = emulator.usual();
-    let (connection, name) = match issuer {
-        Issuer::DevOps => (usual.connection, usual.connection_name),
-        Issuer::Entra => (usual.entra_connection, usual.entra_connection_name),
-    };
+    let (connection, name) = scheme.connect(&emulator);
+    let second = client.two_sessions.then(|| scheme.other().connect(&emulator));
     if client.mode == Mode::Broker {
         shorten(&mut emulator.directory().lifetimes);
     }
-    let mut message = emulator.job(connection);
+    let connections: Vec<_> = [connection].into_iter().chain(second.map(|(id, _)| id)).collect();
+    let mut message = emulator.job_with(&connections);
     let job_token = message.job_token.clone();
     let proxy = Proxy::start(Proxy::leading_to(&emulator));
     for (name, value, secret) in [
@@ -45,13 +45,25 @@ pub(super) fn run(
         ("storageContainer", CONTAINER.to_owned(), false),
         ("serviceConnectionId", connection.to_string(), false),
         ("System.AccessToken", job_token, true),
-        // Opens what is not served in full yet.
     ] {
         message.variables.push(Variable { name: name.to_owned(), value, secret });
     }
 
-    let steps = steps(&emulator, task, tool, installed, client, name);
-    let report = Agent::new().ca_file(emulator.ca_file()).run(&message, &steps);
+    let names: Vec<_> = [name].into_iter().chain(second.map(|(_, name)| name)).collect();
+    let steps = steps(&emulator, task, tool, installed, client, &names);
+    let mut agent = Agent::new().ca_file(emulator.ca_file());
+    if scheme == Scheme::Machine {
+        let (endpoint, header) = emulator.app_service();
+        agent = agent.machine_env("IDENTITY_ENDPOINT", endpoint).machine_env("IDENTITY_HEADER", header);
+    }
+    let container = match tool.container.then(Container::start).transpose() {
+        Ok(container) => container,
+        Err(error) => return Outcome::Failed(error),
+    };
+    if let Some(container) = &container {
+        agent = agent.container(&container.enter());
+    }
+    let report = agent.run(&message, &steps);
 
     let ran: Vec<_> = report.steps.iter().filter(|step| step.display_name == CLIENT).collect();
     let mut complaints = Vec::new();
@@ -64,10 +76,10 @@ pub(super) fn run(
         let stdout: String = ran.iter().map(|step| step.raw_stdout.as_str()).collect();
         complaints.extend(judge::printed(&stdout, &installed.version, client).err());
     }
-    complaints.extend(judge::asked(&emulator.journal(), tool, client, issuer));
+    complaints.extend(judge::asked(&emulator.journal(), tool, client, scheme));
     complaints.extend(judge::stored(&emulator.storage(), client));
     if client.mode == Mode::Broker {
-        complaints.extend(broker::kept(&emulator.journal(), client));
+        complaints.extend(broker::kept(&emulator.journal(), client, scheme));
         complaints.extend(broker::ended(&report));
     }
     let seen = ran.iter().flat_map(|step| [&step.raw_stdout, &step.raw_stderr]);
@@ -89,12 +101,16 @@ fn steps(
     tool: &Tool,
     installed: &Installed,
     client: &Client,
-    connection: &str,
+    connections: &[&str],
 ) -> Vec<Step> {
     let refresh = if client.mode == Mode::Broker { "true" } else { "false" };
-    let mut inputs = vec![("azureSubscription", connection), ("refresh", refresh)];
-    inputs.extend(client.inputs);
-    let mut steps = vec![Step::task(task, &inputs).display_name("Sign in")];
+    let sign_in = |(number, connection): (usize, &&str)| {
+        let mut inputs = vec![("azureSubscription", *connection), ("refresh", refresh)];
+        inputs.extend(client.inputs);
+        inputs.extend((number > 0).then_some(("session", "hub")));
+        Step::task(task, &inputs).display_name("Sign in")
+    };
+    let mut steps: Vec<_> = connections.iter().enumerate().map(sign_in).collect();
     for number in 0..client.steps {
         if number > 0 {
             let wait = format!("sleep {}", ACCESS_TOKEN_LIVES + 1);

@@ -1,14 +1,14 @@
 //! Whether a client did what it is here for: by its own words, and by what the services were asked.
 
 use emulator::{
-    Entry, Service, USUAL,
+    Entry, Service,
     blob::{ACCOUNT, CONTAINER, Storage},
-    directory::Issuer,
 };
 use serde_json::Value;
 
 use super::{
     broker,
+    scheme::Scheme,
     tools::{Client, Mode, Proof, Tool},
 };
 
@@ -60,7 +60,7 @@ pub(super) fn stored(storage: &Storage, client: &Client) -> Option<String> {
 }
 
 /// What does not fit in the journal of a job: the client's own requests must be there, and none refused.
-pub(super) fn asked(journal: &[Entry], tool: &Tool, client: &Client, issuer: Issuer) -> Vec<String> {
+pub(super) fn asked(journal: &[Entry], tool: &Tool, client: &Client, scheme: Scheme) -> Vec<String> {
     let mut complaints = Vec::new();
     let posts = |service: Service, agent: &'static str| {
         journal
@@ -81,7 +81,8 @@ pub(super) fn asked(journal: &[Entry], tool: &Tool, client: &Client, issuer: Iss
         let exported = sign_in.is_some_and(|one| assertion(one) == assertion(exchange));
         // The broker's first id token is that of the sign-in, and the later ones are others.
         let meant = client.mode == Mode::Broker || exported != client.asks_id_token;
-        if !is_of(exchange, issuer) || !meant {
+        let theirs = is_of(exchange, scheme) || client.two_sessions && is_of(exchange, scheme.other());
+        if !theirs || !meant {
             complaints.push("the client exchanged another id token than was meant".to_owned());
         }
     }
@@ -124,14 +125,16 @@ pub(super) fn is_by(entry: &Entry, agent: &str) -> bool {
 }
 
 /// For the connection's client, with an assertion of the connection's issuer.
-fn is_of(exchange: &Entry, issuer: Issuer) -> bool {
-    let (client, signer) = match issuer {
-        Issuer::DevOps => (USUAL.client, "https://vstoken.dev.azure.com/"),
-        Issuer::Entra => (USUAL.entra_client, "https://login.microsoftonline.com/"),
+fn is_of(exchange: &Entry, scheme: Scheme) -> bool {
+    let signer = match scheme {
+        Scheme::DevOps => "https://vstoken.dev.azure.com/",
+        Scheme::Entra => "https://login.microsoftonline.com/",
+        Scheme::Secret | Scheme::Certificate | Scheme::Machine => return false,
     };
     let claims = assertion(exchange);
     let by = claims.as_ref().and_then(|claims| claims["iss"].as_str());
-    exchange.form("client_id") == Some(&client.to_string()) && by.is_some_and(|by| by.starts_with(signer))
+    exchange.form("client_id") == Some(&scheme.client().to_string())
+        && by.is_some_and(|by| by.starts_with(signer))
 }
 
 /// The claims of the id token that was exchanged; each id token has its own.
@@ -147,7 +150,7 @@ mod tests {
     fn a_client_that_asked_nobody_is_not_accepted() {
         for tool in TOOLS {
             for client in tool.clients {
-                let complaints = asked(&[], tool, client, Issuer::DevOps);
+                let complaints = asked(&[], tool, client, Scheme::DevOps);
                 assert!(complaints.iter().any(|text| text.contains(" 0 times")));
             }
         }

@@ -1,8 +1,6 @@
 //! What came of it, as a table in Markdown.
 
-use emulator::{USUAL, directory::Issuer};
-
-use super::tools::Mode;
+use super::{scheme::Scheme, tools::Mode};
 use crate::process::Result;
 
 /// One line of the table.
@@ -11,7 +9,7 @@ pub(super) struct Row {
     pub(super) version: String,
     pub(super) credential: &'static str,
     pub(super) mode: Mode,
-    pub(super) issuer: Issuer,
+    pub(super) scheme: Scheme,
     pub(super) outcome: Outcome,
 }
 
@@ -28,20 +26,13 @@ pub(super) enum Outcome {
 impl Row {
     /// For whoever waits.
     pub(super) fn line(&self) -> String {
-        format!("{}, {}, {}: {}", self.credential, self.mode(), self.issuer(), self.result())
+        format!("{}, {}, {}: {}", self.credential, self.mode(), self.scheme.words(), self.result())
     }
 
     fn mode(&self) -> &'static str {
         match self.mode {
             Mode::Snapshot => "snapshot",
             Mode::Broker => "broker",
-        }
-    }
-
-    fn issuer(&self) -> String {
-        match self.issuer {
-            Issuer::DevOps => format!("Azure DevOps ({})", USUAL.connection_name),
-            Issuer::Entra => format!("Entra ({})", USUAL.entra_connection_name),
         }
     }
 
@@ -66,12 +57,12 @@ pub(super) fn print(rows: &[Row]) -> Result<()> {
             last = log;
         }
     }
-    println!("\n| tool | version | credential | mode | issuer | result |\n|---|---|---|---|---|---|");
+    println!("\n| tool | version | credential | mode | scheme | result |\n|---|---|---|---|---|---|");
     for row in rows {
         let version = if row.version.is_empty() { "–" } else { &row.version };
         let Row { tool, credential, .. } = row;
-        let (mode, issuer, result) = (row.mode(), row.issuer(), row.result());
-        println!("| {tool} | {version} | {credential} | {mode} | {issuer} | {result} |");
+        let (mode, scheme, result) = (row.mode(), row.scheme.words(), row.result());
+        println!("| {tool} | {version} | {credential} | {mode} | {scheme} | {result} |");
     }
     let count = |is: fn(&Outcome) -> bool| rows.iter().filter(|row| is(&row.outcome)).count();
     let ok = count(|outcome| matches!(outcome, Outcome::Ok));

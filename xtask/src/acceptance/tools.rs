@@ -2,7 +2,10 @@
 
 use std::{ops::RangeInclusive, path::Path};
 
-use super::install::{self, Found};
+use super::{
+    install::{self, Found},
+    scheme::{ALL, FEDERATED, OTHERS, Scheme},
+};
 
 /// A tool, and the ways in which it signs in.
 pub(super) struct Tool {
@@ -16,6 +19,8 @@ pub(super) struct Tool {
     pub(super) asks_as: &'static str,
     /// How the user agent of its calls to ARM or the blob store begins.
     pub(super) calls_as: &'static str,
+    /// Whether the job runs in a container.
+    pub(super) container: bool,
     /// Its credentials.
     pub(super) clients: &'static [Client],
 }
@@ -26,6 +31,10 @@ pub(super) struct Client {
     pub(super) credential: &'static str,
     /// Whether somebody keeps the sign-in alive.
     pub(super) mode: Mode,
+    /// With which connections.
+    pub(super) schemes: &'static [Scheme],
+    /// Whether another connection's session, `hub`, is beside it.
+    pub(super) two_sessions: bool,
     /// Inputs of the sign-in step, beside the connection and `refresh`.
     pub(super) inputs: &'static [(&'static str, &'static str)],
     /// `env:` of the client's steps, beside the CA.
@@ -66,6 +75,8 @@ pub(super) enum Proof {
 const WORKLOAD: Client = Client {
     credential: "WorkloadIdentityCredential",
     mode: Mode::Snapshot,
+    schemes: FEDERATED,
+    two_sessions: false,
     inputs: &[],
     env: &[],
     steps: 1,
@@ -125,20 +136,27 @@ const TERRAFORM_LONG: &[(&str, &str)] =
 const ENDPOINT: Client = Client {
     credential: "DefaultAzureCredential",
     mode: Mode::Broker,
+    schemes: ALL,
     rounds: ROUNDS,
     exchanges: 0..=0,
     calls: ROUNDS..=ROUNDS,
     ..WORKLOAD
 };
 
+const IDENTITY: Client = Client { credential: "IDENTITY_ENDPOINT", ..ENDPOINT };
+const WIF_TOKEN: Client = Client { credential: "wif token", ..ENDPOINT };
+
 /// The broker's dialects, and the program's own command.
 const RAW: &[Client] = &[
     ACCESS_TOKEN,
-    Client { credential: "IDENTITY_ENDPOINT", ..ENDPOINT },
-    Client { credential: "wif token", ..ENDPOINT },
+    IDENTITY,
+    WIF_TOKEN,
+    Client { credential: "AZD_AUTH_ENDPOINT", ..ENDPOINT },
+    Client { credential: "ARM_MSI_ENDPOINT", schemes: OTHERS, ..ENDPOINT },
     // An id token by GET, another by POST, each exchanged.
     Client {
         credential: "ARM_OIDC_REQUEST_URL",
+        schemes: FEDERATED,
         exchanges: 2 * ROUNDS..=2 * ROUNDS,
         calls: 2 * ROUNDS..=2 * ROUNDS,
         ..ENDPOINT
@@ -155,6 +173,12 @@ const REQUEST: Client = Client {
     ..BACKEND
 };
 
+/// The same, and each run reads another state too, as the client of another connection: two sessions in one process.
+const TWO_SESSIONS: Client = Client { credential: "ARM_* and HUB_ARM_*", two_sessions: true, ..REQUEST };
+
+/// Gets every access token from the broker, by a path with the key in it.
+const MSI: Client = Client { credential: "ARM_MSI_ENDPOINT", schemes: OTHERS, exchanges: 0..=0, ..REQUEST };
+
 /// How often a client that is one process asks: with the pauses, for longer than any token lives.
 const ROUNDS: usize = 6;
 
@@ -166,6 +190,7 @@ pub(super) const TOOLS: &[Tool] = &[
         trust: "NODE_EXTRA_CA_CERTS",
         asks_as: "azsdk-js-identity/",
         calls_as: "node",
+        container: false,
         clients: &[PIPELINES, WORKLOAD, DEFAULT, ENDPOINT],
     },
     Tool {
@@ -174,7 +199,17 @@ pub(super) const TOOLS: &[Tool] = &[
         trust: "REQUESTS_CA_BUNDLE",
         asks_as: "azsdk-python-identity/",
         calls_as: "python-requests/",
+        container: false,
         clients: &[PIPELINES, WORKLOAD, DEFAULT, ENDPOINT],
+    },
+    Tool {
+        name: "azure_identity (Rust)",
+        find: install::rust_identity,
+        trust: "SSL_CERT_FILE",
+        asks_as: "azsdk-rust-",
+        calls_as: "reqwest",
+        container: false,
+        clients: &[Client { credential: "ManagedIdentityCredential", ..ENDPOINT }],
     },
     Tool {
         name: "curl",
@@ -182,7 +217,17 @@ pub(super) const TOOLS: &[Tool] = &[
         trust: "CURL_CA_BUNDLE",
         asks_as: "curl/",
         calls_as: "curl/",
+        container: false,
         clients: RAW,
+    },
+    Tool {
+        name: "curl, container job",
+        find: install::curl_in_namespaces,
+        trust: "CURL_CA_BUNDLE",
+        asks_as: "curl/",
+        calls_as: "curl/",
+        container: true,
+        clients: &[IDENTITY, WIF_TOKEN],
     },
     Tool {
         name: "Terraform, azurerm backend",
@@ -190,7 +235,8 @@ pub(super) const TOOLS: &[Tool] = &[
         trust: "SSL_CERT_FILE",
         asks_as: "Go-http-client/",
         calls_as: "HashiCorp/go-azure-sdk",
-        clients: &[BACKEND, REQUEST],
+        container: false,
+        clients: &[BACKEND, REQUEST, TWO_SESSIONS, MSI],
     },
     Tool {
         name: "azure-cli",
@@ -198,6 +244,7 @@ pub(super) const TOOLS: &[Tool] = &[
         trust: "REQUESTS_CA_BUNDLE",
         asks_as: "az asks nobody but the broker",
         calls_as: "AZURECLI/",
+        container: false,
         clients: &[Client {
             credential: "AZURE_CONFIG_DIR",
             inputs: &[("exports", "azure-cli")],
