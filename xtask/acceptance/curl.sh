@@ -52,6 +52,9 @@ for number in $(seq "$ROUNDS"); do
       --header 'Metadata: true')
     ask "$(field access_token "$answer")" "$(field expires_on "$answer")"
     ;;
+  AZURE_FEDERATED_TOKEN_FILE)
+    exchange "$(cat "$AZURE_FEDERATED_TOKEN_FILE")"
+    ;;
   AZD_AUTH_ENDPOINT)
     answer=$(fetch "header = \"Authorization: Bearer $AZD_AUTH_KEY\"" --header 'Content-Type: application/json' \
       --data '{"scopes":["https://management.azure.com//.default"]}' \

@@ -70,8 +70,9 @@ fn run(task: &Path, tool: &Tool, found: &Found, jobs: &[(&'static Client, Scheme
                 Found::Missing(what) => (String::new(), Outcome::Skipped(what.clone())),
                 Found::Broken(log) => (String::new(), Outcome::Failed(log.clone())),
             };
-            let (tool, credential, mode) = (tool.name, client.credential, client.mode);
-            let row = Row { tool, version, credential, mode, scheme: *scheme, outcome };
+            let Client { family, credential, mode, .. } = *client;
+            let row =
+                Row { tool: tool.name, version, family, credential, mode: *mode, scheme: *scheme, outcome };
             println!("  {}", row.line());
             rows.push((number, row));
         }

@@ -113,6 +113,16 @@ impl Agent {
         self
     }
 
+    /// A folder that the machine's `PATH` begins with.
+    #[must_use]
+    pub fn path(mut self, folder: &Path) -> Self {
+        let path = self.machine.entry("PATH".to_owned()).or_default();
+        let folders = [folder.to_owned()].into_iter().chain(std::env::split_paths(path));
+        *path =
+            std::env::join_paths(folders).expect("no folder with a separator").to_string_lossy().into_owned();
+        self
+    }
+
     /// `System.Debug=true`.
     #[must_use]
     pub fn debug(mut self) -> Self {

@@ -14,6 +14,8 @@ pub(super) struct Installed {
     pub(super) version: String,
     /// For bash; the credential's name follows.
     pub(super) command: String,
+    /// What the machine's `PATH` begins with.
+    pub(super) path: Option<PathBuf>,
 }
 
 /// What came of looking for a tool.
@@ -44,7 +46,11 @@ pub(super) fn node_identity(folder: &Path) -> Found {
         // Node looks for packages beside the script.
         let script = folder.join("identity.js");
         write(&script, &read("identity.js")?)?;
-        Ok(Installed { version: pinned_by_npm(&pins)?, command: format!("node {}", quoted(&script)) })
+        Ok(Installed {
+            version: pinned_by_npm(&pins)?,
+            command: format!("node {}", quoted(&script)),
+            path: None,
+        })
     })
 }
 
@@ -62,7 +68,7 @@ pub(super) fn rust_identity(_folder: &Path) -> Found {
         let program = target()?.join("debug").join("examples").join("identity");
         let version = locked("azure_identity")?;
         let command = format!("{} {version}", quoted(&program));
-        Ok(Installed { version, command })
+        Ok(Installed { version, command, path: None })
     })
 }
 
@@ -92,7 +98,7 @@ fn python(folder: &Path, pins: &str, package: &str, command: impl FnOnce(&Path) 
             output(Command::new(&program).args(arguments).arg(kept(pins)))?;
             output(Command::new(&program).args(["-m", "pip", "check"])).map(|_printed| ())
         })?;
-        Ok(Installed { version: pinned_by_pip(&text, package)?, command: command(&bin) })
+        Ok(Installed { version: pinned_by_pip(&text, package)?, command: command(&bin), path: Some(bin) })
     })
 }
 
@@ -104,7 +110,7 @@ pub(super) fn curl(_folder: &Path) -> Found {
     found(|| {
         let version = printed.split_whitespace().nth(1).ok_or("curl names no version")?;
         let command = format!("bash {}", quoted(&kept("curl.sh")));
-        Ok(Installed { version: version.to_owned(), command })
+        Ok(Installed { version: version.to_owned(), command, path: None })
     })
 }
 
@@ -125,7 +131,7 @@ pub(super) fn terraform(_folder: &Path) -> Found {
         let version = printed.lines().find_map(|line| line.strip_prefix("Terraform v"));
         let version = version.ok_or("terraform names no version")?;
         let script = format!("bash {} {}", quoted(&kept("terraform.sh")), quoted(&kept("backend.tf")));
-        Ok(Installed { version: version.to_owned(), command: script })
+        Ok(Installed { version: version.to_owned(), command: script, path: None })
     })
 }
 

@@ -52,6 +52,9 @@ pub(super) fn run(
     let names: Vec<_> = [name].into_iter().chain(second.map(|(_, name)| name)).collect();
     let steps = steps(&emulator, task, tool, installed, client, &names);
     let mut agent = Agent::new().ca_file(emulator.ca_file());
+    if let Some(path) = &installed.path {
+        agent = agent.path(path);
+    }
     if scheme == Scheme::Machine {
         let (endpoint, header) = emulator.app_service();
         agent = agent.machine_env("IDENTITY_ENDPOINT", endpoint).machine_env("IDENTITY_HEADER", header);

@@ -105,9 +105,7 @@ pub(super) fn asked(journal: &[Entry], tool: &Tool, client: &Client, scheme: Sch
         let known = is_by(entry, tool.asks_as) || is_by(entry, tool.calls_as);
         // Terraform looks for a state before it makes one.
         let looks = entry.service == Service::Blob && entry.status == Some(404) && entry.method != "PUT";
-        // az looks once for a newer version of itself, without a token.
-        let news = looks && entry.path.starts_with("/cli") && entry.header("authorization").is_none();
-        if !(known || news) || !looks && entry.status.is_none_or(|status| status >= 400) {
+        if !known || !looks && entry.status.is_none_or(|status| status >= 400) {
             let status = entry.status.map_or("no answer".to_owned(), |status| status.to_string());
             let agent = entry.header("user-agent").unwrap_or_default();
             complaints.push(format!(

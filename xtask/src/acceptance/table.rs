@@ -1,12 +1,16 @@
 //! What came of it, as a table in Markdown.
 
-use super::{scheme::Scheme, tools::Mode};
+use super::{
+    scheme::{ALL, Scheme},
+    tools::Mode,
+};
 use crate::process::Result;
 
-/// One line of the table.
+/// One field of the table.
 pub(super) struct Row {
     pub(super) tool: &'static str,
     pub(super) version: String,
+    pub(super) family: &'static str,
     pub(super) credential: &'static str,
     pub(super) mode: Mode,
     pub(super) scheme: Scheme,
@@ -27,6 +31,10 @@ impl Row {
     /// For whoever waits.
     pub(super) fn line(&self) -> String {
         format!("{}, {}, {}: {}", self.credential, self.mode(), self.scheme.words(), self.result())
+    }
+
+    fn is_beside(&self, other: &Self) -> bool {
+        (self.tool, self.credential, self.mode) == (other.tool, other.credential, other.mode)
     }
 
     fn mode(&self) -> &'static str {
@@ -57,12 +65,16 @@ pub(super) fn print(rows: &[Row]) -> Result<()> {
             last = log;
         }
     }
-    println!("\n| tool | version | credential | mode | scheme | result |\n|---|---|---|---|---|---|");
-    for row in rows {
-        let version = if row.version.is_empty() { "–" } else { &row.version };
-        let Row { tool, credential, .. } = row;
-        let (mode, scheme, result) = (row.mode(), row.scheme.words(), row.result());
-        println!("| {tool} | {version} | {credential} | {mode} | {scheme} | {result} |");
+    let schemes: Vec<_> = ALL.iter().map(|scheme| scheme.words()).collect();
+    println!("\n| tool | version | family | credential | mode | {} |", schemes.join(" | "));
+    println!("|{}", "---|".repeat(5 + ALL.len()));
+    for rows in rows.chunk_by(Row::is_beside) {
+        let [Row { tool, version, credential, family, .. }, ..] = rows else { continue };
+        let version = if version.is_empty() { "–" } else { version };
+        let result = |scheme: &Scheme| rows.iter().find(|row| row.scheme == *scheme).map(Row::result);
+        let results: Vec<_> = ALL.iter().map(|scheme| result(scheme).unwrap_or_default()).collect();
+        let mode = rows.first().map_or("", Row::mode);
+        println!("| {tool} | {version} | {family} | {credential} | {mode} | {} |", results.join(" | "));
     }
     let count = |is: fn(&Outcome) -> bool| rows.iter().filter(|row| is(&row.outcome)).count();
     let ok = count(|outcome| matches!(outcome, Outcome::Ok));

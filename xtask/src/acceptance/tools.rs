@@ -27,6 +27,8 @@ pub(super) struct Tool {
 
 /// One way to sign in.
 pub(super) struct Client {
+    /// Of which family the variables are that it finds.
+    pub(super) family: &'static str,
     /// What the script is told.
     pub(super) credential: &'static str,
     /// Whether somebody keeps the sign-in alive.
@@ -73,6 +75,7 @@ pub(super) enum Proof {
 
 /// Exchanges the exported id token.
 const WORKLOAD: Client = Client {
+    family: "azure-sdk",
     credential: "WorkloadIdentityCredential",
     mode: Mode::Snapshot,
     schemes: FEDERATED,
@@ -103,6 +106,7 @@ const DEFAULT: Client = Client { credential: "DefaultAzureCredential", ..WORKLOA
 
 /// Uses the exported access token.
 const ACCESS_TOKEN: Client = Client {
+    family: "accessTokens",
     credential: "AZURE_ACCESS_TOKEN",
     env: &[("AZURE_ACCESS_TOKEN", "$(AZURE_ACCESS_TOKEN)")],
     exchanges: 0..=0,
@@ -111,6 +115,7 @@ const ACCESS_TOKEN: Client = Client {
 
 /// `init`, `apply`, `output`: each is a process of its own, which exchanges the exported id token for storage.
 const BACKEND: Client = Client {
+    family: "terraform",
     credential: "ARM_OIDC_TOKEN_FILE_PATH",
     env: TERRAFORM,
     exchanges: 3..=3,
@@ -144,7 +149,7 @@ const ENDPOINT: Client = Client {
 };
 
 const IDENTITY: Client = Client { credential: "IDENTITY_ENDPOINT", ..ENDPOINT };
-const WIF_TOKEN: Client = Client { credential: "wif token", ..ENDPOINT };
+const WIF_TOKEN: Client = Client { family: "any", credential: "wif token", ..ENDPOINT };
 
 /// The broker's dialects, and the program's own command.
 const RAW: &[Client] = &[
@@ -152,9 +157,19 @@ const RAW: &[Client] = &[
     IDENTITY,
     WIF_TOKEN,
     Client { credential: "AZD_AUTH_ENDPOINT", ..ENDPOINT },
-    Client { credential: "ARM_MSI_ENDPOINT", schemes: OTHERS, ..ENDPOINT },
+    Client { family: "terraform", credential: "ARM_MSI_ENDPOINT", schemes: OTHERS, ..ENDPOINT },
+    // The file is read anew each time.
+    Client {
+        family: "token-file",
+        credential: "AZURE_FEDERATED_TOKEN_FILE",
+        schemes: FEDERATED,
+        inputs: &[("exports", "token-file")],
+        exchanges: ROUNDS..=ROUNDS,
+        ..ENDPOINT
+    },
     // An id token by GET, another by POST, each exchanged.
     Client {
+        family: "terraform",
         credential: "ARM_OIDC_REQUEST_URL",
         schemes: FEDERATED,
         exchanges: 2 * ROUNDS..=2 * ROUNDS,
@@ -246,9 +261,10 @@ pub(super) const TOOLS: &[Tool] = &[
         calls_as: "AZURECLI/",
         container: false,
         clients: &[Client {
+            family: "azure-cli",
             credential: "AZURE_CONFIG_DIR",
             inputs: &[("exports", "azure-cli")],
-            // Whatever else it looks for, the proxy refuses.
+            // Whatever else it looks for, the proxy would refuse, and the journal show.
             env: &[("HTTPS_PROXY", "$(proxyUrl)")],
             steps: 2,
             rounds: 1,
