@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio::runtime::{self, Runtime};
@@ -18,7 +19,7 @@ use crate::server::Server;
 use crate::tls::Trust;
 use crate::usual::{self, USUAL, Usual};
 use crate::world::{Issued, Urls, World};
-use crate::{arm, blob, devops, entra, jobs, machine};
+use crate::{arm, blob, devops, distance, entra, jobs, machine};
 
 /// Azure DevOps, Entra, the resource manager and a blob service, on loopback, until it is dropped.
 pub struct Emulator {
@@ -34,6 +35,7 @@ pub struct Emulator {
 pub struct Builder {
     require_client_certificate: bool,
     http1_only: bool,
+    round_trip: Duration,
 }
 
 impl Builder {
@@ -47,6 +49,12 @@ impl Builder {
     #[must_use]
     pub fn http1_only(self, yes: bool) -> Self {
         Self { http1_only: yes, ..self }
+    }
+
+    /// Puts the services at a distance: a client waits so long for each connection and each answer.
+    #[must_use]
+    pub fn round_trip(self, time: Duration) -> Self {
+        Self { round_trip: time, ..self }
     }
 
     /// Starts it; the services listen when this returns.
@@ -94,7 +102,14 @@ impl Emulator {
         for (listener, (service, router)) in listeners.into_iter().zip(routers) {
             let tls = (service != Service::Machine).then(|| Arc::clone(&trust.server));
             let server = Server::new(service, Arc::clone(&world), router, tls);
-            runtime.spawn(server.listen(listener));
+            if options.round_trip.is_zero() {
+                runtime.spawn(server.listen(listener));
+                continue;
+            }
+            let near = self::listener();
+            let to = near.local_addr().expect("a listener has an address");
+            runtime.spawn(server.listen(near));
+            runtime.spawn(distance::lead(listener, to, options.round_trip));
         }
         Self { world, ca_file: trust.ca_file(), trust, ports, runtime: Some(runtime) }
     }

@@ -15,6 +15,7 @@ mod certificate;
 mod clock;
 mod devops;
 pub mod directory;
+mod distance;
 mod emulator;
 mod entra;
 mod fault;

@@ -14,12 +14,18 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
 }
 
-/// Cargo, the very one that runs this chore.
+/// Cargo, the very one that runs this chore. What it told this program of its own package would make some build
+/// scripts (ring's) believe that something has changed, and with them all that depends on them.
 #[expect(clippy::disallowed_methods, reason = "Cargo names itself in the environment")]
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root());
+    for (name, _) in env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|own| name.to_string_lossy().starts_with(own)) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
