@@ -23,7 +23,7 @@ use crate::{
     process::{Result, root},
     stage,
 };
-use install::Found;
+pub(crate) use install::{Found, azure_cli, npm};
 use scheme::Scheme;
 use table::{Outcome, Row};
 use tools::{Client, TOOLS, Tool};

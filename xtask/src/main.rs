@@ -1,6 +1,7 @@
 //! The project's own chores: `cargo xtask <chore>`.
 
 mod acceptance;
+mod bench;
 mod demo;
 mod process;
 mod stage;
@@ -29,6 +30,11 @@ enum Chore {
         /// Only tools and credentials with this in their names
         only: Option<String>,
     },
+    /// Stage, then measure speed, round trips, memory and size beside named peers, and print one table
+    Bench {
+        /// Only this: step, trips, start, broker or size
+        only: Option<String>,
+    },
     /// What CI runs: format, lints, documentation, all tests, the shim's tests
     Test,
 }
@@ -38,6 +44,7 @@ fn main() -> ExitCode {
         Chore::Stage => stage::stage().map(|_folder| ()),
         Chore::Demo => demo::demo(),
         Chore::Acceptance { only } => acceptance::acceptance(only.as_deref()),
+        Chore::Bench { only } => bench::bench(only.as_deref()),
         Chore::Test => test::test(),
     };
     match result {

@@ -10,16 +10,16 @@ use super::container::Container;
 use crate::process::{Result, cargo, output, root, run, target};
 
 /// A tool that can be run.
-pub(super) struct Installed {
+pub(crate) struct Installed {
     pub(super) version: String,
     /// For bash; the credential's name follows.
     pub(super) command: String,
     /// What the machine's `PATH` begins with.
-    pub(super) path: Option<PathBuf>,
+    pub(crate) path: Option<PathBuf>,
 }
 
 /// What came of looking for a tool.
-pub(super) enum Found {
+pub(crate) enum Found {
     /// It is there.
     Ready(Installed),
     /// This machine does not have what it needs: the name of that.
@@ -30,27 +30,35 @@ pub(super) enum Found {
 
 /// `@azure/identity`, as `package-lock.json` has it.
 pub(super) fn node_identity(folder: &Path) -> Found {
-    let Ok(npm) = output(Command::new("npm").arg("--version")) else {
+    if output(Command::new("npm").arg("--version")).is_err() {
         return Found::Missing("npm".to_owned());
-    };
+    }
     found(|| {
         let folder = folder.join("node");
-        let pins = read("package.json")?;
-        let lock = read("package-lock.json")?;
-        once(&folder, &format!("npm {npm}\n{lock}"), || {
-            write(&folder.join("package.json"), &pins)?;
-            write(&folder.join("package-lock.json"), &lock)?;
-            let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
-            output(Command::new("npm").args(arguments).current_dir(&folder)).map(|_printed| ())
-        })?;
+        npm(&kept(""), &folder)?;
         // Node looks for packages beside the script.
         let script = folder.join("identity.js");
         write(&script, &read("identity.js")?)?;
         Ok(Installed {
-            version: pinned_by_npm(&pins)?,
+            version: pinned_by_npm(&read("package.json")?)?,
             command: format!("node {}", quoted(&script)),
             path: None,
         })
+    })
+}
+
+/// Installs the npm packages that the two files in `kept` pin.
+pub(crate) fn npm(kept: &Path, folder: &Path) -> Result<()> {
+    let version = output(Command::new("npm").arg("--version"))?;
+    let pins = ["package.json", "package-lock.json"];
+    let read = |name: &str| fs::read_to_string(kept.join(name)).map_err(|error| format!("{name}: {error}"));
+    let [package, lock] = pins.map(read);
+    let (package, lock) = (package?, lock?);
+    once(folder, &format!("npm {version}\n{lock}"), || {
+        write(&folder.join("package.json"), &package)?;
+        write(&folder.join("package-lock.json"), &lock)?;
+        let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
+        output(Command::new("npm").args(arguments).current_dir(folder)).map(|_printed| ())
     })
 }
 
@@ -73,7 +81,7 @@ pub(super) fn rust_identity(_folder: &Path) -> Found {
 }
 
 /// `azure-cli`, as `azure-cli.txt` has it, in a virtual environment of its own.
-pub(super) fn azure_cli(folder: &Path) -> Found {
+pub(crate) fn azure_cli(folder: &Path) -> Found {
     python(&folder.join("azure-cli"), "azure-cli.txt", "azure-cli", |bin| {
         format!("bash {} {}", quoted(&kept("azure-cli.sh")), quoted(&bin.join("az")))
     })

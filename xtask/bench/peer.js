@@ -1,0 +1,15 @@
+'use strict';
+
+// What a task does that signs in by Microsoft's own library for tasks: reads the connection, gets an id token, exchanges it.
+
+const { AzureRMEndpoint } = require('azure-pipelines-tasks-azure-arm-rest/azure-arm-endpoint');
+
+async function main() {
+  const endpoint = await new AzureRMEndpoint(process.env.INPUT_AZURESUBSCRIPTION).getEndpoint();
+  if (!(await endpoint.applicationTokenCredentials.getToken())) throw new Error('no access token');
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});

@@ -1,0 +1,73 @@
+//! `bench`: the numbers that the project claims, each beside a named peer, measured in the same run.
+
+mod broker;
+mod job;
+mod measure;
+mod peers;
+mod requests;
+mod size;
+mod start;
+mod step;
+mod table;
+mod trips;
+
+use std::{env, fs, path::Path, thread};
+
+use crate::{
+    process::{Result, node, output},
+    stage,
+};
+use peers::Peers;
+use table::Row;
+
+type Measure<'a> = Box<dyn Fn() -> Result<Vec<Row>> + 'a>;
+
+/// Measures, and prints one table. A number that misses its aim is said to, and is no failure of the chore.
+pub(crate) fn bench(only: Option<&str>) -> Result<()> {
+    let task = stage::stage()?;
+    let platform = output(&mut node(&["-p", "`${process.platform}-${process.arch}`"]))?;
+    let program = task.join("bin").join(platform).join(format!("wif{}", env::consts::EXE_SUFFIX));
+    let peers = Peers::install()?;
+    let all: [(&str, Measure<'_>); 5] = [
+        ("step", Box::new(|| step::rows(&task, &peers))),
+        ("trips", Box::new(|| trips::rows(&task))),
+        ("start", Box::new(|| start::rows(&task, &program, &peers))),
+        ("broker", Box::new(|| broker::rows(&task))),
+        ("size", Box::new(|| size::rows(&task, &program, &peers))),
+    ];
+    let mut rows = Vec::new();
+    for (name, measure) in all.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
+        println!("Measuring: {name}");
+        rows.extend(measure()?);
+    }
+    println!("\n{}", machine());
+    table::print(&rows);
+    Ok(())
+}
+
+/// What the numbers were measured on.
+fn machine() -> String {
+    let first = |path: &str, name: &str| {
+        let text = fs::read_to_string(Path::new(path)).unwrap_or_default();
+        let line = text.lines().find_map(|line| {
+            line.strip_prefix(name)?.split_once(':').map(|(_, value)| value.trim().to_owned())
+        });
+        line.unwrap_or_else(|| "unknown".to_owned())
+    };
+    let versions = ["node", "curl"].map(|program| {
+        let printed = output(std::process::Command::new(program).arg("--version")).unwrap_or_default();
+        printed.lines().next().unwrap_or_default().chars().take(16).collect::<String>()
+    });
+    let cores = thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!(
+        "{} cores of {}, {} of memory, Linux {}, Node {}, {}; medians of {} turns each, in alternation; the emulator runs on the same machine",
+        cores,
+        first("/proc/cpuinfo", "model name"),
+        first("/proc/meminfo", "MemTotal"),
+        kernel.trim(),
+        versions[0],
+        versions[1],
+        measure::TURNS,
+    )
+}

@@ -1,0 +1,93 @@
+//! Microsoft's own, that do the same work.
+
+use std::{fs, path::PathBuf};
+
+use crate::{
+    acceptance::{self, Found},
+    bench::{job::Job, measure::timed, requests::id_token},
+    process::{Result, root},
+};
+
+/// The peers, installed and pinned.
+pub(super) struct Peers {
+    /// A script that gets an id token and exchanges it, as tasks do that use the library.
+    pub(super) arm_rest: PathBuf,
+    /// What the library takes on the disk, in bytes.
+    pub(super) arm_rest_size: u64,
+    /// Azure CLI.
+    pub(super) az: PathBuf,
+}
+
+impl Peers {
+    /// Finds or installs them below `target/`.
+    pub(super) fn install() -> Result<Self> {
+        let folder = root().join("target").join("bench");
+        let kept = root().join("xtask").join("bench");
+        acceptance::npm(&kept, &folder)?;
+        let arm_rest = folder.join("peer.js");
+        fs::copy(kept.join("peer.js"), &arm_rest).map_err(|error| format!("peer.js: {error}"))?;
+        let az = match acceptance::azure_cli(&root().join("target").join("acceptance")) {
+            Found::Ready(installed) => installed.path.unwrap_or_default().join("az"),
+            Found::Missing(what) => return Err(format!("Azure CLI needs {what}")),
+            Found::Broken(log) => return Err(log),
+        };
+        Ok(Self { arm_rest, arm_rest_size: size(&folder.join("node_modules")), az })
+    }
+
+    /// What `AzureCLI@2` starts for one step, as its source has it; the script that the user wrote comes in between.
+    pub(super) fn five_az(&self, job: &Job) -> Result<f64> {
+        let usual = job.emulator.usual();
+        let folder = tempfile::TempDir::new().map_err(|error| error.to_string())?;
+        // A cloud of its own stands for the public one.
+        let cloud = format!(
+            "[wif]\nendpoint_active_directory = {}\nendpoint_resource_manager = {}\nendpoint_active_directory_resource_id = https://management.core.windows.net/\nendpoint_management = https://management.core.windows.net/\nendpoint_active_directory_graph_resource_id = https://graph.windows.net/\nendpoint_microsoft_graph_resource_id = https://graph.microsoft.com/\n",
+            job.emulator.entra_url(),
+            job.emulator.arm_url()
+        );
+        let config = "[core]\ninstance_discovery = false\ncollect_telemetry = no\n[cloud]\nname = wif\n";
+        for (name, text) in [("clouds.config", &*cloud), ("config", config)] {
+            fs::write(folder.path().join(name), text).map_err(|error| error.to_string())?;
+        }
+        // Its time does not count.
+        let id_token = id_token(job)?;
+        let (client, tenant) = (usual.client.to_string(), usual.tenant.to_string());
+        let subscription = usual.subscription.to_string();
+        let login = [
+            "login",
+            "--service-principal",
+            "-u",
+            &*client,
+            "--tenant",
+            &*tenant,
+            "--allow-no-subscriptions",
+            "--federated-token",
+            &*id_token,
+        ];
+        let all: [&[&str]; 5] = [
+            &["--version"],
+            &["cloud", "set", "-n", "wif"],
+            &login,
+            &["account", "set", "--subscription", &*subscription],
+            &["account", "clear"],
+        ];
+        let mut sum = 0.0;
+        for arguments in all {
+            let mut command = job.command(&self.az);
+            command.args(arguments).env("AZURE_CONFIG_DIR", folder.path());
+            command.env("REQUESTS_CA_BUNDLE", job.emulator.ca_file());
+            sum += timed(&mut command)?.0;
+        }
+        Ok(sum)
+    }
+}
+
+/// The bytes of the files of a folder.
+pub(super) fn size(folder: &std::path::Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let of = |entry: fs::DirEntry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => size(&entry.path()),
+        Ok(kind) if kind.is_file() => entry.metadata().map_or(0, |metadata| metadata.len()),
+        _ => 0,
+    };
+    entries.map(of).sum()
+}
