@@ -92,17 +92,21 @@ impl Folder {
         self.kept = true;
     }
 
+    /// Whether a path has a name that this program gives to a session's folder.
+    #[must_use]
+    pub fn is_named_like_one(path: &Path) -> bool {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.and_then(|name| name.strip_prefix(PREFIX))
+            .is_some_and(|random| random.len() == 32 && random.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    }
+
     /// Removes a session's folder that another run of this program made. `Ok(false)`: there was none.
     ///
     /// # Errors
     ///
     /// The path is no session's folder directly in `parent`, or it cannot be removed.
     pub fn remove(parent: &Path, path: &Path) -> Result<bool, FolderError> {
-        let name = path.file_name().and_then(|name| name.to_str());
-        let ours = name
-            .and_then(|name| name.strip_prefix(PREFIX))
-            .is_some_and(|random| random.len() == 32 && random.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        if path.parent() != Some(parent) || !ours {
+        if path.parent() != Some(parent) || !Self::is_named_like_one(path) {
             return Err(FolderError::NotOurs { path: path.to_owned() });
         }
         // A link in place of the folder is not ours; `remove_dir_all` follows none inside of it.

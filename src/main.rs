@@ -23,7 +23,10 @@ use wif::{
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
-    report_panics(matches!(command, Command::Task(Stage::Run)));
+    report_panics(match command {
+        Command::Task(stage) => Some(stage),
+        _ => None,
+    });
     // The system tells a process that cannot be read no longer where its program is.
     let program = std::env::current_exe().ok();
     match command {
@@ -55,14 +58,10 @@ async fn broker() -> io::Result<()> {
 /// Asks the broker of this job's session. The exit code says whose fault it is.
 async fn ask(command: &Command) -> ExitCode {
     let asked = cli::ask(command, &Env::of_process(), &mut io::stdout(), &mut io::stderr()).await;
-    let Err(failure) = asked else { return ExitCode::SUCCESS };
+    let Err(unanswered) = asked else { return ExitCode::SUCCESS };
     // Without standard error there is nobody to tell.
-    let _ = writeln!(io::stderr(), "error {failure}");
-    match failure.code {
-        Code::BrokerRefused => ExitCode::from(3),
-        Code::BrokerGone => ExitCode::from(4),
-        _ => ExitCode::FAILURE,
-    }
+    let _ = writeln!(io::stderr(), "error {}", unanswered.failure);
+    ExitCode::from(unanswered.exit)
 }
 
 /// Runs a stage. A failure is told to the agent and is no failure of the process, since the agent would add an
@@ -126,7 +125,7 @@ fn cancelled() -> io::Result<impl Future<Output = ()>> {
 
 /// A panic message may quote anything, so only its place is told. The process ends here and as well as it can: an
 /// abort would be a second error, and a file with its memory.
-fn report_panics(step: bool) {
+fn report_panics(stage: Option<Stage>) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let hint = "report this place and the version at https://github.com/wif-azure/wif/issues";
@@ -134,19 +133,20 @@ fn report_panics(step: bool) {
         let mut out = io::stdout();
         let mut commands = Commands::new(&mut out, &Env::default());
         // The program is ending already.
-        let _ = if step {
-            commands
+        let _ = match stage {
+            Some(Stage::Run) => commands
                 .error(failure.code, &failure.to_string())
-                .and_then(|()| commands.complete(Completion::Failed))
-        } else {
-            commands.warning(&failure.to_string())
+                .and_then(|()| commands.complete(Completion::Failed)),
+            Some(Stage::Post) => commands.warning(&failure.to_string()),
+            // Standard output is for a token, or for nobody.
+            None => writeln!(io::stderr(), "error {failure}"),
         };
         #[expect(
             clippy::exit,
             clippy::disallowed_methods,
             reason = "nothing can be trusted to run any more"
         )]
-        std::process::exit(0);
+        std::process::exit(i32::from(stage.is_none()));
     }));
 }
 

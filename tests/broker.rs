@@ -182,7 +182,7 @@ fn a_thousand_callers_at_once_cost_one_request() {
         let resource = arm(&session);
         let callers = (0..1000).map(|_| {
             let (session, resource) = (Arc::clone(&session), resource.clone());
-            tokio::spawn(async move { session.tokens.access_token(&resource).await.unwrap().is_ok() })
+            tokio::spawn(async move { session.tokens.access_token(&resource).await.is_ok() })
         });
         for caller in callers.collect::<Vec<_>>() {
             assert!(caller.await.unwrap());
@@ -194,14 +194,18 @@ fn a_thousand_callers_at_once_cost_one_request() {
 /// Lets a job of so many hours pass, a caller each minute, and returns the least life that an answer had.
 async fn job(case: &Case, session: &Arc<Session>, clock: &Virtual, hours: u64) -> time::Duration {
     let keeper = Arc::clone(session);
-    tokio::spawn(async move { keeper.tokens.keep(|| ()).await });
+    tokio::spawn(async move { keeper.tokens.keep(|| true).await });
     let resource = arm(session);
     let (mut passed, mut least) = (Duration::ZERO, time::Duration::MAX);
     while passed < Duration::from_secs(hours * 3600) {
         let step = clock.pass(Duration::from_secs(60));
         passed += step;
         case.emulator.shift_clock(i64::try_from(step.as_secs()).unwrap());
-        let fresh = session.tokens.access_token(&resource).await.unwrap();
+        let fresh = session.tokens.access_token(&resource).await;
+        // This clock is faster than the services.
+        while session.tokens.lines().iter().any(|line| line.renewing) {
+            tokio::task::yield_now().await;
+        }
         let fresh = fresh.unwrap_or_else(|failure| panic!("after {passed:?}: {failure}"));
         least = least.min(fresh.lifetime.until - clock.now());
     }
@@ -257,27 +261,96 @@ fn an_outage_is_invisible_while_the_token_lives_then_an_error_and_then_nothing_a
                 }
             }
         };
-        assert!(session.tokens.access_token(&resource).await.unwrap().is_ok());
+        assert!(session.tokens.access_token(&resource).await.is_ok());
         // A refusal for good, so that no attempt waits on a clock that this test holds.
         for (service, path) in [(Service::DevOps, "/oidctoken"), (Service::Entra, "/token")] {
             case.emulator.fault(Fault::on(service, "POST", path).times(4).status(418));
         }
         pass(1900).await;
         for _ in 0..5 {
-            assert!(session.tokens.access_token(&resource).await.unwrap().is_ok(), "the old one works");
+            assert!(session.tokens.access_token(&resource).await.is_ok(), "the old one works");
         }
         pass(1800).await;
-        let failure = session.tokens.access_token(&resource).await.unwrap().unwrap_err();
+        let failure = session.tokens.access_token(&resource).await.unwrap_err();
         assert_eq!(failure.code, Code::IdTokenRefused, "{failure}");
         let asked = case.asked();
-        assert!(session.tokens.access_token(&resource).await.unwrap().is_err());
+        assert!(session.tokens.access_token(&resource).await.is_err());
         assert_eq!(case.asked(), asked, "at once");
         let mut tries = 0;
-        while session.tokens.access_token(&resource).await.unwrap().is_err() {
+        while session.tokens.access_token(&resource).await.is_err() {
             pass(31).await;
             tries += 1;
             assert!(tries < 20);
         }
+    });
+}
+
+#[test]
+fn a_token_is_renewed_ahead_of_its_end_though_callers_come_seldom() {
+    let case = Case::new();
+    run(async {
+        let clock = Virtual::new(case.emulator.now());
+        let session = open(&case, Arc::clone(&clock) as _).await;
+        let keeper = Arc::clone(&session);
+        tokio::spawn(async move { keeper.tokens.keep(|| true).await });
+        let resource = arm(&session);
+        let pass = async |seconds: u64| {
+            let mut left = Duration::from_secs(seconds);
+            while !left.is_zero() {
+                for _ in 0..20 {
+                    tokio::task::yield_now().await;
+                }
+                while session.tokens.lines().iter().any(|line| line.renewing) {
+                    tokio::task::yield_now().await;
+                }
+                let step = clock.pass(left);
+                case.emulator.shift_clock(i64::try_from(step.as_secs()).unwrap());
+                left -= step;
+            }
+        };
+        assert!(session.tokens.access_token(&resource).await.is_ok());
+        pass(2500).await;
+        assert_eq!(case.asked().1, 2, "renewed at half an hour");
+        assert!(session.tokens.access_token(&resource).await.is_ok());
+        pass(1500).await;
+        assert_eq!(case.asked().1, 3, "and at an hour");
+        pass(7200).await;
+        assert_eq!(case.asked().1, 3, "nobody has asked since");
+    });
+}
+
+#[test]
+fn the_id_token_is_for_families_that_need_it_where_resources_are_limited() {
+    let limited = || Case::new().input("refresh", "true").input("allowedResources", "arm");
+    for (case, status) in [
+        (limited().input("exports", "azure-sdk"), "403"),
+        (limited().input("exports", "terraform"), "200"),
+        (limited(), "200"),
+        (Case::new().input("exports", "azure-sdk"), "200"),
+    ] {
+        run(async {
+            let session = open(&case, Arc::new(clock::System::new())).await;
+            let request = head("POST /id-token", session.port, &format!("Authorization: Bearer {KEY}\r\n"));
+            let answer = raw(session.port, &request).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        });
+    }
+}
+
+#[test]
+fn azd_reads_the_reason_in_an_answer_that_says_200() {
+    let case = Case::new();
+    case.emulator.fault(Fault::on(Service::DevOps, "POST", "/oidctoken").always().status(418));
+    run(async {
+        let session = open(&case, Arc::new(clock::System::new())).await;
+        let body = r#"{"scopes":["https://vault.azure.net/.default"]}"#;
+        let headers = format!(
+            "Authorization: Bearer {KEY}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        let answer = raw(session.port, &(head("POST /azd/token", session.port, &headers) + body)).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.contains(r#""code":"GetTokenError""#) && answer.contains("WIF2"), "{answer}");
     });
 }
 
@@ -306,7 +379,7 @@ fn a_job_token_that_ended_is_named() {
     let case = Case::new().set("ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN", "ended");
     run(async {
         let session = open(&case, Arc::new(clock::System::new())).await;
-        let failure = session.tokens.access_token(&arm(&session)).await.unwrap().unwrap_err();
+        let failure = session.tokens.access_token(&arm(&session)).await.unwrap_err();
         assert_eq!(failure.code, Code::JobTokenRefused);
         assert!(failure.to_string().contains("24 hours"), "{failure}");
     });

@@ -143,8 +143,8 @@ fn the_agents_orphan_clean_up_ends_a_broker_that_nobody_else_ended() {
 
 #[test]
 fn a_step_that_is_killed_after_it_started_the_broker_leaves_none() {
-    // More output than a pipe holds, and nobody who reads it: the step hangs before it lets the broker go on.
-    let tokens: Vec<_> = (0..40).map(|n| format!("TOKEN_{n}=arm")).collect();
+    // More output than a pipe holds, and nobody who reads it: the step hangs in its masks, before it lets the broker go on.
+    let tokens: Vec<_> = (0..80).map(|n| format!("TOKEN_{n}=arm")).collect();
     let case = Case::new()
         .input("refresh", "true")
         .input("exports", "azure-sdk")

@@ -19,6 +19,7 @@ mod cancellation;
 mod clouds;
 mod conformance;
 mod documents;
+mod earlier;
 mod examples;
 mod job;
 mod live;

@@ -119,13 +119,13 @@ impl Inputs {
                 .ok_or_else(|| InputError::Connection { value: connection.to_owned() })?,
             exports: exports(env)?,
             access_tokens: access_tokens(env)?,
-            allowed_resources: list(text(env, declared::ALLOWED_RESOURCES)?).map(str::to_owned).collect(),
+            allowed_resources: guarded(env, declared::ALLOWED_RESOURCES, |entry| Some(entry.to_owned()))?,
             refresh: boolean(env, declared::REFRESH)?,
             session: session(env)?,
             require_federation: boolean(env, declared::REQUIRE_FEDERATION)?,
             diagnose: boolean(env, declared::DIAGNOSE)?,
-            allowed_tenants: ids(env, declared::ALLOWED_TENANTS)?,
-            allowed_subscriptions: ids(env, declared::ALLOWED_SUBSCRIPTIONS)?,
+            allowed_tenants: guarded(env, declared::ALLOWED_TENANTS, id)?,
+            allowed_subscriptions: guarded(env, declared::ALLOWED_SUBSCRIPTIONS, id)?,
         })
     }
 
@@ -155,6 +155,12 @@ impl Inputs {
             Resource::parse(text, audiences).map_err(|source| InputError::Resource { input, source })
         };
         self.allowed_resources.iter().map(resolve).collect()
+    }
+
+    /// Whether `allowedResources` holds nothing back.
+    #[must_use]
+    pub fn allows_all_resources(&self) -> bool {
+        self.allowed_resources.is_empty()
     }
 }
 
@@ -231,14 +237,17 @@ fn list(value: &str) -> impl Iterator<Item = &str> {
     value.split([',', '\n', '\r']).map(str::trim).filter(|entry| !entry.is_empty())
 }
 
-fn ids(env: &Env, input: Input) -> Result<Vec<Uuid>, InputError> {
-    let id = |entry: &str| {
-        Uuid::try_parse(entry).map_err(|_error| refuse(input, entry)) // adds nothing
-    };
+/// The entries of a guard.
+fn guarded<T>(env: &Env, input: Input, read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, InputError> {
     let value = text(env, input)?;
-    let ids: Vec<_> = list(value).map(id).collect::<Result<_, _>>()?;
+    let entries: Vec<_> =
+        list(value).map(|entry| read(entry).ok_or_else(|| refuse(input, entry))).collect::<Result<_, _>>()?;
     // Only separators: a guard that was meant to hold something back.
-    if ids.is_empty() && !value.is_empty() { Err(refuse(input, value)) } else { Ok(ids) }
+    if entries.is_empty() && !value.is_empty() { Err(refuse(input, value)) } else { Ok(entries) }
+}
+
+fn id(entry: &str) -> Option<Uuid> {
+    Uuid::try_parse(entry).ok()
 }
 
 fn exports(env: &Env) -> Result<Option<BTreeSet<Family>>, InputError> {

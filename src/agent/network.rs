@@ -5,6 +5,7 @@
 use std::{
     fs,
     io::{self, Read as _},
+    path::Path,
     sync::Arc,
 };
 
@@ -51,6 +52,8 @@ pub type Warnings = Vec<String>;
 
 /// A certificate bundle is smaller than this, in bytes.
 const MOST: u64 = 4 * 1024 * 1024;
+/// A folder of certificates has fewer files than this.
+const MOST_FILES: usize = 2000;
 
 /// Reads the settings.
 ///
@@ -166,9 +169,14 @@ fn proxy_url(variable: &'static str, text: &str) -> Result<Url, NetworkError> {
 /// environment, and a platform's verifier may know none.
 fn roots(env: &Env, warnings: &mut Warnings) -> Result<Vec<reqwest::Certificate>, NetworkError> {
     let mut roots = agent_roots(env, warnings)?;
+    let bundle = |path: &Path| reqwest::Certificate::from_pem_bundle(&read(path).ok()?).ok();
+    for folder in env.get("SSL_CERT_DIR").iter().flat_map(std::env::split_paths) {
+        let files = fs::read_dir(folder).into_iter().flatten().flatten().take(MOST_FILES);
+        // What is no certificate is passed over in silence, as OpenSSL does.
+        roots.extend(files.filter_map(|file| bundle(&file.path())).flatten());
+    }
     if let Some(path) = env.get("SSL_CERT_FILE") {
-        let own = read(path).ok().and_then(|pem| reqwest::Certificate::from_pem_bundle(&pem).ok());
-        match own.filter(|own| !own.is_empty()) {
+        match bundle(Path::new(path)).filter(|own| !own.is_empty()) {
             Some(own) => roots.extend(own),
             None => warnings.push(format!("The file that SSL_CERT_FILE names ({path}) is no certificate bundle in PEM and was passed over")),
         }
@@ -225,8 +233,8 @@ fn identity(env: &Env, warnings: &mut Warnings) -> Result<Option<reqwest::Identi
 }
 
 /// Reads a file of an ordinary size: a device or a pipe could go on for ever.
-fn read(path: &str) -> io::Result<Zeroizing<Vec<u8>>> {
-    let metadata = fs::metadata(path)?;
+fn read(path: impl AsRef<Path>) -> io::Result<Zeroizing<Vec<u8>>> {
+    let metadata = fs::metadata(&path)?;
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no ordinary file"));
     }

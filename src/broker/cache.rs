@@ -12,7 +12,7 @@ use futures_util::{FutureExt as _, future::Shared};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 
-use crate::{clock::Clock, error::Failure, identity::lifetime::Lifetime, secret::Secret};
+use crate::{clock::Clock, error::Failure, identity::lifetime::Lifetime, retry::Outcome, secret::Secret};
 
 /// A token and the time in which it works.
 #[derive(Clone, Debug)]
@@ -42,8 +42,8 @@ pub struct Slot {
 struct State {
     fresh: Option<Fresh>,
     flight: Option<Flight>,
-    /// The last attempt's failure, and when the next attempt may begin.
-    failed: Option<(Arc<Failure>, OffsetDateTime)>,
+    /// The last attempt's failure, and when the next attempt may begin: by the clock that nobody sets.
+    failed: Option<(Arc<Failure>, Duration)>,
     /// Attempts that failed in a row.
     failures: u32,
     /// After a renewal that brought nothing later: when to try again.
@@ -63,10 +63,15 @@ pub struct Counts {
     pub fetched: u64,
 }
 
-/// How long a caller waits for a renewal while the old token still works.
+/// How long a caller waits for a renewal while there is something else to give: a token that ends soon, or the failure
+/// of the attempt before.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// With so much life left, a token is given away without waiting for its renewal.
+const COMFORT: time::Duration = time::Duration::minutes(2);
 /// How long callers without a token get the last failure at once before another attempt: doubling, up to the second.
-const REST: (time::Duration, time::Duration) = (time::Duration::seconds(1), time::Duration::seconds(30));
+const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// The longest rest that a service can ask for.
+const LONGEST_REST: Duration = Duration::from_secs(600);
 
 impl Slot {
     /// A slot that begins with a token, or empty.
@@ -111,28 +116,36 @@ impl Slot {
     ///
     /// No token works, and no other could be fetched, now or a moment ago.
     pub async fn get(self: &Arc<Self>) -> Landing {
-        let (works, flight) = {
+        let (works, failed, flight) = {
             let mut state = self.state();
             state.counts.asked += 1;
-            state.wanted = true;
+            if !std::mem::replace(&mut state.wanted, true) {
+                // Whoever renews ahead of time has left this token out so far.
+                self.notify();
+            }
             let now = self.clock.now();
+            let rests = state.rests(self.clock.elapsed());
             let works = state.fresh.clone().filter(|fresh| fresh.lifetime.works(now));
-            match (&works, &state.failed) {
-                (Some(fresh), _) if !state.is_due(fresh, now) => return Ok(fresh.clone()),
-                (Some(fresh), Some((_, rest))) if now < *rest => return Ok(fresh.clone()),
-                (None, Some((failure, rest))) if now < *rest && state.flight.is_none() => {
-                    return Err(Arc::clone(failure));
-                }
+            let failed = state.failed.as_ref().map(|(failure, _)| Arc::clone(failure));
+            match (&works, &failed) {
+                (Some(fresh), _) if rests || !state.is_due(fresh, now) => return Ok(fresh.clone()),
+                (None, Some(failure)) if rests && state.flight.is_none() => return Err(Arc::clone(failure)),
                 _ => {}
             }
-            (works, self.flight(&mut state))
+            let flight = self.flight(&mut state);
+            match &works {
+                Some(fresh) if fresh.lifetime.until - now >= COMFORT => return Ok(fresh.clone()),
+                _ => (works, failed, flight),
+            }
         };
-        match works {
-            None => flight.await,
-            Some(old) => tokio::select! {
-                landing = flight => Ok(landing.unwrap_or(old)),
-                () = self.clock.limit(PATIENCE) => Ok(old),
-            },
+        let instead = match (works, failed) {
+            (Some(old), _) => Ok(old),
+            (None, Some(failure)) => Err(failure),
+            (None, None) => return flight.await,
+        };
+        tokio::select! {
+            landing = flight => landing.or(instead),
+            () = self.clock.limit(PATIENCE) => instead,
         }
     }
 
@@ -141,9 +154,8 @@ impl Slot {
         let mut state = self.state();
         let now = self.clock.now();
         let due = state.fresh.as_ref().is_some_and(|fresh| state.is_due(fresh, now));
-        let rests = state.failed.as_ref().is_some_and(|(_, rest)| now < *rest);
-        let wanted = state.wanted || state.always_wanted;
-        if due && wanted && !rests && state.flight.is_none() {
+        let rests = state.rests(self.clock.elapsed());
+        if due && state.is_wanted(now) && !rests && state.flight.is_none() {
             state.wanted = false;
             // How it ends is kept for those who ask.
             drop(self.flight(&mut state));
@@ -154,17 +166,27 @@ impl Slot {
     #[must_use]
     pub fn next(&self) -> Option<OffsetDateTime> {
         let state = self.state();
-        if state.flight.is_some() || !(state.wanted || state.always_wanted) {
+        if state.flight.is_some() || !state.is_wanted(self.clock.now()) {
             return None;
         }
         let due = state.due_at(state.fresh.as_ref()?);
-        Some(state.failed.as_ref().map_or(due, |(_, rest)| due.max(*rest)))
+        let rest = state
+            .failed
+            .as_ref()
+            .map_or(Duration::ZERO, |(_, rest)| rest.saturating_sub(self.clock.elapsed()));
+        Some(due.max(self.clock.now() + rest))
     }
 
     /// What it was asked, and what it asked.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.state().counts
+    }
+
+    /// Whether a flight is under way.
+    #[must_use]
+    pub fn is_renewing(&self) -> bool {
+        self.state().flight.is_some()
     }
 
     /// When the token that it has now ends.
@@ -210,9 +232,15 @@ impl Slot {
             }
             Err(failure) => {
                 let failure = Arc::new(failure);
-                let rest = (REST.0 * 2_i32.saturating_pow(state.failures)).min(REST.1);
+                let rest = REST.0.saturating_mul(2_u32.saturating_pow(state.failures)).min(REST.1);
+                let asked = match failure.outcome {
+                    Outcome::Busy { retry_after: Some(asked) } => asked.min(LONGEST_REST),
+                    _ => Duration::ZERO,
+                };
                 state.failures = (state.failures + 1).min(16);
-                state.failed = Some((Arc::clone(&failure), now + rest));
+                state.failed = Some((Arc::clone(&failure), self.clock.elapsed() + rest.max(asked)));
+                // What was wanted still is.
+                state.wanted = true;
                 Err(failure)
             }
         }
@@ -232,154 +260,18 @@ impl State {
     fn is_due(&self, fresh: &Fresh, now: OffsetDateTime) -> bool {
         self.due_at(fresh) <= now
     }
+
+    /// Whether to renew ahead of time. Once a token has ended, its next caller fetches another.
+    fn is_wanted(&self, now: OffsetDateTime) -> bool {
+        let works = self.fresh.as_ref().is_some_and(|fresh| fresh.lifetime.works(now));
+        self.always_wanted || self.wanted && works
+    }
+
+    /// Whether the last attempt failed too short a time ago for another.
+    fn rests(&self, elapsed: Duration) -> bool {
+        self.failed.as_ref().is_some_and(|(_, rest)| elapsed < *rest)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-
-    use super::*;
-    use crate::{clock::Wait, error::Code};
-
-    /// Nothing waits: what waits for a renewal has no patience.
-    #[derive(Default)]
-    struct Hand(AtomicI64);
-
-    impl Hand {
-        fn set(&self, seconds: i64) {
-            self.0.store(seconds, Ordering::SeqCst);
-        }
-    }
-
-    impl Clock for Hand {
-        fn now(&self) -> OffsetDateTime {
-            OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(self.0.load(Ordering::SeqCst))
-        }
-
-        fn elapsed(&self) -> Duration {
-            Duration::ZERO
-        }
-
-        fn sleep(&self, _duration: Duration) -> Wait {
-            Box::pin(std::future::ready(()))
-        }
-
-        fn limit(&self, _duration: Duration) -> Wait {
-            Box::pin(async { tokio::task::yield_now().await })
-        }
-    }
-
-    /// A source whose n-th answer lives so many seconds, or is a failure.
-    fn slot(clock: &Arc<Hand>, lives: &'static [Option<i64>]) -> (Arc<Slot>, Arc<AtomicUsize>) {
-        let (asked, hand) = (Arc::new(AtomicUsize::new(0)), Arc::clone(clock));
-        let counter = Arc::clone(&asked);
-        let fetch: Fetch = Arc::new(move || {
-            let nth = counter.fetch_add(1, Ordering::SeqCst);
-            let from = hand.now();
-            Box::pin(async move {
-                tokio::task::yield_now().await;
-                match lives.get(nth).copied().flatten() {
-                    Some(life) => {
-                        let until = from + time::Duration::seconds(life);
-                        let token = Secret::new(format!("token {nth}"));
-                        Ok(Fresh { token, lifetime: Lifetime { from, until } })
-                    }
-                    None => Err(Failure::new(Code::TimedOut, "down", "wait")),
-                }
-            })
-        });
-        (Slot::new(Arc::clone(clock) as _, fetch, None), asked)
-    }
-
-    async fn token(slot: &Arc<Slot>) -> Result<String, Code> {
-        slot.get().await.map(|fresh| fresh.token.expose().to_owned()).map_err(|failure| failure.code)
-    }
-
-    fn run(test: impl Future<Output = ()>) {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(test);
-    }
-
-    #[test]
-    fn many_callers_cost_one_flight_and_share_its_failure() {
-        run(async {
-            let clock = Arc::new(Hand::default());
-            let (slot, asked) = slot(&clock, &[None, Some(3600)]);
-            let all = futures_util::future::join_all((0..1000).map(|_| token(&slot))).await;
-            assert!(all.iter().all(|result| *result == Err(Code::TimedOut)));
-            assert_eq!(asked.load(Ordering::SeqCst), 1);
-            clock.set(2);
-            let all = futures_util::future::join_all((0..1000).map(|_| token(&slot))).await;
-            assert!(all.iter().all(|result| result.as_deref() == Ok("token 1")));
-            assert_eq!(asked.load(Ordering::SeqCst), 2);
-            assert_eq!(slot.counts(), Counts { asked: 2000, fetched: 2 });
-        });
-    }
-
-    #[test]
-    fn what_still_works_is_given_away_while_renewals_fail_and_after_it_the_failure_at_once() {
-        run(async {
-            let clock = Arc::new(Hand::default());
-            let (slot, asked) = slot(&clock, &[Some(3600), None, None, None, Some(3600)]);
-            assert_eq!(token(&slot).await.as_deref(), Ok("token 0"));
-            clock.set(1799);
-            assert_eq!(token(&slot).await.as_deref(), Ok("token 0"));
-            assert_eq!(asked.load(Ordering::SeqCst), 1, "it is fresh");
-            clock.set(1800);
-            assert_eq!(token(&slot).await.as_deref(), Ok("token 0"), "it is due, and works");
-            assert_eq!(
-                token(&slot).await.as_deref(),
-                Ok("token 0"),
-                "the failure is not tried again at once"
-            );
-            assert_eq!(asked.load(Ordering::SeqCst), 2);
-            clock.set(3600);
-            assert_eq!(token(&slot).await, Err(Code::TimedOut));
-            assert_eq!(token(&slot).await, Err(Code::TimedOut), "at once, without another flight");
-            assert_eq!(asked.load(Ordering::SeqCst), 3);
-            clock.set(3602);
-            assert_eq!(token(&slot).await, Err(Code::TimedOut));
-            clock.set(3640);
-            assert_eq!(token(&slot).await.as_deref(), Ok("token 4"), "it recovers by itself");
-        });
-    }
-
-    #[test]
-    fn the_same_token_again_makes_steps_that_only_move_forward() {
-        run(async {
-            let clock = Arc::new(Hand::default());
-            // Each answer ends at the same moment as the first.
-            let (slot, asked) = slot(&clock, &[Some(86_700), Some(43_350), Some(21_675), Some(10_838)]);
-            token(&slot).await.unwrap();
-            clock.set(43_350);
-            assert_eq!(token(&slot).await.as_deref(), Ok("token 0"));
-            clock.set(43_400);
-            assert_eq!(token(&slot).await.as_deref(), Ok("token 0"));
-            assert_eq!(asked.load(Ordering::SeqCst), 2, "not again a moment later");
-            assert_eq!(slot.next().map(OffsetDateTime::unix_timestamp), Some(43_350 + 21_675));
-        });
-    }
-
-    #[test]
-    fn a_token_that_nobody_asks_for_is_not_renewed_unless_it_is_read_from_a_file() {
-        run(async {
-            let clock = Arc::new(Hand::default());
-            let (slot, _) = slot(&clock, &[Some(3600), Some(3600), Some(3600)]);
-            token(&slot).await.unwrap();
-            assert_eq!(slot.next().map(OffsetDateTime::unix_timestamp), Some(1800));
-            clock.set(1800);
-            slot.renew();
-            assert_eq!(slot.next(), None, "a renewal is under way");
-            while slot.until().map(OffsetDateTime::unix_timestamp) == Some(3600) {
-                tokio::task::yield_now().await;
-            }
-            assert_eq!(slot.next(), None, "nobody asked since");
-            let fetched = slot.counts().fetched;
-            clock.set(3600);
-            slot.renew();
-            assert_eq!(slot.counts().fetched, fetched, "somebody else's timer renews nothing here");
-            clock.set(1800);
-            slot.want_always();
-            assert_eq!(slot.next().map(OffsetDateTime::unix_timestamp), Some(3600));
-        });
-    }
-}
+mod tests;

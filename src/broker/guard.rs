@@ -4,16 +4,22 @@ use hyper::{HeaderMap, StatusCode, header};
 
 use crate::secret::Secret;
 
-/// A request that is turned away.
+/// A request that is turned away, or that cannot be served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
     pub(crate) status: StatusCode,
     pub(crate) reason: String,
+    /// The caller is not at fault: no token can be had.
+    pub(crate) upstream: bool,
 }
 
 impl Refused {
     pub(crate) fn new(status: StatusCode, reason: impl Into<String>) -> Self {
-        Self { status, reason: reason.into() }
+        Self { status, reason: reason.into(), upstream: false }
+    }
+
+    pub(crate) fn upstream(status: StatusCode, reason: impl Into<String>) -> Self {
+        Self { upstream: true, ..Self::new(status, reason) }
     }
 }
 
@@ -39,25 +45,46 @@ pub(crate) fn local(headers: &HeaderMap, port: u16) -> Result<(), Refused> {
     Ok(())
 }
 
-/// The key in the App Service header.
-pub(crate) fn header_key(headers: &HeaderMap, key: &Secret) -> Result<(), Refused> {
-    is_key(headers.get(KEY_HEADER).and_then(|value| value.to_str().ok()), key)
+/// Where a caller has shown the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// In the header of the App Service protocol.
+    InHeader,
+    /// As a bearer token (RFC 6750 §2.1).
+    AsBearer,
+    /// In the first segment of the path, for tools that send no key in a header.
+    InPath,
 }
 
-/// The key as a bearer token (RFC 6750 §2.1).
-pub(crate) fn bearer_key(headers: &HeaderMap, key: &Secret) -> Result<(), Refused> {
-    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let (scheme, token) = value.and_then(|value| value.split_once(' ')).unwrap_or_default();
-    is_key(scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()), key)
+/// The path that is asked for, and where the key was shown.
+pub(crate) fn keyed<'a>(
+    path: &'a str,
+    headers: &HeaderMap,
+    key: &Secret,
+) -> Result<(&'a str, Shown), Refused> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if is_key(text(KEY_HEADER), key) {
+        return Ok((path, Shown::InHeader));
+    }
+    let (scheme, token) = text("authorization").split_once(' ').unwrap_or_default();
+    if scheme.eq_ignore_ascii_case("bearer") && is_key(token.trim(), key) {
+        return Ok((path, Shown::AsBearer));
+    }
+    let first = path.strip_prefix('/').and_then(|path| path.split_once('/')).map_or("", |(first, _)| first);
+    match path.strip_prefix('/').and_then(|path| path.strip_prefix(first)) {
+        Some(rest) if is_key(first, key) => Ok((rest, Shown::InPath)),
+        _ => Err(no_key()),
+    }
+}
+
+/// What a caller without the key hears, or one who shows it where it does not belong.
+pub(crate) fn no_key() -> Refused {
+    Refused::new(StatusCode::UNAUTHORIZED, "the key is missing or wrong")
 }
 
 /// Whether a text is the key, in the same time whatever it is.
-pub(crate) fn is_key(given: Option<&str>, key: &Secret) -> Result<(), Refused> {
-    let given = Secret::new(given.unwrap_or_default().to_owned());
-    if given == *key {
-        return Ok(());
-    }
-    Err(Refused::new(StatusCode::UNAUTHORIZED, "the key is missing or wrong"))
+fn is_key(given: &str, key: &Secret) -> bool {
+    Secret::new(given.to_owned()) == *key
 }
 
 #[cfg(test)]
@@ -98,13 +125,25 @@ mod tests {
     #[test]
     fn a_key_that_is_missing_short_or_wrong_is_refused() {
         let key = Secret::new("key".to_owned());
-        for pairs in [&[][..], &[(KEY_HEADER, "")], &[(KEY_HEADER, "ke")], &[(KEY_HEADER, "keys")]] {
-            assert_eq!(header_key(&headers(pairs), &key).unwrap_err().status, 401);
+        for pairs in [
+            &[][..],
+            &[(KEY_HEADER, "")],
+            &[(KEY_HEADER, "ke")],
+            &[(KEY_HEADER, "keys")],
+            &[("authorization", "key")],
+            &[("authorization", "Basic key")],
+            &[("authorization", "Bearer")],
+            &[("authorization", "Bearer kex")],
+            &[("authorization", "Bearerkey")],
+        ] {
+            for path in ["/identity", "/", "", "/ke/identity", "//key/identity", "/keys/identity", "/key"] {
+                let refused = keyed(path, &headers(pairs), &key).unwrap_err();
+                assert_eq!(refused.status, 401, "{path} {pairs:?}");
+            }
         }
-        for value in ["key", "Basic key", "Bearer", "Bearer kex", "Bearerkey"] {
-            assert_eq!(bearer_key(&headers(&[("authorization", value)]), &key).unwrap_err().status, 401);
-        }
-        assert_eq!(header_key(&headers(&[(KEY_HEADER, "key")]), &key), Ok(()));
-        assert_eq!(bearer_key(&headers(&[("authorization", "bearer key")]), &key), Ok(()));
+        let shown = |path, pairs| keyed(path, &headers(pairs), &key).unwrap();
+        assert_eq!(shown("/identity", &[(KEY_HEADER, "key")]), ("/identity", Shown::InHeader));
+        assert_eq!(shown("/azd", &[("authorization", "bearer key")]), ("/azd", Shown::AsBearer));
+        assert_eq!(keyed("/key/identity", &headers(&[]), &key), Ok(("/identity", Shown::InPath)));
     }
 }

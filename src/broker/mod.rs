@@ -12,7 +12,7 @@ pub mod tokens;
 /// The paths of the protocols; all but the last three are an interface to other people's programs.
 pub mod paths {
     /// App Service managed identity: `IDENTITY_ENDPOINT`.
-    pub const IDENTITY: &str = "/identity";
+    pub const IDENTITY: &str = crate::exports::IDENTITY_PATH;
     /// Both dialects of the id token: `ARM_OIDC_REQUEST_URL`. Clients append `&audience=…`, so it has a query already.
     pub const ID_TOKEN: &str = "/id-token";
     /// azd's external authentication: `AZD_AUTH_ENDPOINT`, to which azd appends `/token`.

@@ -1,5 +1,7 @@
 //! What the broker answers, in the dialects of the tools.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header};
@@ -10,15 +12,19 @@ use uuid::Uuid;
 
 use super::{
     cache::{Fresh, Landing},
-    guard::{self, Refused},
+    guard::{self, Refused, Shown},
     paths,
     server::Session,
     tokens::Line,
 };
 use crate::{error::Failure, exports::rfc3339, identity::resource::Resource, retry::Outcome};
 
+/// What azd asks below its endpoint.
+const AZD_TOKEN: &str = "/azd/token";
 /// The largest body of a request, in bytes.
 const BODY: usize = 64 * 1024;
+/// How long it may take to come.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 type Answer = Result<Value, Refused>;
 
@@ -26,8 +32,10 @@ type Answer = Result<Value, Refused>;
 pub(crate) async fn answer(session: &Session, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (status, body) = match route(session, request).await {
         Ok(body) => (StatusCode::OK, body),
-        Err(Refused { status, reason }) => {
-            session.tokens.count_refusal();
+        Err(Refused { status, reason, upstream }) => {
+            if !upstream {
+                session.tokens.count_refusal();
+            }
             // The names that the readers of Python, Node, azd and people look for.
             let code = status.as_u16();
             (status, json!({"statusCode": code, "error": reason, "message": reason, "status": "error"}))
@@ -38,6 +46,10 @@ pub(crate) async fn answer(session: &Session, request: Request<Incoming>) -> Res
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    if status == StatusCode::UNAUTHORIZED {
+        // Who has no key keeps no connection from those who have.
+        headers.insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    }
     response
 }
 
@@ -45,40 +57,28 @@ async fn route(session: &Session, request: Request<Incoming>) -> Answer {
     let (parts, body) = request.into_parts();
     let headers = &parts.headers;
     guard::local(headers, session.port)?;
-    let path = parts.uri.path();
-    let query = Query::read(parts.uri.query().unwrap_or_default())?;
-    // For tools that send no key in a header, it is the first segment of the path.
-    if let Some((key, rest)) = path.strip_prefix('/').and_then(|path| path.split_once('/'))
-        && format!("/{rest}") == paths::IDENTITY
-    {
-        guard::is_key(Some(key), &session.key)?;
-        return identity(session, only(&parts.method, &Method::GET).map(|()| query)?).await;
-    }
-    match path {
-        paths::IDENTITY => {
-            guard::header_key(headers, &session.key)?;
+    let (path, shown) = guard::keyed(parts.uri.path(), headers, &session.key)?;
+    match (path, shown) {
+        (paths::IDENTITY, Shown::InHeader | Shown::InPath) => {
             only(&parts.method, &Method::GET)?;
-            identity(session, query).await
+            identity(session, Query::read(parts.uri.query().unwrap_or_default())?).await
         }
-        paths::ID_TOKEN => {
-            guard::bearer_key(headers, &session.key).or_else(|_| guard::header_key(headers, &session.key))?;
-            id_token(session, &parts.method).await
-        }
-        path if path.strip_prefix(paths::AZD) == Some("/token") => {
-            guard::bearer_key(headers, &session.key)?;
+        (paths::ID_TOKEN, Shown::AsBearer | Shown::InHeader) => id_token(session, &parts.method).await,
+        (AZD_TOKEN, Shown::AsBearer) => {
             only(&parts.method, &Method::POST)?;
             azd(session, headers, body).await
         }
-        paths::STATUS => {
-            guard::header_key(headers, &session.key)?;
+        (paths::STATUS, Shown::InHeader) => {
             only(&parts.method, &Method::GET)?;
             Ok(status(session))
         }
-        paths::END => {
-            guard::header_key(headers, &session.key)?;
+        (paths::END, Shown::InHeader) => {
             only(&parts.method, &Method::POST)?;
             session.end.notify_one();
             Ok(json!({"status": "ending"}))
+        }
+        (paths::IDENTITY | paths::ID_TOKEN | AZD_TOKEN | paths::STATUS | paths::END, _) => {
+            Err(guard::no_key())
         }
         _ => Err(Refused::new(StatusCode::NOT_FOUND, "there is no such path here")),
     }
@@ -127,15 +127,18 @@ async fn identity(session: &Session, query: Query) -> Answer {
     let resource = resource(session, &asked)?;
     let (fresh, now) = access_token(session, &resource).await?;
     let left = (fresh.lifetime.until - now).whole_seconds().max(0);
-    Ok(json!({
+    let mut answer = json!({
         "access_token": fresh.token.expose(),
         "expires_on": fresh.lifetime.until.unix_timestamp().to_string(),
         "expires_in": left.to_string(),
         "not_before": fresh.lifetime.from.unix_timestamp().to_string(),
         "resource": asked,
         "token_type": "Bearer",
-        "client_id": client.unwrap_or_default().to_string(),
-    }))
+    });
+    if let (Some(client), Value::Object(answer)) = (client, &mut answer) {
+        answer.insert("client_id".to_owned(), client.to_string().into());
+    }
+    Ok(answer)
 }
 
 /// The dialect of GitHub for GET, that of Azure DevOps for POST.
@@ -148,6 +151,12 @@ async fn id_token(session: &Session, method: &Method) -> Answer {
     let slot = session.tokens.id_token().ok_or_else(|| {
         Refused::new(StatusCode::NOT_FOUND, "the service connection is not federated: there is no id token")
     })?;
+    if !session.gives_id_token {
+        return Err(Refused::new(
+            StatusCode::FORBIDDEN,
+            "with the id token, access tokens for resources beside the input allowedResources could be had, and no exported family needs it (terraform and token-file do)",
+        ));
+    }
     let fresh = landed(slot.get().await)?;
     Ok(json!({name: fresh.token.expose()}))
 }
@@ -164,7 +173,9 @@ async fn azd(session: &Session, headers: &HeaderMap, body: Incoming) -> Answer {
     if !json.is_some_and(|kind| kind.starts_with("application/json")) {
         return Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json"));
     }
-    let body = Limited::new(body, BODY).collect().await;
+    let body = Limited::new(body, BODY).collect();
+    let slow = |_elapsed| Refused::new(StatusCode::REQUEST_TIMEOUT, "the body does not come");
+    let body = tokio::time::timeout(PATIENCE, body).await.map_err(slow)?;
     let body = body
         .map_err(|_error| Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or broken"))? // may quote it
         .to_bytes();
@@ -177,7 +188,14 @@ async fn azd(session: &Session, headers: &HeaderMap, body: Incoming) -> Answer {
     let [scope] = asked.scopes.as_slice() else {
         return Err(bad_request("exactly one scope is accepted"));
     };
-    let (fresh, _) = access_token(session, &resource(session, scope)?).await?;
+    // azd reads a reason in an answer that says 200, and in no other.
+    let fresh = match access_token(session, &resource(session, scope)?).await {
+        Ok((fresh, _)) => fresh,
+        Err(Refused { reason, upstream: true, .. }) => {
+            return Ok(json!({"status": "error", "code": "GetTokenError", "message": reason}));
+        }
+        Err(refused) => return Err(refused),
+    };
     let until = rfc3339(fresh.lifetime.until);
     Ok(json!({"status": "success", "token": fresh.token.expose(), "expiresOn": until}))
 }
@@ -189,6 +207,7 @@ fn status(session: &Session) -> Value {
             "until": line.until.map(rfc3339),
             "asked": line.counts.asked,
             "fetched": line.counts.fetched,
+            "renewing": line.renewing,
         })
     };
     json!({
@@ -212,11 +231,7 @@ fn resource(session: &Session, text: &str) -> Result<Resource, Refused> {
 }
 
 async fn access_token(session: &Session, resource: &Resource) -> Result<(Fresh, OffsetDateTime), Refused> {
-    let landing = session.tokens.access_token(resource).await;
-    let landing = landing.ok_or_else(|| {
-        Refused::new(StatusCode::TOO_MANY_REQUESTS, "this session serves too many resources")
-    })?;
-    Ok((landed(landing)?, session.tokens.now()))
+    Ok((landed(session.tokens.access_token(resource).await)?, session.tokens.now()))
 }
 
 /// What cannot be mended by asking again gets an answer that clients do not ask again after.
@@ -226,7 +241,7 @@ fn landed(landing: Landing) -> Result<Fresh, Refused> {
             Outcome::Refused | Outcome::Doubtful => StatusCode::FORBIDDEN,
             Outcome::Unreachable | Outcome::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
         };
-        Refused::new(status, failure.to_string())
+        Refused::upstream(status, failure.to_string())
     })
 }
 

@@ -20,6 +20,8 @@ pub struct Session {
     pub tokens: Tokens,
     /// What callers must have.
     pub key: Secret,
+    /// Whether callers may have the id token itself.
+    pub gives_id_token: bool,
     /// Where it listens.
     pub port: u16,
     /// Wakes whoever ends the broker.

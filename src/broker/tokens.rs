@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use time::OffsetDateTime;
@@ -48,10 +49,15 @@ pub struct Line {
     pub until: Option<OffsetDateTime>,
     /// What was asked.
     pub counts: Counts,
+    /// Whether another is on its way.
+    pub renewing: bool,
 }
 
-/// More resources than any job needs: a bound for what callers can make the broker keep.
+/// More resources than nearly any job needs: a bound for what callers can make the broker keep.
 const MOST: usize = 200;
+
+/// How soon to try again what could not be dealt with.
+const AGAIN: Duration = Duration::from_secs(1);
 
 impl Tokens {
     /// An empty cache, or one that begins with an id token.
@@ -100,21 +106,29 @@ impl Tokens {
         self.allowed.is_empty() || self.allowed.contains(resource)
     }
 
-    /// The access token for a resource; `None` when there are too many already.
-    pub async fn access_token(&self, resource: &Resource) -> Option<Landing> {
+    /// The access token for a resource.
+    ///
+    /// # Errors
+    ///
+    /// As [`Slot::get`].
+    pub async fn access_token(&self, resource: &Resource) -> Landing {
         let slot = {
             let mut slots = self.slots();
-            match slots.get(resource) {
-                Some(slot) => Arc::clone(slot),
-                None if slots.len() >= MOST => return None,
-                None => {
-                    let slot = self.slot(resource, None);
-                    slots.insert(resource.clone(), Arc::clone(&slot));
-                    slot
+            if let Some(slot) = slots.get(resource) {
+                Arc::clone(slot)
+            } else {
+                if slots.len() >= MOST {
+                    // The one that ends first, or never had a token, is missed the least.
+                    let first =
+                        slots.iter().min_by_key(|(_, slot)| slot.until()).map(|(first, _)| first.clone());
+                    first.map(|first| slots.remove(&first));
                 }
+                let slot = self.slot(resource, None);
+                slots.insert(resource.clone(), Arc::clone(&slot));
+                slot
             }
         };
-        Some(slot.get().await)
+        slot.get().await
     }
 
     /// The time that lifetimes are counted by.
@@ -137,20 +151,28 @@ impl Tokens {
     /// What is there, never a token.
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
-        let line = |what: String, slot: &Slot| Line { what, until: slot.until(), counts: slot.counts() };
+        let line = |what: String, slot: &Slot| Line {
+            what,
+            until: slot.until(),
+            counts: slot.counts(),
+            renewing: slot.is_renewing(),
+        };
         let id_token = self.id_token.iter().map(|slot| line("id token".to_owned(), slot));
         id_token.chain(self.slots().iter().map(|(resource, slot)| line(resource.to_string(), slot))).collect()
     }
 
-    /// Renews every token that is wanted, ahead of its end, for ever. `renewed` hears of every change.
-    pub async fn keep(&self, mut renewed: impl FnMut()) {
+    /// Renews every token that is wanted, ahead of its end, for ever. `changed` hears of every change, and again a moment
+    /// later while it says that it could not deal with it.
+    pub async fn keep(&self, mut changed: impl FnMut() -> bool) {
+        let mut behind = false;
         loop {
             let slots: Vec<_> = self.id_token.iter().cloned().chain(self.slots().values().cloned()).collect();
             let next = slots.iter().filter_map(|slot| slot.next()).min();
             let wait = next.map(|next| (next - self.clock.now()).max(time::Duration::ZERO));
             tokio::select! {
-                () = self.changed.notified() => renewed(),
+                () = self.changed.notified() => behind = !changed(),
                 () = sleep(&*self.clock, wait) => slots.iter().for_each(Slot::renew),
+                () = self.clock.sleep(AGAIN), if behind => behind = !changed(),
             }
         }
     }

@@ -17,6 +17,15 @@ use crate::{
     secret::Secret,
 };
 
+/// Why there is no answer, and the exit code that says whose fault that is.
+#[derive(Debug)]
+pub struct Unanswered {
+    /// What to tell the user.
+    pub failure: Failure,
+    /// 1 ours, 2 the caller's, 3 refused, 4 not reached.
+    pub exit: u8,
+}
+
 /// Answers `wif token` and `wif status`.
 ///
 /// # Errors
@@ -27,9 +36,11 @@ pub async fn ask(
     env: &Env,
     out: &mut dyn Write,
     masks: &mut (dyn Write + Send),
-) -> Result<(), Failure> {
-    let gone =
-        |error: io::Error| Failure::new(Code::Bug, error, "run the command again; its output was closed");
+) -> Result<(), Unanswered> {
+    let gone = |error: io::Error| {
+        let hint = "run the command again; its output was closed, or the broker's answer was none";
+        Unanswered { failure: Failure::new(Code::Bug, error, hint), exit: 1 }
+    };
     match command {
         Command::Token { id_token: true, session, .. } => {
             let answer = address(env, session.as_deref())?.ask(Method::POST, paths::ID_TOKEN, &[]).await?;
@@ -50,17 +61,18 @@ pub async fn ask(
 }
 
 /// Where the session's broker is: in the variables that the sign-in exported.
-fn address(env: &Env, session: Option<&str>) -> Result<Address, Failure> {
+fn address(env: &Env, session: Option<&str>) -> Result<Address, Unanswered> {
     let prefix = session.map(|name| format!("{}_", name.to_uppercase())).unwrap_or_default();
     let (url, key) = (format!("{prefix}WIF_URL"), format!("{prefix}WIF_KEY"));
-    match (env.get(&url), env.secret(&key)) {
-        (Some(url), Some(key)) => Ok(Address::new(url, key)?),
-        _ => Err(Failure::new(
-            Code::BrokerGone,
-            format!("this step finds no sign-in session: {url} and {key} are not set"),
-            "run it in a step after AzureWorkloadIdentity@1 with refresh: true, and name the session (--session) if it has a name",
-        )),
+    if let (Some(url), Some(key)) = (env.get(&url), env.secret(&key)) {
+        return Ok(Address::new(url, key)?);
     }
+    let failure = Failure::new(
+        Code::BrokerGone,
+        format!("this step finds no sign-in session: {url} and {key} are not set"),
+        "run it in a step after AzureWorkloadIdentity@1 with refresh: true, and name the session (--session) if it has a name",
+    );
+    Err(Unanswered { failure, exit: 2 })
 }
 
 /// The token alone, for `$(wif token arm)`. In a pipeline its mask goes before it, to standard error, which the agent
@@ -72,7 +84,8 @@ fn print(
     out: &mut dyn Write,
     masks: &mut (dyn Write + Send),
 ) -> io::Result<()> {
-    let token = Secret::new(answer.get(field).and_then(Value::as_str).unwrap_or_default().to_owned());
+    let token = answer.get(field).and_then(Value::as_str).filter(|token| !token.is_empty());
+    let token = Secret::new(token.ok_or(io::ErrorKind::InvalidData)?.to_owned());
     if env.is_true("TF_BUILD") {
         Commands::new(masks, env).mask(&token)?;
     }
@@ -96,7 +109,7 @@ fn show(answer: &Value, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-impl From<BrokerError> for Failure {
+impl From<BrokerError> for Unanswered {
     fn from(error: BrokerError) -> Self {
         let (code, hint) = match &error {
             BrokerError::Refused { .. } => {
@@ -107,6 +120,11 @@ impl From<BrokerError> for Failure {
                 "run it in the same job as the sign-in, on the same machine or in the same container",
             ),
         };
-        Self::new(code, error, hint)
+        let exit = match &error {
+            BrokerError::Address | BrokerError::Refused { status: 400, .. } => 2,
+            BrokerError::Refused { status, .. } if *status < 500 => 3,
+            _ => 4,
+        };
+        Self { failure: Failure::new(code, error, hint), exit }
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     clock::Deadline,
     endpoint::{EndpointError, PlainEndpoint},
     env::Env,
-    exports::MACHINE,
+    exports::{IDENTITY_PATH, MACHINE},
     http::{Http, HttpError, Request, Response},
     identity::{aadsts, claims, resource::Resource},
     retry::Outcome,
@@ -125,7 +125,7 @@ impl Machine {
         for [address, header] in [ENDPOINT, MACHINE] {
             if let (Some(text), Some(header)) = (env.get(address), env.secret(header)) {
                 let endpoint = parsed(address, text)?;
-                if !is_ours(env, &endpoint) {
+                if !is_ours(env, &endpoint, &header) {
                     return Ok(Self { endpoint, protocol: Protocol::AppService { header } });
                 }
             }
@@ -143,7 +143,7 @@ impl Machine {
     pub fn to_keep(env: &Env) -> Option<(String, Secret)> {
         let [address, header] = ENDPOINT;
         let (text, header) = (env.get(address)?, env.secret(header)?);
-        PlainEndpoint::parse(text).ok().filter(|endpoint| !is_ours(env, endpoint))?;
+        PlainEndpoint::parse(text).ok().filter(|endpoint| !is_ours(env, endpoint, &header))?;
         Some((text.to_owned(), header))
     }
 
@@ -192,10 +192,15 @@ impl Machine {
     }
 }
 
-/// Whether an address is that of a broker which an earlier sign-in of this job has left.
-fn is_ours(env: &Env, endpoint: &PlainEndpoint) -> bool {
-    let ours = env.get("WIF_URL").and_then(|url| PlainEndpoint::parse(url).ok());
-    ours.is_some_and(|ours| ours.same_origin(endpoint))
+/// Whether an address is that of a broker which an earlier sign-in of this job has left: the last one's, or one that looks
+/// like a broker's and wants a broker's key.
+fn is_ours(env: &Env, endpoint: &PlainEndpoint, header: &Secret) -> bool {
+    let last = env.get("WIF_URL").and_then(|url| PlainEndpoint::parse(url).ok());
+    let broker =
+        endpoint.as_str().starts_with("http://127.0.0.1:") && endpoint.as_str().ends_with(IDENTITY_PATH);
+    let key = header.expose();
+    let is_key = key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
+    last.is_some_and(|last| last.same_origin(endpoint)) || broker && is_key
 }
 
 /// `begin` is the time before the request was sent.

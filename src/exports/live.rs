@@ -12,8 +12,6 @@ pub struct Door {
     pub url: String,
     /// The key: masked, but no secret variable, which would not reach a script's environment.
     pub key: Secret,
-    /// Path of the App Service protocol.
-    pub identity: &'static str,
     /// Path of the id token's dialects.
     pub id_token: &'static str,
     /// Path of azd's protocol.
@@ -21,6 +19,9 @@ pub struct Door {
     /// Whether there is an id token.
     pub federated: bool,
 }
+
+/// The path of a broker's App Service protocol: by it a later sign-in knows the broker of an earlier one.
+pub const IDENTITY_PATH: &str = "/identity";
 
 /// The names under which a session keeps the machine's own `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` for later ones.
 pub const MACHINE: [&str; 2] = ["WIF_MACHINE_ENDPOINT", "WIF_MACHINE_HEADER"];
@@ -71,7 +72,7 @@ impl Door {
     #[must_use]
     pub fn anywhere() -> Self {
         let (url, key) = (String::new(), Secret::new(String::new()));
-        Self { url, key, identity: "", id_token: "", azd: "", federated: true }
+        Self { url, key, id_token: "", azd: "", federated: true }
     }
 
     /// A variable with the key.
@@ -81,13 +82,13 @@ impl Door {
 
     fn identity_pair(&self) -> Vec<Variable> {
         vec![
-            Variable::plain("IDENTITY_ENDPOINT", format!("{}{}", self.url, self.identity)),
+            Variable::plain("IDENTITY_ENDPOINT", format!("{}{IDENTITY_PATH}", self.url)),
             self.keyed("IDENTITY_HEADER"),
         ]
     }
 
     /// The URL that has the key in its path, for tools that send none in a header.
     pub(super) fn msi_url(&self) -> Secret {
-        Secret::new(format!("{}/{}{}", self.url, self.key.expose(), self.identity))
+        Secret::new(format!("{}/{}{IDENTITY_PATH}", self.url, self.key.expose()))
     }
 }

@@ -18,7 +18,7 @@ pub(crate) use access_tokens::{expires_on, rfc3339};
 pub(crate) use azure_cli::{
     File as AzureCliFile, Profile as AzureCliProfile, Scope as AzureCliScope, files as azure_cli_files,
 };
-pub use live::{Door, MACHINE, live};
+pub use live::{Door, IDENTITY_PATH, MACHINE, live};
 
 /// A family of settings for later steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

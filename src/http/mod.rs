@@ -146,6 +146,11 @@ impl Http {
         }
     }
 
+    /// Forgets what earlier answers told of the clock: it may have been set since.
+    pub fn forget_skew(&self) {
+        self.skew.store(UNKNOWN, Ordering::Relaxed);
+    }
+
     /// Opens a connection to the host of `url`, so that a later request finds it ready. Whether it works is
     /// found out by that request.
     pub async fn warm(&self, url: Url) {

@@ -53,11 +53,13 @@ pub const ALIASES: [&str; 14] = [
 
 const DEFAULT: &str = "/.default";
 /// What tools call the resource manager: `az` has names of its own for it.
-const RESOURCE_MANAGER_NAMES: [&str; 4] = [
+const RESOURCE_MANAGER_NAMES: [&str; 6] = [
     "https://management.azure.com",
     "https://management.core.windows.net",
     "https://management.core.usgovcloudapi.net",
     "https://management.core.chinacloudapi.cn",
+    "https://management.usgovcloudapi.net",
+    "https://management.chinacloudapi.cn",
 ];
 /// The one service whose resource ends in a slash, so that its scope has two.
 const MANAGED_DISK: &str = "https://disk.azure.com";

@@ -105,6 +105,12 @@ pub(super) fn families(inputs: &Inputs) -> Result<BTreeSet<Family>, GuardError> 
     Ok(families)
 }
 
+/// Whether a family is exported whose tools ask for the id token itself.
+pub(super) fn needs_id_token(inputs: &Inputs) -> bool {
+    let needs = |family: &Family| matches!(family, Family::Terraform | Family::TokenFile);
+    families(inputs).is_ok_and(|families| families.iter().any(needs))
+}
+
 /// No variable of `accessTokens` may have the name of another that the step sets, or of `PATH`.
 pub(super) fn variables(tokens: &[(String, Resource)], exported: &[Variable]) -> Result<(), GuardError> {
     let mut taken: BTreeSet<_> = exported.iter().map(|variable| env_name(&variable.name)).collect();

@@ -37,7 +37,7 @@ pub(super) struct Handed {
     until: i64,
 }
 
-/// What the broker says when it listens, or why it does not.
+/// What the broker says when it listens, or why it does not; and once more, when it goes on without the step.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Ready {
@@ -47,12 +47,12 @@ pub(super) enum Ready {
     Error(String),
 }
 
-/// What the step says when its exports are written. A broker that hears the end of the pipe instead ends too: nobody
+/// What the step says when nothing can fail any more. A broker that hears the end of the pipe instead ends too: nobody
 /// would find it.
 pub(super) const GO: &[u8] = b"go\n";
 
 /// Names, and beginnings of names, of the variables that a sign-in reads.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 25] = [
     "SYSTEM_OIDCREQUESTURI",
     "SYSTEM_COLLECTIONURI",
     "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI",
@@ -71,6 +71,7 @@ const NAMES: [&str; 24] = [
     "NO_PROXY",
     "no_proxy",
     "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
     "AZURE_POD_IDENTITY_AUTHORITY_HOST",
     "IDENTITY_ENDPOINT",
     "IDENTITY_HEADER",

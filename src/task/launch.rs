@@ -8,8 +8,8 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
-    process::{Child, ChildStdin, Command},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Take},
+    process::{Child, ChildStdin, ChildStdout, Command},
 };
 use zeroize::Zeroizing;
 
@@ -19,10 +19,13 @@ use crate::env::Env;
 /// A broker that listens and that nobody knows of yet. Dropped, it ends.
 pub(super) struct Starting {
     child: Child,
-    input: Option<ChildStdin>,
+    pipes: Option<(ChildStdin, Output)>,
+    left: bool,
     /// Where it listens.
     pub(super) port: u16,
 }
+
+type Output = BufReader<Take<ChildStdout>>;
 
 /// The broker did not start.
 #[derive(Debug, thiserror::Error)]
@@ -73,24 +76,12 @@ pub(super) async fn launch(
         command.creation_flags(0x0000_0008 | 0x0000_0200);
     }
     let mut child = command.spawn().map_err(LaunchError::Spawn)?;
-    let (input, output) = (child.stdin.take(), child.stdout.take());
-    let mut starting = Starting { child, input, port: 0 };
+    let pipes = child.stdin.take().zip(child.stdout.take());
+    let pipes = pipes.map(|(input, output)| (input, BufReader::new(output.take(MOST))));
+    let mut starting = Starting { child, pipes, left: false, port: 0 };
     let text =
         Zeroizing::new(serde_json::to_string(handover).map_err(|error| LaunchError::Ended(error.into()))?);
-    let exchange = async {
-        if let Some(input) = &mut starting.input {
-            input.write_all(text.as_bytes()).await?;
-            input.write_all(b"\n").await?;
-            input.flush().await?;
-        }
-        let mut line = String::new();
-        if let Some(output) = output {
-            BufReader::new(output.take(MOST)).read_line(&mut line).await?;
-        }
-        Ok(serde_json::from_str(&line)?)
-    };
-    let ready = tokio::time::timeout(PATIENCE, exchange).await.map_err(|_elapsed| LaunchError::Slow)?;
-    match ready.map_err(LaunchError::Ended)? {
+    match starting.exchange(&[text.as_bytes(), b"\n"]).await? {
         Ready::Port(port) => starting.port = port,
         Ready::Error(reason) => return Err(LaunchError::Refused(reason)),
     }
@@ -98,20 +89,35 @@ pub(super) async fn launch(
 }
 
 impl Starting {
-    /// Lets the broker go on: its address is known now.
-    pub(super) async fn go(mut self) -> Result<(), LaunchError> {
-        if let Some(mut input) = self.input.take() {
-            input.write_all(GO).await.map_err(LaunchError::Ended)?;
-            input.shutdown().await.map_err(LaunchError::Ended)?;
-        }
-        Ok(())
+    /// Lets the broker go on without this process, once it says that it will.
+    pub(super) async fn go(&mut self) -> Result<(), LaunchError> {
+        self.exchange(&[GO]).await.map(|_ready| ())
+    }
+
+    /// Leaves the broker to later steps: they know of it now.
+    pub(super) fn leave(mut self) {
+        self.left = true;
+    }
+
+    async fn exchange(&mut self, parts: &[&[u8]]) -> Result<Ready, LaunchError> {
+        let exchange = async {
+            let (input, output) = self.pipes.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+            for part in parts {
+                input.write_all(part).await?;
+            }
+            input.flush().await?;
+            let mut line = String::new();
+            output.read_line(&mut line).await?;
+            Ok(serde_json::from_str(&line)?)
+        };
+        let ready = tokio::time::timeout(PATIENCE, exchange).await.map_err(|_elapsed| LaunchError::Slow)?;
+        ready.map_err(LaunchError::Ended)
     }
 }
 
 impl Drop for Starting {
     fn drop(&mut self) {
-        // With the pipe still there, nobody has told it to go on.
-        if self.input.is_some() {
+        if !self.left {
             let _ = self.child.start_kill();
         }
     }

@@ -17,7 +17,7 @@ use super::{
     sign_in::SignedIn,
 };
 use crate::{
-    agent::commands::Commands,
+    agent::commands::{Commands, Line},
     broker::paths,
     env::Env,
     error::{Code, Failure},
@@ -35,6 +35,22 @@ pub(super) struct Left {
 const HOURS_VARIABLE: &str = "WIF_SESSION_HOURS";
 /// A job token ends after about a day.
 const HOURS: u32 = 24;
+/// No job is meant to take longer.
+const MOST_HOURS: u32 = 24 * 14;
+
+/// The variable's value is no time that a broker can live for.
+#[derive(Debug, thiserror::Error)]
+#[error("the variable {HOURS_VARIABLE} is '{}'; accepted: whole hours, 1 to {MOST_HOURS}", Line(value))]
+pub(super) struct HoursError {
+    value: String,
+}
+
+/// For how many hours the broker lives at the most.
+pub(super) fn hours(env: &Env) -> Result<u32, HoursError> {
+    let Some(value) = env.get(HOURS_VARIABLE) else { return Ok(HOURS) };
+    let hours = value.trim().parse().ok().filter(|hours| (1..=MOST_HOURS).contains(hours));
+    hours.ok_or_else(|| HoursError { value: value.to_owned() })
+}
 
 /// Starts the broker with what the step knows.
 pub(super) async fn start(
@@ -60,13 +76,12 @@ pub(super) async fn start(
         id_token: id_token.map(|id_token| Handed::new(&id_token.token, now, id_token.claims.expires)),
         access_tokens: granted.collect::<BTreeMap<_, _>>(),
         id_token_file,
-        hours: env.get(HOURS_VARIABLE).and_then(|hours| hours.parse().ok()).unwrap_or(HOURS),
+        hours: plan.hours,
     };
     let starting = launch::launch(program, env, &handover).await?;
     let door = Door {
         url: format!("http://127.0.0.1:{}", starting.port),
         key,
-        identity: paths::IDENTITY,
         id_token: paths::ID_TOKEN,
         azd: paths::AZD,
         federated: id_token.is_some(),
@@ -88,6 +103,13 @@ fn random_key() -> Result<Secret, Failure> {
     };
     let (first, second) = (half().map_err(no_random)?, half().map_err(no_random)?);
     Ok(Secret::new(format!("{first:032x}{second:032x}")))
+}
+
+impl From<HoursError> for Failure {
+    fn from(error: HoursError) -> Self {
+        let hint = "correct the variable, or leave it out: a broker then lives for a day at the most";
+        Self::new(Code::InputInvalid, error, hint)
+    }
 }
 
 impl From<LaunchError> for Failure {

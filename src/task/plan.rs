@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use uuid::Uuid;
 
-use super::{guards, run::check, sign_in::SignedIn};
+use super::{earlier, guards, live, run::check, sign_in::SignedIn};
 use crate::{
     agent::{
         azure_cli,
@@ -38,6 +38,10 @@ pub(super) struct Plan {
     machine: Option<(String, Secret)>,
     /// The resource manager's base URL.
     resource_manager: String,
+    /// For how many hours the broker lives at the most.
+    pub(super) hours: u32,
+    /// What is in the job already and would come before this session.
+    hindrances: Vec<&'static str>,
 }
 
 impl Plan {
@@ -64,6 +68,8 @@ impl Plan {
             extensions: azure_cli::extensions(env),
             machine,
             resource_manager,
+            hours: live::hours(env)?,
+            hindrances: Vec::new(),
         };
         let named = |(variable, resource): (String, _)| (plan.name(&variable), resource);
         plan.tokens = tokens.into_iter().map(named).collect();
@@ -73,6 +79,7 @@ impl Plan {
         let client = Some(plan.connection.client().unwrap_or_default());
         let variables = plan.variables(client, Some(PathBuf::new()), Some(PathBuf::new()), door);
         guards::variables(&plan.tokens, &variables)?;
+        plan.hindrances = earlier::hindrances(env, &plan, &variables);
         if plan.needs_file() || plan.signs_az_in() {
             let path = Folder::propose(&job::temp_folder(env)?)?;
             let value = Value::Plain(path.to_string_lossy().into_owned());
@@ -91,7 +98,10 @@ impl Plan {
         let file = both.then(|| {
             "exports has token-file beside azure-sdk: SDKs prefer the file and keep what they read for 5 to 10 minutes, longer than a short id token lives".to_owned()
         });
-        authority.into_iter().chain(file).chain(self.connection.stored_secret_warning())
+        let hindrances = (!self.hindrances.is_empty()).then(|| {
+            format!("The job sets {}, which tools take before what this session gives them: nothing would be refreshed, and by a connection's id the broker's key would be sent to Azure DevOps. Remove them.", self.hindrances.join(", "))
+        });
+        authority.into_iter().chain(file).chain(hindrances).chain(self.connection.stored_secret_warning())
     }
 
     /// What to ask Entra for. A session that leaves an id token for Azure is proved to work, even where no access
@@ -146,6 +156,21 @@ impl Plan {
         })
     }
 
+    /// What an earlier session of this name has left, and this one does not set anew.
+    pub(super) fn leftovers(&self, env: &Env, variables: &[Variable]) -> Vec<String> {
+        let facts = self.facts(Some(Uuid::nil()), Some(PathBuf::new()), Some(PathBuf::new()));
+        let own: BTreeSet<_> = variables.iter().map(|variable| variable.name.as_str()).collect();
+        let names = earlier::names(facts).into_iter().map(|name| self.name(&name));
+        let left = names.filter(|name| env.get(name).is_some() && !own.contains(name.as_str()));
+        let left: Vec<_> = left.collect();
+        if earlier::is_there(env, |name| self.name(name)) { left } else { Vec::new() }
+    }
+
+    /// Whether a session has a name, and names of its own for everything.
+    pub(super) fn is_named(&self) -> bool {
+        self.session.is_some()
+    }
+
     pub(super) fn variables(
         &self,
         client: Option<Uuid>,
@@ -153,7 +178,24 @@ impl Plan {
         azure_cli_folder: Option<PathBuf>,
         door: Option<&Door>,
     ) -> Vec<Variable> {
-        let facts = Facts {
+        let facts = self.facts(client, id_token_file, azure_cli_folder);
+        let variables = match door {
+            Some(door) => exports::live(&self.families, &facts, door),
+            None => exports::snapshot(&self.families, &facts),
+        };
+        variables
+            .into_iter()
+            .map(|variable| Variable { name: self.name(&variable.name), ..variable })
+            .collect()
+    }
+
+    fn facts(
+        &self,
+        client: Option<Uuid>,
+        id_token_file: Option<PathBuf>,
+        azure_cli_folder: Option<PathBuf>,
+    ) -> Facts {
+        Facts {
             client,
             tenant: self.connection.tenant,
             subscription: self.connection.subscription.as_ref().map(|subscription| subscription.id),
@@ -163,15 +205,7 @@ impl Plan {
             azure_cli_folder,
             azure_cli_extensions: self.extensions.clone(),
             machine: self.machine.clone(),
-        };
-        let variables = match door {
-            Some(door) => exports::live(&self.families, &facts, door),
-            None => exports::snapshot(&self.families, &facts),
-        };
-        variables
-            .into_iter()
-            .map(|variable| Variable { name: self.name(&variable.name), ..variable })
-            .collect()
+        }
     }
 
     pub(super) fn name(&self, variable: &str) -> String {

@@ -59,7 +59,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let file = file.transpose()?;
     let azure_cli = folder.as_ref().zip(plan.azure_cli(&world.env, signed_in.client));
     let azure_cli = azure_cli.map(|(folder, profile)| sign_az_in(folder, &profile)).transpose()?;
-    let broker = if plan.refresh {
+    let mut broker = if plan.refresh {
         let (program, now) = (world.program.as_deref(), world.clock.now());
         Some(live::start(program, &world.env, &plan, &signed_in, file.clone(), now, &mut commands).await?)
     } else {
@@ -70,15 +70,23 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     variables.extend(exports::access_tokens(&tokens));
     variables.iter().try_for_each(check)?;
     let around_proxy = around_proxy(&world.env);
-
+    let leftovers = plan.leftovers(&world.env, &variables);
     tokens.iter().try_for_each(|granted| commands.mask(&granted.token)).map_err(OutputError)?;
+    if let Some(broker) = &mut broker {
+        broker.starting.go().await?;
+    }
+
     export(&mut commands, &variables, world.program.as_deref()).map_err(OutputError)?;
+    leftovers
+        .iter()
+        .try_for_each(|name| commands.set_variable(name, "", Visibility::Plain))
+        .map_err(OutputError)?;
     around_proxy
         .iter()
         .try_for_each(|(name, value, visibility)| commands.set_variable(name, value, *visibility))
         .map_err(OutputError)?;
     if let Some(broker) = broker {
-        broker.starting.go().await?;
+        broker.starting.leave();
     }
     if let Some(folder) = folder {
         folder.keep();

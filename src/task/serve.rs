@@ -9,6 +9,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
+    guards,
     handover::{GO, Handed, Handover, Ready},
     sign_in::{IdToken, SignIn, SignedIn},
 };
@@ -59,13 +60,14 @@ pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> i
         let _ = sender.send(process::read_line().is_ok_and(|line| line.as_bytes() == GO));
     });
     let tokens = Arc::clone(&session);
-    let keep = tokens.tokens.keep(|| rewrite(&tokens, file.as_deref()));
-    let ending = Arc::clone(&session);
+    let mut written = None;
+    let keep = tokens.tokens.keep(|| rewrite(&tokens, file.as_deref(), &mut written));
+    let (ending, port) = (Arc::clone(&session), session.port);
     let end = async move {
         match go.await {
-            Ok(true) => process::close_stdio(),
+            Ok(true) if say(&Ready::Port(port)).is_ok() => process::close_stdio(),
             // The step ended before anybody could know this broker's address.
-            Ok(false) | Err(_) => return,
+            _ => return,
         }
         tokio::select! {
             () = ending.end.notified() => {}
@@ -105,6 +107,7 @@ pub async fn open(
     let identity = (connection.tenant, connection.client().or(client));
     let audiences = connection.audiences.clone();
     let federated = connection.scheme == Scheme::WorkloadIdentityFederation;
+    let gives_id_token = inputs.allows_all_resources() || guards::needs_id_token(&inputs);
     let upstream = Arc::new(Upstream { env, connection, http });
     let id_token = federated.then(|| Slot::new(Arc::clone(&clock), upstream.fetch_id_token(), None));
     let fetch_access = upstream.fetch_access(id_token.clone());
@@ -113,7 +116,7 @@ pub async fn open(
         let hint = "run the job again; the system gave no port on 127.0.0.1";
         Failure::new(Code::BrokerFailed, error, hint)
     })?;
-    Ok((listener, Arc::new(Session { tokens, key, port, end: Notify::new() })))
+    Ok((listener, Arc::new(Session { tokens, key, gives_id_token, port, end: Notify::new() })))
 }
 
 /// Begins with what the step found out already.
@@ -192,15 +195,19 @@ impl Upstream {
     }
 }
 
-/// Keeps the id token's file as fresh as the token.
-fn rewrite(session: &Session, file: Option<&Path>) {
+/// Keeps the id token's file as fresh as the token; whether it is.
+fn rewrite(session: &Session, file: Option<&Path>, written: &mut Option<Secret>) -> bool {
     let fresh = session.tokens.id_token().and_then(|slot| slot.current());
-    if let (Some(file), Some(fresh)) = (file, fresh) {
-        // The old file stays, and its reader will say that it is too old.
-        if let Err(error) = folder::rewrite(file, &fresh.token) {
-            tracing::debug!(%error, "the id token's file could not be rewritten");
-        }
+    let (Some(file), Some(Fresh { token, .. })) = (file, fresh) else { return true };
+    if written.as_ref() == Some(&token) {
+        return true;
     }
+    // A disk that is full, or a reader on Windows that holds the file open: the old one stays for now.
+    let done = folder::rewrite(file, &token).is_ok();
+    if done {
+        *written = Some(token);
+    }
+    done
 }
 
 fn first_line() -> io::Result<Handover> {

@@ -105,6 +105,7 @@ impl SignIn<'_> {
         seen: impl FnMut(&Secret) -> io::Result<()>,
     ) -> Result<SignedIn, SignInError> {
         let deadline = Deadline::after(self.http.clock(), DEADLINE);
+        self.http.forget_skew();
         // Without an id token, only an access token proves anything.
         let proof = [self.connection.audiences.resource_manager()];
         let asked = if resources.is_empty() { &proof } else { resources };

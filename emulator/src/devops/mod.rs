@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
+use axum::http::header::{ACCEPT, CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Version};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{get, options, post};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -28,6 +28,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
     Router::new()
         .route(id_token, post(oidc_token).fallback(only_post))
         .route("/{organisation}/_apis/connectionData", get(connection_data))
+        .route("/{organisation}/_apis/distributedtask", options(locations))
         .route("/.well-known/openid-configuration", get(configuration))
         .route("/{organisation}/.well-known/openid-configuration", get(configuration_of))
         .route("/.well-known/jwks", get(jwks))
@@ -55,7 +56,7 @@ async fn oidc_token(
         plan,
         job,
         bearer: bearer(&parts.headers),
-        api_version: value(&query, "api-version"),
+        api_version: value(&query, "api-version").or_else(|| version_in_accept(&parts.headers)),
         connection: value(&query, "serviceConnectionId"),
     };
     let answer = match oidc::id_token(&world, &asked) {
@@ -89,6 +90,29 @@ async fn connection_data(State(world): Shared, Path(name): Path<String>, headers
             "deploymentType": "hosted",
             "locationServiceData": { "serviceOwner": "00025394-6065-48ca-87d9-7f5672854ef7" },
         }),
+    ))
+}
+
+/// `Accept: application/json;api-version=7.1`
+fn version_in_accept(headers: &HeaderMap) -> Option<String> {
+    let mut parameters = headers.get(ACCEPT)?.to_str().ok()?.split(';');
+    parameters.find_map(|parameter| parameter.trim().strip_prefix("api-version=")).map(str::to_owned)
+}
+
+/// By this, clients that are made from the service's own description find an address (azure-devops-node-api).
+async fn locations() -> Response {
+    traced(json(
+        200,
+        &json!({ "count": 1, "value": [{
+            "id": "69a319f4-28c1-4bfd-93e6-ea0ff5c6f1a2",
+            "area": "distributedtask",
+            "resourceName": "oidctoken",
+            "routeTemplate": "{scopeIdentifier}/_apis/{area}/hubs/{hubName}/plans/{planId}/jobs/{jobId}/{resource}",
+            "resourceVersion": 1,
+            "minVersion": "5.1",
+            "maxVersion": "7.2",
+            "releasedVersion": "0.0",
+        }] }),
     ))
 }
 
