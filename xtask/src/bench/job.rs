@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use emulator::{
-    Emulator, Proxy,
-    agent::{Agent, ProxySettings, Step},
+    Emulator,
+    agent::{Agent, Step},
 };
 use tempfile::TempDir;
 
@@ -14,30 +14,23 @@ use crate::process::{Result, root};
 pub(super) struct Job {
     pub(super) emulator: Emulator,
     environment: BTreeMap<String, String>,
-    /// Keep the folders, and the way to public names.
+    /// Keeps the folders.
     _agent: Agent,
-    _proxy: Option<Proxy>,
 }
 
 /// A task that only tells what it finds.
 const TELL: &str = "require('fs').writeFileSync(process.env.TELL_TO, JSON.stringify(process.env))";
 
 impl Job {
-    /// With the usual connection, and these inputs.
-    pub(super) fn new(emulator: Emulator, inputs: &[(&str, &str)]) -> Result<Self> {
-        Self::with(emulator, inputs, None)
-    }
-
-    /// With a connection that leads to Entra's public name, and a proxy that leads this to the emulator: for what asks the
-    /// public cloud about every other.
+    /// With a connection that leads to Entra's public name.
     pub(super) fn public() -> Result<Self> {
         let emulator = Emulator::start();
         emulator.directory().connection(emulator.usual().connection).custom = false;
-        let proxy = Proxy::start(Proxy::leading_to(&emulator));
-        Self::with(emulator, &[], Some(proxy))
+        Self::new(emulator, &[])
     }
 
-    fn with(emulator: Emulator, inputs: &[(&str, &str)], proxy: Option<Proxy>) -> Result<Self> {
+    /// With the usual connection, and these inputs.
+    pub(super) fn new(emulator: Emulator, inputs: &[(&str, &str)]) -> Result<Self> {
         let failed = |error: std::io::Error| format!("the environment of a step: {error}");
         let task = TempDir::new().map_err(failed)?;
         fs::copy(root().join("task").join("task.json"), task.path().join("task.json")).map_err(failed)?;
@@ -48,17 +41,13 @@ impl Job {
         let told = task.path().join("environment.json");
         let usual = emulator.usual();
         let message = emulator.job(usual.connection);
-        let mut agent = Agent::new();
-        if let Some(proxy) = &proxy {
-            agent = agent.proxy(ProxySettings { url: proxy.url(), ..ProxySettings::default() });
-        }
-        let agent = agent.ca_file(emulator.ca_file()).machine_env("TELL_TO", told.to_string_lossy());
+        let agent = Agent::new().ca_file(emulator.ca_file()).machine_env("TELL_TO", told.to_string_lossy());
         let mut all = vec![("azureSubscription", usual.connection_name)];
         all.extend(inputs);
         let report = agent.run(&message, &[Step::task(task.path(), &all)]);
         let text = fs::read_to_string(&told).map_err(|error| format!("{error}: {}", report.log))?;
         let environment = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-        Ok(Self { emulator, environment, _agent: agent, _proxy: proxy })
+        Ok(Self { emulator, environment, _agent: agent })
     }
 
     /// A command with that environment and nothing else.

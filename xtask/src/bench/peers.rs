@@ -1,6 +1,6 @@
 //! Microsoft's own, that do the same work.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process::Command};
 
 use crate::{
     acceptance::{self, Found},
@@ -10,8 +10,8 @@ use crate::{
 
 /// The peers, installed and pinned.
 pub(super) struct Peers {
-    /// A script that gets an id token and exchanges it, as tasks do that use the library.
-    pub(super) arm_rest: PathBuf,
+    /// A folder with the scripts, and the library.
+    folder: PathBuf,
     /// What the library takes on the disk, in bytes.
     pub(super) arm_rest_size: u64,
     /// Azure CLI.
@@ -24,14 +24,26 @@ impl Peers {
         let folder = root().join("target").join("bench");
         let kept = root().join("xtask").join("bench");
         acceptance::npm(&kept, &folder)?;
-        let arm_rest = folder.join("peer.js");
-        fs::copy(kept.join("peer.js"), &arm_rest).map_err(|error| format!("peer.js: {error}"))?;
+        // Node looks for packages beside the script.
+        for script in ["peer.js", "lead.js"] {
+            fs::copy(kept.join(script), folder.join(script)).map_err(|error| format!("{script}: {error}"))?;
+        }
         let az = match acceptance::azure_cli(&root().join("target").join("acceptance")) {
             Found::Ready(installed) => installed.path.unwrap_or_default().join("az"),
             Found::Missing(what) => return Err(format!("Azure CLI needs {what}")),
             Found::Broken(log) => return Err(log),
         };
-        Ok(Self { arm_rest, arm_rest_size: size(&folder.join("node_modules")), az })
+        Ok(Self { arm_rest_size: size(&folder.join("node_modules")), folder, az })
+    }
+
+    /// Gets an id token and exchanges it, as tasks do that use the library.
+    pub(super) fn arm_rest(&self, job: &Job) -> Command {
+        let entra = job.emulator.entra_url();
+        let port = entra.rsplit(':').next().unwrap_or_default();
+        let mut command = job.command("node");
+        command.arg("--require").arg(self.folder.join("lead.js")).arg(self.folder.join("peer.js"));
+        command.env("NODE_EXTRA_CA_CERTS", job.emulator.ca_file()).env("ENTRA_PORT", port);
+        command
     }
 
     /// What `AzureCLI@2` starts for one step, as its source has it; the script that the user wrote comes in between.

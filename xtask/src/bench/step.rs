@@ -86,9 +86,7 @@ pub(super) fn rows(task: &Path, peers: &Peers) -> Result<Vec<Row>> {
             Ok(node + curl)
         }),
         Contender::new("azure-pipelines-tasks-azure-arm-rest: id token and exchange", || {
-            let mut command = public.command("node");
-            command.arg(&peers.arm_rest).env("NODE_EXTRA_CA_CERTS", public.emulator.ca_file());
-            timed(&mut command).map(|(took, _)| took)
+            timed(&mut peers.arm_rest(&public)).map(|(took, _)| took)
         }),
         Contender::new("the five az of AzureCLI@2", || peers.five_az(&job)),
     ];
