@@ -1,7 +1,10 @@
 //! What leaves a use-case that failed: a stable code, what happened, what to do.
 
+mod party;
+
 use std::{error::Error, fmt};
 
+pub use self::party::Party;
 use crate::retry::Outcome;
 
 macro_rules! codes {
@@ -48,6 +51,8 @@ codes! {
     NotInThisVersion = "WIF1010",
     /// The inputs contradict each other.
     InputsContradict = "WIF1011",
+    /// An argument of the command line is not accepted.
+    ArgumentInvalid = "WIF1012",
 
     /// The agent gave no job token.
     JobTokenMissing = "WIF2001",
@@ -101,6 +106,16 @@ codes! {
     EntraRefused = "WIF2025",
     /// The machine's managed identity service refused.
     MachineIdentityRefused = "WIF2026",
+    /// The identity lacks a role or permission.
+    RoleMissing = "WIF2027",
+    /// The connection's subscription cannot be used.
+    SubscriptionUnusable = "WIF2028",
+    /// The connection is disabled.
+    ConnectionDisabled = "WIF2029",
+    /// An approval or check of the connection is pending.
+    ApprovalPending = "WIF2030",
+    /// What the connection says of itself is not what it is.
+    ConnectionStale = "WIF2031",
 
     /// A host name could not be resolved.
     NameNotResolved = "WIF3001",
@@ -143,6 +158,17 @@ codes! {
     Bug = "WIF9001",
 }
 
+/// Where the pages are.
+const PAGES: &str = "https://github.com/wif-azure/wif/blob/main/docs/errors.md";
+
+impl Code {
+    /// The address of its page.
+    #[must_use]
+    pub fn page(self) -> String {
+        format!("{PAGES}#{}", self.as_str().to_ascii_lowercase())
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -154,8 +180,10 @@ impl fmt::Display for Code {
 pub struct Failure {
     /// The stable code.
     pub code: Code,
-    /// What to do about it: a sentence, or a command.
+    /// What to do about it, in a sentence.
     pub hint: String,
+    /// The command or the click that does it, where there is one.
+    pub command: Option<&'static str>,
     /// Facts under the summary, a line each: what was presented, trace and correlation ids.
     pub details: Vec<String>,
     /// What happened.
@@ -168,19 +196,20 @@ impl Failure {
     /// A failure without details.
     pub fn new(code: Code, source: impl Into<Box<dyn Error + Send + Sync>>, hint: impl Into<String>) -> Self {
         let (hint, source) = (hint.into(), source.into());
-        Self { code, hint, details: Vec::new(), source, outcome: Outcome::Refused }
+        Self { code, hint, command: None, details: Vec::new(), source, outcome: Outcome::Refused }
     }
 
     /// The same failure for somebody else who ran into it.
     #[must_use]
     pub fn again(&self) -> Self {
-        let Self { code, hint, details, outcome, .. } = self;
+        let Self { code, hint, command, details, outcome, .. } = self;
         let (hint, details) = (hint.clone(), details.clone());
-        Self { code: *code, hint, details, source: self.story().into(), outcome: *outcome }
+        Self { code: *code, hint, command: *command, details, source: self.story().into(), outcome: *outcome }
     }
 
     /// What happened, and why, and why that.
-    fn story(&self) -> String {
+    #[must_use]
+    pub fn story(&self) -> String {
         let mut text = self.source.to_string();
         let mut cause = self.source.source();
         while let Some(error) = cause {
@@ -197,6 +226,12 @@ impl Failure {
         Self { outcome, ..self }
     }
 
+    /// Adds the command or the click that mends it.
+    #[must_use]
+    pub fn with_command(self, command: Option<&'static str>) -> Self {
+        Self { command, ..self }
+    }
+
     /// Adds lines under the summary.
     #[must_use]
     pub fn with_details(mut self, details: impl IntoIterator<Item = String>) -> Self {
@@ -211,7 +246,11 @@ impl fmt::Display for Failure {
         for line in &self.details {
             write!(f, "\n  {line}")?;
         }
-        write!(f, "\n  fix: {}", self.hint)
+        write!(f, "\n  wrong: {}\n  fix: {}", self.code.party(), self.hint)?;
+        if let Some(command) = self.command {
+            write!(f, "\n  how: {command}")?;
+        }
+        write!(f, "\n  more: {}", self.code.page())
     }
 }
 
@@ -241,6 +280,10 @@ mod tests {
     fn a_failure_tells_what_why_and_what_to_do() {
         let failure = Failure::new(Code::TimedOut, "no answer from Entra", "try again")
             .with_details(["after 60 s".to_owned()]);
-        assert_eq!(failure.to_string(), "WIF3005: no answer from Entra\n  after 60 s\n  fix: try again");
+        let text = "WIF3005: no answer from Entra\n  after 60 s\n  wrong: the network\n  fix: try again\n  \
+                    more: https://github.com/wif-azure/wif/blob/main/docs/errors.md#wif3005";
+        assert_eq!(failure.to_string(), text);
+        let failure = failure.with_command(Some("curl -v https://dev.azure.com"));
+        assert!(failure.to_string().contains("\n  how: curl -v https://dev.azure.com\n  more: "));
     }
 }

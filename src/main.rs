@@ -39,6 +39,7 @@ fn main() -> ExitCode {
                 Command::Task(stage) => run(*stage, program).await.map(|()| ExitCode::SUCCESS),
                 Command::Broker => broker().await.map(|()| ExitCode::SUCCESS),
                 Command::Token { .. } | Command::Status { .. } => Ok(ask(&command).await),
+                Command::Explain { code } => Ok(ended(cli::explain(code.as_deref(), &mut io::stdout()))),
             }
         });
         // A name that is still being resolved would hold the end up for as long as the resolver likes.
@@ -55,13 +56,21 @@ async fn broker() -> io::Result<()> {
     task::serve::serve(Arc::new(clock::System::new()), signal).await
 }
 
-/// Asks the broker of this job's session. The exit code says whose fault it is.
+/// Asks the broker of this job's session.
 async fn ask(command: &Command) -> ExitCode {
     let asked = cli::ask(command, &Env::of_process(), &mut io::stdout(), &mut io::stderr()).await;
     let Err(unanswered) = asked else { return ExitCode::SUCCESS };
     // Without standard error there is nobody to tell.
     let _ = writeln!(io::stderr(), "error {}", unanswered.failure);
     ExitCode::from(unanswered.exit)
+}
+
+/// Shows a failure of a command. The exit code says whose fault it is.
+fn ended(result: Result<(), Failure>) -> ExitCode {
+    let Err(failure) = result else { return ExitCode::SUCCESS };
+    // Without standard error there is nobody to tell.
+    let _ = writeln!(io::stderr(), "error {failure}");
+    if failure.code == Code::ArgumentInvalid { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 
 /// Runs a stage. A failure is told to the agent and is no failure of the process, since the agent would add an

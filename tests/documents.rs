@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-use wif::{error::Code, identity::aadsts};
+use wif::{
+    error::Code,
+    identity::refusals::{self, Known, Name},
+};
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -17,17 +20,46 @@ fn every_code_has_a_heading_and_every_heading_a_code() {
 }
 
 #[test]
-fn every_refusal_of_entra_is_in_the_table_with_its_code() {
+fn the_page_of_refusals_is_the_catalogue() {
+    assert_page("docs/refusals.md", &refusals_page());
+}
+
+#[test]
+fn every_refusal_stands_in_the_section_of_its_code() {
     let text = read("docs/errors.md");
-    for number in aadsts::known() {
-        let code = aadsts::meaning(number).unwrap().code;
-        let row = text.lines().find(|line| {
-            let mut cells = line.split('|').map(str::trim);
-            cells.nth(1).is_some_and(|cell| cell.trim_start_matches("AADSTS") == number.to_string())
-        });
-        let row = row.unwrap_or_else(|| panic!("no row for AADSTS{number}"));
-        assert!(row.contains(code.as_str()), "{row}");
+    for known in refusals::all() {
+        let begin = text.find(&format!("### {}\n", known.code)).unwrap();
+        let section = text[begin + 4..].split("\n### ").next().unwrap();
+        let name = known.name.to_string();
+        let words = || section.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_');
+        assert!(words().any(|word| word == name), "{name} is not named under {}", known.code);
     }
+}
+
+/// The page must be what is expected; what is expected is left where it can be copied from.
+fn assert_page(page: &str, expected: &str) {
+    let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join(Path::new(page).file_name().unwrap());
+    fs::write(&made, expected).unwrap();
+    assert!(read(page) == expected, "{page} is not what it should be: cp {} {page}", made.display());
+}
+
+fn refusals_page() -> String {
+    let mut page = include_str!("pages/refusals.md").to_owned();
+    let group = |title: &str, is_of: fn(&Known) -> bool| {
+        let mut known: Vec<_> = refusals::all().filter(|known| is_of(known)).collect();
+        known.sort_by_key(|known| match known.name {
+            Name::Entra(number) => (number, String::new()),
+            Name::DevOps(name) | Name::ResourceManager(name) => (0, name.to_lowercase()),
+        });
+        let entries = known.iter().map(|known| format!("### {}\n\n```text\n{known}\n```\n", known.name));
+        format!("\n## {title}\n\n{}", entries.collect::<Vec<_>>().join("\n"))
+    };
+    page += &group("Entra", |known| matches!(known.name, Name::Entra(_)));
+    page += &group("Azure DevOps", |known| matches!(known.name, Name::DevOps(_)));
+    page += &group("Azure Resource Manager and Microsoft Graph", |known| {
+        matches!(known.name, Name::ResourceManager(_))
+    });
+    page
 }
 
 #[test]
@@ -39,6 +71,7 @@ fn every_relative_link_leads_somewhere() {
         "CHANGELOG.md",
         "docs/architecture.md",
         "docs/errors.md",
+        "docs/refusals.md",
         "docs/security.md",
     ] {
         let text = read(page);

@@ -21,6 +21,7 @@ mod conformance;
 mod documents;
 mod earlier;
 mod examples;
+mod explain;
 mod job;
 mod live;
 mod machine;

@@ -4,7 +4,12 @@
 use std::time::Duration;
 
 use emulator::{Fault, Service};
-use wif::{clock::Clock as _, error::Code, identity::aadsts, retry::Outcome};
+use serde_json::json;
+use wif::{
+    clock::Clock as _,
+    error::Code,
+    identity::refusals::{self, Again, Name},
+};
 
 use crate::support::Case;
 
@@ -16,34 +21,104 @@ fn refused_with(number: u32) -> Case {
 
 #[test]
 fn every_known_refusal_is_explained() {
-    for number in aadsts::known() {
-        let meaning = aadsts::meaning(number).unwrap();
+    let mut entries = 0;
+    for known in refusals::all() {
+        let Name::Entra(number) = known.name else { continue };
+        entries += 1;
         let case = refused_with(number);
-        let text = case.fails(meaning.code);
-        assert!(text.contains(&format!("AADSTS{number}")), "{text}");
-        assert!(text.contains(meaning.cause) && text.contains(meaning.remedy), "{text}");
+        let text = case.fails(known.code);
+        assert!(text.contains(&format!("AADSTS{number}): {}\n", known.means)), "{text}");
+        assert!(text.contains(&format!("\n  wrong: {}\n", known.code.party())), "{text}");
+        assert!(text.contains(&format!("\n  fix: {}\n  how: {}\n", known.remedy, known.command)), "{text}");
         assert!(text.contains("correlation ") && text.contains("trace "), "{text}");
         let waited: Duration = case.clock.sleeps().iter().sum();
         let (id_tokens, access_tokens) = case.asked();
-        match meaning.outcome {
-            Outcome::Busy { .. } => {
+        match known.again {
+            Again::Passing => {
                 assert!(access_tokens > 3 && waited < Duration::from_secs(60), "{number}");
             }
-            Outcome::Doubtful => {
+            Again::Soon => {
                 assert_eq!((access_tokens, waited.as_secs()), (4, 14), "{number}");
                 assert!(case.clock.elapsed() < Duration::from_secs(20), "{number}");
             }
-            _ => assert_eq!(access_tokens, 1 + usize::from(meaning.fresh_assertion), "{number}"),
+            Again::No => assert_eq!(access_tokens, 1, "{number}"),
+            Again::FreshIdToken => assert_eq!(access_tokens, 2, "{number}"),
         }
-        assert_eq!(id_tokens, 1 + usize::from(meaning.fresh_assertion), "{number}");
+        assert_eq!(id_tokens, 1 + usize::from(known.wants_fresh_id_token()), "{number}");
+    }
+    assert!(entries >= 60, "{entries}");
+}
+
+/// The answer of Azure DevOps that has this name.
+fn answer(name: &str) -> Fault {
+    let fault = Fault::on(Service::DevOps, "POST", "/oidctoken").always();
+    let says = |fault: Fault, status: u16, kind: &str, message: &str| {
+        fault.status(status).json(&json!({"$id": "1", "message": message, "typeKey": kind, "errorCode": 0}))
+    };
+    let page = "<html><head><title>Object moved</title></head></html>";
+    match name {
+        "no-explicit-reference" => fault.status(400).json(&json!({"count": 151, "value": "There is no explicit reference to service connection \
+            a3c1f0de-1b52-4c8e-b0d7-2e9f4a6c8b13 from current stage Deploy.Job.__default."})),
+        "oidctoken-401" => fault.status(401),
+        "oidctoken-302" => fault.status(302).html(page).header("location", "https://spsprodweu1.vssps.visualstudio.com/_signin"),
+        "oidctoken-203" => fault.status(203).html(page),
+        "oidctoken-404" => fault.status(404),
+        "oidctoken-405" => fault.status(405).json(&json!({"count": 1, "value": {"Message": "The requested resource does not support http method 'GET'."}})),
+        "oidctoken-503" => fault.status(503),
+        "TF400733" => says(fault, 429, "", "TF400733: The request has been canceled: Request was blocked due to exceeding usage of resource."),
+        "TF400813" => says(fault, 403, "UnauthorizedRequestException", "TF400813: The user is not authorized to access this resource."),
+        "TF401444" => says(fault, 403, "AccessDeniedException", "TF401444: Please sign-in at least once in a web browser."),
+        "VS800075" => says(fault, 404, "ProjectDoesNotExistException", "VS800075: The project with id 'x' does not exist, or you do not have permission to access it."),
+        "connection-not-shared" => says(fault, 404, "ServiceEndpointException", "The service connection is not shared with this project."),
+        "connection-not-authorized" => says(fault, 403, "PipelineValidationException", "The service connection does not exist, has been disabled or has not been \
+            authorized for use. For authorization details, refer to https://aka.ms/yamlauthz."),
+        "connection-disabled" => says(fault, 403, "ServiceEndpointException", "The service connection sc-prod is disabled."),
+        "connection-unused" => says(fault, 403, "ServiceEndpointException", "The service connection sc-prod was disabled: it has not been used for 100 days."),
+        "approval-pending" => says(fault, 403, "CheckException", "The approval of the service connection is still pending."),
+        kind => says(fault, 400, kind, "An exception with a type of its own."),
     }
 }
 
 #[test]
+fn every_known_refusal_of_azure_devops_is_explained() {
+    let mut entries = 0;
+    for known in refusals::all() {
+        let Name::DevOps(name) = known.name else { continue };
+        entries += 1;
+        let case = Case::new();
+        case.emulator.fault(answer(name));
+        let text = case.fails(known.code);
+        assert!(text.lines().next().unwrap().contains(known.means), "{name}: {text}");
+        assert!(
+            text.contains(&format!("\n  fix: {}\n  how: {}\n", known.remedy, known.command)),
+            "{name}: {text}"
+        );
+        let (id_tokens, access_tokens) = case.asked();
+        let waited: Duration = case.clock.sleeps().iter().sum();
+        match known.again {
+            Again::Passing => assert!(id_tokens > 3 && waited < Duration::from_secs(60), "{name}"),
+            Again::Soon => assert_eq!((id_tokens, waited.as_secs()), (4, 14), "{name}"),
+            Again::No | Again::FreshIdToken => assert_eq!(id_tokens, 1, "{name}"),
+        }
+        assert_eq!(access_tokens, 0, "{name}");
+    }
+    assert!(entries >= 15, "{entries}");
+}
+
+#[test]
+fn a_disabled_connection_of_the_emulated_azure_devops_is_named() {
+    let case = Case::new();
+    case.emulator.directory().connection(case.connection).disabled = true;
+    let text = case.fails(Code::ConnectionDisabled);
+    assert!(text.contains("wrong: the service connection") && text.contains("> Enable"), "{text}");
+    assert_eq!(case.asked(), (1, 0));
+}
+
+#[test]
 fn an_unknown_refusal_is_quoted_without_its_ids_twice() {
-    let case = refused_with(900_561);
+    let case = refused_with(999_999);
     let text = case.fails(Code::EntraRefused);
-    assert!(text.contains("AADSTS900561") && text.matches("Trace ID").count() == 0, "{text}");
+    assert!(text.contains("AADSTS999999") && text.matches("Trace ID").count() == 0, "{text}");
     assert_eq!(case.asked(), (1, 1));
 }
 

@@ -1,10 +1,12 @@
 //! The command line: its doc comments are the help text.
 
 mod ask;
+mod explain;
 
 use clap::{Parser, Subcommand};
 
 pub use ask::ask;
+pub use explain::explain;
 
 /// Secret-free sign-in to Azure from Azure Pipelines
 #[derive(Debug, Parser)]
@@ -35,6 +37,11 @@ pub enum Command {
         /// The session's name, when the job signed in to several connections
         #[arg(long, value_name = "NAME")]
         session: Option<String>,
+    },
+    /// Explain a code, such as WIF2013 or AADSTS700213, without a network; alone: list what is known
+    Explain {
+        /// The code, or what Azure DevOps or Azure calls the refusal
+        code: Option<String>,
     },
     /// Show who is signed in, which tokens are there, until when, and what they cost; never a token
     Status {

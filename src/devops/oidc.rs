@@ -8,7 +8,9 @@ use url::Url;
 
 use crate::{
     clock::Deadline,
+    error::Code,
     http::{Http, HttpError, Request, Response},
+    identity::refusals::{self, Known},
     retry::Outcome,
     secret::Secret,
 };
@@ -20,7 +22,7 @@ pub enum OidcError {
     #[error("no id token from Azure DevOps")]
     Http(#[from] HttpError),
     /// 401, or a sign-in page.
-    #[error("Azure DevOps refused the job token (it answered {status}{})", if *.page { " with a sign-in page" } else { "" })]
+    #[error("{} (it answered {status}{})", means(known_job_token(*.status)), if *.page { " with a sign-in page" } else { "" })]
     JobToken {
         /// The HTTP status.
         status: u16,
@@ -28,27 +30,35 @@ pub enum OidcError {
         page: bool,
     },
     /// The stage does not refer to the connection.
-    #[error("Azure DevOps says that this stage has no explicit reference to the connection")]
+    #[error("Azure DevOps signs no id token: {}", means(NOT_REFERENCED))]
     NotReferenced,
     /// 404
-    #[error("Azure DevOps finds no such connection for this job (404)")]
+    #[error("{} (404)", means(UNKNOWN_CONNECTION))]
     UnknownConnection,
     /// The plan refuses; known to pass.
-    #[error("Azure DevOps refused for the moment: {kind}")]
+    #[error("Azure DevOps refused for the moment ({kind}): {}", means(PLAN_SECURITY))]
     PlanSecurity {
         /// The exception's type key.
         kind: String,
     },
     /// 408, 429, 5xx
-    #[error("Azure DevOps is unavailable or busy (it answered {status}{})", asked(*.retry_after))]
+    #[error("{} (it answered {status}{})", means(known_busy(*.status)), asked(*.retry_after))]
     Busy {
         /// The HTTP status.
         status: u16,
         /// When to come back.
         retry_after: Option<Duration>,
     },
+    /// A refusal that its words tell.
+    #[error("Azure DevOps refused to sign an id token (it answered {status}, {}): {}", known.name, known.means)]
+    Told {
+        /// The HTTP status.
+        status: u16,
+        /// What it means.
+        known: &'static Known,
+    },
     /// Any other refusal.
-    #[error("Azure DevOps refused to sign an id token (it answered {status}{})", kind.as_ref().map(|kind| format!(", {kind}")).unwrap_or_default())]
+    #[error("Azure DevOps refused to sign an id token (it answered {status}{}){}", kind.as_ref().map(|kind| format!(", {kind}")).unwrap_or_default(), colon(known_refused(*.status, kind.as_deref())))]
     Refused {
         /// The HTTP status.
         status: u16,
@@ -120,21 +130,23 @@ pub async fn id_token(
 fn read(response: &Response) -> Result<Secret, OidcError> {
     let status = response.status;
     let answer: Option<Answer> = response.json();
-    let says = |words: &str| {
-        let answer = answer.as_ref();
-        let value = answer.and_then(|answer| answer.value.as_ref()).and_then(serde_json::Value::as_str);
-        let message = answer.and_then(|answer| answer.message.as_deref());
-        [value, message].into_iter().flatten().any(|text| text.contains(words))
-    };
+    let texts = answer.as_ref().map(|answer| {
+        let value = answer.value.as_ref().and_then(serde_json::Value::as_str);
+        [value, answer.message.as_deref()].map(Option::unwrap_or_default).join(" ")
+    });
+    let told = texts.and_then(|texts| refusals::in_words(&texts));
     let kind = answer.as_ref().and_then(|answer| answer.type_key.as_deref()).and_then(name);
     if let Some(kind) = kind.clone().filter(|kind| kind.contains("PlanSecurity")) {
         return Err(OidcError::PlanSecurity { kind });
     }
     match status {
-        _ if says("no explicit reference to service connection") => Err(OidcError::NotReferenced),
+        _ if told.is_some_and(|known| known.code == Code::ConnectionNotReferenced) => {
+            Err(OidcError::NotReferenced)
+        }
         401 | 203 | 300..=399 => Err(OidcError::JobToken { status, page: response.is_html() }),
-        404 => Err(OidcError::UnknownConnection),
         408 | 429 | 500..=599 => Err(OidcError::Busy { status, retry_after: response.retry_after }),
+        400..=499 if let Some(known) = told => Err(OidcError::Told { status, known }),
+        404 => Err(OidcError::UnknownConnection),
         200..=299 if response.is_html() => Err(OidcError::JobToken { status, page: true }),
         200..=299 => match answer.and_then(|answer| answer.oidc_token).filter(|token| !token.is_empty()) {
             Some(token) => Ok(Secret::new(token)),
@@ -146,6 +158,21 @@ fn read(response: &Response) -> Result<Secret, OidcError> {
 }
 
 impl OidcError {
+    /// What it means, where that is known.
+    #[must_use]
+    pub fn known(&self) -> Option<&'static Known> {
+        match self {
+            Self::JobToken { status, .. } => refusals::named(known_job_token(*status)),
+            Self::NotReferenced => refusals::named(NOT_REFERENCED),
+            Self::UnknownConnection => refusals::named(UNKNOWN_CONNECTION),
+            Self::PlanSecurity { .. } => refusals::named(PLAN_SECURITY),
+            Self::Busy { status, .. } => refusals::named(known_busy(*status)),
+            Self::Told { known, .. } => Some(known),
+            Self::Refused { status, kind } => known_refused(*status, kind.as_deref()),
+            Self::Http(_) | Self::NoToken { .. } => None,
+        }
+    }
+
     /// Whether another attempt may help.
     #[must_use]
     pub const fn outcome(&self) -> Outcome {
@@ -156,10 +183,39 @@ impl OidcError {
             Self::JobToken { .. }
             | Self::NotReferenced
             | Self::UnknownConnection
+            | Self::Told { .. }
             | Self::Refused { .. }
             | Self::NoToken { .. } => Outcome::Refused,
         }
     }
+}
+
+const NOT_REFERENCED: &str = "no-explicit-reference";
+const UNKNOWN_CONNECTION: &str = "oidctoken-404";
+const PLAN_SECURITY: &str = "TaskOrchestrationPlanSecurityException";
+
+const fn known_job_token(status: u16) -> &'static str {
+    match status {
+        401 => "oidctoken-401",
+        200..=299 => "oidctoken-203",
+        _ => "oidctoken-302",
+    }
+}
+
+const fn known_busy(status: u16) -> &'static str {
+    if status == 429 { "TF400733" } else { "oidctoken-503" }
+}
+
+fn known_refused(status: u16, kind: Option<&str>) -> Option<&'static Known> {
+    if status == 405 { refusals::named("oidctoken-405") } else { kind.and_then(refusals::named) }
+}
+
+fn means(name: &str) -> &'static str {
+    refusals::named(name).map(|known| known.means).unwrap_or_default()
+}
+
+fn colon(known: Option<&Known>) -> String {
+    known.map(|known| format!(": {}", known.means)).unwrap_or_default()
 }
 
 /// A type key that is one: letters only, so that nothing else of a foreign body is shown.

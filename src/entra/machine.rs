@@ -20,7 +20,7 @@ use crate::{
     env::Env,
     exports::{IDENTITY_PATH, MACHINE},
     http::{Http, HttpError, Request, Response},
-    identity::{aadsts, claims, resource::Resource},
+    identity::{claims, refusals, resource::Resource},
     retry::Outcome,
     secret::Secret,
 };
@@ -213,7 +213,7 @@ fn read(response: &Response, begin: OffsetDateTime) -> Result<(AccessToken, Opti
         }
         400..=499 => {
             let reason = response.json::<Refused>().and_then(|refused| refused.error_description);
-            let number = reason.as_deref().and_then(aadsts::number_in);
+            let number = reason.as_deref().and_then(refusals::number_in);
             let sentence = reason.as_deref().and_then(sentence).filter(|text| !text.is_empty());
             Err(MachineError::Refused { status, number, sentence })
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::{http::Response, identity::aadsts};
+use crate::{http::Response, identity::refusals};
 
 /// An error answer.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Refusal {
         let description = refused.error_description.unwrap_or_default();
         let first = refused.error_codes.unwrap_or_default().first().and_then(serde_json::Value::as_u64);
         let number =
-            first.and_then(|number| number.try_into().ok()).or_else(|| aadsts::number_in(&description));
+            first.and_then(|number| number.try_into().ok()).or_else(|| refusals::number_in(&description));
         let id = |label, id: Option<String>| Some(format!("{label} {}", plain(&id?, 60)?));
         Some(Self {
             presented,
@@ -57,13 +57,13 @@ impl Refusal {
 
     /// What it means in this flow, where that is known.
     #[must_use]
-    pub fn meaning(&self) -> Option<aadsts::Meaning> {
-        self.number.and_then(aadsts::meaning)
+    pub fn known(&self) -> Option<&'static refusals::Known> {
+        self.number.and_then(refusals::of_entra)
     }
 
     pub(super) fn summary(&self) -> String {
         let number = self.number.map_or_else(|| format!(" ({})", self.error), |_| number(Some(self)));
-        let cause = self.meaning().map(|meaning| meaning.cause.to_owned()).or_else(|| self.sentence.clone());
+        let cause = self.known().map(|known| known.means.to_owned()).or_else(|| self.sentence.clone());
         cause.map_or_else(|| number.clone(), |cause| format!("{number}: {cause}"))
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     clock::Deadline,
     endpoint::Endpoint,
     http::{Http, HttpError, Request, Response},
-    identity::resource::Resource,
+    identity::{refusals::Known, resource::Resource},
     retry::Outcome,
     secret::Secret,
 };
@@ -189,7 +189,7 @@ fn read(
     let busy = matches!(status, 408 | 429 | 500..=599);
     match refusal {
         // A number with a meaning says more than the status: Entra's passing faults come as 400 too.
-        Some(refusal) if refusal.meaning().is_some() || (!busy && status >= 400) => {
+        Some(refusal) if refusal.known().is_some() || (!busy && status >= 400) => {
             Err(TokenError::Refused(refusal))
         }
         refusal if busy => Err(TokenError::Busy { status, retry_after, refusal }),
@@ -203,7 +203,7 @@ impl TokenError {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Http(error) => error.outcome(),
-            Self::Refused(refusal) => match refusal.meaning().map(|meaning| meaning.outcome) {
+            Self::Refused(refusal) => match refusal.known().map(|known| known.again.outcome()) {
                 Some(Outcome::Busy { .. }) => Outcome::Busy { retry_after: refusal.retry_after },
                 Some(outcome) => outcome,
                 None => Outcome::Refused,
@@ -225,7 +225,7 @@ impl TokenError {
     /// Whether an attempt with a fresh id token may help.
     #[must_use]
     pub fn wants_fresh_assertion(&self) -> bool {
-        matches!(self, Self::Refused(refusal) if refusal.meaning().is_some_and(|meaning| meaning.fresh_assertion))
+        matches!(self, Self::Refused(refusal) if refusal.known().is_some_and(Known::wants_fresh_id_token))
     }
 }
 

@@ -7,40 +7,28 @@ use crate::{
     entra::{machine::MachineError, token::TokenError},
     error::{Code, Failure},
     http::HttpError,
-    identity::{aadsts, resource::Resource},
+    identity::{refusals, resource::Resource},
     task::{sign_in::Presented, summary::identity_parts},
 };
 
 pub(super) fn of_oidc(refusal: oidc::Refusal) -> Failure {
     let oidc::Refusal { error, ids } = refusal;
-    let (code, hint) = match &error {
-        OidcError::Http(http) => of_http(http),
-        OidcError::JobToken { .. } => (
-            Code::JobTokenRefused,
-            "run the job again; a job token ends with its job, and after about 24 hours",
-        ),
-        OidcError::NotReferenced => (
-            Code::ConnectionNotReferenced,
-            "name the connection in an input of a step of this very stage and job, not in an earlier one",
-        ),
-        OidcError::UnknownConnection => (
-            Code::ConnectionUnknown,
-            "check that the connection still exists, is shared with this project, and is not disabled",
-        ),
-        OidcError::PlanSecurity { .. } | OidcError::Refused { .. } => (
-            Code::IdTokenRefused,
-            "run the job again; if it lasts, give the ids above to the administrators of Azure DevOps",
-        ),
-        OidcError::Busy { .. } => {
-            (Code::ServiceUnavailable, "run the job again later; look at the health of Azure DevOps")
-        }
-        OidcError::NoToken { .. } => (
+    let known = error.known();
+    let (code, hint) = match (&error, known) {
+        (OidcError::Http(http), _) => of_http(http),
+        (OidcError::NoToken { .. }, _) => (
             Code::AnswerUnusable,
             "check the proxy and its settings: something other than Azure DevOps may have answered",
         ),
+        (_, Some(known)) => (known.code, known.remedy),
+        (_, None) => (
+            Code::IdTokenRefused,
+            "run the job again; if it lasts, give the ids above to the administrators of Azure DevOps",
+        ),
     };
     let outcome = error.outcome();
-    Failure::new(code, error, hint).with_details(ids).with_outcome(outcome)
+    let command = known.map(|known| known.command);
+    Failure::new(code, error, hint).with_details(ids).with_outcome(outcome).with_command(command)
 }
 
 pub(super) fn of_entra(
@@ -49,10 +37,14 @@ pub(super) fn of_entra(
     request_id: Uuid,
     presented: &Presented,
 ) -> Failure {
+    let known = match &error {
+        TokenError::Refused(refusal) => refusal.known(),
+        _ => None,
+    };
     let (code, hint) = match &error {
         TokenError::Http(http) => of_http(http),
-        TokenError::Refused(refusal) => match refusal.meaning() {
-            Some(meaning) => (meaning.code, meaning.remedy),
+        TokenError::Refused(_) => match known {
+            Some(known) => (known.code, known.remedy),
             None => (
                 Code::EntraRefused,
                 "look the code up at https://login.microsoftonline.com/error, and the correlation id in the tenant's sign-in log",
@@ -77,7 +69,8 @@ pub(super) fn of_entra(
     details.extend(error.refusal().into_iter().flat_map(|refusal| refusal.ids.iter().cloned()));
     details.push(format!("request {request_id}"));
     let outcome = error.outcome();
-    Failure::new(code, error, hint).with_details(details).with_outcome(outcome)
+    let command = known.map(|known| known.command);
+    Failure::new(code, error, hint).with_details(details).with_outcome(outcome).with_command(command)
 }
 
 /// What was presented, where it is long in parts, which the agent's masks of the whole do not hit.
@@ -103,8 +96,8 @@ pub(super) fn of_machine(error: MachineError, resource: Option<Resource>) -> Fai
             (code @ (Code::ConnectionFailed | Code::TimedOut | Code::NameNotResolved), _) => (code, MACHINE),
             other => other,
         },
-        MachineError::Refused { number, .. } => match number.and_then(aadsts::meaning) {
-            Some(meaning) => (meaning.code, meaning.remedy),
+        MachineError::Refused { number, .. } => match number.and_then(refusals::of_entra) {
+            Some(known) => (known.code, known.remedy),
             None => (Code::MachineIdentityRefused, MACHINE),
         },
         MachineError::Busy { .. } => (Code::ServiceUnavailable, MACHINE),

@@ -1,0 +1,115 @@
+//! Who has to change something: the first thing that a person wants to know.
+
+use std::fmt;
+
+use super::Code;
+
+/// The party that is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// The pipeline: its inputs, its stages, what it may use.
+    Pipeline,
+    /// The service connection.
+    Connection,
+    /// The trust entry on the application or managed identity.
+    FederatedCredential,
+    /// The application or managed identity itself.
+    Application,
+    /// A policy of the tenant.
+    TenantPolicy,
+    /// What the identity may do: a role that it lacks.
+    Role,
+    /// The way to a service: names, firewall, proxy, TLS.
+    Network,
+    /// This machine's clock.
+    Clock,
+    /// The agent: its machine, its folders, its variables.
+    Agent,
+    /// Azure DevOps or Entra.
+    Service,
+    /// This program.
+    Ours,
+}
+
+impl Code {
+    /// Who has to change something.
+    #[must_use]
+    pub const fn party(self) -> Party {
+        match self {
+            Self::ConnectionInput
+            | Self::ConnectionAbsent
+            | Self::InputInvalid
+            | Self::NotInThisVersion
+            | Self::InputsContradict
+            | Self::ArgumentInvalid
+            | Self::JobTokenRefused
+            | Self::ConnectionNotReferenced
+            | Self::ApprovalPending
+            | Self::ResourceUnknown
+            | Self::AddressForeign => Party::Pipeline,
+            Self::SchemeUnsupported
+            | Self::ConnectionIncomplete
+            | Self::AuthorityInvalid
+            | Self::FederationRequired
+            | Self::TenantNotAllowed
+            | Self::SubscriptionNotAllowed
+            | Self::ConnectionUnknown
+            | Self::ConnectionDisabled
+            | Self::ConnectionStale
+            | Self::IdTokenForeign
+            | Self::TenantUnknown
+            | Self::CloudMismatch
+            | Self::CredentialRefused
+            | Self::SubscriptionUnusable => Party::Connection,
+            Self::NoFederatedCredential
+            | Self::IssuerNotTrusted
+            | Self::AudienceNotTrusted
+            | Self::SubjectNotTrusted
+            | Self::TrustNotMatched => Party::FederatedCredential,
+            Self::ApplicationUnknown | Self::ApplicationDisabled | Self::MultiTenantApplication => {
+                Party::Application
+            }
+            Self::PolicyForbids => Party::TenantPolicy,
+            Self::ConsentMissing | Self::RoleMissing => Party::Role,
+            Self::IdTokenMalformed
+            | Self::NameNotResolved
+            | Self::ConnectionFailed
+            | Self::TlsFailed
+            | Self::ProxyRefused
+            | Self::TimedOut
+            | Self::AnswerUnusable => Party::Network,
+            Self::IdTokenExpired | Self::ClockWrong | Self::AssertionExpired => Party::Clock,
+            Self::JobTokenMissing
+            | Self::MachineIdentityRefused
+            | Self::NetworkSettings
+            | Self::ProgramFailed
+            | Self::PlatformMissing
+            | Self::VariableMissing
+            | Self::FolderUnwritable
+            | Self::ValueNotExportable
+            | Self::BrokerFailed
+            | Self::BrokerGone
+            | Self::BrokerRefused => Party::Agent,
+            Self::IdTokenRefused | Self::EntraRefused | Self::ServiceUnavailable => Party::Service,
+            Self::Bug => Party::Ours,
+        }
+    }
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pipeline => "the pipeline",
+            Self::Connection => "the service connection",
+            Self::FederatedCredential => "the federated credential",
+            Self::Application => "the application or managed identity",
+            Self::TenantPolicy => "a policy of the tenant",
+            Self::Role => "a role or permission of the identity",
+            Self::Network => "the network",
+            Self::Clock => "the clock",
+            Self::Agent => "the agent",
+            Self::Service => "Azure DevOps or Entra",
+            Self::Ours => "this program",
+        })
+    }
+}
