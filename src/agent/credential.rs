@@ -5,7 +5,7 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::connection::{ConnectionError, Fields, shown};
-use crate::secret::Secret;
+use crate::{identity::trust::Trusted, secret::Secret};
 
 /// How a connection signs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum Credential {
         client: Uuid,
         /// The issuer that the connection is registered with, where it says so.
         issuer: Option<String>,
+        /// The subject that the connection is registered with, where it says so.
+        subject: Option<String>,
         /// An id token that the agent brought along.
         id_token: Option<Secret>,
     },
@@ -64,8 +66,13 @@ impl Credential {
             .guid("client id (parameter serviceprincipalid)", fields.parameter("serviceprincipalid"))?;
         let secret = |what, key| fields.secret(key).ok_or(ConnectionError::Missing { id: fields.id, what });
         if scheme == Scheme::WorkloadIdentityFederation {
-            let issuer = fields.parameter("workloadIdentityFederationIssuer").map(str::to_owned);
-            return Ok(Self::Federated { client, issuer, id_token: fields.secret("idToken") });
+            let registered = |key| fields.parameter(key).map(str::to_owned);
+            return Ok(Self::Federated {
+                client,
+                issuer: registered("workloadIdentityFederationIssuer"),
+                subject: registered("workloadIdentityFederationSubject"),
+                id_token: fields.secret("idToken"),
+            });
         }
         match fields.parameter("authenticationType") {
             Some(kind) if kind.eq_ignore_ascii_case("spnCertificate") => {
@@ -82,6 +89,18 @@ impl Credential {
                 Err(ConnectionError::AuthenticationType { id, kind })
             }
         }
+    }
+
+    /// What the connection says that its id tokens have, where it says so.
+    #[must_use]
+    pub fn registered(&self) -> Option<Trusted> {
+        let Self::Federated { issuer: Some(issuer), subject: Some(subject), .. } = self else { return None };
+        Some(Trusted {
+            by: "the connection".to_owned(),
+            issuer: issuer.clone(),
+            subject: Some(subject.clone()),
+            audiences: Vec::new(),
+        })
     }
 
     /// The application or managed identity. Of a machine with one identity only its access token says who it is.

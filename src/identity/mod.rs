@@ -6,3 +6,4 @@ pub mod lifetime;
 pub mod refusals;
 pub mod resource;
 pub mod subject;
+pub mod trust;

@@ -58,7 +58,9 @@ impl SignIn<'_> {
                     id_token = self.requested(deadline, &mut seen).await?;
                 }
                 Err(failed) => {
-                    return Err(self.refused(failed, Presented::IdToken(Box::new(id_token.claims))));
+                    let registered = self.connection.credential.registered();
+                    let claims = Box::new(id_token.claims);
+                    return Err(self.refused(failed, Presented::IdToken { claims, registered }));
                 }
             }
         }

@@ -23,6 +23,7 @@ use crate::{
     identity::{
         claims::{ClaimsError, Unverified},
         resource::Resource,
+        trust::Trusted,
     },
     secret::Secret,
 };
@@ -81,9 +82,17 @@ pub(crate) enum SignInError {
 /// What a person may see of what was presented.
 #[derive(Debug)]
 pub(crate) enum Presented {
-    IdToken(Box<Unverified>),
-    ClientSecret { properties: String },
-    Certificate { thumbprint: String },
+    /// Its claims, and what the connection says that they are.
+    IdToken {
+        claims: Box<Unverified>,
+        registered: Option<Trusted>,
+    },
+    ClientSecret {
+        properties: String,
+    },
+    Certificate {
+        thumbprint: String,
+    },
 }
 
 /// Why one exchange failed: the error, for which resource, under which id.

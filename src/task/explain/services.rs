@@ -5,9 +5,13 @@ use uuid::Uuid;
 use crate::{
     devops::oidc::{self, OidcError},
     entra::{machine::MachineError, token::TokenError},
-    error::{Code, Failure},
+    error::{Code, Failure, Party},
     http::HttpError,
-    identity::{refusals, resource::Resource},
+    identity::{
+        refusals,
+        resource::Resource,
+        trust::{self, Difference},
+    },
     task::{sign_in::Presented, summary::identity_parts},
 };
 
@@ -66,6 +70,9 @@ pub(super) fn of_entra(
     if matches!(error, TokenError::Refused(_)) {
         details.extend(shown(presented));
     }
+    if code.party() == Party::FederatedCredential {
+        details.extend(trusted(presented));
+    }
     details.extend(error.refusal().into_iter().flat_map(|refusal| refusal.ids.iter().cloned()));
     details.push(format!("request {request_id}"));
     let outcome = error.outcome();
@@ -76,7 +83,7 @@ pub(super) fn of_entra(
 /// What was presented, where it is long in parts, which the agent's masks of the whole do not hit.
 fn shown(presented: &Presented) -> Vec<String> {
     let lines = match presented {
-        Presented::IdToken(claims) => {
+        Presented::IdToken { claims, .. } => {
             let mut lines = identity_parts(claims);
             lines.push(("audience", claims.audiences.join(", ")));
             lines
@@ -85,6 +92,23 @@ fn shown(presented: &Presented) -> Vec<String> {
         Presented::Certificate { thumbprint } => vec![("certificate", thumbprint.clone())],
     };
     lines.into_iter().map(|(label, value)| format!("{label:<22}{value}")).collect()
+}
+
+/// What is trusted is not in a job; what the connection says of itself is.
+fn trusted(presented: &Presented) -> Vec<String> {
+    let Presented::IdToken { claims, registered } = presented else { return Vec::new() };
+    let found = registered.iter().flat_map(|registered| trust::differences(claims, registered));
+    let mut lines: Vec<_> = found
+        .flat_map(|Difference { words, lines, .. }| {
+            let heading = format!("the connection says otherwise: {words}");
+            std::iter::once(heading).chain(lines)
+        })
+        .collect();
+    lines.push(format!(
+        "{:<22}not to be seen from a job: az ad app federated-credential list --id <client id>, or wif doctor, which compares",
+        "trusted"
+    ));
+    lines
 }
 
 pub(super) fn of_machine(error: MachineError, resource: Option<Resource>) -> Failure {
