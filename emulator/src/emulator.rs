@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::blob::Storage;
 use crate::clock::Clock;
-use crate::directory::Directory;
+use crate::directory::{Directory, Tenant};
 use crate::fault::Fault;
 use crate::job::{JobMessage, ServiceEndpoint};
 use crate::journal::{Entry, Service};
@@ -19,14 +19,14 @@ use crate::server::Server;
 use crate::tls::Trust;
 use crate::usual::{self, USUAL, Usual};
 use crate::world::{Issued, Urls, World};
-use crate::{arm, blob, devops, distance, entra, jobs, machine};
+use crate::{arm, blob, devops, distance, entra, graph, jobs, machine};
 
 /// Azure DevOps, Entra, the resource manager and a blob service, on loopback, until it is dropped.
 pub struct Emulator {
     world: Arc<World>,
     trust: Trust,
     ca_file: PathBuf,
-    ports: [u16; 5],
+    ports: [u16; 6],
     runtime: Option<Runtime>,
 }
 
@@ -80,12 +80,14 @@ impl Emulator {
     fn with(options: Builder) -> Self {
         let clock = Clock::default();
         let trust = Trust::new(clock.now(), options.require_client_certificate, options.http1_only);
-        let listeners = [(); 5].map(|()| listener());
-        let ports = [0, 1, 2, 3, 4].map(|at: usize| port(&listeners[at]));
+        let listeners = [(); 6].map(|()| listener());
+        let ports = [0, 1, 2, 3, 4, 5].map(|at: usize| port(&listeners[at]));
         let [devops, entra, arm, ..] = ports.map(|port| format!("https://127.0.0.1:{port}"));
         // Real machines speak no TLS there either.
         let machine = format!("http://127.0.0.1:{}", ports[Service::Machine as usize]);
-        let world = Arc::new(World::new(Urls { devops, entra, arm, machine }, clock, usual::directory()));
+        let graph = format!("https://127.0.0.1:{}", ports[Service::Graph as usize]);
+        let world =
+            Arc::new(World::new(Urls { devops, entra, arm, machine, graph }, clock, usual::directory()));
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("emulator")
@@ -98,6 +100,7 @@ impl Emulator {
             (Service::Arm, arm::router(Arc::clone(&world))),
             (Service::Blob, blob::router(Arc::clone(&world))),
             (Service::Machine, machine::router(Arc::clone(&world))),
+            (Service::Graph, graph::router(Arc::clone(&world))),
         ];
         for (listener, (service, router)) in listeners.into_iter().zip(routers) {
             let tls = (service != Service::Machine).then(|| Arc::clone(&trust.server));
@@ -211,6 +214,17 @@ impl Emulator {
     #[must_use]
     pub fn issued(&self) -> Vec<Issued> {
         self.world.issued()
+    }
+
+    /// An access token for a resource, as somebody who signed in elsewhere has one. Panics if no tenant knows the client.
+    #[must_use]
+    pub fn access_token(&self, client: Uuid, resource: &str) -> String {
+        let directory = self.directory();
+        let knows = |tenant: &&Tenant| tenant.apps.iter().any(|app| app.client_id == client);
+        let tenant = directory.tenants.iter().find(knows).expect("no such app").clone();
+        drop(directory);
+        let app = tenant.apps.iter().find(|app| app.client_id == client).expect("no such app");
+        entra::issue(&self.world, &tenant, app, resource).access_token
     }
 
     /// Something shall go wrong.

@@ -98,6 +98,7 @@ fn data(directory: &Directory, urls: &Urls, place: &Place<'_>, custom: bool) -> 
         let authority = format!("{}/", urls.entra);
         data.set("activeDirectoryAuthority", &authority);
         data.set("environmentAuthorityUrl", &authority);
+        data.set("microsoftGraphUrl", &format!("{}/", urls.graph));
         data.set("activeDirectoryServiceEndpointResourceId", arm_resource(&connection.environment));
     }
     data.with(&connection.data)

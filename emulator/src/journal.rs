@@ -16,6 +16,8 @@ pub enum Service {
     Blob,
     /// The managed identity service of the agent's machine.
     Machine,
+    /// Microsoft Graph.
+    Graph,
 }
 
 /// One HTTP request.

@@ -20,6 +20,7 @@ mod emulator;
 mod entra;
 mod fault;
 mod gate;
+mod graph;
 pub mod identity;
 pub mod job;
 mod jobs;

@@ -72,12 +72,13 @@ impl Proxy {
             let service = match name {
                 name if name.starts_with("dev.") => Service::DevOps,
                 name if name.starts_with("login.") => Service::Entra,
+                name if name.starts_with("graph.") => Service::Graph,
                 name if name.starts_with("*.blob.") => Service::Blob,
                 _ => Service::Arm,
             };
             (format!("{name}:443"), emulator.port(service))
         });
-        let own = [Service::DevOps, Service::Entra, Service::Arm, Service::Blob];
+        let own = [Service::DevOps, Service::Entra, Service::Arm, Service::Blob, Service::Graph];
         let own = own
             .into_iter()
             .map(|service| emulator.port(service))

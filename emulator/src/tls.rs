@@ -15,13 +15,14 @@ use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 
 /// Public host names that a CONNECT proxy may lead here.
-pub(crate) const PUBLIC_NAMES: [&str; 8] = [
+pub(crate) const PUBLIC_NAMES: [&str; 9] = [
     "dev.azure.com",
     "login.microsoftonline.com",
     "management.azure.com",
     "login.microsoftonline.us",
     "management.usgovcloudapi.net",
     "login.chinacloudapi.cn",
+    "graph.microsoft.com",
     "management.chinacloudapi.cn",
     "*.blob.core.windows.net",
 ];

@@ -28,6 +28,8 @@ pub enum IssuedKind {
     ClientAssertion,
     /// What the machine's managed identity service demands.
     IdentityHeader,
+    /// A personal access token of Azure DevOps.
+    PersonalToken,
 }
 
 impl fmt::Display for IssuedKind {
@@ -40,6 +42,7 @@ impl fmt::Display for IssuedKind {
             Self::PrivateKey => "private key",
             Self::ClientAssertion => "client assertion",
             Self::IdentityHeader => "identity header",
+            Self::PersonalToken => "personal access token",
         })
     }
 }
@@ -66,6 +69,7 @@ pub(crate) struct Urls {
     pub(crate) entra: String,
     pub(crate) arm: String,
     pub(crate) machine: String,
+    pub(crate) graph: String,
 }
 
 pub(crate) struct World {
@@ -77,7 +81,7 @@ pub(crate) struct World {
     storage: Mutex<Storage>,
     issued: Mutex<Vec<Issued>>,
     id_tokens: Mutex<HashMap<String, (String, i64)>>,
-    connections: [AtomicU64; 5],
+    connections: [AtomicU64; 6],
 }
 
 /// The secrets in a connection's own parameters. Of a key, only lines that no other key of its kind has.
@@ -138,6 +142,12 @@ impl World {
             identities.first().map(|_| Issued { kind: IssuedKind::IdentityHeader, value: header.clone() });
         let known = jobs
             .chain(secrets.map(|one| Issued { kind: IssuedKind::ClientSecret, value: one.value.clone() }))
+            .chain(
+                directory
+                    .personal_tokens
+                    .iter()
+                    .map(|token| Issued { kind: IssuedKind::PersonalToken, value: token.clone() }),
+            )
             .chain(header);
         let mut all = self.issued.lock().unwrap_or_else(PoisonError::into_inner).clone();
         all.extend(known);

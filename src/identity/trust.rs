@@ -55,10 +55,11 @@ const AUDIENCES: [&str; 3] =
 #[must_use]
 pub fn nearest<'a>(claims: &Unverified, trusted: &'a [Trusted]) -> Option<(&'a Trusted, Vec<Difference>)> {
     let differences = trusted.iter().map(|trusted| (trusted, differences(claims, trusted)));
-    // Of as many differences, the trust in the same issuer, and of those the most like subject, is the one that is meant.
+    // As Entra looks: by the issuer first, then by the subject; of those, the one with the most like subject is meant.
     differences.min_by_key(|(trusted, differences)| {
-        let subject = trusted.subject.as_deref().unwrap_or_default();
-        (differences.len(), usize::MAX - alike(&claims.subject, subject))
+        let differs = |part| differences.iter().any(|difference| difference.part == part);
+        let alike = alike(&claims.subject, trusted.subject.as_deref().unwrap_or_default());
+        (differs(Part::Issuer), differs(Part::Subject), differs(Part::Audience), usize::MAX - alike)
     })
 }
 

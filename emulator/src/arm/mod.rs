@@ -1,6 +1,7 @@
 //! The slice of Azure Resource Manager that Terraform, az and a doctor ask for.
 
 mod checks;
+mod identities;
 mod metadata;
 
 use std::sync::Arc;
@@ -29,6 +30,15 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route("/subscriptions", get(subscriptions))
         .route("/subscriptions/{id}", get(subscription))
         .route("/subscriptions/{id}/{collection}", get(collection))
+        .route("/subscriptions/{id}/providers/Microsoft.Authorization/roleAssignments", get(role_assignments))
+        .route(
+            "/subscriptions/{id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities",
+            get(managed_identities),
+        )
+        .route(
+            "/subscriptions/{id}/resourcegroups/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}/federatedIdentityCredentials",
+            get(federated_credentials),
+        )
         .route("/providers/Microsoft.Management/managementGroups/{id}", get(management_group))
         .fallback(not_found)
         .with_state(world)
@@ -103,6 +113,42 @@ async fn collection(
         };
         let subscription = checks::may(&directory, &caller, &id, action)?;
         Ok(json!({ "value": list(subscription) }))
+    });
+    answered(&world, answer)
+}
+
+async fn role_assignments(State(world): Shared, Path(id): Path<String>, request: Request) -> Response {
+    let query = pairs(request.uri().query().unwrap_or_default().as_bytes());
+    let filter = query.into_iter().find(|(name, _)| name == "$filter").map(|(_, value)| value);
+    let answer = asked(&world, request).and_then(|caller| {
+        let directory = world.directory();
+        let action = "Microsoft.Authorization/roleAssignments/read";
+        let subscription = checks::may(&directory, &caller, &id, action)?;
+        Ok(identities::role_assignments(&directory, subscription, &filter.unwrap_or_default()))
+    });
+    answered(&world, answer)
+}
+
+async fn managed_identities(State(world): Shared, Path(id): Path<String>, request: Request) -> Response {
+    let answer = asked(&world, request).and_then(|caller| {
+        let directory = world.directory();
+        let action = "Microsoft.ManagedIdentity/userAssignedIdentities/read";
+        let subscription = checks::may(&directory, &caller, &id, action)?;
+        Ok(identities::managed(&directory, subscription))
+    });
+    answered(&world, answer)
+}
+
+async fn federated_credentials(
+    State(world): Shared,
+    Path((id, _group, name)): Path<(String, String, String)>,
+    request: Request,
+) -> Response {
+    let answer = asked(&world, request).and_then(|caller| {
+        let directory = world.directory();
+        let action = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/read";
+        checks::may(&directory, &caller, &id, action)?;
+        identities::federated_credentials(&directory, &name)
     });
     answered(&world, answer)
 }

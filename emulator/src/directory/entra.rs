@@ -42,6 +42,8 @@ pub struct App {
     pub secrets: Vec<ClientSecret>,
     /// Certificates that it may sign assertions with.
     pub certificates: Vec<Certificate>,
+    /// Microsoft Graph lets it read applications and whom they trust.
+    pub reads_applications: bool,
     /// Whom it trusts.
     pub federated_credentials: Vec<FederatedCredential>,
 }
@@ -58,6 +60,7 @@ impl App {
             disabled: false,
             secrets: vec![],
             certificates: vec![],
+            reads_applications: false,
             federated_credentials: vec![],
         }
     }

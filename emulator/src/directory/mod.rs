@@ -27,6 +27,10 @@ pub struct Directory {
     pub jobs: Vec<Job>,
     /// The machine that the agent runs on.
     pub machine: Machine,
+    /// Personal access tokens of people who may see every connection.
+    pub personal_tokens: Vec<String>,
+    /// Whether job tokens see connections over REST; else they see that one exists and no more.
+    pub jobs_see_connections: bool,
     /// How long tokens live.
     pub lifetimes: Lifetimes,
     /// Answer a repeated request with the id token of the first, as the real server was seen to do.

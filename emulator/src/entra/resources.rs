@@ -20,6 +20,7 @@ pub(super) fn is_known(world: &World, own: &[String], resource: &str) -> bool {
     let is_id = |known: &str| Uuid::try_parse(bare).is_ok_and(|id| id.to_string() == known);
     ARM.contains(&bare)
         || bare == world.urls.arm
+        || bare == world.urls.graph
         || OTHERS.contains(&bare)
         || IDS.iter().any(|known| is_id(known))
         || own.iter().any(|known| known == bare || known == resource)
