@@ -47,8 +47,6 @@ codes! {
     TenantNotAllowed = "WIF1008",
     /// The connection's subscription is not in `allowedSubscriptions`.
     SubscriptionNotAllowed = "WIF1009",
-    /// The inputs ask for something that this version cannot do.
-    NotInThisVersion = "WIF1010",
     /// The inputs contradict each other.
     InputsContradict = "WIF1011",
     /// An argument of the command line is not accepted.
@@ -116,6 +114,8 @@ codes! {
     ApprovalPending = "WIF2030",
     /// What the connection says of itself is not what it is.
     ConnectionStale = "WIF2031",
+    /// The connection has the Azure DevOps issuer, which is retired.
+    IssuerRetires = "WIF2032",
 
     /// A host name could not be resolved.
     NameNotResolved = "WIF3001",

@@ -7,8 +7,8 @@
 //!   later steps find).
 //! - Edges, each to one outside thing: [`mod@env`], [`clock`], [`endpoint`], [`http`], [`folder`] (private files),
 //!   [`process`] (what the operating system is told of this one), [`agent`] (the Azure Pipelines agent), [`devops`] (job token to id token), [`entra`] (id token to access
-//!   token), and [`world`], which holds what tests replace.
-//! - Use-cases: [`task`] (the stages of the pipeline task), [`credential`] (the same exchange for Rust callers).
+//!   token), [`management`] (Azure Resource Manager and Microsoft Graph), and [`world`], which holds what tests replace.
+//! - Use-cases: [`task`] (the stages of the pipeline task), [`doctor`] (every check of a connection), [`credential`] (the same exchange for Rust callers).
 //! - [`cli`]: the command line.
 #![forbid(unsafe_code)]
 
@@ -18,6 +18,7 @@ pub mod cli;
 pub mod clock;
 pub mod credential;
 pub mod devops;
+pub mod doctor;
 pub mod endpoint;
 pub mod entra;
 pub mod env;
@@ -26,6 +27,7 @@ pub mod exports;
 pub mod folder;
 pub mod http;
 pub mod identity;
+pub mod management;
 pub mod process;
 pub mod retry;
 pub mod secret;

@@ -15,6 +15,7 @@ use wif::{
     agent::commands::{Commands, Completion, Line},
     cli::{self, Arguments, Command, Stage},
     clock,
+    doctor::Target,
     env::Env,
     error::{Code, Failure},
     process, task,
@@ -39,6 +40,14 @@ fn main() -> ExitCode {
                 Command::Task(stage) => run(*stage, program).await.map(|()| ExitCode::SUCCESS),
                 Command::Broker => broker().await.map(|()| ExitCode::SUCCESS),
                 Command::Token { .. } | Command::Status { .. } => Ok(ask(&command).await),
+                Command::Doctor { organisation, project, connection, json } => {
+                    let target = Target {
+                        organisation: organisation.clone(),
+                        project: project.clone(),
+                        connection: connection.clone(),
+                    };
+                    Ok(doctor(&target, *json).await)
+                }
                 Command::Explain { code } => Ok(ended(cli::explain(code.as_deref(), &mut io::stdout()))),
             }
         });
@@ -63,6 +72,15 @@ async fn ask(command: &Command) -> ExitCode {
     // Without standard error there is nobody to tell.
     let _ = writeln!(io::stderr(), "error {}", unanswered.failure);
     ExitCode::from(unanswered.exit)
+}
+
+/// Checks a connection from a terminal. The exit code says how bad it is.
+async fn doctor(target: &Target, json: bool) -> ExitCode {
+    let clock = Arc::new(clock::System::new());
+    match cli::doctor(target, json, &Env::of_process(), clock, &mut io::stdout()).await {
+        Ok(severity) => ExitCode::from(severity),
+        Err(failure) => ended(Err(failure)),
+    }
 }
 
 /// Shows a failure of a command. The exit code says whose fault it is.

@@ -11,7 +11,7 @@ const PURE: [&str; 5] = ["secret", "error", "retry", "identity", "exports"];
 const OUTSIDE: [&str; 8] =
     ["tokio", "reqwest", "hyper", "std::fs", "std::env", "std::process", "std::net", "async "];
 /// Edges that do not know each other; a use-case joins them.
-const STRANGERS: [&str; 4] = ["devops", "entra", "agent", "broker"];
+const STRANGERS: [&str; 5] = ["devops", "entra", "management", "agent", "broker"];
 
 /// Path, line number and text of every line of `src/` before its tests; an import is one line.
 fn lines() -> Vec<(PathBuf, usize, String)> {

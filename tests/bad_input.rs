@@ -121,12 +121,6 @@ fn inputs_that_contradict_each_other() {
 }
 
 #[test]
-fn what_this_version_does_not_do_yet() {
-    let text = Case::new().input("diagnose", "true").fails_unasked(Code::NotInThisVersion);
-    assert!(text.contains("diagnose"), "{text}");
-}
-
-#[test]
 fn values_that_could_be_commands_stay_text() {
     for value in
         ["##vso[task.complete result=Succeeded]", "a\r\n##vso[task.setvariable variable=X]y", "%0A;]"]

@@ -18,6 +18,7 @@ mod broker;
 mod cancellation;
 mod clouds;
 mod conformance;
+mod doctor;
 mod documents;
 mod earlier;
 mod examples;

@@ -114,6 +114,15 @@ impl<'a> Commands<'a> {
         writeln!(self.out, "##vso[task.prependpath]{}", Data(folder, self.percent))
     }
 
+    /// Adds a Markdown file to the run's summary. The agent reads the file later, at the latest at the job's end.
+    ///
+    /// # Errors
+    ///
+    /// As `line`.
+    pub fn upload_summary(&mut self, path: &str) -> io::Result<()> {
+        writeln!(self.out, "##vso[task.uploadsummary]{}", Data(path, self.percent))
+    }
+
     /// Shows a warning on the run's page.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The Azure Pipelines agent: what it gives a task, and how it is spoken to.
 
+pub mod addresses;
 pub mod azure_cli;
 pub mod commands;
 pub mod connection;

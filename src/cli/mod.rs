@@ -1,11 +1,13 @@
 //! The command line: its doc comments are the help text.
 
 mod ask;
+mod doctor;
 mod explain;
 
 use clap::{Parser, Subcommand};
 
 pub use ask::ask;
+pub use doctor::doctor;
 pub use explain::explain;
 
 /// Secret-free sign-in to Azure from Azure Pipelines
@@ -37,6 +39,25 @@ pub enum Command {
         /// The session's name, when the job signed in to several connections
         #[arg(long, value_name = "NAME")]
         session: Option<String>,
+    },
+    /// Check a service connection from here; in a pipeline, the task's input `diagnose` checks more
+    ///
+    /// Reads with AZURE_DEVOPS_EXT_PAT (a personal access token), WIF_DEVOPS_TOKEN (an access token of Entra for Azure DevOps) or
+    /// SYSTEM_ACCESSTOKEN; compares with what WIF_GRAPH_TOKEN and WIF_ARM_TOKEN (access tokens for Microsoft Graph and Azure Resource
+    /// Manager) may read. Ends with 0, 10 (something to be warned of) or 11 (something is wrong).
+    Doctor {
+        /// The organisation: its name, or its URL
+        #[arg(long, value_name = "NAME|URL")]
+        organisation: String,
+        /// The project: its name or id
+        #[arg(long, value_name = "NAME|ID")]
+        project: String,
+        /// The service connection: its name or id
+        #[arg(long, value_name = "NAME|ID")]
+        connection: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Explain a code, such as WIF2013 or AADSTS700213, without a network; alone: list what is known
     Explain {

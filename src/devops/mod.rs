@@ -1,3 +1,4 @@
 //! Azure DevOps.
 
+pub mod connections;
 pub mod oidc;

@@ -39,7 +39,6 @@ impl Code {
             Self::ConnectionInput
             | Self::ConnectionAbsent
             | Self::InputInvalid
-            | Self::NotInThisVersion
             | Self::InputsContradict
             | Self::ArgumentInvalid
             | Self::JobTokenRefused
@@ -56,6 +55,7 @@ impl Code {
             | Self::ConnectionUnknown
             | Self::ConnectionDisabled
             | Self::ConnectionStale
+            | Self::IssuerRetires
             | Self::IdTokenForeign
             | Self::TenantUnknown
             | Self::CloudMismatch

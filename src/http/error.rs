@@ -6,7 +6,7 @@ use super::{CONNECT, MOST};
 use crate::retry::Outcome;
 
 /// No usable answer came. Hosts are named, URLs and bodies are not.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum HttpError {
     /// The name server knows no address.
     #[error("the name {host} could not be resolved")]
@@ -91,6 +91,23 @@ pub enum HttpError {
 }
 
 impl HttpError {
+    /// What it is, in two or three words.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Name { .. } => "its name is not resolved",
+            Self::Connect { .. } => "no connection",
+            Self::Certificate { .. } => "its certificate is not trusted",
+            Self::Tls { .. } | Self::Alert { .. } => "TLS fails",
+            Self::ProxyLogin { .. } => "the proxy demands a password",
+            Self::Proxy { .. } => "the proxy does not connect",
+            Self::Timeout { .. } => "it takes too long",
+            Self::Broken { .. } => "the connection breaks",
+            Self::Stranger { .. } => "it may not be asked",
+            Self::TooLarge { .. } => "its answer is too large",
+        }
+    }
+
     /// Whether another attempt may help.
     #[must_use]
     pub const fn outcome(&self) -> Outcome {

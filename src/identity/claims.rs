@@ -121,6 +121,22 @@ impl Unverified {
     }
 }
 
+/// The object id (`oid`) and the tenant (`tid`) of an access token of Entra, where it says so.
+#[must_use]
+pub fn object_and_tenant(token: &Secret) -> (Option<Uuid>, Option<Uuid>) {
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Payload {
+        oid: Option<String>,
+        tid: Option<String>,
+    }
+    let payload = token.expose().split('.').nth(1).and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok());
+    let payload =
+        payload.and_then(|payload| serde_json::from_slice::<Payload>(&payload).ok()).unwrap_or_default();
+    let id = |text: Option<String>| text.and_then(|text| Uuid::try_parse(&text).ok());
+    (id(payload.oid), id(payload.tid))
+}
+
 /// Whom an access token of Entra was given to: `appid`, which version 2.0 calls `azp`. None, where it does not say.
 #[must_use]
 pub fn client(token: &Secret) -> Option<Uuid> {

@@ -135,6 +135,12 @@ impl Audiences {
         Resource::of(&self.resource_manager)
     }
 
+    /// Microsoft Graph's resource, which is its base URL, too.
+    #[must_use]
+    pub fn graph(&self) -> String {
+        self.alias("graph").unwrap_or_default()
+    }
+
     fn alias(&self, alias: &str) -> Option<String> {
         let by_cloud = |public: &str, government: &str, china: &str| {
             match self.cloud {

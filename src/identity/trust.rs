@@ -21,6 +21,38 @@ pub struct Trusted {
     pub audiences: Vec<String>,
 }
 
+/// What an id token presents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// `iss`
+    pub issuer: String,
+    /// `sub`
+    pub subject: String,
+    /// `aud`
+    pub audiences: Vec<String>,
+}
+
+impl From<&Unverified> for Claims {
+    fn from(claims: &Unverified) -> Self {
+        let Unverified { issuer, subject, audiences, .. } = claims.clone();
+        Self { issuer, subject, audiences }
+    }
+}
+
+impl Claims {
+    /// What the id tokens of a connection present that says so of itself.
+    #[must_use]
+    pub fn of_connection(registered: &Trusted) -> Option<Self> {
+        let by_entra = Issuer::parse(&registered.issuer).tenant().is_some();
+        let audience = if by_entra { AUDIENCE_ID } else { PUBLIC_AUDIENCE };
+        Some(Self {
+            issuer: registered.issuer.clone(),
+            subject: registered.subject.clone()?,
+            audiences: vec![audience.to_owned()],
+        })
+    }
+}
+
 /// A part of an id token that must match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -47,13 +79,15 @@ pub struct Difference {
 pub const RETIRED: &str = "2027-07-01";
 /// What Entra's own id tokens have as audience.
 const AUDIENCE_ID: &str = "fb60f99c-7a34-4190-8149-302f77469936";
+/// What the id tokens of the Azure DevOps issuer have.
+const PUBLIC_AUDIENCE: &str = "api://AzureADTokenExchange";
 /// What the federated credentials of the clouds have for it.
 const AUDIENCES: [&str; 3] =
-    ["api://AzureADTokenExchange", "api://AzureADTokenExchangeUSGov", "api://AzureADTokenExchangeChina"];
+    [PUBLIC_AUDIENCE, "api://AzureADTokenExchangeUSGov", "api://AzureADTokenExchangeChina"];
 
 /// The trusted one that is nearest, and where the id token differs from it: nowhere, if it matches.
 #[must_use]
-pub fn nearest<'a>(claims: &Unverified, trusted: &'a [Trusted]) -> Option<(&'a Trusted, Vec<Difference>)> {
+pub fn nearest<'a>(claims: &Claims, trusted: &'a [Trusted]) -> Option<(&'a Trusted, Vec<Difference>)> {
     let differences = trusted.iter().map(|trusted| (trusted, differences(claims, trusted)));
     // As Entra looks: by the issuer first, then by the subject; of those, the one with the most like subject is meant.
     differences.min_by_key(|(trusted, differences)| {
@@ -65,14 +99,14 @@ pub fn nearest<'a>(claims: &Unverified, trusted: &'a [Trusted]) -> Option<(&'a T
 
 /// Where an id token differs from what is trusted.
 #[must_use]
-pub fn differences(claims: &Unverified, trusted: &Trusted) -> Vec<Difference> {
+pub fn differences(claims: &Claims, trusted: &Trusted) -> Vec<Difference> {
     [issuer(claims, trusted), subject(claims, trusted), audience(claims, trusted)]
         .into_iter()
         .flatten()
         .collect()
 }
 
-fn issuer(claims: &Unverified, trusted: &Trusted) -> Option<Difference> {
+fn issuer(claims: &Claims, trusted: &Trusted) -> Option<Difference> {
     let (presented, expected) = (&claims.issuer, &trusted.issuer);
     (presented != expected).then(|| {
         let (ours, theirs) = (Issuer::parse(presented), Issuer::parse(expected));
@@ -102,7 +136,7 @@ fn issuer(claims: &Unverified, trusted: &Trusted) -> Option<Difference> {
     })
 }
 
-fn subject(claims: &Unverified, trusted: &Trusted) -> Option<Difference> {
+fn subject(claims: &Claims, trusted: &Trusted) -> Option<Difference> {
     let presented = &claims.subject;
     let Some(expected) = &trusted.subject else {
         let words =
@@ -153,7 +187,7 @@ fn differing(ours: &Subject, theirs: &Subject) -> Vec<&'static str> {
     pairs.map(|((label, _), _)| label.trim_start_matches("subject ")).collect()
 }
 
-fn audience(claims: &Unverified, trusted: &Trusted) -> Option<Difference> {
+fn audience(claims: &Claims, trusted: &Trusted) -> Option<Difference> {
     let by_entra = Issuer::parse(&claims.issuer).tenant().is_some();
     let stands_for = |presented: &str, expected: &str| {
         by_entra && presented == AUDIENCE_ID && AUDIENCES.contains(&expected)
@@ -253,7 +287,6 @@ fn alike(one: &str, other: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use time::OffsetDateTime;
 
     use super::*;
 
@@ -263,13 +296,11 @@ mod tests {
     const IDS: &str = "/eid1/c/pub/t/NHocjX4LVU6fYXwOO5otQQ/a/rISbSSETf0KqFyZ8ppdXmA/sc/0f3e5a52-8f0c-4f5e-9d3a-6f6f2f1b7c10/c7e94b20-5d3f-4a16-8c2b-90f1d7e6a524";
     const NAME: &str = "api://AzureADTokenExchange";
 
-    fn claims(issuer: &str, subject: &str, audience: &str) -> Unverified {
-        Unverified {
+    fn claims(issuer: &str, subject: &str, audience: &str) -> Claims {
+        Claims {
             issuer: issuer.to_owned(),
             subject: subject.to_owned(),
             audiences: vec![audience.to_owned()],
-            expires: OffsetDateTime::UNIX_EPOCH,
-            not_before: None,
         }
     }
 
@@ -282,7 +313,7 @@ mod tests {
         }
     }
 
-    fn words(claims: &Unverified, trusted: &Trusted) -> String {
+    fn words(claims: &Claims, trusted: &Trusted) -> String {
         let found = differences(claims, trusted);
         assert_eq!(found.len(), 1, "{found:?}");
         found[0].words.clone()

@@ -2,7 +2,7 @@
 
 mod services;
 
-use self::services::{of_entra, of_machine, of_oidc};
+use self::services::{of_entra, of_http, of_machine, of_oidc};
 use super::{
     guards::GuardError,
     run::{OutputError, ValueError},
@@ -10,9 +10,12 @@ use super::{
 };
 use crate::{
     agent::{connection::ConnectionError, inputs::InputError, job::JobError, network::NetworkError},
+    devops::connections::ConnectionsError,
     error::{Code, Failure},
     folder::FolderError,
-    http::SetupError,
+    http::{HttpError, SetupError},
+    identity::refusals,
+    management::ManagementError,
 };
 
 impl From<InputError> for Failure {
@@ -81,7 +84,6 @@ impl From<GuardError> for Failure {
                 "take azure-cli out of exports, or set refresh: true; az keeps an id token that it cannot renew, so a snapshot of it would end within minutes",
             ),
             GuardError::Clash { .. } => (Code::InputsContradict, "give the variable another name"),
-            GuardError::NotYet { .. } => (Code::NotInThisVersion, "leave the input out"),
             GuardError::NoIdToken { .. } => (
                 Code::InputsContradict,
                 "take token-file out of exports, or convert the connection to workload identity federation",
@@ -134,6 +136,62 @@ impl From<SetupError> for Failure {
             error,
             "install the system's CA certificates (package ca-certificates), or configure the agent with --sslcacert",
         )
+    }
+}
+
+impl From<HttpError> for Failure {
+    fn from(error: HttpError) -> Self {
+        let (code, hint) = of_http(&error);
+        let outcome = error.outcome();
+        Self::new(code, error, hint).with_outcome(outcome)
+    }
+}
+
+impl From<ConnectionsError> for Failure {
+    fn from(error: ConnectionsError) -> Self {
+        let known = match &error {
+            ConnectionsError::Token { status: 401 } => refusals::named("oidctoken-401"),
+            ConnectionsError::Token { .. } => refusals::named("oidctoken-203"),
+            ConnectionsError::Refused { known, .. } => *known,
+            ConnectionsError::Busy { .. } => refusals::named("oidctoken-503"),
+            ConnectionsError::Absent => refusals::named("oidctoken-404"),
+            ConnectionsError::Http(_) | ConnectionsError::Unusable => None,
+        };
+        let outcome = error.outcome();
+        let (code, hint) = match (&error, known) {
+            (ConnectionsError::Http(http), _) => of_http(http),
+            (_, Some(known)) => (known.code, known.remedy),
+            (_, None) => (
+                Code::AnswerUnusable,
+                "check the organisation, the project and the proxy: something else may have answered",
+            ),
+        };
+        Self::new(code, error, hint).with_command(known.map(|known| known.command)).with_outcome(outcome)
+    }
+}
+
+impl From<ManagementError> for Failure {
+    fn from(error: ManagementError) -> Self {
+        let known = error.known();
+        let (code, hint) = match (&error, known) {
+            (ManagementError::Http(http), _) => of_http(http),
+            (ManagementError::Busy { .. }, _) => {
+                (Code::ServiceUnavailable, "run the job again later; look at the health of Azure")
+            }
+            (_, Some(known)) => (known.code, known.remedy),
+            (_, None) => (
+                Code::AnswerUnusable,
+                "check the connection's URL and the proxy: something other than Azure may have answered",
+            ),
+        };
+        let facts = match &error {
+            ManagementError::Refused { facts, .. } => facts.clone(),
+            _ => Vec::new(),
+        };
+        let details = facts.into_iter().map(|(label, value)| format!("{label:<22}{value}"));
+        let outcome = error.outcome();
+        let failure = Self::new(code, error, hint).with_details(details).with_outcome(outcome);
+        failure.with_command(known.map(|known| known.command))
     }
 }
 

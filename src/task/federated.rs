@@ -81,7 +81,8 @@ impl SignIn<'_> {
         Some(IdToken { token, claims: claims? })
     }
 
-    async fn requested(
+    /// An id token of Azure DevOps that can be used.
+    pub(crate) async fn requested(
         &self,
         deadline: Deadline,
         seen: &mut impl FnMut(&Secret) -> io::Result<()>,

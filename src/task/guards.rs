@@ -36,8 +36,6 @@ pub(super) enum GuardError {
     AzureCliSnapshot,
     #[error("the input accessTokens has the variable {variable}, which the step sets itself")]
     Clash { variable: String },
-    #[error("the input {input} is true, which this version does not serve yet")]
-    NotYet { input: &'static str },
     #[error("the input exports has token-file, and a connection with the scheme {scheme} has no id token")]
     NoIdToken { scheme: Scheme },
     #[error(
@@ -55,8 +53,14 @@ pub(super) fn scheme(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> 
     Ok(())
 }
 
-/// Checks tenant and subscription, and what this version can do.
+/// Checks tenant and subscription, and what the inputs ask of the connection.
 pub(super) fn connection(inputs: &Inputs, connection: &Connection) -> Result<(), GuardError> {
+    place(inputs, connection)?;
+    id_token(inputs, connection.scheme)
+}
+
+/// Checks tenant and subscription.
+pub(super) fn place(inputs: &Inputs, connection: &Connection) -> Result<(), GuardError> {
     let Inputs { allowed_tenants, allowed_subscriptions, .. } = inputs;
     if !allowed_tenants.is_empty() && !allowed_tenants.contains(&connection.tenant) {
         return Err(GuardError::Tenant { tenant: connection.tenant, allowed: allowed_tenants.clone() });
@@ -69,10 +73,6 @@ pub(super) fn connection(inputs: &Inputs, connection: &Connection) -> Result<(),
             return Err(GuardError::Subscription { subscription: subscription.id, allowed });
         }
         Some(_) => {}
-    }
-    id_token(inputs, connection.scheme)?;
-    if inputs.diagnose {
-        return Err(GuardError::NotYet { input: "diagnose" });
     }
     Ok(())
 }

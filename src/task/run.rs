@@ -6,10 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{FOLDER_VARIABLE, live, plan::Plan, sign_in::SignIn, summary::Summary};
+use super::{FOLDER_VARIABLE, diagnose::diagnose, live, plan::Plan, sign_in::SignIn, summary::Summary};
 use crate::{
     agent::{
         commands::{Commands, Visibility},
+        inputs::Inputs,
         network,
     },
     env::Env,
@@ -40,6 +41,10 @@ pub(super) struct OutputError(#[from] pub(super) io::Error);
 ///
 /// Whatever went wrong; nothing is exported then, and no file is left.
 pub async fn run(world: &mut World) -> Result<(), Failure> {
+    let inputs = Inputs::read(&world.env)?;
+    if inputs.diagnose {
+        return diagnose(world, &inputs).await;
+    }
     let plan = Plan::make(&world.env)?;
     let (settings, mut warnings) = network::settings(&world.env)?;
     warnings.extend(plan.warnings());

@@ -31,7 +31,7 @@ use crate::{
 /// How long a sign-in may take in all.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// Entra and Azure tolerate clocks that differ by this much.
-const SKEW: time::Duration = time::Duration::minutes(5);
+pub(crate) const SKEW: time::Duration = time::Duration::minutes(5);
 /// An id token and what it says of itself.
 #[derive(Clone, Debug)]
 pub(crate) struct IdToken {
@@ -96,7 +96,7 @@ pub(crate) enum Presented {
 }
 
 /// Why one exchange failed: the error, for which resource, under which id.
-pub(super) type Failed = (TokenError, Resource, Uuid);
+pub(crate) type Failed = (TokenError, Resource, Uuid);
 
 /// Who signs in, and by which ways.
 pub(crate) struct SignIn<'a> {
@@ -194,7 +194,7 @@ impl SignIn<'_> {
     }
 
     /// Why the exchange failed: a wrong clock before anything that it may have caused.
-    pub(super) fn refused(
+    pub(crate) fn refused(
         &self,
         (source, resource, request_id): Failed,
         presented: Presented,
@@ -205,7 +205,7 @@ impl SignIn<'_> {
         }
     }
 
-    pub(super) fn identity(&self, client: Uuid) -> Identity {
+    pub(crate) fn identity(&self, client: Uuid) -> Identity {
         let Connection { authority, tenant, .. } = self.connection;
         Identity { authority: authority.clone(), tenant: *tenant, client }
     }
@@ -253,7 +253,7 @@ pub(crate) fn words(duration: time::Duration) -> String {
 }
 
 /// A skew, to ten seconds: dates in headers have no fractions, and an answer takes its time.
-fn about(skew: time::Duration) -> String {
+pub(crate) fn about(skew: time::Duration) -> String {
     words(time::Duration::seconds((skew.abs().whole_seconds() + 5) / 10 * 10))
 }
 

@@ -53,7 +53,7 @@ impl Summary<'_> {
 }
 
 /// Issuer and subject in parts: the agent masks each as a whole.
-pub(super) fn identity_parts(claims: &Unverified) -> Vec<(&'static str, String)> {
+pub(crate) fn identity_parts(claims: &Unverified) -> Vec<(&'static str, String)> {
     let mut parts = Issuer::parse(&claims.issuer).parts();
     parts.extend(Subject::parse(&claims.subject).parts());
     parts

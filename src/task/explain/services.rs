@@ -97,7 +97,7 @@ fn shown(presented: &Presented) -> Vec<String> {
 /// What is trusted is not in a job; what the connection says of itself is.
 fn trusted(presented: &Presented) -> Vec<String> {
     let Presented::IdToken { claims, registered } = presented else { return Vec::new() };
-    let found = registered.iter().flat_map(|registered| trust::differences(claims, registered));
+    let found = registered.iter().flat_map(|registered| trust::differences(&(&**claims).into(), registered));
     let mut lines: Vec<_> = found
         .flat_map(|Difference { words, lines, .. }| {
             let heading = format!("the connection says otherwise: {words}");
@@ -134,7 +134,7 @@ pub(super) fn of_machine(error: MachineError, resource: Option<Resource>) -> Fai
 
 const MACHINE: &str = "run the job on an agent whose machine has the managed identity assigned (Microsoft-hosted agents have none), or convert the connection to workload identity federation";
 
-fn of_http(error: &HttpError) -> (Code, &'static str) {
+pub(super) fn of_http(error: &HttpError) -> (Code, &'static str) {
     match error {
         HttpError::Name { .. } => (
             Code::NameNotResolved,

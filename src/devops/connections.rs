@@ -1,0 +1,212 @@
+//! Service connections over REST, as far as the token's owner may see them.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use reqwest::Method;
+use serde::{Deserialize, de::DeserializeOwned};
+use url::Url;
+use uuid::Uuid;
+
+use crate::{
+    clock::Deadline,
+    endpoint::Endpoint,
+    http::{Http, HttpError, Request, Response},
+    identity::refusals::{self, Known},
+    retry::Outcome,
+    secret::Secret,
+};
+
+/// What to ask with.
+#[derive(Clone, Debug)]
+pub enum Token {
+    /// A job token, or an access token of Entra.
+    Bearer(Secret),
+    /// A personal access token, sent as a password (Basic).
+    Personal(Secret),
+}
+
+/// How to ask an organisation.
+#[derive(Clone, Copy)]
+pub struct Organisation<'a> {
+    /// The way.
+    pub http: &'a Http,
+    /// By when.
+    pub deadline: Deadline,
+    /// Its base URL.
+    pub base: &'a Endpoint,
+    /// What to ask with.
+    pub token: &'a Token,
+}
+
+/// A connection, as its REST resource tells.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seen {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name in this project.
+    #[serde(default)]
+    pub name: String,
+    /// Its URL.
+    pub url: Option<String>,
+    /// How it signs in. None for somebody who may only see that it exists.
+    pub authorization: Option<Authorization>,
+    /// Its data.
+    pub data: Option<BTreeMap<String, Option<String>>>,
+    /// Whether it is disabled; not every version tells.
+    #[serde(default)]
+    pub is_disabled: bool,
+    /// Whether it was made to its end.
+    pub is_ready: Option<bool>,
+}
+
+/// How a connection signs in, without its secrets.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Authorization {
+    /// The scheme.
+    pub scheme: Option<String>,
+    /// The parameters; secrets are null.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, Option<String>>,
+}
+
+/// No usable answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectionsError {
+    /// No answer.
+    #[error("no answer from Azure DevOps")]
+    Http(#[from] HttpError),
+    /// 401, or a page for signing in.
+    #[error("Azure DevOps refused the token (it answered {status})")]
+    Token {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// A refusal.
+    #[error("Azure DevOps refused (it answered {status}){}", known.map(|known| format!(": {}", known.means)).unwrap_or_default())]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// What it means, where that is known.
+        known: Option<&'static Known>,
+    },
+    /// 408, 429, 5xx
+    #[error("Azure DevOps is unavailable or busy (it answered {status})")]
+    Busy {
+        /// The HTTP status.
+        status: u16,
+        /// When to come back.
+        retry_after: Option<Duration>,
+    },
+    /// There is none in this project.
+    #[error("the project has no such service connection, or none that this token may see")]
+    Absent,
+    /// Not what the protocol says.
+    #[error("Azure DevOps answered with something that is not what was asked for")]
+    Unusable,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Described {
+    instance_id: Uuid,
+}
+
+#[derive(Deserialize)]
+struct List {
+    value: Vec<Seen>,
+}
+
+/// How long one attempt may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The version that tells whether a connection is disabled.
+const API_VERSION: &str = "7.2-preview.4";
+
+impl Organisation<'_> {
+    /// The organisation's id, to whoever it knows.
+    ///
+    /// # Errors
+    ///
+    /// It does not know the token, or cannot be reached.
+    pub async fn id(&self) -> Result<Uuid, ConnectionsError> {
+        let Described { instance_id } =
+            self.get(self.base.join(["_apis", "connectionData"]), "7.1-preview.1").await?;
+        Ok(instance_id)
+    }
+
+    /// A connection of a project, by its id.
+    ///
+    /// # Errors
+    ///
+    /// There is none that the token may see, or Azure DevOps cannot be reached.
+    pub async fn by_id(&self, project: &str, id: Uuid) -> Result<Seen, ConnectionsError> {
+        let url = self.base.join([project, "_apis", "serviceendpoint", "endpoints", &id.to_string()]);
+        // Nothing is found as well by success and null.
+        let found: Option<Seen> = self.get(url, API_VERSION).await?;
+        found.ok_or(ConnectionsError::Absent)
+    }
+
+    /// A connection of a project, by its name.
+    ///
+    /// # Errors
+    ///
+    /// As `by_id`.
+    pub async fn by_name(&self, project: &str, name: &str) -> Result<Seen, ConnectionsError> {
+        let mut url = self.base.join([project, "_apis", "serviceendpoint", "endpoints"]);
+        url.query_pairs_mut().append_pair("endpointNames", name);
+        let List { value } = self.get(url, API_VERSION).await?;
+        value.into_iter().find(|seen| seen.name.eq_ignore_ascii_case(name)).ok_or(ConnectionsError::Absent)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, mut url: Url, version: &str) -> Result<T, ConnectionsError> {
+        url.query_pairs_mut().append_pair("api-version", version);
+        let request = Request::new(Method::GET, url)
+            .header("accept", "application/json")
+            // Without it a bad token is answered with a redirect to a sign-in page.
+            .header("x-tfs-fedauthredirect", "Suppress");
+        let request = match self.token {
+            Token::Bearer(token) => request.bearer(token),
+            Token::Personal(token) => {
+                let pair = STANDARD.encode(format!(":{}", token.expose()));
+                request.secret_header("authorization", &Secret::new(format!("Basic {pair}")))
+            }
+        };
+        let attempt = |limit| {
+            let answer = self.http.send(request.clone(), limit);
+            async { read(&answer.await?) }
+        };
+        self.http.retrying(self.deadline, PATIENCE, ConnectionsError::outcome, attempt).await
+    }
+}
+
+fn read<T: DeserializeOwned>(response: &Response) -> Result<T, ConnectionsError> {
+    #[derive(Deserialize)]
+    struct Refused {
+        message: Option<String>,
+    }
+    let status = response.status;
+    match status {
+        401 | 203 | 300..=399 => Err(ConnectionsError::Token { status }),
+        200..=299 if response.is_html() => Err(ConnectionsError::Token { status }),
+        200..=299 => response.json().ok_or(ConnectionsError::Unusable),
+        408 | 429 | 500..=599 => Err(ConnectionsError::Busy { status, retry_after: response.retry_after }),
+        _ => {
+            let message = response.json().and_then(|Refused { message }| message);
+            let known = message.and_then(|message| refusals::in_words(&message));
+            Err(ConnectionsError::Refused { status, known })
+        }
+    }
+}
+
+impl ConnectionsError {
+    /// Whether another attempt may help.
+    #[must_use]
+    pub const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Http(error) => error.outcome(),
+            Self::Busy { retry_after, .. } => Outcome::Busy { retry_after: *retry_after },
+            Self::Token { .. } | Self::Refused { .. } | Self::Absent | Self::Unusable => Outcome::Refused,
+        }
+    }
+}

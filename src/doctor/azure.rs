@@ -1,0 +1,88 @@
+//! What the identity is for: the subscription, and the roles in it.
+
+use super::{ARM_TOKEN, Known, Walk, connection::how_to_read, network::Service, report::Subject};
+use crate::{
+    agent::{addresses::Addresses, connection::Connection},
+    error::{Code, Failure},
+    identity::refusals,
+    management::resource_manager::{ResourceManager, Role},
+};
+
+impl Walk<'_> {
+    /// Whether the identity sees its subscription, and by which roles.
+    pub(super) async fn subscription(
+        &mut self,
+        connection: &Connection,
+        addresses: &Addresses,
+        known: &Known,
+    ) {
+        let token = known.arm.clone().or_else(|| self.env.secret(ARM_TOKEN));
+        let reason = match (&connection.subscription, &token) {
+            (None, _) => "the connection has no subscription".to_owned(),
+            _ if !self.network.reaches(Service::ResourceManager) => {
+                "Azure Resource Manager is not reached".to_owned()
+            }
+            (_, None) if known.exchanged == Some(false) => "there is no access token".to_owned(),
+            (_, None) => how_to_read("Azure Resource Manager"),
+            (Some(subscription), Some(token)) => {
+                let base = &addresses.resource_manager;
+                let http = std::sync::Arc::clone(&self.http);
+                let arm = ResourceManager { http: &http, deadline: self.deadline, base, token };
+                return self.look(&arm, subscription.id, known).await;
+            }
+        };
+        self.report.skipped(Subject::Subscription, reason.clone());
+        self.report.skipped(Subject::Roles, reason);
+    }
+
+    async fn look(&mut self, arm: &ResourceManager<'_>, subscription: uuid::Uuid, known: &Known) {
+        match arm.subscription(subscription).await {
+            Ok(found) => self.state(&found.state),
+            Err(error) => {
+                self.report.fault(Subject::Subscription, error, Vec::new());
+                return self.report.skipped(Subject::Roles, "the subscription cannot be read");
+            }
+        }
+        let Some(object) = known.object else {
+            return self.report.skipped(Subject::Roles, "the identity's object id is not known");
+        };
+        match arm.roles(subscription, object).await {
+            Ok(roles) if roles.is_empty() && known.arm.is_none() => {
+                let error = "the identity holds no role of its own in the subscription";
+                let failure = refusals::named("AuthorizationFailed").map_or_else(
+                    || Failure::new(Code::RoleMissing, error, "assign the identity a role"),
+                    |known| Failure::new(known.code, error, known.remedy).with_command(Some(known.command)),
+                );
+                self.report.fault(Subject::Roles, failure, vec![format!("object id {object}")]);
+            }
+            Ok(roles) if roles.is_empty() => {
+                self.report
+                    .good(Subject::Roles, vec!["none of its own: those of a group, or of above".to_owned()]);
+            }
+            Ok(roles) => {
+                let facts = roles.iter().map(|Role { name, scope }| format!("{name} at {scope}")).collect();
+                self.report.good(Subject::Roles, facts);
+            }
+            Err(error) => self.report.skipped(Subject::Roles, format!("not read: {error}")),
+        }
+    }
+
+    fn state(&mut self, state: &str) {
+        let shown: String = state.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+        let failure = || {
+            let error = format!("the subscription's state is {shown}");
+            let known = refusals::named("ReadOnlyDisabledSubscription");
+            known.map_or_else(
+                || Failure::new(Code::SubscriptionUnusable, error.clone(), "have its owner enable it"),
+                |known| {
+                    Failure::new(known.code, error.clone(), known.remedy).with_command(Some(known.command))
+                },
+            )
+        };
+        match state {
+            "Enabled" => self.report.good(Subject::Subscription, vec!["it is seen and enabled".to_owned()]),
+            "Warned" | "PastDue" => self.report.warning(Subject::Subscription, failure(), Vec::new()),
+            _ => self.report.fault(Subject::Subscription, failure(), Vec::new()),
+        }
+    }
+}

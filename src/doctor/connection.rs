@@ -1,0 +1,135 @@
+//! The service connection: as the agent passes it, and as Azure DevOps shows it.
+
+use super::{ARM_TOKEN, DEVOPS_TOKEN, GRAPH_TOKEN, Walk, network::Service, report::Subject};
+use crate::{
+    agent::connection::{Connection, Credential},
+    devops::connections::{ConnectionsError, Organisation, Seen, Token},
+    endpoint::Endpoint,
+    env::Env,
+    error::{Code, Failure},
+    identity::{
+        cloud::Cloud,
+        refusals,
+        subject::Issuer,
+        trust::{self, Claims, RETIRED, Trusted},
+    },
+};
+
+/// What somebody gave to read connections with, beside a job token.
+pub(super) fn reader(env: &Env) -> Option<Token> {
+    let personal = env.secret("AZURE_DEVOPS_EXT_PAT").map(Token::Personal);
+    personal.or_else(|| env.secret(DEVOPS_TOKEN).map(Token::Bearer))
+}
+
+/// Said where there is no token to read with.
+pub(super) fn how_to_read(what: &str) -> String {
+    let (variable, resource) = match what {
+        "Microsoft Graph" => (GRAPH_TOKEN, "https://graph.microsoft.com"),
+        _ => (ARM_TOKEN, "https://management.azure.com"),
+    };
+    format!(
+        "no token for {what}; set {variable} to that of: az account get-access-token --resource {resource} --query accessToken --output tsv"
+    )
+}
+
+impl Walk<'_> {
+    /// What the connection says of itself.
+    pub(super) fn connection(&mut self, connection: &Connection) {
+        let mut facts = vec![format!("scheme {}, tenant {}", connection.scheme, connection.tenant)];
+        facts.extend(connection.client().map(|client| format!("client {client}")));
+        let subscription = connection.subscription.as_ref();
+        facts.push(
+            subscription
+                .map_or_else(|| "no subscription".to_owned(), |one| format!("subscription {}", one.id)),
+        );
+        facts.extend(
+            connection.unknown_authority().map(|host| format!("its authority {host} is none that is known")),
+        );
+        facts.extend(connection.stored_secret_warning());
+        let issuer = match &connection.credential {
+            Credential::Federated { issuer: Some(issuer), .. } => Some(Issuer::parse(issuer)),
+            _ => None,
+        };
+        match issuer {
+            Some(Issuer::AzureDevOps { .. }) if connection.cloud == Some(Cloud::Public) => {
+                let failure = Failure::new(
+                    Code::IssuerRetires,
+                    format!("the connection has the Azure DevOps issuer, which is retired on {RETIRED}"),
+                    "add a federated credential with the new issuer and subject beside the old one, then update the connection",
+                );
+                let failure = failure
+                    .with_command(Some("Project settings > Service connections > the connection > Update"));
+                self.report.warning(Subject::Connection, failure, facts);
+            }
+            _ => self.report.good(Subject::Connection, facts),
+        }
+    }
+
+    /// What Azure DevOps says of the connection, to those whom it shows connections.
+    pub(super) async fn connection_at_devops(
+        &mut self,
+        base: &Endpoint,
+        project: &str,
+        connection: &Connection,
+        token: &Token,
+    ) {
+        if !self.network.reaches(Service::DevOps) {
+            return;
+        }
+        let organisation = Organisation { http: &self.http, deadline: self.deadline, base, token };
+        match organisation.by_id(project, connection.id).await {
+            Ok(seen) => self.seen(&seen),
+            // A job token is seldom allowed to see connections; that is no fault.
+            Err(error) => self.report.skipped(Subject::Connection, unreadable(&error)),
+        }
+    }
+
+    /// What a connection's REST resource says.
+    pub(super) fn seen(&mut self, seen: &Seen) {
+        if seen.is_disabled {
+            if let Some(known) = refusals::named("connection-disabled") {
+                let error = format!("Azure DevOps says that {}", known.means);
+                let failure = Failure::new(known.code, error, known.remedy).with_command(Some(known.command));
+                self.report.fault(Subject::Connection, failure, causes(known.causes));
+            }
+        } else if seen.is_ready == Some(false) {
+            let error = "the connection was not made to its end: Azure DevOps says that it is not ready";
+            let hint = "edit the connection, verify and save it";
+            self.report.fault(
+                Subject::Connection,
+                Failure::new(Code::ConnectionIncomplete, error, hint),
+                Vec::new(),
+            );
+        } else if seen.authorization.is_none() {
+            let reason = "the token may see that the connection exists, and no more; AZURE_DEVOPS_EXT_PAT with the scope Service Connections (read) sees more";
+            self.report.skipped(Subject::Connection, reason);
+        } else {
+            self.report
+                .good(Subject::Connection, vec!["Azure DevOps says that it is enabled and ready".to_owned()]);
+        }
+    }
+
+    /// What the connection says of its id tokens, against what they are.
+    pub(super) fn registered(&mut self, claims: &Claims, registered: &Trusted) {
+        let found = trust::differences(claims, registered);
+        let Some(first) = found.first() else { return };
+        let error =
+            format!("the connection says something else of itself than Azure DevOps signs: {}", first.words);
+        let hint =
+            "edit the connection and save it, then copy its issuer and subject into the federated credential";
+        let failure = Failure::new(Code::ConnectionStale, error, hint)
+            .with_details(found.iter().flat_map(|difference| difference.lines.clone()))
+            .with_command(Some("Project settings > Service connections > the connection > Edit > Save"));
+        self.report.warning(Subject::Connection, failure, Vec::new());
+    }
+}
+
+pub(super) fn causes(causes: &[&str]) -> Vec<String> {
+    causes.iter().map(|cause| format!("maybe: {cause}")).collect()
+}
+
+fn unreadable(error: &ConnectionsError) -> String {
+    format!(
+        "not shown by Azure DevOps: {error}; AZURE_DEVOPS_EXT_PAT with the scope Service Connections (read) sees more"
+    )
+}

@@ -1,0 +1,155 @@
+//! The id token, and what Entra gives for it.
+
+use std::{io, sync::Arc};
+
+use futures_util::future::join_all;
+use uuid::Uuid;
+
+use super::{Known, Walk, network::Service, report::Subject};
+use crate::{
+    agent::connection::{Connection, Credential},
+    entra::token::{AccessToken, Proof},
+    error::Failure,
+    identity::{claims, resource::Resource},
+    secret::Secret,
+    task::{
+        sign_in::{IdToken, Presented, SignIn, until},
+        summary::identity_parts,
+    },
+};
+
+impl Walk<'_> {
+    /// Signs in step by step, and exports nothing.
+    pub(super) async fn sign_in(
+        &mut self,
+        connection: &Connection,
+        resources: &[Resource],
+        known: &mut Known,
+        seen: &mut (dyn FnMut(&Secret) -> io::Result<()> + Send),
+    ) {
+        let sign_in = SignIn { http: Arc::clone(&self.http), env: self.env, connection };
+        let mut asked = vec![connection.audiences.resource_manager()];
+        asked.extend(resources.iter().filter(|resource| **resource != asked[0]).cloned().collect::<Vec<_>>());
+        let Credential::Federated { client, .. } = &connection.credential else {
+            self.report.skipped(
+                Subject::IdToken,
+                format!("a connection with the scheme {} has none", connection.scheme),
+            );
+            return self.stored(&sign_in, &asked, known).await;
+        };
+        let Some(id_token) = self.id_token(&sign_in, seen).await else {
+            return self.report.skipped(Subject::Exchange, "there is no id token");
+        };
+        let claims = trust_claims(&id_token);
+        if let Some(registered) = connection.credential.registered() {
+            self.registered(&claims, &registered);
+        }
+        if self.network.reaches(Service::Entra) {
+            self.exchange(&sign_in, *client, &id_token, &asked, known).await;
+        } else {
+            self.report.skipped(Subject::Exchange, "Entra is not reached");
+        }
+        known.claims = Some(claims);
+    }
+
+    async fn id_token(
+        &mut self,
+        sign_in: &SignIn<'_>,
+        seen: &mut (dyn FnMut(&Secret) -> io::Result<()> + Send),
+    ) -> Option<IdToken> {
+        let reason = match () {
+            () if self.report.is_faulty(Subject::Clock) => Some("the clock must be right first"),
+            () if self.report.is_faulty(Subject::Token) => Some("Azure DevOps must take the job token first"),
+            () if !self.network.reaches(Service::DevOps) => Some("Azure DevOps is not reached"),
+            () => None,
+        };
+        if let Some(reason) = reason {
+            self.report.skipped(Subject::IdToken, reason);
+            return None;
+        }
+        match sign_in.requested(self.deadline, &mut |token: &Secret| seen(token)).await {
+            Ok(id_token) => {
+                let now = self.http.clock().now();
+                let parts = identity_parts(&id_token.claims).into_iter();
+                let mut facts: Vec<_> = parts.map(|(label, value)| format!("{label:<22}{value}")).collect();
+                facts.push(format!("{:<22}{}", "audience", id_token.claims.audiences.join(", ")));
+                facts.push(format!("{:<22}{}", "lives until", until(id_token.claims.expires, now)));
+                self.report.good(Subject::IdToken, facts);
+                Some(id_token)
+            }
+            Err(error) => {
+                self.report.fault(Subject::IdToken, error, Vec::new());
+                None
+            }
+        }
+    }
+
+    async fn exchange(
+        &mut self,
+        sign_in: &SignIn<'_>,
+        client: Uuid,
+        id_token: &IdToken,
+        resources: &[Resource],
+        known: &mut Known,
+    ) {
+        let identity = sign_in.identity(client);
+        let (http, deadline) = (&self.http, self.deadline);
+        let exchanges = resources.iter().map(|resource| {
+            let (identity, request_id) = (&identity, Uuid::new_v4());
+            async move {
+                let proof = Proof::IdToken(&id_token.token);
+                let result = identity.access_token(http, deadline, proof, resource, request_id).await;
+                result.map_err(|error| (error, resource.clone(), request_id))
+            }
+        });
+        let results = join_all(exchanges).await;
+        for (resource, result) in resources.iter().zip(results) {
+            let result = result.map_err(|failed| {
+                let registered = sign_in.connection.credential.registered();
+                let claims = Box::new(id_token.claims.clone());
+                sign_in.refused(failed, Presented::IdToken { claims, registered }).into()
+            });
+            self.access_token(resource, result, known);
+        }
+    }
+
+    /// With what the connection stores, or as the machine.
+    async fn stored(&mut self, sign_in: &SignIn<'_>, resources: &[Resource], known: &mut Known) {
+        if self.report.is_faulty(Subject::Clock) {
+            return self.report.skipped(Subject::Exchange, "the clock must be right first");
+        }
+        for resource in resources {
+            let result = sign_in.run(std::slice::from_ref(resource), |_id_token| Ok(())).await;
+            let result = result.map(|signed_in| signed_in.access_tokens.into_iter().next());
+            match result {
+                Ok(Some(access)) => self.access_token(resource, Ok(access), known),
+                Ok(None) => {}
+                Err(error) => self.access_token(resource, Err(error.into()), known),
+            }
+        }
+    }
+
+    fn access_token(&mut self, resource: &Resource, result: Result<AccessToken, Failure>, known: &mut Known) {
+        let is_first = known.exchanged.is_none();
+        match result {
+            Ok(AccessToken { token, expires }) => {
+                let now = self.http.clock().now();
+                let fact = format!("{resource} until {}", until(expires, now));
+                self.report.good(Subject::Exchange, vec![fact]);
+                if is_first {
+                    known.exchanged = Some(true);
+                    known.object = claims::object_and_tenant(&token).0;
+                    known.arm = Some(token);
+                }
+            }
+            Err(failure) => {
+                known.exchanged = known.exchanged.or(Some(false));
+                self.report.fault(Subject::Exchange, failure, Vec::new());
+            }
+        }
+    }
+}
+
+fn trust_claims(id_token: &IdToken) -> crate::identity::trust::Claims {
+    (&id_token.claims).into()
+}

@@ -1,0 +1,156 @@
+//! The walk in a job of a pipeline.
+
+use std::{io, sync::Arc};
+
+use uuid::Uuid;
+
+use super::{
+    Known, Readable, Walk,
+    connection::reader,
+    network::{Network, Service},
+    report::{Report, Subject},
+};
+use crate::{
+    agent::{addresses::Addresses, connection::Connection, job::Job, network},
+    clock::{Clock, Deadline},
+    devops::connections::{ConnectionsError, Organisation, Token},
+    endpoint::Endpoint,
+    env::Env,
+    error::{Code, Failure},
+    http::Http,
+    identity::resource::Resource,
+    secret::Secret,
+    task::sign_in::DEADLINE,
+};
+
+/// The agent's own address of the organisation, which no step can change.
+const SYSTEM_URL: &str = "ENDPOINT_URL_SYSTEMVSSCONNECTION";
+
+/// Checks a connection of a job, and an access token for each of `resources` beside that for Azure Resource Manager.
+/// `seen` gets every id token before it is used.
+pub(crate) async fn in_job(
+    env: &Env,
+    clock: Arc<dyn Clock>,
+    id: Uuid,
+    resources: &[Resource],
+    seen: &mut (dyn FnMut(&Secret) -> io::Result<()> + Send),
+) -> Report {
+    let mut report = Report::default();
+    let Some(http) = settings(env, &clock, &mut report) else { return report };
+    let deadline = Deadline::after(&*clock, DEADLINE);
+    let mut walk = Walk { http: Arc::new(http), env, deadline, report, network: Network::default() };
+    let base = env.get(SYSTEM_URL).and_then(|url| Endpoint::parse(url).ok());
+    if let Some(base) = &base {
+        walk.reach_devops(base).await;
+    }
+    let target = match read(env, id) {
+        Ok(target) => {
+            walk.reach_azure(&target.connection, &target.addresses).await;
+            Some(target)
+        }
+        Err(failure) => {
+            walk.report.fault(Subject::Connection, failure, Vec::new());
+            None
+        }
+    };
+    walk.report_network();
+    let token = walk.job_token(base.as_ref()).await;
+    let Some(Readable { connection, addresses }) = target else {
+        walk.skip_rest("the connection cannot be read");
+        return walk.report;
+    };
+    walk.connection(&connection);
+    let project = env.get("SYSTEM_TEAMPROJECTID").or_else(|| env.get("SYSTEM_TEAMPROJECT"));
+    if let (Some(base), Some(project), Some(token)) = (&base, project, reader(env).or(token)) {
+        walk.connection_at_devops(base, project, &connection, &token).await;
+    }
+    let mut known = Known::default();
+    walk.sign_in(&connection, resources, &mut known, seen).await;
+    walk.trust(&connection, &addresses, &mut known).await;
+    walk.subscription(&connection, &addresses, &known).await;
+    walk.report
+}
+
+/// The way out, as the agent is configured.
+pub(super) fn settings(env: &Env, clock: &Arc<dyn Clock>, report: &mut Report) -> Option<Http> {
+    let made = network::settings(env)
+        .map_err(Failure::from)
+        .and_then(|(settings, warnings)| Ok((Http::new(settings, Arc::clone(clock))?, warnings)));
+    match made {
+        Ok((http, warnings)) if warnings.is_empty() => {
+            let proxy = ["AGENT_PROXYURL", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+            let by = proxy.into_iter().find(|name| env.get(name).is_some());
+            let fact = by.map_or_else(|| "no proxy".to_owned(), |name| format!("the proxy of {name}"));
+            report.good(Subject::Settings, vec![fact]);
+            Some(http)
+        }
+        Ok((http, warnings)) => {
+            let hint = "correct the agent's configuration, or go on if this is meant";
+            let failure =
+                Failure::new(Code::NetworkSettings, "a setting was passed over, or is dangerous", hint);
+            report.warning(Subject::Settings, failure, warnings);
+            Some(http)
+        }
+        Err(failure) => {
+            report.fault(Subject::Settings, failure, Vec::new());
+            None
+        }
+    }
+}
+
+/// The connection as the variables tell.
+pub(super) fn read(env: &Env, id: Uuid) -> Result<Readable, Failure> {
+    let connection = Connection::read(env, id)?;
+    let addresses = Addresses::read(env, &connection)?;
+    Ok(Readable { connection, addresses })
+}
+
+impl Walk<'_> {
+    /// Whether the job token is there, and Azure DevOps takes it.
+    async fn job_token(&mut self, base: Option<&Endpoint>) -> Option<Token> {
+        let job = match Job::read(self.env) {
+            Ok(job) => job,
+            Err(error) => {
+                self.report.fault(Subject::Token, error, Vec::new());
+                return None;
+            }
+        };
+        let token = Token::Bearer(job.token);
+        match base {
+            Some(base) if self.network.reaches(Service::DevOps) => {
+                self.organisation(base, &token).await.is_some().then_some(token)
+            }
+            _ => {
+                self.report.skipped(Subject::Token, "Azure DevOps is not reached");
+                None
+            }
+        }
+    }
+
+    /// The organisation's id, from whoever has a token that it takes.
+    pub(super) async fn organisation(&mut self, base: &Endpoint, token: &Token) -> Option<Uuid> {
+        let organisation = Organisation { http: &self.http, deadline: self.deadline, base, token };
+        match organisation.id().await {
+            Ok(id) => {
+                self.report.good(Subject::Token, vec![format!("the organisation {id} takes it")]);
+                Some(id)
+            }
+            Err(error @ (ConnectionsError::Unusable | ConnectionsError::Absent)) => {
+                self.report.skipped(Subject::Token, error.to_string());
+                None
+            }
+            Err(error) => {
+                self.report.fault(Subject::Token, error, Vec::new());
+                None
+            }
+        }
+    }
+
+    pub(super) fn skip_rest(&mut self, reason: &str) {
+        for subject in
+            [Subject::IdToken, Subject::Trust, Subject::Exchange, Subject::Subscription, Subject::Roles]
+        {
+            self.report.skipped(subject, reason);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Every check of a service connection, each with its verdict and remedy; it goes on after a fault.
+//!
+//! One deadline bounds all of it. Nothing secret is in a report: it is made to be pasted into a chat.
+
+mod azure;
+mod connection;
+mod identity;
+mod job;
+mod network;
+pub mod report;
+pub mod show;
+mod terminal;
+mod trust;
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+pub(crate) use self::job::in_job;
+pub use self::{
+    report::{Report, Subject, Verdict},
+    terminal::{Target, from_terminal},
+};
+use crate::{
+    agent::{addresses::Addresses, connection::Connection},
+    clock::Deadline,
+    env::Env,
+    http::Http,
+    identity::trust::Claims,
+    secret::Secret,
+};
+
+/// An access token of Entra for Azure DevOps.
+const DEVOPS_TOKEN: &str = "WIF_DEVOPS_TOKEN";
+/// An access token for Microsoft Graph.
+const GRAPH_TOKEN: &str = "WIF_GRAPH_TOKEN";
+/// An access token for Azure Resource Manager.
+const ARM_TOKEN: &str = "WIF_ARM_TOKEN";
+
+/// What a walk needs and gathers.
+struct Walk<'a> {
+    http: Arc<Http>,
+    env: &'a Env,
+    deadline: Deadline,
+    report: Report,
+    network: network::Network,
+}
+
+/// A connection that could be read, and where its services are.
+struct Readable {
+    connection: Connection,
+    addresses: Addresses,
+}
+
+/// What is known of the identity behind a connection.
+#[derive(Default)]
+struct Known {
+    /// What its id tokens present.
+    claims: Option<Claims>,
+    /// Whether Entra took one.
+    exchanged: Option<bool>,
+    /// An access token for Azure Resource Manager.
+    arm: Option<Secret>,
+    /// The object id of its service principal.
+    object: Option<Uuid>,
+}

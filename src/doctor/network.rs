@@ -1,0 +1,127 @@
+//! Whether the services are reached, and what time they have.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use url::Url;
+
+use super::{
+    Walk,
+    report::{Report, Subject},
+};
+use crate::{
+    agent::{addresses::Addresses, connection::Connection},
+    endpoint::Endpoint,
+    error::Failure,
+    http::{HttpError, Request},
+    task::sign_in::{SKEW, SignInError, about},
+};
+
+/// Who is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    DevOps,
+    Entra,
+    ResourceManager,
+}
+
+/// What came of asking.
+#[derive(Debug)]
+struct Reached {
+    service: Service,
+    host: String,
+    error: Option<HttpError>,
+    skew: Option<time::Duration>,
+}
+
+/// Everybody who was asked.
+#[derive(Debug, Default)]
+pub(super) struct Network(Vec<Reached>);
+
+/// How long a service may take to answer something that needs no thought.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Walk<'_> {
+    /// Asks Azure DevOps who is there; without a token it says that it wants one.
+    pub(super) async fn reach_devops(&mut self, base: &Endpoint) {
+        let request = Request::new(Method::GET, base.join(["_apis", "connectionData"]))
+            .header("x-tfs-fedauthredirect", "Suppress");
+        self.reach(Service::DevOps, base.host(), request).await;
+    }
+
+    /// Asks Entra for a token without saying who asks, which it refuses with a date that no cache has kept; and Azure
+    /// for what it tells everybody.
+    pub(super) async fn reach_azure(&mut self, connection: &Connection, addresses: &Addresses) {
+        let Connection { authority, tenant, .. } = connection;
+        let url: Url = authority.join([&*tenant.to_string(), "oauth2", "v2.0", "token"]);
+        let request = Request::new(Method::POST, url).form(&[]);
+        self.reach(Service::Entra, authority.host(), request).await;
+        let mut url = addresses.resource_manager.join(["metadata", "endpoints"]);
+        url.query_pairs_mut().append_pair("api-version", "2022-09-01");
+        self.reach(
+            Service::ResourceManager,
+            addresses.resource_manager.host(),
+            Request::new(Method::GET, url),
+        )
+        .await;
+    }
+
+    async fn reach(&mut self, service: Service, host: &str, request: Request) {
+        let limit = PATIENCE.min(self.deadline.remaining(self.http.clock()));
+        self.http.forget_skew();
+        let error = self.http.send(request, limit).await.err();
+        let skew = self.http.skew();
+        self.network.0.push(Reached { service, host: host.to_owned(), error, skew });
+    }
+
+    /// Reports what came of all asking.
+    pub(super) fn report_network(&mut self) {
+        let network = std::mem::take(&mut self.network);
+        network.report(&mut self.report);
+        self.network = network;
+    }
+}
+
+impl Network {
+    /// Whether the service answered.
+    pub(super) fn reaches(&self, service: Service) -> bool {
+        self.0.iter().any(|reached| reached.service == service && reached.error.is_none())
+    }
+
+    fn report(&self, report: &mut Report) {
+        let mut facts = Vec::new();
+        let mut first = None;
+        for Reached { host, error, .. } in &self.0 {
+            facts.push(match error {
+                None => format!("{host} answers"),
+                Some(error) => format!("{host} does not answer: {}", error.kind()),
+            });
+            first = first.or_else(|| error.clone());
+        }
+        match first {
+            Some(error) => report.fault(Subject::Network, error, facts),
+            None => report.good(Subject::Network, facts),
+        }
+        self.report_clock(report);
+    }
+
+    fn report_clock(&self, report: &mut Report) {
+        let known: Vec<_> = self.0.iter().filter_map(|one| Some((&one.host, one.skew?))).collect();
+        let facts = known.iter().map(|(host, skew)| match skew {
+            skew if skew.abs() < time::Duration::seconds(10) => format!("as {host}"),
+            skew => format!(
+                "{} {} that of {host}",
+                about(*skew),
+                if skew.is_negative() { "ahead of" } else { "behind" }
+            ),
+        });
+        let facts = facts.collect();
+        match known.iter().map(|(_, skew)| *skew).max_by_key(|skew| skew.abs()) {
+            None => report.skipped(Subject::Clock, "no service that answered sent the time"),
+            Some(skew) if skew.abs() >= SKEW => {
+                report.fault(Subject::Clock, Failure::from(SignInError::Clock { skew }), facts);
+            }
+            Some(_) => report.good(Subject::Clock, facts),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What was checked, and what came of it.
+
+use serde_json::{Value, json};
+
+use crate::error::{Code, Failure};
+
+/// What is checked, in the order in which a report shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// The agent's settings for the network.
+    Settings,
+    /// Whether the services are reached.
+    Network,
+    /// This machine's clock.
+    Clock,
+    /// The token that Azure DevOps is asked with.
+    Token,
+    /// The service connection.
+    Connection,
+    /// The id token.
+    IdToken,
+    /// Whom the identity trusts.
+    Trust,
+    /// The access tokens.
+    Exchange,
+    /// The subscription.
+    Subscription,
+    /// The identity's roles.
+    Roles,
+}
+
+/// One check.
+#[derive(Debug)]
+pub struct Check {
+    /// What was checked.
+    pub subject: Subject,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// What was seen, a line each.
+    pub facts: Vec<String>,
+}
+
+/// What came of a check.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Nothing to complain of.
+    Good,
+    /// It works, and may not for long, or not as meant.
+    Warning(Box<Failure>),
+    /// It is wrong.
+    Fault(Box<Failure>),
+    /// It could not be checked, and why.
+    Skipped(String),
+}
+
+/// Every check of a connection.
+#[derive(Debug, Default)]
+pub struct Report {
+    checks: Vec<Check>,
+}
+
+impl Subject {
+    /// As a person reads it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Settings => "agent's network settings",
+            Self::Network => "network",
+            Self::Clock => "clock",
+            Self::Token => "token for Azure DevOps",
+            Self::Connection => "service connection",
+            Self::IdToken => "id token",
+            Self::Trust => "federated credentials",
+            Self::Exchange => "exchange at Entra",
+            Self::Subscription => "subscription",
+            Self::Roles => "roles",
+        }
+    }
+}
+
+impl Verdict {
+    /// As a person reads it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Warning(_) => "warning",
+            Self::Fault(_) => "FAULT",
+            Self::Skipped(_) => "skipped",
+        }
+    }
+
+    /// What is to be said of it.
+    #[must_use]
+    pub const fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Warning(failure) | Self::Fault(failure) => Some(failure),
+            Self::Good | Self::Skipped(_) => None,
+        }
+    }
+}
+
+impl Report {
+    /// Adds a check.
+    pub(super) fn add(&mut self, subject: Subject, verdict: Verdict, facts: Vec<String>) {
+        self.checks.push(Check { subject, verdict, facts });
+        self.checks.sort_by_key(|check| check.subject);
+    }
+
+    pub(super) fn good(&mut self, subject: Subject, facts: Vec<String>) {
+        self.add(subject, Verdict::Good, facts);
+    }
+
+    pub(super) fn skipped(&mut self, subject: Subject, reason: impl Into<String>) {
+        self.add(subject, Verdict::Skipped(reason.into()), Vec::new());
+    }
+
+    pub(super) fn fault(&mut self, subject: Subject, failure: impl Into<Failure>, facts: Vec<String>) {
+        self.add(subject, Verdict::Fault(Box::new(failure.into())), facts);
+    }
+
+    pub(super) fn warning(&mut self, subject: Subject, failure: Failure, facts: Vec<String>) {
+        self.add(subject, Verdict::Warning(Box::new(failure)), facts);
+    }
+
+    /// Every check, in the order in which it is shown.
+    #[must_use]
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    /// Whether something of this subject is wrong.
+    pub(super) fn is_faulty(&self, subject: Subject) -> bool {
+        self.checks.iter().any(|check| check.subject == subject && matches!(check.verdict, Verdict::Fault(_)))
+    }
+
+    /// The codes of what is wrong, each once: two checks may run into one fault.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Code> {
+        self.codes(|verdict| matches!(verdict, Verdict::Fault(_)))
+    }
+
+    /// The codes of what is warned of, each once.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Code> {
+        self.codes(|verdict| matches!(verdict, Verdict::Warning(_)))
+    }
+
+    fn codes(&self, is_meant: impl Fn(&Verdict) -> bool) -> Vec<Code> {
+        let mut codes = Vec::new();
+        let found = self.checks.iter().filter(|check| is_meant(&check.verdict));
+        for code in found.filter_map(|check| check.verdict.failure()).map(|failure| failure.code) {
+            if !codes.contains(&code) {
+                codes.push(code);
+            }
+        }
+        codes
+    }
+
+    /// 0: nothing; 10: something to be warned of; 11: something is wrong.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match (self.faults().is_empty(), self.warnings().is_empty()) {
+            (false, _) => 11,
+            (true, false) => 10,
+            (true, true) => 0,
+        }
+    }
+
+    /// What a step that found a fault fails with; none, if there is no fault.
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        let mut faults = self.checks.iter().filter(|check| matches!(check.verdict, Verdict::Fault(_)));
+        let first = faults.next()?;
+        let failure = first.verdict.failure()?.again();
+        let others: Vec<_> = self.faults().into_iter().filter(|code| *code != failure.code).collect();
+        let mut details = vec![format!("{:<22}{}", "found by the check", first.subject.as_str())];
+        details.extend(others.iter().map(|code| format!("{:<22}{code} ({})", "also wrong", code.party())));
+        Some(failure.with_details(details))
+    }
+
+    /// The report in JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let texts = |codes: Vec<Code>| codes.iter().map(|code| code.as_str()).collect::<Vec<_>>();
+        let checks: Vec<_> = self.checks.iter().map(Check::json).collect();
+        json!({ "version": 1, "faults": texts(self.faults()), "warnings": texts(self.warnings()), "checks": checks })
+    }
+}
+
+impl Check {
+    fn json(&self) -> Value {
+        let Self { subject, verdict, facts } = self;
+        let mut value =
+            json!({ "check": subject.as_str(), "verdict": verdict.as_str().to_lowercase(), "facts": facts });
+        let said = match verdict {
+            Verdict::Good => return value,
+            Verdict::Skipped(reason) => json!({ "reason": reason }),
+            Verdict::Warning(failure) | Verdict::Fault(failure) => json!({
+                "code": failure.code.as_str(),
+                "says": failure.story(),
+                "details": failure.details,
+                "wrong": failure.code.party().to_string(),
+                "fix": failure.hint,
+                "how": failure.command,
+                "more": failure.code.page(),
+            }),
+        };
+        if let (Some(value), Value::Object(said)) = (value.as_object_mut(), said) {
+            value.extend(said);
+        }
+        value
+    }
+}

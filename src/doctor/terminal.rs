@@ -1,0 +1,177 @@
+//! The walk from a terminal, for those who have a token for Azure DevOps.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{
+    DEVOPS_TOKEN, Known, Readable, Walk,
+    connection::reader,
+    job::{read, settings},
+    network::{Network, Service},
+    report::{Report, Subject},
+};
+use crate::{
+    agent::inputs::env_name,
+    clock::{Clock, Deadline},
+    devops::connections::{Organisation, Seen, Token},
+    endpoint::Endpoint,
+    env::Env,
+    error::{Code, Failure},
+    identity::{
+        subject::Subject as IdSubject,
+        trust::{Claims, Trusted},
+    },
+    task::sign_in::DEADLINE,
+};
+
+/// Which connection.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The organisation: its name, or its URL.
+    pub organisation: String,
+    /// The project: its name or id.
+    pub project: String,
+    /// The connection: its name or id.
+    pub connection: String,
+}
+
+/// Checks what can be checked without a job.
+///
+/// # Errors
+///
+/// There is no token for Azure DevOps, or the organisation is none.
+pub async fn from_terminal(target: &Target, env: &Env, clock: Arc<dyn Clock>) -> Result<Report, Failure> {
+    let base = organisation(&target.organisation)?;
+    let token =
+        reader(env).or_else(|| env.secret("SYSTEM_ACCESSTOKEN").map(Token::Bearer)).ok_or_else(no_token)?;
+    let mut report = Report::default();
+    let Some(http) = settings(env, &clock, &mut report) else { return Ok(report) };
+    let deadline = Deadline::after(&*clock, DEADLINE);
+    let mut walk = Walk { http: Arc::new(http), env, deadline, report, network: Network::default() };
+    walk.reach_devops(&base).await;
+    let seen = walk.find(&base, target, &token).await;
+    let Some((id, seen)) = seen else {
+        walk.report_network();
+        walk.skip_rest("the connection cannot be read");
+        return Ok(walk.report);
+    };
+    let shown = variables(&seen, env);
+    match read(&shown, seen.id) {
+        Ok(Readable { connection, addresses }) => {
+            walk.reach_azure(&connection, &addresses).await;
+            walk.report_network();
+            walk.connection(&connection);
+            walk.seen(&seen);
+            let reason = "only a job gets one: set diagnose: true in a step AzureWorkloadIdentity@1";
+            walk.report.skipped(Subject::IdToken, reason);
+            walk.report.skipped(Subject::Exchange, reason);
+            let registered = connection.credential.registered();
+            if let Some(registered) = &registered {
+                walk.about(registered, id, seen.id);
+            }
+            let claims = registered.as_ref().and_then(Claims::of_connection);
+            let mut known = Known { claims, ..Known::default() };
+            walk.trust(&connection, &addresses, &mut known).await;
+            walk.subscription(&connection, &addresses, &known).await;
+        }
+        Err(failure) => {
+            walk.report_network();
+            walk.report.fault(Subject::Connection, failure, Vec::new());
+            walk.skip_rest("the connection cannot be used");
+        }
+    }
+    Ok(walk.report)
+}
+
+impl Walk<'_> {
+    /// The organisation's id, and the connection as it is shown.
+    async fn find(&mut self, base: &Endpoint, target: &Target, token: &Token) -> Option<(Uuid, Seen)> {
+        if !self.network.reaches(Service::DevOps) {
+            self.report.skipped(Subject::Token, "Azure DevOps is not reached");
+            return None;
+        }
+        let id = self.organisation(base, token).await?;
+        let organisation = Organisation { http: &self.http, deadline: self.deadline, base, token };
+        let found = match Uuid::try_parse(&target.connection) {
+            Ok(connection) => organisation.by_id(&target.project, connection).await,
+            Err(_) => organisation.by_name(&target.project, &target.connection).await,
+        };
+        match found {
+            Ok(seen) if seen.authorization.is_some() => Some((id, seen)),
+            Ok(seen) => {
+                self.seen(&seen);
+                None
+            }
+            Err(error) => {
+                self.report.fault(Subject::Connection, error, Vec::new());
+                None
+            }
+        }
+    }
+
+    /// Whether the subject of an Entra issuer names this very connection.
+    fn about(&mut self, registered: &Trusted, organisation: Uuid, connection: Uuid) {
+        let subject = registered.subject.as_deref().map(IdSubject::parse);
+        if let Some(IdSubject::Ids { organisation: named, connection: id, .. }) = subject
+            && (named, id) != (organisation, connection)
+        {
+            let error =
+                format!("the connection's subject names the organisation {named} and the connection {id}");
+            let hint = "edit the connection and save it, then copy its issuer and subject into the federated credential";
+            self.report.warning(
+                Subject::Connection,
+                Failure::new(Code::ConnectionStale, error, hint),
+                Vec::new(),
+            );
+        }
+    }
+}
+
+fn organisation(text: &str) -> Result<Endpoint, Failure> {
+    let url = if text.contains("://") { text.to_owned() } else { format!("https://dev.azure.com/{text}") };
+    Endpoint::parse(&url).map_err(|error| {
+        let hint = "give its name, as in dev.azure.com/<name>, or its https URL";
+        Failure::new(Code::ArgumentInvalid, format!("the organisation is none: {error}"), hint)
+    })
+}
+
+fn no_token() -> Failure {
+    let error = "there is no token for Azure DevOps";
+    let hint = format!(
+        "set AZURE_DEVOPS_EXT_PAT to a personal access token with the scope Service Connections (read), or {DEVOPS_TOKEN} to an access token of Entra"
+    );
+    Failure::new(Code::ArgumentInvalid, error, hint).with_command(Some(
+        "export WIF_DEVOPS_TOKEN=$(az account get-access-token --resource 499b84ac-1321-427f-aa17-267ca6975798 --query accessToken --output tsv)",
+    ))
+}
+
+/// The connection as an agent would pass it, beside the tokens that were given.
+fn variables(seen: &Seen, env: &Env) -> Env {
+    let id = seen.id;
+    let mut variables = Vec::new();
+    variables.extend(seen.url.clone().map(|url| (format!("ENDPOINT_URL_{id}"), url)));
+    if let Some(authorization) = &seen.authorization {
+        variables.push((format!("ENDPOINT_AUTH_{id}"), "{}".to_owned()));
+        variables.extend(
+            authorization.scheme.clone().map(|scheme| (format!("ENDPOINT_AUTH_SCHEME_{id}"), scheme)),
+        );
+        let parameters = authorization.parameters.iter();
+        variables.extend(parameters.filter_map(|(key, value)| {
+            Some((format!("ENDPOINT_AUTH_PARAMETER_{id}_{}", env_name(key)), value.clone()?))
+        }));
+        // What is stored is never shown, and never needed here.
+        for stored in ["serviceprincipalkey", "servicePrincipalCertificate"] {
+            variables
+                .push((format!("ENDPOINT_AUTH_PARAMETER_{id}_{}", env_name(stored)), "not shown".to_owned()));
+        }
+    }
+    let data = seen.data.iter().flatten();
+    variables.extend(
+        data.filter_map(|(key, value)| {
+            Some((format!("ENDPOINT_DATA_{id}_{}", env_name(key)), value.clone()?))
+        }),
+    );
+    let own = env.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    own.chain(variables).collect()
+}

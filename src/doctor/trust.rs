@@ -1,0 +1,146 @@
+//! Whom the identity trusts, against what its id tokens present.
+
+use uuid::Uuid;
+
+use super::{ARM_TOKEN, GRAPH_TOKEN, Known, Walk, connection::how_to_read, report::Subject};
+use crate::{
+    agent::{
+        addresses::Addresses,
+        connection::{Connection, Scheme},
+    },
+    error::{Code, Failure},
+    identity::{
+        claims,
+        refusals::{self, Known as Refusal},
+        trust::{self, Claims, Difference, Part, Trusted},
+    },
+    management::{ManagementError, graph, resource_manager::ResourceManager},
+    secret::Secret,
+};
+
+impl Walk<'_> {
+    /// Reads the federated credentials, by whatever token there is, and compares.
+    pub(super) async fn trust(&mut self, connection: &Connection, addresses: &Addresses, known: &mut Known) {
+        let Some(client) =
+            connection.client().filter(|_| connection.scheme == Scheme::WorkloadIdentityFederation)
+        else {
+            return self.report.skipped(Subject::Trust, "the connection is not federated");
+        };
+        let found = match self.env.secret(GRAPH_TOKEN) {
+            Some(token) => self.by_graph(connection, addresses, client, &token, known).await,
+            None => Err(how_to_read("Microsoft Graph")),
+        };
+        let found = match found {
+            Ok(Some(found)) => Ok(found),
+            // A managed identity has no application; Azure Resource Manager knows it.
+            Ok(None) => self.by_resource_manager(connection, addresses, client, known).await,
+            Err(reason) => Err(reason),
+        };
+        match (found, &known.claims) {
+            (Ok(trusted), Some(claims)) => self.compare(claims, &trusted),
+            (Ok(trusted), None) => {
+                let facts = trusted.iter().map(|one| one.by.clone()).collect();
+                self.report.good(Subject::Trust, facts);
+            }
+            (Err(_), _) if known.exchanged == Some(true) => {
+                let fact = "not read, but Entra has found one that matches".to_owned();
+                self.report.good(Subject::Trust, vec![fact]);
+            }
+            (Err(reason), _) => self.report.skipped(Subject::Trust, reason),
+        }
+    }
+
+    /// `Ok(None)`: the identity is no application.
+    async fn by_graph(
+        &self,
+        connection: &Connection,
+        addresses: &Addresses,
+        client: Uuid,
+        token: &Secret,
+        known: &mut Known,
+    ) -> Result<Option<Vec<Trusted>>, String> {
+        if let (_, Some(tenant)) = claims::object_and_tenant(token)
+            && tenant != connection.tenant
+        {
+            return Err(format!(
+                "the token in {GRAPH_TOKEN} is of the tenant {tenant}, the connection of {}",
+                connection.tenant
+            ));
+        }
+        let (http, deadline, base) = (&*self.http, self.deadline, &addresses.graph);
+        let principal =
+            graph::principal(http, deadline, base, token, client).await.map_err(|error| unread(&error))?;
+        known.object = known.object.or(Some(principal.id));
+        if principal.is_managed() {
+            return Ok(None);
+        }
+        match graph::federated_credentials(http, deadline, base, token, client).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(unread(&error)),
+        }
+    }
+
+    async fn by_resource_manager(
+        &self,
+        connection: &Connection,
+        addresses: &Addresses,
+        client: Uuid,
+        known: &Known,
+    ) -> Result<Vec<Trusted>, String> {
+        let Some(subscription) = &connection.subscription else {
+            return Err(
+                "the identity is managed, and the connection names no subscription to look for it in"
+                    .to_owned(),
+            );
+        };
+        let token = self.env.secret(ARM_TOKEN).or_else(|| known.arm.clone());
+        let Some(token) = token else { return Err(how_to_read("Azure Resource Manager")) };
+        let base = &addresses.resource_manager;
+        let arm = ResourceManager { http: &self.http, deadline: self.deadline, base, token: &token };
+        match arm.federated_credentials(subscription.id, client).await {
+            Ok(Some(found)) => Ok(found),
+            Ok(None) => Err("the identity is managed, and not in the connection's subscription".to_owned()),
+            Err(error) => Err(unread(&error)),
+        }
+    }
+
+    fn compare(&mut self, claims: &Claims, trusted: &[Trusted]) {
+        let Some((nearest, differences)) = trust::nearest(claims, trusted) else {
+            if let Some(known) = refusals::named("AADSTS70025") {
+                self.report.fault(Subject::Trust, of_known(known, known.means.to_owned()), Vec::new());
+            }
+            return;
+        };
+        let Some(first) = differences.first() else {
+            return self.report.good(Subject::Trust, vec![format!("{} matches", nearest.by)]);
+        };
+        let name = match first.part {
+            Part::Issuer => "AADSTS700211",
+            Part::Subject => "AADSTS700213",
+            Part::Audience => "AADSTS700212",
+        };
+        let error = format!("no federated credential matches; the nearest is {}", nearest.by);
+        let failure = match refusals::named(name) {
+            Some(known) => of_known(known, error),
+            None => Failure::new(Code::TrustNotMatched, error, "correct the federated credential"),
+        };
+        let details =
+            differences.into_iter().flat_map(|Difference { words, lines, .. }| [vec![words], lines].concat());
+        self.report.fault(Subject::Trust, failure.with_details(details), Vec::new());
+    }
+}
+
+fn of_known(known: &Refusal, error: String) -> Failure {
+    Failure::new(known.code, error, known.remedy).with_command(Some(known.command))
+}
+
+fn unread(error: &ManagementError) -> String {
+    let remedy =
+        error.known().map(|known| format!("; {}: {}", known.remedy, known.command)).unwrap_or_default();
+    format!("not read: {error}{remedy}")
+}
+
+fn is_absent(error: &ManagementError) -> bool {
+    matches!(error, ManagementError::Refused { status: 404, .. })
+}

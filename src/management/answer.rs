@@ -1,0 +1,157 @@
+//! A question, and the shape that both services give to an error.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde::{Deserialize, de::DeserializeOwned};
+use url::Url;
+
+use crate::{
+    clock::Deadline,
+    http::{Http, HttpError, Request, Response},
+    identity::refusals::{self, Known},
+    retry::Outcome,
+    secret::Secret,
+};
+
+/// No usable answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ManagementError {
+    /// No answer.
+    #[error("no answer from Azure")]
+    Http(#[from] HttpError),
+    /// The service's own refusal.
+    #[error("Azure refused (it answered {status}{}){}", name.as_ref().map(|name| format!(", {name}")).unwrap_or_default(), known.map(|known| format!(": {}", known.means)).unwrap_or_default())]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The error's code, where it is one.
+        name: Option<String>,
+        /// What it means, where that is known.
+        known: Option<&'static Known>,
+        /// What the message tells: action, scope, object id.
+        facts: Vec<(&'static str, String)>,
+    },
+    /// 408, 429, 5xx without a known code
+    #[error("Azure is unavailable or busy (it answered {status})")]
+    Busy {
+        /// The HTTP status.
+        status: u16,
+        /// When to come back.
+        retry_after: Option<Duration>,
+    },
+    /// Not what the protocol says.
+    #[error("Azure answered {status} with something that is not what was asked for")]
+    Unusable {
+        /// The HTTP status.
+        status: u16,
+    },
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    error: Reason,
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    code: String,
+    message: Option<String>,
+}
+
+/// How long one attempt may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks with an access token.
+///
+/// # Errors
+///
+/// There was no answer by the deadline, or another attempt cannot help.
+pub(super) async fn ask<T: DeserializeOwned>(
+    http: &Http,
+    deadline: Deadline,
+    url: Url,
+    token: &Secret,
+) -> Result<T, ManagementError> {
+    let request = Request::new(Method::GET, url).bearer(token).header("accept", "application/json");
+    let attempt = |limit| {
+        let answer = http.send(request.clone(), limit);
+        async { read(&answer.await?) }
+    };
+    http.retrying(deadline, PATIENCE, ManagementError::outcome, attempt).await
+}
+
+fn read<T: DeserializeOwned>(response: &Response) -> Result<T, ManagementError> {
+    let status = response.status;
+    if (200..=299).contains(&status) {
+        return response.json().ok_or(ManagementError::Unusable { status });
+    }
+    let reason = response.json().map(|Refused { error }| error);
+    let name = reason.as_ref().and_then(|reason| name(&reason.code));
+    let known = name.as_deref().and_then(refusals::named);
+    if known.is_none() && matches!(status, 408 | 429 | 500..=599) {
+        return Err(ManagementError::Busy { status, retry_after: response.retry_after });
+    }
+    let message = reason.and_then(|reason| reason.message).unwrap_or_default();
+    Err(ManagementError::Refused { status, name, known, facts: facts(&message) })
+}
+
+impl ManagementError {
+    /// Whether another attempt may help.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Http(error) => error.outcome(),
+            Self::Busy { retry_after, .. } => Outcome::Busy { retry_after: *retry_after },
+            Self::Refused { known, .. } => known.map_or(Outcome::Refused, |known| known.again.outcome()),
+            Self::Unusable { .. } => Outcome::Refused,
+        }
+    }
+
+    /// What it means, where that is known.
+    #[must_use]
+    pub const fn known(&self) -> Option<&'static Known> {
+        match self {
+            Self::Refused { known, .. } => *known,
+            Self::Http(_) | Self::Busy { .. } | Self::Unusable { .. } => None,
+        }
+    }
+}
+
+/// A code that is one, so that nothing else of a foreign body is shown.
+fn name(text: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    (!text.is_empty() && text.len() <= 80 && text.chars().all(plain)).then(|| text.to_owned())
+}
+
+/// What a refusal for a missing role says, in quotes: who may not do what, where.
+fn facts(message: &str) -> Vec<(&'static str, String)> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let quoted = |(label, marker): (&'static str, &str)| {
+        let (_, rest) = message.split_once(marker)?;
+        let (value, _) = rest.split_once('\'')?;
+        (!value.is_empty() && value.len() <= 300 && value.chars().all(plain))
+            .then(|| (label, value.to_owned()))
+    };
+    [("action", "action '"), ("scope", "scope '"), ("object id", "object id '")]
+        .into_iter()
+        .filter_map(quoted)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_do_what_and_where_is_read_from_the_message_and_nothing_else() {
+        let message = "The client 'c' with object id 'o-1' does not have authorization to perform action 'A.B/c/read' over \
+                       scope '/subscriptions/s' or the scope is invalid.";
+        let expected = [("action", "A.B/c/read"), ("scope", "/subscriptions/s"), ("object id", "o-1")]
+            .map(|(l, v)| (l, v.to_owned()));
+        assert_eq!(facts(message), expected);
+        assert_eq!(facts("action '##vso[x]' scope 'a b' object id '"), Vec::new());
+        assert_eq!(name("AuthorizationFailed").as_deref(), Some("AuthorizationFailed"));
+        assert_eq!(name("a b"), None);
+    }
+}

@@ -1,0 +1,161 @@
+//! Azure Resource Manager: subscriptions, roles, and managed identities.
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::answer::{ManagementError, ask};
+use crate::{clock::Deadline, endpoint::Endpoint, http::Http, identity::trust::Trusted, secret::Secret};
+
+/// How to ask.
+#[derive(Clone, Copy)]
+pub struct ResourceManager<'a> {
+    /// The way.
+    pub http: &'a Http,
+    /// By when.
+    pub deadline: Deadline,
+    /// Its base URL.
+    pub base: &'a Endpoint,
+    /// An access token for it.
+    pub token: &'a Secret,
+}
+
+/// A subscription.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Subscription {
+    /// `Enabled`, `Warned`, `PastDue`, `Disabled`, `Deleted`.
+    pub state: String,
+}
+
+/// A role that an identity holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// The role's name where it is a well-known one, else its id.
+    pub name: String,
+    /// Where it holds.
+    pub scope: String,
+}
+
+#[derive(Deserialize)]
+struct List<T> {
+    value: Vec<T>,
+}
+
+#[derive(Deserialize)]
+struct Object<T> {
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    name: String,
+    properties: T,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Assignment {
+    role_definition_id: String,
+    scope: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity {
+    client_id: Uuid,
+}
+
+#[derive(Deserialize)]
+struct Credential {
+    issuer: String,
+    subject: Option<String>,
+    #[serde(default)]
+    audiences: Vec<String>,
+}
+
+/// The same in every tenant.
+const ROLES: [(&str, &str); 5] = [
+    ("8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "Owner"),
+    ("b24988ac-6180-42a0-ab88-20f7382dd24c", "Contributor"),
+    ("acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader"),
+    ("18d7d88d-d35e-4fb5-a5c3-7773c20a72d9", "User Access Administrator"),
+    ("f58310d9-a9f6-439a-9e8d-f62e7b41a168", "Role Based Access Control Administrator"),
+];
+/// More are not shown.
+const MOST: usize = 20;
+
+impl ResourceManager<'_> {
+    /// A subscription, as the token's owner may see it.
+    ///
+    /// # Errors
+    ///
+    /// Its owner may not read it, or there is none.
+    pub async fn subscription(&self, id: Uuid) -> Result<Subscription, ManagementError> {
+        self.get(&format!("subscriptions/{id}"), &[("api-version", "2022-12-01")]).await
+    }
+
+    /// The roles that an identity holds itself, at a subscription, above it and below it.
+    ///
+    /// # Errors
+    ///
+    /// The token's owner may not read role assignments.
+    pub async fn roles(&self, subscription: Uuid, object: Uuid) -> Result<Vec<Role>, ManagementError> {
+        let path = format!("subscriptions/{subscription}/providers/Microsoft.Authorization/roleAssignments");
+        let filter = format!("principalId eq '{object}'");
+        let query = [("api-version", "2022-04-01"), ("$filter", filter.as_str())];
+        let List { value } = self.get::<List<Object<Assignment>>>(&path, &query).await?;
+        Ok(value.into_iter().take(MOST).map(|one| role(&one.properties)).collect())
+    }
+
+    /// The federated credentials of a managed identity of a subscription; none, if it has no such identity.
+    ///
+    /// # Errors
+    ///
+    /// The token's owner may not read managed identities.
+    pub async fn federated_credentials(
+        &self,
+        subscription: Uuid,
+        client: Uuid,
+    ) -> Result<Option<Vec<Trusted>>, ManagementError> {
+        let version = [("api-version", "2024-11-30")];
+        let path = format!(
+            "subscriptions/{subscription}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+        );
+        let List { value } = self.get::<List<Object<Identity>>>(&path, &version).await?;
+        let Some(identity) = value.into_iter().find(|one| one.properties.client_id == client) else {
+            return Ok(None);
+        };
+        let path = format!("{}/federatedIdentityCredentials", identity.id.trim_matches('/'));
+        let List { value } = self.get::<List<Object<Credential>>>(&path, &version).await?;
+        let trusted = value.into_iter().map(|Object { name, properties, .. }| Trusted {
+            by: format!(
+                "the federated credential '{}' of the managed identity '{}'",
+                shown(&name),
+                shown(&identity.name)
+            ),
+            issuer: properties.issuer,
+            subject: properties.subject,
+            audiences: properties.audiences,
+        });
+        Ok(Some(trusted.collect()))
+    }
+
+    async fn get<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, ManagementError> {
+        let mut url = self.base.join(path.split('/'));
+        url.query_pairs_mut().extend_pairs(query);
+        ask(self.http, self.deadline, url, self.token).await
+    }
+}
+
+fn role(assignment: &Assignment) -> Role {
+    let id = assignment.role_definition_id.rsplit('/').next().unwrap_or_default();
+    let known = ROLES.iter().find(|(known, _)| known.eq_ignore_ascii_case(id)).map(|(_, name)| *name);
+    Role { name: shown(known.unwrap_or(id)), scope: shown(&assignment.scope) }
+}
+
+/// Foreign text: cut, on one line.
+fn shown(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+}
