@@ -31,4 +31,6 @@ mod process;
 mod refusals;
 mod retries;
 mod schemes;
+mod shown;
 mod sign_in;
+mod terminal;

@@ -42,9 +42,10 @@ pub enum Command {
     },
     /// Check a service connection from here; in a pipeline, the task's input `diagnose` checks more
     ///
-    /// Reads with AZURE_DEVOPS_EXT_PAT (a personal access token), WIF_DEVOPS_TOKEN (an access token of Entra for Azure DevOps) or
-    /// SYSTEM_ACCESSTOKEN; compares with what WIF_GRAPH_TOKEN and WIF_ARM_TOKEN (access tokens for Microsoft Graph and Azure Resource
-    /// Manager) may read. Ends with 0, 10 (something to be warned of) or 11 (something is wrong).
+    /// Reads with `AZURE_DEVOPS_EXT_PAT` (a personal access token), `WIF_DEVOPS_TOKEN` (an access token of Entra for Azure
+    /// DevOps) or `SYSTEM_ACCESSTOKEN`; compares with what `WIF_GRAPH_TOKEN` and `WIF_ARM_TOKEN` (access tokens for
+    /// Microsoft Graph and Azure Resource Manager) may read. Ends with 0, 10 (something to be warned of) or 11 (something
+    /// is wrong).
     Doctor {
         /// The organisation: its name, or its URL
         #[arg(long, value_name = "NAME|URL")]

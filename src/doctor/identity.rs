@@ -28,8 +28,9 @@ impl Walk<'_> {
         seen: &mut (dyn FnMut(&Secret) -> io::Result<()> + Send),
     ) {
         let sign_in = SignIn { http: Arc::clone(&self.http), env: self.env, connection };
-        let mut asked = vec![connection.audiences.resource_manager()];
-        asked.extend(resources.iter().filter(|resource| **resource != asked[0]).cloned().collect::<Vec<_>>());
+        let first = connection.audiences.resource_manager();
+        let others = resources.iter().filter(|resource| **resource != first).cloned();
+        let asked: Vec<_> = std::iter::once(first.clone()).chain(others).collect();
         let Credential::Federated { client, .. } = &connection.credential else {
             self.report.skipped(
                 Subject::IdToken,

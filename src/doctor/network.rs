@@ -82,6 +82,16 @@ impl Walk<'_> {
     }
 }
 
+impl Service {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::DevOps => "Azure DevOps",
+            Self::Entra => "Entra",
+            Self::ResourceManager => "Azure Resource Manager",
+        }
+    }
+}
+
 impl Network {
     /// Whether the service answered.
     pub(super) fn reaches(&self, service: Service) -> bool {
@@ -91,10 +101,10 @@ impl Network {
     fn report(&self, report: &mut Report) {
         let mut facts = Vec::new();
         let mut first = None;
-        for Reached { host, error, .. } in &self.0 {
+        for Reached { service, host, error, .. } in &self.0 {
             facts.push(match error {
-                None => format!("{host} answers"),
-                Some(error) => format!("{host} does not answer: {}", error.kind()),
+                None => format!("{} answers ({host})", service.as_str()),
+                Some(error) => format!("{} does not answer ({host}): {}", service.as_str(), error.kind()),
             });
             first = first.or_else(|| error.clone());
         }
@@ -106,11 +116,11 @@ impl Network {
     }
 
     fn report_clock(&self, report: &mut Report) {
-        let known: Vec<_> = self.0.iter().filter_map(|one| Some((&one.host, one.skew?))).collect();
-        let facts = known.iter().map(|(host, skew)| match skew {
-            skew if skew.abs() < time::Duration::seconds(10) => format!("as {host}"),
+        let known: Vec<_> = self.0.iter().filter_map(|one| Some((one.service.as_str(), one.skew?))).collect();
+        let facts = known.iter().map(|(service, skew)| match skew {
+            skew if skew.abs() < time::Duration::seconds(10) => format!("as {service}'s"),
             skew => format!(
-                "{} {} that of {host}",
+                "{} {} that of {service}",
                 about(*skew),
                 if skew.is_negative() { "ahead of" } else { "behind" }
             ),

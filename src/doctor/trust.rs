@@ -12,7 +12,7 @@ use crate::{
     identity::{
         claims,
         refusals::{self, Known as Refusal},
-        trust::{self, Claims, Difference, Part, Trusted},
+        trust::{self, Claims, Difference, Trusted},
     },
     management::{ManagementError, graph, resource_manager::ResourceManager},
     secret::Secret,
@@ -42,9 +42,9 @@ impl Walk<'_> {
                 let facts = trusted.iter().map(|one| one.by.clone()).collect();
                 self.report.good(Subject::Trust, facts);
             }
-            (Err(_), _) if known.exchanged == Some(true) => {
-                let fact = "not read, but Entra has found one that matches".to_owned();
-                self.report.good(Subject::Trust, vec![fact]);
+            (Err(reason), _) if known.exchanged == Some(true) => {
+                let fact = "Entra has found one that matches".to_owned();
+                self.report.good(Subject::Trust, vec![fact, reason]);
             }
             (Err(reason), _) => self.report.skipped(Subject::Trust, reason),
         }
@@ -107,7 +107,7 @@ impl Walk<'_> {
 
     fn compare(&mut self, claims: &Claims, trusted: &[Trusted]) {
         let Some((nearest, differences)) = trust::nearest(claims, trusted) else {
-            if let Some(known) = refusals::named("AADSTS70025") {
+            if let Some(known) = refusals::of_entra(70025) {
                 self.report.fault(Subject::Trust, of_known(known, known.means.to_owned()), Vec::new());
             }
             return;
@@ -115,13 +115,8 @@ impl Walk<'_> {
         let Some(first) = differences.first() else {
             return self.report.good(Subject::Trust, vec![format!("{} matches", nearest.by)]);
         };
-        let name = match first.part {
-            Part::Issuer => "AADSTS700211",
-            Part::Subject => "AADSTS700213",
-            Part::Audience => "AADSTS700212",
-        };
         let error = format!("no federated credential matches; the nearest is {}", nearest.by);
-        let failure = match refusals::named(name) {
+        let failure = match refusals::of_entra(first.number) {
             Some(known) => of_known(known, error),
             None => Failure::new(Code::TrustNotMatched, error, "correct the federated credential"),
         };

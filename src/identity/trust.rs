@@ -69,6 +69,8 @@ pub enum Part {
 pub struct Difference {
     /// Which.
     pub part: Part,
+    /// The number of `AADSTS…` by which Entra says so.
+    pub number: u32,
     /// Why, in words.
     pub words: String,
     /// Both sides, a line for each segment, so that no mask of the whole hits them.
@@ -132,7 +134,7 @@ fn issuer(claims: &Claims, trusted: &Trusted) -> Option<Difference> {
             _ => "trusted is another issuer".to_owned(),
         };
         let lines = side_by_side("issuer", &ours.parts(), &theirs.parts(), presented, expected);
-        Difference { part: Part::Issuer, words, lines }
+        Difference { part: Part::Issuer, number: 700_211, words, lines }
     })
 }
 
@@ -141,7 +143,8 @@ fn subject(claims: &Claims, trusted: &Trusted) -> Option<Difference> {
     let Some(expected) = &trusted.subject else {
         let words =
             "the federated credential has no subject: a flexible one, which does not serve Azure DevOps";
-        return Some(Difference { part: Part::Subject, words: words.to_owned(), lines: Vec::new() });
+        let (number, lines) = (700_213, Vec::new());
+        return Some(Difference { part: Part::Subject, number, words: words.to_owned(), lines });
     };
     (presented != expected).then(|| {
         let (ours, theirs) = (Subject::parse(presented), Subject::parse(expected));
@@ -151,7 +154,8 @@ fn subject(claims: &Claims, trusted: &Trusted) -> Option<Difference> {
             subject_words(&ours, &theirs, presented.eq_ignore_ascii_case(expected))
         };
         let lines = side_by_side("subject", &ours.parts(), &theirs.parts(), presented, expected);
-        Difference { part: Part::Subject, words, lines }
+        let number = if presented.eq_ignore_ascii_case(expected) { 7_002_138 } else { 700_213 };
+        Difference { part: Part::Subject, number, words, lines }
     })
 }
 
@@ -214,7 +218,8 @@ fn audience(claims: &Claims, trusted: &Trusted) -> Option<Difference> {
         format!("{:<22}presented  {}", "audience", presented.join(", ")),
         format!("{:<22}trusted    {}", "", trusted.audiences.join(", ")),
     ];
-    Some(Difference { part: Part::Audience, words: words.to_owned(), lines })
+    let number = if registered_id { 700_214 } else { 700_212 };
+    Some(Difference { part: Part::Audience, number, words: words.to_owned(), lines })
 }
 
 type Parts = [(&'static str, String)];

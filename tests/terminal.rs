@@ -1,0 +1,145 @@
+//! `wif doctor`, as a program, without a job.
+
+use std::process::{Command, Output};
+
+use emulator::{Emulator, Service, directory::Kind};
+use serde_json::Value;
+
+use crate::doctor::reader;
+
+const PERSONAL: &str = "personal-access-token-of-an-administrator";
+
+/// Runs it with this environment and nothing else, and checks that nothing leaked.
+fn doctor(emulator: &Emulator, connection: &str, environment: &[(&str, &str)], more: &[&str]) -> Output {
+    let url = format!("{}/contoso", emulator.devops_url());
+    let arguments = ["doctor", "--organisation", &url, "--project", "Platform", "--connection", connection];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wif"));
+    command.args(arguments).args(more).env_clear().env("AGENT_CAINFO", emulator.ca_file());
+    let output = command.envs(environment.iter().copied()).output().unwrap();
+    for stream in [&output.stdout, &output.stderr] {
+        assert_eq!(emulator::leaks(&emulator.issued(), stream), Vec::<String>::new());
+    }
+    output
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap() + &String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// An emulator, with tokens for all that a person may read.
+fn known() -> (Emulator, [String; 2]) {
+    let emulator = Emulator::start();
+    emulator.directory().personal_tokens.push(PERSONAL.to_owned());
+    let tokens = ["https://graph.microsoft.com", "https://management.azure.com"];
+    let tokens = tokens.map(|resource| reader(&emulator, resource));
+    (emulator, tokens)
+}
+
+#[test]
+fn without_a_token_it_says_which_one_it_wants() {
+    let emulator = Emulator::start();
+    let output = doctor(&emulator, "sc-prod", &[], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = text(&output);
+    assert!(
+        text.starts_with("error WIF1012: there is no token for Azure DevOps")
+            && text.contains("AZURE_DEVOPS_EXT_PAT"),
+        "{text}"
+    );
+    assert!(emulator.journal().is_empty());
+}
+
+#[test]
+fn a_token_that_is_refused_and_a_connection_that_is_not_there() {
+    let (emulator, _tokens) = known();
+    let output =
+        doctor(&emulator, "sc-prod", &[("AZURE_DEVOPS_EXT_PAT", "a-token-of-nobody-in-particular")], &[]);
+    assert_eq!(output.status.code(), Some(11));
+    assert!(text(&output).contains("1 fault: WIF2002"), "{}", text(&output));
+    let output = doctor(&emulator, "sc-nobody", &[("AZURE_DEVOPS_EXT_PAT", PERSONAL)], &[]);
+    assert_eq!(output.status.code(), Some(11));
+    assert!(text(&output).contains("1 fault: WIF2004"), "{}", text(&output));
+}
+
+#[test]
+fn the_exit_code_says_how_bad_it_is() {
+    let (emulator, [graph, arm]) = known();
+    let environment =
+        [("AZURE_DEVOPS_EXT_PAT", PERSONAL), ("WIF_GRAPH_TOKEN", &*graph), ("WIF_ARM_TOKEN", &*arm)];
+    let output = doctor(&emulator, "sc-entra", &environment, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(
+        text(&output).contains("'for-sc-entra' of the application")
+            && text(&output).contains("Contributor at"),
+        "{}",
+        text(&output)
+    );
+    let output = doctor(&emulator, "sc-prod", &environment, &[]);
+    assert_eq!(output.status.code(), Some(10), "{}", text(&output));
+    assert!(
+        text(&output).ends_with("no fault. 1 warning: WIF2032, the service connection.\n"),
+        "{}",
+        text(&output)
+    );
+    emulator.directory().connection(emulator.usual().connection).name = "sc-new".to_owned();
+    let output = doctor(&emulator, "sc-new", &environment, &[]);
+    assert_eq!(output.status.code(), Some(11));
+    assert!(text(&output).contains("the connection was renamed"), "{}", text(&output));
+    assert_eq!(emulator.count(Service::DevOps, "/oidctoken"), 0);
+}
+
+#[test]
+fn json_holds_every_check() {
+    let (emulator, [graph, _arm]) = known();
+    let usual = emulator.usual();
+    emulator.directory().app(usual.entra_client).federated_credentials.clear();
+    emulator.directory().connection(usual.entra_connection).disabled = true;
+    let environment = [("AZURE_DEVOPS_EXT_PAT", PERSONAL), ("WIF_GRAPH_TOKEN", &*graph)];
+    let id = usual.entra_connection.to_string();
+    let output = doctor(&emulator, &id, &environment, &["--json"]);
+    assert_eq!(output.status.code(), Some(11));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["version"], 1);
+    assert_eq!(report["faults"], serde_json::json!(["WIF2029", "WIF2010"]), "{report:#}");
+    let checks = report["checks"].as_array().unwrap();
+    let trust = checks.iter().find(|check| check["check"] == "federated credentials").unwrap();
+    assert_eq!((&trust["verdict"], &trust["code"]), (&"fault".into(), &"WIF2010".into()), "{report:#}");
+    assert!(
+        trust["how"].as_str().unwrap().starts_with("az ad app federated-credential create"),
+        "{report:#}"
+    );
+    let skipped = checks.iter().find(|check| check["check"] == "subscription").unwrap();
+    assert!(skipped["reason"].as_str().unwrap().contains("WIF_ARM_TOKEN"), "{report:#}");
+}
+
+#[test]
+fn an_access_token_of_entra_reads_and_a_managed_identity_is_found() {
+    let (emulator, [graph, arm]) = known();
+    let usual = emulator.usual();
+    emulator.directory().app(usual.entra_client).kind = Kind::ManagedIdentity;
+    let devops = reader(&emulator, "499b84ac-1321-427f-aa17-267ca6975798");
+    let environment = [("WIF_DEVOPS_TOKEN", &*devops), ("WIF_GRAPH_TOKEN", &graph), ("WIF_ARM_TOKEN", &arm)];
+    let output = doctor(&emulator, "sc-entra", &environment, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("of the managed identity 'id-"), "{}", text(&output));
+}
+
+#[test]
+fn a_role_that_nobody_gave_is_missed_by_whoever_may_read_roles() {
+    let (emulator, [graph, arm]) = known();
+    let usual = emulator.usual();
+    emulator
+        .directory()
+        .subscription(usual.subscription)
+        .roles
+        .retain(|client| *client != usual.entra_client);
+    let environment =
+        [("AZURE_DEVOPS_EXT_PAT", PERSONAL), ("WIF_GRAPH_TOKEN", &*graph), ("WIF_ARM_TOKEN", &*arm)];
+    let output = doctor(&emulator, "sc-entra", &environment, &[]);
+    assert_eq!(output.status.code(), Some(11), "{}", text(&output));
+    assert!(
+        text(&output).ends_with("1 fault: WIF2027, a role or permission of the identity. no warning.\n"),
+        "{}",
+        text(&output)
+    );
+}
