@@ -191,3 +191,32 @@ fn the_example_of_the_demo_works_as_it_is() {
     assert_eq!(emulator.count(Service::Entra, "POST /"), 3, "arm, keyvault, and storage by the broker");
     assert!(report.killed_orphans.is_empty(), "{:?}", report.killed_orphans);
 }
+
+#[test]
+fn a_diagnosis_is_in_the_log_and_in_the_runs_summary_and_nothing_is_exported() {
+    let emulator = Emulator::start();
+    let usual = emulator.usual();
+    emulator.directory().app(usual.entra_client).federated_credentials[0].subject.push('x');
+    let message = emulator.job(usual.entra_connection);
+    let inputs = [("azureSubscription", "sc-entra"), ("diagnose", "true")];
+    let diagnose = Step::task(task_folder(), &inputs).display_name("Diagnose");
+    let agent = agent(&emulator);
+    let report = agent.run(&message, &[diagnose]);
+    assert_eq!(report.result, JobResult::Failed, "{}", report.log);
+    let step = report.step("Diagnose");
+    assert_eq!((step.result, step.exit_code), (StepResult::Failed, Some(0)));
+    let errors = step.errors();
+    assert!(errors.len() == 1 && errors[0].starts_with("WIF2013: "), "{errors:?}");
+    assert!(step.log.contains("FAULT    exchange at Entra"), "{}", step.log);
+    // The parts are seen, though the agent masks the whole.
+    let organisation = format!("subject organisation  {}", usual.organisation_id);
+    assert!(step.log.contains(&organisation) && !step.log.contains("/eid1/c/pub/t/"), "{}", step.log);
+    assert_eq!(report.summaries.len(), 1);
+    let summary = report.summaries[0].content.as_deref().unwrap();
+    assert!(summary.contains("1 fault: WIF2013, the federated credential."), "{summary}");
+    let seen = format!("{}{summary}", report.log);
+    assert_eq!(emulator::leaks(&emulator.issued(), seen.as_bytes()), Vec::<String>::new());
+    assert!(report.variables.keys().all(|name| !name.starts_with("ARM_") && !name.starts_with("AZURE_")));
+    // The file stays until the agent has read it, and goes with the agent's temporary folder.
+    assert_eq!(report.left_in_temp.len(), 1, "{:?}", report.left_in_temp);
+}
