@@ -106,6 +106,16 @@ fn every_known_refusal_of_azure_devops_is_explained() {
 }
 
 #[test]
+fn a_wrong_clock_is_told_beside_a_job_token_that_is_refused() {
+    let case = Case::new();
+    case.clock.wrong_by(1200);
+    case.emulator.fault(answer("oidctoken-401"));
+    let text = case.fails(Code::JobTokenRefused);
+    assert!(text.contains("this machine's clock is 20 min ahead"), "{text}");
+    assert_eq!(case.asked(), (1, 0));
+}
+
+#[test]
 fn a_disabled_connection_of_the_emulated_azure_devops_is_named() {
     let case = Case::new();
     case.emulator.directory().connection(case.connection).disabled = true;

@@ -1,6 +1,6 @@
 //! What the identity is for: the subscription, and the roles in it.
 
-use super::{ARM_TOKEN, Known, Walk, connection::how_to_read, network::Service, report::Subject};
+use super::{ARM_TOKEN, Known, Walk, connection::how_to_read, network::Service, report::Topic};
 use crate::{
     agent::{addresses::Addresses, connection::Connection},
     error::{Code, Failure},
@@ -31,20 +31,20 @@ impl Walk<'_> {
                 return self.look(&arm, subscription.id, known).await;
             }
         };
-        self.report.skipped(Subject::Subscription, reason.clone());
-        self.report.skipped(Subject::Roles, reason);
+        self.report.skipped(Topic::Subscription, reason.clone());
+        self.report.skipped(Topic::Roles, reason);
     }
 
     async fn look(&mut self, arm: &ResourceManager<'_>, subscription: uuid::Uuid, known: &Known) {
         match arm.subscription(subscription).await {
             Ok(found) => self.state(&found.state),
             Err(error) => {
-                self.report.fault(Subject::Subscription, error, Vec::new());
-                return self.report.skipped(Subject::Roles, "the subscription cannot be read");
+                self.report.fault(Topic::Subscription, error, Vec::new());
+                return self.report.skipped(Topic::Roles, "the subscription cannot be read");
             }
         }
         let Some(object) = known.object else {
-            return self.report.skipped(Subject::Roles, "the identity's object id is not known");
+            return self.report.skipped(Topic::Roles, "the identity's object id is not known");
         };
         match arm.roles(subscription, object).await {
             Ok(roles) if roles.is_empty() && known.arm.is_none() => {
@@ -53,17 +53,17 @@ impl Walk<'_> {
                     || Failure::new(Code::RoleMissing, error, "assign the identity a role"),
                     |known| Failure::new(known.code, error, known.remedy).with_command(Some(known.command)),
                 );
-                self.report.fault(Subject::Roles, failure, vec![format!("object id {object}")]);
+                self.report.fault(Topic::Roles, failure, vec![format!("object id {object}")]);
             }
             Ok(roles) if roles.is_empty() => {
                 self.report
-                    .good(Subject::Roles, vec!["none of its own: those of a group, or of above".to_owned()]);
+                    .good(Topic::Roles, vec!["none of its own: those of a group, or of above".to_owned()]);
             }
             Ok(roles) => {
                 let facts = roles.iter().map(|Role { name, scope }| format!("{name} at {scope}")).collect();
-                self.report.good(Subject::Roles, facts);
+                self.report.good(Topic::Roles, facts);
             }
-            Err(error) => self.report.skipped(Subject::Roles, format!("not read: {error}")),
+            Err(error) => self.report.skipped(Topic::Roles, format!("not read: {error}")),
         }
     }
 
@@ -80,9 +80,9 @@ impl Walk<'_> {
             )
         };
         match state {
-            "Enabled" => self.report.good(Subject::Subscription, vec!["it is seen and enabled".to_owned()]),
-            "Warned" | "PastDue" => self.report.warning(Subject::Subscription, failure(), Vec::new()),
-            _ => self.report.fault(Subject::Subscription, failure(), Vec::new()),
+            "Enabled" => self.report.good(Topic::Subscription, vec!["it is seen and enabled".to_owned()]),
+            "Warned" | "PastDue" => self.report.warning(Topic::Subscription, failure(), Vec::new()),
+            _ => self.report.fault(Topic::Subscription, failure(), Vec::new()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The service connection: as the agent passes it, and as Azure DevOps shows it.
 
-use super::{ARM_TOKEN, DEVOPS_TOKEN, GRAPH_TOKEN, Walk, network::Service, report::Subject};
+use super::{ARM_TOKEN, DEVOPS_TOKEN, GRAPH_TOKEN, Walk, network::Service, report::Topic};
 use crate::{
     agent::connection::{Connection, Credential},
     devops::connections::{ConnectionsError, Organisation, Seen, Token},
@@ -59,9 +59,9 @@ impl Walk<'_> {
                 );
                 let failure = failure
                     .with_command(Some("Project settings > Service connections > the connection > Update"));
-                self.report.warning(Subject::Connection, failure, facts);
+                self.report.warning(Topic::Connection, failure, facts);
             }
-            _ => self.report.good(Subject::Connection, facts),
+            _ => self.report.good(Topic::Connection, facts),
         }
     }
 
@@ -80,7 +80,7 @@ impl Walk<'_> {
         match organisation.by_id(project, connection.id).await {
             Ok(seen) => self.seen(&seen),
             // A job token is seldom allowed to see connections; that is no fault.
-            Err(error) => self.report.skipped(Subject::Connection, unreadable(&error)),
+            Err(error) => self.report.skipped(Topic::Connection, unreadable(&error)),
         }
     }
 
@@ -90,22 +90,22 @@ impl Walk<'_> {
             if let Some(known) = refusals::named("connection-disabled") {
                 let error = format!("Azure DevOps says that {}", known.means);
                 let failure = Failure::new(known.code, error, known.remedy).with_command(Some(known.command));
-                self.report.fault(Subject::Connection, failure, causes(known.causes));
+                self.report.fault(Topic::Connection, failure, causes(known.causes));
             }
         } else if seen.is_ready == Some(false) {
             let error = "the connection was not made to its end: Azure DevOps says that it is not ready";
             let hint = "edit the connection, verify and save it";
             self.report.fault(
-                Subject::Connection,
+                Topic::Connection,
                 Failure::new(Code::ConnectionIncomplete, error, hint),
                 Vec::new(),
             );
         } else if seen.authorization.is_none() {
             let reason = "the token may see that the connection exists, and no more; AZURE_DEVOPS_EXT_PAT with the scope Service Connections (read) sees more";
-            self.report.skipped(Subject::Connection, reason);
+            self.report.skipped(Topic::Connection, reason);
         } else {
             self.report
-                .good(Subject::Connection, vec!["Azure DevOps says that it is enabled and ready".to_owned()]);
+                .good(Topic::Connection, vec!["Azure DevOps says that it is enabled and ready".to_owned()]);
         }
     }
 
@@ -120,7 +120,7 @@ impl Walk<'_> {
         let failure = Failure::new(Code::ConnectionStale, error, hint)
             .with_details(found.iter().flat_map(|difference| difference.lines.clone()))
             .with_command(Some("Project settings > Service connections > the connection > Edit > Save"));
-        self.report.warning(Subject::Connection, failure, Vec::new());
+        self.report.warning(Topic::Connection, failure, Vec::new());
     }
 }
 

@@ -5,7 +5,7 @@ use std::{io, sync::Arc};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use super::{Known, Walk, network::Service, report::Subject};
+use super::{Known, Walk, network::Service, report::Topic};
 use crate::{
     agent::connection::{Connection, Credential},
     entra::token::{AccessToken, Proof},
@@ -33,13 +33,13 @@ impl Walk<'_> {
         let asked: Vec<_> = std::iter::once(first.clone()).chain(others).collect();
         let Credential::Federated { client, .. } = &connection.credential else {
             self.report.skipped(
-                Subject::IdToken,
+                Topic::IdToken,
                 format!("a connection with the scheme {} has none", connection.scheme),
             );
             return self.stored(&sign_in, &asked, known).await;
         };
         let Some(id_token) = self.id_token(&sign_in, seen).await else {
-            return self.report.skipped(Subject::Exchange, "there is no id token");
+            return self.report.skipped(Topic::Exchange, "there is no id token");
         };
         let claims = trust_claims(&id_token);
         if let Some(registered) = connection.credential.registered() {
@@ -48,7 +48,7 @@ impl Walk<'_> {
         if self.network.reaches(Service::Entra) {
             self.exchange(&sign_in, *client, &id_token, &asked, known).await;
         } else {
-            self.report.skipped(Subject::Exchange, "Entra is not reached");
+            self.report.skipped(Topic::Exchange, "Entra is not reached");
         }
         known.claims = Some(claims);
     }
@@ -59,13 +59,13 @@ impl Walk<'_> {
         seen: &mut (dyn FnMut(&Secret) -> io::Result<()> + Send),
     ) -> Option<IdToken> {
         let reason = match () {
-            () if self.report.is_faulty(Subject::Clock) => Some("the clock must be right first"),
-            () if self.report.is_faulty(Subject::Token) => Some("Azure DevOps must take the job token first"),
+            () if self.report.is_faulty(Topic::Clock) => Some("the clock must be right first"),
+            () if self.report.is_faulty(Topic::Token) => Some("Azure DevOps must take the job token first"),
             () if !self.network.reaches(Service::DevOps) => Some("Azure DevOps is not reached"),
             () => None,
         };
         if let Some(reason) = reason {
-            self.report.skipped(Subject::IdToken, reason);
+            self.report.skipped(Topic::IdToken, reason);
             return None;
         }
         match sign_in.requested(self.deadline, &mut |token: &Secret| seen(token)).await {
@@ -75,11 +75,11 @@ impl Walk<'_> {
                 let mut facts: Vec<_> = parts.map(|(label, value)| format!("{label:<22}{value}")).collect();
                 facts.push(format!("{:<22}{}", "audience", id_token.claims.audiences.join(", ")));
                 facts.push(format!("{:<22}{}", "lives until", until(id_token.claims.expires, now)));
-                self.report.good(Subject::IdToken, facts);
+                self.report.good(Topic::IdToken, facts);
                 Some(id_token)
             }
             Err(error) => {
-                self.report.fault(Subject::IdToken, error, Vec::new());
+                self.report.fault(Topic::IdToken, error, Vec::new());
                 None
             }
         }
@@ -116,8 +116,8 @@ impl Walk<'_> {
 
     /// With what the connection stores, or as the machine.
     async fn stored(&mut self, sign_in: &SignIn<'_>, resources: &[Resource], known: &mut Known) {
-        if self.report.is_faulty(Subject::Clock) {
-            return self.report.skipped(Subject::Exchange, "the clock must be right first");
+        if self.report.is_faulty(Topic::Clock) {
+            return self.report.skipped(Topic::Exchange, "the clock must be right first");
         }
         for resource in resources {
             let result = sign_in.run(std::slice::from_ref(resource), |_id_token| Ok(())).await;
@@ -136,7 +136,7 @@ impl Walk<'_> {
             Ok(AccessToken { token, expires }) => {
                 let now = self.http.clock().now();
                 let fact = format!("{resource} until {}", until(expires, now));
-                self.report.good(Subject::Exchange, vec![fact]);
+                self.report.good(Topic::Exchange, vec![fact]);
                 if is_first {
                     known.exchanged = Some(true);
                     known.object = claims::object_and_tenant(&token).0;
@@ -145,7 +145,7 @@ impl Walk<'_> {
             }
             Err(failure) => {
                 known.exchanged = known.exchanged.or(Some(false));
-                self.report.fault(Subject::Exchange, failure, Vec::new());
+                self.report.fault(Topic::Exchange, failure, Vec::new());
             }
         }
     }

@@ -8,7 +8,7 @@ use super::{
     Known, Readable, Walk,
     connection::reader,
     network::{Network, Service},
-    report::{Report, Subject},
+    report::{Report, Topic},
 };
 use crate::{
     agent::{addresses::Addresses, connection::Connection, job::Job, network},
@@ -49,7 +49,7 @@ pub(crate) async fn in_job(
             Some(target)
         }
         Err(failure) => {
-            walk.report.fault(Subject::Connection, failure, Vec::new());
+            walk.report.fault(Topic::Connection, failure, Vec::new());
             None
         }
     };
@@ -81,18 +81,18 @@ pub(super) fn settings(env: &Env, clock: &Arc<dyn Clock>, report: &mut Report) -
             let proxy = ["AGENT_PROXYURL", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
             let by = proxy.into_iter().find(|name| env.get(name).is_some());
             let fact = by.map_or_else(|| "no proxy".to_owned(), |name| format!("the proxy of {name}"));
-            report.good(Subject::Settings, vec![fact]);
+            report.good(Topic::Settings, vec![fact]);
             Some(http)
         }
         Ok((http, warnings)) => {
             let hint = "correct the agent's configuration, or go on if this is meant";
             let failure =
                 Failure::new(Code::NetworkSettings, "a setting was passed over, or is dangerous", hint);
-            report.warning(Subject::Settings, failure, warnings);
+            report.warning(Topic::Settings, failure, warnings);
             Some(http)
         }
         Err(failure) => {
-            report.fault(Subject::Settings, failure, Vec::new());
+            report.fault(Topic::Settings, failure, Vec::new());
             None
         }
     }
@@ -111,7 +111,7 @@ impl Walk<'_> {
         let job = match Job::read(self.env) {
             Ok(job) => job,
             Err(error) => {
-                self.report.fault(Subject::Token, error, Vec::new());
+                self.report.fault(Topic::Token, error, Vec::new());
                 return None;
             }
         };
@@ -121,7 +121,7 @@ impl Walk<'_> {
                 self.organisation(base, &token).await.is_some().then_some(token)
             }
             _ => {
-                self.report.skipped(Subject::Token, "Azure DevOps is not reached");
+                self.report.skipped(Topic::Token, "Azure DevOps is not reached");
                 None
             }
         }
@@ -132,24 +132,22 @@ impl Walk<'_> {
         let organisation = Organisation { http: &self.http, deadline: self.deadline, base, token };
         match organisation.id().await {
             Ok(id) => {
-                self.report.good(Subject::Token, vec![format!("the organisation {id} takes it")]);
+                self.report.good(Topic::Token, vec![format!("the organisation {id} takes it")]);
                 Some(id)
             }
             Err(error @ (ConnectionsError::Unusable | ConnectionsError::Absent)) => {
-                self.report.skipped(Subject::Token, error.to_string());
+                self.report.skipped(Topic::Token, error.to_string());
                 None
             }
             Err(error) => {
-                self.report.fault(Subject::Token, error, Vec::new());
+                self.report.fault(Topic::Token, error, Vec::new());
                 None
             }
         }
     }
 
     pub(super) fn skip_rest(&mut self, reason: &str) {
-        for subject in
-            [Subject::IdToken, Subject::Trust, Subject::Exchange, Subject::Subscription, Subject::Roles]
-        {
+        for subject in [Topic::IdToken, Topic::Trust, Topic::Exchange, Topic::Subscription, Topic::Roles] {
             self.report.skipped(subject, reason);
         }
     }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 pub(crate) use self::job::in_job;
 pub use self::{
-    report::{Report, Subject, Verdict},
+    report::{Report, Topic, Verdict},
     terminal::{Target, from_terminal},
 };
 use crate::{

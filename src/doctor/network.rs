@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     Walk,
-    report::{Report, Subject},
+    report::{Report, Topic},
 };
 use crate::{
     agent::{addresses::Addresses, connection::Connection},
@@ -109,8 +109,8 @@ impl Network {
             first = first.or_else(|| error.clone());
         }
         match first {
-            Some(error) => report.fault(Subject::Network, error, facts),
-            None => report.good(Subject::Network, facts),
+            Some(error) => report.fault(Topic::Network, error, facts),
+            None => report.good(Topic::Network, facts),
         }
         self.report_clock(report);
     }
@@ -127,11 +127,11 @@ impl Network {
         });
         let facts = facts.collect();
         match known.iter().map(|(_, skew)| *skew).max_by_key(|skew| skew.abs()) {
-            None => report.skipped(Subject::Clock, "no service that answered sent the time"),
+            None => report.skipped(Topic::Clock, "no service that answered sent the time"),
             Some(skew) if skew.abs() >= SKEW => {
-                report.fault(Subject::Clock, Failure::from(SignInError::Clock { skew }), facts);
+                report.fault(Topic::Clock, Failure::from(SignInError::Clock { skew }), facts);
             }
-            Some(_) => report.good(Subject::Clock, facts),
+            Some(_) => report.good(Topic::Clock, facts),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::error::{Code, Failure};
 
 /// What is checked, in the order in which a report shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Subject {
+pub enum Topic {
     /// The agent's settings for the network.
     Settings,
     /// Whether the services are reached.
@@ -33,7 +33,7 @@ pub enum Subject {
 #[derive(Debug)]
 pub struct Check {
     /// What was checked.
-    pub subject: Subject,
+    pub topic: Topic,
     /// What came of it.
     pub verdict: Verdict,
     /// What was seen, a line each.
@@ -59,7 +59,7 @@ pub struct Report {
     checks: Vec<Check>,
 }
 
-impl Subject {
+impl Topic {
     /// As a person reads it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -102,25 +102,25 @@ impl Verdict {
 
 impl Report {
     /// Adds a check.
-    pub(super) fn add(&mut self, subject: Subject, verdict: Verdict, facts: Vec<String>) {
-        self.checks.push(Check { subject, verdict, facts });
-        self.checks.sort_by_key(|check| check.subject);
+    pub(super) fn add(&mut self, topic: Topic, verdict: Verdict, facts: Vec<String>) {
+        self.checks.push(Check { topic, verdict, facts });
+        self.checks.sort_by_key(|check| check.topic);
     }
 
-    pub(super) fn good(&mut self, subject: Subject, facts: Vec<String>) {
-        self.add(subject, Verdict::Good, facts);
+    pub(super) fn good(&mut self, topic: Topic, facts: Vec<String>) {
+        self.add(topic, Verdict::Good, facts);
     }
 
-    pub(super) fn skipped(&mut self, subject: Subject, reason: impl Into<String>) {
-        self.add(subject, Verdict::Skipped(reason.into()), Vec::new());
+    pub(super) fn skipped(&mut self, topic: Topic, reason: impl Into<String>) {
+        self.add(topic, Verdict::Skipped(reason.into()), Vec::new());
     }
 
-    pub(super) fn fault(&mut self, subject: Subject, failure: impl Into<Failure>, facts: Vec<String>) {
-        self.add(subject, Verdict::Fault(Box::new(failure.into())), facts);
+    pub(super) fn fault(&mut self, topic: Topic, failure: impl Into<Failure>, facts: Vec<String>) {
+        self.add(topic, Verdict::Fault(Box::new(failure.into())), facts);
     }
 
-    pub(super) fn warning(&mut self, subject: Subject, failure: Failure, facts: Vec<String>) {
-        self.add(subject, Verdict::Warning(Box::new(failure)), facts);
+    pub(super) fn warning(&mut self, topic: Topic, failure: Failure, facts: Vec<String>) {
+        self.add(topic, Verdict::Warning(Box::new(failure)), facts);
     }
 
     /// Every check, in the order in which it is shown.
@@ -129,9 +129,9 @@ impl Report {
         &self.checks
     }
 
-    /// Whether something of this subject is wrong.
-    pub(super) fn is_faulty(&self, subject: Subject) -> bool {
-        self.checks.iter().any(|check| check.subject == subject && matches!(check.verdict, Verdict::Fault(_)))
+    /// Whether something of this topic is wrong.
+    pub(super) fn is_faulty(&self, topic: Topic) -> bool {
+        self.checks.iter().any(|check| check.topic == topic && matches!(check.verdict, Verdict::Fault(_)))
     }
 
     /// The codes of what is wrong, each once: two checks may run into one fault.
@@ -174,7 +174,7 @@ impl Report {
         let first = faults.next()?;
         let failure = first.verdict.failure()?.again();
         let others: Vec<_> = self.faults().into_iter().filter(|code| *code != failure.code).collect();
-        let mut details = vec![format!("{:<22}{}", "found by the check", first.subject.as_str())];
+        let mut details = vec![format!("{:<22}{}", "found by the check", first.topic.as_str())];
         details.extend(others.iter().map(|code| format!("{:<22}{code} ({})", "also wrong", code.party())));
         Some(failure.with_details(details))
     }
@@ -190,9 +190,9 @@ impl Report {
 
 impl Check {
     fn json(&self) -> Value {
-        let Self { subject, verdict, facts } = self;
+        let Self { topic, verdict, facts } = self;
         let mut value =
-            json!({ "check": subject.as_str(), "verdict": verdict.as_str().to_lowercase(), "facts": facts });
+            json!({ "check": topic.as_str(), "verdict": verdict.as_str().to_lowercase(), "facts": facts });
         let said = match verdict {
             Verdict::Good => return value,
             Verdict::Skipped(reason) => json!({ "reason": reason }),

@@ -6,15 +6,15 @@ use super::report::{Check, Report, Verdict};
 
 /// Width of the verdicts.
 const VERDICT: usize = 9;
-/// Width of the subjects.
-const SUBJECT: usize = 26;
+/// Width of the topics.
+const TOPIC: usize = 26;
 
 /// For a terminal or a log.
 #[must_use]
 pub fn text(report: &Report) -> String {
     let mut text = String::new();
     for check in report.checks() {
-        let Check { subject, verdict, facts } = check;
+        let Check { topic, verdict, facts } = check;
         let mut lines: Vec<String> = facts.clone();
         match verdict {
             Verdict::Good => {}
@@ -25,9 +25,9 @@ pub fn text(report: &Report) -> String {
         }
         let first = lines.first().cloned().unwrap_or_default();
         // Writing to a text never fails.
-        let _ = writeln!(text, "{:<VERDICT$}{:<SUBJECT$}{first}", verdict.as_str(), subject.as_str());
+        let _ = writeln!(text, "{:<VERDICT$}{:<TOPIC$}{first}", verdict.as_str(), topic.as_str());
         for line in lines.iter().skip(1) {
-            let _ = writeln!(text, "{:<1$}{line}", "", VERDICT + SUBJECT);
+            let _ = writeln!(text, "{:<1$}{line}", "", VERDICT + TOPIC);
         }
     }
     let _ = writeln!(text, "{}", sum(report));
@@ -41,7 +41,7 @@ pub fn markdown(report: &Report) -> String {
         "# Diagnosis of the service connection\n\n{}\n\n| check | verdict |\n|---|---|\n",
         sum(report)
     );
-    for Check { subject, verdict, .. } in report.checks() {
+    for Check { topic, verdict, .. } in report.checks() {
         let said = match verdict {
             Verdict::Good => String::new(),
             Verdict::Skipped(reason) => format!(": {}", inline(reason)),
@@ -49,15 +49,15 @@ pub fn markdown(report: &Report) -> String {
                 format!(": [{0}]({1})", failure.code, failure.code.page())
             }
         };
-        let _ = writeln!(text, "| {} | {}{said} |", subject.as_str(), verdict.as_str());
+        let _ = writeln!(text, "| {} | {}{said} |", topic.as_str(), verdict.as_str());
     }
-    for Check { subject, verdict, facts } in report.checks() {
+    for Check { topic, verdict, facts } in report.checks() {
         let failure = verdict.failure().map(ToString::to_string);
         let lines: Vec<_> = facts.iter().cloned().chain(failure).collect();
         if !lines.is_empty() {
             // A fence inside of it would end it.
             let body = lines.join("\n").replace("```", "'''");
-            let _ = write!(text, "\n## {}: {}\n\n```text\n{body}\n```\n", subject.as_str(), verdict.as_str());
+            let _ = write!(text, "\n## {}: {}\n\n```text\n{body}\n```\n", topic.as_str(), verdict.as_str());
         }
     }
     text
@@ -86,18 +86,18 @@ fn inline(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::report::Subject, *};
+    use super::{super::report::Topic, *};
     use crate::error::{Code, Failure};
 
     fn report() -> Report {
         let mut report = Report::default();
-        report.skipped(Subject::Roles, "needs | the subscription");
+        report.skipped(Topic::Roles, "needs | the subscription");
         report.fault(
-            Subject::Clock,
+            Topic::Clock,
             Failure::new(Code::ClockWrong, "20 min ```", "set it"),
             vec!["seen".to_owned()],
         );
-        report.good(Subject::Network, vec!["a: reached".to_owned(), "b: reached".to_owned()]);
+        report.good(Topic::Network, vec!["a: reached".to_owned(), "b: reached".to_owned()]);
         report
     }
 

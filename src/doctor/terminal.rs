@@ -9,7 +9,7 @@ use super::{
     connection::reader,
     job::{read, settings},
     network::{Network, Service},
-    report::{Report, Subject},
+    report::{Report, Topic},
 };
 use crate::{
     agent::inputs::env_name,
@@ -64,8 +64,8 @@ pub async fn from_terminal(target: &Target, env: &Env, clock: Arc<dyn Clock>) ->
             walk.connection(&connection);
             walk.seen(&seen);
             let reason = "only a job gets one: set diagnose: true in a step AzureWorkloadIdentity@1";
-            walk.report.skipped(Subject::IdToken, reason);
-            walk.report.skipped(Subject::Exchange, reason);
+            walk.report.skipped(Topic::IdToken, reason);
+            walk.report.skipped(Topic::Exchange, reason);
             let registered = connection.credential.registered();
             if let Some(registered) = &registered {
                 walk.about(registered, id, seen.id);
@@ -77,7 +77,7 @@ pub async fn from_terminal(target: &Target, env: &Env, clock: Arc<dyn Clock>) ->
         }
         Err(failure) => {
             walk.report_network();
-            walk.report.fault(Subject::Connection, failure, Vec::new());
+            walk.report.fault(Topic::Connection, failure, Vec::new());
             walk.skip_rest("the connection cannot be used");
         }
     }
@@ -88,7 +88,7 @@ impl Walk<'_> {
     /// The organisation's id, and the connection as it is shown.
     async fn find(&mut self, base: &Endpoint, target: &Target, token: &Token) -> Option<(Uuid, Seen)> {
         if !self.network.reaches(Service::DevOps) {
-            self.report.skipped(Subject::Token, "Azure DevOps is not reached");
+            self.report.skipped(Topic::Token, "Azure DevOps is not reached");
             return None;
         }
         let id = self.organisation(base, token).await?;
@@ -104,7 +104,7 @@ impl Walk<'_> {
                 None
             }
             Err(error) => {
-                self.report.fault(Subject::Connection, error, Vec::new());
+                self.report.fault(Topic::Connection, error, Vec::new());
                 None
             }
         }
@@ -120,7 +120,7 @@ impl Walk<'_> {
                 format!("the connection's subject names the organisation {named} and the connection {id}");
             let hint = "edit the connection and save it, then copy its issuer and subject into the federated credential";
             self.report.warning(
-                Subject::Connection,
+                Topic::Connection,
                 Failure::new(Code::ConnectionStale, error, hint),
                 Vec::new(),
             );

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{ARM_TOKEN, GRAPH_TOKEN, Known, Walk, connection::how_to_read, report::Subject};
+use super::{ARM_TOKEN, GRAPH_TOKEN, Known, Walk, connection::how_to_read, report::Topic};
 use crate::{
     agent::{
         addresses::Addresses,
@@ -24,7 +24,7 @@ impl Walk<'_> {
         let Some(client) =
             connection.client().filter(|_| connection.scheme == Scheme::WorkloadIdentityFederation)
         else {
-            return self.report.skipped(Subject::Trust, "the connection is not federated");
+            return self.report.skipped(Topic::Trust, "the connection is not federated");
         };
         let found = match self.env.secret(GRAPH_TOKEN) {
             Some(token) => self.by_graph(connection, addresses, client, &token, known).await,
@@ -40,13 +40,13 @@ impl Walk<'_> {
             (Ok(trusted), Some(claims)) => self.compare(claims, &trusted),
             (Ok(trusted), None) => {
                 let facts = trusted.iter().map(|one| one.by.clone()).collect();
-                self.report.good(Subject::Trust, facts);
+                self.report.good(Topic::Trust, facts);
             }
             (Err(reason), _) if known.exchanged == Some(true) => {
                 let fact = "Entra has found one that matches".to_owned();
-                self.report.good(Subject::Trust, vec![fact, reason]);
+                self.report.good(Topic::Trust, vec![fact, reason]);
             }
-            (Err(reason), _) => self.report.skipped(Subject::Trust, reason),
+            (Err(reason), _) => self.report.skipped(Topic::Trust, reason),
         }
     }
 
@@ -108,12 +108,12 @@ impl Walk<'_> {
     fn compare(&mut self, claims: &Claims, trusted: &[Trusted]) {
         let Some((nearest, differences)) = trust::nearest(claims, trusted) else {
             if let Some(known) = refusals::of_entra(70025) {
-                self.report.fault(Subject::Trust, of_known(known, known.means.to_owned()), Vec::new());
+                self.report.fault(Topic::Trust, of_known(known, known.means.to_owned()), Vec::new());
             }
             return;
         };
         let Some(first) = differences.first() else {
-            return self.report.good(Subject::Trust, vec![format!("{} matches", nearest.by)]);
+            return self.report.good(Topic::Trust, vec![format!("{} matches", nearest.by)]);
         };
         let error = format!("no federated credential matches; the nearest is {}", nearest.by);
         let failure = match refusals::of_entra(first.number) {
@@ -122,7 +122,7 @@ impl Walk<'_> {
         };
         let details =
             differences.into_iter().flat_map(|Difference { words, lines, .. }| [vec![words], lines].concat());
-        self.report.fault(Subject::Trust, failure.with_details(details), Vec::new());
+        self.report.fault(Topic::Trust, failure.with_details(details), Vec::new());
     }
 }
 

@@ -89,7 +89,11 @@ impl SignIn<'_> {
     ) -> Result<IdToken, SignInError> {
         let job = Job::read(self.env)?;
         let url = job.id_token_url(self.connection.id);
-        let token = oidc::id_token(&self.http, deadline, &url, &job.token).await?;
+        let token = oidc::id_token(&self.http, deadline, &url, &job.token).await.map_err(|mut refusal| {
+            // A refusal of the job token is no fault of this clock, but who repairs one must know of the other.
+            refusal.ids.extend(self.clock_warning());
+            refusal
+        })?;
         // What is no token is neither masked, since it could be any word, nor ever printed.
         let malformed = |source| SignInError::Malformed { properties: token.properties(), source };
         let claims = Unverified::read(&token).map_err(malformed)?;
