@@ -327,6 +327,21 @@ fn a_managed_identity_is_read_from_azure_resource_manager() {
 }
 
 #[test]
+fn a_connection_that_leads_elsewhere_gets_no_token() {
+    let case = with_ids().data("microsoftGraphUrl", "https://graph.evil.example/");
+    let found = diagnose(&case);
+    let words =
+        "leads to graph.evil.example, which is no address of Azure that is known; no token is sent there";
+    assert!(found.text.contains(words), "{}", found.text);
+    assert_eq!(case.emulator.count(Service::Graph, ""), 0);
+    // With its certificates unchecked, an address of this machine could be anybody.
+    let case = with_ids().set("AGENT_SKIPCERTVALIDATION", "True");
+    let found = diagnose(&case);
+    assert!(found.text.contains("no token is sent there"), "{}", found.text);
+    assert_eq!(case.emulator.count(Service::Arm, "GET /subscriptions"), 0);
+}
+
+#[test]
 fn without_a_token_for_graph_it_says_how_to_get_one() {
     let case = with_ids().unset("WIF_GRAPH_TOKEN");
     trusted(&case, |trusted| trusted.subject.push('x'));

@@ -70,6 +70,7 @@ fn every_relative_link_leads_somewhere() {
         "SECURITY.md",
         "CHANGELOG.md",
         "docs/architecture.md",
+        "docs/diagnosis.md",
         "docs/errors.md",
         "docs/refusals.md",
         "docs/security.md",

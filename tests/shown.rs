@@ -7,7 +7,7 @@ use regex_lite::Regex;
 use uuid::Uuid;
 use wif::error::Code;
 
-use crate::{clouds::behind, support::Case};
+use crate::{clouds::behind, doctor::reader, support::Case};
 
 /// A job under public names, so that the text holds what a real one does.
 fn public(change: impl FnOnce(&Emulator)) -> (Case, Proxy) {
@@ -64,7 +64,7 @@ fn refused(number: u32) -> impl Fn(&Emulator) {
 fn subject(subject: &'static str) -> impl Fn(&Emulator) {
     move |emulator| {
         let client = emulator.usual().client;
-        emulator.directory().app(client).federated_credentials[0].subject = subject.to_owned();
+        subject.clone_into(&mut emulator.directory().app(client).federated_credentials[0].subject);
     }
 }
 
@@ -103,7 +103,7 @@ fn failures() -> Vec<(Code, String)> {
         public_by_entra(|emulator| {
             let client = emulator.usual().client;
             let old = "https://vstoken.dev.azure.com/0f3e5a52-8f0c-4f5e-9d3a-6f6f2f1b7c10";
-            emulator.directory().app(client).federated_credentials[0].issuer = old.to_owned();
+            old.clone_into(&mut emulator.directory().app(client).federated_credentials[0].issuer);
         }),
     );
     show(Code::SubjectNotTrusted, public(subject("sc://contoso/Platform/sc-old")));
@@ -154,6 +154,31 @@ fn the_ten_most_common_failures_are_on_the_page_as_they_are() {
     let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("errors.md");
     fs::write(&made, &expected).unwrap();
     assert!(page == expected, "docs/errors.md shows another text: diff {} docs/errors.md", made.display());
+}
+
+#[test]
+fn the_page_shows_a_diagnosis_as_it_is() {
+    let (case, _proxy) = public(subject("sc://contoso/platform/sc-prod"));
+    let token = reader(&case.emulator, "https://graph.microsoft.com");
+    let case = case.set("WIF_GRAPH_TOKEN", &token).input("diagnose", "true");
+    let run = case.run();
+    let lines: Vec<_> = run.out.lines().filter(|line| !line.starts_with("##vso[")).collect();
+    let text = as_on_the_page(&case, &lines.join("\n"));
+    let subscription = case.emulator.usual().subscription.to_string();
+    let text = text.replace(&subscription, "44444444-4444-4444-4444-444444444444");
+    let moment = Regex::new(r"until  +20[^\n]*").unwrap();
+    let text = moment.replace_all(&text, "until           2026-11-22T06:18:50Z (4 min 59 s)");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diagnosis.md");
+    let page = fs::read_to_string(path).unwrap();
+    let (before, rest) = page.split_once("```text\n").unwrap();
+    let (shown, after) = rest.split_once("```\n").unwrap();
+    let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("diagnosis.md");
+    fs::write(&made, format!("{before}```text\n{text}\n```\n{after}")).unwrap();
+    assert!(
+        shown == format!("{text}\n"),
+        "the page shows another text: cp {} docs/diagnosis.md",
+        made.display()
+    );
 }
 
 #[test]

@@ -12,6 +12,26 @@ pub struct Addresses {
     pub graph: Endpoint,
 }
 
+/// Every host of both services that is known by name.
+const KNOWN: [&str; 8] = [
+    "management.azure.com",
+    "management.core.windows.net",
+    "management.usgovcloudapi.net",
+    "management.chinacloudapi.cn",
+    "graph.microsoft.com",
+    "graph.microsoft.us",
+    "dod-graph.microsoft.us",
+    "microsoftgraph.chinacloudapi.cn",
+];
+
+/// Whether an access token may be sent there. An earlier step can change a connection's data, and whoever may edit a
+/// connection its URL. A loopback address passes while certificates are checked: who presents a trusted one there
+/// controls this machine's trust already.
+#[must_use]
+pub fn may_get_tokens(env: &Env, endpoint: &Endpoint) -> bool {
+    KNOWN.contains(&endpoint.host()) || (endpoint.is_loopback() && !env.is_true("AGENT_SKIPCERTVALIDATION"))
+}
+
 impl Addresses {
     /// The connection's own addresses first, then those of its cloud.
     ///
@@ -34,5 +54,27 @@ impl Addresses {
             resource_manager: endpoint("URL", url)?,
             graph: endpoint("microsoftGraphUrl", &connection.audiences.graph())?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_hosts_and_this_machine_get_tokens() {
+        let may = |url: &str, unchecked: &str| {
+            let env = [("AGENT_SKIPCERTVALIDATION".to_owned(), unchecked.to_owned())].into_iter().collect();
+            may_get_tokens(&env, &Endpoint::parse(url).unwrap())
+        };
+        for url in
+            ["https://graph.evil.example", "https://management.azure.com.evil.example", "https://azure.com"]
+        {
+            assert!(!may(url, ""), "{url}");
+        }
+        assert!(
+            may("https://graph.microsoft.com", "True") && may("https://management.usgovcloudapi.net/", "")
+        );
+        assert!(may("https://127.0.0.1:8443", "") && !may("https://127.0.0.1:8443", "True"));
     }
 }

@@ -1,8 +1,13 @@
 //! What the identity is for: the subscription, and the roles in it.
 
-use super::{ARM_TOKEN, Known, Walk, connection::how_to_read, network::Service, report::Topic};
+use super::{
+    ARM_TOKEN, Known, Walk, connection::how_to_read, network::Service, report::Topic, trust::not_sent,
+};
 use crate::{
-    agent::{addresses::Addresses, connection::Connection},
+    agent::{
+        addresses::{Addresses, may_get_tokens},
+        connection::Connection,
+    },
     error::{Code, Failure},
     identity::refusals,
     management::resource_manager::{ResourceManager, Role},
@@ -21,6 +26,9 @@ impl Walk<'_> {
             (None, _) => "the connection has no subscription".to_owned(),
             _ if !self.network.reaches(Service::ResourceManager) => {
                 "Azure Resource Manager is not reached".to_owned()
+            }
+            _ if !may_get_tokens(self.env, &addresses.resource_manager) => {
+                not_sent(&addresses.resource_manager)
             }
             (_, None) if known.exchanged == Some(false) => "there is no access token".to_owned(),
             (_, None) => how_to_read("Azure Resource Manager"),

@@ -118,7 +118,7 @@ impl Network {
     fn report_clock(&self, report: &mut Report) {
         let known: Vec<_> = self.0.iter().filter_map(|one| Some((one.service.as_str(), one.skew?))).collect();
         let facts = known.iter().map(|(service, skew)| match skew {
-            skew if skew.abs() < time::Duration::seconds(10) => format!("as {service}'s"),
+            skew if skew.abs() < time::Duration::seconds(10) => format!("agrees with that of {service}"),
             skew => format!(
                 "{} {} that of {service}",
                 about(*skew),

@@ -5,9 +5,10 @@ use uuid::Uuid;
 use super::{ARM_TOKEN, GRAPH_TOKEN, Known, Walk, connection::how_to_read, report::Topic};
 use crate::{
     agent::{
-        addresses::Addresses,
+        addresses::{Addresses, may_get_tokens},
         connection::{Connection, Scheme},
     },
+    endpoint::Endpoint,
     error::{Code, Failure},
     identity::{
         claims,
@@ -59,6 +60,9 @@ impl Walk<'_> {
         token: &Secret,
         known: &mut Known,
     ) -> Result<Option<Vec<Trusted>>, String> {
+        if !may_get_tokens(self.env, &addresses.graph) {
+            return Err(not_sent(&addresses.graph));
+        }
         if let (_, Some(tenant)) = claims::object_and_tenant(token)
             && tenant != connection.tenant
         {
@@ -97,6 +101,9 @@ impl Walk<'_> {
         let token = self.env.secret(ARM_TOKEN).or_else(|| known.arm.clone());
         let Some(token) = token else { return Err(how_to_read("Azure Resource Manager")) };
         let base = &addresses.resource_manager;
+        if !may_get_tokens(self.env, base) {
+            return Err(not_sent(base));
+        }
         let arm = ResourceManager { http: &self.http, deadline: self.deadline, base, token: &token };
         match arm.federated_credentials(subscription.id, client).await {
             Ok(Some(found)) => Ok(found),
@@ -124,6 +131,13 @@ impl Walk<'_> {
             differences.into_iter().flat_map(|Difference { words, lines, .. }| [vec![words], lines].concat());
         self.report.fault(Topic::Trust, failure.with_details(details), Vec::new());
     }
+}
+
+pub(super) fn not_sent(endpoint: &Endpoint) -> String {
+    format!(
+        "the connection leads to {}, which is no address of Azure that is known; no token is sent there",
+        endpoint.host()
+    )
 }
 
 fn of_known(known: &Refusal, error: String) -> Failure {
