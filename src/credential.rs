@@ -53,7 +53,7 @@ impl PipelineCredential {
             return Ok(token.clone());
         }
         let sign_in = SignIn { http: Arc::clone(&self.http), env: &self.env, connection: &self.connection };
-        let signed_in = sign_in.run(std::slice::from_ref(resource), |_| Ok(())).await?;
+        let signed_in = sign_in.run(std::slice::from_ref(resource), &mut |_| Ok(())).await?;
         let token = signed_in.access_tokens.into_iter().next();
         let token =
             token.ok_or_else(|| Failure::new(crate::error::Code::Bug, "no token came", "report this"))?;

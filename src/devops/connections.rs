@@ -159,7 +159,12 @@ impl Organisation<'_> {
         value.into_iter().find(|seen| seen.name.eq_ignore_ascii_case(name)).ok_or(ConnectionsError::Absent)
     }
 
-    async fn get<T: DeserializeOwned>(&self, mut url: Url, version: &str) -> Result<T, ConnectionsError> {
+    async fn get<T: DeserializeOwned>(&self, url: Url, version: &str) -> Result<T, ConnectionsError> {
+        self.answer(url, version).await?.json().ok_or(ConnectionsError::Unusable)
+    }
+
+    /// The same for whatever is asked for.
+    async fn answer(&self, mut url: Url, version: &str) -> Result<Response, ConnectionsError> {
         url.query_pairs_mut().append_pair("api-version", version);
         let request = Request::new(Method::GET, url)
             .header("accept", "application/json")
@@ -174,13 +179,13 @@ impl Organisation<'_> {
         };
         let attempt = |limit| {
             let answer = self.http.send(request.clone(), limit);
-            async { read(&answer.await?) }
+            async { checked(answer.await?) }
         };
         self.http.retrying(self.deadline, PATIENCE, ConnectionsError::outcome, attempt).await
     }
 }
 
-fn read<T: DeserializeOwned>(response: &Response) -> Result<T, ConnectionsError> {
+fn checked(response: Response) -> Result<Response, ConnectionsError> {
     #[derive(Deserialize)]
     struct Refused {
         message: Option<String>,
@@ -189,7 +194,7 @@ fn read<T: DeserializeOwned>(response: &Response) -> Result<T, ConnectionsError>
     match status {
         401 | 203 | 300..=399 => Err(ConnectionsError::Token { status }),
         200..=299 if response.is_html() => Err(ConnectionsError::Token { status }),
-        200..=299 => response.json().ok_or(ConnectionsError::Unusable),
+        200..=299 => Ok(response),
         408 | 429 | 500..=599 => Err(ConnectionsError::Busy { status, retry_after: response.retry_after }),
         _ => {
             let message = response.json().and_then(|Refused { message }| message);

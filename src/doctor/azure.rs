@@ -1,7 +1,7 @@
 //! What the identity is for: the subscription, and the roles in it.
 
 use super::{
-    ARM_TOKEN, Known, Walk, connection::how_to_read, network::Service, report::Topic, trust::not_sent,
+    ARM_TOKEN, Gathered, Walk, connection::how_to_read, network::Service, report::Topic, trust::not_sent,
 };
 use crate::{
     agent::{
@@ -19,7 +19,7 @@ impl Walk<'_> {
         &mut self,
         connection: &Connection,
         addresses: &Addresses,
-        known: &Known,
+        known: &Gathered,
     ) {
         let token = known.arm.clone().or_else(|| self.env.secret(ARM_TOKEN));
         let reason = match (&connection.subscription, &token) {
@@ -43,7 +43,7 @@ impl Walk<'_> {
         self.report.skipped(Topic::Roles, reason);
     }
 
-    async fn look(&mut self, arm: &ResourceManager<'_>, subscription: uuid::Uuid, known: &Known) {
+    async fn look(&mut self, arm: &ResourceManager<'_>, subscription: uuid::Uuid, known: &Gathered) {
         match arm.subscription(subscription).await {
             Ok(found) => self.state(&found.state),
             Err(error) => {

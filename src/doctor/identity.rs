@@ -1,19 +1,18 @@
 //! The id token, and what Entra gives for it.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use super::{Known, Walk, network::Service, report::Topic};
+use super::{Gathered, Walk, network::Service, report::Topic};
 use crate::{
     agent::connection::{Connection, Credential},
     entra::token::{AccessToken, Proof},
     error::Failure,
     identity::{claims, resource::Resource},
-    secret::Secret,
     task::{
-        sign_in::{IdToken, Presented, SignIn, until},
+        sign_in::{IdToken, Presented, Seen, SignIn, until},
         summary::identity_parts,
     },
 };
@@ -24,8 +23,8 @@ impl Walk<'_> {
         &mut self,
         connection: &Connection,
         resources: &[Resource],
-        known: &mut Known,
-        seen: &mut (dyn FnMut(&Secret) -> io::Result<()> + Send),
+        known: &mut Gathered,
+        seen: &mut Seen<'_>,
     ) {
         let sign_in = SignIn { http: Arc::clone(&self.http), env: self.env, connection };
         let first = connection.audiences.resource_manager();
@@ -53,11 +52,7 @@ impl Walk<'_> {
         known.claims = Some(claims);
     }
 
-    async fn id_token(
-        &mut self,
-        sign_in: &SignIn<'_>,
-        seen: &mut (dyn FnMut(&Secret) -> io::Result<()> + Send),
-    ) -> Option<IdToken> {
+    async fn id_token(&mut self, sign_in: &SignIn<'_>, seen: &mut Seen<'_>) -> Option<IdToken> {
         let reason = match () {
             () if self.report.is_faulty(Topic::Clock) => Some("the clock must be right first"),
             () if self.report.is_faulty(Topic::Token) => Some("Azure DevOps must take the job token first"),
@@ -68,7 +63,7 @@ impl Walk<'_> {
             self.report.skipped(Topic::IdToken, reason);
             return None;
         }
-        match sign_in.requested(self.deadline, &mut |token: &Secret| seen(token)).await {
+        match sign_in.requested(self.deadline, seen).await {
             Ok(id_token) => {
                 let now = self.http.clock().now();
                 let parts = identity_parts(&id_token.claims).into_iter();
@@ -91,7 +86,7 @@ impl Walk<'_> {
         client: Uuid,
         id_token: &IdToken,
         resources: &[Resource],
-        known: &mut Known,
+        known: &mut Gathered,
     ) {
         let identity = sign_in.identity(client);
         let (http, deadline) = (&self.http, self.deadline);
@@ -115,12 +110,12 @@ impl Walk<'_> {
     }
 
     /// With what the connection stores, or as the machine.
-    async fn stored(&mut self, sign_in: &SignIn<'_>, resources: &[Resource], known: &mut Known) {
+    async fn stored(&mut self, sign_in: &SignIn<'_>, resources: &[Resource], known: &mut Gathered) {
         if self.report.is_faulty(Topic::Clock) {
             return self.report.skipped(Topic::Exchange, "the clock must be right first");
         }
         for resource in resources {
-            let result = sign_in.run(std::slice::from_ref(resource), |_id_token| Ok(())).await;
+            let result = sign_in.run(std::slice::from_ref(resource), &mut |_id_token| Ok(())).await;
             let result = result.map(|signed_in| signed_in.access_tokens.into_iter().next());
             match result {
                 Ok(Some(access)) => self.access_token(resource, Ok(access), known),
@@ -130,7 +125,12 @@ impl Walk<'_> {
         }
     }
 
-    fn access_token(&mut self, resource: &Resource, result: Result<AccessToken, Failure>, known: &mut Known) {
+    fn access_token(
+        &mut self,
+        resource: &Resource,
+        result: Result<AccessToken, Failure>,
+        known: &mut Gathered,
+    ) {
         let is_first = known.exchanged.is_none();
         match result {
             Ok(AccessToken { token, expires }) => {

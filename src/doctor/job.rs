@@ -1,11 +1,11 @@
 //! The walk in a job of a pipeline.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::{
-    Known, Readable, Walk,
+    Gathered, Readable, Walk,
     connection::reader,
     network::{Network, Service},
     report::{Report, Topic},
@@ -19,8 +19,7 @@ use crate::{
     error::{Code, Failure},
     http::Http,
     identity::resource::Resource,
-    secret::Secret,
-    task::sign_in::DEADLINE,
+    task::sign_in::{DEADLINE, Seen},
 };
 
 /// The agent's own address of the organisation, which no step can change.
@@ -33,7 +32,7 @@ pub(crate) async fn in_job(
     clock: Arc<dyn Clock>,
     id: Uuid,
     resources: &[Resource],
-    seen: &mut (dyn FnMut(&Secret) -> io::Result<()> + Send),
+    seen: &mut Seen<'_>,
 ) -> Report {
     let mut report = Report::default();
     let Some(http) = settings(env, &clock, &mut report) else { return report };
@@ -64,7 +63,7 @@ pub(crate) async fn in_job(
     if let (Some(base), Some(project), Some(token)) = (&base, project, reader(env).or(token)) {
         walk.connection_at_devops(base, project, &connection, &token).await;
     }
-    let mut known = Known::default();
+    let mut known = Gathered::default();
     walk.sign_in(&connection, resources, &mut known, seen).await;
     walk.trust(&connection, &addresses, &mut known).await;
     walk.subscription(&connection, &addresses, &known).await;

@@ -54,7 +54,7 @@ struct Readable {
 
 /// What is known of the identity behind a connection.
 #[derive(Default)]
-struct Known {
+struct Gathered {
     /// What its id tokens present.
     claims: Option<Claims>,
     /// Whether Entra took one.

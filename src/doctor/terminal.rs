@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{
-    DEVOPS_TOKEN, Known, Readable, Walk,
+    DEVOPS_TOKEN, Gathered, Readable, Walk,
     connection::reader,
     job::{read, settings},
     network::{Network, Service},
@@ -71,7 +71,7 @@ pub async fn from_terminal(target: &Target, env: &Env, clock: Arc<dyn Clock>) ->
                 walk.about(registered, id, seen.id);
             }
             let claims = registered.as_ref().and_then(Claims::of_connection);
-            let mut known = Known { claims, ..Known::default() };
+            let mut known = Gathered { claims, ..Gathered::default() };
             walk.trust(&connection, &addresses, &mut known).await;
             walk.subscription(&connection, &addresses, &known).await;
         }

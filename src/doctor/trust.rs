@@ -2,7 +2,11 @@
 
 use uuid::Uuid;
 
-use super::{ARM_TOKEN, GRAPH_TOKEN, Known, Walk, connection::how_to_read, report::Topic};
+use super::{
+    ARM_TOKEN, GRAPH_TOKEN, Gathered, Walk,
+    connection::how_to_read,
+    report::{Topic, Verdict},
+};
 use crate::{
     agent::{
         addresses::{Addresses, may_get_tokens},
@@ -12,7 +16,7 @@ use crate::{
     error::{Code, Failure},
     identity::{
         claims,
-        refusals::{self, Known as Refusal},
+        refusals::{self, Known},
         trust::{self, Claims, Difference, Trusted},
     },
     management::{ManagementError, graph, resource_manager::ResourceManager},
@@ -21,7 +25,12 @@ use crate::{
 
 impl Walk<'_> {
     /// Reads the federated credentials, by whatever token there is, and compares.
-    pub(super) async fn trust(&mut self, connection: &Connection, addresses: &Addresses, known: &mut Known) {
+    pub(super) async fn trust(
+        &mut self,
+        connection: &Connection,
+        addresses: &Addresses,
+        known: &mut Gathered,
+    ) {
         let Some(client) =
             connection.client().filter(|_| connection.scheme == Scheme::WorkloadIdentityFederation)
         else {
@@ -40,8 +49,9 @@ impl Walk<'_> {
         match (found, &known.claims) {
             (Ok(trusted), Some(claims)) => self.compare(claims, &trusted),
             (Ok(trusted), None) => {
-                let facts = trusted.iter().map(|one| one.by.clone()).collect();
-                self.report.good(Topic::Trust, facts);
+                let reason = "there is no id token to compare with".to_owned();
+                let facts = trusted.iter().map(|one| format!("read: {}", one.by)).collect();
+                self.report.add(Topic::Trust, Verdict::Skipped(reason), facts);
             }
             (Err(reason), _) if known.exchanged == Some(true) => {
                 let fact = "Entra has found one that matches".to_owned();
@@ -58,7 +68,7 @@ impl Walk<'_> {
         addresses: &Addresses,
         client: Uuid,
         token: &Secret,
-        known: &mut Known,
+        known: &mut Gathered,
     ) -> Result<Option<Vec<Trusted>>, String> {
         if !may_get_tokens(self.env, &addresses.graph) {
             return Err(not_sent(&addresses.graph));
@@ -90,7 +100,7 @@ impl Walk<'_> {
         connection: &Connection,
         addresses: &Addresses,
         client: Uuid,
-        known: &Known,
+        known: &Gathered,
     ) -> Result<Vec<Trusted>, String> {
         let Some(subscription) = &connection.subscription else {
             return Err(
@@ -140,7 +150,7 @@ pub(super) fn not_sent(endpoint: &Endpoint) -> String {
     )
 }
 
-fn of_known(known: &Refusal, error: String) -> Failure {
+fn of_known(known: &Known, error: String) -> Failure {
     Failure::new(known.code, error, known.remedy).with_command(Some(known.command))
 }
 

@@ -5,7 +5,7 @@
 
 mod side_by_side;
 
-use self::side_by_side::side_by_side;
+use self::side_by_side::{shown, side_by_side};
 use super::{
     claims::Unverified,
     subject::{Issuer, Subject},
@@ -212,14 +212,14 @@ fn audience(claims: &Claims, trusted: &Trusted) -> Option<Difference> {
     } else {
         "trusted is another audience"
     };
-    let shown = |audience: &String| match audience.as_str() {
+    let meant = |audience: &String| match audience.as_str() {
         AUDIENCE_ID if by_entra => format!("{AUDIENCE_ID} (which is right: api://AzureADTokenExchange)"),
         other => other.to_owned(),
     };
-    let presented: Vec<_> = claims.audiences.iter().map(shown).collect();
+    let presented: Vec<_> = claims.audiences.iter().map(meant).collect();
     let lines = vec![
         format!("{:<22}presented  {}", "audience", presented.join(", ")),
-        format!("{:<22}trusted    {}", "", trusted.audiences.join(", ")),
+        shown(&format!("{:<22}trusted    {}", "", trusted.audiences.join(", "))),
     ];
     let number = if registered_id { 700_214 } else { 700_212 };
     Some(Difference { part: Part::Audience, number, words: words.to_owned(), lines })

@@ -73,18 +73,29 @@ pub(super) async fn ask<T: DeserializeOwned>(
     url: Url,
     token: &Secret,
 ) -> Result<T, ManagementError> {
+    let response = answer(http, deadline, url, token).await?;
+    response.json().ok_or(ManagementError::Unusable { status: response.status })
+}
+
+/// The same for whatever is asked for.
+async fn answer(
+    http: &Http,
+    deadline: Deadline,
+    url: Url,
+    token: &Secret,
+) -> Result<Response, ManagementError> {
     let request = Request::new(Method::GET, url).bearer(token).header("accept", "application/json");
     let attempt = |limit| {
         let answer = http.send(request.clone(), limit);
-        async { read(&answer.await?) }
+        async { checked(answer.await?) }
     };
     http.retrying(deadline, PATIENCE, ManagementError::outcome, attempt).await
 }
 
-fn read<T: DeserializeOwned>(response: &Response) -> Result<T, ManagementError> {
+fn checked(response: Response) -> Result<Response, ManagementError> {
     let status = response.status;
     if (200..=299).contains(&status) {
-        return response.json().ok_or(ManagementError::Unusable { status });
+        return Ok(response);
     }
     let reason = response.json().map(|Refused { error }| error);
     let name = reason.as_ref().and_then(|reason| name(&reason.code));

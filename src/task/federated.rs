@@ -1,10 +1,8 @@
 //! Signing in with an id token of the job: the one that the agent brought along, or one of Azure DevOps.
 
-use std::io;
-
 use uuid::Uuid;
 
-use super::sign_in::{IdToken, Presented, SignIn, SignInError, SignedIn};
+use super::sign_in::{IdToken, Presented, Seen, SignIn, SignInError, SignedIn};
 use crate::{
     agent::{
         connection::{Connection, Credential},
@@ -31,7 +29,7 @@ impl SignIn<'_> {
         id_token: Option<&Secret>,
         resources: &[Resource],
         deadline: Deadline,
-        mut seen: impl FnMut(&Secret) -> io::Result<()>,
+        seen: &mut Seen<'_>,
     ) -> Result<SignedIn, SignInError> {
         let identity = self.identity(client);
         let brought = self.brought_along(id_token);
@@ -41,7 +39,7 @@ impl SignIn<'_> {
                 seen(&brought.token)?;
                 brought
             }
-            None => self.requested(deadline, &mut seen).await?,
+            None => self.requested(deadline, seen).await?,
         };
         // A failure to connect shows in the exchange itself.
         let _ = warm.await;
@@ -55,7 +53,7 @@ impl SignIn<'_> {
                 Err((error, ..)) if error.wants_fresh_assertion() && !renewed => {
                     self.check_clock()?;
                     renewed = true;
-                    id_token = self.requested(deadline, &mut seen).await?;
+                    id_token = self.requested(deadline, seen).await?;
                 }
                 Err(failed) => {
                     let registered = self.connection.credential.registered();
@@ -85,7 +83,7 @@ impl SignIn<'_> {
     pub(crate) async fn requested(
         &self,
         deadline: Deadline,
-        seen: &mut impl FnMut(&Secret) -> io::Result<()>,
+        seen: &mut Seen<'_>,
     ) -> Result<IdToken, SignInError> {
         let job = Job::read(self.env)?;
         let url = job.id_token_url(self.connection.id);

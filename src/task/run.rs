@@ -54,7 +54,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
 
     let http = Arc::new(Http::new(settings, Arc::clone(&world.clock))?);
     let sign_in = SignIn { http, env: &world.env, connection: &plan.connection };
-    let signed_in = sign_in.run(&plan.resources(), |id_token| commands.mask(id_token)).await?;
+    let signed_in = sign_in.run(&plan.resources(), &mut |id_token| commands.mask(id_token)).await?;
     let tokens = plan.granted(&signed_in);
     let file = folder
         .as_ref()

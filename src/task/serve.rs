@@ -191,7 +191,7 @@ impl Upstream {
 
     async fn sign_in(&self, connection: &Connection, resources: &[Resource]) -> Result<SignedIn, Failure> {
         let sign_in = SignIn { http: Arc::clone(&self.http), env: &self.env, connection };
-        Ok(sign_in.run(resources, |_id_token| Ok(())).await?)
+        Ok(sign_in.run(resources, &mut |_id_token| Ok(())).await?)
     }
 }
 

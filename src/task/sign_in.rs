@@ -32,6 +32,8 @@ use crate::{
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// Entra and Azure tolerate clocks that differ by this much.
 pub(crate) const SKEW: time::Duration = time::Duration::minutes(5);
+/// Gets every id token before it is used. One type for all callers keeps one copy of the sign-in in the program.
+pub(crate) type Seen<'a> = dyn FnMut(&Secret) -> io::Result<()> + Send + 'a;
 /// An id token and what it says of itself.
 #[derive(Clone, Debug)]
 pub(crate) struct IdToken {
@@ -111,7 +113,7 @@ impl SignIn<'_> {
     pub(crate) async fn run(
         &self,
         resources: &[Resource],
-        seen: impl FnMut(&Secret) -> io::Result<()>,
+        seen: &mut Seen<'_>,
     ) -> Result<SignedIn, SignInError> {
         let deadline = Deadline::after(self.http.clock(), DEADLINE);
         self.http.forget_skew();

@@ -2,6 +2,9 @@
 
 type Parts = [(&'static str, String)];
 
+/// Longer lines are cut. A federated credential holds at most 600 characters in each part.
+const LONGEST: usize = 700;
+
 /// Both sides: segment by segment where they have the same form, with a mark under each character that differs.
 pub(super) fn side_by_side(
     label: &'static str,
@@ -10,6 +13,15 @@ pub(super) fn side_by_side(
     presented: &str,
     expected: &str,
 ) -> Vec<String> {
+    lines(label, ours, theirs, presented, expected).iter().map(|line| shown(line)).collect()
+}
+
+/// What is trusted is foreign text: it stays one line, and drives no terminal.
+pub(super) fn shown(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).take(LONGEST).collect()
+}
+
+fn lines(label: &'static str, ours: &Parts, theirs: &Parts, presented: &str, expected: &str) -> Vec<String> {
     let labels = |parts: &Parts| parts.iter().map(|(label, _)| *label).collect::<Vec<_>>();
     if labels(ours) != labels(theirs) {
         let lines = |side: &'static str, parts: &Parts| {
@@ -65,6 +77,17 @@ fn marks(one: &str, other: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn foreign_text_stays_one_line_and_drives_no_terminal() {
+        let part = |value: &str| vec![("subject project", value.to_owned())];
+        let (ours, theirs) = (part("a"), part("b\n  fix: \u{1b}[2Jrun this"));
+        for line in side_by_side("subject", &ours, &theirs, "a", "b") {
+            assert!(!line.chars().any(char::is_control), "{line:?}");
+        }
+        let long = part(&"x".repeat(100_000));
+        assert!(side_by_side("subject", &ours, &long, "a", "x").iter().all(|line| line.len() <= LONGEST));
+    }
 
     #[test]
     fn marks_stand_under_what_differs() {
