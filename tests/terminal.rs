@@ -143,3 +143,18 @@ fn a_role_that_nobody_gave_is_missed_by_whoever_may_read_roles() {
         text(&output)
     );
 }
+
+#[test]
+fn a_connection_that_is_long_unused_is_warned_of() {
+    let (emulator, [graph, arm]) = known();
+    let connection = emulator.usual().entra_connection;
+    let environment =
+        [("AZURE_DEVOPS_EXT_PAT", PERSONAL), ("WIF_GRAPH_TOKEN", &*graph), ("WIF_ARM_TOKEN", &*arm)];
+    for (days, code) in [(79, 0), (81, 10)] {
+        let used = emulator.now() - time::Duration::days(days) - time::Duration::hours(1);
+        emulator.directory().connection(connection).last_used = Some(used);
+        let output = doctor(&emulator, "sc-entra", &environment, &[]);
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output));
+        assert!(text(&output).contains(&format!("last used {days} days ago")), "{}", text(&output));
+    }
+}

@@ -32,9 +32,8 @@ pub fn explain(name: Option<&str>, out: &mut dyn Write) -> Result<(), Failure> {
 /// A code's section of the page, without the marks of its heading.
 fn section(name: &str) -> Option<&'static str> {
     let code = Code::ALL.iter().find(|code| code.as_str().eq_ignore_ascii_case(name))?;
-    let (_, rest) =
-        PAGE.split_once(&format!("### {code}\n")).map(|(before, _)| PAGE.split_at(before.len()))?;
-    let rest = rest.strip_prefix("### ")?;
+    let begin = PAGE.find(&format!("### {code}\n"))?;
+    let rest = PAGE.get(begin..)?.strip_prefix("### ")?;
     let end = ["\n### ", "\n## "].into_iter().filter_map(|next| rest.find(next)).min();
     Some(end.and_then(|end| rest.get(..end)).unwrap_or(rest))
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::Method;
 use serde::{Deserialize, de::DeserializeOwned};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use url::Url;
 use uuid::Uuid;
 
@@ -118,6 +119,22 @@ struct List {
     value: Vec<Seen>,
 }
 
+#[derive(Deserialize)]
+struct History {
+    value: Vec<Record>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    data: Execution,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Execution {
+    start_time: Option<String>,
+}
+
 /// How long one attempt may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The version that tells whether a connection is disabled.
@@ -145,6 +162,26 @@ impl Organisation<'_> {
         // Nothing is found as well by success and null.
         let found: Option<Seen> = self.get(url, API_VERSION).await?;
         found.ok_or(ConnectionsError::Absent)
+    }
+
+    /// When a connection was last used in a project; none, if never, or longer ago than Azure DevOps remembers.
+    ///
+    /// # Errors
+    ///
+    /// As `by_id`.
+    pub async fn last_used(
+        &self,
+        project: &str,
+        id: Uuid,
+    ) -> Result<Option<OffsetDateTime>, ConnectionsError> {
+        let mut url =
+            self.base.join([project, "_apis", "serviceendpoint", &id.to_string(), "executionhistory"]);
+        url.query_pairs_mut().append_pair("top", "1");
+        let History { value } = self.get(url, "7.1").await?;
+        let moments = value
+            .into_iter()
+            .filter_map(|record| OffsetDateTime::parse(&record.data.start_time?, &Rfc3339).ok());
+        Ok(moments.max())
     }
 
     /// A connection of a project, by its name.

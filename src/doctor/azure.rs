@@ -1,5 +1,9 @@
 //! What the identity is for: the subscription, and the roles in it.
 
+use std::sync::Arc;
+
+use uuid::Uuid;
+
 use super::{
     ARM_TOKEN, Gathered, Walk, connection::how_to_read, network::Service, report::Topic, trust::not_sent,
 };
@@ -34,7 +38,7 @@ impl Walk<'_> {
             (_, None) => how_to_read("Azure Resource Manager"),
             (Some(subscription), Some(token)) => {
                 let base = &addresses.resource_manager;
-                let http = std::sync::Arc::clone(&self.http);
+                let http = Arc::clone(&self.http);
                 let arm = ResourceManager { http: &http, deadline: self.deadline, base, token };
                 return self.look(&arm, subscription.id, known).await;
             }
@@ -43,7 +47,7 @@ impl Walk<'_> {
         self.report.skipped(Topic::Roles, reason);
     }
 
-    async fn look(&mut self, arm: &ResourceManager<'_>, subscription: uuid::Uuid, known: &Gathered) {
+    async fn look(&mut self, arm: &ResourceManager<'_>, subscription: Uuid, known: &Gathered) {
         match arm.subscription(subscription).await {
             Ok(found) => self.state(&found.state),
             Err(error) => {

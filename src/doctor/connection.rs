@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+/// After so many days without use it is time to say that it will be disabled.
+const SOON: i64 = 80;
+
 /// What somebody gave to read connections with, beside a job token.
 pub(super) fn reader(env: &Env) -> Option<Token> {
     let personal = env.secret("AZURE_DEVOPS_EXT_PAT").map(Token::Personal);
@@ -82,6 +85,26 @@ impl Walk<'_> {
             // A job token is seldom allowed to see connections; that is no fault.
             Err(error) => self.report.skipped(Topic::Connection, unreadable(&error)),
         }
+    }
+
+    /// How long the connection has not been used, before Azure DevOps disables it for that.
+    pub(super) async fn last_used(&mut self, organisation: &Organisation<'_>, project: &str, seen: &Seen) {
+        let Ok(used) = organisation.last_used(project, seen.id).await else { return };
+        let Some(used) = used else {
+            return self.report.good(Topic::Connection, vec!["no use is on record".to_owned()]);
+        };
+        let days = (self.http.clock().now() - used).whole_days();
+        let fact = format!("last used {days} days ago");
+        if days < SOON || seen.is_disabled {
+            return self.report.good(Topic::Connection, vec![fact]);
+        }
+        let error = "Azure DevOps disables a connection that is not used for 100 days";
+        let hint = "use the connection, or delete it if nobody needs it";
+        self.report.warning(
+            Topic::Connection,
+            Failure::new(Code::ConnectionDisabled, error, hint),
+            vec![fact],
+        );
     }
 
     /// What a connection's REST resource says.

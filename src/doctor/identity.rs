@@ -10,7 +10,7 @@ use crate::{
     agent::connection::{Connection, Credential},
     entra::token::{AccessToken, Proof},
     error::Failure,
-    identity::{claims, resource::Resource},
+    identity::{claims, resource::Resource, trust::Claims},
     task::{
         sign_in::{IdToken, Presented, Seen, SignIn, until},
         summary::identity_parts,
@@ -40,7 +40,7 @@ impl Walk<'_> {
         let Some(id_token) = self.id_token(&sign_in, seen).await else {
             return self.report.skipped(Topic::Exchange, "there is no id token");
         };
-        let claims = trust_claims(&id_token);
+        let claims = Claims::from(&id_token.claims);
         if let Some(registered) = connection.credential.registered() {
             self.registered(&claims, &registered);
         }
@@ -151,8 +151,4 @@ impl Walk<'_> {
             }
         }
     }
-}
-
-fn trust_claims(id_token: &IdToken) -> crate::identity::trust::Claims {
-    (&id_token.claims).into()
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::report::{Check, Report, Verdict};
+use crate::error::Code;
 
 /// Width of the verdicts.
 const VERDICT: usize = 9;
@@ -64,7 +65,7 @@ pub fn markdown(report: &Report) -> String {
 }
 
 fn sum(report: &Report) -> String {
-    let said = |codes: Vec<crate::error::Code>, one: &str, more: &str| match codes.as_slice() {
+    let said = |codes: Vec<Code>, one: &str, more: &str| match codes.as_slice() {
         [] => format!("no {one}"),
         [code] => format!("1 {one}: {code}, {}", code.party()),
         codes => {

@@ -63,6 +63,9 @@ pub async fn from_terminal(target: &Target, env: &Env, clock: Arc<dyn Clock>) ->
             walk.report_network();
             walk.connection(&connection);
             walk.seen(&seen);
+            let http = Arc::clone(&walk.http);
+            let organisation = Organisation { http: &http, deadline, base: &base, token: &token };
+            walk.last_used(&organisation, &target.project, &seen).await;
             let reason = "only a job gets one: set diagnose: true in a step AzureWorkloadIdentity@1";
             walk.report.skipped(Topic::IdToken, reason);
             walk.report.skipped(Topic::Exchange, reason);

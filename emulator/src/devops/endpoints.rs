@@ -8,6 +8,7 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::{bearer, sign_in, traced, value};
@@ -65,6 +66,31 @@ pub(super) async fn by_name(
         .map(|connection| object(&world, &directory, connection, &sight))
         .collect();
     traced(json(200, &json!({ "count": list.len(), "value": list })))
+}
+
+/// When the connection was used, newest first; the real server keeps more than the last.
+pub(super) async fn history(
+    State(world): State<Arc<World>>,
+    Path((organisation, project, id)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(_sight) = sight(&world, &headers) else { return sign_in(&headers) };
+    let directory = world.directory();
+    let Some(found) = find(&directory, &organisation, &project) else { return no_project(&project) };
+    let id = Uuid::try_parse(&id).ok();
+    let connection = found.connections.iter().find(|connection| Some(connection.id) == id);
+    let used = connection.and_then(|connection| connection.last_used);
+    let records: Vec<_> = used
+        .into_iter()
+        .map(|at| {
+            let at = at.format(&Rfc3339).expect("a moment of today's years");
+            json!({
+                "endpointId": id,
+                "data": { "id": 1, "planType": "Build", "startTime": at, "finishTime": at, "result": "succeeded" },
+            })
+        })
+        .collect();
+    traced(json(200, &json!({ "count": records.len(), "value": records })))
 }
 
 /// Whether it is known who asks.

@@ -32,6 +32,10 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route("/{organisation}/_apis/distributedtask", options(locations))
         .route("/{organisation}/{project}/_apis/serviceendpoint/endpoints", get(endpoints::by_name))
         .route("/{organisation}/{project}/_apis/serviceendpoint/endpoints/{id}", get(endpoints::one))
+        .route(
+            "/{organisation}/{project}/_apis/serviceendpoint/{id}/executionhistory",
+            get(endpoints::history),
+        )
         .route("/.well-known/openid-configuration", get(configuration))
         .route("/{organisation}/.well-known/openid-configuration", get(configuration_of))
         .route("/.well-known/jwks", get(jwks))

@@ -66,6 +66,8 @@ pub struct Connection {
     pub scope: Scope,
     /// Disabled by an administrator, or for not being used.
     pub disabled: bool,
+    /// When a job last used it; never, if absent.
+    pub last_used: Option<OffsetDateTime>,
     /// `AzureCloud`, `AzureUSGovernment`, `AzureChinaCloud`, `AzureStack`.
     pub environment: String,
     /// Its data lead to this emulator instead of to the public hosts of its environment.
@@ -91,6 +93,7 @@ impl Connection {
             client,
             scope: Scope::Subscription(subscription),
             disabled: false,
+            last_used: None,
             environment: "AzureCloud".to_owned(),
             custom: true,
             audience: None,
