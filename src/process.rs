@@ -15,6 +15,38 @@ pub fn detach() -> io::Result<()> {
     Ok(())
 }
 
+/// Keeps standard input, output and error to this process: what it starts from now on gets only what it is given.
+/// On Windows a child inherits every handle that may be inherited, and who waits for the end of the step's output
+/// would wait for the end of the child. Elsewhere a child gets no more than it is given.
+///
+/// # Errors
+///
+/// The system refuses.
+pub fn keep_stdio() -> io::Result<()> {
+    #[cfg(windows)]
+    {
+        use std::os::windows::io::AsRawHandle as _;
+        not_inherited(io::stdin().as_raw_handle())?;
+        not_inherited(io::stdout().as_raw_handle())?;
+        not_inherited(io::stderr().as_raw_handle())?;
+    }
+    Ok(())
+}
+
+#[cfg(windows)]
+#[expect(unsafe_code, reason = "neither std nor tokio can take the mark off a handle that is open already")]
+fn not_inherited(handle: std::os::windows::io::RawHandle) -> io::Result<()> {
+    use windows_sys::Win32::Foundation::{HANDLE_FLAG_INHERIT, SetHandleInformation};
+    if handle.is_null() {
+        return Ok(()); // there is no such stream
+    }
+    // SAFETY: the call takes numbers and no memory of ours; a handle that is none is an error that it reports.
+    match unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0) } {
+        0 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
 /// Reads a line from who started this process, with its line end; nothing at the end of the pipe.
 ///
 /// # Errors

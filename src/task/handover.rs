@@ -93,7 +93,8 @@ impl Handover {
                 || name.starts_with("AGENT_C")
                 || name == "AGENT_SKIPCERTVALIDATION"
                 || (name.starts_with("ENDPOINT_")
-                    && (name.contains(&id) || name.contains("SYSTEMVSSCONNECTION")))
+                    // Windows has one case for all names.
+                    && (name.to_ascii_lowercase().contains(&id) || name.contains("SYSTEMVSSCONNECTION")))
         };
         env.iter()
             .filter(|(name, _)| ours(name))
@@ -139,5 +140,14 @@ mod tests {
         .collect();
         let names: Vec<_> = Handover::pick(&env, connection).into_keys().collect();
         assert_eq!(names.len(), 2, "{names:?}");
+    }
+
+    #[test]
+    fn the_connection_is_handed_over_in_any_case_of_its_names() {
+        let connection = Uuid::from_u128(0xABCD);
+        let name = format!("ENDPOINT_URL_{connection}").to_uppercase();
+        let env: Env = [(name.clone(), "u".to_owned())].into_iter().collect();
+        let names: Vec<_> = Handover::pick(&env, connection).into_keys().collect();
+        assert_eq!(names, [name]);
     }
 }

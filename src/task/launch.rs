@@ -14,7 +14,7 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use super::handover::{GO, Handover, Ready};
-use crate::env::Env;
+use crate::{env::Env, process};
 
 /// A broker that listens and that nobody knows of yet. Dropped, it ends.
 pub(super) struct Starting {
@@ -75,6 +75,7 @@ pub(super) async fn launch(
         }
         command.creation_flags(0x0000_0008 | 0x0000_0200);
     }
+    process::keep_stdio().map_err(LaunchError::Spawn)?;
     let mut child = command.spawn().map_err(LaunchError::Spawn)?;
     let pipes = child.stdin.take().zip(child.stdout.take());
     let pipes = pipes.map(|(input, output)| (input, BufReader::new(output.take(MOST))));
