@@ -161,6 +161,7 @@ fn once(
     let name = running.report.name.clone();
     running.job.observe(&name);
     running.report.exit_code = ended.code;
+    running.report.output_held_open = ended.held_open;
     match ended.stop {
         Some(Stop::Canceled) => {
             running.error("The operation was canceled.");

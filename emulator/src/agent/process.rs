@@ -52,6 +52,8 @@ pub(super) struct Ended {
     /// Whether the direct child was waited for to its end.
     pub(super) exited: bool,
     pub(super) stop: Option<Stop>,
+    /// Whether somebody still held the output when it was no longer waited for.
+    pub(super) held_open: bool,
 }
 
 /// Who takes the output.
@@ -110,13 +112,15 @@ pub(super) fn run(launch: &Launch<'_>, limits: &Limits, watcher: &mut dyn Watche
             break;
         }
     }
+    let held_open = drain.open;
     give_up.store(true, Ordering::Relaxed);
     drain.finish(watcher);
     if status.is_none() {
         // It lives on as somebody's orphan; a thread takes its exit status when it comes.
         thread::spawn(move || child.wait());
     }
-    Ok(Ended { code: status.and_then(|status| status.code()), exited: status.is_some(), stop: stopping.stop })
+    let code = status.and_then(|status| status.code());
+    Ok(Ended { code, exited: status.is_some(), stop: stopping.stop, held_open })
 }
 
 /// All pending lines of standard error come before those of standard output.

@@ -151,6 +151,9 @@ pub struct StepReport {
     pub log: String,
     /// The exit code of the direct child: `None` when it did not run, was killed, or was left running.
     pub exit_code: Option<i32>,
+    /// Whether another process still held the step's output when the agent had waited for its end long enough. On
+    /// Windows the real agent then kills what it finds of the step.
+    pub output_held_open: bool,
     /// From start to end.
     pub seconds: f64,
     /// Standard output as it came, unmasked: for leak checks.

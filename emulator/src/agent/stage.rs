@@ -53,6 +53,7 @@ pub(super) fn run(job: &mut Context, planned: &mut Planned, stage: Stage) -> Ste
         issues: Vec::new(),
         log: String::new(),
         exit_code: None,
+        output_held_open: false,
         seconds: 0.0,
         raw_stdout: String::new(),
         raw_stderr: String::new(),
