@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         _ => None,
     });
     // The system tells a process that cannot be read no longer where its program is.
-    let program = std::env::current_exe().ok();
+    let program = std::env::current_exe().ok().or_else(started_as);
     match command {
         Command::Broker => process::forbid_tracing(),
         _ => process::forbid_reading(),
@@ -57,6 +57,11 @@ fn main() -> ExitCode {
     });
     // Without standard output there is nobody to tell.
     ended.unwrap_or(ExitCode::FAILURE)
+}
+
+/// Where this program is by the name that it was started by: all that is known without `/proc`.
+fn started_as() -> Option<PathBuf> {
+    std::env::args_os().next().map(PathBuf::from).filter(|name| name.is_absolute())
 }
 
 /// Serves the tokens of a session.
