@@ -44,11 +44,24 @@ pub(super) fn normal(archive: &[u8]) -> Result<Vec<u8>> {
         .unix_permissions(0o644);
     let mut to = ZipWriter::new(Cursor::new(Vec::new()));
     for name in names {
-        let content = entry(&mut from, &name)?;
+        let mut content = entry(&mut from, &name)?;
+        if name == FIRST[0] {
+            content = sorted(&String::from_utf8_lossy(&content)).into_bytes();
+        }
         to.start_file(&name, options).map_err(|error| format!("{name}: {error}"))?;
         to.write_all(&content).map_err(|error| format!("{name}: {error}"))?;
     }
     to.finish().map(Cursor::into_inner).map_err(|error| error.to_string())
+}
+
+/// The packer lists kinds of files, one on a line, in the order in which it happens to find them.
+fn sorted(types: &str) -> String {
+    let is_kind = |line: &&str| line.starts_with("  <");
+    let mut kinds: Vec<_> = types.lines().filter(is_kind).collect();
+    kinds.sort_unstable();
+    let mut kinds = kinds.into_iter();
+    let lines = types.lines().map(|line| if is_kind(&line) { kinds.next().unwrap_or(line) } else { line });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Unpacks one folder of it, as an agent does: no file may be executed.
@@ -102,9 +115,11 @@ mod tests {
 
     #[test]
     fn neither_order_nor_time_is_left_of_it() {
-        let [a, b, types] = [("task/a", "1"), ("b", "2"), ("[Content_Types].xml", "3")];
-        let one = normal(&archive(&[a, b, types], 1)).unwrap();
-        let other = normal(&archive(&[types, b, a], 2)).unwrap();
+        let [a, b] = [("task/a", "1"), ("b", "2")];
+        let types = |kinds: [&str; 2]| format!("<Types>\n  <{}/>\n  <{}/>\n</Types>", kinds[0], kinds[1]);
+        let (first, second) = (types(["Default", "Override"]), types(["Override", "Default"]));
+        let one = normal(&archive(&[a, b, ("[Content_Types].xml", &first)], 1)).unwrap();
+        let other = normal(&archive(&[("[Content_Types].xml", &second), b, a], 2)).unwrap();
         assert_eq!(one, other);
         assert_eq!(names(&one).unwrap(), ["[Content_Types].xml", "b", "task/a"]);
     }
