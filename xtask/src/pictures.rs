@@ -11,8 +11,8 @@ use crate::{
 const PACKAGES: [&str; 2] = ["librsvg2-bin", "fonts-dejavu-core"];
 /// The longest line that is shown, in characters.
 const WIDE: usize = 118;
-/// The most lines.
-const LONG: usize = 40;
+/// The most lines: up to the end of the third step.
+const LONG: usize = 37;
 /// Pixels from line to line, and from the edges.
 const LINE: usize = 19;
 const EDGE: usize = 20;
@@ -48,7 +48,11 @@ fn drawn(log: &str) -> String {
     for (number, line) in lines.iter().enumerate() {
         let y = EDGE + (number + 1) * LINE - 5;
         let (colour, text) = coloured(line);
-        let text: String = text.chars().take(WIDE).collect();
+        let mut text = text.to_owned();
+        if let Some((end, _)) = text.char_indices().nth(WIDE - 1) {
+            text.truncate(end);
+            text.push('…');
+        }
         let text = text.replace('&', "&amp;").replace('<', "&lt;");
         // Writing to a string cannot fail.
         let _ = writeln!(svg, "<text x=\"{EDGE}\" y=\"{y}\" fill=\"{colour}\">{text}</text>");
