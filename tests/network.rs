@@ -45,6 +45,15 @@ fn a_proxy_that_does_not_connect_is_named() {
 }
 
 #[test]
+fn a_proxy_that_cannot_be_reached_is_told_from_one_that_refuses() {
+    let (case, _proxy) = behind(demanding, |_| ());
+    let case = case.set("AGENT_PROXYURL", "http://127.0.0.1:1");
+    let text = case.fails(Code::ConnectionFailed);
+    assert!(text.contains("no connection to dev.azure.com: the proxy could not be reached"), "{text}");
+    assert_eq!(case.asked(), (0, 0));
+}
+
+#[test]
 fn the_bypass_list_goes_around_the_proxy_and_invalid_entries_are_passed_over() {
     let (case, proxy) = behind(demanding, |_| ());
     // Around the proxy, the public name leads nowhere here, so the emulator's own address stands in for it.

@@ -142,7 +142,12 @@ pub(super) fn classify(host: &str, error: &reqwest::Error) -> HttpError {
             return HttpError::ProxyLogin { host };
         }
         if text.starts_with("tunnel error") {
-            return HttpError::Proxy { host, reason };
+            // What the system says is of the way to the proxy: that one has refused nothing.
+            return if causes(error).any(<dyn Error>::is::<io::Error>) {
+                HttpError::Connect { host, reason: format!("the proxy could not be reached: {reason}") }
+            } else {
+                HttpError::Proxy { host, reason }
+            };
         }
         if text.starts_with("dns error") {
             return HttpError::Name { host };
