@@ -23,6 +23,7 @@ mod documents;
 mod earlier;
 mod examples;
 mod explain;
+mod faults;
 mod job;
 mod live;
 mod machine;

@@ -20,7 +20,8 @@ use crate::tls::PUBLIC_NAMES;
 pub struct ProxyOptions {
     user: Option<(String, String)>,
     hosts: BTreeMap<String, u16>,
-    refuse_all: bool,
+    refuse_first: usize,
+    silent: bool,
 }
 
 impl ProxyOptions {
@@ -40,7 +41,19 @@ impl ProxyOptions {
     /// Refuses every request with 403.
     #[must_use]
     pub fn refuse_all(self) -> Self {
-        Self { refuse_all: true, ..self }
+        self.refuse_first(usize::MAX)
+    }
+
+    /// Refuses so many requests with 403, and none after them.
+    #[must_use]
+    pub fn refuse_first(self, count: usize) -> Self {
+        Self { refuse_first: count, ..self }
+    }
+
+    /// Reads requests and answers none.
+    #[must_use]
+    pub fn silent(self) -> Self {
+        Self { silent: true, ..self }
     }
 }
 
@@ -149,9 +162,16 @@ async fn serve(
 ) -> io::Result<()> {
     client.set_nodelay(true)?;
     while let Some(head) = head(&mut client).await? {
-        let (entry, port) = judge(options, &head);
-        let status = entry.status;
-        journal.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+        let (status, port) = {
+            let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
+            let (entry, port) = judge(options, journal.len(), &head);
+            let status = entry.status;
+            journal.push(entry);
+            (status, port)
+        };
+        if options.silent {
+            return std::future::pending().await;
+        }
         if let Some(port) = port {
             let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
             server.set_nodelay(true)?;
@@ -184,8 +204,8 @@ async fn head(client: &mut TcpStream) -> io::Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&head).into_owned()))
 }
 
-/// What to write down, and the port to lead to if the request is granted.
-fn judge(options: &ProxyOptions, head: &str) -> (ProxyEntry, Option<u16>) {
+/// What to write down, and the port to lead to if the request, with so many before it, is granted.
+fn judge(options: &ProxyOptions, before: usize, head: &str) -> (ProxyEntry, Option<u16>) {
     let mut lines = head.lines();
     let mut words = lines.next().unwrap_or_default().split(' ');
     let method = words.next().unwrap_or_default().to_owned();
@@ -206,7 +226,7 @@ fn judge(options: &ProxyOptions, head: &str) -> (ProxyEntry, Option<u16>) {
     let (status, port) = match port {
         _ if method != "CONNECT" => (405, None),
         _ if !authorised => (407, None),
-        Some(port) if !options.refuse_all => (200, Some(port)),
+        Some(port) if before >= options.refuse_first => (200, Some(port)),
         _ => (403, None),
     };
     (ProxyEntry { method, target, authorised, status }, port)
@@ -228,7 +248,7 @@ mod tests {
     use super::*;
 
     fn status(options: &ProxyOptions, head: &str) -> u16 {
-        judge(options, head).0.status
+        judge(options, 0, head).0.status
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
 use time::OffsetDateTime;
 use wif::clock::{Clock, Wait};
 
-/// Sleeps are jumps. Limits are real, since what they limit is, but can be made twenty times as short.
+/// Sleeps are jumps. Limits are real, since what they limit is, but can be made ten times as short.
 pub(crate) struct Manual {
     begin: Instant,
     ahead: Arc<Ahead>,
@@ -25,7 +25,7 @@ struct Ahead {
     sleeps: Mutex<Vec<Duration>>,
 }
 
-const SPEED: u32 = 20;
+const SPEED: u32 = 10;
 
 impl Manual {
     #[expect(clippy::disallowed_methods, reason = "this is a clock")]

@@ -81,6 +81,15 @@ impl Case {
         self.set(&name, value)
     }
 
+    /// Looks for a service of the emulator at another host and port.
+    pub(crate) fn moved(mut self, service: Service, to: &str) -> Self {
+        let from = format!("127.0.0.1:{}", self.emulator.port(service));
+        for value in self.env.values_mut() {
+            *value = value.replace(&from, to);
+        }
+        self
+    }
+
     pub(crate) fn env(&self) -> Env {
         self.env.clone().into_iter().collect()
     }

@@ -1,0 +1,228 @@
+//! A fault at a place, and what comes of it.
+
+use std::time::Duration;
+
+use emulator::{Emulator, Fault, Proxy, ProxyOptions, Service};
+use serde_json::json;
+use wif::{
+    broker::cache::{Fresh, Landing},
+    clock::Clock as _,
+    identity::{lifetime::Lifetime, resource::Resource},
+    secret::Secret,
+    task::serve,
+};
+
+use super::row::{Expected, Row};
+use crate::{machine::of_machine, support::Case};
+
+/// Where a fault may happen, in the order of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    IdToken,
+    AccessToken,
+    Ahead,
+    Machine,
+}
+
+impl Place {
+    const fn service(self) -> Service {
+        match self {
+            Self::IdToken => Service::DevOps,
+            Self::AccessToken | Self::Ahead => Service::Entra,
+            Self::Machine => Service::Machine,
+        }
+    }
+
+    const fn request(self) -> (&'static str, &'static str) {
+        match self {
+            Self::IdToken => ("POST", "/oidctoken"),
+            Self::AccessToken => ("POST", "/oauth2/v2.0/token"),
+            Self::Ahead => ("GET", "/openid-configuration"),
+            Self::Machine => ("GET", "/metadata/identity/oauth2/token"),
+        }
+    }
+}
+
+/// How a fault is made.
+enum Means {
+    /// It happens to the request.
+    Request(fn(Fault) -> Fault),
+    /// It happens to the connection, before TLS.
+    Connection(fn(Fault) -> Fault),
+    /// The service is looked for at another address.
+    Address(&'static str),
+    /// Another service answers there.
+    Stranger,
+    /// The service, and no other, is asked by such a proxy, which fails so many times.
+    Proxy(fn(ProxyOptions, usize) -> ProxyOptions),
+    /// The same, and there is none at its address.
+    NoProxy,
+}
+
+/// Port 1 of a machine that has no such service.
+const NOBODY: &str = "127.0.0.1:1";
+
+fn means(fault: &str) -> Means {
+    const PAGE: &str = "<html><h1>Sign in</h1></html>";
+    match fault {
+        "refused" => Means::Address(NOBODY),
+        "name unknown" => Means::Address("nobody.invalid"),
+        "cut when connected" => Means::Connection(Fault::refuse),
+        "silent when connected" => Means::Connection(Fault::hang),
+        "TLS breaks" => Means::Connection(Fault::tls_broken),
+        "certificate of another" => Means::Stranger,
+        "proxy refuses" => Means::Proxy(ProxyOptions::refuse_first),
+        "proxy wants a password" => Means::Proxy(|proxy, _| proxy.user("agent", "unknown to it")),
+        "proxy is silent" => Means::Proxy(|proxy, _| proxy.silent()),
+        "proxy is gone" => Means::NoProxy,
+        "reset" => Means::Request(Fault::reset),
+        "hang" => Means::Request(Fault::hang),
+        "slow drip" => Means::Request(|fault| fault.drip(Duration::from_millis(50))),
+        "408" => Means::Request(|fault| fault.status(408)),
+        "429" => Means::Request(|fault| fault.status(429)),
+        "429, come back in 3 s" => Means::Request(|fault| fault.status(429).header("Retry-After", "3")),
+        "429, come back in 300 s" => Means::Request(|fault| fault.status(429).header("Retry-After", "300")),
+        "500" => Means::Request(|fault| fault.status(500)),
+        "502 in HTML" => Means::Request(|fault| fault.status(502).html(PAGE)),
+        "503 in JSON" => Means::Request(|fault| fault.status(503).json(&json!({"error": "busy"}))),
+        "503 in HTML" => Means::Request(|fault| fault.status(503).html(PAGE)),
+        "504" => Means::Request(|fault| fault.status(504)),
+        "200 without a body" => Means::Request(|fault| fault.status(200)),
+        "200, truncated" => Means::Request(Fault::truncate),
+        "200, huge" => Means::Request(Fault::huge),
+        "200, other JSON" => Means::Request(|fault| fault.json(&json!({"count": 0, "value": []}))),
+        "200, a page" => Means::Request(|fault| fault.html(PAGE)),
+        "203, a page" => Means::Request(|fault| fault.status(203).html(PAGE)),
+        "302" => Means::Request(|fault| fault.status(302).header("Location", "https://127.0.0.1:1/signin")),
+        other => panic!("nobody knows how to make: {other}"),
+    }
+}
+
+/// A step that meets the fault, and what must live as long as it.
+struct Scene {
+    case: Case,
+    _proxy: Option<Proxy>,
+    _stranger: Option<Emulator>,
+}
+
+impl Scene {
+    fn new(row: &Row, place: Place) -> Self {
+        let case = if place == Place::Machine { of_machine() } else { Case::new() };
+        // The connection ahead has two seconds only, which a busy machine needs.
+        if row.is_slow() && place != Place::Ahead {
+            case.clock.be_impatient();
+        }
+        let service = place.service();
+        let often = |fault: Fault| if row.always { fault.always() } else { fault };
+        let mut scene = Self { case, _proxy: None, _stranger: None };
+        match means(row.fault) {
+            Means::Request(effect) => {
+                let (method, path) = place.request();
+                scene.case.emulator.fault(often(effect(Fault::on(service, method, path))));
+            }
+            Means::Connection(effect) => scene.case.emulator.fault(often(effect(Fault::connect(service)))),
+            Means::Address(address) => scene.case = scene.case.moved(service, address),
+            Means::Stranger => {
+                let stranger = Emulator::start();
+                scene.case = scene.case.moved(service, &format!("127.0.0.1:{}", stranger.port(service)));
+                scene._stranger = Some(stranger);
+            }
+            Means::Proxy(options) => {
+                let times = if row.always { usize::MAX } else { 1 };
+                let proxy = Proxy::start(options(Proxy::leading_to(&scene.case.emulator), times));
+                scene = scene.behind(&proxy.url(), service);
+                scene._proxy = Some(proxy);
+            }
+            Means::NoProxy => scene = scene.behind(&format!("http://{NOBODY}"), service),
+        }
+        scene
+    }
+
+    /// Gives the service its public name, which only a proxy leads to the emulator; nobody asks a proxy for loopback.
+    fn behind(mut self, url: &str, service: Service) -> Self {
+        self.case = match service {
+            Service::DevOps => self.case.moved(service, "dev.azure.com"),
+            Service::Entra => self.case.moved(service, "login.microsoftonline.com"),
+            _ => self.case,
+        };
+        self.case = self.case.set("AGENT_PROXYURL", url);
+        self
+    }
+
+    /// How often the service was tried. Nothing else waits before another try.
+    fn tries(&self) -> usize {
+        self.case.clock.sleeps().len() + 1
+    }
+}
+
+/// The step's own sign-in.
+pub(crate) fn signed_in(row: &Row, place: Place, expected: &Expected) {
+    let scene = Scene::new(row, place);
+    let (case, what) = (&scene.case, format!("{} at {place:?}, every try: {}", row.fault, row.always));
+    let run = case.run();
+    let code = run.result.as_ref().err().map(|failure| failure.code.as_str());
+    let journal = case.emulator.journal_text();
+    assert_eq!(code, expected.code, "{what}: {:?}\n{journal}", run.result);
+    if let Err(failure) = &run.result {
+        assert!(failure.to_string().contains("fix: "), "{what}: {failure}");
+        assert!(run.variables().is_empty() && case.files().is_empty(), "{what}: {}", run.out);
+    }
+    let (tries, took) = (scene.tries(), case.clock.elapsed());
+    assert!(expected.tries.contains(&tries), "{what}: {tries} tries\n{journal}");
+    assert!(took < expected.within, "{what}: {took:?}");
+    if let Means::Request(_) = means(row.fault) {
+        let (method, path) = place.request();
+        let asked = case
+            .emulator
+            .journal()
+            .iter()
+            .filter(|entry| entry.method == method && entry.path.contains(path))
+            .count();
+        assert_eq!(asked, tries, "{what}: no request but the tries\n{journal}");
+    }
+}
+
+/// The renewal of a token that the broker began with, and that has a third of its life left.
+pub(crate) fn renewed(row: &Row, place: Place, expected: &Expected) {
+    const LEFT: i64 = 20 * 60;
+    let scene = Scene::new(row, place);
+    let (case, what) = (&scene.case, format!("{} at {place:?}, every try: {}", row.fault, row.always));
+    let old = "the-old-access-token";
+    case.emulator.directory().lifetimes.devops_id_token = 3600;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let key = Secret::new("key".to_owned());
+        let (_listener, session) = serve::open(case.env(), None, key, case.clock.clone()).await.unwrap();
+        let resource = Resource::asked_for("arm", &session.tokens.audiences).unwrap();
+        let now = case.clock.now();
+        let lifetime = Lifetime {
+            from: now - time::Duration::seconds(2 * LEFT),
+            until: now + time::Duration::seconds(LEFT),
+        };
+        if place == Place::AccessToken {
+            // Beforehand, so that time does not pass while it is on its way.
+            session.tokens.id_token().unwrap().get().await.unwrap();
+        }
+        session.tokens.put(&resource, Fresh { token: Secret::new(old.to_owned()), lifetime });
+        let ask = async || session.tokens.access_token(&resource).await.unwrap();
+        let told = |landing: &Landing| landing.as_ref().err().map(|failure| failure.code.as_str());
+
+        assert_eq!(told(&ask().await), None, "{what}: the old token works");
+        case.emulator.shift_clock(LEFT + 1);
+        case.clock.wrong_by(LEFT + 1);
+        let landing = ask().await;
+        let journal = case.emulator.journal_text();
+        if let Err(failure) = &landing {
+            let said = format!("{failure}\n{failure:?}");
+            assert_eq!(emulator::leaks(&case.emulator.issued(), said.as_bytes()), Vec::<String>::new());
+        }
+        match &landing {
+            Ok(fresh) => assert!(!row.always && fresh.token.expose() != old, "{what}: passed\n{journal}"),
+            Err(_) => {
+                assert!(row.always && told(&landing) == expected.code, "{what}: {landing:?}\n{journal}")
+            }
+        }
+        // One flight while the old token works, and one after it.
+        assert!(scene.tries() <= 2 * expected.tries.end(), "{what}: {} tries\n{journal}", scene.tries());
+    });
+}
