@@ -33,8 +33,23 @@ fn run(emulator: &Emulator, steps: &[Step]) -> JobReport {
         let names: Vec<_> = process.environment.keys().collect();
         assert!(names.iter().all(|name| *name == "VSTS_PROCESS_LOOKUP_ID"), "{names:?}");
     }
+    for process in &report.observed {
+        let arguments = process.arguments.join(" ");
+        assert_eq!(emulator::leaks(&issued, arguments.as_bytes()), Vec::<String>::new(), "{arguments}");
+        if !is_task(&process.arguments) {
+            let environment: Vec<_> = process.environment.values().map(String::as_str).collect();
+            let found = emulator::leaks(&issued, environment.join(" ").as_bytes());
+            assert_eq!(found, Vec::<String>::new(), "in the environment of {arguments}");
+        }
+    }
     assert_eq!(report.left_in_temp, Vec::<std::path::PathBuf>::new());
     report
+}
+
+/// The task's own processes, which the agent gives what a task is given: the shim, and the program that it starts.
+fn is_task(arguments: &[String]) -> bool {
+    let shim = |argument: &String| argument.ends_with("index.js") || argument.ends_with("post.js");
+    arguments.iter().any(shim) || arguments.get(1).is_some_and(|argument| argument == "task")
 }
 
 fn is_broker(arguments: &[String]) -> bool {

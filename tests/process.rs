@@ -1,9 +1,18 @@
 //! What the operating system shows of the process while it holds secrets.
 #![cfg(target_os = "linux")]
 
-use std::{fs, process::Stdio};
+use std::{
+    fs,
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _, chown},
+        process::{CommandExt as _, ExitStatusExt as _},
+    },
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use emulator::{Fault, Gate, Service};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::support::Case;
 
@@ -29,4 +38,78 @@ fn nobody_finds_a_secret_in_arguments_or_a_core_file() {
         .split_whitespace()
         .collect();
     assert_eq!(core[4..6], ["0", "0"], "{limits}");
+}
+
+/// An agent's user: not root, from whom nothing on the machine is kept.
+const NOBODY: u32 = 65_534;
+
+fn are_root() -> bool {
+    fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// Run by the same user as everything else here.
+fn of_one_user(command: &mut Command) -> &mut Command {
+    if are_root() { command.uid(NOBODY).gid(NOBODY) } else { command }
+}
+
+/// Whether another process of the same user can do this with a file of the process.
+fn can(what: &str, id: u32) -> bool {
+    let script = what.replace("PROC", &format!("/proc/{id}"));
+    let mut shell = Command::new("sh");
+    let shell = of_one_user(shell.args(["-c", &script])).stdout(Stdio::null()).stderr(Stdio::null());
+    shell.status().unwrap().success()
+}
+
+/// A folder of that user's with a copy of the program, since the place of the build may be closed to it.
+fn home(case: &Case) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let copy = |from: &Path, name: &str| fs::copy(from, home.path().join(name)).unwrap();
+    copy(Path::new(env!("CARGO_BIN_EXE_wif")), "wif");
+    copy(case.emulator.ca_file(), "ca.pem");
+    fs::set_permissions(home.path().join("ca.pem"), fs::Permissions::from_mode(0o644)).unwrap();
+    if are_root() {
+        chown(home.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    home
+}
+
+#[test]
+fn processes_of_the_same_user_cannot_read_the_step_and_a_forced_core_file_does_not_appear() {
+    let case = Case::new();
+    let home = home(&case);
+    let folder = home.path().to_str().unwrap();
+    let case = case.set("AGENT_TEMPDIRECTORY", folder).set("AGENT_CAINFO", &format!("{folder}/ca.pem"));
+    let gate = Gate::new();
+    case.emulator.fault(Fault::on(Service::Entra, "POST", "/token").always().gate(&gate));
+    // Whoever this process starts may leave a core file as large as the system allows.
+    let Rlimit { maximum, .. } = getrlimit(Resource::Core);
+    setrlimit(Resource::Core, Rlimit { current: maximum, maximum }).unwrap();
+    let start = |program: &str, arguments: &[&str]| {
+        let mut command = case.command(program);
+        command.args(arguments).current_dir(home.path());
+        of_one_user(&mut command).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
+    };
+    let mut other = start("sleep", &["100"]);
+    let mut step = start(&format!("{folder}/wif"), &["task", "run"]);
+    gate.wait_until_reached(1);
+    for look in ["cat PROC/environ", "cat PROC/maps", "ls PROC/fd"] {
+        assert!(can(look, other.id()), "{look}: the rule of the system is another");
+        assert!(!can(look, step.id()), "{look}");
+    }
+    assert!(!can("dd if=PROC/mem of=/dev/null count=0", step.id()));
+    for child in [&mut step, &mut other] {
+        Command::new("kill").args(["-ABRT", &child.id().to_string()]).status().unwrap();
+    }
+    let (step, other) = (step.wait().unwrap(), other.wait().unwrap());
+    assert_eq!((step.signal(), step.core_dumped()), (Some(6), false));
+    // Where the system makes core files, the other process has one, of the same limits and in the same place.
+    let cores = fs::read_dir(home.path()).unwrap().map(Result::unwrap);
+    let cores: Vec<_> =
+        cores.filter(|entry| entry.file_name().to_string_lossy().starts_with("core")).collect();
+    assert!(cores.len() <= usize::from(other.core_dumped()), "{cores:?}");
+    for core in cores {
+        let image = fs::read(core.path()).unwrap();
+        let program = "wif task run";
+        assert!(!image.windows(program.len()).any(|words| words == program.as_bytes()));
+    }
 }
