@@ -1,6 +1,7 @@
 //! Answers of Azure DevOps and Entra that are not what the protocol says.
 
 use emulator::{Fault, Service};
+use proptest::prelude::*;
 use serde_json::json;
 use wif::error::Code;
 
@@ -192,4 +193,27 @@ fn a_busy_answer_keeps_what_entra_said() {
         text.contains("AADSTS90099") && text.contains("trace 0f3c") && text.contains("request "),
         "{text}"
     );
+}
+
+/// Bodies that are refusals, nearly so, or anything.
+fn any_body() -> impl Strategy<Value = String> {
+    let description = "(AADSTS[0-9]{1,8}: )?.{0,400}( bad assertion eyJ[a-z]{5,30})?( Trace ID: .{0,10})?";
+    let refusal = (".{0,80}", description, any::<i64>()).prop_map(|(error, description, code)| {
+        json!({"error": error, "error_description": description, "error_codes": [code], "trace_id": error}).to_string()
+    });
+    prop_oneof![4 => refusal, 1 => ".{0,300}", 1 => "\\{\"error\":.{0,30}"]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn whatever_entra_answers_is_told_in_a_line_without_a_token(status in 400_u16..600, body in any_body()) {
+        let case = from_entra(|fault| fault.status(status).body("application/json", body));
+        let failure = case.run().result.unwrap_err();
+        let said = failure.to_string();
+        prop_assert!(!said.contains("eyJ"), "{said}");
+        prop_assert!(!said.contains(|c: char| c.is_control() && c != '\n'), "{said:?}");
+        prop_assert!(said.len() < 4000 && said.lines().count() < 15, "{said}");
+    }
 }
