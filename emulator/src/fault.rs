@@ -222,6 +222,10 @@ impl Faults {
         self.lock().push(fault);
     }
 
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+
     pub(crate) fn on_request(&self, service: Service, method: &str, path: &str) -> Option<Effect> {
         self.due(|fault| fault.hits_request(service, method, path))
     }

@@ -1,0 +1,34 @@
+//! The claims of a token: as the token's text, and as the JSON inside one.
+#![no_main]
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use libfuzzer_sys::fuzz_target;
+use time::OffsetDateTime;
+use wif::{
+    identity::{
+        claims::{self, Unverified},
+        subject::{Issuer, Subject},
+    },
+    secret::Secret,
+};
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    read(text.to_owned());
+    read(format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(bytes)));
+});
+
+fn read(token: String) {
+    let token = Secret::new(token);
+    let _ = claims::client(&token);
+    match Unverified::read(&token) {
+        Ok(claims) => {
+            let _ = claims.validity(OffsetDateTime::UNIX_EPOCH);
+            let _ = (Issuer::parse(&claims.issuer).parts(), Subject::parse(&claims.subject).parts());
+            // Masks are found line by line.
+            assert!(!token.expose().contains(['\r', '\n', ' ']));
+        }
+        // It says nothing of the text.
+        Err(error) => assert!(error.to_string().len() < 100),
+    }
+}

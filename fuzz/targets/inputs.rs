@@ -1,0 +1,53 @@
+//! The inputs: the first line is `allowedResources`, the second `exports`, the third `session`, the rest `accessTokens`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use wif::{
+    agent::inputs::Inputs,
+    env::Env,
+    identity::{cloud::Cloud, resource::Audiences},
+};
+
+fuzz_target!(|text: &str| {
+    let mut rest = text.splitn(4, '\n');
+    let mut next = || rest.next().unwrap_or_default().to_owned();
+    let env: Env = [
+        ("INPUT_AZURESUBSCRIPTION".to_owned(), "6ba7b810-9dad-11d1-80b4-00c04fd430c8".to_owned()),
+        ("INPUT_ALLOWEDRESOURCES".to_owned(), next()),
+        ("INPUT_EXPORTS".to_owned(), next()),
+        ("INPUT_SESSION".to_owned(), next()),
+        ("INPUT_ACCESSTOKENS".to_owned(), next()),
+    ]
+    .into_iter()
+    .collect();
+    let audiences = Audiences {
+        cloud: Cloud::Public,
+        resource_manager: "https://management.azure.com".to_owned(),
+        key_vault: None,
+        graph: None,
+    };
+    let inputs = match Inputs::read(&env) {
+        Ok(inputs) => inputs,
+        Err(error) => return one_line(&error.to_string()),
+    };
+    match inputs.access_tokens(&audiences) {
+        Ok(tokens) => {
+            for (variable, resource) in tokens {
+                let mut letters = variable.chars();
+                assert!(letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_'), "{variable}");
+                assert!(letters.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.'), "{variable}");
+                assert!(resource.scope().ends_with("/.default"), "{resource}");
+                one_line(&resource.to_string());
+            }
+        }
+        Err(error) => one_line(&error.to_string()),
+    }
+    if let Err(error) = inputs.allowed_resources(&audiences) {
+        one_line(&error.to_string());
+    }
+});
+
+fn one_line(text: &str) {
+    assert!(!text.contains(char::is_control), "{text:?}");
+    assert!(text.len() < 2000, "{} bytes", text.len());
+}
