@@ -21,7 +21,7 @@ use crate::support::{Case, Virtual};
 
 const KEY: &str = "0123456789abcdef";
 
-async fn open(case: &Case, clock: Arc<dyn Clock>) -> Arc<Session> {
+pub(crate) async fn open(case: &Case, clock: Arc<dyn Clock>) -> Arc<Session> {
     let key = Secret::new(KEY.to_owned());
     let (listener, session) = serve::open(case.env(), None, key, clock).await.unwrap();
     tokio::spawn(server::serve(listener, Arc::clone(&session), std::future::pending()));

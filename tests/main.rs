@@ -35,3 +35,4 @@ mod schemes;
 mod shown;
 mod sign_in;
 mod terminal;
+mod soak;

@@ -1,6 +1,6 @@
 //! A fault at a place, and what comes of it.
 
-use std::time::Duration;
+use std::{any::Any, time::Duration};
 
 use emulator::{Emulator, Fault, Proxy, ProxyOptions, Service};
 use serde_json::json;
@@ -98,11 +98,11 @@ fn means(fault: &str) -> Means {
     }
 }
 
-/// A step that meets the fault, and what must live as long as it.
+/// A step that meets the fault.
 struct Scene {
     case: Case,
-    _proxy: Option<Proxy>,
-    _stranger: Option<Emulator>,
+    /// What must live as long.
+    _other: Option<Box<dyn Any>>,
 }
 
 impl Scene {
@@ -114,45 +114,45 @@ impl Scene {
         }
         let service = place.service();
         let often = |fault: Fault| if row.always { fault.always() } else { fault };
-        let mut scene = Self { case, _proxy: None, _stranger: None };
         match means(row.fault) {
             Means::Request(effect) => {
                 let (method, path) = place.request();
-                scene.case.emulator.fault(often(effect(Fault::on(service, method, path))));
+                case.emulator.fault(often(effect(Fault::on(service, method, path))));
+                Self { case, _other: None }
             }
-            Means::Connection(effect) => scene.case.emulator.fault(often(effect(Fault::connect(service)))),
-            Means::Address(address) => scene.case = scene.case.moved(service, address),
+            Means::Connection(effect) => {
+                case.emulator.fault(often(effect(Fault::connect(service))));
+                Self { case, _other: None }
+            }
+            Means::Address(address) => Self { case: case.moved(service, address), _other: None },
             Means::Stranger => {
                 let stranger = Emulator::start();
-                scene.case = scene.case.moved(service, &format!("127.0.0.1:{}", stranger.port(service)));
-                scene._stranger = Some(stranger);
+                let case = case.moved(service, &format!("127.0.0.1:{}", stranger.port(service)));
+                Self { case, _other: Some(Box::new(stranger)) }
             }
             Means::Proxy(options) => {
                 let times = if row.always { usize::MAX } else { 1 };
-                let proxy = Proxy::start(options(Proxy::leading_to(&scene.case.emulator), times));
-                scene = scene.behind(&proxy.url(), service);
-                scene._proxy = Some(proxy);
+                let proxy = Proxy::start(options(Proxy::leading_to(&case.emulator), times));
+                Self { case: behind(case, &proxy.url(), service), _other: Some(Box::new(proxy)) }
             }
-            Means::NoProxy => scene = scene.behind(&format!("http://{NOBODY}"), service),
+            Means::NoProxy => Self { case: behind(case, &format!("http://{NOBODY}"), service), _other: None },
         }
-        scene
-    }
-
-    /// Gives the service its public name, which only a proxy leads to the emulator; nobody asks a proxy for loopback.
-    fn behind(mut self, url: &str, service: Service) -> Self {
-        self.case = match service {
-            Service::DevOps => self.case.moved(service, "dev.azure.com"),
-            Service::Entra => self.case.moved(service, "login.microsoftonline.com"),
-            _ => self.case,
-        };
-        self.case = self.case.set("AGENT_PROXYURL", url);
-        self
     }
 
     /// How often the service was tried. Nothing else waits before another try.
     fn tries(&self) -> usize {
         self.case.clock.sleeps().len() + 1
     }
+}
+
+/// Gives the service its public name, which only a proxy leads to the emulator; nobody asks a proxy for loopback.
+fn behind(case: Case, url: &str, service: Service) -> Case {
+    let case = match service {
+        Service::DevOps => case.moved(service, "dev.azure.com"),
+        Service::Entra => case.moved(service, "login.microsoftonline.com"),
+        _ => case,
+    };
+    case.set("AGENT_PROXYURL", url)
 }
 
 /// The step's own sign-in.
@@ -219,7 +219,7 @@ pub(crate) fn renewed(row: &Row, place: Place, expected: &Expected) {
         match &landing {
             Ok(fresh) => assert!(!row.always && fresh.token.expose() != old, "{what}: passed\n{journal}"),
             Err(_) => {
-                assert!(row.always && told(&landing) == expected.code, "{what}: {landing:?}\n{journal}")
+                assert!(row.always && told(&landing) == expected.code, "{what}: {landing:?}\n{journal}");
             }
         }
         // One flight while the old token works, and one after it.

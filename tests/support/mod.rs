@@ -7,5 +7,5 @@ mod world;
 
 pub(crate) use clock::Manual;
 pub(crate) use staged::task_folder;
-pub(crate) use virtual_clock::Virtual;
+pub(crate) use virtual_clock::{Virtual, Wire};
 pub(crate) use world::{Case, Run};

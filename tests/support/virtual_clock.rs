@@ -1,18 +1,30 @@
 //! A clock whose sleepers wake only when the test lets time pass.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use time::OffsetDateTime;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use wif::clock::{Clock, Wait};
 
-/// Time since the test began, and who sleeps until when. Limits are real, since what they limit is.
+/// Time since the test began, and who sleeps until when. Limits are real, since what they limit is, unless the test
+/// watches what is on the wire.
 pub(crate) struct Virtual {
     begin: OffsetDateTime,
     state: Mutex<State>,
+    wire: Option<Arc<Wire>>,
+}
+
+/// What is limited and has not ended yet.
+#[derive(Default)]
+pub(crate) struct Wire {
+    requests: AtomicUsize,
+    changed: Notify,
 }
 
 #[derive(Default)]
@@ -21,9 +33,19 @@ struct State {
     sleepers: Vec<(Duration, oneshot::Sender<()>)>,
 }
 
+/// How long a caller of the broker waits for a renewal: the one limit that limits no request.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 impl Virtual {
     pub(crate) fn new(begin: OffsetDateTime) -> Arc<Self> {
-        Arc::new(Self { begin, state: Mutex::default() })
+        Arc::new(Self { begin, state: Mutex::default(), wire: None })
+    }
+
+    /// Limits are virtual too: no time may pass while an answer is on its way, which [`Wire`] tells.
+    pub(crate) fn watching(begin: OffsetDateTime) -> (Arc<Self>, Arc<Wire>) {
+        let wire = Arc::<Wire>::default();
+        let clock = Self { begin, state: Mutex::default(), wire: Some(Arc::clone(&wire)) };
+        (Arc::new(clock), wire)
     }
 
     /// Lets time pass until the next sleeper wakes, but not beyond `most`; how much it was.
@@ -66,6 +88,43 @@ impl Clock for Virtual {
     }
 
     fn limit(&self, duration: Duration) -> Wait {
-        Box::pin(tokio::time::sleep(duration))
+        let Some(wire) = &self.wire else { return Box::pin(tokio::time::sleep(duration)) };
+        let over = self.sleep(duration);
+        let request = (duration != PATIENCE).then(|| OnWire::new(wire));
+        Box::pin(async move {
+            let _request = request;
+            over.await;
+        })
+    }
+}
+
+impl Wire {
+    /// Until nothing is on the wire but so many requests that nobody will answer.
+    pub(crate) async fn quiet(&self, hanging: impl Fn() -> usize) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if self.requests.load(Ordering::SeqCst) <= hanging() {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// A request, until it is answered or given up.
+struct OnWire(Arc<Wire>);
+
+impl OnWire {
+    fn new(wire: &Arc<Wire>) -> Self {
+        wire.requests.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(wire))
+    }
+}
+
+impl Drop for OnWire {
+    fn drop(&mut self) {
+        self.0.requests.fetch_sub(1, Ordering::SeqCst);
+        self.0.changed.notify_waiters();
     }
 }

@@ -8,7 +8,9 @@ mod demo;
 mod package;
 mod pictures;
 mod platforms;
+mod fuzz;
 mod process;
+mod soak;
 mod stage;
 mod test;
 mod tools;
@@ -66,6 +68,24 @@ enum Chore {
         /// The new one, 1.2.3 for example
         version: String,
     },
+    /// Feed the parsers of foreign bytes with what libFuzzer makes up; needs a nightly compiler and cargo-fuzz
+    Fuzz {
+        /// How long each parser is tried
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
+    /// Let days of brokers with outages pass by a virtual clock; or ask one broker for hours, and look for growth
+    Soak {
+        /// How many days
+        #[arg(long, default_value_t = 200, conflicts_with = "hours")]
+        seeds: u64,
+        /// The first day's seed
+        #[arg(long, default_value_t = 0, conflicts_with = "hours")]
+        first: u64,
+        /// How many hours of real time instead, 0.25 for instance
+        #[arg(long)]
+        hours: Option<f64>,
+    },
     /// What CI runs: format, lints, documentation, all tests, the shim's tests
     Test,
 }
@@ -82,6 +102,10 @@ fn main() -> ExitCode {
         Chore::Audit => audit::audit(),
         Chore::Bump { version } => bump::bump(&version),
         Chore::Pictures => pictures::pictures(),
+    },
+        Chore::Fuzz { seconds } => fuzz::fuzz(seconds),
+        Chore::Soak { hours: Some(hours), .. } => soak::real(hours),
+        Chore::Soak { seeds, first, hours: None } => soak::days(first, seeds),
         Chore::Test => test::test(),
     };
     match result {
