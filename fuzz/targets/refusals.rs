@@ -38,12 +38,11 @@ impl Clock for Hasty {
     }
 
     fn elapsed(&self) -> Duration {
-        Duration::from_secs(self.0.load(Ordering::Relaxed))
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
     }
 
-    fn sleep(&self, _duration: Duration) -> Wait {
-        // One more try is enough.
-        self.0.fetch_add(50, Ordering::Relaxed);
+    fn sleep(&self, duration: Duration) -> Wait {
+        self.0.fetch_add(u64::try_from(duration.as_millis()).unwrap(), Ordering::Relaxed);
         Box::pin(std::future::ready(()))
     }
 
@@ -104,7 +103,8 @@ fuzz_target!(|bytes: &[u8]| {
         scene.emulator.mend();
         let fault = Fault::on(Service::Entra, "POST", "/token").always().status(status);
         scene.emulator.fault(fault.body("application/json", body));
-        let deadline = Deadline::after(&*scene.clock, Duration::from_secs(60));
+        // Time for one or two tries more.
+        let deadline = Deadline::after(&*scene.clock, Duration::from_secs(5));
         let secret = Secret::new("secret".to_owned());
         let result = scene.runtime.block_on(scene.identity.access_token(
             &scene.http,
@@ -117,7 +117,10 @@ fuzz_target!(|bytes: &[u8]| {
             Ok(access) => assert!(!access.token.expose().contains(|c: char| !c.is_ascii_graphic())),
             // An answer has come, whatever it was.
             Err(error) => {
-                assert!(!matches!(error, TokenError::Http(_)) || (204..=205).contains(&status) || status == 304, "{status}: {error:?}");
+                assert!(
+                    !matches!(error, TokenError::Http(_)) || (204..=205).contains(&status) || status == 304,
+                    "{status}: {error:?}"
+                );
                 let said = error.to_string();
                 assert!(!said.contains(char::is_control) && said.len() < 2000, "{said:?}");
                 assert!(!said.contains("eyJ"), "{said:?}");
