@@ -71,7 +71,7 @@ impl Day {
         runtime.block_on(async {
             let session = open(&self.case, Arc::clone(&self.clock) as _).await;
             let keeper = Arc::clone(&session);
-            tokio::spawn(async move { keeper.tokens.keep(|| ()).await });
+            tokio::spawn(async move { keeper.tokens.keep(|| true).await });
             let resources =
                 RESOURCES.map(|name| Resource::asked_for(name, &session.tokens.audiences).unwrap());
             for minute in 0..MINUTES {
@@ -85,7 +85,7 @@ impl Day {
                         tokio::task::yield_now().await;
                         while let Some(Some(landing)) = futures_util::FutureExt::now_or_never(callers.next())
                         {
-                            self.judge(&landing.unwrap());
+                            self.judge(&landing);
                         }
                     }
                     self.pass(end).await;

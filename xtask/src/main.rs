@@ -102,7 +102,6 @@ fn main() -> ExitCode {
         Chore::Audit => audit::audit(),
         Chore::Bump { version } => bump::bump(&version),
         Chore::Pictures => pictures::pictures(),
-    },
         Chore::Fuzz { seconds } => fuzz::fuzz(seconds),
         Chore::Soak { hours: Some(hours), .. } => soak::real(hours),
         Chore::Soak { seeds, first, hours: None } => soak::days(first, seeds),
