@@ -24,6 +24,7 @@ mod earlier;
 mod examples;
 mod explain;
 mod faults;
+mod foreign_bytes;
 mod job;
 mod live;
 mod machine;
