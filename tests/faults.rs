@@ -92,9 +92,12 @@ fn each(place: Place, check: impl Fn(&Row, Place, &Expected) + Sync) {
     let rows = rows.iter().filter_map(|row| Some((row, row.cells[place as usize].as_ref()?)));
     let (slow, quick): (Vec<_>, Vec<_>) = rows.partition(|(row, _)| row.is_slow());
     let (quick, wrong) = (Mutex::new(quick.into_iter()), AtomicUsize::new(0));
-    // One row that is wrong hides no other.
-    let check = &|row, expected| {
-        if catch_unwind(AssertUnwindSafe(|| check(row, place, expected))).is_err() {
+    // One row that is wrong hides no other. Limits that are real and short are missed on a busy machine now and then,
+    // not three times.
+    let check = &|row: &Row, expected| {
+        let times = if row.is_slow() { 3 } else { 1 };
+        let holds = |_| catch_unwind(AssertUnwindSafe(|| check(row, place, expected))).is_ok();
+        if !(0..times).any(holds) {
             wrong.fetch_add(1, Ordering::Relaxed);
         }
     };
