@@ -35,5 +35,5 @@ mod retries;
 mod schemes;
 mod shown;
 mod sign_in;
-mod terminal;
 mod soak;
+mod terminal;
