@@ -23,7 +23,7 @@ use crate::{
     process::{Result, root},
     stage,
 };
-pub(crate) use install::{Found, azure_cli, npm};
+pub(crate) use install::{Found, azure_cli};
 use scheme::Scheme;
 use table::{Outcome, Row};
 use tools::{Client, TOOLS, Tool};

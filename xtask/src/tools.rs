@@ -68,15 +68,20 @@ pub(crate) fn crate_program(name: &str, version: &str, features: &[&str]) -> Res
 /// The packages of npm that a committed lock file pins.
 pub(crate) fn npm(name: &str, pins: &Path) -> Result<PathBuf> {
     let folder = folder(name)?;
+    npm_into(&folder, pins)?;
+    Ok(folder.join("node_modules"))
+}
+
+/// The same, in a folder of the caller's.
+pub(crate) fn npm_into(folder: &Path, pins: &Path) -> Result<()> {
     let lock = read(&pins.join("package-lock.json"))?;
-    once(&folder, &lock, || {
+    once(folder, &lock, || {
         for file in ["package.json", "package-lock.json"] {
-            write(&folder.join(file), &read(&pins.join(file))?)?;
+            write(&folder.join(file), read(&pins.join(file))?)?;
         }
         let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--force", "--loglevel=error"];
-        run(Command::new("npm").args(arguments).current_dir(&folder))
-    })?;
-    Ok(folder.join("node_modules"))
+        run(Command::new("npm").args(arguments).current_dir(folder))
+    })
 }
 
 /// The folder of a tool.

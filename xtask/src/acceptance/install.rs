@@ -1,13 +1,16 @@
 //! Finds the tools of this machine, and installs the pinned ones into a folder of the project.
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use super::container::Container;
-use crate::process::{Result, cargo, output, root, run, target};
+use crate::{
+    process::{Result, cargo, output, root, run, target},
+    tools::{npm_into, once, write},
+};
 
 /// A tool that can be run.
 pub(crate) struct Installed {
@@ -35,30 +38,15 @@ pub(super) fn node_identity(folder: &Path) -> Found {
     }
     found(|| {
         let folder = folder.join("node");
-        npm(&kept(""), &folder)?;
+        npm_into(&folder, &kept(""))?;
         // Node looks for packages beside the script.
         let script = folder.join("identity.js");
-        write(&script, &read("identity.js")?)?;
+        write(&script, read("identity.js")?)?;
         Ok(Installed {
             version: pinned_by_npm(&read("package.json")?)?,
             command: format!("node {}", quoted(&script)),
             path: None,
         })
-    })
-}
-
-/// Installs the npm packages that the two files in `kept` pin.
-pub(crate) fn npm(kept: &Path, folder: &Path) -> Result<()> {
-    let version = output(Command::new("npm").arg("--version"))?;
-    let pins = ["package.json", "package-lock.json"];
-    let read = |name: &str| fs::read_to_string(kept.join(name)).map_err(|error| format!("{name}: {error}"));
-    let [package, lock] = pins.map(read);
-    let (package, lock) = (package?, lock?);
-    once(folder, &format!("npm {version}\n{lock}"), || {
-        write(&folder.join("package.json"), &package)?;
-        write(&folder.join("package-lock.json"), &lock)?;
-        let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
-        output(Command::new("npm").args(arguments).current_dir(folder)).map(|_printed| ())
     })
 }
 
@@ -147,22 +135,6 @@ fn found(install: impl FnOnce() -> Result<Installed>) -> Found {
     install().map_or_else(Found::Broken, Found::Ready)
 }
 
-/// Installs into an empty folder, unless this very text was installed there before.
-fn once(folder: &Path, pins: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
-    let stamp = folder.join("installed.txt");
-    if fs::read_to_string(&stamp).is_ok_and(|text| text == pins) {
-        return Ok(());
-    }
-    let failed = |error: io::Error| format!("{}: {error}", folder.display());
-    if folder.exists() {
-        fs::remove_dir_all(folder).map_err(failed)?;
-    }
-    fs::create_dir_all(folder).map_err(failed)?;
-    println!("  installing into {}", folder.display());
-    install()?;
-    write(&stamp, pins)
-}
-
 /// The version of a crate that is in the lock once.
 fn locked(name: &str) -> Result<String> {
     let lock =
@@ -190,10 +162,6 @@ fn kept(name: &str) -> PathBuf {
 
 fn read(name: &str) -> Result<String> {
     fs::read_to_string(kept(name)).map_err(|error| format!("{name}: {error}"))
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// One word of bash.

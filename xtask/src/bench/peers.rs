@@ -6,6 +6,7 @@ use crate::{
     acceptance::{self, Found},
     bench::{job::Job, measure::timed, requests::id_token},
     process::{Result, root},
+    tools::npm_into,
 };
 
 /// The peers, installed and pinned.
@@ -23,7 +24,7 @@ impl Peers {
     pub(super) fn install() -> Result<Self> {
         let folder = root().join("target").join("bench");
         let kept = root().join("xtask").join("bench");
-        acceptance::npm(&kept, &folder)?;
+        npm_into(&folder, &kept)?;
         // Node looks for packages beside the script.
         for script in ["peer.js", "lead.js"] {
             fs::copy(kept.join(script), folder.join(script)).map_err(|error| format!("{script}: {error}"))?;
