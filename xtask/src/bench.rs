@@ -56,7 +56,7 @@ fn machine() -> String {
     };
     let versions = ["node", "curl"].map(|program| {
         let printed = output(std::process::Command::new(program).arg("--version")).unwrap_or_default();
-        printed.lines().next().unwrap_or_default().chars().take(16).collect::<String>()
+        printed.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
     });
     let cores = thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
