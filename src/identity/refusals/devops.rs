@@ -43,7 +43,7 @@ const fn known(
     causes: &'static [&'static str],
     remedy: (&'static str, &'static str),
 ) -> Known {
-    Known::of_entra(0, code, means, causes, remedy).called(Name::DevOps(name))
+    Known::new(Name::DevOps(name), code, means, causes, remedy)
 }
 
 pub(super) const KNOWN: &[Known] = &[

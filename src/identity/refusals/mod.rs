@@ -103,23 +103,30 @@ pub fn number_in(description: &str) -> Option<u32> {
 }
 
 impl Known {
-    /// A refusal of Entra that another attempt cannot change.
-    const fn of_entra(
-        number: u32,
+    /// A refusal that another attempt cannot change.
+    const fn new(
+        name: Name,
         code: Code,
         means: &'static str,
         causes: &'static [&'static str],
         (remedy, command): (&'static str, &'static str),
     ) -> Self {
-        Self { name: Name::Entra(number), code, means, causes, remedy, command, again: Again::No }
+        Self { name, code, means, causes, remedy, command, again: Again::No }
+    }
+
+    /// The same, of Entra.
+    const fn of_entra(
+        number: u32,
+        code: Code,
+        means: &'static str,
+        causes: &'static [&'static str],
+        remedy: (&'static str, &'static str),
+    ) -> Self {
+        Self::new(Name::Entra(number), code, means, causes, remedy)
     }
 
     const fn again(self, again: Again) -> Self {
         Self { again, ..self }
-    }
-
-    const fn called(self, name: Name) -> Self {
-        Self { name, ..self }
     }
 
     /// Whether an attempt with a fresh id token may help.

@@ -22,7 +22,7 @@ const fn known(
     causes: &'static [&'static str],
     remedy: (&'static str, &'static str),
 ) -> Known {
-    Known::of_entra(0, code, means, causes, remedy).called(Name::ResourceManager(name))
+    Known::new(Name::ResourceManager(name), code, means, causes, remedy)
 }
 
 pub(super) const KNOWN: &[Known] = &[
