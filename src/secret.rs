@@ -1,25 +1,32 @@
 //! A secret has a type, one door, and no voice.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-/// A job token, id token, access token or password: wiped on drop, silent under `Debug`, without `Display`.
+/// A job token, id token, access token or password: wiped when its last owner drops it, silent under `Debug`, without
+/// `Display`. A clone is one more owner, and no copy of the text.
 #[derive(Clone)]
-pub struct Secret(Zeroizing<String>);
+pub struct Secret(Arc<Zeroizing<String>>);
 
 impl Secret {
     /// Takes the text over; the caller's copy is gone.
     #[must_use]
     pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
+        Self(Arc::new(Zeroizing::new(text)))
     }
 
     /// The one door. `grep -rn 'expose()' src` is the security review.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Whether a text is this secret, in the same time wherever two texts of one length differ.
+    #[must_use]
+    pub fn is(&self, text: &str) -> bool {
+        self.0.as_bytes().ct_eq(text.as_bytes()).into()
     }
 
     /// What may be said of a bad secret: its length in bytes and whether white space surrounds it, the usual
@@ -32,9 +39,9 @@ impl Secret {
 }
 
 impl PartialEq for Secret {
-    /// Takes the same time wherever two secrets of one length differ.
+    /// As [`Secret::is`].
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+        self.is(other.expose())
     }
 }
 
@@ -61,6 +68,7 @@ mod tests {
         assert_eq!(secret, Secret::new("hunter2".to_owned()));
         assert_ne!(secret, Secret::new("hunter3".to_owned()));
         assert_ne!(secret, Secret::new("hunter".to_owned()));
+        assert!(secret.is("hunter2") && !secret.is("hunter3") && !secret.is("hunter"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use futures_util::{FutureExt as _, future::Shared};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 
+use super::answer;
 use crate::{clock::Clock, error::Failure, identity::lifetime::Lifetime, retry::Outcome, secret::Secret};
 
 /// A token and the time in which it works.
@@ -19,8 +20,19 @@ use crate::{clock::Clock, error::Failure, identity::lifetime::Lifetime, retry::O
 pub struct Fresh {
     /// The token.
     pub token: Secret,
+    /// The token as a JSON text, made once for all who ask.
+    pub(super) json: Secret,
     /// When it came and when it ends.
     pub lifetime: Lifetime,
+}
+
+impl Fresh {
+    /// A token that works for so long.
+    #[must_use]
+    pub fn new(token: Secret, lifetime: Lifetime) -> Self {
+        let json = answer::quoted(&token);
+        Self { token, json, lifetime }
+    }
 }
 
 /// How a flight ended. The failure is shared by all who waited for it.

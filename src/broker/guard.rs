@@ -31,8 +31,9 @@ pub(crate) fn local(headers: &HeaderMap, port: u16) -> Result<(), Refused> {
     let forbidden = |reason| Err(Refused::new(StatusCode::FORBIDDEN, reason));
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let ours = [format!("127.0.0.1:{port}"), format!("localhost:{port}")];
-    if hosts.next().is_some() || !ours.iter().any(|own| own.eq_ignore_ascii_case(host)) {
+    let (name, given) = host.rsplit_once(':').unwrap_or_default();
+    let ours = ["127.0.0.1", "localhost"].iter().any(|own| own.eq_ignore_ascii_case(name));
+    if hosts.next().is_some() || !ours || given != port.to_string() {
         return forbidden("the Host header is not this broker's loopback address");
     }
     let foreign = |name: &str| {
@@ -63,16 +64,16 @@ pub(crate) fn keyed<'a>(
     key: &Secret,
 ) -> Result<(&'a str, Shown), Refused> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if is_key(text(KEY_HEADER), key) {
+    if key.is(text(KEY_HEADER)) {
         return Ok((path, Shown::InHeader));
     }
     let (scheme, token) = text("authorization").split_once(' ').unwrap_or_default();
-    if scheme.eq_ignore_ascii_case("bearer") && is_key(token.trim(), key) {
+    if scheme.eq_ignore_ascii_case("bearer") && key.is(token.trim()) {
         return Ok((path, Shown::AsBearer));
     }
     let first = path.strip_prefix('/').and_then(|path| path.split_once('/')).map_or("", |(first, _)| first);
     match path.strip_prefix('/').and_then(|path| path.strip_prefix(first)) {
-        Some(rest) if is_key(first, key) => Ok((rest, Shown::InPath)),
+        Some(rest) if key.is(first) => Ok((rest, Shown::InPath)),
         _ => Err(no_key()),
     }
 }
@@ -80,11 +81,6 @@ pub(crate) fn keyed<'a>(
 /// What a caller without the key hears, or one who shows it where it does not belong.
 pub(crate) fn no_key() -> Refused {
     Refused::new(StatusCode::UNAUTHORIZED, "the key is missing or wrong")
-}
-
-/// Whether a text is the key, in the same time whatever it is.
-fn is_key(given: &str, key: &Secret) -> bool {
-    Secret::new(given.to_owned()) == *key
 }
 
 #[cfg(test)]
@@ -111,6 +107,10 @@ mod tests {
             &[("host", "evil.example:80")],
             &[("host", "127.0.0.1")],
             &[("host", "127.0.0.1:81")],
+            &[("host", "127.0.0.1:080")],
+            &[("host", "127.0.0.1:80:80")],
+            &[("host", "user@127.0.0.1:80")],
+            &[("host", ":80")],
             &[("host", "127.0.0.1:80"), ("host", "evil.example")],
             &[("host", "127.0.0.1:80"), ("origin", "null")],
             &[("host", "127.0.0.1:80"), ("x-forwarded-for", "10.0.0.1")],

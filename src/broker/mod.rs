@@ -2,6 +2,7 @@
 //!
 //! It knows neither Azure DevOps nor Entra: whoever starts it hands over how tokens are fetched.
 
+mod answer;
 pub mod cache;
 pub mod client;
 mod guard;

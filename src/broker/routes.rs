@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,6 +10,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
+    answer::{Answer, Body},
     cache::{Fresh, Landing},
     guard::{self, Refused, Shown},
     paths,
@@ -26,10 +26,8 @@ const BODY: usize = 64 * 1024;
 /// How long it may take to come.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-type Answer = Result<Value, Refused>;
-
 /// Answers one request. Whatever is wrong with it, the answer is JSON with a reason and no token.
-pub(crate) async fn answer(session: &Session, request: Request<Incoming>) -> Response<Full<Bytes>> {
+pub(crate) async fn answer(session: &Session, request: Request<Incoming>) -> Response<Body> {
     let (status, body) = match route(session, request).await {
         Ok(body) => (StatusCode::OK, body),
         Err(Refused { status, reason, upstream }) => {
@@ -38,10 +36,11 @@ pub(crate) async fn answer(session: &Session, request: Request<Incoming>) -> Res
             }
             // The names that the readers of Python, Node, azd and people look for.
             let code = status.as_u16();
-            (status, json!({"statusCode": code, "error": reason, "message": reason, "status": "error"}))
+            let body = json!({"statusCode": code, "error": reason, "message": reason, "status": "error"});
+            (status, Answer::from(body))
         }
     };
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    let mut response = Response::new(body.into_body());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
@@ -53,7 +52,7 @@ pub(crate) async fn answer(session: &Session, request: Request<Incoming>) -> Res
     response
 }
 
-async fn route(session: &Session, request: Request<Incoming>) -> Answer {
+async fn route(session: &Session, request: Request<Incoming>) -> Result<Answer, Refused> {
     let (parts, body) = request.into_parts();
     let headers = &parts.headers;
     guard::local(headers, session.port)?;
@@ -70,12 +69,12 @@ async fn route(session: &Session, request: Request<Incoming>) -> Answer {
         }
         (paths::STATUS, Shown::InHeader) => {
             only(&parts.method, &Method::GET)?;
-            Ok(status(session))
+            Ok(status(session).into())
         }
         (paths::END, Shown::InHeader) => {
             only(&parts.method, &Method::POST)?;
             session.end.notify_one();
-            Ok(json!({"status": "ending"}))
+            Ok(json!({"status": "ending"}).into())
         }
         (paths::IDENTITY | paths::ID_TOKEN | AZD_TOKEN | paths::STATUS | paths::END, _) => {
             Err(guard::no_key())
@@ -114,7 +113,7 @@ impl Query {
 }
 
 /// App Service managed identity: `expires_on` and `expires_in` are texts, since the strictest readers want that.
-async fn identity(session: &Session, query: Query) -> Answer {
+async fn identity(session: &Session, query: Query) -> Result<Answer, Refused> {
     let client = session.tokens.client;
     let same = |id: &str| Uuid::try_parse(id).is_ok_and(|id| Some(id) == client);
     if query.other_identity || query.client.as_deref().is_some_and(|id| !id.is_empty() && !same(id)) {
@@ -127,22 +126,19 @@ async fn identity(session: &Session, query: Query) -> Answer {
     let resource = resource(session, &asked)?;
     let (fresh, now) = access_token(session, &resource).await?;
     let left = (fresh.lifetime.until - now).whole_seconds().max(0);
-    let mut answer = json!({
-        "access_token": fresh.token.expose(),
-        "expires_on": fresh.lifetime.until.unix_timestamp().to_string(),
-        "expires_in": left.to_string(),
-        "not_before": fresh.lifetime.from.unix_timestamp().to_string(),
-        "resource": asked,
-        "token_type": "Bearer",
-    });
-    if let (Some(client), Value::Object(answer)) = (client, &mut answer) {
-        answer.insert("client_id".to_owned(), client.to_string().into());
-    }
-    Ok(answer)
+    let client = client.map(|client| format!(r#""client_id":"{client}","#)).unwrap_or_default();
+    let until = fresh.lifetime.until.unix_timestamp();
+    let from = fresh.lifetime.from.unix_timestamp();
+    let asked = Value::from(asked);
+    // Formatted, since this is the answer that steps ask for again and again.
+    let after = format!(
+        r#",{client}"expires_in":"{left}","expires_on":"{until}","not_before":"{from}","resource":{asked},"token_type":"Bearer"}}"#
+    );
+    Ok(Answer::with_token(r#"{"access_token":"#, &fresh, after))
 }
 
 /// The dialect of GitHub for GET, that of Azure DevOps for POST.
-async fn id_token(session: &Session, method: &Method) -> Answer {
+async fn id_token(session: &Session, method: &Method) -> Result<Answer, Refused> {
     let name = match *method {
         Method::GET => "value",
         Method::POST => "oidcToken",
@@ -158,11 +154,11 @@ async fn id_token(session: &Session, method: &Method) -> Answer {
         ));
     }
     let fresh = landed(slot.get().await)?;
-    Ok(json!({name: fresh.token.expose()}))
+    Ok(Answer::with_token(format!(r#"{{"{name}":"#), &fresh, "}"))
 }
 
 /// azd's external authentication.
-async fn azd(session: &Session, headers: &HeaderMap, body: Incoming) -> Answer {
+async fn azd(session: &Session, headers: &HeaderMap, body: Incoming) -> Result<Answer, Refused> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Asked {
@@ -192,12 +188,13 @@ async fn azd(session: &Session, headers: &HeaderMap, body: Incoming) -> Answer {
     let fresh = match access_token(session, &resource(session, scope)?).await {
         Ok((fresh, _)) => fresh,
         Err(Refused { reason, upstream: true, .. }) => {
-            return Ok(json!({"status": "error", "code": "GetTokenError", "message": reason}));
+            return Ok(json!({"status": "error", "code": "GetTokenError", "message": reason}).into());
         }
         Err(refused) => return Err(refused),
     };
     let until = rfc3339(fresh.lifetime.until);
-    Ok(json!({"status": "success", "token": fresh.token.expose(), "expiresOn": until}))
+    let before = format!(r#"{{"expiresOn":"{until}","status":"success","token":"#);
+    Ok(Answer::with_token(before, &fresh, "}"))
 }
 
 fn status(session: &Session) -> Value {

@@ -2,8 +2,6 @@
 
 use std::{convert::Infallible, io, net::Ipv4Addr, pin::pin, sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{Response, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -11,7 +9,7 @@ use tokio::{
     sync::{Notify, Semaphore},
 };
 
-use super::{routes, tokens::Tokens};
+use super::{answer::Body, routes, tokens::Tokens};
 use crate::secret::Secret;
 
 /// What the routes need.
@@ -77,7 +75,7 @@ pub async fn serve(listener: TcpListener, session: Arc<Session>, stop: impl Futu
 async fn connection(stream: TcpStream, session: Arc<Session>) {
     let answer = service_fn(|request| {
         let session = Arc::clone(&session);
-        async move { Ok::<Response<Full<Bytes>>, Infallible>(routes::answer(&session, request).await) }
+        async move { Ok::<Response<Body>, Infallible>(routes::answer(&session, request).await) }
     });
     // An error here is a caller that went away, or one that does not speak HTTP.
     let _ = http1::Builder::new()

@@ -117,7 +117,7 @@ impl Handed {
     pub(super) fn fresh(&self) -> Option<Fresh> {
         let moment = |seconds| OffsetDateTime::from_unix_timestamp(seconds).ok();
         let lifetime = Lifetime { from: moment(self.from)?, until: moment(self.until)? };
-        Some(Fresh { token: Secret::new(self.token.as_str().to_owned()), lifetime })
+        Some(Fresh::new(Secret::new(self.token.as_str().to_owned()), lifetime))
     }
 }
 

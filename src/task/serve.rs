@@ -172,7 +172,7 @@ impl Upstream {
         let Some(IdToken { token, claims }) = signed_in.id_token else {
             return Err(Failure::new(Code::Bug, "no id token came", "report this as a bug"));
         };
-        Ok(Fresh { token, lifetime: Lifetime { from, until: claims.expires } })
+        Ok(Fresh::new(token, Lifetime { from, until: claims.expires }))
     }
 
     async fn access_token(&self, id_token: Option<Arc<Slot>>, resource: &Resource) -> Result<Fresh, Failure> {
@@ -186,7 +186,7 @@ impl Upstream {
         let token = signed_in.access_tokens.into_iter().next();
         let token =
             token.ok_or_else(|| Failure::new(Code::Bug, "no access token came", "report this as a bug"))?;
-        Ok(Fresh { token: token.token, lifetime: Lifetime { from, until: token.expires } })
+        Ok(Fresh::new(token.token, Lifetime { from, until: token.expires }))
     }
 
     async fn sign_in(&self, connection: &Connection, resources: &[Resource]) -> Result<SignedIn, Failure> {

@@ -203,7 +203,7 @@ pub(crate) fn renewed(row: &Row, place: Place, expected: &Expected) {
             // Beforehand, so that time does not pass while it is on its way.
             session.tokens.id_token().unwrap().get().await.unwrap();
         }
-        session.tokens.put(&resource, Fresh { token: Secret::new(old.to_owned()), lifetime });
+        session.tokens.put(&resource, Fresh::new(Secret::new(old.to_owned()), lifetime));
         let ask = async || session.tokens.access_token(&resource).await;
         let told = |landing: &Landing| landing.as_ref().err().map(|failure| failure.code.as_str());
 

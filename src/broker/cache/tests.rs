@@ -58,7 +58,7 @@ fn slot(clock: &Arc<Hand>, lives: &'static [Option<i64>]) -> (Arc<Slot>, Arc<Ato
                 Some(life) => {
                     let until = from + time::Duration::seconds(life);
                     let token = Secret::new(format!("token {nth}"));
-                    Ok(Fresh { token, lifetime: Lifetime { from, until } })
+                    Ok(Fresh::new(token, Lifetime { from, until }))
                 }
                 None => Err(Failure::new(Code::TimedOut, "down", "wait")),
             }
@@ -149,7 +149,7 @@ fn whoever_renews_hears_that_a_token_is_wanted_again() {
         slot.tell(Arc::clone(&changed));
         let from = clock.now();
         let lifetime = Lifetime { from, until: from + time::Duration::hours(1) };
-        slot.put(Fresh { token: Secret::new("brought along".to_owned()), lifetime });
+        slot.put(Fresh::new(Secret::new("brought along".to_owned()), lifetime));
         assert_eq!(slot.next(), None, "nobody has asked for it");
         token(&slot).await.unwrap();
         changed.notified().await;
@@ -170,8 +170,7 @@ fn a_service_that_asks_for_time_gets_it_and_nobody_waits_for_a_token_with_minute
             Box::pin(std::future::ready(Err(busy)))
         });
         let (from, life) = (clock.now(), time::Duration::hours(1));
-        let fresh =
-            Fresh { token: Secret::new("old".to_owned()), lifetime: Lifetime { from, until: from + life } };
+        let fresh = Fresh::new(Secret::new("old".to_owned()), Lifetime { from, until: from + life });
         let slot = Slot::new(Arc::clone(&clock) as _, fetch, Some(fresh));
         for (second, expected) in [(1800, 1), (2099, 1), (2100, 2), (2399, 2), (2400, 3)] {
             clock.set(second);
