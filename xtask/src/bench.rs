@@ -11,7 +11,7 @@ mod step;
 mod table;
 mod trips;
 
-use std::{env, fs, path::Path, thread};
+use std::{cell::OnceCell, env, fs, path::Path, thread};
 
 use crate::{
     process::{Result, node, output},
@@ -27,13 +27,13 @@ pub(crate) fn bench(only: Option<&str>) -> Result<()> {
     let task = stage::stage()?;
     let platform = output(&mut node(&["-p", "`${process.platform}-${process.arch}`"]))?;
     let program = task.join("bin").join(platform).join(format!("wif{}", env::consts::EXE_SUFFIX));
-    let peers = Peers::install()?;
+    let installed = OnceCell::new();
     let all: [(&str, Measure<'_>); 5] = [
-        ("step", Box::new(|| step::rows(&task, &peers))),
+        ("step", Box::new(|| step::rows(&task, peers(&installed)?))),
         ("trips", Box::new(|| trips::rows(&task))),
-        ("start", Box::new(|| start::rows(&task, &program, &peers))),
+        ("start", Box::new(|| start::rows(&task, &program, peers(&installed)?))),
         ("broker", Box::new(|| broker::rows(&task))),
-        ("size", Box::new(|| size::rows(&task, &program, &peers))),
+        ("size", Box::new(|| size::rows(&task, &program, peers(&installed)?))),
     ];
     let mut rows = Vec::new();
     for (name, measure) in all.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
@@ -43,6 +43,14 @@ pub(crate) fn bench(only: Option<&str>) -> Result<()> {
     println!("\n{}", machine());
     table::print(&rows);
     Ok(())
+}
+
+/// The peers of the task and its commands, installed for the first part that needs them.
+fn peers(installed: &OnceCell<Peers>) -> Result<&Peers> {
+    match installed.get() {
+        Some(peers) => Ok(peers),
+        None => Peers::install().map(|peers| installed.get_or_init(|| peers)),
+    }
 }
 
 /// What the numbers were measured on.
