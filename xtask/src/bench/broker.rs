@@ -90,7 +90,7 @@ pub(super) fn rows(task: &Path) -> Result<Vec<Row>> {
         ),
         Row::limited("requests upstream for 1,000 callers without a cache", cold.to_string(), "1", cold == 1),
         Row::limited(
-            "idle for a minute: clock ticks of work, and wake-ups",
+            "idle for a minute: clock ticks of work, and context switches",
             format!("{ticks}, {wakes}"),
             "0 ticks",
             ticks == 0,
