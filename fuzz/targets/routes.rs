@@ -55,7 +55,7 @@ impl Scene {
             let (listener, session) = serve::open(env, None, key, Arc::new(System::new())).await.unwrap();
             let from = session.tokens.now();
             let lifetime = Lifetime { from, until: from + time::Duration::days(30) };
-            let fresh = Fresh { token: Secret::new(TOKEN.to_owned()), lifetime };
+            let fresh = Fresh::new(Secret::new(TOKEN.to_owned()), lifetime);
             session
                 .tokens
                 .put(&Resource::asked_for("arm", &session.tokens.audiences).unwrap(), fresh.clone());
