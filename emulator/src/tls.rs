@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, PublicKeyData, SignatureAlgorithm, SigningKey,
 };
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -37,7 +37,7 @@ pub(crate) struct Trust {
 
 impl Trust {
     pub(crate) fn new(now: OffsetDateTime, require_client: bool, http1_only: bool) -> Self {
-        let ca = CertifiedIssuer::self_signed(ca_params(now), new_key()).expect("the CA signs itself");
+        let ca = CertifiedIssuer::self_signed(ca_params(now), CaKey(new_key())).expect("the CA signs itself");
         let key = new_key();
         let names: Vec<String> =
             LOOPBACK_NAMES.iter().chain(PUBLIC_NAMES.iter()).map(ToString::to_string).collect();
@@ -136,6 +136,34 @@ fn params(names: Vec<String>, common_name: &str, now: OffsetDateTime) -> Certifi
 
 fn new_key() -> KeyPair {
     KeyPair::generate().expect("an elliptic curve key can be made")
+}
+
+/// Signs with two numbers of full length. One signature in 128 has a shorter one, which Wine 8 cannot verify.
+struct CaKey(KeyPair);
+
+impl SigningKey for CaKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        loop {
+            let signature = self.0.sign(message)?;
+            // A sequence and two integers, each a tag, a length and the content (RFC 3279, 2.2.3).
+            if let [_, _, _, first, rest @ ..] = signature.as_slice()
+                && *first >= 32
+                && rest.get(usize::from(*first) + 1).is_some_and(|second| *second >= 32)
+            {
+                return Ok(signature);
+            }
+        }
+    }
+}
+
+impl PublicKeyData for CaKey {
+    fn der_bytes(&self) -> &[u8] {
+        self.0.der_bytes()
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        self.0.algorithm()
+    }
 }
 
 const CA_FILE: &str = "ca.pem";
