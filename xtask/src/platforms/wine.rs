@@ -16,11 +16,11 @@ use crate::{
     tools,
 };
 
-const PACKAGES: [&str; 2] = ["gcc-mingw-w64-x86-64", "wine64"];
+const PACKAGES: [&str; 3] = ["ca-certificates", "gcc-mingw-w64-x86-64", "wine64"];
 /// The folder with Wine's files, for `wine.sh`.
 const FOLDER: &str = "WIF_WINE";
-/// The program that changes the trust store.
-const TRUST: &str = "trust.exe";
+/// A file with the CAs that Windows trusts, for `wine.sh`.
+const ROOTS: &str = "WIF_WINE_ROOTS";
 
 /// Runs every check.
 pub(super) fn run(task: &Path) -> Result<()> {
@@ -29,10 +29,9 @@ pub(super) fn run(task: &Path) -> Result<()> {
     let node = wine.node()?;
     let program = task.join("bin/win32-x64/wif.exe");
     let agent = || Agent::new().node(&node).machine_env(FOLDER, wine.folder.to_string_lossy());
-    let trusting = |ca: &Path| wine.trust(Some(ca)).map(|()| agent());
+    let trusting = |ca: &Path| Ok(agent().machine_env(ROOTS, ca.to_string_lossy()));
     let wif = format!("{} {}", script().display(), program.display());
-    checks::all(&Machine { task, agent: &agent, trusting: &trusting, wif: &wif })?;
-    wine.trust(None)
+    checks::all(&Machine { task, agent: &agent, trusting: &trusting, wif: &wif })
 }
 
 /// A Wine with a folder of its own, whose server runs until this is dropped.
@@ -46,18 +45,14 @@ struct Wine {
 impl Wine {
     fn start() -> Result<Self> {
         let folder = tools::folder("wine")?;
-        let sources = root().join("xtask/platforms");
-        let (lacking, trust) = (sources.join("bcryptprimitives.c"), sources.join("trust.c"));
+        let lacking = root().join("xtask/platforms/bcryptprimitives.c");
         let mut wine = Self { folder: folder.clone(), sleeper: None };
-        let texts = [tools::read(&lacking)?, tools::read(&trust)?].concat();
-        tools::once(&folder, &texts, || {
+        tools::once(&folder, &tools::read(&lacking)?, || {
             finish(wine.run(&["wineboot", "--init"]).env("DISPLAY", ""))?;
             finish(&mut wine.run(&["winecfg", "-v", "win10"]))?;
             let dll = folder.join("prefix/drive_c/windows/system32/bcryptprimitives.dll");
-            let compiler = || Command::new("x86_64-w64-mingw32-gcc");
-            let libraries = ["-ladvapi32", "-lcrypt32"];
-            finish(compiler().args(["-shared", "-o"]).arg(dll).arg(&lacking).args(libraries))?;
-            finish(compiler().arg("-o").arg(folder.join(TRUST)).arg(&trust).args(libraries))
+            let mut compiler = Command::new("x86_64-w64-mingw32-gcc");
+            finish(compiler.args(["-shared", "-o"]).arg(dll).arg(&lacking).args(["-ladvapi32", "-lcrypt32"]))
         })?;
         // One that is still there, with what an earlier run may have left.
         let _none = wine.server("--kill");
@@ -66,8 +61,6 @@ impl Wine {
         // It waits for input that never comes.
         let sleeper = wine.run(&["cmd"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
         wine.sleeper = Some(sleeper.map_err(|error| format!("wine: {error}"))?);
-        // What a run that was broken off may have left.
-        wine.trust(None)?;
         Ok(wine)
     }
 
@@ -82,16 +75,6 @@ impl Wine {
         // It goes on in the background, and whoever reads its output would wait for it.
         server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         finish(server.arg(argument).env("WINEPREFIX", self.folder.join("prefix")))
-    }
-
-    /// Leaves one CA, or none, of the emulators' in the trust store.
-    fn trust(&self, ca: Option<&Path>) -> Result<()> {
-        let mut trust = self.run(&[]);
-        trust.arg(self.folder.join(TRUST));
-        if let Some(ca) = ca {
-            trust.arg(format!("Z:{}", ca.display().to_string().replace('/', "\\")));
-        }
-        finish(&mut trust)
     }
 
     /// A program of this machine that is Windows' Node.
