@@ -65,6 +65,7 @@ describe('task.json', () => {
       assertKeys(input, known, input.name);
       assert.match(input.name, /^[A-Za-z][A-Za-z0-9]*$/);
       assert.ok(['string', 'undefined'].includes(typeof input.defaultValue), 'the agent passes on text');
+      assertKeys(input.properties ?? {}, ['rows'], input.name);
     }
   });
 
@@ -76,7 +77,7 @@ describe('task.json', () => {
   });
 
   it('has no key that the schema refuses', () => {
-    assertKeys(task, ['id', 'name', 'friendlyName', 'description', 'helpUrl', 'helpMarkDown', 'category', 'visibility',
+    assertKeys(task, ['$schema', 'id', 'name', 'friendlyName', 'description', 'helpUrl', 'helpMarkDown', 'category', 'visibility',
       'runsOn', 'author', 'version', 'minimumAgentVersion', 'instanceNameFormat', 'showEnvironmentVariables', 'groups',
       'inputs', 'execution', 'postjobexecution'], 'task.json');
   });
