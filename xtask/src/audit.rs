@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::{
-    process::{Result, output, root, run},
+    process::{Result, cargo, output, root, run},
     tools,
 };
 
@@ -17,6 +17,15 @@ pub(crate) fn audit() -> Result<()> {
         .args(["--strict", "azure-pipelines.yml", "docs/examples"])
         .current_dir(root()))?;
     println!("YAML is as it should be");
+
+    // A workspace of its own, which nothing else here locks.
+    output(&mut cargo(&[
+        "metadata",
+        "--locked",
+        "--format-version=1",
+        "--manifest-path",
+        "fuzz/Cargo.toml",
+    ]))?;
 
     let deny = tools::crate_program("cargo-deny", DENY, &[])?;
     let deny = |arguments: &[&str]| {

@@ -2,18 +2,17 @@
 
 use std::{fs, process::Command};
 
-use crate::process::{Result, root, run};
+use crate::{
+    process::{Result, forget_package, root, run},
+    tools,
+};
 
-/// The compiler that libFuzzer's instrumentation needs.
-const TOOLCHAIN: &str = "+nightly";
+/// What builds and runs them.
+const CARGO_FUZZ: &str = "0.13.2";
 
 /// Runs every target of `fuzz/` for so long. Stops at the first finding, which `fuzz/artifacts` then holds.
 pub(crate) fn fuzz(seconds: u64) -> Result<()> {
-    let needs = "it needs a nightly compiler (rustup toolchain install nightly) and cargo-fuzz (cargo install cargo-fuzz)";
-    let found = Command::new("cargo").args([TOOLCHAIN, "fuzz", "--version"]).output();
-    if !found.is_ok_and(|output| output.status.success()) {
-        return Err(format!("`cargo {TOOLCHAIN} fuzz` cannot be run: {needs}"));
-    }
+    let cargo_fuzz = tools::crate_program("cargo-fuzz", CARGO_FUZZ, &[])?;
     let folder = root().join("fuzz");
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
     let entries = fs::read_dir(folder.join("targets")).map_err(failed)?;
@@ -25,10 +24,12 @@ pub(crate) fn fuzz(seconds: u64) -> Result<()> {
         let corpus = folder.join("corpus").join(target);
         fs::create_dir_all(&corpus).map_err(failed)?;
         let seeds = folder.join("seeds").join(target);
-        let mut command = Command::new("cargo");
-        // No sanitizer: what is tried forbids unsafe code, and its panics are found without one.
-        command.args([TOOLCHAIN, "fuzz", "run", "--sanitizer", "none", target]).args([&corpus, &seeds]);
+        let mut command = Command::new(&cargo_fuzz);
+        // No sanitizer, which would need a nightly compiler: what is tried forbids unsafe code, and its panics are
+        // found without one.
+        command.args(["run", "--sanitizer", "none", target]).args([&corpus, &seeds]);
         command.args(["--", &format!("-max_total_time={seconds}"), "-timeout=20", "-print_final_stats=1"]);
+        forget_package(&mut command);
         run(command.current_dir(&folder))?;
     }
     println!("\n{} targets, {seconds} s each: no finding", targets.len());

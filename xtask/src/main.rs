@@ -68,7 +68,7 @@ enum Chore {
         /// The new one, 1.2.3 for example
         version: String,
     },
-    /// Feed the parsers of foreign bytes with what libFuzzer makes up; needs a nightly compiler and cargo-fuzz
+    /// Feed the parsers of foreign bytes with what libFuzzer makes up (cargo-fuzz)
     Fuzz {
         /// How long each parser is tried
         #[arg(long, default_value_t = 60)]
