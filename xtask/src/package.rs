@@ -37,6 +37,9 @@ pub(crate) fn programs(only: Option<&str>) -> Result<PathBuf> {
         make_folder(&bin.join(platform.name))?;
         let size = fs::copy(built, &program).map_err(failed(&program))?;
         println!("  {size} bytes");
+        if platform.is_musl() && !is_position_independent(&program)? {
+            return Err(format!("{} cannot be loaded at a random address", program.display()));
+        }
         if size > LARGEST_PROGRAM {
             return Err(format!("{} has {size} bytes, more than {LARGEST_PROGRAM}", program.display()));
         }
@@ -151,6 +154,14 @@ fn picture_files() -> Result<Vec<String>> {
         entries.flatten().map(|entry| format!("images/{}", entry.file_name().to_string_lossy())).collect();
     files.sort();
     Ok(files)
+}
+
+/// Whether the kernel may load it anywhere: the type in its head is that of a shared object (elf(5), `e_type`, `ET_DYN`).
+fn is_position_independent(program: &Path) -> Result<bool> {
+    let mut head = [0; 18];
+    let mut file = fs::File::open(program).map_err(failed(program))?;
+    io::Read::read_exact(&mut file, &mut head).map_err(failed(program))?;
+    Ok(head.ends_with(&[3, 0]))
 }
 
 /// The platforms that this machine compiles for.

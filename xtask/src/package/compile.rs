@@ -82,6 +82,10 @@ fn command(platform: &Platform, route: Route, build: &str, folder: &Path) -> Res
             flags.push("-Clink-self-contained=no".to_owned());
         }
     }
+    if platform.is_musl() {
+        // zig does not take rustc's `-static-pie` for it.
+        flags.push("-Clink-arg=-pie".to_owned());
+    }
     if platform.is_windows() {
         tools::debian(&["gcc-mingw-w64-x86-64"])?;
         flags.push("-Clink-arg=-Wl,--no-insert-timestamp".to_owned());
