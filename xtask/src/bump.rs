@@ -25,7 +25,9 @@ pub(crate) fn bump(version: &str) -> Result<()> {
             .map_err(|error| format!("{file}: {error}"))?;
         tools::write(&path, text)?;
     }
-    run(&mut cargo(&["update", "--quiet", "--offline", "--workspace"]))?;
+    for manifest in ["Cargo.toml", "fuzz/Cargo.toml"] {
+        run(&mut cargo(&["update", "--quiet", "--workspace", "--manifest-path", manifest]))?;
+    }
     println!("{old} -> {new}; CHANGELOG.md wants its words");
     Ok(())
 }
