@@ -1,6 +1,9 @@
 //! Only this job can ask: what a request must have before its path is looked at.
 
-use hyper::{HeaderMap, StatusCode, header};
+use hyper::{
+    HeaderMap, StatusCode,
+    header::{self, HeaderName},
+};
 
 use crate::secret::Secret;
 
@@ -63,11 +66,12 @@ pub(crate) fn keyed<'a>(
     headers: &HeaderMap,
     key: &Secret,
 ) -> Result<(&'a str, Shown), Refused> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if key.is(text(KEY_HEADER)) {
+    static IN_HEADER: HeaderName = HeaderName::from_static(KEY_HEADER);
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if key.is(text(&IN_HEADER)) {
         return Ok((path, Shown::InHeader));
     }
-    let (scheme, token) = text("authorization").split_once(' ').unwrap_or_default();
+    let (scheme, token) = text(&header::AUTHORIZATION).split_once(' ').unwrap_or_default();
     if scheme.eq_ignore_ascii_case("bearer") && key.is(token.trim()) {
         return Ok((path, Shown::AsBearer));
     }

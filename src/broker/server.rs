@@ -30,10 +30,8 @@ pub struct Session {
 const CONNECTIONS: usize = 512;
 /// How long a caller may take to send the head of a request, the first or the next.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The largest head of a request, in bytes; hyper takes no less than 8 KiB.
+/// The largest head of a request, in bytes; hyper takes no less than 8 KiB, and 100 headers of its own accord.
 const HEAD: usize = 16 * 1024;
-/// The most headers.
-const HEADERS: usize = 64;
 
 /// Listens on a port of 127.0.0.1 that the system chooses.
 ///
@@ -82,7 +80,6 @@ async fn connection(stream: TcpStream, session: Arc<Session>) {
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
         .max_buf_size(HEAD)
-        .max_headers(HEADERS)
         .serve_connection(TokioIo::new(stream), answer)
         .await;
 }
