@@ -29,6 +29,16 @@ impl Secret {
         self.0.as_bytes().ct_eq(text.as_bytes()).into()
     }
 
+    /// The text as JSON has it, in quotes.
+    #[must_use]
+    pub fn to_json(&self) -> Self {
+        // Room for the longest escapes, so that no half of it is left where it grew.
+        let mut json = Zeroizing::new(Vec::with_capacity(self.0.len() * r"\u0000".len() + 2));
+        // A text in memory cannot fail to be written, and JSON is UTF-8.
+        let _ = serde_json::to_writer(&mut *json, self.expose());
+        Self::new(str::from_utf8(&json).unwrap_or_default().to_owned())
+    }
+
     /// What may be said of a bad secret: its length in bytes and whether white space surrounds it, the usual
     /// cause.
     #[must_use]

@@ -3,7 +3,6 @@
 use bytes::{Buf as _, Bytes, buf::Chain};
 use http_body_util::Full;
 use serde_json::Value;
-use zeroize::Zeroizing;
 
 use super::cache::Fresh;
 use crate::secret::Secret;
@@ -46,15 +45,6 @@ impl AsRef<[u8]> for Token {
     fn as_ref(&self) -> &[u8] {
         self.0.as_ref().map_or(&[], |json| json.expose().as_bytes())
     }
-}
-
-/// A token as a JSON text.
-pub(super) fn quoted(token: &Secret) -> Secret {
-    // Room for the longest escapes, so that no half of it is left where it grew.
-    let mut json = Zeroizing::new(Vec::with_capacity(token.expose().len() * r"\u0000".len() + 2));
-    // A text in memory cannot fail to be written, and JSON is UTF-8.
-    let _ = serde_json::to_writer(&mut *json, token.expose());
-    Secret::new(str::from_utf8(&json).unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ use futures_util::{FutureExt as _, future::Shared};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 
-use super::answer;
 use crate::{clock::Clock, error::Failure, identity::lifetime::Lifetime, retry::Outcome, secret::Secret};
 
 /// A token and the time in which it works.
@@ -30,7 +29,7 @@ impl Fresh {
     /// A token that works for so long.
     #[must_use]
     pub fn new(token: Secret, lifetime: Lifetime) -> Self {
-        let json = answer::quoted(&token);
+        let json = token.to_json();
         Self { token, json, lifetime }
     }
 }
