@@ -96,6 +96,17 @@ fn whoever_may_not_ask_gets_a_reason_and_no_token() {
                 ) + "{}",
             ),
             ("431", get(identity, &format!("X-Long: {}\r\n", "x".repeat(20_000)))),
+            ("431", get(identity, &"X-Many: x\r\n".repeat(100))),
+            (
+                "413",
+                head(
+                    "POST /azd/token",
+                    port,
+                    &format!(
+                        "Authorization: Bearer {KEY}\r\nContent-Type: application/json\r\nContent-Length: 65537\r\n"
+                    ),
+                ) + &" ".repeat(65_537),
+            ),
         ];
         let count = refused.len();
         for (status, request) in refused {
@@ -109,8 +120,8 @@ fn whoever_may_not_ask_gets_a_reason_and_no_token() {
         }
         assert!(case.emulator.journal().is_empty(), "{}", case.emulator.journal_text());
         let status = raw(port, &get("/status", &key)).await;
-        // The head that was too large was never a request.
-        assert!(status.contains(&format!("\"refused\":{}", count - 1)), "{status}");
+        // The two heads that were too large were never requests.
+        assert!(status.contains(&format!("\"refused\":{}", count - 2)), "{status}");
     });
 }
 

@@ -1,10 +1,10 @@
 //! Whole jobs: the real shim and the real program, run by the emulated agent.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use emulator::{
     Emulator, Fault, Service,
-    agent::{Agent, JobReport, JobResult, Stage, Step, StepResult, pipeline_from_yaml},
+    agent::{Agent, JobReport, JobResult, ProcessRecord, Stage, Step, StepResult, pipeline_from_yaml},
     job::{JobMessage, Variable},
 };
 
@@ -23,7 +23,7 @@ fn sign_in(inputs: &[(&str, &str)]) -> Step {
 }
 
 /// Runs a job, and checks that nothing leaked: in the log as the web page shows it, in what the steps printed other
-/// than commands that mask, in arguments and environments of processes, in what is left.
+/// than commands that mask, in arguments of processes, in what is left.
 fn run(emulator: &Emulator, agent: &Agent, message: &JobMessage, steps: &[Step]) -> JobReport {
     let report = agent.run(message, steps);
     let issued = emulator.issued();
@@ -159,12 +159,15 @@ fn a_restricted_step_works_within_what_it_may_do() {
 
 #[test]
 fn nothing_of_the_job_token_is_in_arguments_or_later_environments() {
-    let emulator = Emulator::start();
+    // Far enough away that the agent looks at the processes while they work.
+    let emulator = Emulator::builder().round_trip(Duration::from_millis(100)).start();
     let message = emulator.job(emulator.usual().connection);
     let look = Step::bash("env | sort").display_name("Look");
     let report = run(&emulator, &agent(&emulator), &message, &[sign_in(&[]), look]);
     let printed = &report.step("Look").raw_stdout;
     assert_eq!(emulator::leaks(&emulator.issued(), printed.as_bytes()), Vec::<String>::new());
+    let is_shim = |process: &ProcessRecord| process.arguments.iter().any(|a| a.ends_with("index.js"));
+    assert!(report.observed.iter().any(is_shim), "{:?}", report.observed);
     for process in report.observed.iter().filter(|process| process.arguments.iter().any(|a| a == ARGUMENT)) {
         assert_eq!(process.arguments.len(), 3, "program, task, stage: {:?}", process.arguments);
     }

@@ -113,3 +113,19 @@ fn processes_of_the_same_user_cannot_read_the_step_and_a_forced_core_file_does_n
         assert!(!image.windows(program.len()).any(|words| words == program.as_bytes()));
     }
 }
+
+#[test]
+fn processes_of_the_same_user_cannot_read_the_brokers_memory() {
+    let case = Case::new();
+    let home = home(&case);
+    let mut command = Command::new(home.path().join("wif"));
+    let command = of_one_user(command.arg("broker")).env_clear().stdout(Stdio::null());
+    // It waits for what it is to hold.
+    let mut broker = command.stdin(Stdio::piped()).spawn().unwrap();
+    let look = "dd if=PROC/mem of=/dev/null count=0";
+    // The first looks may come before it has begun.
+    assert!((0..1000).any(|_| !can(look, broker.id())), "its memory can be read");
+    assert!(broker.try_wait().unwrap().is_none(), "it ended");
+    drop(broker.stdin.take());
+    broker.wait().unwrap();
+}

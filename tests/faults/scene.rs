@@ -143,6 +143,13 @@ impl Scene {
     fn tries(&self) -> usize {
         self.case.clock.sleeps().len() + 1
     }
+
+    /// How many requests came to the place.
+    fn asked(&self, place: Place) -> usize {
+        let (method, path) = place.request();
+        let journal = self.case.emulator.journal();
+        journal.iter().filter(|entry| entry.method == method && entry.path.contains(path)).count()
+    }
 }
 
 /// Gives the service its public name, which only a proxy leads to the emulator; nobody asks a proxy for loopback.
@@ -171,14 +178,7 @@ pub(crate) fn signed_in(row: &Row, place: Place, expected: &Expected) {
     assert!(expected.tries.contains(&tries), "{what}: {tries} tries\n{journal}");
     assert!(took < expected.within, "{what}: {took:?}");
     if let Means::Request(_) = means(row.fault) {
-        let (method, path) = place.request();
-        let asked = case
-            .emulator
-            .journal()
-            .iter()
-            .filter(|entry| entry.method == method && entry.path.contains(path))
-            .count();
-        assert_eq!(asked, tries, "{what}: no request but the tries\n{journal}");
+        assert_eq!(scene.asked(place), tries, "{what}: no request but the tries\n{journal}");
     }
 }
 
@@ -229,5 +229,8 @@ pub(crate) fn renewed(row: &Row, place: Place, expected: &Expected) {
         // One flight while the old token works, and one after it; this test has slept too.
         let tries = scene.tries() - 1;
         assert!(tries <= 2 * expected.tries.end(), "{what}: {tries} tries\n{journal}");
+        if let (Means::Request(_), false) = (means(row.fault), row.is_slow()) {
+            assert!(scene.asked(place) > 1, "{what}: the fault was not met\n{journal}");
+        }
     });
 }
