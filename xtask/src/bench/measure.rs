@@ -25,10 +25,15 @@ impl<'a> Contender<'a> {
 
     /// The median of its turns.
     pub(super) fn median(&self) -> f64 {
-        let mut samples = self.samples.clone();
-        samples.sort_by(f64::total_cmp);
-        samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN)
+        median(&self.samples)
     }
+}
+
+/// The one in the middle.
+pub(super) fn median(samples: &[f64]) -> f64 {
+    let mut samples = samples.to_vec();
+    samples.sort_by(f64::total_cmp);
+    samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Lets each take its turns, one after the other.

@@ -37,6 +37,11 @@ impl Peers {
         Ok(Self { arm_rest_size: size(&folder.join("node_modules")), folder, az })
     }
 
+    /// The library, with what it depends on.
+    pub(super) fn arm_rest_folder(&self) -> PathBuf {
+        self.folder.join("node_modules")
+    }
+
     /// Gets an id token and exchanges it, as tasks do that use the library.
     pub(super) fn arm_rest(&self, job: &Job) -> Command {
         let entra = job.emulator.entra_url();
