@@ -21,16 +21,13 @@ ours() {
 lines() { tr '\0' '\n' < "$1"; } 2> /dev/null
 trap interrupt INT
 
-# Wine fills its trust store from this machine's: for these processes, the CAs in the file WIF_WINE_ROOTS.
-start() {
-  if [[ -n ${WIF_WINE_ROOTS-} ]]; then
-    mount --bind "$WIF_WINE_ROOTS" /etc/ssl/certs/ca-certificates.crt || exit
-  fi
-  exec /usr/lib/wine/wine64 "$@"
-}
-export -f start
-
+wine=(/usr/lib/wine/wine64)
+if [[ -n ${WIF_WINE_ROOTS-} ]]; then
+  # Wine fills its trust store from this machine's: for these processes, the CAs in that file.
+  mount='mount --bind "$WIF_WINE_ROOTS" /etc/ssl/certs/ca-certificates.crt'
+  wine=(unshare --mount bash -c "$mount && exec $wine \"\$@\"" wine)
+fi
 # Wine's processes share this one's standard error, whatever a Windows program says of its own.
-unshare --mount bash -c 'start "$@"' wine "$@" 2>> "$WIF_WINE/stderr.log" &
+"${wine[@]}" "$@" 2>> "$WIF_WINE/stderr.log" &
 while kill -0 $! 2> /dev/null; do wait $!; done
 wait $!

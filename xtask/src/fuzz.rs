@@ -19,6 +19,9 @@ pub(crate) fn fuzz(seconds: u64) -> Result<()> {
     let mut targets: Vec<_> =
         entries.filter_map(|entry| entry.ok()?.path().file_stem()?.to_str().map(str::to_owned)).collect();
     targets.sort();
+    if targets.is_empty() {
+        return Err(format!("no targets in {}", folder.display()));
+    }
     for target in &targets {
         println!("\n== {target}");
         let corpus = folder.join("corpus").join(target);
