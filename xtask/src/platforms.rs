@@ -48,7 +48,6 @@ fn own(task: &Path) -> Result<()> {
         agent: &Agent::new,
         trusting: &|ca| Ok(by_file(Agent::new(), ca)),
         wif: "wif",
-        more_tries: 0,
     })
 }
 

@@ -32,13 +32,7 @@ pub(super) fn run(task: &Path) -> Result<()> {
     let preload = root().join("xtask/platforms/arm64.js");
     let node = program(&folder.join("node"), &format!("exec node --require '{}' \"$@\"", preload.display()))?;
     let agent = || Agent::new().node(&node);
-    checks::all(&Machine {
-        task,
-        agent: &agent,
-        trusting: &|ca| Ok(by_file(agent(), ca)),
-        wif: "wif",
-        more_tries: 0,
-    })
+    checks::all(&Machine { task, agent: &agent, trusting: &|ca| Ok(by_file(agent(), ca)), wif: "wif" })
 }
 
 fn tell_the_kernel() -> Result<()> {

@@ -47,7 +47,7 @@ pub(super) fn run(task: &Path) -> Result<()> {
         fs::create_dir_all(root.join("etc/ssl/certs")).and_then(|()| fs::copy(ca, &store)).map_err(failed)?;
         Ok(agent())
     };
-    checks::all(&Machine { task, agent: &agent, trusting: &trusting, wif: &wif, more_tries: 0 })?;
+    checks::all(&Machine { task, agent: &agent, trusting: &trusting, wif: &wif })?;
     let mut left: Vec<_> =
         root.read_dir().map_err(failed)?.flatten().map(|entry| entry.file_name()).collect();
     left.sort();

