@@ -22,9 +22,9 @@ use crate::{
 };
 
 /// A larger program is not shipped, in bytes.
-const LARGEST_PROGRAM: u64 = 4_000_000;
+pub(crate) const LARGEST_PROGRAM: u64 = 4_000_000;
 /// Nor is a larger extension, for each program in it.
-const LARGEST_SHARE: usize = 2_000_000;
+pub(crate) const LARGEST_SHARE: u64 = 2_000_000;
 /// The extension's own manifest, and the one that names what is made here.
 const MANIFESTS: [&str; 2] = ["vss-extension.json", "made.json"];
 
@@ -96,7 +96,7 @@ fn tell(extension: &Path, packed: &[u8]) -> Result<()> {
     let names = vsix::names(packed)?;
     let programs: Vec<_> = names.iter().filter(|name| name.starts_with("task/bin/")).collect();
     println!("{} ({} bytes, {} programs)", extension.display(), packed.len(), programs.len());
-    if packed.len() > LARGEST_SHARE * programs.len() {
+    if packed.len() as u64 > LARGEST_SHARE * programs.len() as u64 {
         return Err(format!("the extension has {} bytes, more than {LARGEST_SHARE} a program", packed.len()));
     }
     let task = unpacked(extension)?;

@@ -13,8 +13,6 @@ use crate::{
 pub(super) struct Peers {
     /// A folder with the scripts, and the library.
     folder: PathBuf,
-    /// What the library takes on the disk, in bytes.
-    pub(super) arm_rest_size: u64,
     /// Azure CLI.
     pub(super) az: PathBuf,
 }
@@ -34,7 +32,7 @@ impl Peers {
             Found::Missing(what) => return Err(format!("Azure CLI needs {what}")),
             Found::Broken(log) => return Err(log),
         };
-        Ok(Self { arm_rest_size: size(&folder.join("node_modules")), folder, az })
+        Ok(Self { folder, az })
     }
 
     /// The library, with what it depends on.
@@ -97,15 +95,4 @@ impl Peers {
         }
         Ok(sum)
     }
-}
-
-/// The bytes of the files of a folder.
-pub(super) fn size(folder: &std::path::Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let of = |entry: fs::DirEntry| match entry.file_type() {
-        Ok(kind) if kind.is_dir() => size(&entry.path()),
-        Ok(kind) if kind.is_file() => entry.metadata().map_or(0, |metadata| metadata.len()),
-        _ => 0,
-    };
-    entries.map(of).sum()
 }

@@ -6,35 +6,35 @@ use std::{
 };
 
 use crate::{
-    bench::{
-        peers::{Peers, size},
-        table::Row,
-    },
+    bench::{peers::Peers, table::Row},
     package,
     process::{Result, root},
 };
 
-/// The most that a program may have, in bytes.
-const MOST: u64 = 4_000_000;
+/// The peer.
+const ARM_REST: &str = "azure-pipelines-tasks-azure-arm-rest with what it depends on";
 /// The most that the extension with three programs may have, in bytes.
-const MOST_PACKED: u64 = 6_000_000;
+const MOST_PACKED: u64 = 3 * package::LARGEST_SHARE;
 
 pub(super) fn rows(task: &Path, program: &Path, peers: &Peers) -> Result<Vec<Row>> {
     let bytes = fs::metadata(program).map_err(|error| format!("{}: {error}", program.display()))?.len();
-    let bin = size(&task.join("bin"));
-    let rest = size(task) - bin;
+    let rest = Content::of(task).bytes - Content::of(&task.join("bin")).bytes;
+    let arm_rest = Content::of(&peers.arm_rest_folder());
     let megabytes =
         |bytes: u64| format!("{:.2} MB", f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)) / 1e6);
     let peer = Row {
         what: "on disk: the program, shim and icon".to_owned(),
         ours: megabytes(bytes + rest),
-        peer: "azure-pipelines-tasks-azure-arm-rest with what it depends on".to_owned(),
-        theirs: megabytes(peers.arm_rest_size),
+        peer: ARM_REST.to_owned(),
+        theirs: megabytes(arm_rest.bytes),
         ratio: None,
         aim: String::new(),
         met: None,
     };
-    let mut rows = vec![Row::limited("the program", megabytes(bytes), "under 4 MB", bytes < MOST), peer];
+    let mut rows = vec![
+        Row::limited("the program", megabytes(bytes), "under 4 MB", bytes < package::LARGEST_PROGRAM),
+        peer,
+    ];
     let Some(extension) = packed()? else {
         println!("  no extension in dist/, so that it is not measured: `cargo xtask package` makes one");
         return Ok(rows);
@@ -46,13 +46,13 @@ pub(super) fn rows(task: &Path, program: &Path, peers: &Peers) -> Result<Vec<Row
         "under 6 MB",
         bytes < MOST_PACKED,
     ));
-    let unpacked = package::unpacked(&extension)?;
-    let content = |bytes: u64, files: usize| format!("{}, {files} files", megabytes(bytes));
+    let unpacked = Content::of(&package::unpacked(&extension)?);
+    let told = |content: &Content| format!("{}, {} files", megabytes(content.bytes), content.files);
     rows.push(Row {
         what: "what an agent unpacks of it, the programs of all platforms".to_owned(),
-        ours: content(size(&unpacked), files(&unpacked)),
-        theirs: content(peers.arm_rest_size, files(&peers.arm_rest_folder())),
-        peer: "azure-pipelines-tasks-azure-arm-rest with what it depends on".to_owned(),
+        ours: told(&unpacked),
+        theirs: told(&arm_rest),
+        peer: ARM_REST.to_owned(),
         ratio: None,
         aim: String::new(),
         met: None,
@@ -60,7 +60,7 @@ pub(super) fn rows(task: &Path, program: &Path, peers: &Peers) -> Result<Vec<Row
     Ok(rows)
 }
 
-/// The extension that was packed last.
+/// The only extension that is there.
 fn packed() -> Result<Option<PathBuf>> {
     let dist = root().join("dist");
     let entries = dist.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
@@ -72,8 +72,27 @@ fn packed() -> Result<Option<PathBuf>> {
     }
 }
 
-/// How many files are below a folder.
-fn files(folder: &Path) -> usize {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
+/// What a folder holds, links aside.
+#[derive(Default)]
+struct Content {
+    bytes: u64,
+    files: usize,
+}
+
+impl Content {
+    fn of(folder: &Path) -> Self {
+        let mut content = Self::default();
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let more = match entry.file_type() {
+                Ok(kind) if kind.is_dir() => Self::of(&entry.path()),
+                Ok(kind) if kind.is_file() => {
+                    Self { bytes: entry.metadata().map_or(0, |metadata| metadata.len()), files: 1 }
+                }
+                _ => Self::default(),
+            };
+            content.bytes += more.bytes;
+            content.files += more.files;
+        }
+        content
+    }
 }
