@@ -23,6 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     agree(EXTENSION, text(&extension, "version").unwrap_or_default(), &version)?;
 
     let mut code = String::new();
+    let mut all = String::new();
     for input in task.get("inputs").and_then(Value::as_array).ok_or(format!("{TASK}: no inputs"))? {
         let name = text(input, "name").ok_or(format!("{TASK}: an input has no name"))?;
         let default = text(input, "defaultValue").unwrap_or_default();
@@ -34,7 +35,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             literal(&format!("INPUT_{}", name.to_uppercase())),
             literal(default),
         )?;
+        write!(all, "{}, ", constant(name))?;
     }
+    writeln!(code, "/// Every input.\npub(super) const ALL: &[Input] = &[{all}];")?;
     fs::write(Path::new(&env::var("OUT_DIR")?).join("task.rs"), code)?;
     Ok(())
 }

@@ -16,8 +16,8 @@ use crate::{
     env::Env,
     error::Failure,
     http::Http,
-    identity::resource::Resource,
-    task::sign_in::SignIn,
+    identity::{hosts::AllowedHosts, resource::Resource},
+    task::{guards, sign_in::SignIn},
 };
 
 /// Signs in with a service connection of the job that this process is a task of.
@@ -27,6 +27,7 @@ pub struct PipelineCredential {
     env: Env,
     http: Arc<Http>,
     connection: Connection,
+    allowed_hosts: AllowedHosts,
     tokens: Mutex<HashMap<Resource, entra::token::AccessToken>>,
 }
 
@@ -34,16 +35,24 @@ pub struct PipelineCredential {
 const MARGIN: time::Duration = time::Duration::minutes(5);
 
 impl PipelineCredential {
-    /// A credential for the connection `id`, from a task's environment.
+    /// A credential for the connection `id`, from a task's environment. Credentials go to hosts of the known clouds, and to
+    /// those of `allowed_hosts`.
     ///
     /// # Errors
     ///
-    /// The connection is not part of the job or incomplete, or the network settings cannot be used.
-    pub fn new(env: Env, id: Uuid, clock: Arc<dyn Clock>) -> Result<Arc<Self>, Failure> {
+    /// The connection is not part of the job or incomplete, its authority is neither known nor allowed, or the network
+    /// settings cannot be used.
+    pub fn new(
+        env: Env,
+        id: Uuid,
+        allowed_hosts: AllowedHosts,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, Failure> {
         let connection = Connection::read(&env, id)?;
+        guards::authority(&connection, &allowed_hosts)?;
         let (settings, _) = network::settings(&env)?;
         let http = Arc::new(Http::new(settings, clock)?);
-        Ok(Arc::new(Self { env, http, connection, tokens: Mutex::default() }))
+        Ok(Arc::new(Self { env, http, connection, allowed_hosts, tokens: Mutex::default() }))
     }
 
     async fn signed_in(&self, resource: &Resource) -> Result<entra::token::AccessToken, Failure> {
@@ -52,7 +61,8 @@ impl PipelineCredential {
         if let Some(token) = tokens.get(resource).filter(|token| token.expires > now + MARGIN) {
             return Ok(token.clone());
         }
-        let sign_in = SignIn { http: Arc::clone(&self.http), env: &self.env, connection: &self.connection };
+        let Self { env, connection, allowed_hosts, .. } = self;
+        let sign_in = SignIn { http: Arc::clone(&self.http), env, connection, allowed_hosts };
         let signed_in = sign_in.run(std::slice::from_ref(resource), &mut |_| Ok(())).await?;
         let token = signed_in.access_tokens.into_iter().next();
         let token =

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use url::{Host, Url};
+use url::Url;
+
+use crate::identity::hosts::is_loopback;
 
 /// A base URL that has passed the rule, so that nothing after it asks again: https, a host, no user, no query,
 /// no fragment, and a path that ends in a slash.
@@ -69,6 +71,18 @@ impl Endpoint {
     #[must_use]
     pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
+    }
+
+    /// The port, that of https where the URL names none.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.0.port_or_known_default().unwrap_or_default()
+    }
+
+    /// The first segment of the path, as it stands in the URL; nothing, where the path has none.
+    #[must_use]
+    pub fn first_segment(&self) -> Option<&str> {
+        self.0.path_segments()?.next().filter(|segment| !segment.is_empty())
     }
 
     /// Whether scheme, host and port are the same.
@@ -168,17 +182,6 @@ fn without_user_or_query(url: &Url) -> Result<(), EndpointError> {
         return Err(EndpointError::Query);
     }
     Ok(())
-}
-
-/// Whether the host of a URL is a loopback address, by number or as `localhost`.
-#[must_use]
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        None => false,
-    }
 }
 
 #[cfg(test)]

@@ -51,6 +51,10 @@ codes! {
     InputsContradict = "WIF1011",
     /// An argument of the command line is not accepted.
     ArgumentInvalid = "WIF1012",
+    /// A host that would get a credential or a token is neither known nor in `allowedAuthorities`.
+    AuthorityNotAllowed = "WIF1013",
+    /// A variable or session has a name that the agent keeps, or that changes how programs start.
+    NameReserved = "WIF1014",
 
     /// The agent gave no job token.
     JobTokenMissing = "WIF2001",
@@ -144,8 +148,10 @@ codes! {
     FolderUnwritable = "WIF4004",
     /// A value cannot be exported as it is.
     ValueNotExportable = "WIF4005",
-    /// The address of the Oidctoken API is not this organisation's.
+    /// A variable names another organization than the job's.
     AddressForeign = "WIF4006",
+    /// A variable of the job has the name of something that the agent passes to this task.
+    VariableShadows = "WIF4007",
 
     /// The broker could not be started.
     BrokerFailed = "WIF5001",

@@ -40,11 +40,12 @@ fn main() -> ExitCode {
                 Command::Task(stage) => run(*stage, program).await.map(|()| ExitCode::SUCCESS),
                 Command::Broker => broker().await.map(|()| ExitCode::SUCCESS),
                 Command::Token { .. } | Command::Status { .. } => Ok(ask(&command).await),
-                Command::Doctor { organisation, project, connection, json } => {
+                Command::Doctor { organisation, project, connection, allowed_authorities, json } => {
                     let target = Target {
                         organisation: organisation.clone(),
                         project: project.clone(),
                         connection: connection.clone(),
+                        allowed_hosts: allowed_authorities.clone(),
                     };
                     Ok(doctor(&target, *json).await)
                 }
@@ -108,7 +109,10 @@ async fn run(stage: Stage, program: Option<PathBuf>) -> io::Result<()> {
     let clock = Arc::new(clock::System::new());
     let mut world = World { env, program, clock, out: Box::new(io::stdout()) };
     let ended = match stage {
-        Stage::Post => task::post::post(&mut world).await.map(|()| Some(Ok(())))?,
+        Stage::Post => match task::post::check(&world.env) {
+            Ok(()) => task::post::post(&mut world).await.map(|()| Some(Ok(())))?,
+            Err(failure) => Some(Err(failure)),
+        },
         Stage::Run => tokio::select! {
             biased;
             () = cancelled => None,

@@ -96,6 +96,8 @@ fn inputs_of_every_kind_that_are_malformed() {
         ("requireFederation", "ja", "true or false"),
         ("diagnose", "maybe", "true or false"),
         ("allowedResources", "everything", "keyvault"),
+        ("allowedResources", "keyvault, https:///.default", "https:///.default"),
+        ("allowedAuthorities", "https://login.example", "hosts"),
         ("session", "hub-eu", "letters"),
         ("allowedTenants", "contoso", "GUIDs"),
         ("allowedSubscriptions", "prod", "GUIDs"),
@@ -112,7 +114,6 @@ fn inputs_that_contradict_each_other() {
     for (tokens, clash) in [
         ("AZURE_CLIENT_ID=arm", "AZURE_CLIENT_ID"),
         ("azure.tenant.id=arm", "azure.tenant.id"),
-        ("PATH=arm", "PATH"),
         ("A=arm\nA_EXPIRES_ON=graph", "A_EXPIRES_ON"),
     ] {
         let text = Case::new().input("accessTokens", tokens).fails_unasked(Code::InputsContradict);

@@ -33,7 +33,7 @@ fn run(test: impl Future<Output = ()>) {
 }
 
 fn arm(session: &Session) -> Resource {
-    Resource::asked_for("arm", &session.tokens.audiences).unwrap()
+    Resource::parse("arm", &session.tokens.audiences).unwrap()
 }
 
 /// Sends bytes as they are, and reads the answer to its end.
@@ -331,19 +331,24 @@ fn a_token_is_renewed_ahead_of_its_end_though_callers_come_seldom() {
 }
 
 #[test]
-fn the_id_token_is_for_families_that_need_it_where_resources_are_limited() {
+fn the_id_token_never_leaves_where_resources_are_limited() {
     let limited = || Case::new().input("refresh", "true").input("allowedResources", "arm");
     for (case, status) in [
         (limited().input("exports", "azure-sdk"), "403"),
-        (limited().input("exports", "terraform"), "200"),
-        (limited(), "200"),
+        (limited().input("exports", "terraform"), "403"),
+        (limited().input("exports", "token-file"), "403"),
+        (limited(), "403"),
         (Case::new().input("exports", "azure-sdk"), "200"),
+        (Case::new(), "200"),
     ] {
         run(async {
             let session = open(&case, Arc::new(clock::System::new())).await;
-            let request = head("POST /id-token", session.port, &format!("Authorization: Bearer {KEY}\r\n"));
-            let answer = raw(session.port, &request).await;
-            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+            let bearer = format!("Authorization: Bearer {KEY}\r\n");
+            for method in ["POST", "GET"] {
+                let request = head(&format!("{method} /id-token?session=1"), session.port, &bearer);
+                let answer = raw(session.port, &request).await;
+                assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+            }
         });
     }
 }

@@ -7,7 +7,7 @@ use emulator::{
     agent::{Agent, JobReport, RunningJob, Step, StepResult},
 };
 
-use crate::support::{Case, task_folder};
+use crate::support::{Case, EMULATOR, task_folder};
 
 const PROMISED: Duration = Duration::from_secs(2);
 
@@ -26,7 +26,7 @@ fn a_cancelled_step_stops_and_leaves_no_process_and_no_file() {
         emulator.fault(Fault::on(service, "POST", path).always().gate(&gate));
         let message = emulator.job(emulator.usual().connection);
         let agent = Agent::new().ca_file(emulator.ca_file());
-        let inputs = [("azureSubscription", "sc-prod"), ("refresh", "false")];
+        let inputs = [("azureSubscription", "sc-prod"), ("refresh", "false"), EMULATOR];
         let job = agent.start(&message, &[Step::task(task_folder(), &inputs).display_name("Sign in")]);
         gate.wait_until_reached(1);
         let (report, took) = cancel(job);

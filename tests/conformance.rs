@@ -4,7 +4,11 @@ use std::{path::Path, process::Command, sync::Arc};
 
 use azure_core::credentials::TokenCredential;
 use emulator::{Emulator, Service};
-use wif::{clock, credential::PipelineCredential};
+use wif::{
+    clock,
+    credential::PipelineCredential,
+    identity::hosts::{AllowedHost, AllowedHosts},
+};
 
 use crate::support::Case;
 
@@ -39,8 +43,10 @@ fn microsofts_credential_gets_a_token_from_the_emulator() {
 #[test]
 fn our_credential_serves_callers_of_azure_core_and_keeps_what_still_works() {
     let case = Case::new();
+    let allowed = AllowedHosts::new(vec![AllowedHost::parse("127.0.0.1").unwrap()]);
     let credential: Arc<dyn TokenCredential> =
-        PipelineCredential::new(case.env(), case.connection, Arc::new(clock::System::new())).unwrap();
+        PipelineCredential::new(case.env(), case.connection, allowed, Arc::new(clock::System::new()))
+            .unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let scopes = ["https://vault.azure.net/.default"];

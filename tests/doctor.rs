@@ -330,12 +330,14 @@ fn a_managed_identity_is_read_from_azure_resource_manager() {
 fn a_connection_that_leads_elsewhere_gets_no_token() {
     let case = with_ids().data("microsoftGraphUrl", "https://graph.evil.example/");
     let found = diagnose(&case);
-    let words =
-        "leads to graph.evil.example, which is no address of Azure that is known; no token is sent there";
+    let words = "leads to graph.evil.example, which is not a known host of Azure; no token is sent there unless allowedAuthorities names it";
     assert!(found.text.contains(words), "{}", found.text);
     assert_eq!(case.emulator.count(Service::Graph, ""), 0);
-    // With its certificates unchecked, an address of this machine could be anybody.
-    let case = with_ids().set("AGENT_SKIPCERTVALIDATION", "True");
+    // An address of this machine is no better than another.
+    let case = with_ids();
+    let named = [Service::DevOps, Service::Entra, Service::Graph];
+    let named = named.map(|service| format!("127.0.0.1:{}", case.emulator.port(service))).join(",");
+    let case = case.input("allowedAuthorities", &named);
     let found = diagnose(&case);
     assert!(found.text.contains("no token is sent there"), "{}", found.text);
     assert_eq!(case.emulator.count(Service::Arm, "GET /subscriptions"), 0);

@@ -120,6 +120,22 @@ fn every_test_that_the_security_page_names_exists() {
 }
 
 #[test]
+fn the_reserved_names_are_listed_and_no_others() {
+    use wif::agent::reserved::{KEPT_BY_THE_AGENT, START_OF_PROGRAMS};
+    let page = read("docs/errors.md");
+    let section = page.split("### WIF1014\n").nth(1).unwrap();
+    let mut causes = section.split("**Example**").next().unwrap().split("\n2. ");
+    for names in [KEPT_BY_THE_AGENT, START_OF_PROGRAMS] {
+        let listed = causes.next().unwrap().split("\n3. ").next().unwrap();
+        let listed: Vec<_> =
+            listed.split('`').skip(1).step_by(2).filter(|name| *name != "accessTokens").collect();
+        let families = names.families.iter().map(|family| format!("{family}…"));
+        let all: Vec<_> = families.chain(names.names.iter().map(|name| (*name).to_owned())).collect();
+        assert_eq!(listed, all);
+    }
+}
+
+#[test]
 fn the_help_is_what_the_readme_says() {
     let output = Command::new(env!("CARGO_BIN_EXE_wif")).arg("--help").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();

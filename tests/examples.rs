@@ -255,7 +255,7 @@ fn commands_in_examples_are_what_the_program_understands() {
             let arguments = Arguments::try_parse_from(std::iter::once("wif").chain(words.split_whitespace()));
             let arguments = arguments.unwrap_or_else(|error| panic!("{name}: wif{words}: {error}"));
             if let Command::Token { resource: Some(resource), .. } = arguments.command {
-                assert!(Resource::asked_for(&resource, &audiences()).is_ok(), "{name}: {resource}");
+                assert!(Resource::parse(&resource, &audiences()).is_ok(), "{name}: {resource}");
             }
             seen += 1;
         }

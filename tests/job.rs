@@ -8,7 +8,7 @@ use emulator::{
     job::{JobMessage, Variable},
 };
 
-use crate::support::task_folder;
+use crate::support::{EMULATOR, task_folder};
 
 const ARGUMENT: &str = "task";
 
@@ -17,7 +17,7 @@ fn agent(emulator: &Emulator) -> Agent {
 }
 
 fn sign_in(inputs: &[(&str, &str)]) -> Step {
-    let usual = [("azureSubscription", "sc-prod"), ("refresh", "false")];
+    let usual = [("azureSubscription", "sc-prod"), ("refresh", "false"), EMULATOR];
     let inputs: Vec<_> = usual.iter().chain(inputs).copied().collect();
     Step::task(task_folder(), &inputs).display_name("Sign in")
 }
@@ -116,7 +116,7 @@ fn a_second_session_leaves_the_first_alone() {
     let message = emulator.job_with(&[usual.connection, usual.entra_connection]);
     let second = Step::task(
         task_folder(),
-        &[("azureSubscription", "sc-entra"), ("refresh", "false"), ("session", "hub")],
+        &[("azureSubscription", "sc-entra"), ("refresh", "false"), ("session", "hub"), EMULATOR],
     );
     let look = Step::bash(
         "test \"$ARM_OIDC_TOKEN_FILE_PATH\" != \"$HUB_ARM_OIDC_TOKEN_FILE_PATH\" && cat \"$ARM_OIDC_TOKEN_FILE_PATH\" \"$HUB_ARM_OIDC_TOKEN_FILE_PATH\" | wc -c",
@@ -201,7 +201,7 @@ fn a_diagnosis_is_in_the_log_and_in_the_runs_summary_and_nothing_is_exported() {
     let usual = emulator.usual();
     emulator.directory().app(usual.entra_client).federated_credentials[0].subject.push('x');
     let message = emulator.job(usual.entra_connection);
-    let inputs = [("azureSubscription", "sc-entra"), ("diagnose", "true")];
+    let inputs = [("azureSubscription", "sc-entra"), ("diagnose", "true"), EMULATOR];
     let diagnose = Step::task(task_folder(), &inputs).display_name("Diagnose");
     let agent = agent(&emulator);
     let report = agent.run(&message, &[diagnose]);

@@ -12,10 +12,10 @@ use emulator::{
     directory::{App, ClientSecret, Connection, Issuer, Kind},
 };
 
-use crate::support::{Case, task_folder};
+use crate::support::{Case, EMULATOR, task_folder};
 
 fn sign_in(inputs: &[(&str, &str)]) -> Step {
-    let usual = [("azureSubscription", "sc-prod"), ("exports", "terraform, azure-sdk")];
+    let usual = [("azureSubscription", "sc-prod"), ("exports", "terraform, azure-sdk"), EMULATOR];
     let mut all: Vec<_> =
         usual.into_iter().filter(|(name, _)| inputs.iter().all(|(own, _)| own != name)).collect();
     all.extend(inputs);
@@ -145,7 +145,7 @@ fn the_agents_orphan_clean_up_ends_a_broker_that_nobody_else_ended() {
     let broken = tempfile::tempdir().unwrap();
     copy(task_folder(), broken.path());
     fs::write(broken.path().join("post.js"), "").unwrap();
-    let inputs = [("azureSubscription", "sc-prod"), ("exports", "azure-sdk")];
+    let inputs = [("azureSubscription", "sc-prod"), ("exports", "azure-sdk"), EMULATOR];
     let look = Step::bash(format!("{FIND} echo \"broker $(broker_of \"$WIF_URL\")\"")).display_name("Look");
     let report =
         Agent::new().ca_file(emulator.ca_file()).run(&message, &[Step::task(broken.path(), &inputs), look]);

@@ -62,6 +62,9 @@ fn the_bypass_list_goes_around_the_proxy_and_invalid_entries_are_passed_over() {
     let case = case
         .set("SYSTEM_OIDCREQUESTURI", &uri)
         .set("ENDPOINT_URL_SYSTEMVSSCONNECTION", &own)
+        .set("SYSTEM_COLLECTIONURI", &own)
+        .set("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", &own)
+        .set("SYSTEM_TEAMFOUNDATIONSERVERURI", &own)
         .set("AGENT_PROXYUSERNAME", USER)
         .set("SECRET_AGENT_PROXYPASSWORD", PASSWORD)
         .set("AGENT_PROXYBYPASSLIST", r#"["*\\.corp", "^https://127\\.0\\.0\\.1"]"#);
@@ -149,7 +152,7 @@ fn entra_without_http_2_is_served_too() {
 
 #[test]
 fn a_name_that_does_not_resolve_is_named() {
-    let case = Case::new().set("SYSTEM_OIDCREQUESTURI", "https://nobody.dev.azure.com/x/oidctoken");
+    let case = Case::new().moved(Service::DevOps, "nobody.dev.azure.com");
     let text = case.fails(Code::NameNotResolved);
     assert!(text.contains("nobody.dev.azure.com"), "{text}");
 }

@@ -58,7 +58,7 @@ impl Scene {
             let fresh = Fresh::new(Secret::new(TOKEN.to_owned()), lifetime);
             session
                 .tokens
-                .put(&Resource::asked_for("arm", &session.tokens.audiences).unwrap(), fresh.clone());
+                .put(&Resource::parse("arm", &session.tokens.audiences).unwrap(), fresh.clone());
             session.tokens.id_token().unwrap().put(fresh);
             tokio::spawn(server::serve(listener, Arc::clone(&session), std::future::pending()));
             session

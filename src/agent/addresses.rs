@@ -1,7 +1,11 @@
 //! Where the services of a connection are, beside Entra.
 
 use super::connection::{Connection, ConnectionError};
-use crate::{endpoint::Endpoint, env::Env};
+use crate::{
+    endpoint::Endpoint,
+    env::Env,
+    identity::hosts::{AllowedHosts, Service},
+};
 
 /// Base URLs.
 #[derive(Clone, Debug)]
@@ -12,24 +16,11 @@ pub struct Addresses {
     pub graph: Endpoint,
 }
 
-/// Every host of both services that is known by name.
-const KNOWN: [&str; 8] = [
-    "management.azure.com",
-    "management.core.windows.net",
-    "management.usgovcloudapi.net",
-    "management.chinacloudapi.cn",
-    "graph.microsoft.com",
-    "graph.microsoft.us",
-    "dod-graph.microsoft.us",
-    "microsoftgraph.chinacloudapi.cn",
-];
-
-/// Whether an access token may be sent there. An earlier step can change a connection's data, and whoever may edit a
-/// connection its URL. A loopback address passes while certificates are checked: who presents a trusted one there
-/// controls this machine's trust already.
+/// Whether an access token may be sent there. An earlier step can change a connection's data, and a person who may edit
+/// the connection its URL: so the host is a known one or one that the user names, on loopback too.
 #[must_use]
-pub fn may_get_tokens(env: &Env, endpoint: &Endpoint) -> bool {
-    KNOWN.contains(&endpoint.host()) || (endpoint.is_loopback() && !env.is_true("AGENT_SKIPCERTVALIDATION"))
+pub fn may_get_tokens(allowed: &AllowedHosts, service: Service, endpoint: &Endpoint) -> bool {
+    allowed.admits(service, endpoint.host(), endpoint.port())
 }
 
 impl Addresses {
@@ -52,29 +43,7 @@ impl Addresses {
         };
         Ok(Self {
             resource_manager: endpoint("URL", url)?,
-            graph: endpoint("microsoftGraphUrl", &connection.audiences.graph())?,
+            graph: endpoint("microsoftGraphUrl", &connection.audiences.graph_url())?,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_known_hosts_and_this_machine_get_tokens() {
-        let may = |url: &str, unchecked: &str| {
-            let env = [("AGENT_SKIPCERTVALIDATION".to_owned(), unchecked.to_owned())].into_iter().collect();
-            may_get_tokens(&env, &Endpoint::parse(url).unwrap())
-        };
-        for url in
-            ["https://graph.evil.example", "https://management.azure.com.evil.example", "https://azure.com"]
-        {
-            assert!(!may(url, ""), "{url}");
-        }
-        assert!(
-            may("https://graph.microsoft.com", "True") && may("https://management.usgovcloudapi.net/", "")
-        );
-        assert!(may("https://127.0.0.1:8443", "") && !may("https://127.0.0.1:8443", "True"));
     }
 }

@@ -9,7 +9,11 @@ use crate::{
     agent::inputs::env_name,
     endpoint::{Endpoint, EndpointError},
     env::Env,
-    identity::{cloud::Cloud, resource::Audiences},
+    identity::{
+        cloud::Cloud,
+        hosts::{AllowedHosts, Service},
+        resource::Audiences,
+    },
     secret::Secret,
 };
 
@@ -152,26 +156,16 @@ impl Connection {
     }
 }
 
-/// Every authority of Entra that is known by name.
-const AUTHORITIES: [&str; 10] = [
-    "login.microsoftonline.com",
-    "login.windows.net",
-    "login.microsoft.com",
-    "login.microsoftonline.us",
-    "login.chinacloudapi.cn",
-    "login.partner.microsoftonline.cn",
-    "login.microsoftonline.de",
-    "login.sovcloud-identity.fr",
-    "login.sovcloud-identity.de",
-    "login.sovcloud-identity.sg",
-];
-
 impl Connection {
-    /// The authority's host, where it is none that is known: an earlier step can change a connection's data.
+    /// The authority's host and port, where a credential may not be sent there: an earlier step can change a connection's
+    /// data.
     #[must_use]
-    pub fn unknown_authority(&self) -> Option<&str> {
-        let host = self.authority.host();
-        (!self.authority.is_loopback() && !AUTHORITIES.contains(&host)).then_some(host)
+    pub fn foreign_authority(&self, allowed: &AllowedHosts) -> Option<String> {
+        let (host, port) = (self.authority.host(), self.authority.port());
+        (!allowed.admits(Service::Authority, host, port)).then(|| match port {
+            443 => host.to_owned(),
+            port => format!("{host}:{port}"),
+        })
     }
 
     /// The application or managed identity, where the connection names it.
@@ -370,7 +364,7 @@ mod tests {
         assert_eq!(connection.authority.as_str(), "https://one.example/");
         assert_eq!(connection.audiences.resource_manager, "https://arm.example");
         assert_eq!(connection.cloud, Some(Cloud::Public));
-        assert_eq!(connection.unknown_authority(), Some("one.example"));
+        assert_eq!(connection.foreign_authority(&AllowedHosts::default()).as_deref(), Some("one.example"));
         let resource = |changes: &[_]| read(changes).unwrap().audiences.resource_manager;
         assert_eq!(resource(&[("URL", "https://arm.example/")]), "https://arm.example");
         assert_eq!(resource(&[("URL", "https://127.0.0.1:8443/")]), "https://management.azure.com");

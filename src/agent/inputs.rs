@@ -4,10 +4,15 @@ use std::{collections::BTreeSet, fmt};
 
 use uuid::Uuid;
 
+use super::reserved;
 use crate::{
     env::Env,
     exports::Family,
-    identity::resource::{ALIASES, Audiences, Resource, ResourceError},
+    identity::{
+        allowed::Allowed,
+        hosts::{AllowedHost, AllowedHosts},
+        resource::{ALIASES, Audiences, Resource, ResourceError},
+    },
 };
 
 /// What a step asks for.
@@ -20,7 +25,7 @@ pub struct Inputs {
     /// `accessTokens`: variable and resource, as written; see [`Inputs::access_tokens`].
     access_tokens: Vec<(String, String)>,
     /// `allowedResources`, as written; see [`Inputs::allowed_resources`].
-    allowed_resources: Vec<String>,
+    allowed_resources: Allowed<String>,
     /// `refresh`
     pub refresh: bool,
     /// `session`
@@ -29,10 +34,12 @@ pub struct Inputs {
     pub require_federation: bool,
     /// `diagnose`
     pub diagnose: bool,
-    /// `allowedTenants`; empty for any.
-    pub allowed_tenants: Vec<Uuid>,
-    /// `allowedSubscriptions`; empty for any.
-    pub allowed_subscriptions: Vec<Uuid>,
+    /// `allowedTenants`
+    pub allowed_tenants: Allowed<Uuid>,
+    /// `allowedSubscriptions`
+    pub allowed_subscriptions: Allowed<Uuid>,
+    /// `allowedAuthorities`: hosts beside those of the known clouds.
+    pub allowed_authorities: AllowedHosts,
 }
 
 /// The name of a sign-in session, in upper case.
@@ -91,6 +98,23 @@ pub enum InputError {
         /// What it may be.
         accepted: String,
     },
+    /// A name that the agent keeps, or that changes how programs start.
+    #[error(
+        "the input {input} has {}, which would set the variable {variable}: {reason}; accepted: {accepted}",
+        Quoted(value)
+    )]
+    Reserved {
+        /// The input's name.
+        input: &'static str,
+        /// What it is.
+        value: String,
+        /// The variable's name in an environment.
+        variable: String,
+        /// Why the variable may not be set.
+        reason: &'static str,
+        /// What it may be.
+        accepted: String,
+    },
     /// A resource that cannot be resolved.
     #[error("the input {input} cannot be used")]
     Resource {
@@ -126,6 +150,12 @@ impl Inputs {
             diagnose: boolean(env, declared::DIAGNOSE)?,
             allowed_tenants: guarded(env, declared::ALLOWED_TENANTS, id)?,
             allowed_subscriptions: guarded(env, declared::ALLOWED_SUBSCRIPTIONS, id)?,
+            allowed_authorities: AllowedHosts::new(
+                match guarded(env, declared::ALLOWED_AUTHORITIES, AllowedHost::parse)? {
+                    Allowed::Any => Vec::new(),
+                    Allowed::Only(hosts) => hosts,
+                },
+            ),
         })
     }
 
@@ -133,7 +163,7 @@ impl Inputs {
     ///
     /// # Errors
     ///
-    /// A resource is none.
+    /// An entry is not a resource.
     pub fn access_tokens(&self, audiences: &Audiences) -> Result<Vec<(String, Resource)>, InputError> {
         let input = declared::ACCESS_TOKENS.name;
         let resolve = |(variable, text): &(String, String)| {
@@ -144,23 +174,22 @@ impl Inputs {
         self.access_tokens.iter().map(resolve).collect()
     }
 
-    /// `allowedResources`, with the aliases resolved for the connection's cloud.
+    /// `allowedResources`, with the aliases resolved for the connection's cloud: as many entries as were given.
     ///
     /// # Errors
     ///
-    /// A resource is none.
-    pub fn allowed_resources(&self, audiences: &Audiences) -> Result<Vec<Resource>, InputError> {
+    /// An entry is not a resource.
+    pub fn allowed_resources(&self, audiences: &Audiences) -> Result<Allowed<Resource>, InputError> {
         let input = declared::ALLOWED_RESOURCES.name;
-        let resolve = |text: &String| {
+        self.allowed_resources.try_map(|text| {
             Resource::parse(text, audiences).map_err(|source| InputError::Resource { input, source })
-        };
-        self.allowed_resources.iter().map(resolve).collect()
+        })
     }
 
-    /// Whether `allowedResources` holds nothing back.
+    /// Whether `allowedResources` is set: then no id token may leave, since it opens every resource.
     #[must_use]
-    pub fn allows_all_resources(&self) -> bool {
-        self.allowed_resources.is_empty()
+    pub const fn limits_resources(&self) -> bool {
+        self.allowed_resources.is_set()
     }
 }
 
@@ -220,6 +249,9 @@ fn accepted(input: Input) -> String {
         name if name == declared::ALLOWED_TENANTS.name || name == declared::ALLOWED_SUBSCRIPTIONS.name => {
             "ids (GUIDs), separated by commas or line ends".to_owned()
         }
+        name if name == declared::ALLOWED_AUTHORITIES.name => {
+            "hosts, each with or without a port (login.example or login.example:8443), separated by commas or line ends".to_owned()
+        }
         _ => "true or false".to_owned(),
     }
 }
@@ -237,13 +269,15 @@ fn list(value: &str) -> impl Iterator<Item = &str> {
     value.split([',', '\n', '\r']).map(str::trim).filter(|entry| !entry.is_empty())
 }
 
-/// The entries of a guard.
-fn guarded<T>(env: &Env, input: Input, read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, InputError> {
+/// The entries of a guard. One that is not empty and names nothing was meant to hold something back.
+fn guarded<T>(env: &Env, input: Input, read: impl Fn(&str) -> Option<T>) -> Result<Allowed<T>, InputError> {
     let value = text(env, input)?;
+    if value.is_empty() {
+        return Ok(Allowed::Any);
+    }
     let entries: Vec<_> =
         list(value).map(|entry| read(entry).ok_or_else(|| refuse(input, entry))).collect::<Result<_, _>>()?;
-    // Only separators: a guard that was meant to hold something back.
-    if entries.is_empty() && !value.is_empty() { Err(refuse(input, value)) } else { Ok(entries) }
+    if entries.is_empty() { Err(refuse(input, value)) } else { Ok(Allowed::Only(entries)) }
 }
 
 fn id(entry: &str) -> Option<Uuid> {
@@ -305,8 +339,44 @@ fn session(env: &Env) -> Result<Option<SessionName>, InputError> {
     if !letters || !value.starts_with(|c: char| c.is_ascii_alphabetic()) || value.len() > 40 {
         return Err(refuse(input, value));
     }
-    Ok(Some(SessionName(value.to_uppercase())))
+    let session = SessionName(value.to_uppercase());
+    // Every variable of the session would have such a name.
+    let variable = session.prefixed("AZURE_TENANT_ID");
+    match reserved::reason(&variable) {
+        Some(reason) => {
+            let (input, value, accepted) = (input.name, value.to_owned(), accepted(input));
+            Err(InputError::Reserved { input, value, variable, reason, accepted })
+        }
+        None => Ok(Some(session)),
+    }
 }
+
+/// Checks the name of a variable for an access token, with the session's name before it.
+///
+/// # Errors
+///
+/// The agent keeps the name, or it changes how programs start.
+pub fn check_token_variable(variable: &str) -> Result<(), InputError> {
+    let input = declared::ACCESS_TOKENS;
+    match reserved::reason(&env_name(variable)) {
+        Some(reason) => Err(InputError::Reserved {
+            input: input.name,
+            value: variable.to_owned(),
+            variable: env_name(variable),
+            reason,
+            accepted: "another name".to_owned(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The variables in which the agent passes the inputs, given or not.
+pub fn variables() -> impl Iterator<Item = &'static str> {
+    declared::ALL.iter().map(|input| input.variable)
+}
+
+/// The variable in which the agent passes the connection's id.
+pub const CONNECTION_VARIABLE: &str = declared::AZURE_SUBSCRIPTION.variable;
 
 #[cfg(test)]
 mod tests {
@@ -348,6 +418,13 @@ mod tests {
             ("INPUT_ALLOWEDTENANTS", " , ", "allowedTenants", "GUIDs"),
             ("INPUT_ALLOWEDTENANTS", "contoso.com", "allowedTenants", "GUIDs"),
             ("INPUT_ALLOWEDSUBSCRIPTIONS", "x", "allowedSubscriptions", "GUIDs"),
+            ("INPUT_ALLOWEDAUTHORITIES", ", ,", "allowedAuthorities", "hosts"),
+            ("INPUT_ALLOWEDAUTHORITIES", "https://login.example", "allowedAuthorities", "hosts"),
+            ("INPUT_SESSION", "SYSTEM", "session", "the agent keeps"),
+            ("INPUT_SESSION", "input", "session", "the agent keeps"),
+            ("INPUT_SESSION", "endpoint_url", "session", "the agent keeps"),
+            ("INPUT_SESSION", "vsts_taskvariable", "session", "the agent keeps"),
+            ("INPUT_SESSION", "git_config", "session", "how programs start"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err().to_string();
             assert!(error.contains(input) && error.contains(accepted), "{value}: {error}");
@@ -379,7 +456,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(inputs.exports.unwrap(), BTreeSet::from([Family::Terraform, Family::AzureSdk]));
-        assert_eq!(inputs.allowed_tenants, [inputs.connection]);
+        assert_eq!(inputs.allowed_tenants, Allowed::Only(vec![inputs.connection]));
         assert!(!inputs.refresh);
         assert_eq!(inputs.session.unwrap().prefixed("Arm_token"), "HUB_ARM_TOKEN");
     }

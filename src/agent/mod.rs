@@ -8,3 +8,6 @@ mod credential;
 pub mod inputs;
 pub mod job;
 pub mod network;
+pub mod organization;
+pub mod reserved;
+pub mod shadowed;

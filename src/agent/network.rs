@@ -14,9 +14,9 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
-    endpoint,
     env::Env,
     http::{ProxyRule, Settings},
+    identity::hosts,
     secret::Secret,
 };
 
@@ -94,7 +94,7 @@ fn agent_proxy(env: &Env, url: &str, warnings: &mut Warnings) -> Result<Proxy, N
         (user.to_owned(), password.unwrap_or_else(|| Secret::new(String::new())))
     });
     let rule: ProxyRule = Arc::new(move |url| {
-        let around = endpoint::is_loopback(url) || is_bypassed(&bypass, url);
+        let around = hosts::is_loopback(url) || is_bypassed(&bypass, url);
         (!around).then(|| proxy.clone())
     });
     Ok((Some(rule), login))

@@ -12,7 +12,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::guard::KEY_HEADER;
-use crate::{endpoint, secret::Secret};
+use crate::{identity::hosts, secret::Secret};
 
 /// Where a broker is, and what it wants to be asked with.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Address {
     ///
     /// It is not on the loopback.
     pub fn new(url: &str, key: Secret) -> Result<Self, BrokerError> {
-        let url = Url::parse(url).ok().filter(|url| url.scheme() == "http" && endpoint::is_loopback(url));
+        let url = Url::parse(url).ok().filter(|url| url.scheme() == "http" && hosts::is_loopback(url));
         Ok(Self { url: url.ok_or(BrokerError::Address)?, key })
     }
 

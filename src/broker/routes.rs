@@ -17,7 +17,12 @@ use super::{
     server::Session,
     tokens::Line,
 };
-use crate::{error::Failure, exports::rfc3339, identity::resource::Resource, retry::Outcome};
+use crate::{
+    error::Failure,
+    exports::rfc3339,
+    identity::resource::{Audiences, Resource},
+    retry::Outcome,
+};
 
 /// What azd asks below its endpoint.
 const AZD_TOKEN: &str = "/azd/token";
@@ -150,7 +155,7 @@ async fn id_token(session: &Session, method: &Method) -> Result<Answer, Refused>
     if !session.gives_id_token {
         return Err(Refused::new(
             StatusCode::FORBIDDEN,
-            "with the id token, access tokens for resources beside the input allowedResources could be had, and no exported family needs it (terraform and token-file do)",
+            "the input allowedResources limits this session: with the id token, access tokens for every resource could be had",
         ));
     }
     let fresh = landed(slot.get().await)?;
@@ -216,15 +221,28 @@ fn status(session: &Session) -> Value {
 }
 
 fn resource(session: &Session, text: &str) -> Result<Resource, Refused> {
-    let resource = Resource::asked_for(text, &session.tokens.audiences)
-        .map_err(|error| bad_request(&error.to_string()))?;
+    let resource =
+        Resource::parse(text, &session.tokens.audiences).map_err(|error| bad_request(&error.to_string()))?;
     if !session.tokens.is_allowed(&resource) {
-        return Err(Refused::new(
-            StatusCode::FORBIDDEN,
-            format!("the resource {resource} is not one of the input allowedResources"),
-        ));
+        return Err(Refused::new(StatusCode::FORBIDDEN, not_allowed(&resource, &session.tokens.audiences)));
     }
     Ok(resource)
+}
+
+/// Names the resource, and the tool that is known to ask for it.
+fn not_allowed(resource: &Resource, audiences: &Audiences) -> String {
+    let asked_by = [
+        ("graph", "Terraform's azurerm provider asks for Microsoft Graph whenever it starts"),
+        ("arm", "Azure CLI and Terraform ask for Azure Resource Manager"),
+    ];
+    let is = |alias: &str| Resource::parse(alias, audiences).is_ok_and(|known| known == *resource);
+    let known = asked_by.into_iter().find(|(alias, _)| is(alias));
+    let storage = resource
+        .is_storage_account(audiences.cloud)
+        .then_some(("storage", "azcopy and Terraform's storage resources ask for the account's own host"));
+    let more =
+        known.or(storage).map(|(alias, why)| format!(": {why}; add {alias} to allowedResources if it may"));
+    format!("the resource {resource} is not one of the input allowedResources{}", more.unwrap_or_default())
 }
 
 async fn access_token(session: &Session, resource: &Resource) -> Result<(Fresh, OffsetDateTime), Refused> {

@@ -16,7 +16,10 @@ use uuid::Uuid;
 use super::cache::{Counts, Fetch, Fresh, Landing, Slot};
 use crate::{
     clock::Clock,
-    identity::resource::{Audiences, Resource},
+    identity::{
+        allowed::Allowed,
+        resource::{Audiences, Resource},
+    },
 };
 
 /// Makes the fetch of one resource's access token.
@@ -31,8 +34,8 @@ pub struct Tokens {
     pub tenant: Uuid,
     /// Where aliases lead.
     pub audiences: Audiences,
-    /// The only resources that are served; empty for all.
-    pub allowed: Vec<Resource>,
+    /// The only resources that are served.
+    pub allowed: Allowed<Resource>,
     id_token: Option<Arc<Slot>>,
     fetch_access: FetchAccess,
     access: Mutex<BTreeMap<Resource, Arc<Slot>>>,
@@ -66,7 +69,7 @@ impl Tokens {
         clock: Arc<dyn Clock>,
         identity: (Uuid, Option<Uuid>),
         audiences: Audiences,
-        allowed: Vec<Resource>,
+        allowed: Allowed<Resource>,
         id_token: Option<Arc<Slot>>,
         fetch_access: FetchAccess,
     ) -> Self {
@@ -103,7 +106,7 @@ impl Tokens {
     /// Whether the session serves this resource.
     #[must_use]
     pub fn is_allowed(&self, resource: &Resource) -> bool {
-        self.allowed.is_empty() || self.allowed.contains(resource)
+        self.allowed.allows(|allowed| allowed.covers(resource, self.audiences.cloud))
     }
 
     /// The access token for a resource.

@@ -6,6 +6,8 @@ mod explain;
 
 use clap::{Parser, Subcommand};
 
+use crate::identity::hosts::AllowedHost;
+
 pub use ask::ask;
 pub use doctor::doctor;
 pub use explain::explain;
@@ -56,6 +58,9 @@ pub enum Command {
         /// The service connection: its name or id
         #[arg(long, value_name = "NAME|ID")]
         connection: String,
+        /// Further hosts that tokens may be sent to, each with or without a port: Azure Stack, a server of one's own
+        #[arg(long, value_name = "HOST[:PORT]", value_delimiter = ',', value_parser = allowed_host)]
+        allowed_authorities: Vec<AllowedHost>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -71,6 +76,10 @@ pub enum Command {
         #[arg(long, value_name = "NAME")]
         session: Option<String>,
     },
+}
+
+fn allowed_host(text: &str) -> Result<AllowedHost, String> {
+    AllowedHost::parse(text).ok_or_else(|| "accepted is a host, with or without a port".to_owned())
 }
 
 /// A stage of the task.

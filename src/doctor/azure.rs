@@ -8,12 +8,9 @@ use super::{
     ARM_TOKEN, Gathered, Walk, connection::how_to_read, network::Service, report::Topic, trust::not_sent,
 };
 use crate::{
-    agent::{
-        addresses::{Addresses, may_get_tokens},
-        connection::Connection,
-    },
+    agent::{addresses::Addresses, connection::Connection},
     error::{Code, Failure},
-    identity::refusals,
+    identity::{hosts, refusals},
     management::resource_manager::{ResourceManager, Role},
 };
 
@@ -31,7 +28,7 @@ impl Walk<'_> {
             _ if !self.network.reaches(Service::ResourceManager) => {
                 "Azure Resource Manager is not reached".to_owned()
             }
-            _ if !may_get_tokens(self.env, &addresses.resource_manager) => {
+            _ if !self.may_get_tokens(hosts::Service::ResourceManager, &addresses.resource_manager) => {
                 not_sent(&addresses.resource_manager)
             }
             (_, None) if known.exchanged == Some(false) => "there is no access token".to_owned(),

@@ -46,7 +46,9 @@ impl Walk<'_> {
                 .map_or_else(|| "no subscription".to_owned(), |one| format!("subscription {}", one.id)),
         );
         facts.extend(
-            connection.unknown_authority().map(|host| format!("its authority {host} is none that is known")),
+            connection
+                .foreign_authority(&self.allowed_hosts)
+                .map(|host| format!("its authority {host} is not a known one: no credential is sent there")),
         );
         facts.extend(connection.stored_secret_warning());
         let issuer = match &connection.credential {

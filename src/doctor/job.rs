@@ -11,7 +11,13 @@ use super::{
     report::{Report, Topic},
 };
 use crate::{
-    agent::{addresses::Addresses, connection::Connection, job::Job, network},
+    agent::{
+        addresses::Addresses,
+        connection::Connection,
+        inputs::Inputs,
+        job::{self, Job},
+        network,
+    },
     clock::{Clock, Deadline},
     devops::connections::{ConnectionsError, Organisation, Token},
     endpoint::Endpoint,
@@ -22,23 +28,24 @@ use crate::{
     task::sign_in::{DEADLINE, Seen},
 };
 
-/// The agent's own address of the organisation, which no step can change.
-const SYSTEM_URL: &str = "ENDPOINT_URL_SYSTEMVSSCONNECTION";
-
 /// Checks a connection of a job, and an access token for each of `resources` beside that for Azure Resource Manager.
 /// `seen` gets every id token before it is used.
 pub(crate) async fn in_job(
     env: &Env,
     clock: Arc<dyn Clock>,
-    id: Uuid,
+    inputs: &Inputs,
     resources: &[Resource],
     seen: &mut Seen<'_>,
 ) -> Report {
+    let id = inputs.connection;
     let mut report = Report::default();
     let Some(http) = settings(env, &clock, &mut report) else { return report };
     let deadline = Deadline::after(&*clock, DEADLINE);
-    let mut walk = Walk { http: Arc::new(http), env, deadline, report, network: Network::default() };
-    let base = env.get(SYSTEM_URL).and_then(|url| Endpoint::parse(url).ok());
+    let allowed_hosts = inputs.allowed_authorities.clone();
+    let network = Network::default();
+    let mut walk = Walk { http: Arc::new(http), env, deadline, allowed_hosts, report, network };
+    // No token goes anywhere that the job's variables do not agree on.
+    let base = job::organization_url(env, &walk.allowed_hosts).ok();
     if let Some(base) = &base {
         walk.reach_devops(base).await;
     }
@@ -107,7 +114,7 @@ pub(super) fn read(env: &Env, id: Uuid) -> Result<Readable, Failure> {
 impl Walk<'_> {
     /// Whether the job token is there, and Azure DevOps takes it.
     async fn job_token(&mut self, base: Option<&Endpoint>) -> Option<Token> {
-        let job = match Job::read(self.env) {
+        let job = match Job::read(self.env, &self.allowed_hosts) {
             Ok(job) => job,
             Err(error) => {
                 self.report.fault(Topic::Token, error, Vec::new());

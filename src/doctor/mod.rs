@@ -26,7 +26,7 @@ use crate::{
     clock::Deadline,
     env::Env,
     http::Http,
-    identity::trust::Claims,
+    identity::{hosts::AllowedHosts, trust::Claims},
     secret::Secret,
 };
 
@@ -42,6 +42,8 @@ struct Walk<'a> {
     http: Arc<Http>,
     env: &'a Env,
     deadline: Deadline,
+    /// Hosts that may get tokens beside those of the known clouds.
+    allowed_hosts: AllowedHosts,
     report: Report,
     network: network::Network,
 }

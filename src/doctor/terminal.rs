@@ -19,6 +19,7 @@ use crate::{
     env::Env,
     error::{Code, Failure},
     identity::{
+        hosts::{AllowedHost, AllowedHosts},
         subject::Subject as IdSubject,
         trust::{Claims, Trusted},
     },
@@ -34,6 +35,8 @@ pub struct Target {
     pub project: String,
     /// The connection: its name or id.
     pub connection: String,
+    /// Hosts that may get tokens beside those of the known clouds.
+    pub allowed_hosts: Vec<AllowedHost>,
 }
 
 /// Checks what can be checked without a job.
@@ -48,7 +51,11 @@ pub async fn from_terminal(target: &Target, env: &Env, clock: Arc<dyn Clock>) ->
     let mut report = Report::default();
     let Some(http) = settings(env, &clock, &mut report) else { return Ok(report) };
     let deadline = Deadline::after(&*clock, DEADLINE);
-    let mut walk = Walk { http: Arc::new(http), env, deadline, report, network: Network::default() };
+    // The user has named this host by naming the organization.
+    let own = AllowedHost::parse(base.host());
+    let allowed_hosts = AllowedHosts::new(target.allowed_hosts.iter().cloned().chain(own).collect());
+    let network = Network::default();
+    let mut walk = Walk { http: Arc::new(http), env, deadline, allowed_hosts, report, network };
     walk.reach_devops(&base).await;
     let seen = walk.find(&base, target, &token).await;
     let Some((id, seen)) = seen else {

@@ -9,13 +9,13 @@ use super::{
 };
 use crate::{
     agent::{
-        addresses::{Addresses, may_get_tokens},
+        addresses::{self, Addresses},
         connection::{Connection, Scheme},
     },
     endpoint::Endpoint,
     error::{Code, Failure},
     identity::{
-        claims,
+        claims, hosts,
         refusals::{self, Known},
         trust::{self, Claims, Difference, Trusted},
     },
@@ -70,7 +70,7 @@ impl Walk<'_> {
         token: &Secret,
         known: &mut Gathered,
     ) -> Result<Option<Vec<Trusted>>, String> {
-        if !may_get_tokens(self.env, &addresses.graph) {
+        if !self.may_get_tokens(hosts::Service::Graph, &addresses.graph) {
             return Err(not_sent(&addresses.graph));
         }
         if let (_, Some(tenant)) = claims::object_and_tenant(token)
@@ -111,7 +111,7 @@ impl Walk<'_> {
         let token = self.env.secret(ARM_TOKEN).or_else(|| known.arm.clone());
         let Some(token) = token else { return Err(how_to_read("Azure Resource Manager")) };
         let base = &addresses.resource_manager;
-        if !may_get_tokens(self.env, base) {
+        if !self.may_get_tokens(hosts::Service::ResourceManager, base) {
             return Err(not_sent(base));
         }
         let arm = ResourceManager { http: &self.http, deadline: self.deadline, base, token: &token };
@@ -143,9 +143,15 @@ impl Walk<'_> {
     }
 }
 
+impl Walk<'_> {
+    pub(super) fn may_get_tokens(&self, service: hosts::Service, endpoint: &Endpoint) -> bool {
+        addresses::may_get_tokens(&self.allowed_hosts, service, endpoint)
+    }
+}
+
 pub(super) fn not_sent(endpoint: &Endpoint) -> String {
     format!(
-        "the connection leads to {}, which is no address of Azure that is known; no token is sent there",
+        "the connection leads to {}, which is not a known host of Azure; no token is sent there unless allowedAuthorities names it",
         endpoint.host()
     )
 }

@@ -41,6 +41,8 @@ impl Code {
             | Self::InputInvalid
             | Self::InputsContradict
             | Self::ArgumentInvalid
+            | Self::NameReserved
+            | Self::VariableShadows
             | Self::JobTokenRefused
             | Self::ConnectionNotReferenced
             | Self::ApprovalPending
@@ -49,6 +51,7 @@ impl Code {
             Self::SchemeUnsupported
             | Self::ConnectionIncomplete
             | Self::AuthorityInvalid
+            | Self::AuthorityNotAllowed
             | Self::FederationRequired
             | Self::TenantNotAllowed
             | Self::SubscriptionNotAllowed

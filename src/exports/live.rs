@@ -16,12 +16,15 @@ pub struct Door {
     pub id_token: &'static str,
     /// Path of azd's protocol.
     pub azd: &'static str,
-    /// Whether there is an id token.
-    pub federated: bool,
+    /// Whether callers may have the id token: the connection is federated, and no guard limits the resources.
+    pub gives_id_token: bool,
 }
 
 /// The path of a broker's App Service protocol: by it a later sign-in knows the broker of an earlier one.
 pub const IDENTITY_PATH: &str = "/identity";
+
+/// Where tools find the App Service protocol.
+const IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";
 
 /// The names under which a session keeps the machine's own `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` for later ones.
 pub const MACHINE: [&str; 2] = ["WIF_MACHINE_ENDPOINT", "WIF_MACHINE_HEADER"];
@@ -52,7 +55,7 @@ pub fn live(families: &BTreeSet<Family>, facts: &Facts, door: &Door) -> Vec<Vari
             Family::TokenFile => token_file::variables(facts),
         });
     }
-    if let (Some((address, header)), true) = (&facts.machine, hides_machine(families)) {
+    if let (Some((address, header)), true) = (&facts.machine, hides_machine(&variables)) {
         let [to_address, to_header] = MACHINE;
         variables.push(Variable::plain(to_address, address));
         variables.push(Variable { name: to_header.to_owned(), value: Value::Masked(header.clone()) });
@@ -62,9 +65,9 @@ pub fn live(families: &BTreeSet<Family>, facts: &Facts, door: &Door) -> Vec<Vari
     variables
 }
 
-/// Whether the names by which the machine's own identity is found are taken.
-fn hides_machine(families: &BTreeSet<Family>) -> bool {
-    families.contains(&Family::AzureSdk) || families.contains(&Family::AzureCli)
+/// Whether a session takes the names by which the machine's own identity is found.
+fn hides_machine(variables: &[Variable]) -> bool {
+    variables.iter().any(|variable| variable.name == IDENTITY_ENDPOINT)
 }
 
 impl Door {
@@ -72,7 +75,7 @@ impl Door {
     #[must_use]
     pub fn anywhere() -> Self {
         let (url, key) = (String::new(), Secret::new(String::new()));
-        Self { url, key, id_token: "", azd: "", federated: true }
+        Self { url, key, id_token: "", azd: "", gives_id_token: true }
     }
 
     /// A variable with the key.
@@ -80,9 +83,9 @@ impl Door {
         Variable { name: name.to_owned(), value: Value::Masked(self.key.clone()) }
     }
 
-    fn identity_pair(&self) -> Vec<Variable> {
+    pub(super) fn identity_pair(&self) -> Vec<Variable> {
         vec![
-            Variable::plain("IDENTITY_ENDPOINT", format!("{}{IDENTITY_PATH}", self.url)),
+            Variable::plain(IDENTITY_ENDPOINT, format!("{}{IDENTITY_PATH}", self.url)),
             self.keyed("IDENTITY_HEADER"),
         ]
     }

@@ -1,5 +1,7 @@
 //! `terraform`: the azurerm and azuread providers and the azurerm backend.
 //!
+//! Where the id token may not leave, Terraform is served as a machine's managed identity is, resource by resource.
+//!
 //! Source: hashicorp/go-azure-sdk, `sdk/auth`. A static token is read once, so it is good for as long as the id
 //! token lives: a snapshot. It also wins over the request pair, and a service connection's id would send the broker's
 //! key to Azure DevOps: with a broker, neither is exported.
@@ -15,7 +17,7 @@ pub(super) fn snapshot(facts: &Facts) -> Vec<Variable> {
 
 pub(super) fn live(facts: &Facts, door: &Door) -> Vec<Variable> {
     let mut variables = who(facts);
-    if door.federated {
+    if door.gives_id_token {
         // Clients append `&audience=…`, so the URL has a query already.
         let url = format!("{}{}?session=1", door.url, door.id_token);
         variables.push(Variable::plain("ARM_USE_OIDC", "true"));
@@ -25,6 +27,8 @@ pub(super) fn live(facts: &Facts, door: &Door) -> Vec<Variable> {
         variables.push(Variable::plain("ARM_USE_MSI", "true"));
         variables
             .push(Variable { name: "ARM_MSI_ENDPOINT".to_owned(), value: Value::Masked(door.msi_url()) });
+        // azapi and azuredevops do not read the address above.
+        variables.extend(door.identity_pair());
     }
     variables
 }

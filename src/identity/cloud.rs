@@ -62,6 +62,16 @@ impl Cloud {
         }
     }
 
+    /// What the hosts of storage accounts end with, after `core.`.
+    #[must_use]
+    pub const fn storage_suffix(self) -> &'static str {
+        match self {
+            Self::Public => "windows.net",
+            Self::UsGovernment => "usgovcloudapi.net",
+            Self::China => "chinacloudapi.cn",
+        }
+    }
+
     /// The value of `ARM_ENVIRONMENT`.
     #[must_use]
     pub const fn terraform_environment(self) -> &'static str {

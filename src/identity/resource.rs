@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use url::Url;
 use uuid::Uuid;
 
-use super::cloud::Cloud;
+use super::{cloud::Cloud, hosts::is_loopback};
 
 /// The audience that Entra is asked for, as a scope ending in `/.default`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,14 +20,14 @@ pub struct Audiences {
     pub resource_manager: String,
     /// Key Vault's resource, where the connection names it.
     pub key_vault: Option<String>,
-    /// Microsoft Graph's resource, where the connection names it.
+    /// Microsoft Graph's URL, where the connection names it. It is the resource too, except on loopback.
     pub graph: Option<String>,
 }
 
 /// A text that is no resource.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{text}' is no resource; accepted are an alias ({}), an https:// resource, a GUID, or a scope ending in /.default",
+    "'{text}' is not a resource; accepted are an alias ({}), an https:// resource, the URI of an application, a GUID, or a scope ending in /.default",
     ALIASES.join(", ")
 )]
 pub struct ResourceError {
@@ -63,49 +64,78 @@ const RESOURCE_MANAGER_NAMES: [&str; 6] = [
 ];
 /// The one service whose resource ends in a slash, so that its scope has two.
 const MANAGED_DISK: &str = "https://disk.azure.com";
+/// Azure Storage, whatever the account.
+const STORAGE: &str = "https://storage.azure.com";
+/// The services of an account that take tokens.
+const STORAGE_SERVICES: [&str; 5] = ["blob", "queue", "table", "dfs", "file"];
+/// The suffix of accounts whose names have a DNS zone.
+const ZONED_STORAGE: &str = "storage.azure.net";
+/// The longest text that is read, in bytes.
+const MAX_LENGTH: usize = 400;
 
 impl Resource {
-    /// Reads an alias, an `https://` resource, a GUID, or a full scope.
+    /// Reads an alias, an `https://` resource, the URI of an application, a GUID, or a full scope. A step, its broker and
+    /// `wif token` all read by this one function, so that a text means the same to each of them, and every name of the
+    /// resource manager is one resource.
+    ///
+    /// The App Service protocol takes a scope without its `/.default`: so the URI of an application stands for its scope.
     ///
     /// # Errors
     ///
     /// The text is none of them.
     pub fn parse(text: &str, audiences: &Audiences) -> Result<Self, ResourceError> {
         let error = || ResourceError { text: text.to_owned() };
-        if text.is_empty() || text.len() > 400 || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        if text.is_empty() || text.len() > MAX_LENGTH {
             return Err(error());
         }
         if let Some(resource) = audiences.alias(&text.to_ascii_lowercase()) {
             return Ok(Self::of(&resource));
         }
-        if let Some(resource) = text.strip_suffix(DEFAULT) {
-            return if resource.is_empty() { Err(error()) } else { Ok(Self(text.to_owned())) };
-        }
         if let Ok(id) = Uuid::try_parse(text) {
             return Ok(Self::of(&id.hyphenated().to_string()));
         }
-        let host = text.strip_prefix("https://").ok_or_else(error)?;
-        if host.starts_with('/') || host.is_empty() || host.contains(['?', '#', '@']) {
-            return Err(error());
-        }
-        Ok(Self::of(text))
-    }
-
-    /// Reads what a tool asks a broker for: the same, with or without `/.default` and slashes, and either host of the
-    /// resource manager, so that every spelling is one resource.
-    ///
-    /// # Errors
-    ///
-    /// The text is none of them.
-    pub fn asked_for(text: &str, audiences: &Audiences) -> Result<Self, ResourceError> {
-        let bare = text.strip_suffix(DEFAULT).unwrap_or(text).trim_end_matches('/');
+        let scope = text.strip_suffix(DEFAULT);
+        let resource = with_lower_case_host(scope.unwrap_or(text));
+        let bare = resource.trim_end_matches('/');
         if RESOURCE_MANAGER_NAMES.contains(&bare) || bare == audiences.resource_manager {
             return Ok(audiences.resource_manager());
         }
-        // A full scope passes whatever stands before its end, `api://…` too.
-        let scope = format!("{bare}{DEFAULT}");
-        let parsed = Self::parse(if bare.contains("://") { &scope } else { bare }, audiences)?;
-        Ok(Self::of(&parsed.to_string()))
+        if !is_resource(&resource, scope.is_some()) {
+            return Err(error());
+        }
+        // A scope is sent to Entra as it stands: a slash before its end belongs to the name of the resource.
+        Ok(if scope.is_some() { Self(format!("{resource}{DEFAULT}")) } else { Self::of(&resource) })
+    }
+
+    /// Whether a token for `other` may be given where this resource is allowed: it is the same, or this is Azure Storage and
+    /// the other is the data plane of a storage account.
+    #[must_use]
+    pub fn covers(&self, other: &Self, cloud: Cloud) -> bool {
+        self == other || (self.0 == format!("{STORAGE}{DEFAULT}") && other.is_storage_account(cloud))
+    }
+
+    /// Whether the resource is one service of one storage account: `https://ACCOUNT.blob.core.windows.net`, or, with a zone,
+    /// `https://ACCOUNT.zNN.blob.storage.azure.net`.
+    ///
+    /// Source: <https://learn.microsoft.com/azure/storage/common/storage-account-overview>, "Storage account endpoints".
+    #[must_use]
+    pub fn is_storage_account(&self, cloud: Cloud) -> bool {
+        let host = self.0.strip_suffix(DEFAULT).and_then(|resource| resource.strip_prefix("https://"));
+        let Some((account, rest)) = host.and_then(|host| host.split_once('.')) else { return false };
+        let is_label = |label: &str| {
+            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        let is_service = |service: &str| STORAGE_SERVICES.contains(&service);
+        let standard = rest.split_once('.').is_some_and(|(service, suffix)| {
+            is_service(service) && suffix.strip_prefix("core.") == Some(cloud.storage_suffix())
+        });
+        let zone = rest.split_once('.').and_then(|(zone, rest)| Some((zone, rest.split_once('.')?)));
+        let zoned = zone.is_some_and(|(zone, (service, suffix))| {
+            let number = zone.strip_prefix('z').unwrap_or_default();
+            let digits = number.len() == 2 && number.bytes().all(|byte| byte.is_ascii_digit());
+            cloud == Cloud::Public && digits && is_service(service) && suffix == ZONED_STORAGE
+        });
+        is_label(account) && (standard || zoned)
     }
 
     fn of(resource: &str) -> Self {
@@ -119,6 +149,30 @@ impl Resource {
     pub fn scope(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a text can name a resource. With a scheme it may stand alone, except `http://`, which is nearly always a
+/// mistake for `https://`; in a full scope it may be any name.
+fn is_resource(text: &str, in_scope: bool) -> bool {
+    let allowed = |c: char| c.is_alphanumeric() || "-._~:/%+!*'()&=;".contains(c);
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return in_scope && !text.is_empty() && text.chars().all(allowed) && !text.starts_with('/');
+    };
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let host = rest.strip_prefix("//");
+    let named = match host {
+        Some(host) => !host.is_empty() && !host.starts_with(['/', ':']),
+        None => !rest.is_empty() && scheme != "https" && scheme != "http",
+    };
+    is_scheme && named && text.chars().all(allowed) && (in_scope || scheme != "http")
+}
+
+/// The same text with the host of an `https://` resource in lower case: case does not count in it.
+fn with_lower_case_host(text: &str) -> String {
+    let Some(rest) = text.strip_prefix("https://") else { return text.to_owned() };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    format!("https://{}{path}", host.to_ascii_lowercase())
 }
 
 impl fmt::Display for Resource {
@@ -135,10 +189,10 @@ impl Audiences {
         Resource::of(&self.resource_manager)
     }
 
-    /// Microsoft Graph's resource, which is its base URL, too.
+    /// Microsoft Graph's base URL.
     #[must_use]
-    pub fn graph(&self) -> String {
-        self.alias("graph").unwrap_or_default()
+    pub fn graph_url(&self) -> String {
+        self.graph.clone().or_else(|| self.alias("graph")).unwrap_or_default()
     }
 
     fn alias(&self, alias: &str) -> Option<String> {
@@ -159,14 +213,19 @@ impl Audiences {
                     "https://vault.azure.cn",
                 )
             }),
-            "graph" => self.graph.clone().unwrap_or_else(|| {
-                by_cloud(
-                    "https://graph.microsoft.com",
-                    "https://graph.microsoft.us",
-                    "https://microsoftgraph.chinacloudapi.cn",
-                )
-            }),
-            "storage" => "https://storage.azure.com".to_owned(),
+            // Entra knows no loopback address as a resource: such a URL leads to a stand-in.
+            "graph" => self
+                .graph
+                .clone()
+                .filter(|url| !Url::parse(url).is_ok_and(|url| is_loopback(&url)))
+                .unwrap_or_else(|| {
+                    by_cloud(
+                        "https://graph.microsoft.com",
+                        "https://graph.microsoft.us",
+                        "https://microsoftgraph.chinacloudapi.cn",
+                    )
+                }),
+            "storage" => STORAGE.to_owned(),
             "sql" => by_cloud(
                 "https://database.windows.net",
                 "https://database.usgovcloudapi.net",
@@ -226,8 +285,14 @@ mod tests {
             "https://",
             "https:///x",
             "/.default",
+            "https:///.default",
+            "https://?x/.default",
             "a b/.default",
-            "api://app",
+            "##vso[task.complete]://x/.default",
+            "http:/.default",
+            "api:",
+            "api://",
+            "https:vault",
             "https://x y",
             "https://user@host",
             "https://host?q",
@@ -251,6 +316,14 @@ mod tests {
             ("499B84AC-1321-427F-AA17-267CA6975798", "499b84ac-1321-427f-aa17-267ca6975798/.default"),
             ("api://my-app/.default", "api://my-app/.default"),
             ("https://x.example//.default", "https://x.example//.default"),
+            ("https://Vault.AZURE.net/Path", "https://vault.azure.net/Path/.default"),
+            ("api://my-app", "api://my-app/.default"),
+            ("http://my-app/.default", "http://my-app/.default"),
+            ("my-app/.default", "my-app/.default"),
+            (
+                "urn:ms-drs:enterpriseregistration.windows.net/.default",
+                "urn:ms-drs:enterpriseregistration.windows.net/.default",
+            ),
         ] {
             assert_eq!(scope(text).as_deref(), Ok(expected), "{text}");
         }
@@ -276,15 +349,13 @@ mod tests {
 
     #[test]
     fn every_spelling_of_a_tool_is_one_resource() {
-        let asked_for =
-            |text| Resource::asked_for(text, &audiences(Cloud::Public)).map(|r| r.scope().to_owned());
         for text in [
             "arm",
             "https://management.azure.com",
             "https://management.azure.com/",
             "https://management.core.windows.net//.default",
         ] {
-            assert_eq!(asked_for(text).as_deref(), Ok("https://management.azure.com/.default"), "{text}");
+            assert_eq!(scope(text).as_deref(), Ok("https://management.azure.com/.default"), "{text}");
         }
         for text in [
             "keyvault",
@@ -292,11 +363,43 @@ mod tests {
             "https://vault.azure.net/",
             "https://vault.azure.net/.default",
         ] {
-            assert_eq!(asked_for(text).as_deref(), Ok("https://vault.azure.net/.default"), "{text}");
+            assert_eq!(scope(text).as_deref(), Ok("https://vault.azure.net/.default"), "{text}");
         }
-        assert_eq!(asked_for("https://disk.azure.com/").as_deref(), Ok("https://disk.azure.com//.default"));
-        assert_eq!(asked_for("api://app").as_deref(), Ok("api://app/.default"));
-        assert!(asked_for("").is_err() && asked_for("/").is_err() && asked_for("x y").is_err());
+    }
+
+    #[test]
+    fn storage_covers_the_hosts_of_its_accounts_and_no_others() {
+        let resource = |text: &str, cloud| Resource::parse(text, &audiences(cloud)).unwrap();
+        let covers = |text: &str, cloud| resource("storage", cloud).covers(&resource(text, cloud), cloud);
+        for text in [
+            "https://acc1.blob.core.windows.net",
+            "https://acc1.blob.core.windows.net/",
+            "https://acc1-secondary.queue.core.windows.net",
+            "https://acc1.table.core.windows.net/.default",
+            "https://acc1.dfs.core.windows.net",
+            "https://acc1.file.core.windows.net",
+            "https://acc1.z07.blob.storage.azure.net",
+            "storage",
+        ] {
+            assert!(covers(text, Cloud::Public), "{text}");
+        }
+        for text in [
+            "keyvault",
+            "https://blob.core.windows.net",
+            "https://a.b.blob.core.windows.net",
+            "https://acc1.blob.core.windows.net.evil.example",
+            "https://acc1.blob.core.windows.net:8443",
+            "https://acc1.blob.core.windows.net/container",
+            "https://acc1.vault.core.windows.net",
+            "https://acc1.blob.core.usgovcloudapi.net",
+            "https://acc1.z7.blob.storage.azure.net",
+        ] {
+            assert!(!covers(text, Cloud::Public), "{text}");
+        }
+        assert!(covers("https://acc1.blob.core.usgovcloudapi.net", Cloud::UsGovernment));
+        assert!(!covers("https://acc1.blob.core.windows.net", Cloud::UsGovernment));
+        let one = resource("https://acc1.blob.core.windows.net", Cloud::Public);
+        assert!(!one.covers(&resource("storage", Cloud::Public), Cloud::Public), "never the other way round");
     }
 
     proptest! {
@@ -305,6 +408,17 @@ mod tests {
             if let Ok(resource) = Resource::parse(&text, &audiences(Cloud::Public)) {
                 let again = Resource::parse(resource.scope(), &audiences(Cloud::Public));
                 prop_assert_eq!(Ok(resource), again);
+            }
+        }
+
+        #[test]
+        fn what_is_accepted_is_read_back_from_every_form_that_a_tool_makes_of_it(
+            text in "(https://|api://|urn:|http://|)[a-zA-Z0-9./:_-]{1,30}(/|)(/\\.default|)",
+        ) {
+            let audiences = audiences(Cloud::Public);
+            if let Ok(resource) = Resource::parse(&text, &audiences) {
+                prop_assert_eq!(Resource::parse(resource.scope(), &audiences), Ok(resource.clone()));
+                prop_assert!(resource.covers(&resource, Cloud::Public));
             }
         }
     }

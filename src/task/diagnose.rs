@@ -38,7 +38,7 @@ pub(super) async fn diagnose(world: &mut World, inputs: &Inputs) -> Result<(), F
     }
     let mut commands = Commands::new(&mut *world.out, &world.env);
     let mut seen = |id_token: &Secret| commands.mask(id_token);
-    let report = in_job(&world.env, Arc::clone(&world.clock), inputs.connection, &resources, &mut seen).await;
+    let report = in_job(&world.env, Arc::clone(&world.clock), inputs, &resources, &mut seen).await;
     commands.line(&show::text(&report)).map_err(OutputError)?;
     match summary(world, &report) {
         Ok(path) => Commands::new(&mut *world.out, &world.env).upload_summary(&path).map_err(OutputError)?,

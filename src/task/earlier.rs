@@ -34,7 +34,7 @@ const SHARED: [&str; 3] = ["AZURE_EXTENSION_DIR", exports::MACHINE[0], exports::
 pub(super) fn names(facts: Facts) -> BTreeSet<String> {
     let facts = Facts { client: Some(Uuid::nil()), subscription: Some(Uuid::nil()), ..facts };
     let all = BTreeSet::from(Family::ALL);
-    let doors = [true, false].map(|federated| Door { federated, ..Door::anywhere() });
+    let doors = [true, false].map(|gives_id_token| Door { gives_id_token, ..Door::anywhere() });
     let live = doors.iter().flat_map(|door| exports::live(&all, &facts, door));
     let variables = live.chain(exports::snapshot(&all, &facts));
     variables.map(|variable| variable.name).filter(|name| !SHARED.contains(&name.as_str())).collect()

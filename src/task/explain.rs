@@ -9,7 +9,10 @@ use super::{
     sign_in::SignInError,
 };
 use crate::{
-    agent::{connection::ConnectionError, inputs::InputError, job::JobError, network::NetworkError},
+    agent::{
+        connection::ConnectionError, inputs::InputError, job::JobError, network::NetworkError,
+        shadowed::ShadowedError,
+    },
     devops::connections::ConnectionsError,
     error::{Code, Failure},
     folder::FolderError,
@@ -25,6 +28,9 @@ impl From<InputError> for Failure {
                 Code::ConnectionInput,
                 "set azureSubscription to the name of a service connection that exists and that this pipeline may use",
             ),
+            InputError::Reserved { .. } => {
+                (Code::NameReserved, "give the variable or the session another name")
+            }
             InputError::Value { .. } | InputError::Resource { .. } => {
                 (Code::InputInvalid, "correct the input in the pipeline")
             }
@@ -79,6 +85,18 @@ impl From<GuardError> for Failure {
                 Code::SubscriptionNotAllowed,
                 "use a connection of an allowed subscription, or allow this one",
             ),
+            GuardError::Authority { .. } => (
+                Code::AuthorityNotAllowed,
+                "if you know this host, name it in the input allowedAuthorities; if nobody configured it, look for a step or a person that changed the connection",
+            ),
+            GuardError::TokenFileUnlimited => (
+                Code::InputsContradict,
+                "take token-file out of exports, or leave allowedResources empty; DefaultAzureCredential finds the broker by azure-sdk",
+            ),
+            GuardError::SnapshotUnlimited => (
+                Code::InputsContradict,
+                "set refresh: true, or exports: none, or leave allowedResources empty",
+            ),
             GuardError::AzureCliSnapshot => (
                 Code::InputsContradict,
                 "take azure-cli out of exports, or set refresh: true; az keeps an id token that it cannot renew, so a snapshot of it would end within minutes",
@@ -110,10 +128,29 @@ impl From<JobError> for Failure {
             JobError::NoEndpoint { .. } => {
                 (Code::VariableMissing, "do not set this variable; the agent sets it")
             }
-            JobError::Foreign { .. } => (
+            JobError::OtherOrganization { .. } => (
                 Code::AddressForeign,
-                "find the step that sets System.OidcRequestUri or System.CollectionUri: it may be after this job's token",
+                "find the step that sets this variable, or the system connection's URL: it may be after this job's token",
             ),
+            JobError::UnknownHost { .. } => (
+                Code::AuthorityNotAllowed,
+                "if this is your own server of Azure DevOps, name its host in the input allowedAuthorities",
+            ),
+        };
+        Self::new(code, error, hint)
+    }
+}
+
+impl From<ShadowedError> for Failure {
+    fn from(error: ShadowedError) -> Self {
+        let (code, hint) = match &error {
+            ShadowedError::Shadowed { .. } => (
+                Code::VariableShadows,
+                "take this variable out: find the pipeline's setting, variable group or earlier step that sets it; an agent older than v5.277.0 would take it for what it passes itself",
+            ),
+            ShadowedError::Unreadable => {
+                (Code::VariableMissing, "run the task on an Azure Pipelines agent, in a job of a pipeline")
+            }
         };
         Self::new(code, error, hint)
     }

@@ -85,7 +85,7 @@ impl SignIn<'_> {
         deadline: Deadline,
         seen: &mut Seen<'_>,
     ) -> Result<IdToken, SignInError> {
-        let job = Job::read(self.env)?;
+        let job = Job::read(self.env, self.allowed_hosts)?;
         let url = job.id_token_url(self.connection.id);
         let token = oidc::id_token(&self.http, deadline, &url, &job.token).await.map_err(|mut refusal| {
             // A refusal of the job token is no fault of this clock, but who repairs one must know of the other.

@@ -10,28 +10,40 @@ use crate::{
         inputs::{Inputs, env_name},
     },
     exports::{Family, Variable, expires_on},
-    identity::resource::Resource,
+    identity::{allowed::Allowed, hosts::AllowedHosts, resource::Resource},
 };
 
 /// A guard that does not hold, or inputs that contradict each other.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum GuardError {
+pub(crate) enum GuardError {
     #[error(
         "the connection's scheme is {scheme}, and the input requireFederation accepts WorkloadIdentityFederation only"
     )]
     Federation { scheme: Scheme },
     #[error("the connection's tenant {tenant} is not one of the input allowedTenants ({})", texts(allowed))]
-    Tenant { tenant: Uuid, allowed: Vec<Uuid> },
+    Tenant { tenant: Uuid, allowed: Allowed<Uuid> },
     #[error(
         "the connection's subscription {subscription} is not one of the input allowedSubscriptions ({})",
         texts(allowed)
     )]
-    Subscription { subscription: Uuid, allowed: Vec<Uuid> },
+    Subscription { subscription: Uuid, allowed: Allowed<Uuid> },
     #[error(
         "the connection has no subscription, and the input allowedSubscriptions names some ({})",
         texts(allowed)
     )]
-    NoSubscription { allowed: Vec<Uuid> },
+    NoSubscription { allowed: Allowed<Uuid> },
+    #[error(
+        "the connection's authority {host} is not a host of a known cloud, and not one of the input allowedAuthorities"
+    )]
+    Authority { host: String },
+    #[error(
+        "the input allowedResources limits what the session may ask for, and the input exports has token-file: with the id token in that file, access tokens for every resource could be had"
+    )]
+    TokenFileUnlimited,
+    #[error(
+        "the input allowedResources is set, and refresh: false leaves an id token in a file, with which access tokens for every resource could be had"
+    )]
+    SnapshotUnlimited,
     #[error("the input exports has azure-cli, which refresh: false cannot serve")]
     AzureCliSnapshot,
     #[error("the input accessTokens has the variable {variable}, which the step sets itself")]
@@ -53,38 +65,49 @@ pub(super) fn scheme(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> 
     Ok(())
 }
 
-/// Checks tenant and subscription, and what the inputs ask of the connection.
-pub(super) fn connection(inputs: &Inputs, connection: &Connection) -> Result<(), GuardError> {
-    place(inputs, connection)?;
-    id_token(inputs, connection.scheme)
-}
-
-/// Checks tenant and subscription.
+/// Checks tenant, subscription and authority.
 pub(super) fn place(inputs: &Inputs, connection: &Connection) -> Result<(), GuardError> {
-    let Inputs { allowed_tenants, allowed_subscriptions, .. } = inputs;
-    if !allowed_tenants.is_empty() && !allowed_tenants.contains(&connection.tenant) {
+    let Inputs { allowed_tenants, allowed_subscriptions, allowed_authorities, .. } = inputs;
+    if !allowed_tenants.allows(|tenant| *tenant == connection.tenant) {
         return Err(GuardError::Tenant { tenant: connection.tenant, allowed: allowed_tenants.clone() });
     }
+    let allowed = || allowed_subscriptions.clone();
     match &connection.subscription {
-        _ if allowed_subscriptions.is_empty() => {}
-        None => return Err(GuardError::NoSubscription { allowed: allowed_subscriptions.clone() }),
-        Some(subscription) if !allowed_subscriptions.contains(&subscription.id) => {
-            let allowed = allowed_subscriptions.clone();
-            return Err(GuardError::Subscription { subscription: subscription.id, allowed });
+        None if allowed_subscriptions.is_set() => {
+            return Err(GuardError::NoSubscription { allowed: allowed() });
         }
-        Some(_) => {}
+        Some(subscription) if !allowed_subscriptions.allows(|id| *id == subscription.id) => {
+            return Err(GuardError::Subscription { subscription: subscription.id, allowed: allowed() });
+        }
+        _ => {}
     }
-    Ok(())
+    authority(connection, allowed_authorities)
 }
 
-/// Only a federated connection has an id token, and all that is left without a broker is made of it.
-fn id_token(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> {
+/// Checks that a credential may be sent to the connection's authority.
+pub(crate) fn authority(connection: &Connection, allowed: &AllowedHosts) -> Result<(), GuardError> {
+    match connection.foreign_authority(allowed) {
+        Some(host) => Err(GuardError::Authority { host }),
+        None => Ok(()),
+    }
+}
+
+/// Only a federated connection has an id token, and all that is left without a broker is made of it; where resources are
+/// limited, it may not leave.
+pub(super) fn id_token(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> {
     let families = inputs.exports.as_ref();
     let all_but_none = families.is_none_or(|families| !families.is_empty());
+    let has_token_file = families.is_some_and(|families| families.contains(&Family::TokenFile));
+    if inputs.limits_resources() && has_token_file {
+        return Err(GuardError::TokenFileUnlimited);
+    }
+    if inputs.limits_resources() && !inputs.refresh && all_but_none {
+        return Err(GuardError::SnapshotUnlimited);
+    }
     if scheme == Scheme::WorkloadIdentityFederation {
         return Ok(());
     }
-    if families.is_some_and(|families| families.contains(&Family::TokenFile)) {
+    if has_token_file {
         return Err(GuardError::NoIdToken { scheme });
     }
     if !inputs.refresh && all_but_none {
@@ -105,16 +128,14 @@ pub(super) fn families(inputs: &Inputs) -> Result<BTreeSet<Family>, GuardError> 
     Ok(families)
 }
 
-/// Whether a family is exported whose tools ask for the id token itself.
-pub(super) fn needs_id_token(inputs: &Inputs) -> bool {
-    let needs = |family: &Family| matches!(family, Family::Terraform | Family::TokenFile);
-    families(inputs).is_ok_and(|families| families.iter().any(needs))
+/// Whether later steps may have the id token: it opens every resource, and so never where resources are limited.
+pub(super) const fn gives_id_token(inputs: &Inputs, scheme: Scheme) -> bool {
+    matches!(scheme, Scheme::WorkloadIdentityFederation) && !inputs.limits_resources()
 }
 
-/// No variable of `accessTokens` may have the name of another that the step sets, or of `PATH`.
+/// No variable of `accessTokens` may have the name of another that the step sets.
 pub(super) fn variables(tokens: &[(String, Resource)], exported: &[Variable]) -> Result<(), GuardError> {
     let mut taken: BTreeSet<_> = exported.iter().map(|variable| env_name(&variable.name)).collect();
-    taken.insert("PATH".to_owned());
     for (variable, _) in tokens {
         for name in [variable.clone(), expires_on(variable)] {
             if !taken.insert(env_name(&name)) {
@@ -135,6 +156,9 @@ fn said(families: Option<&BTreeSet<Family>>) -> String {
     }
 }
 
-fn texts(ids: &[Uuid]) -> String {
-    ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(", ")
+fn texts(allowed: &Allowed<Uuid>) -> String {
+    match allowed {
+        Allowed::Any => String::new(),
+        Allowed::Only(ids) => ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(", "),
+    }
 }

@@ -52,10 +52,11 @@ pub(super) enum Ready {
 pub(super) const GO: &[u8] = b"go\n";
 
 /// Names, and beginnings of names, of the variables that a sign-in reads.
-const NAMES: [&str; 25] = [
+const NAMES: [&str; 26] = [
     "SYSTEM_OIDCREQUESTURI",
     "SYSTEM_COLLECTIONURI",
     "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI",
+    "SYSTEM_TEAMFOUNDATIONSERVERURI",
     "SYSTEM_TEAMPROJECTID",
     "SYSTEM_HOSTTYPE",
     "SYSTEM_PLANID",

@@ -84,7 +84,7 @@ pub(super) async fn start(
         key,
         id_token: paths::ID_TOKEN,
         azd: paths::AZD,
-        federated: id_token.is_some(),
+        gives_id_token: plan.gives_id_token(),
     };
     // The post-job stage asks by these: a later step could set the others anew.
     commands.set_task_variable(BROKER_URL_VARIABLE, &door.url).map_err(OutputError)?;

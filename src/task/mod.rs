@@ -4,7 +4,7 @@ mod diagnose;
 mod earlier;
 mod explain;
 mod federated;
-mod guards;
+pub(crate) mod guards;
 mod handover;
 mod launch;
 mod live;
@@ -20,3 +20,5 @@ const FOLDER_VARIABLE: &str = "WIF_SESSION_FOLDER";
 /// The task variables by which the main stage tells the post-job stage which broker to end.
 const BROKER_URL_VARIABLE: &str = "WIF_BROKER_URL";
 const BROKER_KEY_VARIABLE: &str = "WIF_BROKER_KEY";
+/// Every task variable of this task.
+const TASK_VARIABLES: [&str; 3] = [FOLDER_VARIABLE, BROKER_URL_VARIABLE, BROKER_KEY_VARIABLE];

@@ -8,16 +8,16 @@ use super::{earlier, guards, live, run::check, sign_in::SignedIn};
 use crate::{
     agent::{
         azure_cli,
-        connection::{self, Connection},
-        inputs::{Inputs, SessionName},
-        job,
+        connection::{self, Connection, Scheme},
+        inputs::{self, Inputs, SessionName},
+        job::{self, Job},
     },
     entra::machine::Machine,
     env::Env,
     error::Failure,
     exports::{self, AzureCliProfile, AzureCliScope, Door, Facts, Family, Granted, Value, Variable},
     folder::Folder,
-    identity::resource::Resource,
+    identity::{allowed::Allowed, hosts::AllowedHosts, resource::Resource},
     secret::Secret,
 };
 
@@ -42,6 +42,38 @@ pub(super) struct Plan {
     pub(super) hours: u32,
     /// What is in the job already and would come before this session.
     hindrances: Vec<&'static str>,
+    /// Hosts that may get tokens beside those of the known clouds.
+    pub(super) allowed_hosts: AllowedHosts,
+    /// Whether later steps may have the id token.
+    gives_id_token: bool,
+    /// What azurerm will ask for in vain.
+    lacks_graph: Option<LacksGraph>,
+}
+
+/// Terraform is served resource by resource, and Microsoft Graph is not among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LacksGraph {
+    /// The input `exports` names terraform.
+    Asked,
+    /// Terraform is exported by default.
+    ByDefault,
+}
+
+/// azurerm asks for Microsoft Graph whenever it starts (hashicorp/terraform-provider-azurerm, `internal/clients/account.go`).
+const NO_GRAPH: &str = "allowedResources lacks graph: Terraform's azurerm provider asks for Microsoft Graph whenever it starts, and will be refused. Add graph to allowedResources (allowedResources: arm, graph) where Terraform runs.";
+
+/// Whether Terraform will ask for Microsoft Graph in vain. Without the guard it exchanges the id token itself, or may have
+/// every resource.
+fn lacks_graph(
+    inputs: &Inputs,
+    allowed: &Allowed<Resource>,
+    families: &BTreeSet<Family>,
+    connection: &Connection,
+) -> Option<LacksGraph> {
+    let graph = Resource::parse("graph", &connection.audiences);
+    let has_graph = graph.is_ok_and(|graph| allowed.allows(|one| *one == graph));
+    let by = if inputs.exports.is_some() { LacksGraph::Asked } else { LacksGraph::ByDefault };
+    (families.contains(&Family::Terraform) && !has_graph).then_some(by)
 }
 
 impl Plan {
@@ -49,10 +81,16 @@ impl Plan {
         let inputs = Inputs::read(env)?;
         guards::scheme(&inputs, connection::scheme(env, inputs.connection)?)?;
         let connection = Connection::read(env, inputs.connection)?;
-        guards::connection(&inputs, &connection)?;
+        guards::place(&inputs, &connection)?;
+        let allowed = inputs.allowed_resources(&connection.audiences)?;
+        guards::id_token(&inputs, connection.scheme)?;
         let families = guards::families(&inputs)?;
-        inputs.allowed_resources(&connection.audiences)?;
+        if connection.scheme == Scheme::WorkloadIdentityFederation {
+            Job::read(env, &inputs.allowed_authorities)?;
+        }
+        let lacks_graph = lacks_graph(&inputs, &allowed, &families, &connection);
         let tokens = inputs.access_tokens(&connection.audiences)?;
+        let gives_id_token = guards::gives_id_token(&inputs, connection.scheme);
         let (refresh, session) = (inputs.refresh, inputs.session);
         // A session with a name has names of its own.
         let machine = Machine::to_keep(env).filter(|_| session.is_none());
@@ -70,10 +108,14 @@ impl Plan {
             resource_manager,
             hours: live::hours(env)?,
             hindrances: Vec::new(),
+            allowed_hosts: inputs.allowed_authorities,
+            gives_id_token,
+            lacks_graph,
         };
         let named = |(variable, resource): (String, _)| (plan.name(&variable), resource);
         plan.tokens = tokens.into_iter().map(named).collect();
-        let anywhere = Door::anywhere();
+        plan.tokens.iter().try_for_each(|(variable, _)| inputs::check_token_variable(variable))?;
+        let anywhere = Door { gives_id_token, ..Door::anywhere() };
         let door = refresh.then_some(&anywhere);
         // The machine's identity may be known only later; its variables are taken all the same.
         let client = Some(plan.connection.client().unwrap_or_default());
@@ -91,9 +133,7 @@ impl Plan {
 
     /// What works, and may not be what was meant.
     pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
-        let authority = self.connection.unknown_authority().map(|host| {
-            format!("The connection's authority {host} is none that is known for Entra. If nobody configured it, look for a step that changed the connection.")
-        });
+        let graph = (self.lacks_graph == Some(LacksGraph::Asked)).then(|| NO_GRAPH.to_owned());
         let both = [Family::TokenFile, Family::AzureSdk].iter().all(|family| self.families.contains(family));
         let file = both.then(|| {
             "exports has token-file beside azure-sdk: SDKs prefer the file and keep what they read for 5 to 10 minutes, longer than a short id token lives".to_owned()
@@ -101,7 +141,17 @@ impl Plan {
         let hindrances = (!self.hindrances.is_empty()).then(|| {
             format!("The job sets {}, which tools take before what this session gives them: nothing would be refreshed, and by a connection's id the broker's key would be sent to Azure DevOps. Remove them.", self.hindrances.join(", "))
         });
-        authority.into_iter().chain(file).chain(hindrances).chain(self.connection.stored_secret_warning())
+        graph.into_iter().chain(file).chain(hindrances).chain(self.connection.stored_secret_warning())
+    }
+
+    /// What is worth a line in the log, and no warning.
+    pub(super) fn notes(&self) -> impl Iterator<Item = &'static str> {
+        (self.lacks_graph == Some(LacksGraph::ByDefault)).then_some(NO_GRAPH).into_iter()
+    }
+
+    /// Whether later steps may have the id token.
+    pub(super) const fn gives_id_token(&self) -> bool {
+        self.gives_id_token
     }
 
     /// What to ask Entra for. A session that leaves an id token for Azure is proved to work, even where no access

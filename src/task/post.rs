@@ -5,17 +5,27 @@ use std::{error::Error as _, io, path::Path};
 
 use hyper::Method;
 
-use super::{BROKER_KEY_VARIABLE, BROKER_URL_VARIABLE, FOLDER_VARIABLE};
+use super::{BROKER_KEY_VARIABLE, BROKER_URL_VARIABLE, FOLDER_VARIABLE, TASK_VARIABLES};
 use crate::{
-    agent::{commands::Commands, job},
+    agent::{commands::Commands, job, shadowed},
     broker::{
         client::{Address, BrokerError},
         paths,
     },
     env::Env,
+    error::Failure,
     folder::Folder,
     world::World,
 };
+
+/// Checks that what the main stage left for this one is not another's.
+///
+/// # Errors
+///
+/// A variable of the job has the name of one of the step's task variables.
+pub fn check(env: &Env) -> Result<(), Failure> {
+    Ok(shadowed::check_task_variables(env, &TASK_VARIABLES)?)
+}
 
 /// Ends the broker and removes the session's folder. What cannot be done is a warning: a job does not fail for it, the
 /// agent kills what is left of a job and empties its temporary folder after it.

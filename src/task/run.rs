@@ -6,12 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use super::{FOLDER_VARIABLE, diagnose::diagnose, live, plan::Plan, sign_in::SignIn, summary::Summary};
+use super::{
+    FOLDER_VARIABLE, TASK_VARIABLES, diagnose::diagnose, live, plan::Plan, sign_in::SignIn, summary::Summary,
+};
 use crate::{
     agent::{
         commands::{Commands, Visibility},
         inputs::Inputs,
-        network,
+        network, shadowed,
     },
     env::Env,
     error::Failure,
@@ -41,6 +43,7 @@ pub(super) struct OutputError(#[from] pub(super) io::Error);
 ///
 /// Whatever went wrong; nothing is exported then, and no file is left.
 pub async fn run(world: &mut World) -> Result<(), Failure> {
+    shadowed::check(&world.env, &TASK_VARIABLES)?;
     let inputs = Inputs::read(&world.env)?;
     if inputs.diagnose {
         return diagnose(world, &inputs).await;
@@ -49,11 +52,13 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let (settings, mut warnings) = network::settings(&world.env)?;
     warnings.extend(plan.warnings());
     let mut commands = Commands::new(&mut *world.out, &world.env);
+    plan.notes().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
     warnings.iter().try_for_each(|warning| commands.warning(warning)).map_err(OutputError)?;
     let folder = plan.folder.as_deref().map(|path| make_folder(&mut commands, path)).transpose()?;
 
     let http = Arc::new(Http::new(settings, Arc::clone(&world.clock))?);
-    let sign_in = SignIn { http, env: &world.env, connection: &plan.connection };
+    let (env, connection, allowed_hosts) = (&world.env, &plan.connection, &plan.allowed_hosts);
+    let sign_in = SignIn { http, env, connection, allowed_hosts };
     let signed_in = sign_in.run(&plan.resources(), &mut |id_token| commands.mask(id_token)).await?;
     let tokens = plan.granted(&signed_in);
     let file = folder

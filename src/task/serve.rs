@@ -29,7 +29,7 @@ use crate::{
     error::{Code, Failure},
     folder,
     http::Http,
-    identity::{lifetime::Lifetime, resource::Resource},
+    identity::{hosts::AllowedHosts, lifetime::Lifetime, resource::Resource},
     process,
     secret::Secret,
 };
@@ -96,19 +96,15 @@ pub async fn open(
 ) -> Result<(TcpListener, Arc<Session>), Failure> {
     let inputs = Inputs::read(&env)?;
     let connection = Connection::read(&env, inputs.connection)?;
+    guards::place(&inputs, &connection)?;
     let (settings, _warnings) = network::settings(&env)?;
     let http = Arc::new(Http::new(settings, Arc::clone(&clock))?);
     let allowed = inputs.allowed_resources(&connection.audiences)?;
-    let allowed = allowed.iter().filter_map(|resource| {
-        // In the spelling of those who will ask.
-        Resource::asked_for(resource.scope(), &connection.audiences).ok()
-    });
-    let allowed = allowed.collect();
     let identity = (connection.tenant, connection.client().or(client));
     let audiences = connection.audiences.clone();
     let federated = connection.scheme == Scheme::WorkloadIdentityFederation;
-    let gives_id_token = inputs.allows_all_resources() || guards::needs_id_token(&inputs);
-    let upstream = Arc::new(Upstream { env, connection, http });
+    let gives_id_token = guards::gives_id_token(&inputs, connection.scheme);
+    let upstream = Arc::new(Upstream { env, connection, allowed_hosts: inputs.allowed_authorities, http });
     let id_token = federated.then(|| Slot::new(Arc::clone(&clock), upstream.fetch_id_token(), None));
     let fetch_access = upstream.fetch_access(id_token.clone());
     let tokens = Tokens::new(clock, identity, audiences, allowed, id_token, fetch_access);
@@ -131,7 +127,7 @@ fn take_over(session: &Session, handover: &Handover) {
         }
     }
     for (scope, handed) in &handover.access_tokens {
-        if let (Some(fresh), Ok(resource)) = (handed.fresh(), Resource::asked_for(scope, &tokens.audiences)) {
+        if let (Some(fresh), Ok(resource)) = (handed.fresh(), Resource::parse(scope, &tokens.audiences)) {
             tokens.put(&resource, fresh);
         }
     }
@@ -141,6 +137,7 @@ fn take_over(session: &Session, handover: &Handover) {
 struct Upstream {
     env: Env,
     connection: Connection,
+    allowed_hosts: AllowedHosts,
     http: Arc<Http>,
 }
 
@@ -190,7 +187,8 @@ impl Upstream {
     }
 
     async fn sign_in(&self, connection: &Connection, resources: &[Resource]) -> Result<SignedIn, Failure> {
-        let sign_in = SignIn { http: Arc::clone(&self.http), env: &self.env, connection };
+        let http = Arc::clone(&self.http);
+        let sign_in = SignIn { http, env: &self.env, connection, allowed_hosts: &self.allowed_hosts };
         Ok(sign_in.run(resources, &mut |_id_token| Ok(())).await?)
     }
 }

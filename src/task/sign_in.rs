@@ -22,6 +22,7 @@ use crate::{
     http::{Http, SetupError},
     identity::{
         claims::{ClaimsError, Unverified},
+        hosts::AllowedHosts,
         resource::Resource,
         trust::Trusted,
     },
@@ -105,6 +106,8 @@ pub(crate) struct SignIn<'a> {
     pub(crate) http: Arc<Http>,
     pub(crate) env: &'a Env,
     pub(crate) connection: &'a Connection,
+    /// Hosts that may get tokens beside those of the known clouds.
+    pub(crate) allowed_hosts: &'a AllowedHosts,
 }
 
 impl SignIn<'_> {

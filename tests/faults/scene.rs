@@ -124,7 +124,11 @@ impl Scene {
                 case.emulator.fault(often(effect(Fault::connect(service))));
                 Self { case, _other: None }
             }
-            Means::Address(address) => Self { case: case.moved(service, address), _other: None },
+            Means::Address(address) => {
+                let case =
+                    case.moved(service, address).input("allowedAuthorities", "127.0.0.1, nobody.invalid");
+                Self { case, _other: None }
+            }
             Means::Stranger => {
                 let stranger = Emulator::start();
                 let case = case.moved(service, &format!("127.0.0.1:{}", stranger.port(service)));
@@ -193,7 +197,7 @@ pub(crate) fn renewed(row: &Row, place: Place, expected: &Expected) {
     runtime.block_on(async {
         let key = Secret::new("key".to_owned());
         let (_listener, session) = serve::open(case.env(), None, key, case.clock.clone()).await.unwrap();
-        let resource = Resource::asked_for("arm", &session.tokens.audiences).unwrap();
+        let resource = Resource::parse("arm", &session.tokens.audiences).unwrap();
         let now = case.clock.now();
         let lifetime = Lifetime {
             from: now - time::Duration::seconds(2 * LEFT),

@@ -72,8 +72,7 @@ impl Day {
             let session = open(&self.case, Arc::clone(&self.clock) as _).await;
             let keeper = Arc::clone(&session);
             tokio::spawn(async move { keeper.tokens.keep(|| true).await });
-            let resources =
-                RESOURCES.map(|name| Resource::asked_for(name, &session.tokens.audiences).unwrap());
+            let resources = RESOURCES.map(|name| Resource::parse(name, &session.tokens.audiences).unwrap());
             for minute in 0..MINUTES {
                 self.change_weather(minute);
                 let mut callers: FuturesUnordered<_> =

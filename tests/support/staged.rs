@@ -8,6 +8,9 @@ use std::{
     time::Duration,
 };
 
+/// The input that lets tokens go to the emulator.
+pub(crate) const EMULATOR: (&str, &str) = ("allowedAuthorities", "127.0.0.1");
+
 /// `task/` with this build's program. Made once for each process, and the same for all its tests.
 pub(crate) fn task_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();

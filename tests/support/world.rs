@@ -234,6 +234,8 @@ fn environment(message: &JobMessage, connection: Uuid) -> BTreeMap<String, Strin
     let key = |name: &str| name.replace(['.', ' '], "_").to_uppercase();
     let mut env = BTreeMap::from([
         ("INPUT_AZURESUBSCRIPTION".to_owned(), connection.to_string()),
+        // Where the emulator is.
+        ("INPUT_ALLOWEDAUTHORITIES".to_owned(), "127.0.0.1".to_owned()),
         ("ENDPOINT_URL_SYSTEMVSSCONNECTION".to_owned(), message.system_connection_url.clone()),
         ("ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN".to_owned(), message.job_token.clone()),
     ]);

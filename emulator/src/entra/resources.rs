@@ -22,8 +22,18 @@ pub(super) fn is_known(world: &World, own: &[String], resource: &str) -> bool {
         || bare == world.urls.arm
         || bare == world.urls.graph
         || OTHERS.contains(&bare)
+        || is_storage_account(bare)
         || IDS.iter().any(|known| is_id(known))
         || own.iter().any(|known| known == bare || known == resource)
+}
+
+/// Azure Storage takes a token for one account's service too.
+fn is_storage_account(resource: &str) -> bool {
+    let host = resource.strip_prefix("https://").and_then(|host| host.strip_suffix(".core.windows.net"));
+    let parts = host.and_then(|host| host.split_once('.'));
+    parts.is_some_and(|(account, service)| {
+        !account.is_empty() && ["blob", "queue", "table", "dfs", "file"].contains(&service)
+    })
 }
 
 /// The same, by the tenant.

@@ -136,8 +136,12 @@ fn fails(machine: &Machine<'_>) -> Result<()> {
 }
 
 fn sign_in(machine: &Machine<'_>, refresh: &str) -> Step {
-    let inputs =
-        [("azureSubscription", "sc-prod"), ("refresh", refresh), ("exports", "terraform, azure-sdk")];
+    let inputs = [
+        ("azureSubscription", "sc-prod"),
+        ("refresh", refresh),
+        ("exports", "terraform, azure-sdk"),
+        ("allowedAuthorities", "127.0.0.1"),
+    ];
     Step::task(machine.task, &inputs).display_name("Sign in")
 }
 

@@ -1,0 +1,187 @@
+//! Variables of the job that have the name of something that the agent passes to this task.
+//!
+//! An agent older than v5.277.0 puts public variables into a task's environment after inputs and connections, so that a
+//! variable of such a name takes their place. Every agent names its public variables, so such a variable is found.
+//!
+//! Source: microsoft/azure-pipelines-agent, `NodeHandler.cs`, `RunAsync` (the order, before and after `f7faee85a`), and
+//! `Handler.cs` (`VSTS_PUBLIC_VARIABLES`).
+
+use uuid::Uuid;
+
+use super::inputs::{self, env_name};
+use crate::env::Env;
+
+/// What the agent passed cannot be told from what a step has set.
+#[derive(Debug, thiserror::Error)]
+pub enum ShadowedError {
+    /// A variable has such a name.
+    #[error(
+        "the job has a variable '{variable}', whose name is that of {}, which the agent passes to this task as {name}", what.as_str()
+    )]
+    Shadowed {
+        /// The variable's name, made harmless.
+        variable: String,
+        /// What it stands for.
+        what: Passed,
+        /// The name in the environment.
+        name: String,
+    },
+    /// The list of the job's variables is damaged.
+    #[error("VSTS_PUBLIC_VARIABLES is not a JSON array of names")]
+    Unreadable,
+}
+
+/// What the agent passes to a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passed {
+    /// One of the inputs.
+    Input,
+    /// A part of the service connection.
+    Connection,
+    /// A part of the system connection.
+    SystemConnection,
+    /// A variable that only the stages of one step share.
+    TaskVariable,
+}
+
+/// The names of the job's public variables, as a JSON array.
+const PUBLIC_VARIABLES: &str = "VSTS_PUBLIC_VARIABLES";
+/// What begins the name of each part of a connection.
+const CONNECTION: &str = "ENDPOINT_";
+/// The system connection, in the names of its parts.
+const SYSTEM_CONNECTION: &str = "SYSTEMVSSCONNECTION";
+
+/// Checks the inputs, both connections and the step's task variables, which `task_variables` names as they are set.
+///
+/// # Errors
+///
+/// A public variable of the job has the name of one of them.
+pub fn check(env: &Env, task_variables: &[&str]) -> Result<(), ShadowedError> {
+    let variables = public_variables(env)?;
+    find(&variables, |name| {
+        inputs::variables().any(|input| input.eq_ignore_ascii_case(name)).then_some(Passed::Input)
+    })?;
+    check_task_variables_of(&variables, task_variables)?;
+    // The input is what the agent passed: that was just found out.
+    let connection = env.get(inputs::CONNECTION_VARIABLE).map(str::trim);
+    let connection =
+        connection.and_then(|id| Uuid::try_parse(id).ok()).map(|id| id.to_string().to_uppercase());
+    find(&variables, |name| {
+        let part = name.strip_prefix(CONNECTION)?;
+        let has = |id: &str| part.contains(id);
+        match &connection {
+            Some(id) if has(id) => Some(Passed::Connection),
+            _ => has(SYSTEM_CONNECTION).then_some(Passed::SystemConnection),
+        }
+    })
+}
+
+/// Checks the step's task variables only.
+///
+/// # Errors
+///
+/// A public variable of the job has the name of one of them.
+pub fn check_task_variables(env: &Env, task_variables: &[&str]) -> Result<(), ShadowedError> {
+    check_task_variables_of(&public_variables(env)?, task_variables)
+}
+
+fn check_task_variables_of(variables: &[String], own: &[&str]) -> Result<(), ShadowedError> {
+    find(variables, |name| {
+        let variable = name.strip_prefix("VSTS_TASKVARIABLE_")?;
+        own.contains(&variable).then_some(Passed::TaskVariable)
+    })
+}
+
+/// `what` gets the name that the agent gives a variable in an environment. Its case does not count on Windows, and
+/// elsewhere a variable can be set to keep its own.
+fn find(variables: &[String], what: impl Fn(&str) -> Option<Passed>) -> Result<(), ShadowedError> {
+    let shadowed = variables.iter().find_map(|variable| {
+        let name = env_name(variable);
+        let what = what(&name)?;
+        let variable = shown(variable);
+        Some(ShadowedError::Shadowed { variable, what, name: shown(&name) })
+    });
+    shadowed.map_or(Ok(()), Err)
+}
+
+fn public_variables(env: &Env) -> Result<Vec<String>, ShadowedError> {
+    let list = env.get(PUBLIC_VARIABLES).unwrap_or("[]");
+    serde_json::from_str(list).map_err(|_error| ShadowedError::Unreadable) // it may quote a value
+}
+
+/// Only these characters are in a name that was found above.
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| c.is_ascii_alphanumeric() || "._- ".contains(*c)).take(120).collect()
+}
+
+impl Passed {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Input => "an input",
+            Self::Connection => "a part of the service connection",
+            Self::SystemConnection => "a part of the system connection",
+            Self::TaskVariable => "a task variable",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+    const OTHER: &str = "6ba7b811-9dad-11d1-80b4-00c04fd430c8";
+
+    fn checked(variables: &str) -> Result<(), ShadowedError> {
+        let env = [("INPUT_AZURESUBSCRIPTION", ID), ("VSTS_PUBLIC_VARIABLES", variables)];
+        let env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        check(&env.collect(), &["WIF_SESSION_FOLDER"])
+    }
+
+    fn list(names: &[String]) -> String {
+        serde_json::to_string(names).unwrap()
+    }
+
+    #[test]
+    fn a_variable_with_the_name_of_what_the_agent_passes_is_named() {
+        let inputs = inputs::variables().map(str::to_owned);
+        let connection =
+            ["URL_", "AUTH_", "AUTH_SCHEME_", "DATA_", "AUTH_PARAMETER_"].into_iter().flat_map(|part| {
+                [ID.to_owned(), ID.to_uppercase(), "SYSTEMVSSCONNECTION".to_owned()].map(|id| {
+                    format!("ENDPOINT_{part}{id}{}", if part.ends_with("PARAMETER_") { "_X" } else { "" })
+                })
+            });
+        let own = ["vsts.taskvariable.wif_session_folder".to_owned()];
+        let spellings = ["Input.allowedTenants", "input allowedtenants", "INPUT_AZURESUBSCRIPTION"];
+        let all = inputs.chain(connection).chain(own).chain(spellings.map(str::to_owned));
+        for name in all {
+            let error = checked(&list(&["system.debug".to_owned(), name.clone()])).unwrap_err().to_string();
+            assert!(error.contains(&format!("'{name}'")), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn other_names_with_these_prefixes_are_ignored() {
+        for name in [
+            "INPUT_",
+            "INPUT_SOMETHINGELSE",
+            "INPUT_ALLOWEDTENANTS_X",
+            &format!("ENDPOINT_URL_{OTHER}"),
+            "ENDPOINT_URL",
+            "VSTS_TASKVARIABLE_OTHER",
+            "VSTS_TASKVARIABLE_WIF_SESSION_FOLDER_X",
+            "SECUREFILE_NAME_x",
+            "SYSTEM_ACCESSTOKEN",
+        ] {
+            assert!(checked(&list(&[name.to_owned()])).is_ok(), "{name}");
+        }
+        assert!(checked("").is_ok() && checked("[]").is_ok());
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_is_refused() {
+        for list in ["x", "{}", "[1]", "null", "[\"a\""] {
+            assert!(matches!(checked(list), Err(ShadowedError::Unreadable)), "{list}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Which hosts may get a credential or a token: those of the clouds that are known by name, and those that the user names.
+
+use url::{Host, Url};
+
+/// What a host is asked as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// Entra, or what stands in for it.
+    Authority,
+    /// Azure Resource Manager.
+    ResourceManager,
+    /// Microsoft Graph.
+    Graph,
+    /// Azure DevOps.
+    DevOps,
+}
+
+/// Hosts that the user names beside the known ones, each with a port or for every port.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowedHosts(Vec<AllowedHost>);
+
+/// A host, as it stands in a URL, and its port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowedHost {
+    host: String,
+    port: Option<u16>,
+}
+
+/// Source: <https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud>, and the list that
+/// Microsoft's authentication libraries trust without asking (`KnownAuthorities`).
+const AUTHORITIES: [&str; 10] = [
+    "login.microsoftonline.com",
+    "login.windows.net",
+    "login.microsoft.com",
+    "login.microsoftonline.us",
+    "login.chinacloudapi.cn",
+    "login.partner.microsoftonline.cn",
+    "login.microsoftonline.de",
+    "login.sovcloud-identity.fr",
+    "login.sovcloud-identity.de",
+    "login.sovcloud-identity.sg",
+];
+const RESOURCE_MANAGERS: [&str; 4] = [
+    "management.azure.com",
+    "management.core.windows.net",
+    "management.usgovcloudapi.net",
+    "management.chinacloudapi.cn",
+];
+const GRAPHS: [&str; 4] = [
+    "graph.microsoft.com",
+    "graph.microsoft.us",
+    "dod-graph.microsoft.us",
+    "microsoftgraph.chinacloudapi.cn",
+];
+/// All hosts of Azure DevOps Services are below these two, and Microsoft alone gives names there.
+const DEVOPS: [&str; 2] = ["dev.azure.com", "visualstudio.com"];
+
+impl AllowedHost {
+    /// Reads `host` or `host:port`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.contains(['/', '\\', '@', '?', '#', '*', '%']) || text.contains(char::is_whitespace) {
+            return None;
+        }
+        let url = Url::parse(&format!("https://{text}/")).ok()?;
+        let host = url.host_str().filter(|host| !host.is_empty())?.to_owned();
+        // A URL forgets the port of its scheme, and without a port every one is meant.
+        let after = text.rsplit_once(']').map_or(text, |(_, after)| after);
+        let port = after.contains(':').then(|| url.port_or_known_default()).flatten();
+        if after.ends_with(':') { None } else { Some(Self { host, port }) }
+    }
+}
+
+impl AllowedHosts {
+    /// These hosts, beside the known ones.
+    #[must_use]
+    pub const fn new(hosts: Vec<AllowedHost>) -> Self {
+        Self(hosts)
+    }
+
+    /// Whether a service may be asked with a credential or a token at this host and port.
+    #[must_use]
+    pub fn admits(&self, service: Service, host: &str, port: u16) -> bool {
+        let known = match service {
+            Service::Authority => AUTHORITIES.contains(&host),
+            Service::ResourceManager => RESOURCE_MANAGERS.contains(&host),
+            Service::Graph => GRAPHS.contains(&host),
+            Service::DevOps => DEVOPS.iter().any(|known| {
+                host.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            }),
+        };
+        let is_same = |allowed: &AllowedHost| {
+            allowed.host == host && allowed.port.is_none_or(|allowed| allowed == port)
+        };
+        (known && port == HTTPS) || self.0.iter().any(is_same)
+    }
+}
+
+/// The port of the known hosts.
+const HTTPS: u16 = 443;
+
+/// Whether the host of a URL is a loopback address, by number or as `localhost`.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(entries: &[&str]) -> AllowedHosts {
+        AllowedHosts::new(entries.iter().map(|entry| AllowedHost::parse(entry).unwrap()).collect())
+    }
+
+    const ALL: [Service; 4] = [Service::Authority, Service::ResourceManager, Service::Graph, Service::DevOps];
+
+    #[test]
+    fn what_is_not_a_host_is_refused() {
+        for text in [
+            "",
+            "https://login.example",
+            "login.example/",
+            "user@login.example",
+            "*.example",
+            "login.example:",
+            "login.example:x",
+            "login.example:99999",
+            ":443",
+            "a b",
+            "a?b",
+        ] {
+            assert_eq!(AllowedHost::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn without_an_entry_only_the_known_hosts_are_admitted_and_only_as_what_they_are() {
+        let none = AllowedHosts::default();
+        for (host, service) in [
+            ("login.microsoftonline.com", Service::Authority),
+            ("login.chinacloudapi.cn", Service::Authority),
+            ("management.azure.com", Service::ResourceManager),
+            ("graph.microsoft.us", Service::Graph),
+            ("dev.azure.com", Service::DevOps),
+            ("vsrm.dev.azure.com", Service::DevOps),
+            ("contoso.vsrm.visualstudio.com", Service::DevOps),
+        ] {
+            for asked in ALL {
+                assert_eq!(none.admits(asked, host, 443), asked == service, "{host} as {asked:?}");
+                assert!(!none.admits(asked, host, 8443), "{host} at another port");
+            }
+        }
+        for host in [
+            "127.0.0.1",
+            "localhost",
+            "[::1]",
+            "login.microsoftonline.com.evil.example",
+            "evil-login.microsoftonline.com",
+            "evildev.azure.com",
+            "evilvisualstudio.com",
+            "",
+        ] {
+            for service in ALL {
+                assert!(!none.admits(service, host, 443), "{host} as {service:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_entry_admits_its_host_and_no_other_with_its_port_or_any() {
+        let hosts = allowed(&["LOGIN.Stack.example", "127.0.0.1:8443", "[::1]:443", "adfs.example:443"]);
+        for service in ALL {
+            assert!(hosts.admits(service, "login.stack.example", 443));
+            assert!(hosts.admits(service, "login.stack.example", 30024));
+            assert!(hosts.admits(service, "127.0.0.1", 8443) && !hosts.admits(service, "127.0.0.1", 443));
+            assert!(hosts.admits(service, "[::1]", 443) && !hosts.admits(service, "[::1]", 8443));
+            assert!(!hosts.admits(service, "adfs.example", 8443));
+            assert!(!hosts.admits(service, "stack.example", 443));
+            assert!(!hosts.admits(service, "x.login.stack.example", 443));
+        }
+    }
+}
