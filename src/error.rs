@@ -55,6 +55,8 @@ codes! {
     AuthorityNotAllowed = "WIF1013",
     /// A variable or session has a name that the agent keeps, or that changes how programs start.
     NameReserved = "WIF1014",
+    /// A secret variable of the job has a name that would be exported.
+    NameIsSecret = "WIF1015",
 
     /// The agent gave no job token.
     JobTokenMissing = "WIF2001",

@@ -12,6 +12,7 @@
 mod support;
 
 mod architecture;
+mod arrival;
 mod bad_answers;
 mod bad_input;
 mod broker;

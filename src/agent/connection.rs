@@ -232,11 +232,13 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Only subscription scope has one; an all-zero id, which some connections store, is none.
+    /// Every scope but a management group's is in a subscription: a resource group's, or that of a machine learning workspace. An
+    /// all-zero id, which some connections store, is none.
     fn subscription(&self) -> Result<Option<Subscription>, ConnectionError> {
-        let scope = self.data("scopeLevel").unwrap_or("Subscription");
+        let scope = self.data("scopeLevel").unwrap_or_default();
+        let above = ["ManagementGroup", "Tenant"].iter().any(|above| above.eq_ignore_ascii_case(scope));
         let stored = self.data("subscriptionId").filter(|text| *text != Uuid::nil().to_string());
-        if stored.is_none() || !scope.eq_ignore_ascii_case("Subscription") {
+        if stored.is_none() || above {
             return Ok(None);
         }
         let id = self.guid("subscription id (data subscriptionId)", stored)?;
@@ -371,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn only_subscription_scope_has_a_subscription() {
+    fn every_scope_below_a_management_group_has_a_subscription() {
         let subscription = |changes: &[_]| read(changes).unwrap().subscription;
         assert_eq!(subscription(&[]), None);
         let nil = Uuid::nil().to_string();
@@ -380,6 +382,10 @@ mod tests {
             subscription(&[("DATA_SUBSCRIPTIONID", CLIENT), ("DATA_SCOPELEVEL", "ManagementGroup")]),
             None
         );
+        for scope in ["AzureMLWorkspace", "ResourceGroup", "Subscription", ""] {
+            let found = subscription(&[("DATA_SUBSCRIPTIONID", CLIENT), ("DATA_SCOPELEVEL", scope)]);
+            assert_eq!(found.map(|one| one.id.to_string()).as_deref(), Some(CLIENT), "{scope}");
+        }
         let found =
             subscription(&[("DATA_SUBSCRIPTIONID", CLIENT), ("DATA_SUBSCRIPTIONNAME", "Prod")]).unwrap();
         assert_eq!((found.id.to_string().as_str(), found.name.as_deref()), (CLIENT, Some("Prod")));

@@ -7,6 +7,7 @@ pub mod connection;
 mod credential;
 pub mod inputs;
 pub mod job;
+pub mod job_variables;
 pub mod network;
 pub mod organization;
 pub mod reserved;

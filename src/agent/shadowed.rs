@@ -8,7 +8,10 @@
 
 use uuid::Uuid;
 
-use super::inputs::{self, env_name};
+use super::{
+    inputs::{self, env_name},
+    job_variables::{JobVariables, JobVariablesError},
+};
 use crate::env::Env;
 
 /// What the agent passed cannot be told from what a step has set.
@@ -26,9 +29,9 @@ pub enum ShadowedError {
         /// The name in the environment.
         name: String,
     },
-    /// The list of the job's variables is damaged.
-    #[error("VSTS_PUBLIC_VARIABLES is not a JSON array of names")]
-    Unreadable,
+    /// A list of the job's variables is damaged.
+    #[error(transparent)]
+    Unreadable(#[from] JobVariablesError),
 }
 
 /// What the agent passes to a task.
@@ -44,8 +47,6 @@ pub enum Passed {
     TaskVariable,
 }
 
-/// The names of the job's public variables, as a JSON array.
-const PUBLIC_VARIABLES: &str = "VSTS_PUBLIC_VARIABLES";
 /// What begins the name of each part of a connection.
 const CONNECTION: &str = "ENDPOINT_";
 /// The system connection, in the names of its parts.
@@ -57,7 +58,7 @@ const SYSTEM_CONNECTION: &str = "SYSTEMVSSCONNECTION";
 ///
 /// A public variable of the job has the name of one of them.
 pub fn check(env: &Env, task_variables: &[&str]) -> Result<(), ShadowedError> {
-    let variables = public_variables(env)?;
+    let variables = JobVariables::read(env)?.public;
     find(&variables, |name| {
         inputs::variables().any(|input| input.eq_ignore_ascii_case(name)).then_some(Passed::Input)
     })?;
@@ -82,7 +83,7 @@ pub fn check(env: &Env, task_variables: &[&str]) -> Result<(), ShadowedError> {
 ///
 /// A public variable of the job has the name of one of them.
 pub fn check_task_variables(env: &Env, task_variables: &[&str]) -> Result<(), ShadowedError> {
-    check_task_variables_of(&public_variables(env)?, task_variables)
+    check_task_variables_of(&JobVariables::read(env)?.public, task_variables)
 }
 
 fn check_task_variables_of(variables: &[String], own: &[&str]) -> Result<(), ShadowedError> {
@@ -102,11 +103,6 @@ fn find(variables: &[String], what: impl Fn(&str) -> Option<Passed>) -> Result<(
         Some(ShadowedError::Shadowed { variable, what, name: shown(&name) })
     });
     shadowed.map_or(Ok(()), Err)
-}
-
-fn public_variables(env: &Env) -> Result<Vec<String>, ShadowedError> {
-    let list = env.get(PUBLIC_VARIABLES).unwrap_or("[]");
-    serde_json::from_str(list).map_err(|_error| ShadowedError::Unreadable) // it may quote a value
 }
 
 /// Only these characters are in a name that was found above.
@@ -181,7 +177,7 @@ mod tests {
     #[test]
     fn a_list_that_cannot_be_read_is_refused() {
         for list in ["x", "{}", "[1]", "null", "[\"a\""] {
-            assert!(matches!(checked(list), Err(ShadowedError::Unreadable)), "{list}");
+            assert!(matches!(checked(list), Err(ShadowedError::Unreadable(_))), "{list}");
         }
     }
 }

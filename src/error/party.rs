@@ -42,6 +42,7 @@ impl Code {
             | Self::InputsContradict
             | Self::ArgumentInvalid
             | Self::NameReserved
+            | Self::NameIsSecret
             | Self::VariableShadows
             | Self::JobTokenRefused
             | Self::ConnectionNotReferenced

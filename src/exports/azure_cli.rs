@@ -7,7 +7,39 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::conflict::{Conflict, LIVE, Remedy, Values};
 use crate::identity::cloud::Cloud;
+
+/// az takes an empty text for the value of an option.
+///
+/// Source: microsoft/knack, `config.py`; azure-cli, `azure/cli/core/cloud.py`, `auth/msal_credentials.py`.
+pub(super) const CONFLICTS: &[Conflict] = &[
+    Conflict {
+        variables: &["AZURE_CLOUD_NAME"],
+        values: Values::AllButOurs(|facts| facts.cloud.map(|cloud| cloud.environment().to_owned())),
+        effect: "az uses that cloud, in which this session has no account.",
+        ..WINS
+    },
+    Conflict {
+        variables: &["ARM_CLOUD_METADATA_URL"],
+        effect: "az takes its list of clouds from that address; this session's account is found only if its cloud is in it.",
+        ..WINS
+    },
+    Conflict {
+        variables: &["AZURE_CORE_USE_MSAL_MANAGED_IDENTITY"],
+        values: Values::Only(&["false", "0", "no", "off"]),
+        effect: "az 2.71 to 2.74 ask the machine's own identity service, and not the session.",
+        ..WINS
+    },
+    Conflict {
+        variables: &["IDENTITY_SERVER_THUMBPRINT"],
+        effect: "az takes IDENTITY_ENDPOINT for that of Service Fabric, which speaks another protocol, and fails.",
+        ..WINS
+    },
+];
+
+const WINS: Conflict =
+    Conflict { variables: &[], values: Values::Any, served: LIVE, from_machine: Remedy::Warn, effect: "" };
 
 /// What `az` is to know.
 #[derive(Clone, Debug)]

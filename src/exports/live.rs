@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Facts, Family, Value, Variable, always, terraform, token_file};
+use super::{Facts, Family, Value, Variable, always, azure_sdk, terraform, token_file};
 use crate::secret::Secret;
 
 /// Where the broker is, and the key that opens it.
@@ -41,6 +41,8 @@ pub fn live(families: &BTreeSet<Family>, facts: &Facts, door: &Door) -> Vec<Vari
                 let mut all = door.identity_pair();
                 all.push(Variable::plain("AZD_AUTH_ENDPOINT", format!("{}{}", door.url, door.azd)));
                 all.push(door.keyed("AZD_AUTH_KEY"));
+                let [managed_identity, _] = azure_sdk::AZCOPY_VALUES;
+                all.push(Variable::plain(azure_sdk::AZCOPY, managed_identity));
                 all
             }
             Family::AzureCli => {

@@ -3,7 +3,8 @@
 mod access_tokens;
 mod always;
 mod azure_cli;
-mod azure_sdk;
+pub(crate) mod azure_sdk;
+pub mod conflict;
 mod live;
 mod terraform;
 mod token_file;
@@ -136,12 +137,12 @@ impl Variable {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use time::macros::datetime;
 
     use super::*;
 
-    fn facts() -> Facts {
+    pub(in crate::exports) fn facts() -> Facts {
         Facts {
             client: Some(Uuid::from_u128(1)),
             tenant: Uuid::from_u128(2),

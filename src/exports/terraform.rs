@@ -6,7 +6,99 @@
 //! token lives: a snapshot. It also wins over the request pair, and a service connection's id would send the broker's
 //! key to Azure DevOps: with a broker, neither is exported.
 
-use super::{Door, Facts, Value, Variable, token_file};
+use super::{
+    Door, Facts, Value, Variable,
+    conflict::{ALWAYS, Conflict, LIVE, Remedy, Served, Values},
+    token_file,
+};
+
+/// Every reader of an `ARM_*` variable takes an empty text for none.
+///
+/// Source: hashicorp/go-azure-sdk, `NewAuthorizerFromCredentials` (azurerm, azuread and the backend); Azure/entrauth (azapi and
+/// azuredevops); opentofu/opentofu, the azurerm backend.
+pub(super) const CONFLICTS: &[Conflict] = &[
+    Conflict {
+        variables: &["AZURE_FEDERATED_TOKEN_FILE"],
+        served: &[Served::IdToken],
+        effect: "azapi, azuredevops and OpenTofu present the token in that file with this connection's client id, and are refused. \
+                 azapi and azuredevops take an empty text for a file too: where they run, add token-file to exports.",
+        ..USED
+    },
+    Conflict { variables: &["ARM_CLIENT_SECRET"], ..SECRET },
+    Conflict { variables: &["ARM_CLIENT_SECRET_FILE_PATH"], ..SECRET },
+    Conflict { variables: &["ARM_CLIENT_CERTIFICATE"], ..CERTIFICATE },
+    Conflict { variables: &["ARM_CLIENT_CERTIFICATE_PATH"], ..CERTIFICATE },
+    Conflict {
+        variables: &["ARM_CLIENT_ID_FILE_PATH"],
+        effect: "Terraform reads the client id in that file too, and fails when it is not this connection's.",
+        ..USED
+    },
+    Conflict {
+        variables: &["ARM_OIDC_TOKEN"],
+        effect: "Terraform uses this id token instead of the session's, and cannot renew it.",
+        ..USED
+    },
+    Conflict {
+        variables: &["ARM_OIDC_TOKEN_FILE_PATH"],
+        served: LIVE,
+        effect: "Terraform uses the id token in that file instead of the session's, and cannot renew it.",
+        ..USED
+    },
+    Conflict {
+        variables: &["ARM_USE_AKS_WORKLOAD_IDENTITY"],
+        values: Values::Only(&["true", "1"]),
+        effect: "Terraform takes the token in AZURE_FEDERATED_TOKEN_FILE before the session's.",
+        ..USED
+    },
+    Conflict { variables: &["ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID"], ..CONNECTION_ID },
+    Conflict { variables: &["ARM_OIDC_AZURE_SERVICE_CONNECTION_ID"], ..CONNECTION_ID },
+    Conflict { variables: &["AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"], ..CONNECTION_ID },
+    Conflict {
+        variables: &["ARM_USE_OIDC"],
+        values: Values::Only(&["true", "1"]),
+        served: &[Served::AccessTokens],
+        effect: "Terraform prefers any id token that it finds (ARM_OIDC_*) to the managed identity of this session.",
+        ..USED
+    },
+    Conflict {
+        variables: &["ARM_METADATA_HOSTNAME"],
+        // A connection of a cloud that is not known needs it.
+        values: Values::AllButOurs(|facts| facts.cloud.map(|_| String::new())),
+        from_machine: Remedy::Warn,
+        effect: "Terraform takes the cloud's addresses from that host, and ARM_ENVIRONMENT does not count.",
+        ..USED
+    },
+    Conflict {
+        variables: &["ARM_ACCESS_KEY"],
+        from_machine: Remedy::Warn,
+        effect: "Terraform's azurerm backend opens the state by this key, and not by the session.",
+        ..USED
+    },
+    Conflict {
+        variables: &["ARM_SAS_TOKEN"],
+        from_machine: Remedy::Warn,
+        effect: "Terraform's azurerm backend opens the state by this signature, and not by the session.",
+        ..USED
+    },
+    Conflict {
+        variables: &["AZDO_PERSONAL_ACCESS_TOKEN"],
+        from_machine: Remedy::Warn,
+        effect: "Terraform's azuredevops provider uses this token before the session.",
+        ..USED
+    },
+];
+
+const USED: Conflict =
+    Conflict { variables: &[], values: Values::Any, served: ALWAYS, from_machine: Remedy::Empty, effect: "" };
+const SECRET: Conflict =
+    Conflict { effect: "Terraform signs in with this client secret, and not by the session.", ..USED };
+const CERTIFICATE: Conflict =
+    Conflict { effect: "Terraform signs in with this certificate, and not by the session.", ..USED };
+const CONNECTION_ID: Conflict = Conflict {
+    served: &[Served::IdToken],
+    effect: "azapi, azuredevops and OpenTofu ask Azure DevOps themselves, and send it this session's key, which it refuses.",
+    ..USED
+};
 
 pub(super) fn snapshot(facts: &Facts) -> Vec<Variable> {
     let mut variables = who(facts);

@@ -4,6 +4,7 @@ mod services;
 
 use self::services::{of_entra, of_http, of_machine, of_oidc};
 use super::{
+    arrival::ArrivalError,
     guards::GuardError,
     run::{OutputError, ValueError},
     sign_in::SignInError,
@@ -115,6 +116,26 @@ impl From<GuardError> for Failure {
     }
 }
 
+impl From<ArrivalError> for Failure {
+    fn from(error: ArrivalError) -> Self {
+        let code = match &error {
+            ArrivalError::Secret { .. } => Code::NameIsSecret,
+            ArrivalError::Unreadable(_) => Code::VariableMissing,
+        };
+        let hint = match &error {
+            ArrivalError::Secret { families, .. } if families.is_empty() => {
+                "rename the secret variable, or give the sign-in a name (session: azure), so that its variables have names of their own".to_owned()
+            }
+            ArrivalError::Secret { families, .. } => {
+                let names: Vec<_> = families.iter().map(|family| family.as_str()).collect();
+                format!("leave {} out of exports, or rename the secret variable, or give the sign-in a name (session: azure), so that its variables have names of their own", names.join(" and "))
+            }
+            ArrivalError::Unreadable(_) => "run the task on an Azure Pipelines agent, in a job of a pipeline".to_owned(),
+        };
+        Self::new(code, error, hint)
+    }
+}
+
 impl From<JobError> for Failure {
     fn from(error: JobError) -> Self {
         let (code, hint) = match &error {
@@ -148,7 +169,7 @@ impl From<ShadowedError> for Failure {
                 Code::VariableShadows,
                 "take this variable out: find the pipeline's setting, variable group or earlier step that sets it; an agent older than v5.277.0 would take it for what it passes itself",
             ),
-            ShadowedError::Unreadable => {
+            ShadowedError::Unreadable(_) => {
                 (Code::VariableMissing, "run the task on an Azure Pipelines agent, in a job of a pipeline")
             }
         };

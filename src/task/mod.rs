@@ -1,5 +1,6 @@
 //! The task's stages: `run` is the main one, `post` the one after the job.
 
+mod arrival;
 mod diagnose;
 mod earlier;
 mod explain;

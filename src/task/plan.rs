@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use uuid::Uuid;
 
-use super::{earlier, guards, live, run::check, sign_in::SignedIn};
+use super::{arrival::Arrival, earlier, guards, live, run::check, sign_in::SignedIn};
 use crate::{
     agent::{
         azure_cli,
@@ -15,7 +15,9 @@ use crate::{
     entra::machine::Machine,
     env::Env,
     error::Failure,
-    exports::{self, AzureCliProfile, AzureCliScope, Door, Facts, Family, Granted, Value, Variable},
+    exports::{
+        self, AzureCliProfile, AzureCliScope, Door, Facts, Family, Granted, Value, Variable, conflict::Served,
+    },
     folder::Folder,
     identity::{allowed::Allowed, hosts::AllowedHosts, resource::Resource},
     secret::Secret,
@@ -40,8 +42,8 @@ pub(super) struct Plan {
     resource_manager: String,
     /// For how many hours the broker lives at the most.
     pub(super) hours: u32,
-    /// What is in the job already and would come before this session.
-    hindrances: Vec<&'static str>,
+    /// What is done about what is in the job already.
+    pub(super) arrival: Arrival,
     /// Hosts that may get tokens beside those of the known clouds.
     pub(super) allowed_hosts: AllowedHosts,
     /// Whether later steps may have the id token.
@@ -61,6 +63,9 @@ enum LacksGraph {
 
 /// azurerm asks for Microsoft Graph whenever it starts (hashicorp/terraform-provider-azurerm, `internal/clients/account.go`).
 const NO_GRAPH: &str = "allowedResources lacks graph: Terraform's azurerm provider asks for Microsoft Graph whenever it starts, and will be refused. Add graph to allowedResources (allowedResources: arm, graph) where Terraform runs.";
+
+/// A connection of a management group, or of a tenant.
+const NO_SUBSCRIPTION: &str = "The connection has no subscription, so AZURE_SUBSCRIPTION_ID and ARM_SUBSCRIPTION_ID are not exported: Terraform's azurerm provider needs ARM_SUBSCRIPTION_ID, or subscription_id in its configuration.";
 
 /// Whether Terraform will ask for Microsoft Graph in vain. Without the guard it exchanges the id token itself, or may have
 /// every resource.
@@ -107,7 +112,7 @@ impl Plan {
             machine,
             resource_manager,
             hours: live::hours(env)?,
-            hindrances: Vec::new(),
+            arrival: Arrival::default(),
             allowed_hosts: inputs.allowed_authorities,
             gives_id_token,
             lacks_graph,
@@ -121,7 +126,13 @@ impl Plan {
         let client = Some(plan.connection.client().unwrap_or_default());
         let variables = plan.variables(client, Some(PathBuf::new()), Some(PathBuf::new()), door);
         guards::variables(&plan.tokens, &variables)?;
-        plan.hindrances = earlier::hindrances(env, &plan, &variables);
+        let tokens = plan.tokens.iter().map(|(variable, _)| Variable {
+            name: exports::expires_on(variable),
+            value: Value::Plain(String::new()),
+        });
+        let all: Vec<_> = variables.into_iter().chain(tokens).collect();
+        let facts = plan.facts(client, Some(PathBuf::new()), Some(PathBuf::new()));
+        plan.arrival = Arrival::find(env, &plan, &facts, &all)?;
         if plan.needs_file() || plan.signs_az_in() {
             let path = Folder::propose(&job::temp_folder(env)?)?;
             let value = Value::Plain(path.to_string_lossy().into_owned());
@@ -138,15 +149,50 @@ impl Plan {
         let file = both.then(|| {
             "exports has token-file beside azure-sdk: SDKs prefer the file and keep what they read for 5 to 10 minutes, longer than a short id token lives".to_owned()
         });
-        let hindrances = (!self.hindrances.is_empty()).then(|| {
-            format!("The job sets {}, which tools take before what this session gives them: nothing would be refreshed, and by a connection's id the broker's key would be sent to Azure DevOps. Remove them.", self.hindrances.join(", "))
-        });
-        graph.into_iter().chain(file).chain(hindrances).chain(self.connection.stored_secret_warning())
+        graph
+            .into_iter()
+            .chain(file)
+            .chain(self.arrival.warnings.iter().cloned())
+            .chain(self.connection.stored_secret_warning())
     }
 
     /// What is worth a line in the log, and no warning.
-    pub(super) fn notes(&self) -> impl Iterator<Item = &'static str> {
-        (self.lacks_graph == Some(LacksGraph::ByDefault)).then_some(NO_GRAPH).into_iter()
+    pub(super) fn notes(&self) -> impl Iterator<Item = &str> {
+        let graph = (self.lacks_graph == Some(LacksGraph::ByDefault)).then_some(NO_GRAPH);
+        let subscription = self.connection.subscription.is_none().then_some(NO_SUBSCRIPTION);
+        graph.into_iter().chain(subscription).chain(self.arrival.notes.iter().map(String::as_str))
+    }
+
+    /// What later steps are served with.
+    pub(super) const fn served(&self) -> Served {
+        match (self.refresh, self.gives_id_token) {
+            (false, _) => Served::Snapshot,
+            (true, true) => Served::IdToken,
+            (true, false) => Served::AccessTokens,
+        }
+    }
+
+    /// The families that export a name; none, where every session does.
+    pub(super) fn families_of(&self, name: &str) -> Vec<Family> {
+        let exports = |families: BTreeSet<Family>| {
+            let facts = self.facts(Some(Uuid::nil()), Some(PathBuf::new()), Some(PathBuf::new()));
+            let door = Door { gives_id_token: self.gives_id_token, ..Door::anywhere() };
+            let all = if self.refresh {
+                exports::live(&families, &facts, &door)
+            } else {
+                exports::snapshot(&families, &facts)
+            };
+            all.iter().any(|variable| self.name(&variable.name) == name)
+        };
+        if exports(BTreeSet::new()) {
+            return Vec::new();
+        }
+        self.families.iter().copied().filter(|family| exports(BTreeSet::from([*family]))).collect()
+    }
+
+    /// Whether an earlier session of the same name is there, which this one replaces.
+    pub(super) fn replaces_a_session(&self, env: &Env) -> bool {
+        earlier::is_there(env, |name| self.name(name))
     }
 
     /// Whether later steps may have the id token.
@@ -213,7 +259,7 @@ impl Plan {
         let names = earlier::names(facts).into_iter().map(|name| self.name(&name));
         let left = names.filter(|name| env.get(name).is_some() && !own.contains(name.as_str()));
         let left: Vec<_> = left.collect();
-        if earlier::is_there(env, |name| self.name(name)) { left } else { Vec::new() }
+        if self.replaces_a_session(env) { left } else { Vec::new() }
     }
 
     /// Whether a session has a name, and names of its own for everything.

@@ -79,6 +79,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let mut variables = plan.variables(signed_in.client, file, azure_cli, door);
     variables.extend(exports::access_tokens(&tokens));
     variables.iter().try_for_each(check)?;
+    variables.retain(|variable| plan.arrival.sets(&world.env, variable));
     let around_proxy = around_proxy(&world.env);
     let leftovers = plan.leftovers(&world.env, &variables);
     tokens.iter().try_for_each(|granted| commands.mask(&granted.token)).map_err(OutputError)?;
@@ -88,6 +89,11 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
 
     export(&mut commands, &variables, world.program.as_deref()).map_err(OutputError)?;
     leftovers
+        .iter()
+        .try_for_each(|name| commands.set_variable(name, "", Visibility::Plain))
+        .map_err(OutputError)?;
+    plan.arrival
+        .emptied
         .iter()
         .try_for_each(|name| commands.set_variable(name, "", Visibility::Plain))
         .map_err(OutputError)?;
@@ -143,10 +149,13 @@ fn around_proxy(env: &Env) -> Vec<(&'static str, String, Visibility)> {
         );
         hosts.join(",")
     };
-    vec![
-        ("NO.PROXY", extended("NO_PROXY", "no_proxy"), Visibility::Plain),
-        ("no_proxy", extended("no_proxy", "NO_PROXY"), Visibility::CaseKept),
-    ]
+    let both = [
+        ("NO.PROXY", "NO_PROXY", extended("NO_PROXY", "no_proxy"), Visibility::Plain),
+        ("no_proxy", "no_proxy", extended("no_proxy", "NO_PROXY"), Visibility::CaseKept),
+    ];
+    // A step's own `no_proxy` (env:) would lose against a variable of the job.
+    let missing = both.into_iter().filter(|(_, name, hosts, _)| env.get(name) != Some(hosts));
+    missing.map(|(variable, _, hosts, visibility)| (variable, hosts, visibility)).collect()
 }
 
 /// The post-job stage hears of the folder before it is there, so that it is removed even if this process is killed.

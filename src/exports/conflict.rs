@@ -1,0 +1,209 @@
+//! Variables by which tools sign in otherwise, although a session's own variables are there: data of each family.
+
+use super::{Facts, Family, azure_cli, azure_sdk, terraform};
+
+/// What later steps are served with: it decides which variables would win.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// By a broker that gives the id token.
+    IdToken,
+    /// By a broker that gives access tokens only.
+    AccessTokens,
+    /// By an id token in a file, and no broker.
+    Snapshot,
+}
+
+/// Variables that would win over a session's.
+#[derive(Clone, Copy, Debug)]
+pub struct Conflict {
+    /// The variables, which count when all of them are set.
+    pub variables: &'static [&'static str],
+    /// With which values.
+    pub values: Values,
+    /// In which sessions.
+    pub served: &'static [Served],
+    /// What the step does when the agent's machine has set them. What the pipeline has set gets a warning.
+    pub from_machine: Remedy,
+    /// What a tool does with them, in one sentence that the user reads.
+    pub effect: &'static str,
+}
+
+/// The values that count. Case does not.
+#[derive(Clone, Copy)]
+pub enum Values {
+    /// Any.
+    Any,
+    /// These only.
+    Only(&'static [&'static str]),
+    /// All but these.
+    AllBut(&'static [&'static str]),
+    /// All but what this session has, where it has one.
+    AllButOurs(fn(&Facts) -> Option<String>),
+}
+
+/// What the step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// It empties the variable for the job, and says so: every tool that reads it takes an empty text for none.
+    Empty,
+    /// It warns: some tool takes an empty text for a value.
+    Warn,
+}
+
+/// Every session.
+pub(super) const ALWAYS: &[Served] = &[Served::IdToken, Served::AccessTokens, Served::Snapshot];
+/// Every session with a broker.
+pub(super) const LIVE: &[Served] = &[Served::IdToken, Served::AccessTokens];
+
+impl Family {
+    /// What would win over what this family exports.
+    #[must_use]
+    pub const fn conflicts(self) -> &'static [Conflict] {
+        match self {
+            Self::Terraform => terraform::CONFLICTS,
+            Self::AzureSdk => azure_sdk::CONFLICTS,
+            Self::AzureCli => azure_cli::CONFLICTS,
+            Self::TokenFile => &[],
+        }
+    }
+}
+
+impl Served {
+    /// The session, as a table names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::IdToken => "federated",
+            Self::AccessTokens => "limited or not federated",
+            Self::Snapshot => "snapshot",
+        }
+    }
+}
+
+impl Remedy {
+    /// The remedy, as a table names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "emptied for the job",
+            Self::Warn => "warning",
+        }
+    }
+}
+
+impl Conflict {
+    /// Whether the variables are set so that they win. `value` gives the value of a variable that is set and not empty.
+    #[must_use]
+    pub fn is_there<'a>(
+        &self,
+        served: Served,
+        facts: &Facts,
+        value: impl Fn(&str) -> Option<&'a str>,
+    ) -> bool {
+        let counts = |name: &&str| value(name).is_some_and(|value| self.values.hold(value.trim(), facts));
+        self.served.contains(&served) && self.variables.iter().all(counts)
+    }
+}
+
+impl Values {
+    fn hold(self, value: &str, facts: &Facts) -> bool {
+        let is = |text: &&str| text.eq_ignore_ascii_case(value);
+        match self {
+            Self::Any => true,
+            Self::Only(values) => values.iter().any(is),
+            Self::AllBut(values) => !values.iter().any(is),
+            Self::AllButOurs(ours) => ours(facts).is_some_and(|ours| {
+                !ours.trim_end_matches('/').eq_ignore_ascii_case(value.trim_end_matches('/'))
+            }),
+        }
+    }
+}
+
+impl std::fmt::Debug for Values {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.describe())
+    }
+}
+
+impl Values {
+    /// The values, as a table shows them.
+    #[must_use]
+    pub fn describe(self) -> String {
+        match self {
+            Self::Any => "any".to_owned(),
+            Self::Only(values) => values.join(", "),
+            Self::AllBut(values) => format!("all but {}", values.join(", ")),
+            Self::AllButOurs(_) => "another than the session's".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exports::tests::facts;
+
+    fn is_there(conflict: &Conflict, value: &str) -> bool {
+        conflict.is_there(conflict.served[0], &facts(), |_| Some(value).filter(|value| !value.is_empty()))
+    }
+
+    #[test]
+    fn every_conflict_names_a_tool_and_a_variable_and_no_empty_variable_counts() {
+        for family in Family::ALL {
+            for conflict in family.conflicts() {
+                assert!(!conflict.variables.is_empty() && !conflict.served.is_empty());
+                assert!(
+                    conflict.effect.ends_with('.') && !conflict.effect.contains('\n'),
+                    "{}",
+                    conflict.effect
+                );
+                assert!(!is_there(conflict, ""), "{:?}", conflict.variables);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_read_as_a_value_when_it_is_empty_is_never_emptied() {
+        // Python's credentials raise, Rust's and Python's take Service Fabric for meant, Go's constructor fails, az takes an
+        // empty option for a value.
+        for name in [
+            "AZURE_CLIENT_SECRET",
+            "AZURE_CLIENT_CERTIFICATE_PATH",
+            "AZURE_USERNAME",
+            "AZURE_PASSWORD",
+            "IDENTITY_SERVER_THUMBPRINT",
+            "AZURE_TOKEN_CREDENTIALS",
+            "AZURE_CLOUD_NAME",
+            "ARM_CLOUD_METADATA_URL",
+            "AZURE_CORE_USE_MSAL_MANAGED_IDENTITY",
+        ] {
+            let all = Family::ALL.into_iter().flat_map(Family::conflicts);
+            let named: Vec<_> = all.filter(|conflict| conflict.variables.contains(&name)).collect();
+            assert!(!named.is_empty(), "{name}");
+            assert!(named.iter().all(|conflict| conflict.from_machine == Remedy::Warn), "{name}");
+        }
+    }
+
+    #[test]
+    fn values_count_as_their_rule_says() {
+        let with = |values| Conflict {
+            variables: &["X"],
+            values,
+            served: ALWAYS,
+            from_machine: Remedy::Warn,
+            effect: "It wins.",
+        };
+        let client = with(Values::AllButOurs(|facts| facts.client.map(|id| id.to_string())));
+        assert!(is_there(&client, "other") && !is_there(&client, "00000000-0000-0000-0000-000000000001"));
+        assert!(
+            is_there(&with(Values::Only(&["true"])), "True")
+                && !is_there(&with(Values::Only(&["true"])), "1")
+        );
+        assert!(
+            !is_there(&with(Values::AllBut(&["prod"])), " PROD ")
+                && is_there(&with(Values::AllBut(&["prod"])), "dev")
+        );
+        let nothing_of_ours = with(Values::AllButOurs(|_| None));
+        assert!(!is_there(&nothing_of_ours, "x"));
+    }
+}

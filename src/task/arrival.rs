@@ -1,0 +1,223 @@
+//! What is exported arrives at later steps, and wins there: what stands in the way is found before the first request.
+
+use std::collections::BTreeSet;
+
+use super::plan::Plan;
+use crate::{
+    agent::{
+        commands::Line,
+        inputs::env_name,
+        job_variables::{JobVariables, JobVariablesError},
+    },
+    env::Env,
+    exports::{
+        Facts, Family, Value, Variable,
+        azure_sdk::{AZCOPY, AZCOPY_VALUES},
+        conflict::{Conflict, Remedy},
+    },
+};
+
+/// What the step does about what is in the job already.
+#[derive(Debug, Default)]
+pub(super) struct Arrival {
+    job: JobVariables,
+    /// Variables of the agent's machine that are emptied for the job.
+    pub(super) emptied: Vec<&'static str>,
+    /// Variables that this session leaves as they are.
+    kept: BTreeSet<&'static str>,
+    /// What works, and is worth a line in the log.
+    pub(super) notes: Vec<String>,
+    /// What may not work as it is meant.
+    pub(super) warnings: Vec<String>,
+}
+
+/// A variable would not arrive.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ArrivalError {
+    /// The agent gives no script a variable that was secret once.
+    #[error(
+        "the job has a secret variable {}, and {} a variable of that name for later steps: the agent keeps a name secret for the whole job, so that their scripts would not find it",
+        Line(secret),
+        exported_by(families)
+    )]
+    Secret {
+        /// The secret variable's name, as it was set.
+        secret: String,
+        /// The families that export the name; none, where every session does.
+        families: Vec<Family>,
+    },
+    #[error(transparent)]
+    Unreadable(#[from] JobVariablesError),
+}
+
+/// Old values in the log are cut.
+const MAX_SHOWN: usize = 80;
+/// The variables by which later steps find a session's broker.
+const BROKER: [&str; 2] = ["WIF_URL", "WIF_KEY"];
+
+impl Arrival {
+    /// Looks at everything that the session would export.
+    ///
+    /// # Errors
+    ///
+    /// One of the names is that of a secret variable.
+    pub(super) fn find(
+        env: &Env,
+        plan: &Plan,
+        facts: &Facts,
+        variables: &[Variable],
+    ) -> Result<Self, ArrivalError> {
+        let mut arrival = Self { job: JobVariables::read(env)?, ..Self::default() };
+        arrival.check_secrets(plan, variables)?;
+        if !plan.is_named() {
+            arrival.keep_azcopy(env, plan);
+            arrival.conflicts(env, plan, facts, variables);
+        }
+        arrival.replaced(env, plan, variables);
+        arrival.spelled_otherwise(variables);
+        arrival.other_sessions(env, plan);
+        Ok(arrival)
+    }
+
+    /// Whether a variable is set for later steps: not when it has the value already as a public variable, which they get
+    /// anyway, and not when it is the pipeline's to say.
+    pub(super) fn sets(&self, env: &Env, variable: &Variable) -> bool {
+        let (Variable { name, value }, job) = (variable, &self.job);
+        let is_public = || job.is_public(name) && job.other_spelling(name).is_none();
+        let has_it = match value {
+            Value::Plain(text) => is_public() && env.even_empty(name) == Some(text),
+            Value::Masked(_) | Value::Secret(_) => false,
+        };
+        !has_it && !self.kept.contains(name.as_str())
+    }
+
+    fn check_secrets(&self, plan: &Plan, variables: &[Variable]) -> Result<(), ArrivalError> {
+        let delivered = variables.iter().filter(|variable| !matches!(variable.value, Value::Secret(_)));
+        for variable in delivered {
+            let secret = self.job.secret.iter().find(|secret| env_name(secret) == env_name(&variable.name));
+            if let Some(secret) = secret {
+                let families = plan.families_of(&variable.name);
+                return Err(ArrivalError::Secret { secret: secret.clone(), families });
+            }
+        }
+        Ok(())
+    }
+
+    /// How azcopy signs in is the pipeline's to say, or the machine's.
+    fn keep_azcopy(&mut self, env: &Env, plan: &Plan) {
+        let Some(value) = env.get(AZCOPY).filter(|_| plan.families.contains(&Family::AzureSdk)) else {
+            return;
+        };
+        let ours = AZCOPY_VALUES.iter().any(|own| own.eq_ignore_ascii_case(value));
+        if !ours {
+            self.kept.insert(AZCOPY);
+            let by = if self.job.is_public(AZCOPY) { "the pipeline" } else { "the agent's machine" };
+            self.notes.push(format!(
+                "{AZCOPY}={} of {by} is kept: azcopy signs in that way, and not by this session",
+                shown(value)
+            ));
+        }
+    }
+
+    fn conflicts(&mut self, env: &Env, plan: &Plan, facts: &Facts, variables: &[Variable]) {
+        let cleared = plan.leftovers(env, variables);
+        let is_ours = |name: &str| {
+            variables.iter().any(|variable| variable.name == name) || cleared.iter().any(|own| own == name)
+        };
+        let mut named = BTreeSet::new();
+        let all = plan.families.iter().flat_map(|family| family.conflicts());
+        let there = all.filter(|conflict| conflict.is_there(plan.served(), facts, |name| env.get(name)));
+        for conflict in there {
+            if conflict.variables.iter().any(|name| is_ours(name)) || !named.insert(conflict.effect) {
+                continue;
+            }
+            self.conflict(conflict);
+        }
+    }
+
+    fn conflict(&mut self, conflict: &Conflict) {
+        let Conflict { variables, effect, from_machine, .. } = conflict;
+        let names = variables.join(" and ");
+        let by_pipeline = variables.iter().any(|name| self.job.is_public(name));
+        if by_pipeline {
+            self.warnings.push(format!(
+                "The pipeline sets {names}: {effect} Remove it from the job, or leave the family out of exports."
+            ));
+        } else if *from_machine == Remedy::Empty {
+            self.notes.push(format!("{names} of the agent's machine is emptied for this job: {effect}"));
+            self.emptied.extend(*variables);
+        } else {
+            self.warnings
+                .push(format!("The agent's machine sets {names}: {effect} Remove it from the machine."));
+        }
+    }
+
+    /// A value of the pipeline that later steps find no more. What an earlier session has set is no loss.
+    fn replaced(&mut self, env: &Env, plan: &Plan, variables: &[Variable]) {
+        if plan.replaces_a_session(env) {
+            return;
+        }
+        for Variable { name, value } in variables {
+            let old =
+                env.get(name).filter(|_| self.job.is_public(name) && !self.kept.contains(name.as_str()));
+            let Some(old) = old else { continue };
+            let new = match value {
+                Value::Plain(new) if new == old => continue,
+                Value::Plain(new) if !new.is_empty() => format!(" by {}", shown(new)),
+                _ => String::new(),
+            };
+            let notes = &mut self.notes;
+            notes.push(format!(
+                "{name}={} of the pipeline is replaced{new} for later steps; with a name (session:) this session has variables of its own",
+                shown(old)
+            ));
+        }
+    }
+
+    fn spelled_otherwise(&mut self, variables: &[Variable]) {
+        for Variable { name, .. } in variables {
+            if let Some(other) = self.job.other_spelling(name) {
+                self.warnings.push(format!(
+                    "The job has a variable {} beside {name}: both are {name} in an environment, and which of them a later step finds is not sure. Rename it.",
+                    shown(other)
+                ));
+            }
+        }
+    }
+
+    /// A step's `env:` loses against a variable of the job that has the same name, without a word.
+    fn other_sessions(&mut self, env: &Env, plan: &Plan) {
+        let unnamed = BROKER.iter().all(|name| env.get(name).is_some());
+        let other = if plan.is_named() { unnamed } else { has_named_session(env) };
+        if plan.refresh && other {
+            self.warnings.push(
+                "This job has a sign-in session without a name beside one with a name. A step that maps the variables of the one to plain names (env: AZURE_CONFIG_DIR: $(HUB_AZURE_CONFIG_DIR)) still finds those of the session without a name, since variables of the job come before env:. Give each session a name (session:)."
+                    .to_owned(),
+            );
+        }
+    }
+}
+
+fn has_named_session(env: &Env) -> bool {
+    let [url, key] = BROKER;
+    env.iter().any(|(name, value)| {
+        let prefix = name.strip_suffix(url).filter(|prefix| prefix.ends_with('_') && !value.is_empty());
+        prefix.is_some_and(|prefix| env.get(&format!("{prefix}{key}")).is_some())
+    })
+}
+
+fn exported_by(families: &[Family]) -> String {
+    if families.is_empty() {
+        return "every session exports".to_owned();
+    }
+    let names: Vec<_> = families.iter().map(|family| family.as_str()).collect();
+    format!("{} of the input exports {} ", names.join(" and "), if names.len() == 1 { "sets" } else { "set" })
+        .trim_end()
+        .to_owned()
+}
+
+fn shown(text: &str) -> String {
+    let rest = if text.chars().nth(MAX_SHOWN).is_some() { "…" } else { "" };
+    let text: String = text.chars().take(MAX_SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    format!("'{}{rest}'", Line(&text))
+}
