@@ -16,7 +16,7 @@ use crate::{
     env::Env,
     error::Failure,
     exports::{self, AzureCliFile, AzureCliProfile, Value, Variable},
-    folder::{Folder, FolderError, rewrite},
+    folder::{Folder, FolderError},
     http::Http,
     secret::Secret,
     world::World,
@@ -41,6 +41,8 @@ pub(super) struct OutputError(#[from] pub(super) io::Error);
 ///
 /// Whatever went wrong; nothing is exported then, and no file is left.
 pub async fn run(world: &mut World) -> Result<(), Failure> {
+    // Always set, so that the post-job stage never takes its name from a later step.
+    Commands::new(&mut *world.out, &world.env).set_task_variable(FOLDER_VARIABLE, "").map_err(OutputError)?;
     let inputs = Inputs::read(&world.env)?;
     if inputs.diagnose {
         return diagnose(world, &inputs).await;
@@ -154,9 +156,9 @@ fn make_folder(commands: &mut Commands<'_>, path: &Path) -> Result<Folder, Failu
 fn sign_az_in(folder: &Folder, profile: &AzureCliProfile) -> Result<PathBuf, FolderError> {
     let own = folder.inner("azure-cli")?;
     for AzureCliFile { name, content } in exports::azure_cli_files(profile) {
-        rewrite(&own.join(name), &Secret::new(content))?;
+        own.write(name, &Secret::new(content))?;
     }
-    Ok(own)
+    Ok(own.path().to_owned())
 }
 
 /// The agent expands `$(…)` in values again before every step, and ends a command at a line end.
