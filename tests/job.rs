@@ -8,7 +8,7 @@ use emulator::{
     job::{JobMessage, Variable},
 };
 
-use crate::support::task_folder;
+use crate::support::{node24, task_folder};
 
 const ARGUMENT: &str = "task";
 
@@ -171,6 +171,113 @@ fn nothing_of_the_job_token_is_in_arguments_or_later_environments() {
     for process in report.observed.iter().filter(|process| process.arguments.iter().any(|a| a == ARGUMENT)) {
         assert_eq!(process.arguments.len(), 3, "program, task, stage: {:?}", process.arguments);
     }
+}
+
+/// A `node` that is started with a lock, and with the writing end of a pipe, as a script gets them whose own parent
+/// holds both. Node itself closes what it inherits only below descriptor 16.
+#[cfg(target_os = "linux")]
+fn node_with_descriptors(folder: &Path, node: &str) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (wrapper, held) = (folder.join("node"), folder.display());
+    let script = format!(
+        "#!/bin/bash\ncase \"$*\" in *index.js*) exec 5>>{held}/lock 200>>{held}/lock; flock 200; exec 201<>{held}/pipe;; esac\nexec {node} \"$@\"\n"
+    );
+    fs::write(&wrapper, script).unwrap();
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    wrapper
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_broker_holds_no_lock_and_no_pipe_of_the_processes_above_it() {
+    look_for_held_files("node");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nor_does_it_where_node_24_gives_its_place_to_the_program() {
+    if let Some(node24) = node24() {
+        look_for_held_files(node24.to_str().unwrap());
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn look_for_held_files(node: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let emulator = Emulator::start();
+    let message = emulator.job(emulator.usual().connection);
+    let held = folder.path().display();
+    // Who reads a pipe sees its end when nobody has it open for writing. The reader opens it for both, lest it wait.
+    let look = Step::bash(format!(
+        "wif status > /dev/null && echo 'the broker lives'
+         flock --nonblock {held}/lock true && echo 'the lock is free'
+         holders=$(find /proc/[0-9]*/fd -lname '{held}/*' 2> /dev/null); echo \"holders: $holders.\"
+         exec 3< <(timeout 20 cat {held}/pipe; echo $?)
+         timeout 20 bash -c ': > {held}/pipe'; read -u 3 end; echo \"the reader ended with $end\""
+    ));
+    let agent = agent(&emulator).node(&node_with_descriptors(folder.path(), node));
+    let sign_in = sign_in(&[("refresh", "true")]);
+    let report = run(&emulator, &agent, &message, &[sign_in, look.display_name("Look")]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let log = &report.step("Look").log;
+    for expected in ["the broker lives", "the lock is free", "holders: .", "the reader ended with 0"] {
+        assert!(log.contains(expected), "not '{expected}': {log}");
+    }
+}
+
+#[test]
+fn a_session_by_node_24_is_one_like_any_other() {
+    let Some(node24) = node24() else { return };
+    let emulator = Emulator::start();
+    let message = emulator.job(emulator.usual().connection);
+    let look = Step::bash("test $(wif token arm 2> /dev/null | wc -c) -gt 100 && wif status > /dev/null");
+    let agent = agent(&emulator).node(&node24);
+    let report = run(&emulator, &agent, &message, &[sign_in(&[("refresh", "true")]), look]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let step = report.step("Sign in");
+    assert_eq!((step.result, step.exit_code), (StepResult::Succeeded, Some(0)));
+    assert!(step.warnings().is_empty(), "{:?}", step.warnings());
+    let post = report.steps.iter().find(|step| step.stage == Stage::Post).unwrap();
+    assert!(post.log.contains("Signed out"), "{}", post.log);
+    assert!(report.killed_orphans.is_empty(), "{:?}", report.killed_orphans);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_that_is_killed_in_the_place_of_node_24_is_a_failure_that_the_agent_reports() {
+    let Some(node24) = node24() else { return };
+    let emulator = Emulator::start();
+    let gate = emulator::Gate::new();
+    emulator.fault(Fault::on(Service::Entra, "POST", "/token").always().gate(&gate));
+    let message = emulator.job(emulator.usual().connection);
+    // A copy of the task by whose path its processes are told from those of other tests.
+    let agent = agent(&emulator).node(&node24).install_tasks();
+    let own = agent.root_folder().display().to_string();
+    let killer = std::thread::spawn(move || {
+        gate.wait_until_reached(1);
+        let entries = fs::read_dir("/proc").unwrap().flatten();
+        let stage = entries.filter_map(|entry| {
+            let arguments = fs::read_to_string(entry.path().join("cmdline")).ok()?;
+            let ours = arguments.starts_with(&own) && arguments.ends_with("/wif\0task\0run\0");
+            ours.then(|| entry.file_name())
+        });
+        let stages: Vec<_> = stage.collect();
+        assert_eq!(stages.len(), 1, "{stages:?}");
+        std::process::Command::new("kill").arg("-KILL").args(&stages).status().unwrap();
+    });
+    let report = agent.run(&message, &[sign_in(&[])]);
+    killer.join().unwrap();
+    assert_eq!(report.result, JobResult::Failed, "{}", report.log);
+    let step = report.step("Sign in");
+    assert_eq!(step.result, StepResult::Failed);
+    let errors = step.errors();
+    assert!(
+        errors.len() == 1 && errors[0].starts_with("Exit code 137 "),
+        "the agent's own error: {errors:?}"
+    );
+    assert_eq!(report.left_in_temp, Vec::<std::path::PathBuf>::new(), "left after the job");
 }
 
 #[test]

@@ -6,6 +6,6 @@ mod virtual_clock;
 mod world;
 
 pub(crate) use clock::Manual;
-pub(crate) use staged::task_folder;
+pub(crate) use staged::{node24, task_folder};
 pub(crate) use virtual_clock::{Virtual, Wire};
 pub(crate) use world::{Case, Run};
