@@ -532,6 +532,14 @@ describe('a Node that can be replaced', replaced, () => {
     assert.deepStrictEqual(result, { code: 5, lines: ['ready', 'stopped'] });
   });
 
+  it('ends of a signal that comes before the binary does, rather than lose it', async (t) => {
+    const pretend = `require('child_process').spawnSync = () => {
+      process.kill(process.pid, 'SIGTERM');
+      return { status: 0 }; };`;
+    const { lines } = await run(native(job(t), 'echo ready'), 'index', { pretend, killed: 'SIGTERM' });
+    assert.deepStrictEqual(lines, []);
+  });
+
   it('reports a binary that is killed when it is tried, and in its own time', async (t) => {
     const place = native(job(t), 'kill -KILL $$');
     const pretend = "require('child_process').spawnSync = () => ({ status: null, signal: 'SIGKILL' });";
