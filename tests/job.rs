@@ -173,6 +173,30 @@ fn nothing_of_the_job_token_is_in_arguments_or_later_environments() {
     }
 }
 
+/// A name in the temporary folder that only looks like a session's, and leads elsewhere, by a slash behind it too.
+#[cfg(unix)]
+#[test]
+fn a_later_step_cannot_have_the_post_job_stage_empty_another_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "x").unwrap();
+    let emulator = Emulator::start();
+    let message = emulator.job(emulator.usual().connection);
+    let precious = folder.path().display();
+    let lead = Step::bash(format!(
+        "link=\"$AGENT_TEMPDIRECTORY/wif-$(printf 0%.0s {{1..32}})\"; ln -s '{precious}' \"$link\"
+         echo \"##vso[task.setvariable variable=VSTS_TASKVARIABLE_WIF_SESSION_FOLDER]$link/\""
+    ));
+    let sign_in = sign_in(&[("exports", "none")]);
+    let report = agent(&emulator).run(&message, &[sign_in, lead.display_name("Lead")]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let set = report.step("Sign in").commands.iter().filter(|command| command.is("task", "settaskvariable"));
+    let set: Vec<_> = set.map(|command| (command.property("variable"), command.data.as_str())).collect();
+    assert_eq!(set, [(Some("WIF_SESSION_FOLDER"), "")], "always set, so that no other variable counts");
+    assert!(folder.path().join("file").exists(), "{}", report.log);
+    let post = report.steps.iter().find(|step| step.stage == Stage::Post).unwrap();
+    assert!(post.log.contains("Nothing to remove"), "{}", post.log);
+}
+
 /// A `node` that is started with a lock, and with the writing end of a pipe, as a script gets them whose own parent
 /// holds both. Node itself closes what it inherits only below descriptor 16.
 #[cfg(target_os = "linux")]
