@@ -197,6 +197,28 @@ fn a_later_step_cannot_have_the_post_job_stage_empty_another_folder() {
     assert!(post.log.contains("Nothing to remove"), "{}", post.log);
 }
 
+#[cfg(unix)]
+#[test]
+fn the_broker_does_not_write_through_a_link_in_place_of_the_sessions_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let emulator = Emulator::start();
+    emulator.directory().lifetimes.devops_id_token = 6;
+    let message = emulator.job(emulator.usual().connection);
+    let other = folder.path().display();
+    let swap = Step::bash(format!(
+        "own=$(dirname \"$AZURE_FEDERATED_TOKEN_FILE\"); mv \"$own\" \"$own-moved\"; ln -s '{other}' \"$own\"
+         first=$(cat \"$own-moved/id-token\")
+         for n in $(seq 200); do test \"$first\" != \"$(cat \"$own-moved/id-token\")\" && exit 0; sleep 0.1; done; exit 1"
+    ));
+    let inputs = [("refresh", "true"), ("exports", "token-file"), ("accessTokens", "")];
+    let report = agent(&emulator).run(&message, &[sign_in(&inputs), swap.display_name("Swap")]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let written: Vec<_> = fs::read_dir(folder.path()).unwrap().flatten().map(|entry| entry.path()).collect();
+    assert_eq!(written, Vec::<std::path::PathBuf>::new(), "what the link leads to");
+    let post = report.steps.iter().find(|step| step.stage == Stage::Post).unwrap();
+    assert!(post.warnings().iter().any(|warning| warning.contains("not a session's folder")), "{}", post.log);
+}
+
 /// A `node` that is started with a lock, and with the writing end of a pipe, as a script gets them whose own parent
 /// holds both. Node itself closes what it inherits only below descriptor 16.
 #[cfg(target_os = "linux")]
