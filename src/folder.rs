@@ -1,18 +1,28 @@
 //! The private folder of a sign-in session.
 
+mod directory;
+
 use std::{
-    fs,
-    io::{self, Write as _},
+    fs, io,
     path::{Path, PathBuf},
 };
+
+pub use directory::Directory;
 
 use crate::secret::Secret;
 
 /// A folder that only this user can enter. It is removed on drop unless it was kept for later steps.
 #[derive(Debug)]
 pub struct Folder {
-    path: PathBuf,
+    directory: Directory,
     kept: bool,
+}
+
+/// A private file in a session's folder, which its keeper writes anew. The folder is held open.
+#[derive(Debug)]
+pub struct PrivateFile {
+    directory: Directory,
+    name: String,
 }
 
 /// A folder or file could not be written, or is not ours.
@@ -60,20 +70,16 @@ impl Folder {
     ///
     /// It exists, or cannot be made.
     pub fn create(path: PathBuf) -> Result<Self, FolderError> {
-        private_folder().create(&path).map_err(io_error("make the private folder", &path))?;
-        Ok(Self { path, kept: false })
+        Ok(Self { directory: Directory::create(path)?, kept: false })
     }
 
-    /// Writes a private file, 0600 where modes exist: first whole under another name, then renamed, so that no
-    /// reader sees half of it.
+    /// Writes a private file, as [`Directory::write`] does.
     ///
     /// # Errors
     ///
     /// The disk is full, or the file cannot be written for another reason.
     pub fn write(&self, name: &str, content: &Secret) -> Result<PathBuf, FolderError> {
-        let path = self.path.join(name);
-        rewrite(&path, content)?;
-        Ok(path)
+        self.directory.write(name, content)
     }
 
     /// Makes a private folder inside of it.
@@ -81,10 +87,8 @@ impl Folder {
     /// # Errors
     ///
     /// It exists, or cannot be made.
-    pub fn inner(&self, name: &str) -> Result<PathBuf, FolderError> {
-        let path = self.path.join(name);
-        private_folder().create(&path).map_err(io_error("make the private folder", &path))?;
-        Ok(path)
+    pub fn inner(&self, name: &str) -> Result<Directory, FolderError> {
+        self.directory.create_inner(name)
     }
 
     /// Leaves the folder to later steps; the post-job stage removes it.
@@ -106,17 +110,21 @@ impl Folder {
     ///
     /// The path is no session's folder directly in `parent`, or it cannot be removed.
     pub fn remove(parent: &Path, path: &Path) -> Result<bool, FolderError> {
+        let not_ours = || FolderError::NotOurs { path: path.to_owned() };
         if path.parent() != Some(parent) || !Self::is_named_like_one(path) {
-            return Err(FolderError::NotOurs { path: path.to_owned() });
+            return Err(not_ours());
         }
+        // Not the path as it was given: the system follows a link whose name ends in `/` or `/.`, and `Path` does not
+        // tell these endings from none.
+        let path = parent.join(path.file_name().ok_or_else(not_ours)?);
         // A link in place of the folder is not ours; `remove_dir_all` follows none inside of it.
-        match fs::symlink_metadata(path) {
+        match fs::symlink_metadata(&path) {
             Ok(found) if found.is_dir() => {
-                fs::remove_dir_all(path).map(|()| true).map_err(io_error("remove", path))
+                fs::remove_dir_all(&path).map(|()| true).map_err(io_error("remove", &path))
             }
-            Ok(_) => Err(FolderError::NotOurs { path: path.to_owned() }),
+            Ok(_) => Err(not_ours()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(source) => Err(io_error("look at", path)(source)),
+            Err(source) => Err(io_error("look at", &path)(source)),
         }
     }
 }
@@ -125,46 +133,34 @@ impl Drop for Folder {
     fn drop(&mut self) {
         if !self.kept {
             // The post-job stage tries again, and the agent empties its temporary folder after it.
-            let _ = fs::remove_dir_all(&self.path);
+            let _ = fs::remove_dir_all(self.directory.path());
         }
     }
 }
 
-/// Writes a private file anew, whole or not at all.
-///
-/// # Errors
-///
-/// As [`Folder::write`].
-pub fn rewrite(path: &Path, content: &Secret) -> Result<(), FolderError> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let new = PathBuf::from(new);
-    // One that an attempt before this one left half-written.
-    let _ = fs::remove_file(&new);
-    let mut file = private_file().open(&new).map_err(io_error("make the private file", &new))?;
-    file.write_all(content.expose().as_bytes()).map_err(io_error("write the private file", &new))?;
-    fs::rename(&new, path).map_err(io_error("rename the private file", &new))
-}
+impl PrivateFile {
+    /// Opens the folder of a file that is there, and checks that it is the folder that was meant: the file in it has
+    /// this content, which only those know who may enter the folder.
+    ///
+    /// # Errors
+    ///
+    /// The folder is a link, or not the one in which the file was written.
+    pub fn open(path: &Path, content: &Secret) -> Result<Self, FolderError> {
+        let not_ours = || FolderError::NotOurs { path: path.to_owned() };
+        let parent = path.parent().ok_or_else(not_ours)?;
+        let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(not_ours)?.to_owned();
+        let directory = Directory::open(parent.to_owned())?;
+        if directory.has(&name, content)? { Ok(Self { directory, name }) } else { Err(not_ours()) }
+    }
 
-#[cfg(unix)]
-fn private_folder() -> fs::DirBuilder {
-    let mut builder = fs::DirBuilder::new();
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-}
-
-/// It inherits the rights of the agent's temporary folder.
-#[cfg(not(unix))]
-fn private_folder() -> fs::DirBuilder {
-    fs::DirBuilder::new()
-}
-
-fn private_file() -> fs::OpenOptions {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+    /// Writes the file anew, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::write`].
+    pub fn rewrite(&self, content: &Secret) -> Result<(), FolderError> {
+        self.directory.write(&self.name, content).map(|_path| ())
+    }
 }
 
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {
@@ -214,6 +210,87 @@ mod tests {
         folder.keep();
         assert!(Folder::remove(temp.path(), &path).unwrap());
         assert!(precious.join("file").exists());
+    }
+
+    /// A folder with a file in it, and a link to it that has the name of a session's folder.
+    #[cfg(unix)]
+    fn linked(temp: &Path) -> (PathBuf, PathBuf) {
+        let precious = temp.join("precious");
+        fs::create_dir(&precious).unwrap();
+        fs::write(precious.join("file"), "x").unwrap();
+        let link = Folder::propose(temp).unwrap();
+        std::os::unix::fs::symlink(&precious, &link).unwrap();
+        (precious, link)
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_not_followed_however_its_name_is_written() {
+        let temp = tempfile::tempdir().unwrap();
+        let (precious, link) = linked(temp.path());
+        let name = link.file_name().unwrap().to_str().unwrap();
+        let temp = temp.path().to_str().unwrap();
+        for spelling in
+            ["/NAME/", "/NAME//", "/NAME/.", "/NAME/./", "//NAME/", "/./NAME/", "/NAME/file", "/NAME/.."]
+        {
+            let path = format!("{temp}{}", spelling.replace("NAME", name));
+            let removed = Folder::remove(Path::new(temp), Path::new(&path));
+            assert!(matches!(removed, Err(FolderError::NotOurs { .. })), "{spelling}: {removed:?}");
+            assert!(precious.join("file").exists() && link.is_symlink(), "{spelling}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_takes_the_folders_name_is_not_written_to() {
+        let temp = tempfile::tempdir().unwrap();
+        let (folder, path) = made(temp.path());
+        let file = folder.write("id-token", &Secret::new("1".to_owned())).unwrap();
+        let later = PrivateFile::open(&file, &Secret::new("1".to_owned())).unwrap();
+        let inner = folder.inner("azure-cli").unwrap();
+        let (moved, precious) = (temp.path().join("moved"), temp.path().join("precious"));
+        fs::rename(&path, &moved).unwrap();
+        fs::create_dir_all(precious.join("azure-cli")).unwrap();
+        std::os::unix::fs::symlink(&precious, &path).unwrap();
+        later.rewrite(&Secret::new("2".to_owned())).unwrap();
+        folder.write("other", &Secret::new("3".to_owned())).unwrap();
+        inner.write("config", &Secret::new("4".to_owned())).unwrap();
+        let content = |name: &str| fs::read_to_string(moved.join(name)).unwrap();
+        assert_eq!(
+            (content("id-token"), content("other"), content("azure-cli/config")),
+            ("2".into(), "3".into(), "4".into())
+        );
+        assert_eq!(fs::read_dir(&precious).unwrap().count(), 1, "only the folder that was there");
+        assert_eq!(fs::read_dir(precious.join("azure-cli")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn only_the_folder_in_which_the_file_was_written_is_opened() {
+        let temp = tempfile::tempdir().unwrap();
+        let token = Secret::new("token".to_owned());
+        let (folder, path) = made(temp.path());
+        let file = folder.write("id-token", &token).unwrap();
+        assert!(PrivateFile::open(&file, &token).is_ok());
+        for other in ["", "toke", "tokens", "other"] {
+            folder.write("id-token", &Secret::new(other.to_owned())).unwrap();
+            let opened = PrivateFile::open(&file, &token);
+            assert!(matches!(opened, Err(FolderError::NotOurs { .. })), "'{other}': {opened:?}");
+        }
+        let absent = PrivateFile::open(&path.join("absent"), &token);
+        assert!(matches!(absent, Err(FolderError::Io { .. })), "{absent:?}");
+        assert!(PrivateFile::open(Path::new("/"), &token).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_or_file_that_is_a_link_is_not_opened() {
+        let temp = tempfile::tempdir().unwrap();
+        let (precious, link) = linked(temp.path());
+        let content = Secret::new("x".to_owned());
+        assert!(PrivateFile::open(&precious.join("file"), &content).is_ok());
+        assert!(PrivateFile::open(&link.join("file"), &content).is_err());
+        std::os::unix::fs::symlink(precious.join("file"), precious.join("link")).unwrap();
+        assert!(PrivateFile::open(&precious.join("link"), &content).is_err());
     }
 
     #[cfg(unix)]

@@ -8,7 +8,8 @@
 //! - Edges, each to one outside thing: [`mod@env`], [`clock`], [`endpoint`], [`http`], [`folder`] (private files),
 //!   [`process`] (what the operating system is told of this one), [`agent`] (the Azure Pipelines agent), [`devops`] (job token to id token), [`entra`] (id token to access
 //!   token), [`management`] (Azure Resource Manager and Microsoft Graph), and [`world`], which holds what tests replace.
-//! - Use-cases: [`task`] (the stages of the pipeline task), [`doctor`] (every check of a connection), [`credential`] (the same exchange for Rust callers).
+//! - Use-cases: [`task`] (the stages of the pipeline task), [`doctor`] (every check of a connection), and `credential`
+//!   (the same exchange for Rust callers; a default feature, which the program that ships is built without).
 //! - [`cli`]: the command line.
 #![cfg_attr(not(windows), forbid(unsafe_code))]
 #![cfg_attr(windows, deny(unsafe_code))] // one audited call, in `process`
@@ -17,6 +18,7 @@ pub mod agent;
 pub mod broker;
 pub mod cli;
 pub mod clock;
+#[cfg(feature = "credential")]
 pub mod credential;
 pub mod devops;
 pub mod doctor;

@@ -109,10 +109,11 @@ async fn run(stage: Stage, program: Option<PathBuf>) -> io::Result<()> {
     let clock = Arc::new(clock::System::new());
     let mut world = World { env, program, clock, out: Box::new(io::stdout()) };
     let ended = match stage {
-        Stage::Post => match task::post::check(&world.env) {
-            Ok(()) => task::post::post(&mut world).await.map(|()| Some(Ok(())))?,
-            Err(failure) => Some(Err(failure)),
-        },
+        Stage::Post => {
+            // Whatever the variables say, only what is a session's own is ended and removed.
+            task::post::post(&mut world).await?;
+            Some(task::post::check(&world.env))
+        }
         Stage::Run => tokio::select! {
             biased;
             () = cancelled => None,

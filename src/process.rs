@@ -15,14 +15,17 @@ pub fn detach() -> io::Result<()> {
     Ok(())
 }
 
-/// Keeps standard input, output and error to this process: what it starts from now on gets only what it is given.
-/// On Windows a child inherits every handle that may be inherited, and who waits for the end of the step's output
-/// would wait for the end of the child. Elsewhere a child gets no more than it is given.
+/// Keeps every open file to this process: what it starts from now on gets only the standard streams that it is given.
+/// On Windows a child inherits every handle that may be inherited. Elsewhere it inherits what this process itself got
+/// from those above it: a lock or a pipe of theirs would stay held for as long as the child lives.
 ///
 /// # Errors
 ///
 /// The system refuses.
-pub fn keep_stdio() -> io::Result<()> {
+pub fn keep_open_files() -> io::Result<()> {
+    // Whatever this process opens itself has the mark already.
+    #[cfg(unix)]
+    close_fds::set_fds_cloexec_threadsafe(3, &[]);
     #[cfg(windows)]
     {
         use std::os::windows::io::AsRawHandle as _;

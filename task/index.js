@@ -14,18 +14,40 @@ const WINDOWS = process.platform === 'win32';
 const PLATFORM = `${process.platform}-${process.arch}`;
 const NAME = WINDOWS ? 'wif.exe' : 'wif';
 const COPY_PREFIX = 'wif-copy-';
+const INSTALL_AGAIN = 'Install the extension again; in a source tree, run `cargo xtask stage` again.';
 const REPORT_IT = 'If it happens again, report it at https://github.com/wif-azure/wif/issues.';
+
+/** What a program for a platform begins with: its format, and the machine that it is for. */
+const MACHINES = {
+  'linux-x64': { format: 'ELF', machine: 0x3e },
+  'linux-arm64': { format: 'ELF', machine: 0xb7 },
+  'darwin-x64': { format: 'Mach-O', machine: 0x01000007 },
+  'darwin-arm64': { format: 'Mach-O', machine: 0x0100000c },
+  'win32-x64': { format: 'PE', machine: 0x8664 },
+  'win32-arm64': { format: 'PE', machine: 0xaa64 },
+};
+/** Longer than the head of every one of these formats, in bytes. */
+const HEAD = 4096;
+/** How long a trial run may take, in milliseconds. The binary takes a few. */
+const TRIAL_TIMEOUT = 10000;
 
 let child = null;
 let askedToStop = null;
 
 /** Runs one stage, `run` or `post`: as the binary ends, so ends this process. */
 async function run(stage) {
-  forwardSignals();
+  const mayReplace = stage === 'run' && !WINDOWS && typeof process.execve === 'function';
+  // A signal that ends this process early ends all there is. One that is kept for later would be lost with this process.
+  if (!mayReplace) forwardSignals();
   let copy = null;
   try {
     const packaged = packagedBinary();
+    const native = checkFormat(packaged);
     copy = handedOnCopy(packaged) || (makeExecutable(packaged) ? null : privateCopy(packaged, stage));
+    if (mayReplace) {
+      if (native && succeedsInTrial(copy || packaged)) replaceThisProcess(copy || packaged, stage);
+      forwardSignals();
+    }
     try {
       process.exitCode = await launch(copy || packaged, stage);
     } catch (error) {
@@ -42,12 +64,73 @@ async function run(stage) {
 
 function packagedBinary() {
   const bin = path.join(__dirname, 'bin');
-  const binary = path.join(bin, PLATFORM, NAME);
-  if (fs.existsSync(binary)) return binary;
-  const present = fs.existsSync(bin) ? fs.readdirSync(bin).sort().join(', ') : '';
+  const binary = (platform) => path.join(bin, platform, NAME);
+  // Windows for arm64 runs programs for x64, too.
+  const usable = PLATFORM === 'win32-arm64' ? [PLATFORM, 'win32-x64'] : [PLATFORM];
+  const found = usable.map(binary).find((file) => fs.existsSync(file));
+  if (found) return found;
+  const others = (platform) => !usable.includes(platform);
+  const present = fs.existsSync(bin) ? fs.readdirSync(bin).filter(others).sort().join(', ') : '';
   throw new Problem('WIF4002', `This package has no binary for ${PLATFORM}. It has: ${present || 'none'}.`, present
     ? 'Run the job on an agent, or in a container, of one of these platforms.'
     : 'Install the extension again; in a source tree, run `cargo xtask stage` first.');
+}
+
+/**
+ * Fails if the file is no program, or one for another system or processor: the system would hand what it does not know
+ * to a shell. Whether it is a native program; a script names its interpreter, so the system decides about it.
+ */
+function checkFormat(binary) {
+  const wanted = MACHINES[path.basename(path.dirname(binary))];
+  const head = Buffer.alloc(HEAD);
+  try {
+    const file = fs.openSync(binary, 'r');
+    try {
+      fs.readSync(file, head, 0, HEAD, 0);
+    } finally {
+      fs.closeSync(file);
+    }
+  } catch (error) {
+    if (error.code === 'EACCES') return false; // it may be executable all the same
+    throw new Problem('WIF4001', `The binary could not be read: ${cause(error)}.`, INSTALL_AGAIN);
+  }
+  if (head.toString('latin1', 0, 2) === '#!') return false;
+  const found = formatOf(head);
+  if (!found) throw new Problem('WIF4001', 'The binary is not a program: its file is empty or damaged.', INSTALL_AGAIN);
+  if (wanted && (found.format !== wanted.format || !found.machines.includes(wanted.machine))) {
+    const machines = found.machines.map((machine) => `0x${machine.toString(16)}`).join(', ');
+    throw new Problem('WIF4001', `The binary is a program for another machine: ${found.format} ${machines}, ` +
+      `where ${PLATFORM} needs ${wanted.format} 0x${wanted.machine.toString(16)}.`, INSTALL_AGAIN);
+  }
+  return true;
+}
+
+/** The format and the machines that the head of a file says it is for, or null. */
+function formatOf(head) {
+  if (head.readUInt32BE(0) === 0x7f454c46) return { format: 'ELF', machines: [head.readUInt16LE(18)] }; // elf(5)
+  if (head.readUInt32LE(0) === 0xfeedfacf) return { format: 'Mach-O', machines: [head.readUInt32LE(4)] }; // mach-o/loader.h
+  if (head.readUInt32BE(0) === 0xcafebabe) { // mach-o/fat.h: several programs in one file
+    const count = Math.min(head.readUInt32BE(4), 16);
+    return { format: 'Mach-O', machines: Array.from({ length: count }, (_, at) => head.readUInt32BE(8 + 20 * at)) };
+  }
+  if (head.toString('latin1', 0, 2) !== 'MZ') return null;
+  const at = head.readUInt32LE(0x3c); // "PE Format" by Microsoft: where the second head is
+  if (at > HEAD - 6 || head.toString('latin1', at, at + 4) !== 'PE\0\0') return null;
+  return { format: 'PE', machines: [head.readUInt16LE(at + 4)] };
+}
+
+/**
+ * Whether the system runs the binary to its end. `process.execve` aborts Node if it fails, for a loader that is missing
+ * or by a policy for example; in a child such a failure can be reported.
+ */
+function succeedsInTrial(binary) {
+  const trial = { env: {}, stdio: 'ignore', timeout: TRIAL_TIMEOUT, killSignal: 'SIGKILL' };
+  return childProcess.spawnSync(binary, ['--version'], trial).status === 0;
+}
+
+/** The binary becomes this very process, with its environment and standard streams. Does not return. */
+function replaceThisProcess(binary, stage) {
+  process.execve(binary, [binary, 'task', stage]);
 }
 
 /** Whether the binary may be executed where it is, after an attempt to make it so. */

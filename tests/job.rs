@@ -8,7 +8,7 @@ use emulator::{
     job::{JobMessage, Variable},
 };
 
-use crate::support::{EMULATOR, task_folder};
+use crate::support::{EMULATOR, node24, task_folder};
 
 const ARGUMENT: &str = "task";
 
@@ -171,6 +171,159 @@ fn nothing_of_the_job_token_is_in_arguments_or_later_environments() {
     for process in report.observed.iter().filter(|process| process.arguments.iter().any(|a| a == ARGUMENT)) {
         assert_eq!(process.arguments.len(), 3, "program, task, stage: {:?}", process.arguments);
     }
+}
+
+/// A name in the temporary folder that only looks like a session's, and leads elsewhere, by a slash behind it too.
+#[cfg(unix)]
+#[test]
+fn a_later_step_cannot_have_the_post_job_stage_empty_another_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "x").unwrap();
+    let emulator = Emulator::start();
+    let message = emulator.job(emulator.usual().connection);
+    let precious = folder.path().display();
+    let lead = Step::bash(format!(
+        "link=\"$AGENT_TEMPDIRECTORY/wif-$(printf 0%.0s {{1..32}})\"; ln -s '{precious}' \"$link\"
+         echo \"##vso[task.setvariable variable=VSTS_TASKVARIABLE_WIF_SESSION_FOLDER]$link/\""
+    ));
+    let sign_in = sign_in(&[("exports", "none")]);
+    let report = agent(&emulator).run(&message, &[sign_in, lead.display_name("Lead")]);
+    assert_eq!(report.result, JobResult::Failed, "{}", report.log);
+    let set = report.step("Sign in").commands.iter().filter(|command| command.is("task", "settaskvariable"));
+    let set: Vec<_> = set.map(|command| (command.property("variable"), command.data.as_str())).collect();
+    assert_eq!(set, [(Some("WIF_SESSION_FOLDER"), "")], "always set, so that no other variable counts");
+    assert!(folder.path().join("file").exists(), "{}", report.log);
+    let post = report.steps.iter().find(|step| step.stage == Stage::Post).unwrap();
+    assert!(post.log.contains("Nothing to remove") && post.log.contains("WIF4007"), "{}", post.log);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_broker_does_not_write_through_a_link_in_place_of_the_sessions_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let emulator = Emulator::start();
+    emulator.directory().lifetimes.devops_id_token = 6;
+    let message = emulator.job(emulator.usual().connection);
+    let other = folder.path().display();
+    let swap = Step::bash(format!(
+        "own=$(dirname \"$AZURE_FEDERATED_TOKEN_FILE\"); mv \"$own\" \"$own-moved\"; ln -s '{other}' \"$own\"
+         first=$(cat \"$own-moved/id-token\")
+         for n in $(seq 200); do test \"$first\" != \"$(cat \"$own-moved/id-token\")\" && exit 0; sleep 0.1; done; exit 1"
+    ));
+    let inputs = [("refresh", "true"), ("exports", "token-file"), ("accessTokens", "")];
+    let report = agent(&emulator).run(&message, &[sign_in(&inputs), swap.display_name("Swap")]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let written: Vec<_> = fs::read_dir(folder.path()).unwrap().flatten().map(|entry| entry.path()).collect();
+    assert_eq!(written, Vec::<std::path::PathBuf>::new(), "what the link leads to");
+    let post = report.steps.iter().find(|step| step.stage == Stage::Post).unwrap();
+    assert!(post.warnings().iter().any(|warning| warning.contains("not a session's folder")), "{}", post.log);
+}
+
+/// A `node` that is started with a lock, and with the writing end of a pipe, as a script gets them whose own parent
+/// holds both. Node itself closes what it inherits only below descriptor 16.
+#[cfg(target_os = "linux")]
+fn node_with_descriptors(folder: &Path, node: &str) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (wrapper, held) = (folder.join("node"), folder.display());
+    let script = format!(
+        "#!/bin/bash\ncase \"$*\" in *index.js*) exec 5>>{held}/lock 200>>{held}/lock; flock 200; exec 201<>{held}/pipe;; esac\nexec {node} \"$@\"\n"
+    );
+    fs::write(&wrapper, script).unwrap();
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    wrapper
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_broker_holds_no_lock_and_no_pipe_of_the_processes_above_it() {
+    look_for_held_files("node");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nor_does_it_where_node_24_gives_its_place_to_the_program() {
+    if let Some(node24) = node24() {
+        look_for_held_files(node24.to_str().unwrap());
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn look_for_held_files(node: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let emulator = Emulator::start();
+    let message = emulator.job(emulator.usual().connection);
+    let held = folder.path().display();
+    // Who reads a pipe sees its end when nobody has it open for writing. The reader opens it for both, lest it wait.
+    let look = Step::bash(format!(
+        "wif status > /dev/null && echo 'the broker lives'
+         flock --nonblock {held}/lock true && echo 'the lock is free'
+         holders=$(find /proc/[0-9]*/fd -lname '{held}/*' 2> /dev/null); echo \"holders: $holders.\"
+         exec 3< <(timeout 20 cat {held}/pipe; echo $?)
+         timeout 20 bash -c ': > {held}/pipe'; read -u 3 end; echo \"the reader ended with $end\""
+    ));
+    let agent = agent(&emulator).node(&node_with_descriptors(folder.path(), node));
+    let sign_in = sign_in(&[("refresh", "true")]);
+    let report = run(&emulator, &agent, &message, &[sign_in, look.display_name("Look")]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let log = &report.step("Look").log;
+    for expected in ["the broker lives", "the lock is free", "holders: .", "the reader ended with 0"] {
+        assert!(log.contains(expected), "not '{expected}': {log}");
+    }
+}
+
+#[test]
+fn a_session_by_node_24_is_one_like_any_other() {
+    let Some(node24) = node24() else { return };
+    let emulator = Emulator::start();
+    let message = emulator.job(emulator.usual().connection);
+    let look = Step::bash("test $(wif token arm 2> /dev/null | wc -c) -gt 100 && wif status > /dev/null");
+    let agent = agent(&emulator).node(&node24);
+    let report = run(&emulator, &agent, &message, &[sign_in(&[("refresh", "true")]), look]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let step = report.step("Sign in");
+    assert_eq!((step.result, step.exit_code), (StepResult::Succeeded, Some(0)));
+    assert!(step.warnings().is_empty(), "{:?}", step.warnings());
+    let post = report.steps.iter().find(|step| step.stage == Stage::Post).unwrap();
+    assert!(post.log.contains("Signed out"), "{}", post.log);
+    assert!(report.killed_orphans.is_empty(), "{:?}", report.killed_orphans);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_that_is_killed_in_the_place_of_node_24_is_a_failure_that_the_agent_reports() {
+    let Some(node24) = node24() else { return };
+    let emulator = Emulator::start();
+    let gate = emulator::Gate::new();
+    emulator.fault(Fault::on(Service::Entra, "POST", "/token").always().gate(&gate));
+    let message = emulator.job(emulator.usual().connection);
+    // A copy of the task by whose path its processes are told from those of other tests.
+    let agent = agent(&emulator).node(&node24).install_tasks();
+    let own = agent.root_folder().display().to_string();
+    let killer = std::thread::spawn(move || {
+        gate.wait_until_reached(1);
+        let entries = fs::read_dir("/proc").unwrap().flatten();
+        let stage = entries.filter_map(|entry| {
+            let arguments = fs::read_to_string(entry.path().join("cmdline")).ok()?;
+            let ours = arguments.starts_with(&own) && arguments.ends_with("/wif\0task\0run\0");
+            ours.then(|| entry.file_name())
+        });
+        let stages: Vec<_> = stage.collect();
+        assert_eq!(stages.len(), 1, "{stages:?}");
+        std::process::Command::new("kill").arg("-KILL").args(&stages).status().unwrap();
+    });
+    let report = agent.run(&message, &[sign_in(&[])]);
+    killer.join().unwrap();
+    assert_eq!(report.result, JobResult::Failed, "{}", report.log);
+    let step = report.step("Sign in");
+    assert_eq!(step.result, StepResult::Failed);
+    let errors = step.errors();
+    assert!(
+        errors.len() == 1 && errors[0].starts_with("Exit code 137 "),
+        "the agent's own error: {errors:?}"
+    );
+    assert_eq!(report.left_in_temp, Vec::<std::path::PathBuf>::new(), "left after the job");
 }
 
 #[test]

@@ -75,7 +75,7 @@ pub(super) async fn launch(
         }
         command.creation_flags(0x0000_0008 | 0x0000_0200);
     }
-    process::keep_stdio().map_err(LaunchError::Spawn)?;
+    process::keep_open_files().map_err(LaunchError::Spawn)?;
     let mut child = command.spawn().map_err(LaunchError::Spawn)?;
     let pipes = child.stdin.take().zip(child.stdout.take());
     let pipes = pipes.map(|(input, output)| (input, BufReader::new(output.take(MOST))));

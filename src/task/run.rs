@@ -18,7 +18,7 @@ use crate::{
     env::Env,
     error::Failure,
     exports::{self, AzureCliFile, AzureCliProfile, Value, Variable},
-    folder::{Folder, FolderError, rewrite},
+    folder::{Folder, FolderError},
     http::Http,
     secret::Secret,
     world::World,
@@ -44,6 +44,8 @@ pub(super) struct OutputError(#[from] pub(super) io::Error);
 /// Whatever went wrong; nothing is exported then, and no file is left.
 pub async fn run(world: &mut World) -> Result<(), Failure> {
     shadowed::check(&world.env, &TASK_VARIABLES)?;
+    // Always set, so that the post-job stage never takes its name from a later step.
+    Commands::new(&mut *world.out, &world.env).set_task_variable(FOLDER_VARIABLE, "").map_err(OutputError)?;
     let inputs = Inputs::read(&world.env)?;
     if inputs.diagnose {
         return diagnose(world, &inputs).await;
@@ -79,7 +81,6 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let mut variables = plan.variables(signed_in.client, file, azure_cli, door);
     variables.extend(exports::access_tokens(&tokens));
     variables.iter().try_for_each(check)?;
-    variables.retain(|variable| plan.arrival.sets(&world.env, variable));
     let around_proxy = around_proxy(&world.env);
     let leftovers = plan.leftovers(&world.env, &variables);
     tokens.iter().try_for_each(|granted| commands.mask(&granted.token)).map_err(OutputError)?;
@@ -87,7 +88,8 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         broker.starting.go().await?;
     }
 
-    export(&mut commands, &variables, world.program.as_deref()).map_err(OutputError)?;
+    let set = variables.iter().filter(|variable| plan.arrival.sets(&world.env, variable));
+    export(&mut commands, set, world.program.as_deref()).map_err(OutputError)?;
     leftovers
         .iter()
         .try_for_each(|name| commands.set_variable(name, "", Visibility::Plain))
@@ -168,9 +170,9 @@ fn make_folder(commands: &mut Commands<'_>, path: &Path) -> Result<Folder, Failu
 fn sign_az_in(folder: &Folder, profile: &AzureCliProfile) -> Result<PathBuf, FolderError> {
     let own = folder.inner("azure-cli")?;
     for AzureCliFile { name, content } in exports::azure_cli_files(profile) {
-        rewrite(&own.join(name), &Secret::new(content))?;
+        own.write(name, &Secret::new(content))?;
     }
-    Ok(own)
+    Ok(own.path().to_owned())
 }
 
 /// The agent expands `$(…)` in values again before every step, and ends a command at a line end.
@@ -188,7 +190,11 @@ pub(super) fn check(variable: &Variable) -> Result<(), ValueError> {
     Err(ValueError { name: variable.name.clone(), what })
 }
 
-fn export(commands: &mut Commands<'_>, variables: &[Variable], program: Option<&Path>) -> io::Result<()> {
+fn export<'a>(
+    commands: &mut Commands<'_>,
+    variables: impl Iterator<Item = &'a Variable>,
+    program: Option<&Path>,
+) -> io::Result<()> {
     for Variable { name, value } in variables {
         match value {
             Value::Plain(text) => commands.set_variable(name, text, Visibility::Plain)?,

@@ -1,6 +1,6 @@
 //! The broker's own process: takes over what the step hands to it, and serves until the job ends.
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -27,7 +27,7 @@ use crate::{
     clock::Clock,
     env::Env,
     error::{Code, Failure},
-    folder,
+    folder::{FolderError, PrivateFile},
     http::Http,
     identity::{hosts::AllowedHosts, lifetime::Lifetime, resource::Resource},
     process,
@@ -51,7 +51,10 @@ pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> i
     };
     take_over(&session, &handover);
     let hours = Duration::from_secs(u64::from(handover.hours) * 3600);
-    let file = handover.id_token_file.clone();
+    let file = match kept_file(&handover) {
+        Ok(file) => file,
+        Err(error) => return say(&Ready::Error(error.to_string())),
+    };
     drop(handover);
     say(&Ready::Port(session.port))?;
     // Reading blocks, and the tokens can be asked for as soon as the exports are written.
@@ -61,7 +64,7 @@ pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> i
     });
     let tokens = Arc::clone(&session);
     let mut written = None;
-    let keep = tokens.tokens.keep(|| rewrite(&tokens, file.as_deref(), &mut written));
+    let keep = tokens.tokens.keep(|| rewrite(&tokens, file.as_ref(), &mut written));
     let (ending, port) = (Arc::clone(&session), session.port);
     let end = async move {
         match go.await {
@@ -193,15 +196,22 @@ impl Upstream {
     }
 }
 
+/// The id token's file, opened before any later step runs: what takes the place of its folder then is not written to.
+fn kept_file(handover: &Handover) -> Result<Option<PrivateFile>, FolderError> {
+    let written = handover.id_token.as_ref().and_then(Handed::fresh);
+    let file = handover.id_token_file.as_deref().zip(written);
+    file.map(|(file, written)| PrivateFile::open(file, &written.token)).transpose()
+}
+
 /// Keeps the id token's file as fresh as the token; whether it is.
-fn rewrite(session: &Session, file: Option<&Path>, written: &mut Option<Secret>) -> bool {
+fn rewrite(session: &Session, file: Option<&PrivateFile>, written: &mut Option<Secret>) -> bool {
     let fresh = session.tokens.id_token().and_then(|slot| slot.current());
     let (Some(file), Some(Fresh { token, .. })) = (file, fresh) else { return true };
     if written.as_ref() == Some(&token) {
         return true;
     }
     // A disk that is full, or a reader on Windows that holds the file open: the old one stays for now.
-    let done = folder::rewrite(file, &token).is_ok();
+    let done = file.rewrite(&token).is_ok();
     if done {
         *written = Some(token);
     }

@@ -13,6 +13,8 @@ const TASK = path.join(__dirname, '..', '..', 'task');
 const PLATFORM = `${process.platform}-${process.arch}`;
 /** Which Node runs the shim; the agent has several. */
 const NODE = process.env.WIF_SHIM_NODE || process.execPath;
+/** Whether that Node can let a program take its own place. */
+const REPLACES = childProcess.spawnSync(NODE, ['-p', 'typeof process.execve']).stdout.toString().trim() === 'function';
 const SECRET = 'only-the-binary-may-see-this';
 
 /** Says what it got: its arguments, its path, one variable, and whether the secret arrived. */
@@ -24,16 +26,29 @@ echo "input $INPUT_AZURESUBSCRIPTION"
 exit "\${WISHED_EXIT:-0}"
 `;
 
+/**
+ * A native program for a stand-in: bash, which takes the arguments `task run` for a script of that name in the working
+ * folder, and says what version it is when it is tried.
+ */
+function native(place, script) {
+  const file = path.join(place.root, 'task');
+  fs.writeFileSync(file, script);
+  const [shell] = ['/bin/bash', '/usr/bin/bash'].filter((candidate) => fs.existsSync(candidate));
+  fs.copyFileSync(shell, place.binary);
+  fs.chmodSync(place.binary, 0o755);
+  return place;
+}
+
 /** A temporary job: `task` (with the stand-in staged), `temp` for the agent's temporary folder. Gone after the test. */
-function job(t, { binary = TELLTALE, mode = 0o755, name = 'job', platform = PLATFORM } = {}) {
+function job(t, { binary = TELLTALE, mode = 0o755, name = 'job', platform = PLATFORM, file = 'wif' } = {}) {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'wif-shim-'));
   t.after(() => fs.rmSync(root, { recursive: true, force: true }));
   const task = path.join(root, name, 'task');
   const temp = path.join(root, name, '_temp');
   fs.mkdirSync(temp, { recursive: true });
   fs.mkdirSync(path.join(task, 'bin', platform), { recursive: true });
-  for (const file of ['index.js', 'post.js']) fs.copyFileSync(path.join(TASK, file), path.join(task, file));
-  const staged = path.join(task, 'bin', platform, 'wif');
+  for (const stage of ['index.js', 'post.js']) fs.copyFileSync(path.join(TASK, stage), path.join(task, stage));
+  const staged = path.join(task, 'bin', platform, file);
   fs.writeFileSync(staged, binary);
   fs.chmodSync(staged, mode);
   return { root, task, temp, binary: staged };
@@ -41,9 +56,10 @@ function job(t, { binary = TELLTALE, mode = 0o755, name = 'job', platform = PLAT
 
 /**
  * Runs one stage, `index` or `post`. `pretend` is code that Node loads first, for what a test cannot make the system do
- * (the super-user may write and execute everywhere). `whenReady` is called with the process at the line `ready`.
+ * (the super-user may write and execute everywhere). `whenReady` is called with the process at the line `ready`; `killed` is the
+ * signal that may end it.
  */
-function run(place, stage, { env = {}, pretend = '', whenReady = () => {} } = {}) {
+function run(place, stage, { env = {}, pretend = '', whenReady = () => {}, killed = null } = {}) {
   const preload = path.join(place.root, `pretend-${stage}.js`);
   fs.writeFileSync(preload, pretend);
   const shim = childProcess.spawn(NODE, ['-r', preload, path.join(place.task, `${stage}.js`)], {
@@ -65,7 +81,7 @@ function run(place, stage, { env = {}, pretend = '', whenReady = () => {} } = {}
       try {
         assert.strictEqual(stderr, '', 'the agent would print this before lines that came earlier');
         assert.ok(!stdout.includes(SECRET), 'the environment is not for the log');
-        assert.strictEqual(signal, null);
+        assert.strictEqual(signal, killed);
         resolve({ code, lines: stdout.split('\n').slice(0, -1) });
       } catch (error) {
         reject(error);
@@ -98,4 +114,4 @@ const READ_ONLY = `
   };
 `;
 
-module.exports = { PLATFORM, READ_ONLY, SECRET, TASK, TELLTALE, after, handedOn, job, run };
+module.exports = { PLATFORM, READ_ONLY, REPLACES, SECRET, TASK, TELLTALE, after, handedOn, job, native, run };

@@ -5,7 +5,7 @@ const fs = require('node:fs');
 const { builtinModules } = require('node:module');
 const path = require('node:path');
 const { describe, it } = require('node:test');
-const { PLATFORM, READ_ONLY, TASK, TELLTALE, after, handedOn, job, run } = require('./harness.js');
+const { PLATFORM, READ_ONLY, REPLACES, TASK, TELLTALE, after, handedOn, job, native, run } = require('./harness.js');
 
 const ISSUE = '##vso[task.logissue type=error;code=';
 const WARNING = '##vso[task.logissue type=warning;code=';
@@ -335,6 +335,226 @@ describe('a binary that cannot be started', parallel, () => {
       assertWarned(await run(place, 'post', { pretend }), 'WIF4001', new RegExp(errno));
     });
   }
+});
+
+describe('a file that is no program for this machine is one error, and no shell is tried', parallel, () => {
+  /** The head of a program in the system's format; the rest is of no account. */
+  const elf = (machine) => {
+    const head = Buffer.alloc(4096);
+    head.write('\x7fELF\x02\x01\x01', 'latin1');
+    head.writeUInt16LE(machine, 18);
+    return head;
+  };
+  const machO = (machine) => {
+    const head = Buffer.alloc(4096);
+    head.writeUInt32LE(0xfeedfacf, 0);
+    head.writeUInt32LE(machine, 4);
+    return head;
+  };
+  const universal = (...machines) => {
+    const head = Buffer.alloc(4096);
+    head.writeUInt32BE(0xcafebabe, 0);
+    head.writeUInt32BE(machines.length, 4);
+    machines.forEach((machine, at) => head.writeUInt32BE(machine, 8 + 20 * at));
+    return head;
+  };
+  const pe = (machine) => {
+    const head = Buffer.alloc(4096);
+    head.write('MZ', 'latin1');
+    head.writeUInt32LE(128, 0x3c);
+    head.write('PE\0\0', 128, 'latin1');
+    head.writeUInt16LE(machine, 132);
+    return head;
+  };
+  const pretended = (platform, arch) => `for (const [name, value] of Object.entries({ platform: '${platform}', arch: '${arch}' })) {
+    Object.defineProperty(process, name, { value }); }`;
+
+  const DAMAGED = {
+    'an empty file': '',
+    'text that a shell would take': 'echo a shell ran it\n',
+    'zeros': Buffer.alloc(5000),
+    'a few bytes': 'EL',
+    'a page of an error': '<html>not found</html>',
+    'half the magic number': Buffer.from('\x7fEL', 'latin1'),
+    'an old program without a second head': Buffer.concat([Buffer.from('MZ'), Buffer.alloc(100, 0xff)]),
+  };
+  for (const [title, binary] of Object.entries(DAMAGED)) {
+    it(`${title} is not a program`, async (t) => {
+      const place = job(t, { binary });
+      const result = await run(place, 'index');
+      assertFailed(result, 'WIF4001', /not a program/, /Install the extension again/);
+      assert.strictEqual(result.lines.length, 2);
+      assertWarned(await run(place, 'post'), 'WIF4001', /not a program/);
+    });
+  }
+
+  const OTHERS = [
+    ['linux', 'x64', elf(0xb7), /another machine: ELF 0xb7, where linux-x64 needs ELF 0x3e/],
+    ['linux', 'arm64', elf(0x3e), /another machine: ELF 0x3e, where linux-arm64 needs ELF 0xb7/],
+    ['linux', 'x64', elf(3), /ELF 0x3,/],
+    ['linux', 'x64', pe(0x8664), /PE 0x8664, where linux-x64 needs ELF/],
+    ['linux', 'x64', machO(0x01000007), /Mach-O 0x1000007, where linux-x64 needs ELF/],
+    ['darwin', 'arm64', machO(0x01000007), /Mach-O 0x1000007, where darwin-arm64 needs Mach-O 0x100000c/],
+    ['darwin', 'x64', universal(0x0100000c), /Mach-O 0x100000c, where darwin-x64 needs Mach-O 0x1000007/],
+    ['darwin', 'arm64', elf(0xb7), /ELF 0xb7, where darwin-arm64 needs Mach-O/],
+    ['win32', 'x64', pe(0xaa64), /PE 0xaa64, where win32-x64 needs PE 0x8664/],
+    ['win32', 'x64', elf(0x3e), /ELF 0x3e, where win32-x64 needs PE/],
+  ];
+  for (const [platform, arch, binary, pattern] of OTHERS) {
+    it(`a program for another machine on ${platform}-${arch}: ${pattern.source.slice(0, 30)}`, async (t) => {
+      const place = job(t, { binary, platform: `${platform}-${arch}`, file: platform === 'win32' ? 'wif.exe' : 'wif' });
+      const pretend = pretended(platform, arch);
+      assertFailed(await run(place, 'index', { pretend }), 'WIF4001', pattern, /Install the extension again/);
+      assertWarned(await run(place, 'post', { pretend }), 'WIF4001', pattern);
+    });
+  }
+
+  it('one program among several in a file is enough, which the system then judges', async (t) => {
+    const place = job(t, { binary: universal(0x01000007, 0x0100000c), platform: 'darwin-arm64' });
+    const start = "require('child_process').spawn = () => { throw Object.assign(new Error(), { code: 'EASKED' }); };";
+    const result = await run(place, 'index', { pretend: pretended('darwin', 'arm64') + start });
+    assertFailed(result, 'WIF4001', /could not be started: EASKED/);
+  });
+
+  it('a folder in its place could not be read', async (t) => {
+    const place = job(t);
+    fs.unlinkSync(place.binary);
+    fs.mkdirSync(place.binary);
+    assertFailed(await run(place, 'index'), 'WIF4001', /could not be read: EISDIR/, /Install the extension again/);
+  });
+
+  it('a file that is missing in its folder is told by platform, without the own one', async (t) => {
+    const place = job(t);
+    fs.unlinkSync(place.binary);
+    fs.mkdirSync(path.join(place.task, 'bin', 'sunos-x64'));
+    assertFailed(await run(place, 'index'), 'WIF4002', new RegExp(`no binary for ${PLATFORM}. It has: sunos-x64\\.`));
+  });
+
+  it('Windows for arm64 runs the program for x64, and prefers its own', async (t) => {
+    const place = job(t, { platform: 'win32-x64', file: 'wif.exe' });
+    const pretend = pretended('win32', 'arm64');
+    const { code, lines } = await run(place, 'index', { pretend });
+    assert.strictEqual(code, 0);
+    assert.strictEqual(after(lines, 'path '), place.binary);
+    const own = path.join(place.task, 'bin', 'win32-arm64', 'wif.exe');
+    fs.mkdirSync(path.dirname(own));
+    fs.copyFileSync(place.binary, own);
+    fs.chmodSync(own, 0o755);
+    assert.strictEqual(after((await run(place, 'index', { pretend })).lines, 'path '), own);
+    fs.writeFileSync(own, pe(0x8664));
+    assertFailed(await run(place, 'index', { pretend }), 'WIF4001', /PE 0x8664, where win32-arm64 needs PE 0xaa64/);
+  });
+
+  it('no other platform runs a program for x64 instead', async (t) => {
+    for (const [platform, arch] of [['linux', 'arm64'], ['darwin', 'arm64'], ['win32', 'ia32']]) {
+      const place = job(t, { platform: `${platform}-x64`, file: platform === 'win32' ? 'wif.exe' : 'wif' });
+      const result = await run(place, 'index', { pretend: pretended(platform, arch) });
+      assertFailed(result, 'WIF4002', new RegExp(`${platform}-${arch}. It has: ${platform}-x64`));
+    }
+  });
+
+  const linux = { skip: process.platform !== 'linux' && 'the format is that of Linux' };
+
+  it('half of a program is an error of this process, which is not aborted', linux, async (t) => {
+    const place = native(job(t), 'echo it ran');
+    fs.truncateSync(place.binary, 4096);
+    const result = await run(place, 'index');
+    assertFailed(result, 'WIF4001', /could not be started|was ended by/);
+  });
+
+  it('a program whose loader is missing is an error of this process, which is not aborted', linux, async (t) => {
+    const place = native(job(t), 'echo it ran');
+    const program = fs.readFileSync(place.binary);
+    const loader = program.indexOf('/ld-linux');
+    assert.ok(loader > 0);
+    program.write('/no', loader);
+    fs.writeFileSync(place.binary, program);
+    assertFailed(await run(place, 'index'), 'WIF4001', /ENOENT in spawn/, /loader/);
+  });
+});
+
+const replaced = { concurrency: true, skip: skip || (!REPLACES && 'this Node has no process.execve') };
+describe('a Node that can be replaced', replaced, () => {
+  const SCRIPT = `
+    echo "process $$ of $PPID"
+    echo "arguments $0 $*"
+    echo "input $INPUT_AZURESUBSCRIPTION"
+    [ "$SECRET_THING" = only-the-binary-may-see-this ] && echo "secret arrived"
+    echo ready
+    exit "\${WISHED_EXIT:-0}"
+  `;
+
+  /** Runs a stage, and tells the id of its process, too. */
+  async function observed(place, stage, options = {}) {
+    let pid = null;
+    const result = await run(place, stage, { ...options, whenReady: (shim) => { pid = shim.pid; } });
+    return { ...result, pid };
+  }
+
+  it('becomes the binary in the main stage, with arguments, environment and standard streams', async (t) => {
+    const place = native(job(t), SCRIPT);
+    const { code, lines, pid } = await observed(place, 'index', { env: { INPUT_AZURESUBSCRIPTION: 'sc prod' } });
+    assert.strictEqual(code, 0);
+    const [, ...rest] = lines;
+    assert.match(lines[0], new RegExp(`^process ${pid} of `));
+    assert.deepStrictEqual(rest, ['arguments task run', 'input sc prod', 'secret arrived', 'ready']);
+  });
+
+  it('waits for the binary in the post-job stage', async (t) => {
+    const { code, lines, pid } = await observed(native(job(t), SCRIPT), 'post');
+    assert.strictEqual(code, 0);
+    assert.match(lines[0], new RegExp(` of ${pid}$`));
+    assert.strictEqual(lines[1], 'arguments task post');
+  });
+
+  it('passes on the exit code', async (t) => {
+    const { code } = await observed(native(job(t), SCRIPT), 'index', { env: { WISHED_EXIT: '3' } });
+    assert.strictEqual(code, 3);
+  });
+
+  it('becomes the private copy where the task folder is read-only, and hands it on first', async (t) => {
+    const place = native(job(t), SCRIPT);
+    fs.chmodSync(place.binary, 0o644);
+    const { lines, pid } = await observed(place, 'index', { pretend: READ_ONLY });
+    assert.ok(handedOn(lines).startsWith(place.temp));
+    assert.match(lines[1], new RegExp(`^process ${pid} of `));
+  });
+
+  it('is gone, so that the agent sees the signal that ends the binary', async (t) => {
+    const place = native(job(t), 'echo ready; kill -KILL $$');
+    const { lines } = await run(place, 'index', { killed: 'SIGKILL' });
+    assert.deepStrictEqual(lines, ['ready']);
+  });
+
+  it('gets its signals itself', async (t) => {
+    const place = native(job(t), "trap 'echo stopped; exit 5' TERM; echo ready; for i in {1..400}; do sleep 0.05; done");
+    const result = await run(place, 'index', { whenReady: (shim) => shim.kill('SIGTERM') });
+    assert.deepStrictEqual(result, { code: 5, lines: ['ready', 'stopped'] });
+  });
+
+  it('ends of a signal that comes before the binary does, rather than lose it', async (t) => {
+    const pretend = `require('child_process').spawnSync = () => {
+      process.kill(process.pid, 'SIGTERM');
+      return { status: 0 }; };`;
+    const { lines } = await run(native(job(t), 'echo ready'), 'index', { pretend, killed: 'SIGTERM' });
+    assert.deepStrictEqual(lines, []);
+  });
+
+  it('reports a binary that is killed when it is tried, and in its own time', async (t) => {
+    const place = native(job(t), 'kill -KILL $$');
+    const pretend = "require('child_process').spawnSync = () => ({ status: null, signal: 'SIGKILL' });";
+    assertFailed(await run(place, 'index', { pretend }), 'WIF4001', /ended by SIGKILL/);
+  });
+
+  it('shows no secret to the binary that is only tried', async (t) => {
+    const place = native(job(t), SCRIPT);
+    const pretend = `const childProcess = require('child_process'), { spawnSync } = childProcess;
+      childProcess.spawnSync = (file, list, options) => {
+        require('fs').writeSync(1, JSON.stringify({ list, env: options.env, stdio: options.stdio }) + '\\n');
+        return spawnSync(file, list, options); };`;
+    const { lines } = await observed(place, 'index', { pretend });
+    assert.deepStrictEqual(JSON.parse(lines[0]), { list: ['--version'], env: {}, stdio: 'ignore' });
+  });
 });
 
 describe('the source of the shim', { concurrency: true }, () => {

@@ -6,6 +6,6 @@ mod virtual_clock;
 mod world;
 
 pub(crate) use clock::Manual;
-pub(crate) use staged::{EMULATOR, task_folder};
+pub(crate) use staged::{EMULATOR, node24, task_folder};
 pub(crate) use virtual_clock::{Virtual, Wire};
 pub(crate) use world::{Case, Run};

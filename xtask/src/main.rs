@@ -4,6 +4,7 @@ mod acceptance;
 mod audit;
 mod bench;
 mod bump;
+mod compare;
 mod demo;
 mod fuzz;
 mod package;
@@ -62,7 +63,11 @@ enum Chore {
     /// Draw what the Marketplace shows, into images/
     Pictures,
     /// Check crates, licences and sources (cargo-deny), and YAML (yamllint)
-    Audit,
+    Audit {
+        /// Fail when the list of known vulnerabilities cannot be fetched, as a release must
+        #[arg(long)]
+        require_advisories: bool,
+    },
     /// Raise the version of the task, the extension and the crate together
     Bump {
         /// The new one, 1.2.3 for example
@@ -99,7 +104,7 @@ fn main() -> ExitCode {
         Chore::Package { with } => package::package(with.as_deref()).map(|_extension| ()),
         Chore::Programs { only } => package::programs(only.as_deref()).map(|_bin| ()),
         Chore::Platforms { only } => platforms::platforms(only.as_deref()),
-        Chore::Audit => audit::audit(),
+        Chore::Audit { require_advisories } => audit::audit(require_advisories),
         Chore::Bump { version } => bump::bump(&version),
         Chore::Pictures => pictures::pictures(),
         Chore::Fuzz { seconds } => fuzz::fuzz(seconds),

@@ -21,6 +21,8 @@ use crate::{
     tools,
 };
 
+/// What Cargo is told to build for the job: the program without what only the library gives to Rust callers.
+pub(crate) const SHIPPED: [&str; 5] = ["--package", "wif", "--bin", "wif", "--no-default-features"];
 /// A larger program is not shipped, in bytes.
 pub(crate) const LARGEST_PROGRAM: u64 = 4_000_000;
 /// Nor is a larger extension, for each program in it.

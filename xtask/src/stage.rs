@@ -2,14 +2,17 @@
 
 use std::{fs, path::PathBuf};
 
-use crate::process::{Result, cargo, node, output, root, run, target};
+use crate::{
+    package::SHIPPED,
+    process::{Result, cargo, node, output, root, run, target},
+};
 
 /// Builds the program and puts it into `task/bin/<platform>-<arch>/`, in Node's words. Returns the task folder.
 pub(crate) fn stage() -> Result<PathBuf> {
     let root = root();
     let platform = output(&mut node(&["-p", "`${process.platform}-${process.arch}`"]))?;
     println!("Building wif for {platform}");
-    run(&mut cargo(&["build", "--release", "--locked", "--package", "wif", "--bin", "wif"]))?;
+    run(cargo(&["build", "--release", "--locked"]).args(SHIPPED))?;
     let name = format!("wif{}", std::env::consts::EXE_SUFFIX);
     let built = target()?.join("release").join(&name);
 

@@ -3,8 +3,9 @@
 use std::fs;
 
 use crate::{
+    compare,
     process::{Result, cargo, node, root, run},
-    stage,
+    stage, tools,
 };
 
 /// Every check, the quick ones first. Stops at the first that fails.
@@ -18,10 +19,17 @@ pub(crate) fn test() -> Result<()> {
     run(doc.env("RUSTDOCFLAGS", "--deny warnings"))?;
     heading("Shim");
     run(node(&["--test"]).args(shim_tests()?))?;
+    heading("Shim, with Node 24");
+    match tools::node24()? {
+        Some(node24) => run(node(&["--test"]).args(shim_tests()?).env("WIF_SHIM_NODE", node24))?,
+        None => println!("NOT TESTED: npm has no Node 24 for this machine that these tests use"),
+    }
     heading("Stage");
-    stage::stage()?;
+    let task = stage::stage()?;
     heading("Tests");
-    run(&mut cargo(&["test", "--workspace", "--locked"]))
+    run(&mut cargo(&["test", "--workspace", "--locked"]))?;
+    heading("The staged program beside the one with every feature");
+    compare::compare(&task)
 }
 
 /// Named one by one: not every Node takes a folder or a pattern.

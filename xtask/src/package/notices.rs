@@ -26,7 +26,7 @@ fn bill_of_materials(to: &Path) -> Result<()> {
     let cyclonedx = tools::crate_program("cargo-cyclonedx", CYCLONEDX, &[])?;
     let mut command = Command::new(cyclonedx);
     command.args(["cyclonedx", "-qq", "--format", "json", "--spec-version", "1.5", "--no-build-deps"]);
-    command.args(["--target", "all", "--override-filename", "sbom.cdx"]);
+    command.args(["--no-default-features", "--target", "all", "--override-filename", "sbom.cdx"]);
     run(command.env("SOURCE_DATE_EPOCH", committed()?).current_dir(root()))?;
     // It writes one for each package, beside its manifest.
     for other in ["emulator", "xtask"] {

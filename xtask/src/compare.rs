@@ -1,0 +1,127 @@
+//! The program that ships beside the one with every feature: the same commands, and the same exports.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Command,
+};
+
+use emulator::{
+    Emulator,
+    agent::{Agent, JobResult, Step},
+};
+
+use crate::process::{Result, cargo, output, run, target};
+
+/// Compares the program in a task folder with the one that Cargo builds when it is told nothing.
+pub(crate) fn compare(task: &Path) -> Result<()> {
+    run(&mut cargo(&["build", "--locked", "--package", "wif", "--bin", "wif"]))?;
+    let name = format!("wif{}", std::env::consts::EXE_SUFFIX);
+    let other = target()?.join("debug").join(&name);
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let shipped = copy_with(task, &other, folder.path())?;
+
+    let helps = (helps(&shipped)?, helps(&other)?);
+    same("help texts", &helps.0, &helps.1)?;
+    let exports = (exports(task)?, exports(folder.path())?);
+    same("exports", &exports.0, &exports.1)?;
+    println!("{} help texts and {} exports are the same", helps.0.len(), exports.0.len());
+    Ok(())
+}
+
+/// Copies a task folder, with another program in it. Tells where the first one is.
+fn copy_with(task: &Path, program: &Path, to: &Path) -> Result<std::path::PathBuf> {
+    let failed = |error: std::io::Error| format!("{}: {error}", to.display());
+    for file in ["task.json", "index.js", "post.js"] {
+        fs::copy(task.join(file), to.join(file)).map_err(failed)?;
+    }
+    let platform = output(&mut crate::process::node(&["-p", "`${process.platform}-${process.arch}`"]))?;
+    let bin = to.join("bin").join(&platform);
+    fs::create_dir_all(&bin).map_err(failed)?;
+    let name = program.file_name().unwrap_or_default();
+    fs::copy(program, bin.join(name)).map_err(failed)?;
+    Ok(task.join("bin").join(platform).join(name))
+}
+
+/// The help of the program and of each of its commands, by the command's words.
+fn helps(program: &Path) -> Result<BTreeMap<String, String>> {
+    let mut helps = BTreeMap::new();
+    let mut open = vec![String::new()];
+    while let Some(words) = open.pop() {
+        let help = output(Command::new(program).args(words.split_whitespace()).arg("--help"))?;
+        open.extend(commands(&help).into_iter().map(|name| format!("{words} {name}")));
+        helps.insert(words, help);
+    }
+    Ok(helps)
+}
+
+/// The names in the list of commands.
+fn commands(help: &str) -> Vec<&str> {
+    let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let entries = list.take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
+    entries.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect()
+}
+
+/// The names of what a job's later steps find after a sign-in with every family, live and as a snapshot.
+fn exports(task: &Path) -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for (refresh, families) in [
+        ("true", "terraform, azure-sdk, azure-cli, token-file"),
+        ("false", "terraform, azure-sdk, token-file"),
+    ] {
+        let emulator = Emulator::start();
+        let message = emulator.job(emulator.usual().connection);
+        let inputs = [("azureSubscription", "sc-prod"), ("refresh", refresh), ("exports", families)];
+        let report = Agent::new().ca_file(emulator.ca_file()).run(&message, &[Step::task(task, &inputs)]);
+        if report.result != JobResult::Succeeded {
+            return Err(format!("the job with the program in {} failed:\n{}", task.display(), report.log));
+        }
+        names.extend(report.variables.keys().map(|name| format!("{name} (refresh: {refresh})")));
+    }
+    Ok(names)
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, shipped: &T, other: &T) -> Result<()> {
+    if shipped == other {
+        return Ok(());
+    }
+    Err(format!(
+        "the {what} of the staged program are not those of the program with every feature:\n{shipped:#?}\n{other:#?}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        package::SHIPPED,
+        process::{cargo, output},
+    };
+
+    /// The crates that a program is made of.
+    fn crates(arguments: &[&str]) -> Vec<String> {
+        let mut tree = cargo(&["tree", "--locked", "--edges=normal", "--prefix=none", "--format={p}"]);
+        let tree = output(tree.args(arguments)).unwrap();
+        tree.lines().filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect()
+    }
+
+    #[test]
+    fn the_program_that_ships_has_nothing_of_the_library_for_rust_callers() {
+        let [package, name, ..] = SHIPPED;
+        let only_there = ["azure_core", "async-trait", "typespec_client_core"];
+        let library = crates(&[package, name]);
+        let shipped = crates(&[package, name, "--no-default-features"]);
+        assert_eq!(SHIPPED[4], "--no-default-features");
+        for name in only_there {
+            assert!(library.iter().any(|own| own == name), "the library does not need {name} any more");
+            assert!(!shipped.iter().any(|own| own == name), "{name} ships");
+        }
+        assert!(shipped.iter().any(|own| own == "reqwest"), "{shipped:?}");
+    }
+
+    #[test]
+    fn the_commands_are_read_from_a_help_text() {
+        let help = "Usage: x\n\nCommands:\n  one    First\n         more of it\n  two    Second\n  help   Print\n\nOptions:\n  -h";
+        assert_eq!(super::commands(help), ["one", "two"]);
+    }
+}
