@@ -129,6 +129,13 @@ impl ForeignText {
     pub fn raw(&self) -> &str {
         &self.0
     }
+
+    /// Several as one, for people.
+    #[must_use]
+    pub fn join(texts: &[Self]) -> String {
+        let texts: Vec<_> = texts.iter().map(ToString::to_string).collect();
+        one_line(&texts.join(", "), MAX_LINE)
+    }
 }
 
 impl From<String> for ForeignText {

@@ -69,8 +69,9 @@ fn assert_output_harmless(way: &str, run: &Run) {
         };
         assert!(line.starts_with("##vso["), "{way}: {line}");
         assert_ne!(command.property("variable"), Some("INJECTED"), "{way}: {line}");
-        assert_eq!(line.matches("##vso[").count(), 1, "{way}: {line}");
+        // A variable's value is what it is: the agent takes the first command of a line, which is ours.
         if command.is("task", "logissue") {
+            assert_eq!(line.matches("##vso[").count(), 1, "{way}: {line}");
             assert_harmless(way, &command.data);
         }
     }
@@ -334,11 +335,13 @@ fn inputs() {
         "allowedTenants",
         "allowedSubscriptions",
     ] {
-        shows(name, &Case::new().input(name, HOSTILE));
+        shows(name, &Case::new().input(name, IN_A_LINE));
+        harmless(name, &Case::new().input(name, HOSTILE));
         shows(name, &Case::new().input(name, &format!("$({HOSTILE})")));
     }
     for value in [format!("A={IN_A_WORD}"), format!("A={HOSTILE}"), format!("A={IN_A_WORD}/.default")] {
-        shows("accessTokens", &Case::new().input("accessTokens", &value));
+        harmless("accessTokens", &Case::new().input("accessTokens", &value));
+        harmless("allowedResources", &Case::new().input("allowedResources", &value[2..]));
     }
 }
 
@@ -351,7 +354,6 @@ fn environment() {
         vec![("SSL_CERT_FILE", HOSTILE)],
         vec![("AGENT_CAINFO", HOSTILE)],
         vec![("AGENT_CLIENTCERT", HOSTILE)],
-        vec![("SYSTEM_OIDCREQUESTURI", "https://marker.example/##vso[task.complete]")],
     ];
     for variables in shown {
         let case = variables.iter().fold(Case::new(), |case, (name, value)| case.set(name, value));

@@ -1,7 +1,7 @@
 //! Where the services of a connection are, beside Entra.
 
 use super::connection::{Connection, ConnectionError};
-use crate::{endpoint::Endpoint, env::Env};
+use crate::{endpoint::Endpoint, env::Env, foreign_text::one_line};
 
 /// Base URLs.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ impl Addresses {
             Endpoint::parse(value).map_err(|source| ConnectionError::NoEndpoint {
                 id,
                 what,
-                value: shown.chars().take(100).collect(),
+                value: one_line(shown, 100),
                 source,
             })
         };

@@ -3,12 +3,18 @@
 mod ask;
 mod doctor;
 mod explain;
+mod screen;
+
+use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
 pub use ask::ask;
 pub use doctor::doctor;
 pub use explain::explain;
+pub use screen::Screen;
+
+use crate::foreign_text::{lines, one_line};
 
 /// Secret-free sign-in to Azure from Azure Pipelines
 #[derive(Debug, Parser)]
@@ -71,6 +77,39 @@ pub enum Command {
         #[arg(long, value_name = "NAME")]
         session: Option<String>,
     },
+}
+
+/// Arguments that ask for nothing that can be done, or for help.
+#[derive(Debug)]
+pub struct Unparsed {
+    /// What to tell the user: harmless, whatever the arguments hold.
+    pub text: String,
+    /// Whether it is an error, for standard error.
+    pub is_error: bool,
+    /// 0 for help, else 2.
+    pub exit: u8,
+}
+
+/// The longest argument that an error shows, in characters.
+const MAX_ARGUMENT: usize = 200;
+
+/// Reads the arguments, the program's name first.
+///
+/// # Errors
+///
+/// They are wrong, or ask for help.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Unparsed> {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    Arguments::try_parse_from(&arguments).map_err(|error| {
+        // The text quotes arguments, and is of several lines: what is quoted must be harmless before.
+        let harmless = arguments.iter().map(|text| one_line(&text.to_string_lossy(), MAX_ARGUMENT));
+        let error = Arguments::try_parse_from(harmless).err().unwrap_or(error);
+        Unparsed {
+            text: lines(&error.render().to_string()),
+            is_error: error.use_stderr(),
+            exit: error.exit_code().try_into().unwrap_or(2),
+        }
+    })
 }
 
 /// A stage of the task.
