@@ -258,6 +258,11 @@ fn what_a_diagnosis_finds() {
             });
         }
     }
+    let refusal = json!({"error": {"code": "Authorization_RequestDenied", "message": "marker: insufficient privileges"}});
+    let case = Case::new().set("WIF_GRAPH_TOKEN", "a-token-for-graph-of-nobody").input("diagnose", "true");
+    case.emulator.fault(Fault::on(Service::Graph, "GET", "/").always().status(403).json(&refusal));
+    let text = said(&case.run());
+    assert!(text.contains("service says: marker: insufficient privileges"), "{text}");
     let assignment = json!({"value": [{"properties": {"roleDefinitionId": markup, "scope": markup}}]});
     diagnosed("a role", |emulator| {
         emulator.fault(Fault::on(Service::Arm, "GET", "roleAssignments").always().json(&assignment));
