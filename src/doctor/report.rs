@@ -109,7 +109,7 @@ impl Verdict {
 impl Report {
     /// Adds a check. What it says is foreign in part: each fact becomes one harmless line.
     pub(super) fn add(&mut self, topic: Topic, verdict: Verdict, facts: Vec<String>) {
-        let facts = facts.iter().map(|fact| one_line(fact, MAX_FACT)).collect();
+        let facts = facts.into_iter().map(|fact| one_line(&fact, MAX_FACT)).collect();
         self.checks.push(Check { topic, verdict, facts });
         self.checks.sort_by_key(|check| check.topic);
     }
