@@ -50,11 +50,9 @@ fn is_banned(c: char) -> bool {
 fn assert_harmless(way: &str, text: &str) {
     for line in text.split('\n') {
         assert!(!command_in(line) && !line.contains(is_banned), "{way}: {line:?}\nin {text}");
-        for forged in ["by-a-stranger", "forged", "section"] {
-            assert!(
-                !line.trim_start_matches(['*', '[', ' ']).starts_with(forged),
-                "{way}: {line:?}\nin {text}"
-            );
+        // What was a line of its own in foreign text is none in ours.
+        for forged in ["**", "by-a-stranger", "x <U+", "y<U+"] {
+            assert!(!line.trim_start().starts_with(forged), "{way}: {line:?}\nin {text}");
         }
     }
     assert!(!text.contains("eyJ"), "{way}: {text}");
@@ -380,7 +378,11 @@ fn environment() {
         "AZURE_POD_IDENTITY_AUTHORITY_HOST",
         "IDENTITY_ENDPOINT",
     ] {
-        for value in [HOSTILE.to_owned(), format!("https://x/{HOSTILE}"), format!("https://{IN_A_WORD}")] {
+        for value in [
+            HOSTILE.to_owned(),
+            format!("https://127.0.0.1:9/{HOSTILE}"),
+            format!("https://127.0.0.1:9/{IN_A_WORD}"),
+        ] {
             harmless(name, &Case::new().set(name, &value));
             harmless(name, &Case::new().set(name, &value).input("diagnose", "true"));
             harmless(name, &of_machine().set("IDENTITY_HEADER", "x").set(name, &value));
@@ -531,6 +533,13 @@ fn what_a_broker_tells_tools_and_the_command_line() {
                 assert_harmless(&request, text);
             }
         }
+        let guarded = Case::new().input("refresh", "true").input("allowedResources", "arm");
+        let session = open(&guarded, Arc::new(System::new())).await;
+        let head = head.replace(&port.to_string(), &session.port.to_string());
+        let answer = raw(session.port, &format!("GET /identity?resource={word} {head}\r\n")).await;
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(answer.starts_with("HTTP/1.1 403") && body.contains("marker"), "{answer}");
+        assert_harmless("allowedResources", body);
         let (url, key) = (format!("http://127.0.0.1:{port}"), KEY);
         let run = move |arguments: Vec<String>| {
             let environment = [("WIF_URL", url.as_str()), ("WIF_KEY", key)];
