@@ -385,7 +385,9 @@ fn environment() {
         ] {
             harmless(name, &Case::new().set(name, &value));
             harmless(name, &Case::new().set(name, &value).input("diagnose", "true"));
-            harmless(name, &of_machine().set("IDENTITY_HEADER", "x").set(name, &value));
+            if name.starts_with("IDENTITY") || name.starts_with("AZURE_POD") {
+                harmless(name, &of_machine().set("IDENTITY_HEADER", "x").set(name, &value));
+            }
         }
     }
 }
