@@ -5,7 +5,7 @@ mod party;
 use std::{error::Error, fmt};
 
 pub use self::party::Party;
-use crate::retry::Outcome;
+use crate::{foreign_text::one_line, retry::Outcome};
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal,)+) => {
@@ -166,6 +166,10 @@ codes! {
     Bug = "WIF9001",
 }
 
+/// The longest story, in characters.
+const MAX_STORY: usize = 2000;
+/// The longest detail or hint, in characters. A part of a federated credential may have 600.
+const MAX_DETAIL: usize = 800;
 /// Where the pages are.
 const PAGES: &str = "https://github.com/wif-azure/wif/blob/main/docs/errors.md";
 
@@ -183,7 +187,8 @@ impl fmt::Display for Code {
     }
 }
 
-/// A use-case failed. `Display` is the whole text for the user, over several lines.
+/// A use-case failed. `Display` is the whole text for the user, over several lines: as many as there are parts, since each
+/// part is made one harmless line, whatever foreign text is in it.
 #[derive(Debug)]
 pub struct Failure {
     /// The stable code.
@@ -192,7 +197,7 @@ pub struct Failure {
     pub hint: String,
     /// The command or the click that does it, where there is one.
     pub command: Option<&'static str>,
-    /// Facts under the summary, a line each: what was presented, trace and correlation ids.
+    /// Facts under the summary, a line each: what was presented, trace and correlation ids. [`Failure::with_details`] adds.
     pub details: Vec<String>,
     /// What happened.
     pub source: Box<dyn Error + Send + Sync>,
@@ -203,7 +208,7 @@ pub struct Failure {
 impl Failure {
     /// A failure without details.
     pub fn new(code: Code, source: impl Into<Box<dyn Error + Send + Sync>>, hint: impl Into<String>) -> Self {
-        let (hint, source) = (hint.into(), source.into());
+        let (hint, source) = (one_line(&hint.into(), MAX_DETAIL), source.into());
         Self { code, hint, command: None, details: Vec::new(), source, outcome: Outcome::Refused }
     }
 
@@ -225,7 +230,7 @@ impl Failure {
             text.push_str(&error.to_string());
             cause = error.source();
         }
-        text
+        one_line(&text, MAX_STORY)
     }
 
     /// Says whether another attempt may help.
@@ -243,7 +248,7 @@ impl Failure {
     /// Adds lines under the summary.
     #[must_use]
     pub fn with_details(mut self, details: impl IntoIterator<Item = String>) -> Self {
-        self.details.extend(details);
+        self.details.extend(details.into_iter().map(|line| one_line(&line, MAX_DETAIL)));
         self
     }
 }

@@ -1,19 +1,13 @@
 //! `wif`: takes a snapshot of the environment, reads the arguments, calls, and says how it ended.
 #![forbid(unsafe_code)]
 
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-    process::ExitCode,
-    sync::Arc,
-};
+use std::{io, path::PathBuf, process::ExitCode, sync::Arc};
 
-use clap::Parser as _;
 use tokio::runtime;
 use tracing_subscriber::{filter, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use wif::{
-    agent::commands::{Commands, Completion, Line},
-    cli::{self, Arguments, Command, Stage},
+    agent::commands::{Commands, Completion},
+    cli::{self, Command, Screen, Stage, Unparsed},
     clock,
     doctor::Target,
     env::Env,
@@ -23,7 +17,10 @@ use wif::{
 };
 
 fn main() -> ExitCode {
-    let command = Arguments::parse().command;
+    let command = match cli::parse(std::env::args_os()) {
+        Ok(arguments) => arguments.command,
+        Err(unparsed) => return tell(&unparsed),
+    };
     report_panics(match command {
         Command::Task(stage) => Some(stage),
         _ => None,
@@ -49,7 +46,9 @@ fn main() -> ExitCode {
                     };
                     Ok(doctor(&target, *json).await)
                 }
-                Command::Explain { code } => Ok(ended(cli::explain(code.as_deref(), &mut io::stdout()))),
+                Command::Explain { code } => {
+                    Ok(ended(cli::explain(code.as_deref(), &mut Screen::new(&mut io::stdout()))))
+                }
             }
         });
         // A name that is still being resolved would hold the end up for as long as the resolver likes.
@@ -73,27 +72,41 @@ async fn broker() -> io::Result<()> {
 
 /// Asks the broker of this job's session.
 async fn ask(command: &Command) -> ExitCode {
-    let asked = cli::ask(command, &Env::of_process(), &mut io::stdout(), &mut io::stderr()).await;
+    let (mut out, mut masks) = (io::stdout(), io::stderr());
+    let asked = cli::ask(command, &Env::of_process(), &mut Screen::new(&mut out), &mut masks).await;
     let Err(unanswered) = asked else { return ExitCode::SUCCESS };
-    // Without standard error there is nobody to tell.
-    let _ = writeln!(io::stderr(), "error {}", unanswered.failure);
+    complain(&unanswered.failure);
     ExitCode::from(unanswered.exit)
 }
 
 /// Checks a connection from a terminal. The exit code says how bad it is.
 async fn doctor(target: &Target, json: bool) -> ExitCode {
     let clock = Arc::new(clock::System::new());
-    match cli::doctor(target, json, &Env::of_process(), clock, &mut io::stdout()).await {
+    match cli::doctor(target, json, &Env::of_process(), clock, &mut Screen::new(&mut io::stdout())).await {
         Ok(severity) => ExitCode::from(severity),
         Err(failure) => ended(Err(failure)),
     }
 }
 
+/// Shows what is wrong with the arguments, or the help that they ask for.
+fn tell(unparsed: &Unparsed) -> ExitCode {
+    let (mut out, mut errors) = (io::stdout(), io::stderr());
+    let stream: &mut dyn io::Write = if unparsed.is_error { &mut errors } else { &mut out };
+    // Without its stream the exit code says it.
+    let _ = Screen::new(stream).text(unparsed.text.trim_end());
+    ExitCode::from(unparsed.exit)
+}
+
+/// Shows a failure on standard error.
+fn complain(failure: &Failure) {
+    // Without standard error the exit code says it.
+    let _ = Screen::new(&mut io::stderr()).text(&format!("error {failure}"));
+}
+
 /// Shows a failure of a command. The exit code says whose fault it is.
 fn ended(result: Result<(), Failure>) -> ExitCode {
     let Err(failure) = result else { return ExitCode::SUCCESS };
-    // Without standard error there is nobody to tell.
-    let _ = writeln!(io::stderr(), "error {failure}");
+    complain(&failure);
     if failure.code == Code::ArgumentInvalid { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 
@@ -176,7 +189,7 @@ fn report_panics(stage: Option<Stage>) {
                 .and_then(|()| commands.complete(Completion::Failed)),
             Some(Stage::Post) => commands.warning(&failure.to_string()),
             // Standard output is for a token, or for nobody.
-            None => writeln!(io::stderr(), "error {failure}"),
+            None => Screen::new(&mut io::stderr()).text(&format!("error {failure}")),
         };
         #[expect(
             clippy::exit,
@@ -213,8 +226,9 @@ impl<'a> MakeWriter<'a> for DebugLines {
 impl io::Write for DebugLines {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
-        let mut out = io::stdout();
-        text.lines().try_for_each(|line| writeln!(out, "##[debug]{}", Line(line)))?;
+        let (mut out, env) = (io::stdout(), Env::default());
+        let mut commands = Commands::new(&mut out, &env);
+        text.lines().try_for_each(|line| commands.debug(line))?;
         Ok(event.len())
     }
 

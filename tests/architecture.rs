@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Parts that are pure: no I/O, no clock, no globals.
-const PURE: [&str; 5] = ["secret", "error", "retry", "identity", "exports"];
+const PURE: [&str; 6] = ["secret", "error", "foreign_text", "retry", "identity", "exports"];
 /// What a pure part may not even name.
 const OUTSIDE: [&str; 8] =
     ["tokio", "reqwest", "hyper", "std::fs", "std::env", "std::process", "std::net", "async "];
@@ -148,4 +148,33 @@ fn no_command_is_written_by_hand() {
         })
         .collect::<Vec<_>>();
     assert_eq!(found, Vec::new());
+}
+
+/// The agent reads what scripts print, so that text of the command line must pass its filter.
+#[test]
+fn the_command_line_writes_through_its_screen_only() {
+    let writes = ["writeln!", "write!(", "write_all", ".write("];
+    let found = lines()
+        .into_iter()
+        .filter(|(path, _, line)| {
+            let is_cli = path.starts_with("cli") && !path.ends_with("cli/screen.rs");
+            (is_cli || path.ends_with("main.rs")) && writes.iter().any(|write| line.contains(write))
+        })
+        .map(|(path, at, line)| format!("src/{}:{at}: {}", path.display(), line.trim()))
+        .collect::<Vec<_>>();
+    assert_eq!(found, Vec::<String>::new());
+}
+
+/// One rule for foreign text: no other place decides which characters may be shown.
+#[test]
+fn only_one_module_makes_foreign_text_printable() {
+    let found = lines()
+        .into_iter()
+        .filter(|(path, _, line)| {
+            let decides = line.contains("is_control") && !path.ends_with("identity/resource.rs");
+            decides && !path.ends_with("foreign_text.rs") && !line.trim_start().starts_with("//")
+        })
+        .map(|(path, at, line)| format!("src/{}:{at}: {}", path.display(), line.trim()))
+        .collect::<Vec<_>>();
+    assert_eq!(found, Vec::<String>::new());
 }

@@ -1,5 +1,6 @@
 //! Answers of Azure DevOps and Entra that are not what the protocol says.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use emulator::{Fault, Service};
 use proptest::prelude::*;
 use serde_json::json;
@@ -195,6 +196,32 @@ fn a_busy_answer_keeps_what_entra_said() {
     );
 }
 
+#[test]
+fn a_services_own_message_is_shown_below_ours_without_what_could_be_a_secret() {
+    let pat = "abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst";
+    let message = format!("Service connection(s) linked with task(s) doesn't exist. Details: '{pat}'");
+    let case = from_devops(|fault| {
+        fault.status(400).json(&json!({"message": message, "typeKey": "ServiceEndpointException"}))
+    });
+    let text = case.fails(Code::IdTokenRefused);
+    let (ours, theirs) = text.split_once("\n  service says          ").unwrap();
+    assert!(ours.contains("(it answered 400, ServiceEndpointException)"), "{text}");
+    assert!(
+        theirs
+            .starts_with("Service connection(s) linked with task(s) doesn't exist. Details: '(not shown)'\n"),
+        "{text}"
+    );
+    let body = json!({"error": "invalid_client", "error_codes": [7_000_215], "error_description": "AADSTS7000215: Invalid client secret provided. Trace ID: x"});
+    let text = from_entra(|fault| fault.status(401).json(&body)).fails(Code::CredentialRefused);
+    assert!(text.contains("\n  service says          Invalid client secret provided.\n"), "{text}");
+    // A number without a meaning of its own: the sentence is the story, once.
+    let body = json!({"error": "invalid_client", "error_codes": [9_999_123], "error_description": "AADSTS9999123: Something new."});
+    let text = from_entra(|fault| fault.status(401).json(&body)).fails(Code::EntraRefused);
+    assert_eq!(text.matches("Something new.").count(), 1, "{text}");
+    let page = from_devops(|fault| fault.status(400).html("<html>a secret page</html>"));
+    assert!(!page.fails(Code::IdTokenRefused).contains("service says"));
+}
+
 /// Bodies that are refusals, nearly so, or anything.
 fn any_body() -> impl Strategy<Value = String> {
     let description = "(AADSTS[0-9]{1,8}: )?.{0,400}( bad assertion eyJ[a-z]{5,30})?( Trace ID: .{0,10})?";
@@ -214,6 +241,24 @@ proptest! {
         let said = failure.to_string();
         prop_assert!(!said.contains("eyJ"), "{said}");
         prop_assert!(!said.contains(|c: char| c.is_control() && c != '\n'), "{said:?}");
-        prop_assert!(said.len() < 4000 && said.lines().count() < 15, "{said}");
+        prop_assert!(said.len() < 4000 && said.lines().count() < 16, "{said}");
+        prop_assert!(!said.contains("##[") && !said.to_lowercase().contains("##vso"), "{said}");
+    }
+
+    #[test]
+    fn whatever_an_id_token_claims_is_told_in_its_own_lines(
+        claims in prop::collection::vec("(?s)((##vso\\[a.b\\]|##\\[error\\]|[\r\n/\u{ad}\u{200b}]|https://|sc://|.){0,60})", 3),
+        number in prop::sample::select(vec![700_213_u32, 700_211, 700_212, 70_025]),
+    ) {
+        let claims = json!({"iss": claims[0], "sub": claims[1], "aud": claims[2], "exp": 4_000_000_000_u64});
+        let token = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let case = from_devops(|fault| fault.replace_id_token(&token));
+        case.emulator.fault(Fault::on(Service::Entra, "POST", TOKEN).always().aadsts(number));
+        let failure = case.run().result.unwrap_err();
+        let said = failure.to_string();
+        prop_assert!(!said.contains(|c: char| c.is_control() && c != '\n'), "{said:?}");
+        prop_assert!(!said.contains("##[") && !said.to_lowercase().contains("##vso"), "{said}");
+        let lines = 1 + failure.details.len() + 3 + usize::from(failure.command.is_some());
+        prop_assert_eq!(said.split('\n').count(), lines, "{}", said);
     }
 }

@@ -19,7 +19,7 @@ use wif::{
 
 use crate::support::{Case, Virtual};
 
-const KEY: &str = "0123456789abcdef";
+pub(crate) const KEY: &str = "0123456789abcdef";
 
 pub(crate) async fn open(case: &Case, clock: Arc<dyn Clock>) -> Arc<Session> {
     let key = Secret::new(KEY.to_owned());

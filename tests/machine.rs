@@ -54,6 +54,7 @@ fn one_of_several_identities_is_named() {
     assign(&several, other);
     let text = several.fails(Code::MachineIdentityRefused);
     assert!(text.contains("Multiple user assigned identities"), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("  fix: ") && line.contains("msiclientId")), "{text}");
     let named = several.data("msiclientId", &other.to_string());
     let run = named.succeeds();
     assert_eq!(run.variable("AZURE_CLIENT_ID"), other.to_string());

@@ -26,6 +26,7 @@ mod examples;
 mod explain;
 mod faults;
 mod foreign_bytes;
+mod foreign_text;
 mod guards;
 mod job;
 mod live;

@@ -24,7 +24,12 @@ fn read(token: String) {
     match Unverified::read(&token) {
         Ok(claims) => {
             let _ = claims.validity(OffsetDateTime::UNIX_EPOCH);
-            let _ = (Issuer::parse(&claims.issuer).parts(), Subject::parse(&claims.subject).parts());
+            let issuer = Issuer::parse(claims.issuer.raw()).parts();
+            for (_, part) in issuer.into_iter().chain(Subject::parse(claims.subject.raw()).parts()) {
+                let line = part.to_string();
+                assert!(!line.contains(char::is_control) && !line.contains("##["), "{line:?}");
+                assert!(!line.to_lowercase().contains("##vso"), "{line:?}");
+            }
             // Masks are found line by line.
             assert!(!token.expose().contains(['\r', '\n', ' ']));
         }

@@ -7,6 +7,7 @@ use wif::{
     agent::commands::{Commands, Visibility},
     env::Env,
     error::Code,
+    foreign_text,
     secret::Secret,
 };
 
@@ -36,11 +37,13 @@ fuzz_target!(|text: &str| {
             let read = Command::parse(line, decodes);
             if at >= written {
                 assert_eq!(read, None, "{line}");
-                assert!(!line.contains(|c: char| c.is_control() && c != '\t'), "{line:?}");
+                assert!(!line.contains(char::is_control), "{line:?}");
                 continue;
             }
             let read = read.unwrap_or_else(|| panic!("no command: {line:?}"));
-            assert_eq!(read.data, value);
+            // What people read is made harmless, line by line; all else comes back as it was.
+            let shown = (6..8).contains(&at);
+            assert_eq!(read.data, if shown { foreign_text::lines(value) } else { value.to_owned() });
             if (1..5).contains(&at) && !name.is_empty() {
                 assert_eq!(read.property("variable"), Some(name));
             }

@@ -124,6 +124,12 @@ fuzz_target!(|bytes: &[u8]| {
                 let said = error.to_string();
                 assert!(!said.contains(char::is_control) && said.len() < 2000, "{said:?}");
                 assert!(!said.contains("eyJ"), "{said:?}");
+                let sentence =
+                    error.refusal().and_then(|refusal| refusal.sentence.clone()).unwrap_or_default();
+                assert!(
+                    !sentence.contains("##[") && !sentence.to_lowercase().contains("##vso"),
+                    "{sentence:?}"
+                );
             }
         }
     });

@@ -4,6 +4,7 @@ use super::connection::{Connection, ConnectionError};
 use crate::{
     endpoint::Endpoint,
     env::Env,
+    foreign_text::one_line,
     identity::hosts::{AllowedHosts, Service},
 };
 
@@ -37,7 +38,7 @@ impl Addresses {
             Endpoint::parse(value).map_err(|source| ConnectionError::NoEndpoint {
                 id,
                 what,
-                value: shown.chars().take(100).collect(),
+                value: one_line(shown, 100),
                 source,
             })
         };

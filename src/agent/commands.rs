@@ -7,7 +7,12 @@ use std::{
     io::{self, Write},
 };
 
-use crate::{env::Env, error::Code, secret::Secret};
+use crate::{
+    env::Env,
+    error::Code,
+    foreign_text::{lines, one_line},
+    secret::Secret,
+};
 
 /// A value of a command's property.
 pub struct Property<'a>(pub &'a str, pub Percent);
@@ -23,9 +28,6 @@ pub enum Percent {
     /// Leave `%` alone.
     Verbatim,
 }
-
-/// A log line that holds foreign text: no command in it, and no line end.
-pub struct Line<'a>(pub &'a str);
 
 /// How a variable is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,9 @@ pub enum Completion {
     Canceled,
 }
 
+/// The longest debug line, in characters.
+const MAX_DEBUG: usize = 4000;
+
 /// The one writer of commands and log lines.
 pub struct Commands<'a> {
     out: &'a mut (dyn Write + Send),
@@ -62,13 +67,22 @@ impl<'a> Commands<'a> {
         Self { out, percent: if verbatim { Percent::Verbatim } else { Percent::Escaped } }
     }
 
-    /// Writes a log line, or several.
+    /// Writes a log line, or several: whatever the text holds, none is a command.
     ///
     /// # Errors
     ///
     /// Standard output is gone, as for every method here.
     pub fn line(&mut self, text: &str) -> io::Result<()> {
-        text.lines().try_for_each(|line| writeln!(self.out, "{}", Line(line)))
+        lines(text).lines().try_for_each(|line| writeln!(self.out, "{line}"))
+    }
+
+    /// Writes a debug line, which the agent shows with `System.Debug` only.
+    ///
+    /// # Errors
+    ///
+    /// As `line`.
+    pub fn debug(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "##[debug]{}", one_line(text, MAX_DEBUG))
     }
 
     /// Masks a value in everything that follows.
@@ -123,22 +137,22 @@ impl<'a> Commands<'a> {
         writeln!(self.out, "##vso[task.uploadsummary]{}", Data(path, self.percent))
     }
 
-    /// Shows a warning on the run's page.
+    /// Shows a warning on the run's page. The agent decodes the text into log lines, each of which is made harmless.
     ///
     /// # Errors
     ///
     /// As `line`.
     pub fn warning(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.out, "##vso[task.logissue type=warning]{}", Data(text, self.percent))
+        writeln!(self.out, "##vso[task.logissue type=warning]{}", Data(&lines(text), self.percent))
     }
 
-    /// Shows an error on the run's page.
+    /// Shows an error on the run's page, as a warning is shown.
     ///
     /// # Errors
     ///
     /// As `line`.
     pub fn error(&mut self, code: Code, text: &str) -> io::Result<()> {
-        writeln!(self.out, "##vso[task.logissue type=error;code={code}]{}", Data(text, self.percent))
+        writeln!(self.out, "##vso[task.logissue type=error;code={code}]{}", Data(&lines(text), self.percent))
     }
 
     /// Says how the step ended.
@@ -183,25 +197,6 @@ fn escape(f: &mut fmt::Formatter<'_>, text: &str, percent: Percent, property: bo
     Ok(())
 }
 
-impl fmt::Display for Line<'_> {
-    /// The agent finds `##vso[` anywhere in a line; what it writes itself for foreign text is `**vso`. The web page
-    /// does the same with `##[`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0.chars();
-        while let Some(character) = rest.next() {
-            let after = rest.as_str().strip_prefix('#').filter(|_| character == '#').unwrap_or_default();
-            let command = after.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("vso"));
-            if command || after.starts_with('[') {
-                f.write_str("**")?;
-                rest.next();
-            } else {
-                f.write_char(if character.is_control() && character != '\t' { ' ' } else { character })?;
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -225,12 +220,21 @@ mod tests {
 
     #[test]
     fn foreign_text_holds_no_command() {
-        for text in ["##vso[task.complete]x", "a##VSO[b]", "###vso[a.b]", "##[error]x", "x\r##vso[a.b]"] {
-            let line = Line(text).to_string();
-            assert!(!line.to_lowercase().contains("##vso["), "{line}");
-            assert!(!line.contains("##[") && !line.contains('\r'), "{line}");
+        for text in ["##vso[task.complete]x", "a##VSO[b]", "##\u{ad}vso[a.b]", "##[error]x", "x\r##vso[a.b]"]
+        {
+            for (written, begin) in [
+                (written(|c| c.line(text)), ""),
+                (written(|c| c.debug(text)), "##[debug]"),
+                (written(|c| c.warning(&format!("a\n{text}"))), "##vso[task.logissue type=warning]a%0A"),
+                (written(|c| c.error(Code::Bug, text)), "##vso[task.logissue type=error;code=WIF9001]"),
+            ] {
+                let line = written.strip_prefix(begin).unwrap().to_lowercase();
+                assert!(!line.contains("##vso") && !line.contains("##["), "{line}");
+                assert!(!line.contains("%0d") && !line.contains(['\r', '\u{ad}']), "{line:?}");
+            }
         }
-        assert_eq!(Line("# a ## b").to_string(), "# a ## b");
+        assert_eq!(written(|c| c.line("# a ## b\nc")), "# a ## b\nc\n");
+        assert_eq!(written(|c| c.warning("a\nb")), "##vso[task.logissue type=warning]a%0Ab\n");
     }
 
     #[test]
@@ -266,10 +270,10 @@ mod tests {
         }
 
         #[test]
-        fn a_line_stays_one_line_without_commands(text in "(#|v|s|o|\\[|V|\r|\n|x){0,12}") {
-            let line = Line(&text).to_string();
-            prop_assert!(!line.to_lowercase().contains("##vso"), "{}", line);
-            prop_assert!(!line.contains(['\r', '\n']));
+        fn a_line_stays_one_line_without_commands(text in "(#|v|s|o|\\[|V|\r|\u{ad}|\u{200b}|x){0,12}") {
+            let line = written(|c| c.line(&text)).to_lowercase();
+            prop_assert!(!line.contains("##vso") && !line.contains("##["), "{}", line);
+            prop_assert!(line.lines().count() <= 1 && !line.contains('\r'), "{:?}", line);
         }
     }
 }

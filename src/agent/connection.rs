@@ -9,6 +9,7 @@ use crate::{
     agent::inputs::env_name,
     endpoint::{Endpoint, EndpointError},
     env::Env,
+    foreign_text::one_line,
     identity::{
         cloud::Cloud,
         hosts::{AllowedHosts, Service},
@@ -43,7 +44,7 @@ pub struct Connection {
 pub struct Subscription {
     /// Its id.
     pub id: Uuid,
-    /// Its name, where the connection tells.
+    /// Its name, where the connection tells: a harmless line, since the log and `az` show it.
     pub name: Option<String>,
 }
 
@@ -242,7 +243,7 @@ impl<'a> Fields<'a> {
             return Ok(None);
         }
         let id = self.guid("subscription id (data subscriptionId)", stored)?;
-        Ok(Some(Subscription { id, name: self.data("subscriptionName").map(str::to_owned) }))
+        Ok(Some(Subscription { id, name: self.data("subscriptionName").map(shown) }))
     }
 
     /// The connection's own data first, its URL among it, then what its environment names.
@@ -286,7 +287,7 @@ impl<'a> Fields<'a> {
 
 /// Foreign text in an error: cut, on one line.
 pub(super) fn shown(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(100).collect()
+    one_line(text, 100)
 }
 
 #[cfg(test)]

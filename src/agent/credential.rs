@@ -97,8 +97,8 @@ impl Credential {
         let Self::Federated { issuer: Some(issuer), subject: Some(subject), .. } = self else { return None };
         Some(Trusted {
             by: "the connection".to_owned(),
-            issuer: issuer.clone(),
-            subject: Some(subject.clone()),
+            issuer: issuer.as_str().into(),
+            subject: Some(subject.as_str().into()),
             audiences: Vec::new(),
         })
     }

@@ -8,6 +8,7 @@ use super::reserved;
 use crate::{
     env::Env,
     exports::Family,
+    foreign_text::one_line,
     identity::{
         allowed::Allowed,
         hosts::{AllowedHost, AllowedHosts},
@@ -212,9 +213,7 @@ impl fmt::Display for Quoted<'_> {
         if self.0.is_empty() {
             return f.write_str("empty");
         }
-        let line: String = self.0.chars().map(|c| if c.is_control() { ' ' } else { c }).take(100).collect();
-        let rest = if self.0.chars().nth(100).is_some() { "…" } else { "" };
-        write!(f, "'{line}{rest}'")
+        write!(f, "'{}'", one_line(self.0, 100))
     }
 }
 

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     env::Env,
+    foreign_text::one_line,
     http::{ProxyRule, Settings},
     identity::hosts,
     secret::Secret,
@@ -50,6 +51,8 @@ pub enum NetworkError {
 /// What to tell the user about settings that were taken, or passed over.
 pub type Warnings = Vec<String>;
 
+/// The longest path or entry that a warning shows, in characters.
+const MAX_SHOWN: usize = 200;
 /// A certificate bundle is smaller than this, in bytes.
 const MOST: u64 = 4 * 1024 * 1024;
 /// A folder of certificates has fewer files than this.
@@ -111,7 +114,8 @@ fn bypass(list: &str, warnings: &mut Warnings) -> Vec<Regex> {
         let expression = RegexBuilder::new(&entry).case_insensitive(true).size_limit(1 << 20).build();
         if expression.is_err() {
             warnings.push(format!(
-                "The proxy bypass entry '{entry}' is no regular expression and was passed over"
+                "The proxy bypass entry '{}' is no regular expression and was passed over",
+                one_line(&entry, MAX_SHOWN)
             ));
         }
         expression.ok()
@@ -178,7 +182,10 @@ fn roots(env: &Env, warnings: &mut Warnings) -> Result<Vec<reqwest::Certificate>
     if let Some(path) = env.get("SSL_CERT_FILE") {
         match bundle(Path::new(path)).filter(|own| !own.is_empty()) {
             Some(own) => roots.extend(own),
-            None => warnings.push(format!("The file that SSL_CERT_FILE names ({path}) is no certificate bundle in PEM and was passed over")),
+            None => warnings.push(format!(
+                "The file that SSL_CERT_FILE names ({}) is no certificate bundle in PEM and was passed over",
+                one_line(path, MAX_SHOWN)
+            )),
         }
     }
     Ok(roots)
@@ -192,7 +199,8 @@ fn agent_roots(env: &Env, warnings: &mut Warnings) -> Result<Vec<reqwest::Certif
         Ok(pem) => pem,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             warnings.push(format!(
-                "The agent's CA file is not there ({path}); only the system's CAs are trusted. In a container, mount it at the same path."
+                "The agent's CA file is not there ({}); only the system's CAs are trusted. In a container, mount it at the same path.",
+                one_line(path, MAX_SHOWN)
             ));
             return Ok(Vec::new());
         }
@@ -218,7 +226,7 @@ fn identity(env: &Env, warnings: &mut Warnings) -> Result<Option<reqwest::Identi
     let mut pem = match read(certificate) {
         Ok(pem) => pem,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            warnings.push(format!("The agent's client certificate is not there ({certificate}) and is not used. In a container, mount it at the same path."));
+            warnings.push(format!("The agent's client certificate is not there ({}) and is not used. In a container, mount it at the same path.", one_line(certificate, MAX_SHOWN)));
             return Ok(None);
         }
         Err(source) => return Err(NetworkError::Unreadable { variable, source }),

@@ -12,7 +12,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::guard::KEY_HEADER;
-use crate::{identity::hosts, secret::Secret};
+use crate::{foreign_text::lines, identity::hosts, secret::Secret};
 
 /// Where a broker is, and what it wants to be asked with.
 #[derive(Debug)]
@@ -39,11 +39,11 @@ pub enum BrokerError {
     #[error("the broker gave no answer within {} s", PATIENCE.as_secs())]
     Slow,
     /// It said no.
-    #[error("the broker refused ({status}): {reason}")]
+    #[error("the broker refused ({status}): {}", reason.lines().next().unwrap_or_default())]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// Its reason.
+        /// Its reason, over several lines, of which this error shows the first.
         reason: String,
     },
 }
@@ -112,7 +112,8 @@ impl Address {
         if status.is_success() {
             return Ok(answer);
         }
-        let reason = answer.get("message").and_then(Value::as_str).unwrap_or("no reason given").to_owned();
+        let reason = answer.get("message").and_then(Value::as_str).unwrap_or("no reason given");
+        let reason = lines(reason);
         Err(BrokerError::Refused { status: status.as_u16(), reason })
     }
 }

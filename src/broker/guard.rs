@@ -5,7 +5,7 @@ use hyper::{
     header::{self, HeaderName},
 };
 
-use crate::secret::Secret;
+use crate::{foreign_text::lines, secret::Secret};
 
 /// A request that is turned away, or that cannot be served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,8 @@ pub(crate) struct Refused {
 
 impl Refused {
     pub(crate) fn new(status: StatusCode, reason: impl Into<String>) -> Self {
-        Self { status, reason: reason.into(), upstream: false }
+        // Tools print it, in steps whose output the agent reads.
+        Self { status, reason: lines(&reason.into()), upstream: false }
     }
 
     pub(crate) fn upstream(status: StatusCode, reason: impl Into<String>) -> Self {

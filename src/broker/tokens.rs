@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::cache::{Counts, Fetch, Fresh, Landing, Slot};
 use crate::{
     clock::Clock,
+    foreign_text::one_line,
     identity::{
         allowed::Allowed,
         resource::{Audiences, Resource},
@@ -58,6 +59,9 @@ pub struct Line {
 
 /// More resources than nearly any job needs: a bound for what callers can make the broker keep.
 const MOST: usize = 200;
+
+/// The longest name of a resource in the status, in characters.
+const MAX_NAME: usize = 200;
 
 /// How soon to try again what could not be dealt with.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -161,7 +165,13 @@ impl Tokens {
             renewing: slot.is_renewing(),
         };
         let id_token = self.id_token.iter().map(|slot| line("id token".to_owned(), slot));
-        id_token.chain(self.slots().iter().map(|(resource, slot)| line(resource.to_string(), slot))).collect()
+        id_token
+            .chain(
+                self.slots()
+                    .iter()
+                    .map(|(resource, slot)| line(one_line(&resource.to_string(), MAX_NAME), slot)),
+            )
+            .collect()
     }
 
     /// Renews every token that is wanted, ahead of its end, for ever. `changed` hears of every change, and again a moment

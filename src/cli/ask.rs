@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use hyper::Method;
 use serde_json::Value;
 
-use super::Command;
+use super::{Command, Screen};
 use crate::{
     agent::commands::Commands,
     broker::{
@@ -14,8 +14,16 @@ use crate::{
     },
     env::Env,
     error::{Code, Failure},
+    foreign_text::one_line,
     secret::Secret,
 };
+
+/// The longest value that the status shows, in characters.
+const MAX_NAME: usize = 200;
+/// The longest name of a session, in characters. Real ones have 40.
+const MAX_SESSION: usize = 60;
+/// How many lines of a broker's reason are shown.
+const MAX_LINES: usize = 40;
 
 /// Why there is no answer, and the exit code that says whose fault that is.
 #[derive(Debug)]
@@ -34,7 +42,7 @@ pub struct Unanswered {
 pub async fn ask(
     command: &Command,
     env: &Env,
-    out: &mut dyn Write,
+    out: &mut Screen<'_>,
     masks: &mut (dyn Write + Send),
 ) -> Result<(), Unanswered> {
     let gone = |error: io::Error| {
@@ -62,7 +70,8 @@ pub async fn ask(
 
 /// Where the session's broker is: in the variables that the sign-in exported.
 fn address(env: &Env, session: Option<&str>) -> Result<Address, Unanswered> {
-    let prefix = session.map(|name| format!("{}_", name.to_uppercase())).unwrap_or_default();
+    let prefix =
+        session.map(|name| format!("{}_", one_line(name, MAX_SESSION).to_uppercase())).unwrap_or_default();
     let (url, key) = (format!("{prefix}WIF_URL"), format!("{prefix}WIF_KEY"));
     if let (Some(url), Some(key)) = (env.get(&url), env.secret(&key)) {
         return Ok(Address::new(url, key)?);
@@ -81,7 +90,7 @@ fn print(
     answer: &Value,
     field: &str,
     env: &Env,
-    out: &mut dyn Write,
+    out: &mut Screen<'_>,
     masks: &mut (dyn Write + Send),
 ) -> io::Result<()> {
     let token = answer.get(field).and_then(Value::as_str).filter(|token| !token.is_empty());
@@ -89,22 +98,23 @@ fn print(
     if env.is_true("TF_BUILD") {
         Commands::new(masks, env).mask(&token)?;
     }
-    writeln!(out, "{}", token.expose())
+    out.token(&token)
 }
 
-fn show(answer: &Value, out: &mut dyn Write) -> io::Result<()> {
+fn show(answer: &Value, out: &mut Screen<'_>) -> io::Result<()> {
     let text = |object: &Value, field: &str| match object.get(field) {
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => one_line(text, MAX_NAME),
         Some(Value::Number(number)) => number.to_string(),
         _ => "none".to_owned(),
     };
-    writeln!(out, "tenant   {}", text(answer, "tenant"))?;
-    writeln!(out, "client   {}", text(answer, "client"))?;
-    writeln!(out, "refused  {}", text(answer, "refused"))?;
-    writeln!(out, "\n{:<48}{:<22}{:>8}{:>8}", "token", "until", "asked", "fetched")?;
+    out.text(&format!("tenant   {}", text(answer, "tenant")))?;
+    out.text(&format!("client   {}", text(answer, "client")))?;
+    out.text(&format!("refused  {}", text(answer, "refused")))?;
+    out.text(&format!("\n{:<48}{:<22}{:>8}{:>8}", "token", "until", "asked", "fetched"))?;
     for line in answer.get("tokens").and_then(Value::as_array).into_iter().flatten() {
         let (what, until) = (text(line, "what"), text(line, "until"));
-        writeln!(out, "{what:<48}{until:<22}{:>8}{:>8}", text(line, "asked"), text(line, "fetched"))?;
+        let (asked, fetched) = (text(line, "asked"), text(line, "fetched"));
+        out.text(&format!("{what:<48}{until:<22}{asked:>8}{fetched:>8}"))?;
     }
     Ok(())
 }
@@ -125,6 +135,13 @@ impl From<BrokerError> for Unanswered {
             BrokerError::Refused { status, .. } if *status < 500 => 3,
             _ => 4,
         };
-        Self { failure: Failure::new(code, error, hint), exit }
+        // The lines below the first are a failure's own details; as such they cannot pass for a line of ours.
+        let more: Vec<_> = match &error {
+            BrokerError::Refused { reason, .. } => {
+                reason.lines().skip(1).take(MAX_LINES).map(|line| line.trim_start().to_owned()).collect()
+            }
+            _ => Vec::new(),
+        };
+        Self { failure: Failure::new(code, error, hint).with_details(more), exit }
     }
 }

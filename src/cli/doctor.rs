@@ -1,10 +1,8 @@
 //! `wif doctor`: every check that needs no job, from a terminal.
 
-use std::{
-    io::{self, Write},
-    sync::Arc,
-};
+use std::{io, sync::Arc};
 
+use super::Screen;
 use crate::{
     clock::Clock,
     doctor::{self, Target, show},
@@ -22,12 +20,12 @@ pub async fn doctor(
     json: bool,
     env: &Env,
     clock: Arc<dyn Clock>,
-    out: &mut dyn Write,
+    out: &mut Screen<'_>,
 ) -> Result<u8, Failure> {
     let report = doctor::from_terminal(target, env, clock).await?;
-    let text = if json { format!("{:#}\n", report.json()) } else { show::text(&report) };
+    let text = if json { format!("{:#}", report.json()) } else { show::text(&report) };
     let closed =
         |error: io::Error| Failure::new(Code::Bug, error, "run the command again; its output was closed");
-    out.write_all(text.as_bytes()).map_err(closed)?;
+    out.text(text.trim_end()).map_err(closed)?;
     Ok(report.exit_code())
 }

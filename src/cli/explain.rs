@@ -1,32 +1,37 @@
 //! `wif explain`: what a code or a refusal means, offline.
 
-use std::io::{self, Write};
+use std::io;
 
+use super::Screen;
 use crate::{
     error::{Code, Failure},
+    foreign_text::one_line,
     identity::refusals,
 };
 
 /// The page that has a section for each code. It is part of the program, so that both say the same.
 const PAGE: &str = include_str!("../../docs/errors.md");
 
+/// The longest name that an error shows, in characters.
+const MAX_NAME: usize = 60;
+
 /// Prints what is known of a code, or a list of all.
 ///
 /// # Errors
 ///
 /// There is no such code or name.
-pub fn explain(name: Option<&str>, out: &mut dyn Write) -> Result<(), Failure> {
+pub fn explain(name: Option<&str>, out: &mut Screen<'_>) -> Result<(), Failure> {
     let closed =
         |error: io::Error| Failure::new(Code::Bug, error, "run the command again; its output was closed");
     let Some(name) = name else { return list(out).map_err(closed) };
     let text = section(name).map(str::to_owned).or_else(|| refusal(name)).ok_or_else(|| {
-        let shown: String = name.chars().filter(|c| !c.is_control()).take(60).collect();
+        let shown = one_line(name, MAX_NAME);
         let error = format!("'{shown}' is no code or name that is known here");
         let hint = "run `wif explain` alone for a list";
         Failure::new(Code::ArgumentInvalid, error, hint)
             .with_command(Some("https://login.microsoftonline.com/error (for any AADSTS number)"))
     })?;
-    writeln!(out, "{}", text.trim_end()).map_err(closed)
+    out.text(text.trim_end()).map_err(closed)
 }
 
 /// A code's section of the page, without the marks of its heading.
@@ -44,13 +49,13 @@ fn refusal(name: &str) -> Option<String> {
     number.or_else(|| refusals::named(name)).map(ToString::to_string)
 }
 
-fn list(out: &mut dyn Write) -> io::Result<()> {
+fn list(out: &mut Screen<'_>) -> io::Result<()> {
     for code in Code::ALL {
         let what = section(code.as_str()).and_then(|text| text.split("**").nth(1)).unwrap_or_default();
-        writeln!(out, "{code}  {what}")?;
+        out.text(&format!("{code}  {what}"))?;
         let names = refusals::all().filter(|known| known.code == *code);
         for name in names {
-            writeln!(out, "  {}: {}", name.name, name.means)?;
+            out.text(&format!("  {}: {}", name.name, name.means))?;
         }
     }
     Ok(())
@@ -62,7 +67,7 @@ mod tests {
 
     fn explained(name: &str) -> Result<String, Failure> {
         let mut out = Vec::new();
-        explain(Some(name), &mut out).map(|()| String::from_utf8(out).unwrap())
+        explain(Some(name), &mut Screen::new(&mut out)).map(|()| String::from_utf8(out).unwrap())
     }
 
     #[test]

@@ -3,6 +3,9 @@
 mod ask;
 mod doctor;
 mod explain;
+mod screen;
+
+use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
@@ -11,6 +14,9 @@ use crate::identity::hosts::AllowedHost;
 pub use ask::ask;
 pub use doctor::doctor;
 pub use explain::explain;
+pub use screen::Screen;
+
+use crate::foreign_text::{lines, one_line};
 
 /// Secret-free sign-in to Azure from Azure Pipelines
 #[derive(Debug, Parser)]
@@ -80,6 +86,39 @@ pub enum Command {
 
 fn allowed_host(text: &str) -> Result<AllowedHost, String> {
     AllowedHost::parse(text).ok_or_else(|| "accepted is a host, with or without a port".to_owned())
+}
+
+/// Arguments that ask for nothing that can be done, or for help.
+#[derive(Debug)]
+pub struct Unparsed {
+    /// What to tell the user: harmless, whatever the arguments hold.
+    pub text: String,
+    /// Whether it is an error, for standard error.
+    pub is_error: bool,
+    /// 0 for help, else 2.
+    pub exit: u8,
+}
+
+/// The longest argument that an error shows, in characters.
+const MAX_ARGUMENT: usize = 200;
+
+/// Reads the arguments, the program's name first.
+///
+/// # Errors
+///
+/// They are wrong, or ask for help.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Unparsed> {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    Arguments::try_parse_from(&arguments).map_err(|error| {
+        // The text quotes arguments, and is of several lines: what is quoted must be harmless before.
+        let harmless = arguments.iter().map(|text| one_line(&text.to_string_lossy(), MAX_ARGUMENT));
+        let error = Arguments::try_parse_from(harmless).err().unwrap_or(error);
+        Unparsed {
+            text: lines(&error.render().to_string()),
+            is_error: error.use_stderr(),
+            exit: error.exit_code().try_into().unwrap_or(2),
+        }
+    })
 }
 
 /// A stage of the task.

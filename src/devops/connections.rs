@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::{
     clock::Deadline,
     endpoint::Endpoint,
+    foreign_text::service_message,
     http::{Http, HttpError, Request, Response},
     identity::refusals::{self, Known},
     retry::Outcome,
@@ -91,6 +92,8 @@ pub enum ConnectionsError {
         status: u16,
         /// What it means, where that is known.
         known: Option<&'static Known>,
+        /// Its own message, as far as it may be shown.
+        message: Option<String>,
     },
     /// 408, 429, 5xx
     #[error("Azure DevOps is unavailable or busy (it answered {status})")]
@@ -235,13 +238,23 @@ fn checked(response: Response) -> Result<Response, ConnectionsError> {
         408 | 429 | 500..=599 => Err(ConnectionsError::Busy { status, retry_after: response.retry_after }),
         _ => {
             let message = response.json().and_then(|Refused { message }| message);
-            let known = message.and_then(|message| refusals::in_words(&message));
-            Err(ConnectionsError::Refused { status, known })
+            let known = message.as_deref().and_then(refusals::in_words);
+            let message = message.as_deref().and_then(service_message);
+            Err(ConnectionsError::Refused { status, known, message })
         }
     }
 }
 
 impl ConnectionsError {
+    /// The service's own message, as far as it may be shown.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Self::Refused { message, .. } => message.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether another attempt may help.
     #[must_use]
     pub const fn outcome(&self) -> Outcome {

@@ -9,6 +9,7 @@ use url::Url;
 use crate::{
     clock::Deadline,
     error::Code,
+    foreign_text::{identifier, one_line, service_message},
     http::{Http, HttpError, Request, Response},
     identity::refusals::{self, Known},
     retry::Outcome,
@@ -84,6 +85,8 @@ pub struct Refusal {
     pub error: OidcError,
     /// `x-vss-e2eid` and `x-msedge-ref` of the last answer.
     pub ids: Vec<String>,
+    /// Its own message, as far as it may be shown.
+    pub message: Option<String>,
 }
 
 /// The answer, in all its known shapes.
@@ -96,6 +99,8 @@ struct Answer {
     type_key: Option<String>,
 }
 
+/// The longest id that is shown, in characters. `x-msedge-ref` has about 90.
+const MAX_ID: usize = 200;
 /// A throttled request is held for up to 30 seconds and then answered as usual.
 const PATIENCE: Duration = Duration::from_secs(35);
 
@@ -120,8 +125,14 @@ pub async fn id_token(
     let attempt = |limit| {
         let answer = http.send(request.clone(), limit);
         async {
-            let response = answer.await.map_err(|error| Refusal { error: error.into(), ids: Vec::new() })?;
-            read(&response).map_err(|error| Refusal { error, ids: ids(&response) })
+            let unanswered =
+                |error: HttpError| Refusal { error: error.into(), ids: Vec::new(), message: None };
+            let response = answer.await.map_err(unanswered)?;
+            read(&response).map_err(|error| Refusal {
+                error,
+                ids: ids(&response),
+                message: message(&response),
+            })
         }
     };
     http.retrying(deadline, PATIENCE, |refusal: &Refusal| refusal.error.outcome(), attempt).await
@@ -130,12 +141,8 @@ pub async fn id_token(
 fn read(response: &Response) -> Result<Secret, OidcError> {
     let status = response.status;
     let answer: Option<Answer> = response.json();
-    let texts = answer.as_ref().map(|answer| {
-        let value = answer.value.as_ref().and_then(serde_json::Value::as_str);
-        [value, answer.message.as_deref()].map(Option::unwrap_or_default).join(" ")
-    });
-    let told = texts.and_then(|texts| refusals::in_words(&texts));
-    let kind = answer.as_ref().and_then(|answer| answer.type_key.as_deref()).and_then(name);
+    let told = answer.as_ref().and_then(|answer| refusals::in_words(&answer.texts()));
+    let kind = answer.as_ref().and_then(|answer| identifier(answer.type_key.as_deref()?, 80));
     if let Some(kind) = kind.clone().filter(|kind| kind.contains("PlanSecurity")) {
         return Err(OidcError::PlanSecurity { kind });
     }
@@ -218,13 +225,25 @@ fn colon(known: Option<&Known>) -> String {
     known.map(|known| format!(": {}", known.means)).unwrap_or_default()
 }
 
-/// A type key that is one: letters only, so that nothing else of a foreign body is shown.
-fn name(text: &str) -> Option<String> {
-    (text.len() <= 80 && text.chars().all(|c| c.is_ascii_alphanumeric())).then(|| text.to_owned())
+impl Answer {
+    /// Whatever it says in words.
+    fn texts(&self) -> String {
+        let value = self.value.as_ref();
+        let nested = value.and_then(|value| value.get("Message").or_else(|| value.get("message")));
+        let texts =
+            [value.and_then(|v| v.as_str()), nested.and_then(|v| v.as_str()), self.message.as_deref()];
+        texts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn message(response: &Response) -> Option<String> {
+    service_message(&response.json::<Answer>()?.texts())
 }
 
 fn ids(response: &Response) -> Vec<String> {
-    let id = |(label, header): (&str, &str)| Some(format!("{label} {}", response.header(header)?));
+    let id = |(label, header): (&str, &str)| {
+        Some(format!("{label} {}", one_line(response.header(header)?, MAX_ID)))
+    };
     [("activity", "x-vss-e2eid"), ("edge", "x-msedge-ref")].into_iter().filter_map(id).collect()
 }
 

@@ -5,11 +5,16 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{
-    ARM_TOKEN, Gathered, Walk, connection::how_to_read, network::Service, report::Topic, trust::not_sent,
+    ARM_TOKEN, Gathered, Walk,
+    connection::how_to_read,
+    network::Service,
+    report::Topic,
+    trust::{not_sent, unread},
 };
 use crate::{
     agent::{addresses::Addresses, connection::Connection},
     error::{Code, Failure},
+    foreign_text::identifier,
     identity::{hosts, refusals},
     management::resource_manager::{ResourceManager, Role},
 };
@@ -72,12 +77,12 @@ impl Walk<'_> {
                 let facts = roles.iter().map(|Role { name, scope }| format!("{name} at {scope}")).collect();
                 self.report.good(Topic::Roles, facts);
             }
-            Err(error) => self.report.skipped(Topic::Roles, format!("not read: {error}")),
+            Err(error) => self.report.skipped(Topic::Roles, unread(&error)),
         }
     }
 
     fn state(&mut self, state: &str) {
-        let shown: String = state.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+        let shown = identifier(state, 40).unwrap_or_else(|| "unknown".to_owned());
         let failure = || {
             let error = format!("the subscription's state is {shown}");
             let known = refusals::named("ReadOnlyDisabledSubscription");

@@ -154,7 +154,8 @@ pub(super) fn causes(causes: &[&str]) -> Vec<String> {
 }
 
 fn unreadable(error: &ConnectionsError) -> String {
+    let message = error.message().map(|message| format!("; service says: {message}")).unwrap_or_default();
     format!(
-        "not shown by Azure DevOps: {error}; AZURE_DEVOPS_EXT_PAT with the scope Service Connections (read) sees more"
+        "not shown by Azure DevOps: {error}{message}; AZURE_DEVOPS_EXT_PAT with the scope Service Connections (read) sees more"
     )
 }

@@ -10,6 +10,7 @@ use crate::{
     agent::connection::{Connection, Credential},
     entra::token::{AccessToken, Proof},
     error::Failure,
+    foreign_text::ForeignText,
     identity::{claims, resource::Resource, trust::Claims},
     task::{
         sign_in::{IdToken, Presented, Seen, SignIn, until},
@@ -70,7 +71,7 @@ impl Walk<'_> {
                 let now = self.http.clock().now();
                 let parts = identity_parts(&id_token.claims).into_iter();
                 let mut facts: Vec<_> = parts.map(|(label, value)| format!("{label:<22}{value}")).collect();
-                facts.push(format!("{:<22}{}", "audience", id_token.claims.audiences.join(", ")));
+                facts.push(format!("{:<22}{}", "audience", ForeignText::join(&id_token.claims.audiences)));
                 facts.push(format!("{:<22}{}", "lives until", until(id_token.claims.expires, now)));
                 self.report.good(Topic::IdToken, facts);
                 Some(id_token)

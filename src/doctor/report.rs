@@ -2,7 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::error::{Code, Failure};
+use crate::{
+    error::{Code, Failure},
+    foreign_text::{self, one_line},
+};
+
+/// The longest fact or reason, in characters. A part of a federated credential may have 600.
+const MAX_FACT: usize = 1000;
 
 /// What is checked, in the order in which a report shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,8 +107,9 @@ impl Verdict {
 }
 
 impl Report {
-    /// Adds a check.
+    /// Adds a check. What it says is foreign in part: each fact becomes one harmless line.
     pub(super) fn add(&mut self, topic: Topic, verdict: Verdict, facts: Vec<String>) {
+        let facts = facts.into_iter().map(|fact| one_line(&fact, MAX_FACT)).collect();
         self.checks.push(Check { topic, verdict, facts });
         self.checks.sort_by_key(|check| check.topic);
     }
@@ -112,7 +119,7 @@ impl Report {
     }
 
     pub(super) fn skipped(&mut self, topic: Topic, reason: impl Into<String>) {
-        self.add(topic, Verdict::Skipped(reason.into()), Vec::new());
+        self.add(topic, Verdict::Skipped(one_line(&reason.into(), MAX_FACT)), Vec::new());
     }
 
     pub(super) fn fault(&mut self, topic: Topic, failure: impl Into<Failure>, facts: Vec<String>) {
@@ -184,7 +191,9 @@ impl Report {
     pub fn json(&self) -> Value {
         let texts = |codes: Vec<Code>| codes.iter().map(|code| code.as_str()).collect::<Vec<_>>();
         let checks: Vec<_> = self.checks.iter().map(Check::json).collect();
-        json!({ "version": 1, "faults": texts(self.faults()), "warnings": texts(self.warnings()), "checks": checks })
+        foreign_text::json(
+            json!({ "version": 1, "faults": texts(self.faults()), "warnings": texts(self.warnings()), "checks": checks }),
+        )
     }
 }
 

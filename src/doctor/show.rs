@@ -3,12 +3,18 @@
 use std::fmt::Write as _;
 
 use super::report::{Check, Report, Verdict};
-use crate::error::Code;
+use crate::{
+    error::Code,
+    foreign_text::{code_block, code_span},
+};
 
 /// Width of the verdicts.
 const VERDICT: usize = 9;
 /// Width of the topics.
 const TOPIC: usize = 26;
+
+/// The longest text in a cell of the table, in characters.
+const MAX_CELL: usize = 500;
 
 /// For a terminal or a log.
 #[must_use]
@@ -45,7 +51,7 @@ pub fn markdown(report: &Report) -> String {
     for Check { topic, verdict, .. } in report.checks() {
         let said = match verdict {
             Verdict::Good => String::new(),
-            Verdict::Skipped(reason) => format!(": {}", inline(reason)),
+            Verdict::Skipped(reason) => format!(": {}", code_span(reason, MAX_CELL)),
             Verdict::Warning(failure) | Verdict::Fault(failure) => {
                 format!(": [{0}]({1})", failure.code, failure.code.page())
             }
@@ -56,9 +62,8 @@ pub fn markdown(report: &Report) -> String {
         let failure = verdict.failure().map(ToString::to_string);
         let lines: Vec<_> = facts.iter().cloned().chain(failure).collect();
         if !lines.is_empty() {
-            // A fence inside of it would end it.
-            let body = lines.join("\n").replace("```", "'''");
-            let _ = write!(text, "\n## {}: {}\n\n```text\n{body}\n```\n", topic.as_str(), verdict.as_str());
+            let (topic, verdict, body) = (topic.as_str(), verdict.as_str(), code_block(&lines.join("\n")));
+            let _ = write!(text, "\n## {topic}: {verdict}\n\n{body}");
         }
     }
     text
@@ -80,11 +85,6 @@ fn sum(report: &Report) -> String {
     )
 }
 
-/// Foreign text in a cell of a table.
-fn inline(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || "|[]<>`*_\\".contains(c) { ' ' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::{super::report::Topic, *};
@@ -92,7 +92,7 @@ mod tests {
 
     fn report() -> Report {
         let mut report = Report::default();
-        report.skipped(Topic::Roles, "needs | the subscription");
+        report.skipped(Topic::Roles, "needs | the <b>subscription</b>");
         report.fault(
             Topic::Clock,
             Failure::new(Code::ClockWrong, "20 min ```", "set it"),
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_table_and_a_fence_hold_what_they_are_given() {
         let text = markdown(&report());
-        assert!(text.contains("| roles | skipped: needs   the subscription |"), "{text}");
+        assert!(text.contains("| roles | skipped: `needs ' the <b>subscription</b>` |"), "{text}");
         assert!(text.contains("| clock | FAULT: [WIF2009]("), "{text}");
         assert_eq!(text.matches("```").count() % 2, 0, "{text}");
         assert!(text.contains("WIF2009: 20 min '''"), "{text}");

@@ -122,7 +122,7 @@ impl Walk<'_> {
 
     /// Whether the subject of an Entra issuer names this very connection.
     fn about(&mut self, registered: &Trusted, organisation: Uuid, connection: Uuid) {
-        let subject = registered.subject.as_deref().map(IdSubject::parse);
+        let subject = registered.subject.as_ref().map(|subject| IdSubject::parse(subject.raw()));
         if let Some(IdSubject::Ids { organisation: named, connection: id, .. }) = subject
             && (named, id) != (organisation, connection)
         {

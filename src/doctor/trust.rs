@@ -160,10 +160,11 @@ fn of_known(known: &Known, error: String) -> Failure {
     Failure::new(known.code, error, known.remedy).with_command(Some(known.command))
 }
 
-fn unread(error: &ManagementError) -> String {
+pub(super) fn unread(error: &ManagementError) -> String {
     let remedy =
         error.known().map(|known| format!("; {}: {}", known.remedy, known.command)).unwrap_or_default();
-    format!("not read: {error}{remedy}")
+    let message = error.message().map(|message| format!("; service says: {message}")).unwrap_or_default();
+    format!("not read: {error}{remedy}{message}")
 }
 
 fn is_absent(error: &ManagementError) -> bool {

@@ -214,7 +214,7 @@ fn read(response: &Response, begin: OffsetDateTime) -> Result<(AccessToken, Opti
         400..=499 => {
             let reason = response.json::<Refused>().and_then(|refused| refused.error_description);
             let number = reason.as_deref().and_then(refusals::number_in);
-            let sentence = reason.as_deref().and_then(sentence).filter(|text| !text.is_empty());
+            let sentence = reason.as_deref().and_then(sentence);
             Err(MachineError::Refused { status, number, sentence })
         }
         _ => Err(MachineError::Unusable { status, body: kind(response) }),
@@ -243,6 +243,12 @@ fn granted(response: &Response, begin: OffsetDateTime) -> Result<(AccessToken, O
 }
 
 impl MachineError {
+    /// Whether the machine has several identities, and none was named.
+    #[must_use]
+    pub fn has_several_identities(&self) -> bool {
+        matches!(self, Self::Refused { sentence: Some(text), .. } if text.to_lowercase().contains("multiple user assigned"))
+    }
+
     /// Whether another attempt may help.
     #[must_use]
     pub fn outcome(&self) -> Outcome {

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::{http::Response, identity::refusals};
+use crate::{
+    foreign_text::{identifier, service_message},
+    http::Response,
+    identity::refusals,
+};
 
 /// An error answer.
 #[derive(Debug)]
@@ -15,7 +19,7 @@ pub struct Refusal {
     pub number: Option<u32>,
     /// `error`
     pub error: String,
-    /// The sentence that Entra gave for a number without a meaning of its own here.
+    /// The sentence that Entra gave, as far as it may be shown.
     pub sentence: Option<String>,
     /// Trace and correlation ids.
     pub ids: Vec<String>,
@@ -41,11 +45,11 @@ impl Refusal {
         let first = refused.error_codes.unwrap_or_default().first().and_then(serde_json::Value::as_u64);
         let number =
             first.and_then(|number| number.try_into().ok()).or_else(|| refusals::number_in(&description));
-        let id = |label, id: Option<String>| Some(format!("{label} {}", plain(&id?, 60)?));
+        let id = |label, id: Option<String>| Some(format!("{label} {}", identifier(&id?, 60)?));
         Some(Self {
             presented,
             number,
-            error: plain(&refused.error, 60).unwrap_or_else(|| "an error without a name".to_owned()),
+            error: identifier(&refused.error, 60).unwrap_or_else(|| "an error without a name".to_owned()),
             sentence: sentence(&description),
             ids: [id("trace", refused.trace_id), id("correlation", refused.correlation_id)]
                 .into_iter()
@@ -77,16 +81,11 @@ pub(super) fn asked(retry_after: Option<Duration>) -> String {
     retry_after.map(|delay| format!(" and asked to wait {} s", delay.as_secs())).unwrap_or_default()
 }
 
-/// The first sentence of a description, unless it could hold a token.
+/// The first line of a description, as far as it may be shown.
 pub(super) fn sentence(description: &str) -> Option<String> {
     let text = description.split(['\r', '\n']).next()?;
     let text = text.split(" Trace ID:").next()?.split_once(": ").map_or(text, |(_, rest)| rest).trim();
-    (!text.contains("eyJ")).then(|| text.chars().filter(|c| !c.is_control()).take(300).collect())
-}
-
-fn plain(text: &str, most: usize) -> Option<String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    (!text.is_empty() && text.len() <= most && text.chars().all(plain)).then(|| text.to_owned())
+    service_message(text)
 }
 
 /// What a body that cannot be read is.

@@ -188,10 +188,10 @@ pub(super) mod tests {
                 "ARM_OIDC_TOKEN_FILE_PATH"
             ],
         );
-        for family in [Family::AzureSdk, Family::TokenFile] {
-            assert_eq!(names(&[family], &facts())[4..], ["AZURE_FEDERATED_TOKEN_FILE"]);
-        }
-        assert_eq!(names(&[Family::AzureSdk, Family::TokenFile], &facts()).len(), 5);
+        let sdk = ["AZURE_FEDERATED_TOKEN_FILE", "AZCOPY_AUTO_LOGIN_TYPE"];
+        assert_eq!(names(&[Family::AzureSdk], &facts())[4..], sdk);
+        assert_eq!(names(&[Family::TokenFile], &facts())[4..], sdk[..1]);
+        assert_eq!(names(&[Family::AzureSdk, Family::TokenFile], &facts()).len(), 6);
     }
 
     #[test]

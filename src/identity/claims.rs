@@ -5,18 +5,18 @@ use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::secret::Secret;
+use crate::{foreign_text::ForeignText, secret::Secret};
 
 /// What a token says of itself, with no check of its signature: good for scheduling, for early errors and for
 /// diagnosis; never for a decision to trust.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unverified {
     /// `iss`
-    pub issuer: String,
+    pub issuer: ForeignText,
     /// `sub`
-    pub subject: String,
+    pub subject: ForeignText,
     /// `aud`, a single value or several (RFC 7519 §4.1.3).
-    pub audiences: Vec<String>,
+    pub audiences: Vec<ForeignText>,
     /// `exp`
     pub expires: OffsetDateTime,
     /// `nbf`
@@ -61,8 +61,8 @@ const MOST: usize = 16 * 1024;
 
 #[derive(Deserialize)]
 struct Payload {
-    iss: String,
-    sub: String,
+    iss: ForeignText,
+    sub: ForeignText,
     aud: Audience,
     exp: f64,
     nbf: Option<f64>,
@@ -71,8 +71,8 @@ struct Payload {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Audience {
-    One(String),
-    Several(Vec<String>),
+    One(ForeignText),
+    Several(Vec<ForeignText>),
 }
 
 impl Unverified {
@@ -200,14 +200,14 @@ mod tests {
         let one = read(r#"{"iss":"i","sub":"s","aud":"a","exp":1}"#).unwrap();
         let several = read(r#"{"iss":"i","sub":"s","aud":["a"],"exp":1.5}"#).unwrap();
         assert_eq!(one, several);
-        assert_eq!(one.audiences, ["a"]);
+        assert_eq!(one.audiences, ["a".into()]);
     }
 
     #[test]
     fn validity_is_judged_by_both_ends() {
         let claims = Unverified {
-            issuer: String::new(),
-            subject: String::new(),
+            issuer: "".into(),
+            subject: "".into(),
             audiences: vec![],
             expires: datetime!(2026-01-01 12:10 UTC),
             not_before: Some(datetime!(2026-01-01 12:00 UTC)),

@@ -6,6 +6,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{cloud::Cloud, hosts::is_loopback};
+use crate::foreign_text::one_line;
 
 /// The audience that Entra is asked for, as a scope ending in `/.default`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -84,7 +85,7 @@ impl Resource {
     ///
     /// The text is none of them.
     pub fn parse(text: &str, audiences: &Audiences) -> Result<Self, ResourceError> {
-        let error = || ResourceError { text: text.to_owned() };
+        let error = || ResourceError { text: one_line(text, 100) };
         if text.is_empty() || text.len() > MAX_LENGTH {
             return Err(error());
         }
@@ -299,7 +300,10 @@ mod tests {
             "https://host\n",
         ] {
             let error = scope(text).unwrap_err().to_string();
-            assert!(error.contains(&format!("'{text}'")) && error.contains("keyvault"), "{error}");
+            assert!(
+                error.contains(&format!("'{}'", text.replace('\n', " "))) && error.contains("keyvault"),
+                "{error}"
+            );
         }
     }
 

@@ -5,23 +5,25 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
+use crate::foreign_text::ForeignText;
+
 /// Who signed an id token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Issuer {
     /// Azure DevOps itself, for one organisation. Retired on 2027-07-01 for the public cloud.
     AzureDevOps {
         /// The organisation's id.
-        organisation: String,
+        organisation: ForeignText,
     },
     /// Entra, for one tenant.
     Entra {
         /// The authority's host.
-        host: String,
+        host: ForeignText,
         /// The tenant that the token was issued in.
         tenant: Uuid,
     },
     /// Anybody else.
-    Other(String),
+    Other(ForeignText),
 }
 
 /// Whom an id token is about.
@@ -30,16 +32,16 @@ pub enum Subject {
     /// `sc://organisation/project/connection`: by names, so that a rename breaks the trust.
     Names {
         /// The organisation's name.
-        organisation: String,
+        organisation: ForeignText,
         /// The project's name.
-        project: String,
+        project: ForeignText,
         /// The connection's name.
-        connection: String,
+        connection: ForeignText,
     },
     /// `/eid1/c/<cloud>/t/<tenant>/a/<application>/sc/<organisation>/<connection>`: by ids.
     Ids {
         /// The cloud's code, and the tenant and the application as they are written.
-        written: [String; 3],
+        written: [ForeignText; 3],
         /// The tenant.
         tenant: Uuid,
         /// The application: Azure DevOps.
@@ -50,7 +52,7 @@ pub enum Subject {
         connection: Uuid,
     },
     /// Another form.
-    Other(String),
+    Other(ForeignText),
 }
 
 impl Issuer {
@@ -60,13 +62,13 @@ impl Issuer {
         let known = || {
             let rest = text.strip_prefix("https://")?;
             if let Some(organisation) = rest.strip_prefix("vstoken.dev.azure.com/") {
-                return Some(Self::AzureDevOps { organisation: organisation.to_owned() });
+                return Some(Self::AzureDevOps { organisation: organisation.into() });
             }
             let (host, path) = rest.split_once('/')?;
             let tenant = Uuid::try_parse(path.strip_suffix("/v2.0")?).ok()?;
-            Some(Self::Entra { host: host.to_owned(), tenant })
+            Some(Self::Entra { host: host.into(), tenant })
         };
-        known().unwrap_or_else(|| Self::Other(text.to_owned()))
+        known().unwrap_or_else(|| Self::Other(text.into()))
     }
 
     /// The tenant that a token of Entra was issued in.
@@ -80,20 +82,20 @@ impl Issuer {
 
     /// Label and value of each part.
     #[must_use]
-    pub fn parts(&self) -> Vec<(&'static str, String)> {
+    pub fn parts(&self) -> Vec<(&'static str, ForeignText)> {
         match self {
             Self::AzureDevOps { organisation } => vec![
-                ("issuer", "https://vstoken.dev.azure.com (Azure DevOps)".to_owned()),
+                ("issuer", "https://vstoken.dev.azure.com (Azure DevOps)".into()),
                 ("issuer organisation", organisation.clone()),
             ],
             Self::Entra { host, tenant } => {
                 vec![
-                    ("issuer", format!("https://{host} (Entra)")),
-                    ("issuer tenant", tenant.to_string()),
-                    ("issuer version", "v2.0".to_owned()),
+                    ("issuer", format!("https://{} (Entra)", host.raw()).into()),
+                    ("issuer tenant", tenant.to_string().into()),
+                    ("issuer version", "v2.0".into()),
                 ]
             }
-            Self::Other(text) => segments("issuer", text),
+            Self::Other(text) => segments("issuer", text.raw()),
         }
     }
 }
@@ -102,12 +104,12 @@ impl Subject {
     /// Takes a subject apart. Never fails: what is not known is `Other`.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        names(text).or_else(|| ids(text)).unwrap_or_else(|| Self::Other(text.to_owned()))
+        names(text).or_else(|| ids(text)).unwrap_or_else(|| Self::Other(text.into()))
     }
 
     /// Label and value of each part.
     #[must_use]
-    pub fn parts(&self) -> Vec<(&'static str, String)> {
+    pub fn parts(&self) -> Vec<(&'static str, ForeignText)> {
         match self {
             Self::Names { organisation, project, connection } => vec![
                 ("subject organisation", organisation.clone()),
@@ -116,18 +118,18 @@ impl Subject {
             ],
             Self::Ids { written: [cloud, t, a], tenant, application, organisation, connection } => vec![
                 ("subject cloud", cloud.clone()),
-                ("subject tenant", format!("{t} ({tenant})")),
-                ("subject application", format!("{a} ({application})")),
-                ("subject organisation", organisation.to_string()),
-                ("subject connection", connection.to_string()),
+                ("subject tenant", format!("{} ({tenant})", t.raw()).into()),
+                ("subject application", format!("{} ({application})", a.raw()).into()),
+                ("subject organisation", organisation.to_string().into()),
+                ("subject connection", connection.to_string().into()),
             ],
-            Self::Other(text) => segments("subject", text),
+            Self::Other(text) => segments("subject", text.raw()),
         }
     }
 }
 
 fn names(text: &str) -> Option<Subject> {
-    let mut parts = text.strip_prefix("sc://")?.splitn(3, '/').map(str::to_owned);
+    let mut parts = text.strip_prefix("sc://")?.splitn(3, '/').map(ForeignText::from);
     Some(Subject::Names { organisation: parts.next()?, project: parts.next()?, connection: parts.next()? })
 }
 
@@ -139,7 +141,7 @@ fn ids(text: &str) -> Option<Subject> {
         return None;
     };
     Some(Subject::Ids {
-        written: [cloud, tenant, application].map(str::to_owned),
+        written: [cloud, tenant, application].map(ForeignText::from),
         tenant: little_endian(tenant)?,
         application: little_endian(application)?,
         organisation: Uuid::try_parse(organisation).ok()?,
@@ -152,8 +154,8 @@ fn little_endian(text: &str) -> Option<Uuid> {
     Some(Uuid::from_bytes_le(URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?))
 }
 
-fn segments(label: &'static str, text: &str) -> Vec<(&'static str, String)> {
-    text.split('/').filter(|part| !part.is_empty()).map(|part| (label, part.to_owned())).collect()
+fn segments(label: &'static str, text: &str) -> Vec<(&'static str, ForeignText)> {
+    text.split('/').filter(|part| !part.is_empty()).map(|part| (label, part.into())).collect()
 }
 
 #[cfg(test)]
@@ -162,9 +164,9 @@ mod tests {
 
     #[test]
     fn an_unknown_form_is_shown_in_segments() {
-        assert_eq!(Subject::parse("p://a/b/c"), Subject::Other("p://a/b/c".to_owned()));
+        assert_eq!(Subject::parse("p://a/b/c"), Subject::Other("p://a/b/c".into()));
         let parts = Subject::parse("p://a/b/c").parts();
-        assert_eq!(parts.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>(), ["p:", "a", "b", "c"]);
+        assert_eq!(parts.iter().map(|(_, value)| value.raw()).collect::<Vec<_>>(), ["p:", "a", "b", "c"]);
         for text in ["sc://a/b", "/eid1/c/pub/t/x/a/y/sc/z", "", "https://x"] {
             assert!(matches!(Subject::parse(text), Subject::Other(_)), "{text}");
             assert!(matches!(Issuer::parse(text), Issuer::Other(_)), "{text}");
@@ -178,7 +180,7 @@ mod tests {
         else {
             panic!("names");
         };
-        assert_eq!([organisation.as_str(), &project, &connection], ["contoso", "Platform", "a/b"]);
+        assert_eq!([organisation.raw(), project.raw(), connection.raw()], ["contoso", "Platform", "a/b"]);
     }
 
     #[test]
@@ -199,7 +201,7 @@ mod tests {
         assert_eq!(issuer.tenant().unwrap().to_string(), tenant);
         assert_eq!(
             Issuer::parse("https://vstoken.dev.azure.com/abc"),
-            Issuer::AzureDevOps { organisation: "abc".to_owned() },
+            Issuer::AzureDevOps { organisation: "abc".into() },
         );
     }
 }

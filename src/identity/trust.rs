@@ -5,34 +5,35 @@
 
 mod side_by_side;
 
-use self::side_by_side::{shown, side_by_side};
+use self::side_by_side::side_by_side;
 use super::{
     claims::Unverified,
     subject::{Issuer, Subject},
 };
+use crate::foreign_text::ForeignText;
 
 /// What is trusted: by a federated credential, or as the connection says it is registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trusted {
-    /// Who says so, as a person calls it.
+    /// Who says so, as a person calls it: a harmless line.
     pub by: String,
     /// The issuer.
-    pub issuer: String,
+    pub issuer: ForeignText,
     /// The subject. A flexible federated credential has none.
-    pub subject: Option<String>,
+    pub subject: Option<ForeignText>,
     /// The audiences; none where they are not known.
-    pub audiences: Vec<String>,
+    pub audiences: Vec<ForeignText>,
 }
 
 /// What an id token presents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     /// `iss`
-    pub issuer: String,
+    pub issuer: ForeignText,
     /// `sub`
-    pub subject: String,
+    pub subject: ForeignText,
     /// `aud`
-    pub audiences: Vec<String>,
+    pub audiences: Vec<ForeignText>,
 }
 
 impl From<&Unverified> for Claims {
@@ -46,12 +47,12 @@ impl Claims {
     /// What the id tokens of a connection present that says so of itself.
     #[must_use]
     pub fn of_connection(registered: &Trusted) -> Option<Self> {
-        let by_entra = Issuer::parse(&registered.issuer).tenant().is_some();
+        let by_entra = Issuer::parse(registered.issuer.raw()).tenant().is_some();
         let audience = if by_entra { AUDIENCE_ID } else { PUBLIC_AUDIENCE };
         Some(Self {
             issuer: registered.issuer.clone(),
             subject: registered.subject.clone()?,
-            audiences: vec![audience.to_owned()],
+            audiences: vec![audience.into()],
         })
     }
 }
@@ -97,7 +98,8 @@ pub fn nearest<'a>(claims: &Claims, trusted: &'a [Trusted]) -> Option<(&'a Trust
     // As Entra looks: by the issuer first, then by the subject; of those, the one with the most like subject is meant.
     differences.min_by_key(|(trusted, differences)| {
         let differs = |part| differences.iter().any(|difference| difference.part == part);
-        let alike = alike(&claims.subject, trusted.subject.as_deref().unwrap_or_default());
+        let subject = trusted.subject.as_ref().map_or("", ForeignText::raw);
+        let alike = alike(claims.subject.raw(), subject);
         (differs(Part::Issuer), differs(Part::Subject), differs(Part::Audience), usize::MAX - alike)
     })
 }
@@ -112,7 +114,7 @@ pub fn differences(claims: &Claims, trusted: &Trusted) -> Vec<Difference> {
 }
 
 fn issuer(claims: &Claims, trusted: &Trusted) -> Option<Difference> {
-    let (presented, expected) = (&claims.issuer, &trusted.issuer);
+    let (presented, expected) = (claims.issuer.raw(), trusted.issuer.raw());
     (presented != expected).then(|| {
         let (ours, theirs) = (Issuer::parse(presented), Issuer::parse(expected));
         let words = match (&ours, &theirs) {
@@ -142,8 +144,8 @@ fn issuer(claims: &Claims, trusted: &Trusted) -> Option<Difference> {
 }
 
 fn subject(claims: &Claims, trusted: &Trusted) -> Option<Difference> {
-    let presented = &claims.subject;
-    let Some(expected) = &trusted.subject else {
+    let presented = claims.subject.raw();
+    let Some(expected) = trusted.subject.as_ref().map(ForeignText::raw) else {
         let words =
             "the federated credential has no subject: a flexible one, which does not serve Azure DevOps";
         let (number, lines) = (700_213, Vec::new());
@@ -195,15 +197,16 @@ fn differing(ours: &Subject, theirs: &Subject) -> Vec<&'static str> {
 }
 
 fn audience(claims: &Claims, trusted: &Trusted) -> Option<Difference> {
-    let by_entra = Issuer::parse(&claims.issuer).tenant().is_some();
+    let by_entra = Issuer::parse(claims.issuer.raw()).tenant().is_some();
     let stands_for = |presented: &str, expected: &str| {
         by_entra && presented == AUDIENCE_ID && AUDIENCES.contains(&expected)
     };
-    let matches = |expected: &String| {
-        claims.audiences.iter().any(|presented| presented == expected || stands_for(presented, expected))
+    let matches = |expected: &ForeignText| {
+        let mut presented = claims.audiences.iter();
+        presented.any(|presented| presented == expected || stands_for(presented.raw(), expected.raw()))
     };
     // An id that Entra equates with a name is registered as the name, never as the id.
-    let registered_id = by_entra && trusted.audiences.iter().any(|audience| audience == AUDIENCE_ID);
+    let registered_id = by_entra && trusted.audiences.iter().any(|audience| audience.raw() == AUDIENCE_ID);
     if trusted.audiences.is_empty() || (trusted.audiences.iter().any(matches) && !registered_id) {
         return None;
     }
@@ -212,14 +215,16 @@ fn audience(claims: &Claims, trusted: &Trusted) -> Option<Difference> {
     } else {
         "trusted is another audience"
     };
-    let meant = |audience: &String| match audience.as_str() {
-        AUDIENCE_ID if by_entra => format!("{AUDIENCE_ID} (which is right: api://AzureADTokenExchange)"),
-        other => other.to_owned(),
+    let meant = |audience: &ForeignText| match audience.raw() {
+        AUDIENCE_ID if by_entra => {
+            format!("{AUDIENCE_ID} (which is right: api://AzureADTokenExchange)").into()
+        }
+        _ => audience.clone(),
     };
     let presented: Vec<_> = claims.audiences.iter().map(meant).collect();
     let lines = vec![
-        format!("{:<22}presented  {}", "audience", presented.join(", ")),
-        shown(&format!("{:<22}trusted    {}", "", trusted.audiences.join(", "))),
+        format!("{:<22}presented  {}", "audience", ForeignText::join(&presented)),
+        format!("{:<22}trusted    {}", "", ForeignText::join(&trusted.audiences)),
     ];
     let number = if registered_id { 700_214 } else { 700_212 };
     Some(Difference { part: Part::Audience, number, words: words.to_owned(), lines })
@@ -243,19 +248,15 @@ mod tests {
     const NAME: &str = "api://AzureADTokenExchange";
 
     fn claims(issuer: &str, subject: &str, audience: &str) -> Claims {
-        Claims {
-            issuer: issuer.to_owned(),
-            subject: subject.to_owned(),
-            audiences: vec![audience.to_owned()],
-        }
+        Claims { issuer: issuer.into(), subject: subject.into(), audiences: vec![audience.into()] }
     }
 
     fn trusted(issuer: &str, subject: &str, audience: &str) -> Trusted {
         Trusted {
             by: "federated credential 'one'".to_owned(),
-            issuer: issuer.to_owned(),
-            subject: Some(subject.to_owned()),
-            audiences: vec![audience.to_owned()],
+            issuer: issuer.into(),
+            subject: Some(subject.into()),
+            audiences: vec![audience.into()],
         }
     }
 

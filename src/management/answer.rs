@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::{
     clock::Deadline,
+    foreign_text::{identifier, service_message},
     http::{Http, HttpError, Request, Response},
     identity::refusals::{self, Known},
     retry::Outcome,
@@ -31,6 +32,8 @@ pub enum ManagementError {
         known: Option<&'static Known>,
         /// What the message tells: action, scope, object id.
         facts: Vec<(&'static str, String)>,
+        /// The message itself, as far as it may be shown.
+        message: Option<String>,
     },
     /// 408, 429, 5xx without a known code
     #[error("Azure is unavailable or busy (it answered {status})")]
@@ -98,13 +101,14 @@ fn checked(response: Response) -> Result<Response, ManagementError> {
         return Ok(response);
     }
     let reason = response.json().map(|Refused { error }| error);
-    let name = reason.as_ref().and_then(|reason| name(&reason.code));
+    let name = reason.as_ref().and_then(|reason| identifier(&reason.code, 80));
     let known = name.as_deref().and_then(refusals::named);
     if known.is_none() && matches!(status, 408 | 429 | 500..=599) {
         return Err(ManagementError::Busy { status, retry_after: response.retry_after });
     }
     let message = reason.and_then(|reason| reason.message).unwrap_or_default();
-    Err(ManagementError::Refused { status, name, known, facts: facts(&message) })
+    let (facts, message) = (facts(&message), service_message(&message));
+    Err(ManagementError::Refused { status, name, known, facts, message })
 }
 
 impl ManagementError {
@@ -127,12 +131,15 @@ impl ManagementError {
             Self::Http(_) | Self::Busy { .. } | Self::Unusable { .. } => None,
         }
     }
-}
 
-/// A code that is one, so that nothing else of a foreign body is shown.
-fn name(text: &str) -> Option<String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    (!text.is_empty() && text.len() <= 80 && text.chars().all(plain)).then(|| text.to_owned())
+    /// The service's own message, as far as it may be shown.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Self::Refused { message, .. } => message.as_deref(),
+            Self::Http(_) | Self::Busy { .. } | Self::Unusable { .. } => None,
+        }
+    }
 }
 
 /// What a refusal for a missing role says, in quotes: who may not do what, where.
@@ -162,7 +169,5 @@ mod tests {
             .map(|(l, v)| (l, v.to_owned()));
         assert_eq!(facts(message), expected);
         assert_eq!(facts("action '##vso[x]' scope 'a b' object id '"), Vec::new());
-        assert_eq!(name("AuthorizationFailed").as_deref(), Some("AuthorizationFailed"));
-        assert_eq!(name("a b"), None);
     }
 }

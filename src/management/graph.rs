@@ -4,7 +4,17 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::answer::{ManagementError, ask};
-use crate::{clock::Deadline, endpoint::Endpoint, http::Http, identity::trust::Trusted, secret::Secret};
+use crate::{
+    clock::Deadline,
+    endpoint::Endpoint,
+    foreign_text::{ForeignText, one_line},
+    http::Http,
+    identity::trust::Trusted,
+    secret::Secret,
+};
+
+/// The longest name of a federated credential that is shown, in characters. Graph allows 120.
+const MAX_NAME: usize = 120;
 
 /// The service principal of an identity.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,11 +34,11 @@ struct List {
 #[derive(Deserialize)]
 struct Credential {
     name: Option<String>,
-    issuer: String,
+    issuer: ForeignText,
     /// A flexible federated credential has none.
-    subject: Option<String>,
+    subject: Option<ForeignText>,
     #[serde(default)]
-    audiences: Vec<String>,
+    audiences: Vec<ForeignText>,
 }
 
 impl Principal {
@@ -75,8 +85,7 @@ pub async fn principal(
 }
 
 fn trusted(credential: Credential, client: Uuid) -> Trusted {
-    let name: String =
-        credential.name.unwrap_or_default().chars().filter(|c| !c.is_control()).take(120).collect();
+    let name = one_line(&credential.name.unwrap_or_default(), MAX_NAME);
     Trusted {
         by: format!("the federated credential '{name}' of the application {client}"),
         issuer: credential.issuer,

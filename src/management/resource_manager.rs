@@ -4,7 +4,14 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::answer::{ManagementError, ask};
-use crate::{clock::Deadline, endpoint::Endpoint, http::Http, identity::trust::Trusted, secret::Secret};
+use crate::{
+    clock::Deadline,
+    endpoint::Endpoint,
+    foreign_text::{ForeignText, one_line},
+    http::Http,
+    identity::trust::Trusted,
+    secret::Secret,
+};
 
 /// How to ask.
 #[derive(Clone, Copy)]
@@ -65,10 +72,10 @@ struct Identity {
 
 #[derive(Deserialize)]
 struct Credential {
-    issuer: String,
-    subject: Option<String>,
+    issuer: ForeignText,
+    subject: Option<ForeignText>,
     #[serde(default)]
-    audiences: Vec<String>,
+    audiences: Vec<ForeignText>,
 }
 
 /// The same in every tenant.
@@ -79,6 +86,8 @@ const ROLES: [(&str, &str); 5] = [
     ("18d7d88d-d35e-4fb5-a5c3-7773c20a72d9", "User Access Administrator"),
     ("f58310d9-a9f6-439a-9e8d-f62e7b41a168", "Role Based Access Control Administrator"),
 ];
+/// Longer names and scopes are cut, in characters.
+const MAX_NAME: usize = 200;
 /// More are not shown.
 const MOST: usize = 20;
 
@@ -128,8 +137,8 @@ impl ResourceManager<'_> {
         let trusted = value.into_iter().map(|Object { name, properties, .. }| Trusted {
             by: format!(
                 "the federated credential '{}' of the managed identity '{}'",
-                shown(&name),
-                shown(&identity.name)
+                one_line(&name, MAX_NAME),
+                one_line(&identity.name, MAX_NAME)
             ),
             issuer: properties.issuer,
             subject: properties.subject,
@@ -152,10 +161,5 @@ impl ResourceManager<'_> {
 fn role(assignment: &Assignment) -> Role {
     let id = assignment.role_definition_id.rsplit('/').next().unwrap_or_default();
     let known = ROLES.iter().find(|(known, _)| known.eq_ignore_ascii_case(id)).map(|(_, name)| *name);
-    Role { name: shown(known.unwrap_or(id)), scope: shown(&assignment.scope) }
-}
-
-/// Foreign text: cut, on one line.
-fn shown(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+    Role { name: one_line(known.unwrap_or(id), MAX_NAME), scope: one_line(&assignment.scope, MAX_NAME) }
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::plan::Plan;
 use crate::{
     agent::{
-        commands::Line,
         inputs::env_name,
         job_variables::{JobVariables, JobVariablesError},
     },
@@ -15,6 +14,7 @@ use crate::{
         azure_sdk::{AZCOPY, AZCOPY_VALUES},
         conflict::{Conflict, Remedy},
     },
+    foreign_text::one_line,
 };
 
 /// What the step does about what is in the job already.
@@ -37,7 +37,7 @@ pub(super) enum ArrivalError {
     /// The agent gives no script a variable that was secret once.
     #[error(
         "the job has a secret variable {}, and {} a variable of that name for later steps: the agent keeps a name secret for the whole job, so that their scripts would not find it",
-        Line(secret),
+        one_line(secret, MAX_SHOWN),
         exported_by(families)
     )]
     Secret {
@@ -217,7 +217,5 @@ fn exported_by(families: &[Family]) -> String {
 }
 
 fn shown(text: &str) -> String {
-    let rest = if text.chars().nth(MAX_SHOWN).is_some() { "…" } else { "" };
-    let text: String = text.chars().take(MAX_SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    format!("'{}{rest}'", Line(&text))
+    format!("'{}'", one_line(text, MAX_SHOWN))
 }

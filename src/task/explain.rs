@@ -2,7 +2,7 @@
 
 mod services;
 
-use self::services::{of_entra, of_http, of_machine, of_oidc};
+use self::services::{of_entra, of_http, of_machine, of_oidc, service_says};
 use super::{
     arrival::ArrivalError,
     guards::GuardError,
@@ -224,7 +224,9 @@ impl From<ConnectionsError> for Failure {
                 "check the organisation, the project and the proxy: something else may have answered",
             ),
         };
-        Self::new(code, error, hint).with_command(known.map(|known| known.command)).with_outcome(outcome)
+        let details = service_says(error.message().map(str::to_owned));
+        let failure = Self::new(code, error, hint).with_details(details).with_outcome(outcome);
+        failure.with_command(known.map(|known| known.command))
     }
 }
 
@@ -246,7 +248,8 @@ impl From<ManagementError> for Failure {
             ManagementError::Refused { facts, .. } => facts.clone(),
             _ => Vec::new(),
         };
-        let details = facts.into_iter().map(|(label, value)| format!("{label:<22}{value}"));
+        let facts = facts.into_iter().map(|(label, value)| format!("{label:<22}{value}"));
+        let details: Vec<_> = service_says(error.message()).into_iter().chain(facts).collect();
         let outcome = error.outcome();
         let failure = Self::new(code, error, hint).with_details(details).with_outcome(outcome);
         failure.with_command(known.map(|known| known.command))

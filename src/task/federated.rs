@@ -109,8 +109,8 @@ impl SignIn<'_> {
     /// A token of Entra is for the connection's tenant, unless the connection is registered with that very issuer.
     fn check_tenant(&self, claims: &Unverified) -> Result<(), SignInError> {
         let Connection { tenant, credential, .. } = self.connection;
-        let registered = matches!(credential, Credential::Federated { issuer: Some(issuer), .. } if *issuer == claims.issuer);
-        match Issuer::parse(&claims.issuer).tenant() {
+        let registered = matches!(credential, Credential::Federated { issuer: Some(issuer), .. } if issuer == claims.issuer.raw());
+        match Issuer::parse(claims.issuer.raw()).tenant() {
             Some(issued) if issued != *tenant && !registered => {
                 Err(SignInError::Foreign { issued, tenant: *tenant })
             }

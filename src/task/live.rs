@@ -17,11 +17,12 @@ use super::{
     sign_in::SignedIn,
 };
 use crate::{
-    agent::commands::{Commands, Line},
+    agent::commands::Commands,
     broker::paths,
     env::Env,
     error::{Code, Failure},
     exports::Door,
+    foreign_text::one_line,
     secret::Secret,
 };
 
@@ -40,7 +41,10 @@ const MOST_HOURS: u32 = 24 * 14;
 
 /// The variable's value is no time that a broker can live for.
 #[derive(Debug, thiserror::Error)]
-#[error("the variable {HOURS_VARIABLE} is '{}'; accepted: whole hours, 1 to {MOST_HOURS}", Line(value))]
+#[error(
+    "the variable {HOURS_VARIABLE} is '{}'; accepted: whole hours, 1 to {MOST_HOURS}",
+    one_line(value, 100)
+)]
 pub(super) struct HoursError {
     value: String,
 }

@@ -8,6 +8,7 @@ use super::sign_in::{IdToken, SignedIn, until};
 use crate::{
     agent::{commands::Commands, connection::Connection},
     exports::{Granted, Variable},
+    foreign_text::{ForeignText, one_line},
     identity::{
         claims::Unverified,
         subject::{Issuer, Subject},
@@ -16,6 +17,8 @@ use crate::{
 
 /// Width of the labels.
 const LABEL: usize = 22;
+/// The longest line, in characters: the names of all variables may be many.
+const MAX_LINE: usize = 10_000;
 
 pub(super) struct Summary<'a> {
     pub(super) connection: &'a Connection,
@@ -29,7 +32,9 @@ impl Summary<'_> {
     pub(super) fn write(&self, commands: &mut Commands<'_>) -> io::Result<()> {
         let Connection { tenant, subscription, scheme, .. } = self.connection;
         commands.line(&format!("Signed in to Azure with the scheme {scheme}"))?;
-        let mut line = |label: &str, value: &str| commands.line(&format!("  {label:<LABEL$}{value}"));
+        let mut line = |label: &str, value: &str| {
+            commands.line(&one_line(&format!("  {label:<LABEL$}{value}"), MAX_LINE))
+        };
         line("tenant", &tenant.to_string())?;
         if let Some(client) = self.signed_in.client {
             line("client", &client.to_string())?;
@@ -40,7 +45,7 @@ impl Summary<'_> {
         }
         if let Some(IdToken { claims, .. }) = &self.signed_in.id_token {
             for (label, value) in identity_parts(claims) {
-                line(label, &value)?;
+                line(label, &value.to_string())?;
             }
             line("id token until", &until(claims.expires, self.now))?;
         }
@@ -53,8 +58,8 @@ impl Summary<'_> {
 }
 
 /// Issuer and subject in parts: the agent masks each as a whole.
-pub(crate) fn identity_parts(claims: &Unverified) -> Vec<(&'static str, String)> {
-    let mut parts = Issuer::parse(&claims.issuer).parts();
-    parts.extend(Subject::parse(&claims.subject).parts());
+pub(crate) fn identity_parts(claims: &Unverified) -> Vec<(&'static str, ForeignText)> {
+    let mut parts = Issuer::parse(claims.issuer.raw()).parts();
+    parts.extend(Subject::parse(claims.subject.raw()).parts());
     parts
 }

@@ -1,9 +1,8 @@
 //! Two texts that should be the same, segment by segment.
 
-type Parts = [(&'static str, String)];
+use crate::foreign_text::ForeignText;
 
-/// Longer lines are cut. A federated credential holds at most 600 characters in each part.
-const LONGEST: usize = 700;
+type Parts = [(&'static str, ForeignText)];
 
 /// Both sides: segment by segment where they have the same form, with a mark under each character that differs.
 pub(super) fn side_by_side(
@@ -13,27 +12,18 @@ pub(super) fn side_by_side(
     presented: &str,
     expected: &str,
 ) -> Vec<String> {
-    lines(label, ours, theirs, presented, expected).iter().map(|line| shown(line)).collect()
-}
-
-/// What is trusted is foreign text: it stays one line, and drives no terminal.
-pub(super) fn shown(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).take(LONGEST).collect()
-}
-
-fn lines(label: &'static str, ours: &Parts, theirs: &Parts, presented: &str, expected: &str) -> Vec<String> {
     let labels = |parts: &Parts| parts.iter().map(|(label, _)| *label).collect::<Vec<_>>();
     if labels(ours) != labels(theirs) {
         let lines = |side: &'static str, parts: &Parts| {
-            let line = move |(label, value): &(&str, String)| format!("{label:<22}{side}  {value}");
+            let line = move |(label, value): &(&str, ForeignText)| format!("{label:<22}{side}  {value}");
             parts.iter().map(line).collect::<Vec<_>>()
         };
         return [lines("presented", ours), lines("trusted  ", theirs)].concat();
     }
     if ours == theirs {
         // Taken apart they are the same, so that only their spelling tells.
-        let segments =
-            |text: &str| text.split('/').map(|part| (label, format!("'{part}'"))).collect::<Vec<_>>();
+        let segment = |part: &str| (label, ForeignText::new(format!("'{part}'")));
+        let segments = |text: &str| text.split('/').map(segment).collect::<Vec<_>>();
         let (ours, theirs) = (segments(presented), segments(expected));
         let rest = if ours.len() == theirs.len() {
             Vec::new()
@@ -50,7 +40,9 @@ fn pairs(ours: &Parts, theirs: &Parts) -> Vec<String> {
         if one == other {
             return vec![format!("{label:<22}both       {one}")];
         }
-        let marks = marks(one, other);
+        let (one, other) = (one.to_string(), other.to_string());
+        // Kinds of white space, which all look alike.
+        let marks = if one == other { "other white space".to_owned() } else { marks(&one, &other) };
         vec![
             format!("{label:<22}presented  {one}"),
             format!("{:<22}trusted    {other}", ""),
@@ -78,15 +70,25 @@ fn marks(one: &str, other: &str) -> String {
 mod tests {
     use super::*;
 
+    fn both(one: &str, other: &str) -> Vec<String> {
+        let part = |value: &str| vec![("subject project", ForeignText::from(value))];
+        side_by_side("subject", &part(one), &part(other), one, other)
+    }
+
     #[test]
     fn foreign_text_stays_one_line_and_drives_no_terminal() {
-        let part = |value: &str| vec![("subject project", value.to_owned())];
-        let (ours, theirs) = (part("a"), part("b\n  fix: \u{1b}[2Jrun this"));
-        for line in side_by_side("subject", &ours, &theirs, "a", "b") {
+        for line in both("a", "b\n  fix: \u{1b}[2Jrun this") {
             assert!(!line.chars().any(char::is_control), "{line:?}");
         }
-        let long = part(&"x".repeat(100_000));
-        assert!(side_by_side("subject", &ours, &long, "a", "x").iter().all(|line| line.len() <= LONGEST));
+        assert!(both("a", &"x".repeat(100_000)).iter().all(|line| line.len() <= 740));
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_seen_where_it_differs() {
+        let lines = both("sc-prod", "sc\u{200b}-prod");
+        assert_eq!(lines[1], "                      trusted    sc<U+200B>-prod");
+        assert_eq!(lines[2].trim_start(), "^^^^^^^^");
+        assert!(both("a\tb", "a\nb")[2].ends_with("other white space"));
     }
 
     #[test]

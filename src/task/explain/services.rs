@@ -6,6 +6,7 @@ use crate::{
     devops::oidc::{self, OidcError},
     entra::{machine::MachineError, token::TokenError},
     error::{Code, Failure, Party},
+    foreign_text::ForeignText,
     http::HttpError,
     identity::{
         refusals,
@@ -16,7 +17,7 @@ use crate::{
 };
 
 pub(super) fn of_oidc(refusal: oidc::Refusal) -> Failure {
-    let oidc::Refusal { error, ids } = refusal;
+    let oidc::Refusal { error, ids, message } = refusal;
     let known = error.known();
     let (code, hint) = match (&error, known) {
         (OidcError::Http(http), _) => of_http(http),
@@ -32,7 +33,13 @@ pub(super) fn of_oidc(refusal: oidc::Refusal) -> Failure {
     };
     let outcome = error.outcome();
     let command = known.map(|known| known.command);
-    Failure::new(code, error, hint).with_details(ids).with_outcome(outcome).with_command(command)
+    let details = service_says(message).into_iter().chain(ids);
+    Failure::new(code, error, hint).with_details(details).with_outcome(outcome).with_command(command)
+}
+
+/// The service's own words, below ours.
+pub(super) fn service_says(message: Option<impl std::fmt::Display>) -> Option<String> {
+    message.map(|message| format!("{:<22}{message}", "service says"))
 }
 
 pub(super) fn of_entra(
@@ -73,19 +80,34 @@ pub(super) fn of_entra(
     if code.party() == Party::FederatedCredential {
         details.extend(trusted(presented));
     }
-    details.extend(error.refusal().into_iter().flat_map(|refusal| refusal.ids.iter().cloned()));
+    if let Some(refusal) = error.refusal() {
+        // Where the number has no meaning of its own here, the sentence is the story.
+        let is_told = known.is_none() && matches!(error, TokenError::Refused(_));
+        let sentence = refusal.sentence.as_deref().filter(|_| !is_told);
+        details.extend(service_says(sentence.map(|sentence| without_claims(sentence, presented))));
+        details.extend(refusal.ids.iter().cloned());
+    }
     details.push(format!("request {request_id}"));
     let outcome = error.outcome();
     let command = known.map(|known| known.command);
     Failure::new(code, error, hint).with_details(details).with_outcome(outcome).with_command(command)
 }
 
+/// Entra repeats issuer and subject as they are, which the agent's masks make unreadable. They stand above, in parts.
+fn without_claims(sentence: &str, presented: &Presented) -> String {
+    let Presented::IdToken { claims, .. } = presented else { return sentence.to_owned() };
+    let claims = [&claims.issuer, &claims.subject].map(ToString::to_string);
+    let long = claims.iter().filter(|claim| claim.chars().count() >= 10);
+    long.fold(sentence.to_owned(), |sentence, claim| sentence.replace(claim, "shown above"))
+}
+
 /// What was presented, where it is long in parts, which the agent's masks of the whole do not hit.
 fn shown(presented: &Presented) -> Vec<String> {
     let lines = match presented {
         Presented::IdToken { claims, .. } => {
-            let mut lines = identity_parts(claims);
-            lines.push(("audience", claims.audiences.join(", ")));
+            let parts = identity_parts(claims).into_iter();
+            let mut lines: Vec<_> = parts.map(|(label, value)| (label, value.to_string())).collect();
+            lines.push(("audience", ForeignText::join(&claims.audiences)));
             lines
         }
         Presented::ClientSecret { properties } => vec![("client secret", properties.clone())],
@@ -122,6 +144,7 @@ pub(super) fn of_machine(error: MachineError, resource: Option<Resource>) -> Fai
         },
         MachineError::Refused { number, .. } => match number.and_then(refusals::of_entra) {
             Some(known) => (known.code, known.remedy),
+            None if error.has_several_identities() => (Code::MachineIdentityRefused, SEVERAL),
             None => (Code::MachineIdentityRefused, MACHINE),
         },
         MachineError::Busy { .. } => (Code::ServiceUnavailable, MACHINE),
@@ -133,6 +156,8 @@ pub(super) fn of_machine(error: MachineError, resource: Option<Resource>) -> Fai
 }
 
 const MACHINE: &str = "run the job on an agent whose machine has the managed identity assigned (Microsoft-hosted agents have none), or convert the connection to workload identity federation";
+
+const SEVERAL: &str = "the machine has several user-assigned identities: choose one in the connection (Project settings > Service connections > the connection > Edit), whose client id becomes the connection's data msiclientId";
 
 pub(super) fn of_http(error: &HttpError) -> (Code, &'static str) {
     match error {
