@@ -19,7 +19,7 @@ use wif::{
 
 use crate::support::{Case, Virtual};
 
-const KEY: &str = "0123456789abcdef";
+pub(crate) const KEY: &str = "0123456789abcdef";
 
 pub(crate) async fn open(case: &Case, clock: Arc<dyn Clock>) -> Arc<Session> {
     let key = Secret::new(KEY.to_owned());
@@ -28,7 +28,7 @@ pub(crate) async fn open(case: &Case, clock: Arc<dyn Clock>) -> Arc<Session> {
     session
 }
 
-fn run(test: impl Future<Output = ()>) {
+pub(crate) fn run(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
 }
 
@@ -70,7 +70,8 @@ fn whoever_may_not_ask_gets_a_reason_and_no_token() {
             ("401", head("POST /end", port, "Content-Length: 0\r\n")),
             ("403", foreign("Origin: https://evil.example\r\n")),
             ("403", foreign("X-Forwarded-For: 10.0.0.1\r\n")),
-            ("403", foreign("Sec-Fetch-Mode: cors\r\n")),
+            ("403", foreign("Sec-Fetch-Mode: cors\r\nSec-Fetch-Site: cross-site\r\n")),
+            ("403", head(&format!("GET http://evil.example{identity}"), port, &key)),
             (
                 "403",
                 format!("GET {identity} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n{key}\r\n"),

@@ -25,6 +25,7 @@ mod examples;
 mod explain;
 mod faults;
 mod foreign_bytes;
+mod hostile;
 mod job;
 mod live;
 mod machine;

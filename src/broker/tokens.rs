@@ -137,6 +137,11 @@ impl Tokens {
         self.clock.now()
     }
 
+    /// The clock that the broker goes by.
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
     /// Counts a caller that was turned away.
     pub fn count_refusal(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
