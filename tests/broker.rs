@@ -1,15 +1,24 @@
 //! The broker in this process: who may ask, what it costs, and that nothing is ever stale.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use emulator::{Fault, Service};
+use emulator::{Fault, Gate, Service};
 use time::OffsetDateTime;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 use wif::{
-    broker::server::{self, Session},
+    broker::{
+        server::{self, Session},
+        tokens::{FetchAccess, Tokens},
+    },
     clock::{self, Clock},
     error::Code,
     identity::resource::Resource,
@@ -384,6 +393,90 @@ fn callers_are_told_whether_to_come_back() {
             assert!(answer.starts_with(expected), "{answer}");
         });
     }
+}
+
+#[test]
+fn two_hundred_resources_at_once_cost_sixteen_requests_at_once() {
+    let case = Case::new();
+    let gate = Gate::new();
+    run(async {
+        let session = open(&case, Arc::new(clock::System::new())).await;
+        assert!(session.tokens.id_token().unwrap().get().await.is_ok());
+        case.emulator.fault(Fault::on(Service::Entra, "POST", "/token").always().gate(&gate));
+        let ask = |number: usize| {
+            let session = Arc::clone(&session);
+            let name = format!("api://00000000-0000-0000-0000-{number:012}/.default");
+            let resource = Resource::asked_for(&name, &session.tokens.audiences).unwrap();
+            tokio::spawn(async move { session.tokens.access_token(&resource).await.map_err(|f| f.code) })
+        };
+        let callers: Vec<_> = (0..200).map(ask).collect();
+        gate.reached(16).await;
+        // What goes on without an answer of Entra goes on.
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(gate.waiting(), 16);
+        let refused = ask(200).await.unwrap();
+        assert_eq!(
+            refused.unwrap_err(),
+            Code::ServiceUnavailable,
+            "as many as the broker keeps are under way"
+        );
+        assert_eq!(session.tokens.lines().len(), 201, "the id token, and 200 resources");
+        callers.iter().for_each(tokio::task::JoinHandle::abort);
+    });
+}
+
+#[test]
+fn what_waits_for_its_turn_is_told_so_after_a_minute() {
+    run(async {
+        let clock = Virtual::new(OffsetDateTime::UNIX_EPOCH);
+        let under_way = Arc::new(AtomicUsize::new(0));
+        let begun = Arc::clone(&under_way);
+        // Answers never come.
+        let fetch_access: FetchAccess = Box::new(move |_resource| {
+            let begun = Arc::clone(&begun);
+            Arc::new(move || {
+                begun.fetch_add(1, Ordering::SeqCst);
+                Box::pin(std::future::pending())
+            })
+        });
+        let case = Case::new();
+        let audiences = open(&case, Arc::new(clock::System::new())).await.tokens.audiences.clone();
+        let tokens = Tokens::new(
+            Arc::clone(&clock) as _,
+            (uuid::Uuid::nil(), None),
+            audiences.clone(),
+            Vec::new(),
+            None,
+            fetch_access,
+        );
+        let tokens = Arc::new(tokens);
+        let ask = |number: usize| {
+            let tokens = Arc::clone(&tokens);
+            let name = format!("api://00000000-0000-0000-0000-{number:012}/.default");
+            let resource = Resource::asked_for(&name, &audiences).unwrap();
+            tokio::spawn(async move { tokens.access_token(&resource).await.map_err(|f| f.code) })
+        };
+        let callers: Vec<_> = (0..17).map(ask).collect();
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        clock.pass(Duration::from_secs(59));
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        assert!(callers.iter().all(|caller| !caller.is_finished()));
+        clock.pass(Duration::from_secs(1));
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        let finished: Vec<_> = callers.into_iter().filter(tokio::task::JoinHandle::is_finished).collect();
+        assert_eq!((finished.len(), under_way.load(Ordering::SeqCst)), (1, 16));
+        for caller in finished {
+            assert_eq!(caller.await.unwrap().unwrap_err(), Code::ServiceUnavailable);
+        }
+    });
 }
 
 #[test]
