@@ -359,6 +359,41 @@ fn the_id_token_is_for_families_that_need_it_where_resources_are_limited() {
 }
 
 #[test]
+fn another_tools_token_in_place_of_the_key_is_explained_and_not_repeated() {
+    let case = Case::new();
+    let job_token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJqb2IifQ.c2lnbmF0dXJl";
+    run(async {
+        let session = open(&case, Arc::new(clock::System::new())).await;
+        let request = |bearer: &str| {
+            let path = "GET /id-token?session=1&audience=api://AzureADTokenExchange";
+            head(path, session.port, &format!("Authorization: Bearer {bearer}\r\n"))
+        };
+        let answer = raw(session.port, &request(job_token)).await;
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+        for word in
+            ["TerraformTask@5", "ARM_OIDC_REQUEST_TOKEN", "ARM_OIDC_REQUEST_URL", "session:", "exports"]
+        {
+            assert!(answer.contains(word), "{word}: {answer}");
+        }
+        assert!(!job_token.split('.').any(|part| answer.contains(part)), "{answer}");
+        let answer = raw(session.port, &request("wrong")).await;
+        assert!(answer.starts_with("HTTP/1.1 401") && !answer.contains("TerraformTask"), "{answer}");
+        assert!(case.emulator.journal().is_empty(), "{}", case.emulator.journal_text());
+    });
+}
+
+#[test]
+fn nodes_fetch_is_not_taken_for_a_browser() {
+    let case = Case::new();
+    run(async {
+        let session = open(&case, Arc::new(clock::System::new())).await;
+        let headers = format!("X-IDENTITY-HEADER: {KEY}\r\nSec-Fetch-Mode: cors\r\n");
+        let answer = raw(session.port, &head("GET /status", session.port, &headers)).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    });
+}
+
+#[test]
 fn azd_reads_the_reason_in_an_answer_that_says_200() {
     let case = Case::new();
     case.emulator.fault(Fault::on(Service::DevOps, "POST", "/oidctoken").always().status(418));

@@ -246,7 +246,13 @@ mod system {
             let (mut created, mut ended, mut kernel, mut user) = (none, none, none, none);
             // SAFETY: the handle is open while `self` is, and the four times are ours and live until the call returns.
             let known = unsafe {
-                GetProcessTimes(self.0.as_raw_handle(), &mut created, &mut ended, &mut kernel, &mut user)
+                GetProcessTimes(
+                    self.0.as_raw_handle(),
+                    &raw mut created,
+                    &raw mut ended,
+                    &raw mut kernel,
+                    &raw mut user,
+                )
             };
             if known == 0 {
                 return Err(io::Error::last_os_error());
