@@ -78,7 +78,7 @@ mod tests {
         assert!(!nonce.is_proven(&key, 4001, &proof));
         assert!(!nonce.is_proven(&Secret::new("kex".to_owned()), 4000, &proof));
         assert!(!Nonce::parse(&"0b".repeat(32)).unwrap().is_proven(&key, 4000, &proof));
-        assert!(!nonce.is_proven(&key, 4000, "") && !nonce.is_proven(&key, 4000, &proof[..63]));
+        assert!(!nonce.is_proven(&key, 4000, "") && !nonce.is_proven(&key, 4000, proof.split_at(63).0));
     }
 
     #[test]

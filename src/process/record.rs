@@ -108,7 +108,7 @@ mod system {
                 (Ok(arguments), Ok(stat)) => (arguments, stat),
             };
         // What the step noted may have been changed by a later step on an old agent: only a broker is ever ended.
-        if !arguments.ends_with(b"\0broker\0") || arguments.iter().filter(|byte| **byte == 0).count() != 2 {
+        if !arguments.ends_with(b"\0broker\0") || arguments.split(|byte| *byte == 0).count() != 3 {
             return Ok(None);
         }
         // The name of the program, in parentheses, may hold spaces; the state is the third field, the start the 22nd.
@@ -274,7 +274,8 @@ mod system {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::{
         os::unix::process::{CommandExt as _, ExitStatusExt as _},
@@ -338,9 +339,9 @@ mod tests {
     fn a_process_that_is_not_a_broker_is_left_alone() {
         let mut child = process("x");
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
-        let start = stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().to_owned();
+        let ticks = stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().to_owned();
         assert!(ProcessRecord::of(child.id()).is_err());
-        assert_eq!(end(&ProcessRecord { id: child.id(), start }), Ending::Gone);
+        assert_eq!(end(&ProcessRecord { id: child.id(), start: ticks }), Ending::Gone);
         assert!(child.try_wait().unwrap().is_none());
         drop(child.stdin.take());
         child.wait().unwrap();
