@@ -161,6 +161,8 @@ codes! {
     BrokerGone = "WIF5002",
     /// The broker refused.
     BrokerRefused = "WIF5003",
+    /// What answers at the broker's address did not prove that it is the broker.
+    BrokerUnproven = "WIF5004",
 
     /// A bug of ours.
     Bug = "WIF9001",

@@ -1,8 +1,12 @@
-//! What the operating system is told of this process.
+//! What the operating system is told of this process, and of the broker's.
+
+mod record;
 
 use std::io::{self, BufRead as _, Write as _};
 
 use zeroize::Zeroizing;
+
+pub use self::record::{Ending, ProcessRecord};
 
 /// Leaves the step's session of processes, so that what ends the step does not end this one.
 ///

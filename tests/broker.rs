@@ -1,15 +1,24 @@
 //! The broker in this process: who may ask, what it costs, and that nothing is ever stale.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use emulator::{Fault, Service};
+use emulator::{Fault, Gate, Service};
 use time::OffsetDateTime;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 use wif::{
-    broker::server::{self, Session},
+    broker::{
+        server::{self, Session},
+        tokens::{FetchAccess, Tokens},
+    },
     clock::{self, Clock},
     error::Code,
     identity::resource::Resource,
@@ -28,7 +37,7 @@ pub(crate) async fn open(case: &Case, clock: Arc<dyn Clock>) -> Arc<Session> {
     session
 }
 
-fn run(test: impl Future<Output = ()>) {
+pub(crate) fn run(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
 }
 
@@ -70,7 +79,8 @@ fn whoever_may_not_ask_gets_a_reason_and_no_token() {
             ("401", head("POST /end", port, "Content-Length: 0\r\n")),
             ("403", foreign("Origin: https://evil.example\r\n")),
             ("403", foreign("X-Forwarded-For: 10.0.0.1\r\n")),
-            ("403", foreign("Sec-Fetch-Mode: cors\r\n")),
+            ("403", foreign("Sec-Fetch-Mode: cors\r\nSec-Fetch-Site: cross-site\r\n")),
+            ("403", head(&format!("GET http://evil.example{identity}"), port, &key)),
             (
                 "403",
                 format!("GET {identity} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n{key}\r\n"),
@@ -354,6 +364,41 @@ fn the_id_token_never_leaves_where_resources_are_limited() {
 }
 
 #[test]
+fn another_tools_token_in_place_of_the_key_is_explained_and_not_repeated() {
+    let case = Case::new();
+    let job_token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJqb2IifQ.c2lnbmF0dXJl";
+    run(async {
+        let session = open(&case, Arc::new(clock::System::new())).await;
+        let request = |bearer: &str| {
+            let path = "GET /id-token?session=1&audience=api://AzureADTokenExchange";
+            head(path, session.port, &format!("Authorization: Bearer {bearer}\r\n"))
+        };
+        let answer = raw(session.port, &request(job_token)).await;
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+        for word in
+            ["TerraformTask@5", "ARM_OIDC_REQUEST_TOKEN", "ARM_OIDC_REQUEST_URL", "session:", "exports"]
+        {
+            assert!(answer.contains(word), "{word}: {answer}");
+        }
+        assert!(!job_token.split('.').any(|part| answer.contains(part)), "{answer}");
+        let answer = raw(session.port, &request("wrong")).await;
+        assert!(answer.starts_with("HTTP/1.1 401") && !answer.contains("TerraformTask"), "{answer}");
+        assert!(case.emulator.journal().is_empty(), "{}", case.emulator.journal_text());
+    });
+}
+
+#[test]
+fn nodes_fetch_is_not_taken_for_a_browser() {
+    let case = Case::new();
+    run(async {
+        let session = open(&case, Arc::new(clock::System::new())).await;
+        let headers = format!("X-IDENTITY-HEADER: {KEY}\r\nSec-Fetch-Mode: cors\r\n");
+        let answer = raw(session.port, &head("GET /status", session.port, &headers)).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    });
+}
+
+#[test]
 fn azd_reads_the_reason_in_an_answer_that_says_200() {
     let case = Case::new();
     case.emulator.fault(Fault::on(Service::DevOps, "POST", "/oidctoken").always().status(418));
@@ -388,6 +433,90 @@ fn callers_are_told_whether_to_come_back() {
             assert!(answer.starts_with(expected), "{answer}");
         });
     }
+}
+
+#[test]
+fn two_hundred_resources_at_once_cost_sixteen_requests_at_once() {
+    let case = Case::new();
+    let gate = Gate::new();
+    run(async {
+        let session = open(&case, Arc::new(clock::System::new())).await;
+        assert!(session.tokens.id_token().unwrap().get().await.is_ok());
+        case.emulator.fault(Fault::on(Service::Entra, "POST", "/token").always().gate(&gate));
+        let ask = |number: usize| {
+            let session = Arc::clone(&session);
+            let name = format!("api://00000000-0000-0000-0000-{number:012}/.default");
+            let resource = Resource::parse(&name, &session.tokens.audiences).unwrap();
+            tokio::spawn(async move { session.tokens.access_token(&resource).await.map_err(|f| f.code) })
+        };
+        let callers: Vec<_> = (0..200).map(ask).collect();
+        gate.reached(16).await;
+        // What goes on without an answer of Entra goes on.
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(gate.waiting(), 16);
+        let refused = ask(200).await.unwrap();
+        assert_eq!(
+            refused.unwrap_err(),
+            Code::ServiceUnavailable,
+            "as many as the broker keeps are under way"
+        );
+        assert_eq!(session.tokens.lines().len(), 201, "the id token, and 200 resources");
+        callers.iter().for_each(tokio::task::JoinHandle::abort);
+    });
+}
+
+#[test]
+fn what_waits_for_its_turn_is_told_so_after_a_minute() {
+    run(async {
+        let clock = Virtual::new(OffsetDateTime::UNIX_EPOCH);
+        let under_way = Arc::new(AtomicUsize::new(0));
+        let begun = Arc::clone(&under_way);
+        // Answers never come.
+        let fetch_access: FetchAccess = Box::new(move |_resource| {
+            let begun = Arc::clone(&begun);
+            Arc::new(move || {
+                begun.fetch_add(1, Ordering::SeqCst);
+                Box::pin(std::future::pending())
+            })
+        });
+        let case = Case::new();
+        let audiences = open(&case, Arc::new(clock::System::new())).await.tokens.audiences.clone();
+        let tokens = Tokens::new(
+            Arc::clone(&clock) as _,
+            (uuid::Uuid::nil(), None),
+            audiences.clone(),
+            wif::identity::allowed::Allowed::Any,
+            None,
+            fetch_access,
+        );
+        let tokens = Arc::new(tokens);
+        let ask = |number: usize| {
+            let tokens = Arc::clone(&tokens);
+            let name = format!("api://00000000-0000-0000-0000-{number:012}/.default");
+            let resource = Resource::parse(&name, &audiences).unwrap();
+            tokio::spawn(async move { tokens.access_token(&resource).await.map_err(|f| f.code) })
+        };
+        let callers: Vec<_> = (0..17).map(ask).collect();
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        clock.pass(Duration::from_secs(59));
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        assert!(callers.iter().all(|caller| !caller.is_finished()));
+        clock.pass(Duration::from_secs(1));
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        let finished: Vec<_> = callers.into_iter().filter(tokio::task::JoinHandle::is_finished).collect();
+        assert_eq!((finished.len(), under_way.load(Ordering::SeqCst)), (1, 16));
+        for caller in finished {
+            assert_eq!(caller.await.unwrap().unwrap_err(), Code::ServiceUnavailable);
+        }
+    });
 }
 
 #[test]

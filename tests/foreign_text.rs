@@ -554,9 +554,9 @@ fn what_a_broker_tells_tools_and_the_command_line() {
         });
         let said = said.await.unwrap();
         for (code, text) in &said {
-            assert!(text.contains("marker"), "{text}");
             assert!(code.is_some(), "{text}");
         }
+        assert!(said[..3].iter().all(|(_, text)| text.contains("marker")), "{said:?}");
         assert!(said[0].1.contains("AADSTS9999123"), "{}", said[0].1);
     });
 }

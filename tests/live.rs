@@ -125,7 +125,7 @@ fn two_sessions_are_two_brokers_and_neither_knows_the_other() {
 }
 
 #[test]
-fn a_broker_that_was_killed_leaves_nothing_and_the_post_job_stage_does_not_mind() {
+fn a_broker_that_was_killed_leaves_nothing_and_the_post_job_stage_says_that_it_was_gone() {
     let emulator = Emulator::start();
     let kill =
         Step::bash(format!("{FIND} kill -9 $(broker_of \"$WIF_URL\"); wif token arm; echo \"exit $?\""));
@@ -133,8 +133,66 @@ fn a_broker_that_was_killed_leaves_nothing_and_the_post_job_stage_does_not_mind(
     assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
     let log = &report.step("Kill").log;
     assert!(log.contains("WIF5002") && log.contains("exit 4"), "{log}");
-    assert!(report.log.contains("Signed out"), "{}", report.log);
+    assert!(report.log.contains("broker was gone before the job's end"), "{}", report.log);
+    assert!(!report.log.contains("Signed out"), "{}", report.log);
 }
+
+#[test]
+fn a_program_that_took_the_port_of_a_broker_that_was_killed_is_told_no_key() {
+    let emulator = Emulator::start();
+    let take = Step::bash(format!(
+        "{FIND} broker=$(broker_of \"$WIF_URL\"); kill -9 $broker
+         cat > other.py <<'END'
+import http.server, sys
+class Other(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        open('heard', 'a').write(self.requestline + str(self.headers))
+        body = b'{{\"access_token\":\"of another\",\"oidcToken\":\"of another\",\"proof\":\"\"}}'
+        self.send_response(200); self.send_header('Content-Length', str(len(body))); self.end_headers(); self.wfile.write(body)
+    do_POST = do_GET
+    def log_message(self, *all): pass
+http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Other).serve_forever()
+END
+         env -u VSTS_PROCESS_LOOKUP_ID timeout 60 python3 other.py ${{WIF_URL##*:}} < /dev/null > /dev/null 2>&1 &
+         for n in $(seq 500); do ss -ltn | grep -q \":${{WIF_URL##*:}} \" && break; sleep 0.01; done
+         for command in 'wif token arm' 'wif token --id-token' 'wif status'; do $command; echo \"exit $?\"; done
+         wif token arm 2> /dev/null | grep . && exit 1
+         grep -c proof heard; grep -F \"$WIF_KEY\" heard && exit 1; true",
+    ));
+    let report = run(&emulator, &[sign_in(&[]), take.display_name("Take")]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let log = &report.step("Take").log;
+    assert_eq!(log.matches("error WIF5004").count(), 3, "{log}");
+    assert_eq!(log.matches("exit 4").count(), 3, "{log}");
+    assert!(!log.contains("of another"), "{log}");
+    assert!(report.log.contains("broker was gone before the job's end"), "{}", report.log);
+    assert!(report.log.contains("another program has taken its port"), "{}", report.log);
+}
+
+#[test]
+fn a_broker_that_answers_nothing_is_ended_by_the_post_job_stage_within_five_seconds() {
+    let emulator = Emulator::start();
+    let stop = Step::bash(format!(
+        "{FIND} broker=$(broker_of \"$WIF_URL\"); echo \"broker $broker\"; kill -STOP $broker; date +begin=%s%3N"
+    ));
+    let report = run(&emulator, &[sign_in(&[("exports", "token-file")]), stop.display_name("Stop")]);
+    let end = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let log = &report.step("Stop").log;
+    let number = |name: &str| {
+        let (_, rest) = log.split_once(name).unwrap_or_else(|| panic!("{log}"));
+        rest.chars().take_while(char::is_ascii_digit).collect::<String>()
+    };
+    assert!(!alive(&number("broker ")), "{}", report.log);
+    assert!(report.killed_orphans.is_empty(), "{:?}", report.killed_orphans);
+    assert!(report.log.contains("did not answer: it was killed"), "{}", report.log);
+    assert!(report.log.contains("Signed out"), "{}", report.log);
+    let took = end - number("begin=").parse::<u128>().unwrap();
+    assert!(took < 5000 + MACHINE_IS_BUSY, "{took} ms");
+}
+
+/// Milliseconds that the rest of the job may take after its last step, beside other tests.
+const MACHINE_IS_BUSY: u128 = 5000;
 
 #[test]
 fn the_agents_orphan_clean_up_ends_a_broker_that_nobody_else_ended() {

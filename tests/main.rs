@@ -28,6 +28,7 @@ mod faults;
 mod foreign_bytes;
 mod foreign_text;
 mod guards;
+mod hostile;
 mod job;
 mod live;
 mod machine;

@@ -202,7 +202,10 @@ fn families_choose_what_is_exported() {
     );
     assert_eq!(
         exported("azure-sdk"),
-        (vec![always.to_owned(), "AZURE_FEDERATED_TOKEN_FILE".to_owned()], (1, 1)),
+        (
+            ["AZCOPY_AUTO_LOGIN_TYPE", always, "AZURE_FEDERATED_TOKEN_FILE"].map(str::to_owned).to_vec(),
+            (1, 1)
+        ),
         "one for Azure is"
     );
     let (terraform, _) = exported("terraform");

@@ -51,7 +51,7 @@ pub struct Slot {
 
 #[derive(Default)]
 struct State {
-    fresh: Option<Fresh>,
+    fresh: Option<Held>,
     flight: Option<Flight>,
     /// The last attempt's failure, and when the next attempt may begin: by the clock that nobody sets.
     failed: Option<(Arc<Failure>, Duration)>,
@@ -63,6 +63,73 @@ struct State {
     wanted: bool,
     always_wanted: bool,
     counts: Counts,
+}
+
+/// What both clocks say.
+#[derive(Clone, Copy)]
+struct Moment {
+    wall: OffsetDateTime,
+    elapsed: Duration,
+}
+
+impl Moment {
+    fn of(clock: &dyn Clock) -> Self {
+        Self { wall: clock.now(), elapsed: clock.elapsed() }
+    }
+}
+
+/// A token, and its end by the clock that cannot be set, beside the end by the wall clock: the earlier counts.
+struct Held {
+    fresh: Fresh,
+    end: Duration,
+}
+
+/// Two ends that are no further apart are one: the two clocks differ in pace.
+const SAME_END: Duration = Duration::from_secs(1);
+
+impl Held {
+    /// A token that is there now.
+    fn new(fresh: Fresh, at: Moment) -> Self {
+        let end = at.elapsed + positive(fresh.lifetime.until - at.wall);
+        Self { fresh, end }
+    }
+
+    /// A token that came now, and was asked for when so much time had elapsed: its life begins there, though the wall
+    /// clock may have been set back since.
+    fn asked_at(asked: Duration, fresh: Fresh, at: Moment) -> Self {
+        let life = positive(fresh.lifetime.until - fresh.lifetime.from);
+        let held = Self::new(fresh, at);
+        Self { end: held.end.min(asked + life), ..held }
+    }
+
+    /// The time that this token's life is judged by: the wall clock's, or later if that was set back.
+    fn now(&self, at: Moment) -> OffsetDateTime {
+        at.wall.max(self.fresh.lifetime.until - self.end.saturating_sub(at.elapsed))
+    }
+
+    fn works(&self, at: Moment) -> bool {
+        self.fresh.lifetime.works(self.now(at))
+    }
+
+    fn left(&self, at: Moment) -> time::Duration {
+        self.fresh.lifetime.until - self.now(at)
+    }
+
+    /// The end that does not promise a reader of today's wall clock more life than the token has.
+    fn until(&self, at: Moment) -> OffsetDateTime {
+        self.fresh.lifetime.until.min(at.wall + self.end.saturating_sub(at.elapsed))
+    }
+
+    /// The token as it is given away.
+    fn given(&self, at: Moment) -> Fresh {
+        let mut fresh = self.fresh.clone();
+        fresh.lifetime.until = self.until(at);
+        fresh
+    }
+}
+
+fn positive(duration: time::Duration) -> Duration {
+    duration.max(time::Duration::ZERO).unsigned_abs()
 }
 
 /// What a slot was asked, and what it asked.
@@ -88,6 +155,7 @@ impl Slot {
     /// A slot that begins with a token, or empty.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, fetch: Fetch, fresh: Option<Fresh>) -> Arc<Self> {
+        let fresh = fresh.map(|fresh| Held::new(fresh, Moment::of(&*clock)));
         let state = State { fresh, ..State::default() };
         Arc::new(Self { clock, fetch, changed: OnceLock::new(), state: Mutex::new(state) })
     }
@@ -106,7 +174,8 @@ impl Slot {
 
     /// Puts a token in that came by other ways.
     pub fn put(&self, fresh: Fresh) {
-        self.state().fresh = Some(fresh);
+        let held = Held::new(fresh, self.moment());
+        self.state().fresh = Some(held);
     }
 
     /// Keeps the token fresh though nobody asks: somebody reads it from a file.
@@ -118,7 +187,7 @@ impl Slot {
     /// The token that is there, whatever its age.
     #[must_use]
     pub fn current(&self) -> Option<Fresh> {
-        self.state().fresh.clone()
+        self.state().fresh.as_ref().map(|held| held.fresh.clone())
     }
 
     /// The token, as fresh as it can be had.
@@ -131,42 +200,53 @@ impl Slot {
             let mut state = self.state();
             state.counts.asked += 1;
             if !std::mem::replace(&mut state.wanted, true) {
-                // Whoever renews ahead of time has left this token out so far.
+                // Renewals ahead of time have left this token out so far.
                 self.notify();
             }
-            let now = self.clock.now();
-            let rests = state.rests(self.clock.elapsed());
-            let works = state.fresh.clone().filter(|fresh| fresh.lifetime.works(now));
-            let failed = state.failed.as_ref().map(|(failure, _)| Arc::clone(failure));
-            match (&works, &failed) {
-                (Some(fresh), _) if rests || !state.is_due(fresh, now) => return Ok(fresh.clone()),
-                (None, Some(failure)) if rests && state.flight.is_none() => return Err(Arc::clone(failure)),
-                _ => {}
+            let at = self.moment();
+            let rests = state.rests(at.elapsed);
+            let works = state.fresh.as_ref().filter(|held| held.works(at));
+            if let Some(held) = works
+                && (rests || !state.is_due(held, at))
+            {
+                return Ok(held.given(at));
             }
+            let failed = state.failed.as_ref().map(|(failure, _)| Arc::clone(failure));
+            if let (None, Some(failure)) = (works, &failed)
+                && rests
+                && state.flight.is_none()
+            {
+                return Err(Arc::clone(failure));
+            }
+            let works = works.map(|held| {
+                let works_for = positive(held.fresh.lifetime.works_until() - held.now(at));
+                (held.given(at), held.left(at), works_for)
+            });
             let flight = self.flight(&mut state);
-            match &works {
-                Some(fresh) if fresh.lifetime.until - now >= COMFORT => return Ok(fresh.clone()),
-                _ => (works, failed, flight),
+            match works {
+                Some((fresh, left, _)) if left >= COMFORT => return Ok(fresh),
+                works => (works, failed, flight),
             }
         };
-        let instead = match (works, failed) {
-            (Some(old), _) => Ok(old),
-            (None, Some(failure)) => Err(failure),
+        let (instead, patience) = match (works, failed) {
+            // The token's end is a moment in its life, and no limit on a request.
+            (Some((old, _, works_for)), _) if works_for < PATIENCE => (Ok(old), self.clock.sleep(works_for)),
+            (Some((old, ..)), _) => (Ok(old), self.clock.limit(PATIENCE)),
+            (None, Some(failure)) => (Err(failure), self.clock.limit(PATIENCE)),
             (None, None) => return flight.await,
         };
         tokio::select! {
             landing = flight => landing.or(instead),
-            () = self.clock.limit(PATIENCE) => instead,
+            () = patience => instead,
         }
     }
 
     /// Begins to renew the token if it is time to. Whoever keeps the slot alive calls this at [`Slot::next`].
     pub fn renew(self: &Arc<Self>) {
         let mut state = self.state();
-        let now = self.clock.now();
-        let due = state.fresh.as_ref().is_some_and(|fresh| state.is_due(fresh, now));
-        let rests = state.rests(self.clock.elapsed());
-        if due && state.is_wanted(now) && !rests && state.flight.is_none() {
+        let at = self.moment();
+        let due = state.fresh.as_ref().is_some_and(|held| state.is_due(held, at));
+        if due && state.is_wanted(at) && !state.rests(at.elapsed) && state.flight.is_none() {
             state.wanted = false;
             // How it ends is kept for those who ask.
             drop(self.flight(&mut state));
@@ -177,15 +257,14 @@ impl Slot {
     #[must_use]
     pub fn next(&self) -> Option<OffsetDateTime> {
         let state = self.state();
-        if state.flight.is_some() || !state.is_wanted(self.clock.now()) {
+        let at = self.moment();
+        if state.flight.is_some() || !state.is_wanted(at) {
             return None;
         }
-        let due = state.due_at(state.fresh.as_ref()?);
-        let rest = state
-            .failed
-            .as_ref()
-            .map_or(Duration::ZERO, |(_, rest)| rest.saturating_sub(self.clock.elapsed()));
-        Some(due.max(self.clock.now() + rest))
+        let held = state.fresh.as_ref()?;
+        let wait = state.due_at(held) - held.now(at);
+        let rest = state.failed.as_ref().map_or(Duration::ZERO, |(_, rest)| rest.saturating_sub(at.elapsed));
+        Some(at.wall + wait.max(rest.try_into().unwrap_or(time::Duration::MAX)))
     }
 
     /// What it was asked, and what it asked.
@@ -203,7 +282,8 @@ impl Slot {
     /// When the token that it has now ends.
     #[must_use]
     pub fn until(&self) -> Option<OffsetDateTime> {
-        self.state().fresh.as_ref().map(|fresh| fresh.lifetime.until)
+        let at = self.moment();
+        self.state().fresh.as_ref().map(|held| held.until(at))
     }
 
     /// The flight that is under way, or a new one. It goes on if everybody who waits for it goes away.
@@ -213,10 +293,11 @@ impl Slot {
         }
         state.counts.fetched += 1;
         let slot = Arc::clone(self);
+        let asked = self.clock.elapsed();
         let fetched = (self.fetch)();
         let flight = async move {
             let result = fetched.await;
-            slot.land(result)
+            slot.land(asked, result)
         };
         let flight = flight.boxed().shared();
         state.flight = Some(flight.clone());
@@ -224,22 +305,29 @@ impl Slot {
         flight
     }
 
-    fn land(&self, result: Result<Fresh, Failure>) -> Landing {
-        let now = self.clock.now();
+    fn land(&self, asked: Duration, result: Result<Fresh, Failure>) -> Landing {
+        let at = self.moment();
         let mut state = self.state();
         state.flight = None;
         self.notify();
         match result {
             Ok(fresh) => {
-                let later = state.fresh.as_ref().is_none_or(|old| fresh.lifetime.until > old.lifetime.until);
-                let old = state.fresh.take();
+                let new = Held::asked_at(asked, fresh, at);
+                let old = state.fresh.take().filter(|old| old.works(at));
                 // A service may give the same token again: its first half is over all the same.
-                let kept = if later { fresh } else { old.unwrap_or(fresh) };
-                state.again_at = (!later).then(|| kept.lifetime.again_at(now));
-                state.fresh = Some(kept.clone());
+                let (kept, again_at) = match old {
+                    Some(old) if new.end <= old.end + SAME_END => {
+                        let again_at = old.fresh.lifetime.again_at(old.now(at));
+                        (old, Some(again_at))
+                    }
+                    _ => (new, None),
+                };
+                let given = kept.given(at);
+                state.again_at = again_at;
+                state.fresh = Some(kept);
                 state.failed = None;
                 state.failures = 0;
-                Ok(kept)
+                Ok(given)
             }
             Err(failure) => {
                 let failure = Arc::new(failure);
@@ -257,6 +345,10 @@ impl Slot {
         }
     }
 
+    fn moment(&self) -> Moment {
+        Moment::of(&*self.clock)
+    }
+
     /// A panic elsewhere leaves the state as it was between two assignments, each of which is whole.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -264,18 +356,17 @@ impl Slot {
 }
 
 impl State {
-    fn due_at(&self, fresh: &Fresh) -> OffsetDateTime {
-        self.again_at.unwrap_or_else(|| fresh.lifetime.renew_at())
+    fn due_at(&self, held: &Held) -> OffsetDateTime {
+        self.again_at.unwrap_or_else(|| held.fresh.lifetime.renew_at())
     }
 
-    fn is_due(&self, fresh: &Fresh, now: OffsetDateTime) -> bool {
-        self.due_at(fresh) <= now
+    fn is_due(&self, held: &Held, at: Moment) -> bool {
+        self.due_at(held) <= held.now(at)
     }
 
     /// Whether to renew ahead of time. Once a token has ended, its next caller fetches another.
-    fn is_wanted(&self, now: OffsetDateTime) -> bool {
-        let works = self.fresh.as_ref().is_some_and(|fresh| fresh.lifetime.works(now));
-        self.always_wanted || self.wanted && works
+    fn is_wanted(&self, at: Moment) -> bool {
+        self.always_wanted || self.wanted && self.fresh.as_ref().is_some_and(|held| held.works(at))
     }
 
     /// Whether the last attempt failed too short a time ago for another.

@@ -1,7 +1,7 @@
 //! Only this job can ask: what a request must have before its path is looked at.
 
 use hyper::{
-    HeaderMap, StatusCode,
+    HeaderMap, StatusCode, Uri,
     header::{self, HeaderName},
 };
 
@@ -30,24 +30,35 @@ impl Refused {
 /// The header of the App Service protocol that holds the key.
 pub(crate) const KEY_HEADER: &str = "x-identity-header";
 
-/// A browser or a proxy leaves traces; a name that leads here by DNS has another host.
-pub(crate) fn local(headers: &HeaderMap, port: u16) -> Result<(), Refused> {
+/// A browser or a proxy leaves traces; a name that leads here by DNS has another host. Of a target in absolute form, the
+/// host is the one that counts (RFC 9112 §3.2.2).
+pub(crate) fn local(uri: &Uri, headers: &HeaderMap, port: u16) -> Result<(), Refused> {
     let forbidden = |reason| Err(Refused::new(StatusCode::FORBIDDEN, reason));
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let (name, given) = host.rsplit_once(':').unwrap_or_default();
-    let ours = ["127.0.0.1", "localhost"].iter().any(|own| own.eq_ignore_ascii_case(name));
-    if hosts.next().is_some() || !ours || given != port.to_string() {
+    if hosts.next().is_some() || !is_own(host, port) {
         return forbidden("the Host header is not this broker's loopback address");
     }
+    let scheme = uri.scheme_str().is_none_or(|scheme| scheme == "http");
+    if !scheme || uri.authority().is_some_and(|authority| !is_own(authority.as_str(), port)) {
+        return forbidden("the address in the request line is not this broker's loopback address");
+    }
+    // Node's `fetch` sends `Sec-Fetch-Mode`, and no other header of this family; a browser sends `Sec-Fetch-Site` too.
     let foreign = |name: &str| {
         matches!(name, "origin" | "x-forwarded-for" | "forwarded" | "x-forwarded-host" | "via")
-            || name.starts_with("sec-fetch-")
+            || (name.starts_with("sec-fetch-") && name != "sec-fetch-mode")
     };
     if headers.keys().any(|name| foreign(name.as_str())) {
         return forbidden("the request comes from a browser or through a proxy");
     }
     Ok(())
+}
+
+/// Whether a host with its port is the broker's.
+fn is_own(host: &str, port: u16) -> bool {
+    let (name, given) = host.rsplit_once(':').unwrap_or_default();
+    let ours = ["127.0.0.1", "localhost"].iter().any(|own| own.eq_ignore_ascii_case(name));
+    ours && given == port.to_string()
 }
 
 /// Where a caller has shown the key.
@@ -88,6 +99,29 @@ pub(crate) fn no_key() -> Refused {
     Refused::new(StatusCode::UNAUTHORIZED, "the key is missing or wrong")
 }
 
+/// Why a request for the id token is refused that shows a web token instead of the key: it is another tool's.
+pub(crate) fn other_token(headers: &HeaderMap) -> Option<Refused> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (scheme, token) = bearer.split_once(' ').unwrap_or_default();
+    (scheme.eq_ignore_ascii_case("bearer") && is_web_token(token.trim())).then(|| {
+        Refused::new(
+            StatusCode::UNAUTHORIZED,
+            "ARM_OIDC_REQUEST_URL is this broker's, but the token that came with the request is not: a tool sent one of \
+             its own, which TerraformTask@5 does (it sets ARM_OIDC_REQUEST_TOKEN to the job token). Give the step \
+             AzureWorkloadIdentity@1 a session: name, or leave terraform out of its exports:",
+        )
+    })
+}
+
+/// The form of a JSON web token (RFC 7519 §3): three parts in base64url, the first of which is a JSON object.
+fn is_web_token(text: &str) -> bool {
+    let part = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    text.starts_with("eyJ") && text.split('.').count() == 3 && text.split('.').all(part)
+}
+
 #[cfg(test)]
 mod tests {
     use hyper::header::{HeaderName, HeaderValue};
@@ -120,11 +154,57 @@ mod tests {
             &[("host", "127.0.0.1:80"), ("origin", "null")],
             &[("host", "127.0.0.1:80"), ("x-forwarded-for", "10.0.0.1")],
             &[("host", "127.0.0.1:80"), ("sec-fetch-site", "none")],
+            &[("host", "127.0.0.1:80"), ("sec-fetch-mode", "cors"), ("sec-fetch-site", "none")],
+            &[("host", "127.0.0.1:80"), ("sec-fetch-dest", "empty")],
+            &[("host", "127.0.0.1:80"), ("forwarded", "for=10.0.0.1")],
+            &[("host", "127.0.0.1:80"), ("via", "1.1 proxy")],
         ] {
-            assert_eq!(local(&headers(pairs), 80).unwrap_err().status, 403, "{pairs:?}");
+            let refused = local(&Uri::from_static("/identity"), &headers(pairs), 80).unwrap_err();
+            assert_eq!(refused.status, 403, "{pairs:?}");
         }
-        assert_eq!(local(&headers(&[("host", "127.0.0.1:80")]), 80), Ok(()));
-        assert_eq!(local(&headers(&[("host", "LOCALHOST:80")]), 80), Ok(()));
+        for pairs in [
+            &[("host", "127.0.0.1:80")][..],
+            &[("host", "LOCALHOST:80")],
+            &[("host", "127.0.0.1:80"), ("sec-fetch-mode", "cors")],
+        ] {
+            assert_eq!(local(&Uri::from_static("/identity"), &headers(pairs), 80), Ok(()), "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn a_target_in_absolute_form_must_name_the_broker() {
+        let host = headers(&[("host", "127.0.0.1:80")]);
+        for target in [
+            "http://evil.example/identity",
+            "http://evil.example:80/identity",
+            "http://127.0.0.1/identity",
+            "http://127.0.0.1:81/identity",
+            "http://user@127.0.0.1:80/identity",
+            "https://127.0.0.1:80/identity",
+            "evil.example:80",
+        ] {
+            let refused = local(&Uri::from_static(target), &host, 80).unwrap_err();
+            assert_eq!(refused.status, 403, "{target}");
+        }
+        for target in ["http://127.0.0.1:80/identity", "http://localhost:80/identity", "/identity", "*"] {
+            assert_eq!(local(&Uri::from_static(target), &host, 80), Ok(()), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_web_token_in_place_of_the_key_is_explained_and_never_repeated() {
+        let refused =
+            other_token(&headers(&[("authorization", "Bearer eyJhbGci.eyJzdWIi.c2lnbmF0dXJl")])).unwrap();
+        assert_eq!(refused.status, 401);
+        for word in ["ARM_OIDC_REQUEST_TOKEN", "TerraformTask@5", "session:", "exports"] {
+            assert!(refused.reason.contains(word), "{}", refused.reason);
+        }
+        assert!(!refused.reason.contains("eyJ"));
+        for value in
+            ["", "Bearer", "Bearer key", "Bearer eyJ.a", "Bearer eyJ..a", "Bearer a.b.c", "Basic eyJ.a.b"]
+        {
+            assert_eq!(other_token(&headers(&[("authorization", value)])), None, "{value}");
+        }
     }
 
     #[test]

@@ -5,12 +5,15 @@
 mod answer;
 pub mod cache;
 pub mod client;
+mod connections;
 mod guard;
+mod proof;
 mod routes;
 pub mod server;
+mod stream;
 pub mod tokens;
 
-/// The paths of the protocols; all but the last three are an interface to other people's programs.
+/// The paths of the protocols; all but the last four are an interface to other people's programs.
 pub mod paths {
     /// App Service managed identity: `IDENTITY_ENDPOINT`.
     pub const IDENTITY: &str = crate::exports::IDENTITY_PATH;
@@ -18,6 +21,8 @@ pub mod paths {
     pub const ID_TOKEN: &str = "/id-token";
     /// azd's external authentication: `AZD_AUTH_ENDPOINT`, to which azd appends `/token`.
     pub const AZD: &str = "/azd";
+    /// Proves to a caller that has not shown the key that the broker has it.
+    pub const PROOF: &str = "/proof";
     /// What `wif status` shows.
     pub const STATUS: &str = "/status";
     /// Ends the broker.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Limited};
-use hyper::{HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header, http::request::Parts};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -12,8 +12,10 @@ use uuid::Uuid;
 use super::{
     answer::{Answer, Body},
     cache::{Fresh, Landing},
+    connections::Place,
     guard::{self, Refused, Shown},
     paths,
+    proof::Nonce,
     server::Session,
     tokens::Line,
 };
@@ -35,8 +37,16 @@ const BODY: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Answers one request. Whatever is wrong with it, the answer is JSON with a reason and no token.
-pub(crate) async fn answer(session: &Session, request: Request<Incoming>) -> Response<Body> {
-    let (status, body) = match route(session, request).await {
+pub(crate) async fn answer(session: &Session, place: &Place, request: Request<Incoming>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let admitted = admit(session, place, &parts);
+    let refused_before_key = admitted.is_err();
+    let result = match admitted {
+        Ok(Admitted::WithoutKey(answer)) => Ok(answer),
+        Ok(Admitted::WithKey(path, shown)) => route(session, &parts, path, shown, body).await,
+        Err(refused) => Err(refused),
+    };
+    let (status, body) = match result {
         Ok(body) => (StatusCode::OK, body),
         Err(Refused { status, reason, upstream }) => {
             if !upstream {
@@ -53,18 +63,55 @@ pub(crate) async fn answer(session: &Session, request: Request<Incoming>) -> Res
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-    if status == StatusCode::UNAUTHORIZED {
-        // Who has no key keeps no connection from those who have.
+    if refused_before_key || status == StatusCode::UNAUTHORIZED {
+        // A caller that has not shown the key cannot use up the limit on connections.
         headers.insert(header::CONNECTION, header::HeaderValue::from_static("close"));
     }
     response
 }
 
-async fn route(session: &Session, request: Request<Incoming>) -> Result<Answer, Refused> {
-    let (parts, body) = request.into_parts();
+/// What a request may have.
+enum Admitted<'a> {
+    /// The proof, which needs no key.
+    WithoutKey(Answer),
+    /// What is at this path, where the key was shown.
+    WithKey(&'a str, Shown),
+}
+
+/// What comes before the key, and the key.
+fn admit<'a>(session: &Session, place: &Place, parts: &'a Parts) -> Result<Admitted<'a>, Refused> {
+    guard::local(&parts.uri, &parts.headers, session.port)?;
+    let path = parts.uri.path();
+    match guard::keyed(path, &parts.headers, &session.key) {
+        Ok((path, shown)) => {
+            place.show_key();
+            Ok(Admitted::WithKey(path, shown))
+        }
+        Err(_no_key) if path == paths::PROOF => proof(session, place, parts).map(Admitted::WithoutKey),
+        Err(no_key) if path == paths::ID_TOKEN => Err(guard::other_token(&parts.headers).unwrap_or(no_key)),
+        Err(no_key) => Err(no_key),
+    }
+}
+
+/// The proof that this is the broker, for a caller that has not shown the key yet; once for each connection.
+fn proof(session: &Session, place: &Place, parts: &Parts) -> Result<Answer, Refused> {
+    only(&parts.method, &Method::GET)?;
+    if !place.prove() {
+        return Err(Refused::new(StatusCode::FORBIDDEN, "a connection gets one proof"));
+    }
+    let nonce = parts.uri.query().and_then(|query| Nonce::parse(query.strip_prefix("nonce=")?));
+    let nonce = nonce.ok_or_else(|| bad_request("the parameter nonce is not 64 hexadecimal digits"))?;
+    Ok(json!({"proof": nonce.proof(&session.key, session.port)}).into())
+}
+
+async fn route(
+    session: &Session,
+    parts: &Parts,
+    path: &str,
+    shown: Shown,
+    body: Incoming,
+) -> Result<Answer, Refused> {
     let headers = &parts.headers;
-    guard::local(headers, session.port)?;
-    let (path, shown) = guard::keyed(parts.uri.path(), headers, &session.key)?;
     match (path, shown) {
         (paths::IDENTITY, Shown::InHeader | Shown::InPath) => {
             only(&parts.method, &Method::GET)?;

@@ -1,16 +1,22 @@
-//! The listener: how many, how long, how much.
+//! The listener. Its limits on number and time are in [`super::connections`].
 
-use std::{convert::Infallible, io, net::Ipv4Addr, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future, io, net::Ipv4Addr, pin::pin, sync::Arc, time::Duration};
 
 use hyper::{Response, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Notify, Semaphore},
+    sync::Notify,
+    task::yield_now,
 };
 
-use super::{answer::Body, routes, tokens::Tokens};
-use crate::secret::Secret;
+use super::{
+    answer::Body,
+    connections::{Connections, Place},
+    routes,
+    stream::Stream,
+    tokens::Tokens,
+};
+use crate::{clock::Wait, secret::Secret};
 
 /// What the routes need.
 pub struct Session {
@@ -26,10 +32,8 @@ pub struct Session {
     pub end: Notify,
 }
 
-/// Connections at a time; more wait in the listener's queue.
-const CONNECTIONS: usize = 512;
-/// How long a caller may take to send the head of a request, the first or the next.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long to wait when the system gives no more open files, and no connection can be dropped for one.
+const NO_FILES_PAUSE: Duration = Duration::from_millis(50);
 /// The largest head of a request, in bytes; hyper takes no less than 8 KiB, and 100 headers of its own accord.
 const HEAD: usize = 16 * 1024;
 
@@ -37,7 +41,7 @@ const HEAD: usize = 16 * 1024;
 ///
 /// # Errors
 ///
-/// There is none.
+/// No port on 127.0.0.1 could be bound.
 pub async fn listen() -> io::Result<(TcpListener, u16)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let port = listener.local_addr()?.port();
@@ -46,40 +50,58 @@ pub async fn listen() -> io::Result<(TcpListener, u16)> {
 
 /// Answers until `stop`.
 pub async fn serve(listener: TcpListener, session: Arc<Session>, stop: impl Future<Output = ()>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let clock = session.tokens.clock();
+    let connections = Connections::new(Arc::clone(&clock));
     let mut stop = pin!(stop);
+    let mut next_check = None;
+    let mut check: Wait = Box::pin(future::pending());
     loop {
-        let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (listener.accept().await, place)
-        };
+        let mut due = next_check;
         tokio::select! {
             () = &mut stop => return,
-            (accepted, place) = accepted => match accepted {
+            () = &mut check => due = connections.drop_overdue(),
+            () = connections.freed.notified(), if !connections.has_room() => {}
+            accepted = listener.accept(), if connections.has_room() => match accepted {
                 Ok((stream, _peer)) => {
                     let session = Arc::clone(&session);
-                    tokio::spawn(async move {
-                        connection(stream, session).await;
-                        drop(place);
-                    });
+                    let (deadline, dropped) =
+                        connections.add(|place| connection(stream, session, Arc::new(place)));
+                    due = Some(due.map_or(deadline, |due: Duration| due.min(deadline)));
+                    if dropped {
+                        // The new connection is read before the next one can take its place.
+                        yield_now().await;
+                    }
                 }
-                // Out of file handles: others will be given back.
-                Err(_error) => tokio::time::sleep(Duration::from_millis(50)).await,
+                // Out of open files: a connection without the key gives one back.
+                Err(_error) if connections.drop_oldest_keyless() => yield_now().await,
+                Err(_error) => clock.sleep(NO_FILES_PAUSE).await,
             }
+        }
+        if due != next_check {
+            next_check = due;
+            check = match due {
+                Some(due) => clock.sleep(due.saturating_sub(clock.elapsed())),
+                None => Box::pin(future::pending()),
+            };
         }
     }
 }
 
-async fn connection(stream: TcpStream, session: Arc<Session>) {
+async fn connection(stream: TcpStream, session: Arc<Session>, place: Arc<Place>) {
+    let stream = Stream::new(stream, Arc::clone(&place));
     let answer = service_fn(|request| {
-        let session = Arc::clone(&session);
-        async move { Ok::<Response<Body>, Infallible>(routes::answer(&session, request).await) }
+        let (session, place) = (Arc::clone(&session), Arc::clone(&place));
+        async move {
+            place.begin_answer();
+            let response = routes::answer(&session, &place, request).await;
+            place.end_answer();
+            Ok::<Response<Body>, Infallible>(response)
+        }
     });
     // An error here is a caller that went away, or one that does not speak HTTP.
     let _ = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
+        .header_read_timeout(None)
         .max_buf_size(HEAD)
-        .serve_connection(TokioIo::new(stream), answer)
+        .serve_connection(stream, answer)
         .await;
 }

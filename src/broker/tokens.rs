@@ -10,17 +10,19 @@ use std::{
 };
 
 use time::OffsetDateTime;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
 use super::cache::{Counts, Fetch, Fresh, Landing, Slot};
 use crate::{
     clock::Clock,
+    error::{Code, Failure},
     foreign_text::one_line,
     identity::{
         allowed::Allowed,
         resource::{Audiences, Resource},
     },
+    retry::Outcome,
 };
 
 /// Makes the fetch of one resource's access token.
@@ -39,6 +41,8 @@ pub struct Tokens {
     pub allowed: Allowed<Resource>,
     id_token: Option<Arc<Slot>>,
     fetch_access: FetchAccess,
+    /// The access tokens that may be on their way at once.
+    fetching: Arc<Semaphore>,
     access: Mutex<BTreeMap<Resource, Arc<Slot>>>,
     refused: AtomicU64,
     changed: Arc<Notify>,
@@ -58,7 +62,30 @@ pub struct Line {
 }
 
 /// More resources than nearly any job needs: a bound for what callers can make the broker keep.
-const MOST: usize = 200;
+const MAX_RESOURCES: usize = 200;
+/// Access tokens that are asked for at once; what is asked for beside them waits.
+const MAX_FETCHES: usize = 16;
+/// How long it waits for its turn, as long as a sign-in may take.
+const TURN_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The services take too long for what callers want.
+#[derive(Debug, thiserror::Error)]
+enum Crowded {
+    #[error(
+        "{MAX_FETCHES} access tokens are being asked for, and none of them came within {} s",
+        TURN_TIMEOUT.as_secs()
+    )]
+    NoTurn,
+    #[error("{MAX_RESOURCES} access tokens for different resources are being asked for already")]
+    TooMany,
+}
+
+impl From<Crowded> for Failure {
+    fn from(error: Crowded) -> Self {
+        let hint = "ask again later, and for fewer resources at once";
+        Self::new(Code::ServiceUnavailable, error, hint).with_outcome(Outcome::Busy { retry_after: None })
+    }
+}
 
 /// The longest name of a resource in the status, in characters.
 const MAX_NAME: usize = 200;
@@ -90,6 +117,7 @@ impl Tokens {
             allowed,
             id_token,
             fetch_access,
+            fetching: Arc::new(Semaphore::new(MAX_FETCHES)),
             access: Mutex::default(),
             refused: AtomicU64::new(0),
             changed,
@@ -124,11 +152,16 @@ impl Tokens {
             if let Some(slot) = slots.get(resource) {
                 Arc::clone(slot)
             } else {
-                if slots.len() >= MOST {
-                    // The one that ends first, or never had a token, is missed the least.
-                    let first =
-                        slots.iter().min_by_key(|(_, slot)| slot.until()).map(|(first, _)| first.clone());
-                    first.map(|first| slots.remove(&first));
+                if slots.len() >= MAX_RESOURCES {
+                    // The one that ends first, or never had a token, is missed the least; one that is being fetched
+                    // would go on unseen.
+                    let first = slots
+                        .iter()
+                        .filter(|(_, slot)| !slot.is_renewing())
+                        .min_by_key(|(_, slot)| slot.until())
+                        .map(|(first, _)| first.clone())
+                        .ok_or_else(|| Arc::new(Failure::from(Crowded::TooMany)))?;
+                    slots.remove(&first);
                 }
                 let slot = self.slot(resource, None);
                 slots.insert(resource.clone(), Arc::clone(&slot));
@@ -142,6 +175,11 @@ impl Tokens {
     #[must_use]
     pub fn now(&self) -> OffsetDateTime {
         self.clock.now()
+    }
+
+    /// The clock that the broker goes by.
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
 
     /// Counts a caller that was turned away.
@@ -191,9 +229,30 @@ impl Tokens {
     }
 
     fn slot(&self, resource: &Resource, fresh: Option<Fresh>) -> Arc<Slot> {
-        let slot = Slot::new(Arc::clone(&self.clock), (self.fetch_access)(resource), fresh);
+        let fetch = self.in_turn((self.fetch_access)(resource));
+        let slot = Slot::new(Arc::clone(&self.clock), fetch, fresh);
         slot.tell(Arc::clone(&self.changed));
         slot
+    }
+
+    /// The same fetch, which waits while too many others are under way. The id token's, which these wait for, does not.
+    fn in_turn(&self, fetch: Fetch) -> Fetch {
+        let (fetching, clock) = (Arc::clone(&self.fetching), Arc::clone(&self.clock));
+        Arc::new(move || {
+            let (fetching, clock, fetch) = (Arc::clone(&fetching), Arc::clone(&clock), Arc::clone(&fetch));
+            Box::pin(async move {
+                let _turn = if let Ok(turn) = fetching.try_acquire() {
+                    turn
+                } else {
+                    tokio::select! {
+                        // It is never closed.
+                        turn = fetching.acquire() => turn.map_err(|_closed| Crowded::NoTurn)?,
+                        () = clock.sleep(TURN_TIMEOUT) => return Err(Crowded::NoTurn.into()),
+                    }
+                };
+                fetch().await
+            })
+        })
     }
 
     fn slots(&self) -> std::sync::MutexGuard<'_, BTreeMap<Resource, Arc<Slot>>> {

@@ -125,7 +125,16 @@ impl From<BrokerError> for Unanswered {
             BrokerError::Refused { .. } => {
                 (Code::BrokerRefused, "see the reason; `wif status` shows who the session is")
             }
-            BrokerError::Address | BrokerError::Gone(_) | BrokerError::Answer | BrokerError::Slow => (
+            BrokerError::Unproven { .. } => (
+                Code::BrokerUnproven,
+                "find out which program listens at this address (ss -ltnp), and why the broker ended before the job; then run the job again",
+            ),
+            BrokerError::NoRandom(_) => (Code::BrokerFailed, "run the job again"),
+            BrokerError::Address
+            | BrokerError::Gone(_)
+            | BrokerError::Broken
+            | BrokerError::Unreadable
+            | BrokerError::Slow(_) => (
                 Code::BrokerGone,
                 "run it in the same job as the sign-in, on the same machine or in the same container",
             ),

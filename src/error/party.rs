@@ -93,7 +93,8 @@ impl Code {
             | Self::ValueNotExportable
             | Self::BrokerFailed
             | Self::BrokerGone
-            | Self::BrokerRefused => Party::Agent,
+            | Self::BrokerRefused
+            | Self::BrokerUnproven => Party::Agent,
             Self::IdTokenRefused | Self::EntraRefused | Self::ServiceUnavailable => Party::Service,
             Self::Bug => Party::Ours,
         }

@@ -35,9 +35,14 @@ impl Lifetime {
     /// Whether the token can be given away at `now`.
     #[must_use]
     pub fn works(self, now: OffsetDateTime) -> bool {
+        now < self.works_until()
+    }
+
+    /// Until when the token can be given away.
+    #[must_use]
+    pub fn works_until(self) -> OffsetDateTime {
         // A life of seconds has no room for a margin of ten.
-        let margin = TRAVEL.min((self.until - self.from).max(Duration::ZERO) / 10);
-        now + margin < self.until
+        self.until - TRAVEL.min((self.until - self.from).max(Duration::ZERO) / 10)
     }
 
     /// Whether it is time to renew.

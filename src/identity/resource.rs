@@ -164,7 +164,7 @@ fn is_resource(text: &str, in_scope: bool) -> bool {
     let host = rest.strip_prefix("//");
     let named = match host {
         Some(host) => !host.is_empty() && !host.starts_with(['/', ':']),
-        None => !rest.is_empty() && scheme != "https" && scheme != "http",
+        None => !rest.trim_matches('/').is_empty() && scheme != "https" && scheme != "http",
     };
     is_scheme && named && text.chars().all(allowed) && (in_scope || scheme != "http")
 }
@@ -301,7 +301,7 @@ mod tests {
         ] {
             let error = scope(text).unwrap_err().to_string();
             assert!(
-                error.contains(&format!("'{}'", text.replace('\n', " "))) && error.contains("keyvault"),
+                error.contains(&format!("'{}'", one_line(text, 100))) && error.contains("keyvault"),
                 "{error}"
             );
         }

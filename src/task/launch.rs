@@ -14,7 +14,10 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use super::handover::{GO, Handover, Ready};
-use crate::{env::Env, process};
+use crate::{
+    env::Env,
+    process::{self, ProcessRecord},
+};
 
 /// A broker that listens and that nobody knows of yet. Dropped, it ends.
 pub(super) struct Starting {
@@ -23,6 +26,8 @@ pub(super) struct Starting {
     left: bool,
     /// Where it listens.
     pub(super) port: u16,
+    /// Which process it is; `None` where the system does not tell.
+    pub(super) process: Option<ProcessRecord>,
 }
 
 type Output = BufReader<Take<ChildStdout>>;
@@ -79,13 +84,16 @@ pub(super) async fn launch(
     let mut child = command.spawn().map_err(LaunchError::Spawn)?;
     let pipes = child.stdin.take().zip(child.stdout.take());
     let pipes = pipes.map(|(input, output)| (input, BufReader::new(output.take(MOST))));
-    let mut starting = Starting { child, pipes, left: false, port: 0 };
+    let mut starting = Starting { child, pipes, left: false, port: 0, process: None };
     let text =
         Zeroizing::new(serde_json::to_string(handover).map_err(|error| LaunchError::Ended(error.into()))?);
     match starting.exchange(&[text.as_bytes(), b"\n"]).await? {
         Ready::Port(port) => starting.port = port,
         Ready::Error(reason) => return Err(LaunchError::Refused(reason)),
     }
+    // It has answered, so that it is the broker by now. Without the record, a broker that does not answer at the end is
+    // left to the agent's clean-up.
+    starting.process = starting.child.id().and_then(|id| ProcessRecord::of(id).ok());
     Ok(starting)
 }
 

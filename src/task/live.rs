@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::{
-    BROKER_KEY_VARIABLE, BROKER_URL_VARIABLE,
+    BROKER_KEY_VARIABLE, BROKER_PROCESS_VARIABLE, BROKER_URL_VARIABLE,
     handover::{Handed, Handover},
     launch::{self, LaunchError, Starting},
     plan::Plan,
@@ -93,6 +93,9 @@ pub(super) async fn start(
     // The post-job stage asks by these: a later step could set the others anew.
     commands.set_task_variable(BROKER_URL_VARIABLE, &door.url).map_err(OutputError)?;
     commands.set_task_variable(BROKER_KEY_VARIABLE, door.key.expose()).map_err(OutputError)?;
+    if let Some(process) = &starting.process {
+        commands.set_task_variable(BROKER_PROCESS_VARIABLE, &process.to_string()).map_err(OutputError)?;
+    }
     Ok(Left { door, starting })
 }
 

@@ -21,5 +21,8 @@ const FOLDER_VARIABLE: &str = "WIF_SESSION_FOLDER";
 /// The task variables by which the main stage tells the post-job stage which broker to end.
 const BROKER_URL_VARIABLE: &str = "WIF_BROKER_URL";
 const BROKER_KEY_VARIABLE: &str = "WIF_BROKER_KEY";
+/// The same for a broker that does not answer: its process.
+const BROKER_PROCESS_VARIABLE: &str = "WIF_BROKER_PROCESS";
 /// Every task variable of this task.
-const TASK_VARIABLES: [&str; 3] = [FOLDER_VARIABLE, BROKER_URL_VARIABLE, BROKER_KEY_VARIABLE];
+const TASK_VARIABLES: [&str; 4] =
+    [FOLDER_VARIABLE, BROKER_URL_VARIABLE, BROKER_KEY_VARIABLE, BROKER_PROCESS_VARIABLE];

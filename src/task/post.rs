@@ -1,11 +1,13 @@
 //! The post-job stage: end the broker, and remove what the session left. It runs whether the main stage ran, failed
 //! or was skipped.
 
-use std::{error::Error as _, io, path::Path};
+use std::{error::Error as _, io, path::Path, time::Duration};
 
 use hyper::Method;
 
-use super::{BROKER_KEY_VARIABLE, BROKER_URL_VARIABLE, FOLDER_VARIABLE, TASK_VARIABLES};
+use super::{
+    BROKER_KEY_VARIABLE, BROKER_PROCESS_VARIABLE, BROKER_URL_VARIABLE, FOLDER_VARIABLE, TASK_VARIABLES,
+};
 use crate::{
     agent::{commands::Commands, job, shadowed},
     broker::{
@@ -15,6 +17,7 @@ use crate::{
     env::Env,
     error::Failure,
     folder::Folder,
+    process::{Ending, ProcessRecord},
     world::World,
 };
 
@@ -27,6 +30,23 @@ pub fn check(env: &Env) -> Result<(), Failure> {
     Ok(shadowed::check_task_variables(env, &TASK_VARIABLES)?)
 }
 
+/// How long the broker may take to say that it ends.
+const END_TIMEOUT: Duration = Duration::from_millis(2500);
+/// How long it may take to do so.
+const END_GRACE: Duration = Duration::from_secs(1);
+
+/// How the session's broker ended.
+enum BrokerEnd {
+    /// There was none.
+    None,
+    Ended,
+    /// It did not answer.
+    Killed,
+    /// It had ended before this stage.
+    Before(BrokerError),
+    StillThere(BrokerError),
+}
+
 /// Ends the broker and removes the session's folder. What cannot be done is a warning: a job does not fail for it, the
 /// agent kills what is left of a job and empties its temporary folder after it.
 ///
@@ -37,33 +57,61 @@ pub async fn post(world: &mut World) -> io::Result<()> {
     let mut commands = Commands::new(&mut *world.out, &world.env);
     let broker = end_broker(&world.env).await;
     let folder = remove_folder(&world.env);
-    match (&broker, &folder) {
-        (None, None) => return commands.line("Nothing to remove: this step left no sign-in session"),
-        (Some(Err(error)), _) => {
+    match &broker {
+        BrokerEnd::None if folder.is_none() => {
+            return commands.line("Nothing to remove: this step left no sign-in session");
+        }
+        BrokerEnd::None | BrokerEnd::Ended => {}
+        BrokerEnd::Killed => commands.line("The session's broker did not answer: it was killed")?,
+        BrokerEnd::Before(error) => {
+            let other = matches!(error, BrokerError::Unproven { .. }).then(|| format!(" ({error})"));
+            commands.warning(&format!(
+                "The session's broker was gone before the job's end{}: steps after its end were not signed in. A step \
+                 ended it, the machine had no memory left, or the job took longer than WIF_SESSION_HOURS",
+                other.unwrap_or_default()
+            ))?;
+        }
+        BrokerEnd::StillThere(error) => {
             commands.warning(&format!("The session's broker could not be ended: {error}"))?;
         }
-        _ => {}
     }
+    let is_clean = matches!(broker, BrokerEnd::None | BrokerEnd::Ended | BrokerEnd::Killed);
     match folder {
         Some(Err(warning)) => commands.warning(&warning),
-        Some(Ok(false)) if broker.is_none() => {
+        Some(Ok(false)) if matches!(broker, BrokerEnd::None) => {
             commands.line("Nothing to remove: the session's files are gone already")
         }
-        _ => commands.line("Signed out: nothing of the session is left"),
+        Some(Ok(_)) if !is_clean => commands.line("The session's files are removed"),
+        _ if is_clean => commands.line("Signed out: nothing of the session is left"),
+        _ => Ok(()),
     }
 }
 
-/// `None`: there was none. One that is gone already is fine.
-async fn end_broker(env: &Env) -> Option<Result<(), BrokerError>> {
-    let url = env.get(&task_variable(BROKER_URL_VARIABLE))?;
-    let key = env.secret(&task_variable(BROKER_KEY_VARIABLE))?;
-    let address = match Address::new(url, key) {
-        Ok(address) => address,
-        Err(error) => return Some(Err(error)),
+/// Asks the broker to end, and kills its process if it does not: a broker that is stopped, or that others crowd, does not
+/// answer.
+async fn end_broker(env: &Env) -> BrokerEnd {
+    let url = env.get(&task_variable(BROKER_URL_VARIABLE));
+    let key = env.secret(&task_variable(BROKER_KEY_VARIABLE));
+    let (Some(url), Some(key)) = (url, key) else { return BrokerEnd::None };
+    let process = env.get(&task_variable(BROKER_PROCESS_VARIABLE));
+    let process = process.and_then(|process| process.parse::<ProcessRecord>().ok());
+    let asked = match Address::new(url, key) {
+        Ok(address) => address.ask_within(END_TIMEOUT, Method::POST, paths::END, &[]).await,
+        Err(error) => Err(error),
     };
-    match address.ask(Method::POST, paths::END, &[]).await {
-        Ok(_) | Err(BrokerError::Gone(_)) => Some(Ok(())),
-        Err(error) => Some(Err(error)),
+    let grace = if asked.is_ok() { END_GRACE } else { Duration::ZERO };
+    let ending = match &process {
+        Some(process) => process.end(grace).await.ok(),
+        None => None,
+    };
+    match (asked, ending) {
+        (_, Some(Ending::Killed)) => BrokerEnd::Killed,
+        (Ok(_), _) | (Err(_), Some(Ending::ByItself)) => BrokerEnd::Ended,
+        (Err(error), Some(Ending::Gone)) => BrokerEnd::Before(error),
+        (Err(error @ (BrokerError::Gone(_) | BrokerError::Unproven { .. })), None) => {
+            BrokerEnd::Before(error)
+        }
+        (Err(error), None) => BrokerEnd::StillThere(error),
     }
 }
 

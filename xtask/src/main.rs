@@ -79,7 +79,7 @@ enum Chore {
         #[arg(long, default_value_t = 60)]
         seconds: u64,
     },
-    /// Let days of brokers with outages pass by a virtual clock; or ask one broker for hours, and look for growth
+    /// Let days of brokers with outages pass by a virtual clock; or ask one broker for hours, and look for growth; or crowd one
     Soak {
         /// How many days
         #[arg(long, default_value_t = 200, conflicts_with = "hours")]
@@ -90,6 +90,9 @@ enum Chore {
         /// How many hours of real time instead, 0.25 for instance
         #[arg(long)]
         hours: Option<f64>,
+        /// For how many seconds to crowd a broker with callers without the key instead
+        #[arg(long, value_name = "SECONDS", conflicts_with_all = ["seeds", "first", "hours"])]
+        hostile: Option<u64>,
     },
     /// What CI runs: format, lints, documentation, all tests, the shim's tests
     Test,
@@ -108,8 +111,9 @@ fn main() -> ExitCode {
         Chore::Bump { version } => bump::bump(&version),
         Chore::Pictures => pictures::pictures(),
         Chore::Fuzz { seconds } => fuzz::fuzz(seconds),
+        Chore::Soak { hostile: Some(seconds), .. } => soak::hostile(seconds),
         Chore::Soak { hours: Some(hours), .. } => soak::real(hours),
-        Chore::Soak { seeds, first, hours: None } => soak::days(first, seeds),
+        Chore::Soak { seeds, first, hours: None, hostile: None } => soak::days(first, seeds),
         Chore::Test => test::test(),
     };
     match result {

@@ -1,5 +1,7 @@
-//! `soak`: days of brokers with outages, by a virtual clock; or one broker for hours of real time.
+//! `soak`: days of brokers with outages, by a virtual clock; or one broker for hours of real time; or one that callers
+//! without the key crowd.
 
+mod hostile;
 mod samples;
 
 use std::{
@@ -13,6 +15,7 @@ use emulator::{
     agent::{Agent, JobResult, Step},
 };
 
+pub(crate) use self::hostile::hostile;
 use self::samples::Samples;
 use crate::{
     process::{Result, cargo, run},

@@ -10,6 +10,7 @@ use crate::{clock::Wait, error::Code};
 struct Hand {
     wall: AtomicI64,
     elapsed: AtomicU64,
+    waits: Mutex<Vec<Duration>>,
 }
 
 impl Hand {
@@ -32,11 +33,13 @@ impl Clock for Hand {
         Duration::from_secs(self.elapsed.load(Ordering::SeqCst))
     }
 
-    fn sleep(&self, _duration: Duration) -> Wait {
+    fn sleep(&self, duration: Duration) -> Wait {
+        self.waits.lock().unwrap().push(duration);
         Box::pin(std::future::ready(()))
     }
 
-    fn limit(&self, _duration: Duration) -> Wait {
+    fn limit(&self, duration: Duration) -> Wait {
+        self.waits.lock().unwrap().push(duration);
         Box::pin(async {
             for _ in 0..10 {
                 tokio::task::yield_now().await;
@@ -193,6 +196,106 @@ fn a_clock_that_is_set_back_lengthens_no_rest() {
         assert_eq!(token(&slot).await.as_deref(), Ok("token 1"));
         assert_eq!(asked.load(Ordering::SeqCst), 2);
     });
+}
+
+#[test]
+fn a_token_that_has_ended_is_not_given_away_though_the_clock_was_set_back() {
+    run(async {
+        let clock = Arc::new(Hand::default());
+        clock.set(7200);
+        let (slot, asked) = slot(&clock, &[Some(3600), None, Some(3600)]);
+        assert_eq!(token(&slot).await.as_deref(), Ok("token 0"));
+        clock.elapsed.store(7200 + 1000, Ordering::SeqCst);
+        clock.set_wall(0);
+        let fresh = slot.get().await.unwrap();
+        assert_eq!(fresh.lifetime.until.unix_timestamp(), 2600, "what is promised by the clock of now");
+        assert_eq!(slot.until().map(OffsetDateTime::unix_timestamp), Some(2600));
+        assert_eq!(
+            slot.next().map(OffsetDateTime::unix_timestamp),
+            Some(800),
+            "half of its life is over then"
+        );
+        clock.elapsed.store(7200 + 1800, Ordering::SeqCst);
+        assert_eq!(token(&slot).await.as_deref(), Ok("token 0"));
+        landed(&slot).await;
+        assert_eq!(asked.load(Ordering::SeqCst), 2, "it is due");
+        clock.elapsed.store(7200 + 3600, Ordering::SeqCst);
+        assert_eq!(
+            token(&slot).await.as_deref(),
+            Ok("token 2"),
+            "another, though its end by the wall clock is earlier"
+        );
+        clock.elapsed.store(7200 + 3700, Ordering::SeqCst);
+        assert_eq!(token(&slot).await.as_deref(), Ok("token 2"), "it is kept");
+    });
+}
+
+#[test]
+fn a_clock_that_is_set_back_while_a_token_is_asked_for_lengthens_no_life() {
+    run(async {
+        let clock = Arc::new(Hand::default());
+        clock.set(7200);
+        let (slot, _) = slot(&clock, &[Some(3600)]);
+        let mut asking = std::pin::pin!(slot.get());
+        assert!(futures_util::poll!(asking.as_mut()).is_pending());
+        clock.elapsed.store(7210, Ordering::SeqCst);
+        clock.set_wall(0);
+        let fresh = asking.await.unwrap();
+        assert_eq!(fresh.lifetime.until.unix_timestamp(), 3590);
+    });
+}
+
+#[test]
+fn a_token_of_seconds_is_not_given_away_after_a_wait_that_outlives_it() {
+    run(async {
+        let clock = Arc::new(Hand::default());
+        let attempts = AtomicUsize::new(0);
+        let hand = Arc::clone(&clock);
+        let fetch: Fetch = Arc::new(move || {
+            let from = hand.now();
+            match attempts.fetch_add(1, Ordering::SeqCst) {
+                0 => {
+                    let lifetime = Lifetime { from, until: from + time::Duration::seconds(10) };
+                    Box::pin(std::future::ready(Ok(Fresh::new(Secret::new("short".to_owned()), lifetime))))
+                }
+                _ => Box::pin(std::future::pending()),
+            }
+        });
+        let slot = Slot::new(Arc::clone(&clock) as _, fetch, None);
+        assert_eq!(token(&slot).await.as_deref(), Ok("short"));
+        clock.set(8);
+        assert_eq!(token(&slot).await.as_deref(), Ok("short"));
+        assert_eq!(*clock.waits.lock().unwrap(), [Duration::from_secs(1)], "it works for one second more");
+    });
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_token_is_given_away_after_its_end_by_either_clock(
+        life in 1_i64..10_000,
+        steps in proptest::collection::vec((0_u64..4000, -8000_i64..8000), 1..20),
+    ) {
+        run(async {
+            let clock = Arc::new(Hand::default());
+            clock.set(100_000);
+            let lifetime = Lifetime { from: clock.now(), until: clock.now() + time::Duration::seconds(life) };
+            let ended = Failure::new(Code::TimedOut, "down", "wait");
+            let fetch: Fetch = Arc::new(move || Box::pin(std::future::ready(Err(ended.again()))));
+            let fresh = Fresh::new(Secret::new("token".to_owned()), lifetime);
+            let slot = Slot::new(Arc::clone(&clock) as _, fetch, Some(fresh));
+            let life = Duration::from_secs(life.unsigned_abs());
+            for (passed, set) in steps {
+                clock.elapsed.fetch_add(passed, Ordering::SeqCst);
+                clock.wall.fetch_add(passed.cast_signed() + set, Ordering::SeqCst);
+                if let Ok(fresh) = slot.get().await {
+                    let age = clock.elapsed().abs_diff(Duration::from_secs(100_000));
+                    assert!(age < life && clock.now() < lifetime.until);
+                    assert!(fresh.lifetime.until <= lifetime.until);
+                    assert!(fresh.lifetime.until - clock.now() <= life.abs_diff(age));
+                }
+            }
+        });
+    }
 }
 
 #[test]
