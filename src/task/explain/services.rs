@@ -116,12 +116,26 @@ pub(super) fn of_machine(error: MachineError, resource: Option<Resource>) -> Fai
         MachineError::Address { .. } => {
             (Code::NetworkSettings, "correct the variable, or remove it from the agent's environment")
         }
+        MachineError::NotLocal { .. } => {
+            (Code::NetworkSettings, "correct the variable, or remove it from the agent's environment")
+        }
+        MachineError::Challenge(_) => (
+            Code::MachineIdentityRefused,
+            "let the agent's user read the keys of the Azure Connected Machine agent: make it a member of the group himds (Linux) or \"Hybrid agent extension applications\" (Windows), and start the agent anew",
+        ),
+        MachineError::OtherIdentity { .. } => (
+            Code::MachineIdentityRefused,
+            "update the Azure Connected Machine agent, or take the client id (msiclientId) out of the connection, so that it signs in as the server's own identity",
+        ),
         MachineError::Http(http) => match of_http(http) {
             (code @ (Code::ConnectionFailed | Code::TimedOut | Code::NameNotResolved), _) => (code, MACHINE),
             other => other,
         },
-        MachineError::Refused { number, .. } => match number.and_then(refusals::of_entra) {
+        MachineError::Refused { number, sentence, .. } => match number.and_then(refusals::of_entra) {
             Some(known) => (known.code, known.remedy),
+            None if sentence.as_deref().is_some_and(|text| text.contains("Multiple user assigned")) => {
+                (Code::MachineIdentityRefused, SEVERAL)
+            }
             None => (Code::MachineIdentityRefused, MACHINE),
         },
         MachineError::Busy { .. } => (Code::ServiceUnavailable, MACHINE),
@@ -133,6 +147,8 @@ pub(super) fn of_machine(error: MachineError, resource: Option<Resource>) -> Fai
 }
 
 const MACHINE: &str = "run the job on an agent whose machine has the managed identity assigned (Microsoft-hosted agents have none), or convert the connection to workload identity federation";
+
+const SEVERAL: &str = "several identities are assigned to this machine: name one by its client id (msiclientId) in the connection, or leave one assigned";
 
 pub(super) fn of_http(error: &HttpError) -> (Code, &'static str) {
     match error {
