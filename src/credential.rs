@@ -52,7 +52,12 @@ impl PipelineCredential {
         if let Some(token) = tokens.get(resource).filter(|token| token.expires > now + MARGIN) {
             return Ok(token.clone());
         }
-        let sign_in = SignIn { http: Arc::clone(&self.http), env: &self.env, connection: &self.connection };
+        let sign_in = SignIn {
+            http: Arc::clone(&self.http),
+            env: &self.env,
+            connection: &self.connection,
+            listing: None,
+        };
         let signed_in = sign_in.run(std::slice::from_ref(resource), &mut |_| Ok(())).await?;
         let token = signed_in.access_tokens.into_iter().next();
         let token =

@@ -12,6 +12,7 @@
 mod support;
 
 mod architecture;
+mod az;
 mod bad_answers;
 mod bad_input;
 mod broker;

@@ -26,7 +26,7 @@ impl Walk<'_> {
         known: &mut Gathered,
         seen: &mut Seen<'_>,
     ) {
-        let sign_in = SignIn { http: Arc::clone(&self.http), env: self.env, connection };
+        let sign_in = SignIn { http: Arc::clone(&self.http), env: self.env, connection, listing: None };
         let first = connection.audiences.resource_manager();
         let others = resources.iter().filter(|resource| **resource != first).cloned();
         let asked: Vec<_> = std::iter::once(first.clone()).chain(others).collect();

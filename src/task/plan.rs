@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use uuid::Uuid;
 
-use super::{earlier, guards, live, run::check, sign_in::SignedIn};
+use super::{earlier, guards, live, run::check, sign_in::SignedIn, subscriptions};
 use crate::{
     agent::{
         azure_cli,
@@ -15,7 +15,10 @@ use crate::{
     entra::machine::Machine,
     env::Env,
     error::Failure,
-    exports::{self, AzureCliProfile, AzureCliScope, Door, Facts, Family, Granted, Value, Variable},
+    exports::{
+        self, AzureCliOwnSettings, AzureCliProfile, AzureCliScope, Door, Facts, Family, Granted, Value,
+        Variable,
+    },
     folder::Folder,
     identity::resource::Resource,
     secret::Secret,
@@ -32,6 +35,8 @@ pub(super) struct Plan {
     pub(super) tokens: Vec<(String, Resource)>,
     /// The session's private folder, if it needs one.
     pub(super) folder: Option<PathBuf>,
+    /// Whether the session may use the resource manager.
+    pub(super) allows_resource_manager: bool,
     /// Where `az` finds the user's extensions, unless a variable says so already.
     extensions: Option<PathBuf>,
     /// The machine's own identity, which this session's variables would hide.
@@ -51,7 +56,8 @@ impl Plan {
         let connection = Connection::read(env, inputs.connection)?;
         guards::connection(&inputs, &connection)?;
         let families = guards::families(&inputs)?;
-        inputs.allowed_resources(&connection.audiences)?;
+        let allowed = inputs.allowed_resources(&connection.audiences)?;
+        let allows_resource_manager = subscriptions::allowed(&allowed, &connection.audiences);
         let tokens = inputs.access_tokens(&connection.audiences)?;
         let (refresh, session) = (inputs.refresh, inputs.session);
         // A session with a name has names of its own.
@@ -65,6 +71,7 @@ impl Plan {
             session,
             tokens: Vec::new(),
             folder: None,
+            allows_resource_manager,
             extensions: azure_cli::extensions(env),
             machine,
             resource_manager,
@@ -131,7 +138,7 @@ impl Plan {
             .collect()
     }
 
-    fn signs_az_in(&self) -> bool {
+    pub(super) fn signs_az_in(&self) -> bool {
         self.refresh && self.families.contains(&Family::AzureCli)
     }
 
@@ -147,6 +154,8 @@ impl Plan {
             client,
             tenant: *tenant,
             scope,
+            subscriptions: Vec::new(),
+            own: AzureCliOwnSettings::default(),
             cloud: *cloud,
             authority: authority.bare().to_owned(),
             resource_manager: self.resource_manager.clone(),

@@ -190,7 +190,7 @@ impl Upstream {
     }
 
     async fn sign_in(&self, connection: &Connection, resources: &[Resource]) -> Result<SignedIn, Failure> {
-        let sign_in = SignIn { http: Arc::clone(&self.http), env: &self.env, connection };
+        let sign_in = SignIn { http: Arc::clone(&self.http), env: &self.env, connection, listing: None };
         Ok(sign_in.run(resources, &mut |_id_token| Ok(())).await?)
     }
 }
