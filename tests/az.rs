@@ -179,7 +179,9 @@ fn the_list_is_read_without_a_token_for_the_resource_manager_among_access_tokens
 
     // The additional exchange is no condition of the sign-in.
     let emulator = with_other();
-    emulator.fault(Fault::on(Service::Entra, "POST", "/").nth(2).always().aadsts(53003));
+    let unknown =
+        ("activeDirectoryServiceEndpointResourceId".to_owned(), "https://unknown.example".to_owned());
+    emulator.directory().connection(USUAL.connection).data.extend([unknown]);
     let report = run(&emulator, Agent::new(), &[("accessTokens", "V=keyvault")]);
     assert_eq!(accounts(&report).len(), 1);
     assert_eq!(report.step("Sign in").log.matches("did not list").count(), 1, "{}", report.log);
