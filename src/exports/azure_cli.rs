@@ -195,17 +195,16 @@ fn clouds(profile: &Profile) -> Ini {
     let mut clouds = Ini::parse(profile.own.clouds.as_deref().unwrap_or_default());
     // Which subscription the user's own account acted on.
     clouds.remove_everywhere("subscription");
-    for (key, url) in [
-        ("endpoint_active_directory", &profile.authority),
-        ("endpoint_resource_manager", &profile.resource_manager),
-        ("endpoint_active_directory_resource_id", &profile.audience),
-        ("endpoint_management", &profile.audience),
-    ] {
-        if profile.custom {
+    // Where its services are is the connection's to say, and after it az's: tokens are sent there.
+    clouds.keep_only(cloud_name(profile), "profile");
+    if profile.custom {
+        for (key, url) in [
+            ("endpoint_active_directory", &profile.authority),
+            ("endpoint_resource_manager", &profile.resource_manager),
+            ("endpoint_active_directory_resource_id", &profile.audience),
+            ("endpoint_management", &profile.audience),
+        ] {
             clouds.set(cloud_name(profile), key, url.trim_end_matches('/'));
-        } else {
-            // The connection says where its cloud is.
-            clouds.remove(cloud_name(profile), key);
         }
     }
     clouds
@@ -416,8 +415,8 @@ mod tests {
     }
 
     #[test]
-    fn the_users_own_cloud_keeps_what_the_connection_does_not_say() {
-        let clouds = "[AzureCloud]\nprofile = latest\nsubscription = x\nendpoint_resource_manager = https://own\n\
+    fn the_users_own_clouds_are_there_and_do_not_say_where_the_connections_cloud_is() {
+        let clouds = "[AzureCloud]\nprofile = latest\nsubscription = x\nendpoint_resource_manager = https://own\nsuffix_keyvault_dns = .own\n\
                       [OwnCloud]\nendpoint_gallery = https://own\nsubscription = x\n";
         let own = OwnSettings {
             config: Some("[cloud]\nname = OwnCloud\n".to_owned()),

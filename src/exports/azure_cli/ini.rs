@@ -65,9 +65,9 @@ impl Ini {
         }
     }
 
-    /// Takes a key away.
-    pub(super) fn remove(&mut self, section: &str, key: &str) {
-        self.entries(section).retain(|(own, _)| own != key);
+    /// Takes every other key of a section away.
+    pub(super) fn keep_only(&mut self, section: &str, key: &str) {
+        self.entries(section).retain(|(own, _)| own == key);
     }
 
     /// Takes a key away from every section.
