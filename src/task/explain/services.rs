@@ -113,10 +113,7 @@ fn trusted(presented: &Presented) -> Vec<String> {
 
 pub(super) fn of_machine(error: MachineError, resource: Option<Resource>) -> Failure {
     let (code, hint) = match &error {
-        MachineError::Address { .. } => {
-            (Code::NetworkSettings, "correct the variable, or remove it from the agent's environment")
-        }
-        MachineError::NotLocal { .. } => {
+        MachineError::Address { .. } | MachineError::NotLocal { .. } => {
             (Code::NetworkSettings, "correct the variable, or remove it from the agent's environment")
         }
         MachineError::Challenge(_) => (
