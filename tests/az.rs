@@ -171,6 +171,25 @@ fn a_page_that_leads_to_another_host_is_not_followed() {
 }
 
 #[test]
+fn a_resource_manager_that_is_not_known_gets_no_token() {
+    let emulator = with_other();
+    let message = {
+        let mut message = emulator.job_with(&[USUAL.connection]);
+        for endpoint in message.endpoints.iter_mut().filter(|endpoint| endpoint.id == USUAL.connection) {
+            // Another name for this machine: no address of the loopback, and no host that is known.
+            endpoint.url = format!("https://arm.example:{}", emulator.port(Service::Arm));
+        }
+        message
+    };
+    let inputs = [("azureSubscription", "sc-prod"), ("exports", "azure-cli")];
+    let steps = [Step::task(task_folder(), &inputs).display_name("Sign in")];
+    let report = Agent::new().ca_file(emulator.ca_file()).run(&message, &steps);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    assert_eq!(emulator.connections(Service::Arm), 0);
+    assert_eq!(report.log.matches("no token is sent there").count(), 1, "{}", report.log);
+}
+
+#[test]
 fn the_list_is_read_without_a_token_for_the_resource_manager_among_access_tokens() {
     let emulator = with_other();
     let report = run(&emulator, Agent::new(), &[("accessTokens", "V=keyvault")]);
@@ -226,6 +245,13 @@ fn a_connection_without_a_subscription_has_the_first_that_is_enabled_as_after_a_
     let accounts = accounts(&report);
     assert_eq!(default_of(&accounts), (USUAL.tenant.to_string(), 1));
     assert_eq!(accounts[0]["name"], "N/A(tenant level account)");
+
+    let emulator = with_other();
+    group(&emulator);
+    emulator.fault(Fault::on(Service::Arm, "GET", "/subscriptions").always().status(403));
+    let report = usual_run(&emulator);
+    let log = &report.step("Sign in").log;
+    assert!(log.contains("az knows no subscription, only the tenant: Azure Resource Manager"), "{log}");
 }
 
 /// A user's own folder, with settings, another cloud, and a Bicep.

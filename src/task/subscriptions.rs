@@ -32,6 +32,8 @@ pub(crate) struct Listing {
     http: Arc<Http>,
     base: Endpoint,
     resource: Resource,
+    /// Whether the connection names a subscription.
+    has_own: bool,
     /// Begins with the list, or with the access token that only the list needs.
     deadline: OnceLock<Deadline>,
     /// Opens the connection while the sign-in is still under way.
@@ -64,12 +66,17 @@ impl Listing {
         if !plan.signs_az_in() {
             return Err(None);
         }
+        let has_own = plan.connection.subscription.is_some();
         if !plan.allows_resource_manager {
-            return Err(Some(only_own("the input allowedResources leaves out Azure Resource Manager")));
+            return Err(Some(only_own(
+                has_own,
+                "the input allowedResources leaves out Azure Resource Manager",
+            )));
         }
         let base = Addresses::read(env, &plan.connection).ok().map(|addresses| addresses.resource_manager);
         let Some(base) = base.filter(|base| may_get_tokens(env, base)) else {
             return Err(Some(only_own(
+                has_own,
                 "the connection's URL is not a known Azure Resource Manager, so no token is sent there",
             )));
         };
@@ -81,6 +88,7 @@ impl Listing {
             http: Arc::clone(http),
             base,
             resource: plan.connection.audiences.resource_manager(),
+            has_own,
             deadline: OnceLock::new(),
             warm: Mutex::new(Some(warm)),
             running: Mutex::default(),
@@ -141,7 +149,7 @@ impl Listing {
             let reason = format!(
                 "Azure Resource Manager ({host}) did not list the others: there is no access token for it"
             );
-            return Listed { note: Some(only_own(&reason)), ..Listed::default() };
+            return Listed { note: Some(only_own(self.has_own, &reason)), ..Listed::default() };
         };
         let reason = |end: &ListEnd| match end {
             ListEnd::Slow => format!("it took longer than {} s", LIST_TIMEOUT.as_secs()),
@@ -152,7 +160,7 @@ impl Listing {
                 format!("The identity sees more subscriptions than az is told of: the first {MAX_SUBSCRIPTIONS}")
             }
             end if found.is_empty() => {
-                only_own(&format!("Azure Resource Manager ({host}) did not list the others: {}", reason(&end)))
+                only_own(self.has_own, &format!("Azure Resource Manager ({host}) did not list the others: {}", reason(&end)))
             }
             end => format!(
                 "az knows the first {} subscriptions that the identity sees: Azure Resource Manager ({host}) did not list the others: {}",
@@ -168,8 +176,10 @@ impl Listing {
     }
 }
 
-fn only_own(reason: &str) -> String {
-    format!("az knows the connection's own subscription only: {reason}")
+fn only_own(has_own: bool, reason: &str) -> String {
+    let known =
+        if has_own { "the connection's own subscription only" } else { "no subscription, only the tenant" };
+    format!("az knows {known}: {reason}")
 }
 
 fn kept(listed: ListedSubscription) -> AzureCliSubscription {
