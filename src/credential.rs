@@ -62,7 +62,7 @@ impl PipelineCredential {
             return Ok(token.clone());
         }
         let Self { env, connection, allowed_hosts, .. } = self;
-        let sign_in = SignIn { http: Arc::clone(&self.http), env, connection, allowed_hosts };
+        let sign_in = SignIn { http: Arc::clone(&self.http), env, connection, allowed_hosts, listing: None };
         let signed_in = sign_in.run(std::slice::from_ref(resource), &mut |_| Ok(())).await?;
         let token = signed_in.access_tokens.into_iter().next();
         let token =

@@ -91,6 +91,12 @@ impl Endpoint {
         self.0.origin() == other.0.origin()
     }
 
+    /// Whether a request to this URL is one to the same scheme, host and port, without a user of its own.
+    #[must_use]
+    pub fn admits(&self, url: &Url) -> bool {
+        self.0.origin() == url.origin() && url.username().is_empty() && url.password().is_none()
+    }
+
     /// Whether the host is an IP address of this machine's loopback.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
@@ -165,6 +171,12 @@ impl PlainEndpoint {
     #[must_use]
     pub fn admits(&self, url: &Url) -> bool {
         self.0.origin() == url.origin()
+    }
+
+    /// Whether it is an address of this machine's loopback, without TLS.
+    #[must_use]
+    pub fn is_on_this_machine(&self) -> bool {
+        self.0.scheme() == "http" && is_loopback(&self.0)
     }
 
     /// The address.

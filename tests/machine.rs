@@ -1,11 +1,19 @@
 //! The managed identity of the agent's machine.
 
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
 use emulator::{
     Fault, Service, USUAL,
-    directory::{App, Connection, Kind},
+    directory::{self, App, Connection, Kind},
 };
 use uuid::{Uuid, uuid};
-use wif::error::Code;
+use wif::{
+    agent,
+    clock::{self, Deadline},
+    entra::machine::{Machine, MachineError},
+    error::Code,
+    http::Http,
+};
 
 use crate::{
     schemes::{asked, case, exports, warnings},
@@ -155,4 +163,113 @@ fn an_identity_that_nobody_names_is_not_exported() {
     let run = case.succeeds();
     assert!(!run.variables().contains_key("AZURE_CLIENT_ID"), "{}", run.out);
     assert!(run.variables().contains_key("AZURE_TENANT_ID"));
+}
+
+/// An Azure Arc server with the identity, and the variables that its agent sets.
+fn arc_server(folder: &Path, change: impl FnOnce(&mut directory::Arc)) -> Case {
+    let case = of_machine().unset("AZURE_POD_IDENTITY_AUTHORITY_HOST");
+    let mut arc = directory::Arc::new(folder);
+    change(&mut arc);
+    case.emulator.directory().machine.arc = Some(arc);
+    let host = case.emulator.machine_url();
+    case.set("IMDS_ENDPOINT", &host)
+        .set("IDENTITY_ENDPOINT", &format!("{host}/metadata/identity/oauth2/token"))
+}
+
+/// Asks as the step does, with a folder of the test's own for the keys.
+fn ask_arc(case: &Case, folder: &Path, client: Option<Uuid>) -> Result<Option<Uuid>, MachineError> {
+    let machine = Machine::find(&case.env()).unwrap().with_key_folder(folder);
+    let http = Http::plain(machine.endpoint().clone(), Arc::new(clock::System::new())).unwrap();
+    let deadline = Deadline::after(http.clock(), Duration::from_secs(20));
+    let audiences = agent::connection::Connection::read(&case.env(), case.connection).unwrap().audiences;
+    let resource = audiences.resource_manager();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(machine.access_token(&http, deadline, client, &resource)).map(|(_, client)| client)
+}
+
+#[test]
+fn an_azure_arc_server_gives_a_token_to_a_caller_that_may_read_its_key() {
+    let temp = tempfile::tempdir().unwrap();
+    let case = arc_server(temp.path(), |_| {});
+    assert_eq!(ask_arc(&case, temp.path(), None).unwrap(), Some(MACHINE));
+    let [challenge, answer] = &case.emulator.journal()[..] else {
+        panic!("{}", case.emulator.journal_text())
+    };
+    assert_eq!((challenge.status, answer.status), (Some(401), Some(200)));
+    assert_eq!(challenge.query("api-version"), Some("2020-06-01"));
+    assert_eq!(challenge.header("metadata"), Some("true"));
+    assert_eq!(challenge.header("authorization"), None);
+    assert_eq!(answer.header("authorization"), Some("<basic key of an Azure Arc server>"));
+
+    // A session of this job has taken the names; the server's own address is still known.
+    let case =
+        case.set("IDENTITY_ENDPOINT", "http://127.0.0.1:9/identity").set("IDENTITY_HEADER", &"0".repeat(64));
+    assert_eq!(ask_arc(&case, temp.path(), None).unwrap(), Some(MACHINE));
+}
+
+#[test]
+fn an_azure_arc_servers_answer_makes_this_program_send_no_other_file() {
+    let temp = tempfile::tempdir().unwrap();
+    let (keys, outside) = (temp.path().join("tokens"), temp.path().join("outside.key"));
+    fs::create_dir(&keys).unwrap();
+    fs::write(&outside, "of another").unwrap();
+    fs::write(keys.join("passwd"), "of another").unwrap();
+    fs::create_dir(keys.join("folder.key")).unwrap();
+    fs::write(keys.join("large.key"), vec![b'k'; 4097]).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(&outside, keys.join("link.key")).unwrap();
+    let inside = |name: &str| keys.join(name).display().to_string();
+    let elsewhere = "not a .key file directly in";
+    let unexpected = "is a link, is not a file, or is larger than 4096 bytes";
+    for (realm, reason) in [
+        (outside.display().to_string(), elsewhere),
+        (inside("../outside.key"), elsewhere),
+        (inside("passwd"), elsewhere),
+        ("outside.key".to_owned(), elsewhere),
+        (String::new(), elsewhere),
+        (inside("folder.key"), unexpected),
+        (inside("large.key"), unexpected),
+        #[cfg(unix)]
+        (inside("link.key"), unexpected),
+        (inside("missing.key"), "cannot be read"),
+    ] {
+        let case = arc_server(&keys, |arc| arc.realm = Some(realm.clone()));
+        let error = ask_arc(&case, &keys, None).unwrap_err();
+        assert!(matches!(error, MachineError::Challenge(_)), "{realm}: {error}");
+        assert!(error.to_string().contains(reason), "{realm}: {error}");
+        assert_eq!(case.emulator.journal().len(), 1, "{realm}: nothing is sent");
+    }
+}
+
+#[test]
+fn the_key_folder_of_an_azure_arc_server_is_the_systems_own_and_the_fix_names_the_group() {
+    let temp = tempfile::tempdir().unwrap();
+    let case = arc_server(temp.path(), |_| {});
+    let text = case.fails(Code::MachineIdentityRefused);
+    assert!(text.contains("not a .key file directly in") && text.contains("himds"), "{text}");
+    assert_eq!(case.emulator.journal().len(), 1);
+}
+
+#[test]
+fn an_azure_arc_server_that_ignores_which_identity_is_asked_for_is_found_out() {
+    let temp = tempfile::tempdir().unwrap();
+    let case = arc_server(temp.path(), |_| {});
+    assert_eq!(ask_arc(&case, temp.path(), Some(MACHINE)).unwrap(), Some(MACHINE));
+    let case = arc_server(temp.path(), |arc| arc.ignores_client = true);
+    let other = uuid!("0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d");
+    let error = ask_arc(&case, temp.path(), Some(other)).unwrap_err();
+    assert!(matches!(error, MachineError::OtherIdentity { client } if client == other), "{error}");
+}
+
+#[test]
+fn an_azure_arc_address_that_is_not_on_this_machine_is_named_and_not_asked() {
+    for (name, address) in [
+        ("IDENTITY_ENDPOINT", "http://10.0.0.4:40342/metadata/identity/oauth2/token"),
+        ("IDENTITY_ENDPOINT", "https://127.0.0.1:40342/metadata/identity/oauth2/token"),
+    ] {
+        let temp = tempfile::tempdir().unwrap();
+        let case = arc_server(temp.path(), |_| {}).set(name, address);
+        let text = case.fails_unasked(Code::NetworkSettings);
+        assert!(text.contains(name) && text.contains("Azure Arc"), "{text}");
+    }
 }

@@ -13,6 +13,7 @@ mod support;
 
 mod architecture;
 mod arrival;
+mod az;
 mod bad_answers;
 mod bad_input;
 mod broker;

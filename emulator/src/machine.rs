@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::answer;
-use crate::directory::{App, Tenant};
+use crate::directory::{self, App, Tenant};
 use crate::entra::{self, Granted};
+use crate::keys::random_text;
 use crate::record::pairs;
 use crate::world::World;
 
@@ -27,6 +28,10 @@ pub(crate) fn router(world: Arc<World>) -> Router {
 
 async fn imds(State(world): Shared, request: Request) -> Response {
     let asked = Asked::new(&request);
+    let arc = world.directory().machine.arc.clone();
+    if let Some(arc) = arc {
+        return arc_server(&world, &arc, &asked);
+    }
     let refused =
         |error: &str, text: &str| answer::json(400, &json!({ "error": error, "error_description": text }));
     if asked.header("metadata") != Some("true") || asked.header("x-forwarded-for").is_some() {
@@ -59,6 +64,56 @@ async fn imds(State(world): Shared, request: Request) -> Response {
             ),
         ),
     }
+}
+
+/// Azure Arc: the path of IMDS, and a challenge before each token.
+/// Source: <https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication>.
+fn arc_server(world: &World, arc: &directory::Arc, asked: &Asked) -> Response {
+    let refused = |status: u16, text: &str| {
+        answer::json(status, &json!({ "error": "invalid_request", "error_description": text }))
+    };
+    if asked.header("metadata") != Some("true") {
+        return refused(400, "Required metadata header not specified");
+    }
+    if asked.query("api-version") != "2020-06-01" {
+        return refused(400, "A valid api-version was not specified");
+    }
+    let Some(sent) = asked.header("authorization") else {
+        return challenge(world, arc);
+    };
+    // Each key is good once.
+    if !sent.strip_prefix("Basic ").is_some_and(|key| world.take_arc_key(key)) {
+        return refused(401, "The challenge key is wrong.");
+    }
+    let granted =
+        if arc.ignores_client { grant(world, &asked.without("client_id")) } else { grant(world, asked) };
+    match granted {
+        Ok(granted) => {
+            let mut body = common(asked, &granted, world.clock.epoch() + granted.expires_in);
+            body["expires_in"] = json!(granted.expires_in.to_string());
+            if arc.ignores_client {
+                body["client_id"] = Value::Null;
+            }
+            answer::json(200, &body)
+        }
+        Err(Refused::NoResource) => refused(400, "Required audience parameter not specified"),
+        Err(Refused::NoIdentity | Refused::Several) => refused(400, "Identity not found"),
+        Err(Refused::Resource) => {
+            refused(400, "AADSTS500011: The resource principal was not found in the tenant.")
+        }
+    }
+}
+
+/// Writes a key file, and names it in the answer.
+fn challenge(world: &World, arc: &directory::Arc) -> Response {
+    let path = arc.folder.join(format!("{}.key", Uuid::new_v4()));
+    let key = arc.key.clone().unwrap_or_else(|| random_text(40));
+    std::fs::write(&path, &key).expect("the folder of the challenges");
+    world.add_arc_key(&key);
+    let realm = arc.realm.clone().unwrap_or_else(|| path.display().to_string());
+    let mut answer = answer::json(401, &json!({ "error": "unauthorized" }));
+    answer::set(answer.headers_mut(), "www-authenticate", &format!("Basic realm={realm}"));
+    answer
 }
 
 async fn app_service(State(world): Shared, request: Request) -> Response {
@@ -150,6 +205,11 @@ impl Asked {
 
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    fn without(&self, name: &str) -> Self {
+        let query = self.query.iter().filter(|(key, _)| key != name).cloned().collect();
+        Self { headers: self.headers.clone(), query }
     }
 
     fn query(&self, name: &str) -> &str {

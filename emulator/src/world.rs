@@ -1,6 +1,6 @@
 //! What the services share: the directory, the clock, the journal, the faults, and what was issued.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,6 +30,8 @@ pub enum IssuedKind {
     IdentityHeader,
     /// A personal access token of Azure DevOps.
     PersonalToken,
+    /// What an Azure Arc server's identity service wrote into a file for one caller.
+    ArcKey,
 }
 
 impl fmt::Display for IssuedKind {
@@ -43,6 +45,7 @@ impl fmt::Display for IssuedKind {
             Self::ClientAssertion => "client assertion",
             Self::IdentityHeader => "identity header",
             Self::PersonalToken => "personal access token",
+            Self::ArcKey => "key of an Azure Arc server",
         })
     }
 }
@@ -81,6 +84,7 @@ pub(crate) struct World {
     storage: Mutex<Storage>,
     issued: Mutex<Vec<Issued>>,
     id_tokens: Mutex<HashMap<String, (String, i64)>>,
+    arc_keys: Mutex<HashSet<String>>,
     connections: [AtomicU64; 6],
 }
 
@@ -109,6 +113,7 @@ impl World {
             storage: Mutex::new(Storage::usual()),
             issued: Mutex::default(),
             id_tokens: Mutex::default(),
+            arc_keys: Mutex::default(),
             connections: Default::default(),
         }
     }
@@ -136,7 +141,7 @@ impl World {
         let secrets = directory.tenants.iter().flat_map(|tenant| &tenant.apps).flat_map(|app| &app.secrets);
         let jobs =
             directory.jobs.iter().map(|job| Issued { kind: IssuedKind::JobToken, value: job.token.clone() });
-        let Machine { identities, header } = &directory.machine;
+        let Machine { identities, header, .. } = &directory.machine;
         // Of a machine without identities nobody asks anything.
         let header =
             identities.first().map(|_| Issued { kind: IssuedKind::IdentityHeader, value: header.clone() });
@@ -169,6 +174,17 @@ impl World {
     pub(crate) fn keep_id_token(&self, of: String, token: &str, expires: i64) {
         let mut kept = self.id_tokens.lock().unwrap_or_else(PoisonError::into_inner);
         kept.insert(of, (token.to_owned(), expires));
+    }
+
+    /// Notes a key that an Azure Arc server's identity service wrote for one caller.
+    pub(crate) fn add_arc_key(&self, key: &str) {
+        self.issue(IssuedKind::ArcKey, key);
+        self.arc_keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned());
+    }
+
+    /// Whether such a key was written, and not used yet.
+    pub(crate) fn take_arc_key(&self, key: &str) -> bool {
+        self.arc_keys.lock().unwrap_or_else(PoisonError::into_inner).remove(key)
     }
 
     /// Counts a TCP connection and returns its number.

@@ -2,27 +2,97 @@
 
 use std::{
     fs,
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
-use crate::env::Env;
+use crate::{env::Env, exports};
 
 /// What its program is called, by the ways it is installed.
 const PROGRAMS: &[&str] = if cfg!(windows) { &["az.cmd", "az.bat", "az.exe"] } else { &["az"] };
 /// Where Microsoft's packages have the libraries of a program that lies in `/usr/bin`.
 const PACKAGES: [&str; 2] = ["/opt/az", "/usr/lib64/az"];
 
-/// Where it finds installed extensions, unless a variable says so already: a private configuration folder would hide
+/// Where it finds installed extensions, unless a variable or the user's own settings say so already: a private configuration folder would hide
 /// those that are in the user's own.
 #[must_use]
 pub fn extensions(env: &Env) -> Option<PathBuf> {
-    if env.get("AZURE_EXTENSION_DIR").is_some() {
+    let config = OwnFiles::read(env).config.unwrap_or_default();
+    if env.get("AZURE_EXTENSION_DIR").is_some() || exports::azure_cli_names_extension_folder(&config) {
         return None;
     }
+    own_folder(env).map(|folder| folder.join("cliextensions"))
+}
+
+/// The user's own configuration folder, whether it is there or not.
+fn own_folder(env: &Env) -> Option<PathBuf> {
     let own = env.get("AZURE_CONFIG_DIR").map(PathBuf::from);
     let home = ["HOME", "USERPROFILE"].into_iter().find_map(|name| env.get(name));
-    own.or_else(|| Some(PathBuf::from(home?).join(".azure"))).map(|folder| folder.join("cliextensions"))
+    own.or_else(|| Some(PathBuf::from(home?).join(".azure")))
 }
+
+/// What a user has in the own configuration folder, and a private one would hide.
+#[derive(Debug, Default)]
+pub struct OwnFiles {
+    /// The text of `config`: defaults, output, extensions' and Bicep's settings.
+    pub config: Option<String>,
+    /// The text of `clouds.config`: clouds that were registered.
+    pub clouds: Option<String>,
+    /// The folder `bin`, in which az keeps Bicep.
+    pub programs: Option<PathBuf>,
+    /// The names of files that are there and could not be used, each with the reason.
+    pub unusable: Vec<String>,
+}
+
+/// The largest file of settings that is read, in bytes.
+const MAX_SETTINGS_BYTES: u64 = 64 * 1024;
+
+impl OwnFiles {
+    /// Finds and reads them.
+    #[must_use]
+    pub fn read(env: &Env) -> Self {
+        let mut files = Self::default();
+        let Some(folder) = own_folder(env) else { return files };
+        let mut text = |name: &str| {
+            let path = folder.join(name);
+            settings(&path).unwrap_or_else(|reason| {
+                files.unusable.push(format!("{}: {reason}", path.display()));
+                None
+            })
+        };
+        (files.config, files.clouds) = (text("config"), text("clouds.config"));
+        files.programs = Some(folder.join("bin")).filter(|bin| bin.is_dir());
+        files
+    }
+}
+
+/// The text of a file of settings; none, where there is no file.
+fn settings(path: &Path) -> Result<Option<String>, String> {
+    // Looked at before it is opened: a pipe would wait for a writer.
+    match fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+        Ok(found) if !found.is_file() => return Err("it is not a file".to_owned()),
+        Ok(found) if found.len() > MAX_SETTINGS_BYTES => {
+            return Err(format!("it is larger than {} KiB", MAX_SETTINGS_BYTES / 1024));
+        }
+        Ok(_) => {}
+    }
+    let mut text = String::new();
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    file.take(MAX_SETTINGS_BYTES).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    Ok(Some(text))
+}
+
+/// Whether `az` of this version asks another address than `IDENTITY_ENDPOINT` for the tokens of a managed identity.
+#[must_use]
+pub fn is_too_old(version: &str) -> bool {
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
+    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default()) < OLDEST
+}
+
+/// The first version that can be signed in: 2.71 and 2.72 by the setting `core.use_msal_managed_identity`.
+const OLDEST: (u32, u32) = (2, 71);
 
 /// The version of the first `az` on the `PATH`, by the name of its library's folder (`azure_cli_core-2.91.0.dist-info`).
 /// Nothing, where it is installed in a way that is not known here.
@@ -84,6 +154,42 @@ mod tests {
         assert_eq!(extensions(&env(&both)), Some(own.join("cliextensions")));
         assert_eq!(extensions(&env(&[("HOME", home), ("AZURE_EXTENSION_DIR", own)])), None);
         assert_eq!(extensions(&env(&[])), None);
+        let temp = tempfile::tempdir().unwrap();
+        fs::write(temp.path().join("config"), "[extension]\ndir = /opt/extensions\n").unwrap();
+        assert_eq!(extensions(&env(&[("HOME", home), ("AZURE_CONFIG_DIR", temp.path())])), None);
+    }
+
+    #[test]
+    fn only_files_of_settings_are_read_and_what_cannot_be_is_named() {
+        let temp = tempfile::tempdir().unwrap();
+        let read = || OwnFiles::read(&env(&[("AZURE_CONFIG_DIR", temp.path())]));
+        assert!(read().config.is_none() && read().unusable.is_empty() && read().programs.is_none());
+        fs::write(temp.path().join("config"), "[core]\n").unwrap();
+        fs::create_dir(temp.path().join("clouds.config")).unwrap();
+        fs::create_dir(temp.path().join("bin")).unwrap();
+        let files = read();
+        assert_eq!(files.config.as_deref(), Some("[core]\n"));
+        assert_eq!(files.programs, Some(temp.path().join("bin")));
+        let [one] = &files.unusable[..] else { panic!("{:?}", files.unusable) };
+        assert!(one.contains("clouds.config") && one.ends_with("it is not a file"), "{one}");
+        fs::write(temp.path().join("config"), vec![b'#'; 64 * 1024 + 1]).unwrap();
+        assert!(read().config.is_none() && read().unusable[0].contains("64 KiB"), "{:?}", read().unusable);
+        fs::write(temp.path().join("config"), [0xFF, 0xFE]).unwrap();
+        assert!(read().config.is_none() && read().unusable.len() == 2, "{:?}", read().unusable);
+    }
+
+    #[test]
+    fn versions_before_2_71_are_too_old() {
+        for (version, old) in [
+            ("2.70.0", true),
+            ("2.9.1", true),
+            ("1.99", true),
+            ("2.71.0", false),
+            ("2.100.0", false),
+            ("3.0.0", false),
+        ] {
+            assert_eq!(is_too_old(version), old, "{version}");
+        }
     }
 
     #[test]

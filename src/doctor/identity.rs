@@ -28,8 +28,8 @@ impl Walk<'_> {
         seen: &mut Seen<'_>,
     ) {
         let allowed_hosts = self.allowed_hosts.clone();
-        let sign_in =
-            SignIn { http: Arc::clone(&self.http), env: self.env, connection, allowed_hosts: &allowed_hosts };
+        let (http, env, allowed_hosts) = (Arc::clone(&self.http), self.env, &allowed_hosts);
+        let sign_in = SignIn { http, env, connection, allowed_hosts, listing: None };
         let first = connection.audiences.resource_manager();
         let others = resources.iter().filter(|resource| **resource != first).cloned();
         let asked: Vec<_> = std::iter::once(first.clone()).chain(others).collect();

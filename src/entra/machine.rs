@@ -1,7 +1,10 @@
 //! The managed identity of the agent's machine: a service of the host hands out its tokens.
 //!
 //! Source: <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token> for
-//! virtual machines (IMDS), <https://learn.microsoft.com/azure/app-service/overview-managed-identity> for App Service.
+//! virtual machines (IMDS), <https://learn.microsoft.com/azure/app-service/overview-managed-identity> for App Service,
+//! <https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication> for Azure Arc.
+
+mod arc;
 
 use std::time::Duration;
 
@@ -10,6 +13,8 @@ use serde::{Deserialize, Deserializer};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub use self::arc::ChallengeError;
+use self::arc::{Challenge, Folder};
 use super::{
     refusal::{asked, kind, sentence},
     token::{AccessToken, LONGEST, is_token, seconds},
@@ -38,6 +43,8 @@ enum Protocol {
     Imds,
     /// Of App Service and what has taken it over, with the header that keeps others out.
     AppService { header: Secret },
+    /// Of Azure Arc servers: a key in a file shows that the caller may read it.
+    Arc { folder: Folder },
 }
 
 /// No access token of the machine's identity.
@@ -50,6 +57,25 @@ pub enum MachineError {
         name: &'static str,
         /// What is wrong with it.
         source: EndpointError,
+    },
+    /// The address of an Azure Arc server's service is not on the server.
+    #[error(
+        "the variable {name} is not an http address of this machine (localhost), as that of an Azure Arc server is"
+    )]
+    NotLocal {
+        /// The variable.
+        name: &'static str,
+    },
+    /// An Azure Arc server's service did not let this caller show who it is.
+    #[error("the identity service of this Azure Arc server asks for a key that cannot be given: {0}")]
+    Challenge(#[from] ChallengeError),
+    /// A token of another identity than the one that was named.
+    #[error(
+        "the identity service of this Azure Arc server does not say that its token is of the identity {client}, which was asked for"
+    )]
+    OtherIdentity {
+        /// The client id that was asked for.
+        client: Uuid,
     },
     /// No answer.
     #[error("no access token from the managed identity service of this machine")]
@@ -90,6 +116,10 @@ const USUAL: &str = "http://169.254.169.254";
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Names another host for the usual path.
 const HOST: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
+/// Names the host of an Azure Arc server's service, beside an `IDENTITY_ENDPOINT` without a header.
+const ARC_HOST: &str = "IMDS_ENDPOINT";
+/// The path of the service, of virtual machines and of Azure Arc servers.
+const PATH: [&str; 4] = ["metadata", "identity", "oauth2", "token"];
 /// Name the whole address, and with it the other protocol, and the header that it wants.
 const ENDPOINT: [&str; 2] = ["IDENTITY_ENDPOINT", "IDENTITY_HEADER"];
 
@@ -130,11 +160,32 @@ impl Machine {
                 }
             }
         }
+        if let Some(host) = env.get(ARC_HOST) {
+            // With a header, the address is a broker's of this job, which has taken the place of the server's own.
+            let own = env.get(ENDPOINT[0]).filter(|_| env.get(ENDPOINT[1]).is_none());
+            let endpoint = match own {
+                Some(text) => parsed(ENDPOINT[0], text)?,
+                None => parsed(ARC_HOST, host)?.join(PATH),
+            };
+            if !endpoint.is_on_this_machine() {
+                let name = if own.is_some() { ENDPOINT[0] } else { ARC_HOST };
+                return Err(MachineError::NotLocal { name });
+            }
+            return Ok(Self { endpoint, protocol: Protocol::Arc { folder: Folder::of_service(env) } });
+        }
         let base = env.get(HOST).map_or_else(|| parsed(HOST, USUAL), |text| parsed(HOST, text))?;
-        Ok(Self {
-            endpoint: base.join(["metadata", "identity", "oauth2", "token"]),
-            protocol: Protocol::Imds,
-        })
+        Ok(Self { endpoint: base.join(PATH), protocol: Protocol::Imds })
+    }
+
+    /// The same service, with another folder for the key files of an Azure Arc server: for tests. No variable names it,
+    /// since a caller must send the content of no other file.
+    #[must_use]
+    pub fn with_key_folder(self, folder: &std::path::Path) -> Self {
+        let protocol = match self.protocol {
+            Protocol::Arc { .. } => Protocol::Arc { folder: Folder::at(folder) },
+            other => other,
+        };
+        Self { protocol, ..self }
     }
 
     /// What a session must keep for a later one of the same job before it takes the usual names: the address of the
@@ -170,10 +221,31 @@ impl Machine {
         let attempt = |limit| {
             let request = request.clone();
             let begin = http.clock().now();
-            let answer = http.send(request, limit);
-            async move { read(&answer.await?, begin) }
+            async move {
+                let mut answer = http.send(request.clone(), limit).await?;
+                if let (401, Protocol::Arc { folder }) = (answer.status, &self.protocol) {
+                    let key = Challenge::of(&answer).and_then(|challenge| folder.key(&challenge))?;
+                    let basic = Secret::new(format!("Basic {}", key.expose()));
+                    answer = http.send(request.secret_header("authorization", &basic), limit).await?;
+                }
+                self.confirmed(client, read(&answer, begin)?)
+            }
         };
         http.retrying(deadline, PATIENCE, MachineError::outcome, attempt).await
+    }
+
+    /// An Azure Arc agent that knows one identity only ignores which one is asked for.
+    fn confirmed(
+        &self,
+        asked_for: Option<Uuid>,
+        granted: (AccessToken, Option<Uuid>),
+    ) -> Result<(AccessToken, Option<Uuid>), MachineError> {
+        match (&self.protocol, asked_for) {
+            (Protocol::Arc { .. }, Some(client)) if granted.1 != Some(client) => {
+                Err(MachineError::OtherIdentity { client })
+            }
+            _ => Ok(granted),
+        }
     }
 
     fn request(&self, client: Option<Uuid>, resource: &Resource) -> Request {
@@ -181,12 +253,13 @@ impl Machine {
         let version = match self.protocol {
             Protocol::Imds => "2018-02-01",
             Protocol::AppService { .. } => "2019-08-01",
+            Protocol::Arc { .. } => "2020-06-01",
         };
         let mut query = vec![("api-version", version), ("resource", &*resource)];
         query.extend(client.as_deref().map(|client| ("client_id", client)));
         let request = Request::new(Method::GET, self.endpoint.with_query(&query));
         match &self.protocol {
-            Protocol::Imds => request.header("metadata", "true"),
+            Protocol::Imds | Protocol::Arc { .. } => request.header("metadata", "true"),
             Protocol::AppService { header } => request.secret_header("x-identity-header", header),
         }
     }
@@ -255,7 +328,12 @@ impl MachineError {
         match self {
             Self::Http(error) => error.outcome(),
             Self::Busy { retry_after, .. } => Outcome::Busy { retry_after: *retry_after },
-            Self::Address { .. } | Self::Refused { .. } | Self::Unusable { .. } => Outcome::Refused,
+            Self::Address { .. }
+            | Self::NotLocal { .. }
+            | Self::Challenge(_)
+            | Self::OtherIdentity { .. }
+            | Self::Refused { .. }
+            | Self::Unusable { .. } => Outcome::Refused,
         }
     }
 }

@@ -4,9 +4,12 @@
 //! on disk, and a step of any length works. Source: azure-cli 2.91.0, `azure/cli/core/_profile.py` (the account),
 //! `cloud.py` (`clouds.config`), `knack/config.py` (`config`), `_session.py` and `util.py` (the rest).
 
+mod ini;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use self::ini::Ini;
 use super::conflict::{Conflict, LIVE, Remedy, Values};
 use crate::identity::cloud::Cloud;
 
@@ -50,6 +53,10 @@ pub(crate) struct Profile {
     pub(crate) tenant: Uuid,
     /// What commands act on.
     pub(crate) scope: Scope,
+    /// The subscriptions that the identity sees, where they are known.
+    pub(crate) subscriptions: Vec<Subscription>,
+    /// The user's own settings.
+    pub(crate) own: OwnSettings,
     /// The cloud, where it is a known one.
     pub(crate) cloud: Option<Cloud>,
     /// Entra's base URL.
@@ -63,6 +70,30 @@ pub(crate) struct Profile {
     /// The version of the installed `az`, where it is known. No setting keeps `az` from looking for a newer version when
     /// it is first run with this folder, but that it did so already.
     pub(crate) az_version: Option<String>,
+}
+
+/// A subscription that an identity sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    /// Its id.
+    pub(crate) id: Uuid,
+    /// Its name, where it has one.
+    pub(crate) name: Option<String>,
+    /// `Enabled`, `Warned`, `PastDue`, `Disabled`, `Deleted`.
+    pub(crate) state: String,
+    /// The tenant that it belongs to.
+    pub(crate) home_tenant: Uuid,
+    /// Tenants that manage it (Azure Lighthouse).
+    pub(crate) managed_by: Vec<Uuid>,
+}
+
+/// The text of the user's own files, as they are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OwnSettings {
+    /// `config`
+    pub(crate) config: Option<String>,
+    /// `clouds.config`
+    pub(crate) clouds: Option<String>,
 }
 
 /// What commands act on.
@@ -88,67 +119,132 @@ pub(crate) struct File {
     pub(crate) content: String,
 }
 
+/// Whether settings of the user name the folder of extensions: a variable would win over it.
+pub(crate) fn names_extension_folder(config: &str) -> bool {
+    Ini::parse(config).has("extension", "dir")
+}
+
 /// The files of the folder, each of which `az` may write again: they and the folder are to be the user's own.
 pub(crate) fn files(profile: &Profile) -> Vec<File> {
     let mut files = vec![
-        File { name: "azureProfile.json", content: account(profile).to_string() },
-        File { name: "config", content: config(cloud_name(profile)) },
+        File { name: "azureProfile.json", content: accounts(profile).to_string() },
+        File { name: "config", content: config(profile) },
     ];
-    files.extend(profile.custom.then(|| File { name: "clouds.config", content: clouds(profile) }));
+    let clouds = clouds(profile);
+    files.extend((!clouds.is_empty()).then(|| File { name: "clouds.config", content: clouds.text() }));
     files.push(File { name: "versionCheck.json", content: checked(profile.az_version.as_deref()) });
     let kept = KEPT_BY_AZ.into_iter().map(|name| File { name, content: "{}".to_owned() });
     files.extend(kept);
     files
 }
 
+/// `Profile._set_subscriptions`: of several accounts, one is the default.
+fn accounts(profile: &Profile) -> Value {
+    let seen = &profile.subscriptions;
+    let (own, default) = match &profile.scope {
+        Scope::Subscription { id, name } => {
+            // One in which the identity has no role yet is not listed.
+            let own = seen.iter().all(|one| one.id != *id).then(|| Subscription {
+                id: *id,
+                name: name.clone(),
+                state: ENABLED.to_owned(),
+                home_tenant: profile.tenant,
+                managed_by: Vec::new(),
+            });
+            (own, Some(*id))
+        }
+        Scope::Tenant => (None, first_enabled(seen).map(|subscription| subscription.id)),
+    };
+    let mut accounts: Vec<_> =
+        own.iter().chain(seen).map(|one| account(profile, one, default == Some(one.id))).collect();
+    if accounts.is_empty() {
+        accounts.push(tenant_level(profile));
+    }
+    // Without an id, az makes one when it likes and writes the file anew, while another az may be reading it.
+    json!({ "installationId": Uuid::nil().to_string(), "subscriptions": accounts })
+}
+
+/// `Profile._pick_working_subscription`: what a login without a named subscription acts on.
+pub(crate) fn first_enabled(subscriptions: &[Subscription]) -> Option<&Subscription> {
+    subscriptions.iter().find(|one| one.state == ENABLED).or_else(|| subscriptions.first())
+}
+
 /// `Profile._normalize_properties`.
-fn account(profile: &Profile) -> Value {
+fn account(profile: &Profile, subscription: &Subscription, default: bool) -> Value {
+    let Subscription { id, name, state, home_tenant, managed_by } = subscription;
+    let managed_by: Vec<_> =
+        managed_by.iter().map(|tenant| json!({ "tenantId": tenant.to_string() })).collect();
+    json!({
+        "environmentName": cloud_name(profile),
+        "homeTenantId": home_tenant.to_string(),
+        "id": id.to_string(),
+        "isDefault": default,
+        "managedByTenants": managed_by,
+        "name": name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| id.to_string()),
+        "state": state,
+        "tenantId": profile.tenant.to_string(),
+        "user": user(profile),
+    })
+}
+
+/// `Profile._build_tenant_level_accounts`.
+fn tenant_level(profile: &Profile) -> Value {
+    json!({
+        "environmentName": cloud_name(profile),
+        "id": profile.tenant.to_string(),
+        "isDefault": true,
+        "name": TENANT_LEVEL,
+        "state": ENABLED,
+        "tenantId": profile.tenant.to_string(),
+        "user": user(profile),
+    })
+}
+
+fn user(profile: &Profile) -> Value {
     let (user, info) = match profile.client {
         Some(client) => ("userAssignedIdentity", format!("MSIClient-{client}")),
         None => ("systemAssignedIdentity", "MSI".to_owned()),
     };
-    let mut account = json!({
-        "environmentName": cloud_name(profile),
-        "isDefault": true,
-        "state": "Enabled",
-        "tenantId": profile.tenant.to_string(),
-        "user": { "name": user, "type": "servicePrincipal", "assignedIdentityInfo": info },
-    });
-    let more = match &profile.scope {
-        Scope::Subscription { id, name } => json!({
-            "id": id.to_string(),
-            "name": name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| id.to_string()),
-            "homeTenantId": profile.tenant.to_string(),
-            "managedByTenants": [],
-        }),
-        Scope::Tenant => json!({ "id": profile.tenant.to_string(), "name": TENANT_LEVEL }),
-    };
-    if let (Value::Object(account), Value::Object(more)) = (&mut account, more) {
-        account.extend(more);
-    }
-    // Without an id, az makes one when it likes and writes the file anew, while another az may be reading it.
-    json!({ "installationId": Uuid::nil().to_string(), "subscriptions": [account] })
+    json!({ "name": user, "type": "servicePrincipal", "assignedIdentityInfo": info })
 }
 
-fn config(cloud: &str) -> String {
+/// The user's own settings, except for the few that a session stands on.
+fn config(profile: &Profile) -> String {
+    let mut config = Ini::parse(profile.own.config.as_deref().unwrap_or_default());
     // Said for the public cloud too: az would write it into the file, while another az may be reading it.
-    let mut text = ini("cloud", &[("name", cloud)]);
-    text += &ini("core", &[("collect_telemetry", "no"), ("survey_message", "no")]);
-    text += &ini("auto-upgrade", &[("enable", "no")]);
-    // The names of the arguments of each command.
-    text += &ini("logging", &[("enable_log_file", "no")]);
-    text
+    config.set("cloud", "name", cloud_name(profile));
+    for (section, key, value) in [
+        ("core", "collect_telemetry", "no"),
+        ("core", "survey_message", "no"),
+        // az 2.71 and 2.72 know `IDENTITY_ENDPOINT` only with this; later ones always do.
+        ("core", "use_msal_managed_identity", "true"),
+        ("auto-upgrade", "enable", "no"),
+        // The names of the arguments of each command.
+        ("logging", "enable_log_file", "no"),
+    ] {
+        config.set(section, key, value);
+    }
+    config.text()
 }
 
 /// A section changes the cloud that `az` knows by that name, or makes one.
-fn clouds(profile: &Profile) -> String {
-    let keys = [
-        ("endpoint_active_directory", &profile.authority),
-        ("endpoint_resource_manager", &profile.resource_manager),
-        ("endpoint_active_directory_resource_id", &profile.audience),
-        ("endpoint_management", &profile.audience),
-    ];
-    ini(cloud_name(profile), &keys.map(|(key, url)| (key, url.trim_end_matches('/'))))
+fn clouds(profile: &Profile) -> Ini {
+    let mut clouds = Ini::parse(profile.own.clouds.as_deref().unwrap_or_default());
+    // Which subscription the user's own account acted on.
+    clouds.remove_everywhere("subscription");
+    // Where its services are is the connection's to say, and after it az's: tokens are sent there.
+    clouds.keep_only(cloud_name(profile), "profile");
+    if profile.custom {
+        for (key, url) in [
+            ("endpoint_active_directory", &profile.authority),
+            ("endpoint_resource_manager", &profile.resource_manager),
+            ("endpoint_active_directory_resource_id", &profile.audience),
+            ("endpoint_management", &profile.audience),
+        ] {
+            clouds.set(cloud_name(profile), key, url.trim_end_matches('/'));
+        }
+    }
+    clouds
 }
 
 fn cloud_name(profile: &Profile) -> &'static str {
@@ -163,19 +259,11 @@ fn checked(version: Option<&str>) -> String {
     versions.unwrap_or_else(|| json!({})).to_string()
 }
 
-/// A section as Python's `configparser` reads it: a percent sign is doubled, and a value is one line of the characters
-/// that a URL has.
-fn ini(section: &str, pairs: &[(&str, &str)]) -> String {
-    let mut text = format!("[{section}]\n");
-    for (key, value) in pairs {
-        let value: String = value.chars().filter(char::is_ascii_graphic).collect();
-        text.extend([key, " = ", &value.replace('%', "%%"), "\n"]);
-    }
-    text + "\n"
-}
-
 /// `_TENANT_LEVEL_ACCOUNT_NAME`, which az compares.
 const TENANT_LEVEL: &str = "N/A(tenant level account)";
+
+/// A subscription that can be used.
+const ENABLED: &str = "Enabled";
 
 /// A cloud that az does not know.
 const OWN_CLOUD: &str = "wif";
@@ -199,6 +287,8 @@ mod tests {
             client: Some(Uuid::from_u128(1)),
             tenant: Uuid::from_u128(2),
             scope: Scope::Subscription { id: Uuid::from_u128(3), name: Some("Production".to_owned()) },
+            subscriptions: Vec::new(),
+            own: OwnSettings::default(),
             cloud: Some(Cloud::Public),
             authority: Cloud::Public.authority().to_owned(),
             resource_manager: Cloud::Public.resource_manager().to_owned(),
@@ -269,7 +359,7 @@ mod tests {
         for cloud in Cloud::ALL {
             let profile = Profile { cloud: Some(cloud), ..profile() };
             let chosen = format!("[cloud]\nname = {}\n", cloud.environment());
-            assert!(content(&profile, "config").unwrap().starts_with(&chosen));
+            assert!(content(&profile, "config").unwrap().contains(&chosen));
             assert_eq!(account_of(&profile)["environmentName"], cloud.environment());
             assert_eq!(content(&profile, "clouds.config"), None);
         }
@@ -314,9 +404,64 @@ mod tests {
         }
     }
 
+    fn seen(id: u128, name: &str, state: &str) -> Subscription {
+        Subscription {
+            id: Uuid::from_u128(id),
+            name: Some(name.to_owned()),
+            state: state.to_owned(),
+            home_tenant: Uuid::from_u128(9),
+            managed_by: vec![Uuid::from_u128(2)],
+        }
+    }
+
+    /// Names, and the name of the default.
+    fn named(profile: &Profile) -> (Vec<String>, Vec<String>) {
+        let value = accounts(profile);
+        let name = |account: &Value| account["name"].as_str().unwrap().to_owned();
+        let all = value["subscriptions"].as_array().unwrap();
+        let default = all.iter().filter(|account| account["isDefault"] == true);
+        (all.iter().map(name).collect(), default.map(name).collect())
+    }
+
     #[test]
-    fn a_value_stays_one_line_and_is_not_interpolated() {
-        let text = ini("x", &[("a", "https://e\n[core]\r\ncollect_telemetry = yes\u{85}%(b)s")]);
-        assert_eq!(text, "[x]\na = https://e[core]collect_telemetry=yes%%(b)s\n\n");
+    fn the_connections_own_subscription_is_the_default_listed_or_not() {
+        let other = seen(4, "Other", "Enabled");
+        let mut profile = Profile { subscriptions: vec![other], ..profile() };
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        assert_eq!(named(&profile), (texts(&["Production", "Other"]), texts(&["Production"])));
+        profile.subscriptions.push(seen(3, "Renamed", "Warned"));
+        assert_eq!(named(&profile), (texts(&["Other", "Renamed"]), texts(&["Renamed"])));
+    }
+
+    #[test]
+    fn without_a_subscription_of_its_own_the_first_that_is_enabled_is_the_default() {
+        let mut profile = Profile { scope: Scope::Tenant, ..profile() };
+        profile.subscriptions = vec![seen(4, "Old", "Disabled"), seen(5, "New", "Enabled")];
+        assert_eq!(named(&profile).1, ["New"]);
+        profile.subscriptions.pop();
+        assert_eq!(named(&profile), (vec!["Old".to_owned()], vec!["Old".to_owned()]));
+    }
+
+    #[test]
+    fn a_subscription_of_another_tenant_is_used_by_tokens_of_the_connections() {
+        let profile = Profile { subscriptions: vec![seen(3, "Lighthouse", "Enabled")], ..profile() };
+        let account = account_of(&profile);
+        assert_eq!(account["tenantId"], "00000000-0000-0000-0000-000000000002");
+        assert_eq!(account["homeTenantId"], "00000000-0000-0000-0000-000000000009");
+        assert_eq!(account["managedByTenants"][0]["tenantId"], "00000000-0000-0000-0000-000000000002");
+    }
+
+    #[test]
+    fn the_users_own_clouds_are_there_and_do_not_say_where_the_connections_cloud_is() {
+        let clouds = "[AzureCloud]\nprofile = latest\nsubscription = x\nendpoint_resource_manager = https://own\nsuffix_keyvault_dns = .own\n\
+                      [OwnCloud]\nendpoint_gallery = https://own\nsubscription = x\n";
+        let own = OwnSettings {
+            config: Some("[cloud]\nname = OwnCloud\n".to_owned()),
+            clouds: Some(clouds.to_owned()),
+        };
+        let profile = Profile { own, ..profile() };
+        let expected = "[AzureCloud]\nprofile = latest\n\n[OwnCloud]\nendpoint_gallery = https://own\n\n";
+        assert_eq!(content(&profile, "clouds.config").unwrap(), expected);
+        assert!(content(&profile, "config").unwrap().contains("[cloud]\nname = AzureCloud\n"));
     }
 }

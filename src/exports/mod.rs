@@ -17,7 +17,9 @@ use crate::{identity::cloud::Cloud, secret::Secret};
 pub use access_tokens::{Granted, variables as access_tokens};
 pub(crate) use access_tokens::{expires_on, rfc3339};
 pub(crate) use azure_cli::{
-    File as AzureCliFile, Profile as AzureCliProfile, Scope as AzureCliScope, files as azure_cli_files,
+    File as AzureCliFile, OwnSettings as AzureCliOwnSettings, Profile as AzureCliProfile,
+    Scope as AzureCliScope, Subscription as AzureCliSubscription, files as azure_cli_files,
+    first_enabled as first_enabled_subscription, names_extension_folder as azure_cli_names_extension_folder,
 };
 pub use live::{Door, IDENTITY_PATH, MACHINE, live};
 

@@ -2,7 +2,7 @@
 
 use std::{error::Error, io, time::Duration};
 
-use super::{CONNECT, MOST};
+use super::CONNECT;
 use crate::retry::Outcome;
 
 /// No usable answer came. Hosts are named, URLs and bodies are not.
@@ -83,10 +83,12 @@ pub enum HttpError {
         host: String,
     },
     /// Too much.
-    #[error("the answer of {host} is larger than {} KiB", MOST / 1024)]
+    #[error("the answer of {host} is larger than {} KiB", max_bytes / 1024)]
     TooLarge {
         /// The host asked for.
         host: String,
+        /// How many bytes are read at the most.
+        max_bytes: usize,
     },
 }
 

@@ -12,6 +12,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::MOST;
 use crate::secret::Secret;
 
 /// One request. It is sent again as it is when an attempt fails.
@@ -21,6 +22,7 @@ pub struct Request {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    pub(super) max_answer_bytes: usize,
 }
 
 /// The answer to a request, read to its end.
@@ -37,7 +39,13 @@ impl Request {
     /// A request with no body.
     #[must_use]
     pub fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Bytes::new() }
+        Self { method, url, headers: HeaderMap::new(), body: Bytes::new(), max_answer_bytes: MOST }
+    }
+
+    /// Reads an answer of up to so many bytes: for a list, which may be longer than any other answer.
+    #[must_use]
+    pub fn max_answer_bytes(self, bytes: usize) -> Self {
+        Self { max_answer_bytes: bytes, ..self }
     }
 
     /// Adds a header.

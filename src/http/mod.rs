@@ -68,7 +68,7 @@ pub struct SetupError {
     reason: String,
 }
 
-/// The largest answer that is read, in bytes.
+/// The largest answer that is read unless a request says otherwise, in bytes.
 const MOST: usize = 256 * 1024;
 /// How long a connection may take to be established.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -226,7 +226,7 @@ impl Http {
     }
 
     async fn exchange(&self, request: Request) -> Result<Response, HttpError> {
-        let host = request.host();
+        let (host, max_bytes) = (request.host(), request.max_answer_bytes);
         if self.only.as_ref().is_some_and(|only| !only.admits(&request.url)) {
             return Err(HttpError::Stranger { host });
         }
@@ -241,8 +241,8 @@ impl Http {
             .map_err(fail)?;
         let mut body = Zeroizing::new(Vec::with_capacity(16 * 1024));
         while let Some(chunk) = response.chunk().await.map_err(fail)? {
-            if body.len() + chunk.len() > MOST {
-                return Err(HttpError::TooLarge { host });
+            if body.len() + chunk.len() > max_bytes {
+                return Err(HttpError::TooLarge { host, max_bytes });
             }
             body.extend_from_slice(&chunk);
         }

@@ -80,6 +80,23 @@ pub(super) async fn ask<T: DeserializeOwned>(
     response.json().ok_or(ManagementError::Unusable { status: response.status })
 }
 
+/// Asks once: for what a caller can do without, and for a list of which a page may be large.
+///
+/// # Errors
+///
+/// There was no answer within `limit`, or not the one that was asked for.
+pub(super) async fn ask_once<T: DeserializeOwned>(
+    http: &Http,
+    limit: Duration,
+    url: Url,
+    token: &Secret,
+    max_bytes: usize,
+) -> Result<T, ManagementError> {
+    let request = Request::new(Method::GET, url).bearer(token).header("accept", "application/json");
+    let response = checked(http.send(request.max_answer_bytes(max_bytes), limit).await?)?;
+    response.json().ok_or(ManagementError::Unusable { status: response.status })
+}
+
 /// The same for whatever is asked for.
 async fn answer(
     http: &Http,

@@ -1,9 +1,11 @@
 //! Azure Resource Manager: subscriptions, roles, and managed identities.
 
 use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
 use uuid::Uuid;
 
-use super::answer::{ManagementError, ask};
+use super::answer::{ManagementError, ask, ask_once};
 use crate::{
     clock::Deadline,
     endpoint::Endpoint,
@@ -34,6 +36,47 @@ pub struct Subscription {
     pub state: String,
 }
 
+/// A subscription as the list of all has it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListedSubscription {
+    /// Its id.
+    pub subscription_id: Uuid,
+    /// Its name.
+    pub display_name: Option<String>,
+    /// `Enabled`, `Warned`, `PastDue`, `Disabled`, `Deleted`.
+    pub state: Option<String>,
+    /// The tenant that it belongs to.
+    pub tenant_id: Option<Uuid>,
+    /// Tenants that manage it (Azure Lighthouse).
+    pub managed_by_tenants: Option<Vec<ManagingTenant>>,
+}
+
+/// A tenant that manages a subscription of another.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ManagingTenant {
+    /// Its id.
+    pub tenant_id: Uuid,
+}
+
+/// Why a list of subscriptions does not have all of them.
+#[derive(Debug, thiserror::Error)]
+pub enum ListEnd {
+    /// A page did not come.
+    #[error("{}", with_cause(.0))]
+    Page(#[from] ManagementError),
+    /// The time was over.
+    #[error("it took too long")]
+    Slow,
+    /// The next page is elsewhere, and the token is for this resource manager only.
+    #[error("its next page is at another host")]
+    OtherHost,
+    /// There are more than are wanted.
+    #[error("there are more than {MAX_SUBSCRIPTIONS}")]
+    TooMany,
+}
+
 /// A role that an identity holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
@@ -46,6 +89,13 @@ pub struct Role {
 #[derive(Deserialize)]
 struct List<T> {
     value: Vec<T>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    value: Vec<Value>,
+    next_link: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +140,10 @@ const ROLES: [(&str, &str); 5] = [
 const MAX_NAME: usize = 200;
 /// More are not shown.
 const MOST: usize = 20;
+/// More subscriptions are not listed.
+pub const MAX_SUBSCRIPTIONS: usize = 1_000;
+/// A page has up to 1,000 subscriptions of some hundred bytes each, and their tags.
+const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
 
 impl ResourceManager<'_> {
     /// A subscription, as the token's owner may see it.
@@ -99,6 +153,35 @@ impl ResourceManager<'_> {
     /// Its owner may not read it, or there is none.
     pub async fn subscription(&self, id: Uuid) -> Result<Subscription, ManagementError> {
         self.get(&format!("subscriptions/{id}"), &[("api-version", "2022-12-01")]).await
+    }
+
+    /// The subscriptions that the token's owner sees, and why they are not all. Each page is asked for once.
+    pub async fn subscriptions(&self) -> (Vec<ListedSubscription>, Option<ListEnd>) {
+        let mut all = Vec::new();
+        let mut url = self.base.join(["subscriptions"]);
+        url.query_pairs_mut().append_pair("api-version", "2022-12-01");
+        loop {
+            let limit = self.deadline.remaining(self.http.clock());
+            let page: Page = match ask_once(self.http, limit, url, self.token, MAX_PAGE_BYTES).await {
+                Ok(page) => page,
+                Err(_slow) if self.deadline.remaining(self.http.clock()).is_zero() => {
+                    return (all, Some(ListEnd::Slow));
+                }
+                Err(error) => return (all, Some(error.into())),
+            };
+            // One that cannot be read is no reason to do without the others.
+            all.extend(page.value.into_iter().filter_map(|one| serde_json::from_value(one).ok()));
+            let next = page.next_link.filter(|link| !link.is_empty());
+            if all.len() > MAX_SUBSCRIPTIONS || (all.len() == MAX_SUBSCRIPTIONS && next.is_some()) {
+                all.truncate(MAX_SUBSCRIPTIONS);
+                return (all, Some(ListEnd::TooMany));
+            }
+            let Some(next) = next else { return (all, None) };
+            match Url::parse(&next).ok().filter(|next| self.base.admits(next)) {
+                Some(next) => url = next,
+                None => return (all, Some(ListEnd::OtherHost)),
+            }
+        }
     }
 
     /// The roles that an identity holds itself, at a subscription, above it and below it.
@@ -162,4 +245,12 @@ fn role(assignment: &Assignment) -> Role {
     let id = assignment.role_definition_id.rsplit('/').next().unwrap_or_default();
     let known = ROLES.iter().find(|(known, _)| known.eq_ignore_ascii_case(id)).map(|(_, name)| *name);
     Role { name: one_line(known.unwrap_or(id), MAX_NAME), scope: one_line(&assignment.scope, MAX_NAME) }
+}
+
+/// An error, and what caused it.
+fn with_cause(error: &ManagementError) -> String {
+    match error {
+        ManagementError::Http(cause) => format!("{error}: {cause}"),
+        other => other.to_string(),
+    }
 }

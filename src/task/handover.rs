@@ -52,7 +52,7 @@ pub(super) enum Ready {
 pub(super) const GO: &[u8] = b"go\n";
 
 /// Names, and beginnings of names, of the variables that a sign-in reads.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 28] = [
     "SYSTEM_OIDCREQUESTURI",
     "SYSTEM_COLLECTIONURI",
     "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI",
@@ -76,6 +76,9 @@ const NAMES: [&str; 26] = [
     "AZURE_POD_IDENTITY_AUTHORITY_HOST",
     "IDENTITY_ENDPOINT",
     "IDENTITY_HEADER",
+    // An Azure Arc server's service, and where Windows has its key files.
+    "IMDS_ENDPOINT",
+    "ProgramData",
     // Tells an `IDENTITY_ENDPOINT` of the machine from one that a session of this job has left.
     "WIF_URL",
     "WIF_MACHINE_ENDPOINT",

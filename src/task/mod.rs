@@ -1,6 +1,7 @@
 //! The task's stages: `run` is the main one, `post` the one after the job.
 
 mod arrival;
+mod azure_cli;
 mod diagnose;
 mod earlier;
 mod explain;
@@ -14,6 +15,7 @@ pub mod post;
 pub mod run;
 pub mod serve;
 pub(crate) mod sign_in;
+mod subscriptions;
 pub(crate) mod summary;
 
 /// The task variable by which the main stage tells the post-job stage what to remove.

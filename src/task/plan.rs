@@ -4,22 +4,30 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use uuid::Uuid;
 
-use super::{arrival::Arrival, earlier, guards, live, run::check, sign_in::SignedIn};
+use super::{arrival::Arrival, earlier, guards, live, run::check, sign_in::SignedIn, subscriptions};
 use crate::{
     agent::{
+        addresses::may_get_tokens,
         azure_cli,
         connection::{self, Connection, Scheme},
         inputs::{self, Inputs, SessionName},
         job::{self, Job},
     },
+    endpoint::Endpoint,
     entra::machine::Machine,
     env::Env,
     error::Failure,
     exports::{
-        self, AzureCliProfile, AzureCliScope, Door, Facts, Family, Granted, Value, Variable, conflict::Served,
+        self, AzureCliOwnSettings, AzureCliProfile, AzureCliScope, Door, Facts, Family, Granted, Value,
+        Variable, conflict::Served,
     },
     folder::Folder,
-    identity::{allowed::Allowed, hosts::AllowedHosts, resource::Resource},
+    identity::{
+        allowed::Allowed,
+        cloud::Cloud,
+        hosts::{AllowedHosts, Service},
+        resource::Resource,
+    },
     secret::Secret,
 };
 
@@ -34,6 +42,8 @@ pub(super) struct Plan {
     pub(super) tokens: Vec<(String, Resource)>,
     /// The session's private folder, if it needs one.
     pub(super) folder: Option<PathBuf>,
+    /// Whether the session may use the resource manager.
+    pub(super) allows_resource_manager: bool,
     /// Where `az` finds the user's extensions, unless a variable says so already.
     extensions: Option<PathBuf>,
     /// The machine's own identity, which this session's variables would hide.
@@ -94,6 +104,7 @@ impl Plan {
             Job::read(env, &inputs.allowed_authorities)?;
         }
         let lacks_graph = lacks_graph(&inputs, &allowed, &families, &connection);
+        let allows_resource_manager = subscriptions::allowed(&allowed, &connection.audiences);
         let tokens = inputs.access_tokens(&connection.audiences)?;
         let gives_id_token = guards::gives_id_token(&inputs, connection.scheme);
         let (refresh, session) = (inputs.refresh, inputs.session);
@@ -108,6 +119,7 @@ impl Plan {
             session,
             tokens: Vec::new(),
             folder: None,
+            allows_resource_manager,
             extensions: azure_cli::extensions(env),
             machine,
             resource_manager,
@@ -227,7 +239,7 @@ impl Plan {
             .collect()
     }
 
-    fn signs_az_in(&self) -> bool {
+    pub(super) fn signs_az_in(&self) -> bool {
         self.refresh && self.families.contains(&Family::AzureCli)
     }
 
@@ -235,7 +247,14 @@ impl Plan {
     pub(super) fn azure_cli(&self, env: &Env, client: Option<Uuid>) -> Option<AzureCliProfile> {
         let Connection { tenant, subscription, cloud, authority, audiences, .. } = &self.connection;
         let known = cloud.map(|cloud| [cloud.authority(), cloud.resource_manager()]);
-        let own = [authority.bare(), self.resource_manager.trim_end_matches('/')];
+        // az would send its tokens wherever it is told to.
+        let resource_manager = Endpoint::parse(&self.resource_manager)
+            .is_ok_and(|url| may_get_tokens(&self.allowed_hosts, Service::ResourceManager, &url))
+            .then_some(self.resource_manager.as_str());
+        let resource_manager =
+            resource_manager.unwrap_or(cloud.unwrap_or(Cloud::Public).resource_manager()).to_owned();
+        let own = [authority.bare(), resource_manager.trim_end_matches('/')];
+        let custom = known != Some(own);
         let scope = subscription.as_ref().map_or(AzureCliScope::Tenant, |subscription| {
             AzureCliScope::Subscription { id: subscription.id, name: subscription.name.clone() }
         });
@@ -243,11 +262,13 @@ impl Plan {
             client,
             tenant: *tenant,
             scope,
+            subscriptions: Vec::new(),
+            own: AzureCliOwnSettings::default(),
             cloud: *cloud,
             authority: authority.bare().to_owned(),
-            resource_manager: self.resource_manager.clone(),
+            resource_manager,
             audience: audiences.resource_manager.clone(),
-            custom: known != Some(own),
+            custom,
             az_version: azure_cli::version(env),
         })
     }

@@ -1,13 +1,10 @@
 //! The main stage: sign in, and leave to later steps what they need.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io, path::Path, sync::Arc};
 
 use super::{
-    FOLDER_VARIABLE, TASK_VARIABLES, diagnose::diagnose, live, plan::Plan, sign_in::SignIn, summary::Summary,
+    FOLDER_VARIABLE, TASK_VARIABLES, azure_cli, diagnose::diagnose, live, plan::Plan, sign_in::SignIn,
+    subscriptions::Listing, summary::Summary,
 };
 use crate::{
     agent::{
@@ -17,10 +14,9 @@ use crate::{
     },
     env::Env,
     error::Failure,
-    exports::{self, AzureCliFile, AzureCliProfile, Value, Variable},
-    folder::{Folder, FolderError},
+    exports::{self, Value, Variable},
+    folder::Folder,
     http::Http,
-    secret::Secret,
     world::World,
 };
 
@@ -53,14 +49,16 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let plan = Plan::make(&world.env)?;
     let (settings, mut warnings) = network::settings(&world.env)?;
     warnings.extend(plan.warnings());
+    warnings.extend(azure_cli::warning(&world.env, &plan));
     let mut commands = Commands::new(&mut *world.out, &world.env);
     plan.notes().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
     warnings.iter().try_for_each(|warning| commands.warning(warning)).map_err(OutputError)?;
     let folder = plan.folder.as_deref().map(|path| make_folder(&mut commands, path)).transpose()?;
 
     let http = Arc::new(Http::new(settings, Arc::clone(&world.clock))?);
+    let listing = Listing::prepare(&http, &world.env, &plan);
     let (env, connection, allowed_hosts) = (&world.env, &plan.connection, &plan.allowed_hosts);
-    let sign_in = SignIn { http, env, connection, allowed_hosts };
+    let sign_in = SignIn { http, env, connection, allowed_hosts, listing: listing.as_ref().ok() };
     let signed_in = sign_in.run(&plan.resources(), &mut |id_token| commands.mask(id_token)).await?;
     let tokens = plan.granted(&signed_in);
     let file = folder
@@ -69,14 +67,15 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         .zip(signed_in.id_token.as_ref())
         .map(|(folder, id_token)| folder.write("id-token", &id_token.token));
     let file = file.transpose()?;
-    let azure_cli = folder.as_ref().zip(plan.azure_cli(&world.env, signed_in.client));
-    let azure_cli = azure_cli.map(|(folder, profile)| sign_az_in(folder, &profile)).transpose()?;
     let mut broker = if plan.refresh {
         let (program, now) = (world.program.as_deref(), world.clock.now());
         Some(live::start(program, &world.env, &plan, &signed_in, file.clone(), now, &mut commands).await?)
     } else {
         None
     };
+    // The list has come along beside the broker.
+    let azure_cli =
+        azure_cli::sign_in(folder.as_ref(), env, &plan, signed_in.client, &listing, &mut commands).await?;
     let door = broker.as_ref().map(|broker| &broker.door);
     let mut variables = plan.variables(signed_in.client, file, azure_cli, door);
     variables.extend(exports::access_tokens(&tokens));
@@ -164,15 +163,6 @@ fn around_proxy(env: &Env) -> Vec<(&'static str, String, Visibility)> {
 fn make_folder(commands: &mut Commands<'_>, path: &Path) -> Result<Folder, Failure> {
     commands.set_task_variable(FOLDER_VARIABLE, &path.to_string_lossy()).map_err(OutputError)?;
     Ok(Folder::create(path.to_owned())?)
-}
-
-/// A folder of its own in the session's, since `az` writes into it.
-fn sign_az_in(folder: &Folder, profile: &AzureCliProfile) -> Result<PathBuf, FolderError> {
-    let own = folder.inner("azure-cli")?;
-    for AzureCliFile { name, content } in exports::azure_cli_files(profile) {
-        own.write(name, &Secret::new(content))?;
-    }
-    Ok(own.path().to_owned())
 }
 
 /// The agent expands `$(…)` in values again before every step, and ends a command at a line end.

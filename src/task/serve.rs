@@ -191,7 +191,8 @@ impl Upstream {
 
     async fn sign_in(&self, connection: &Connection, resources: &[Resource]) -> Result<SignedIn, Failure> {
         let http = Arc::clone(&self.http);
-        let sign_in = SignIn { http, env: &self.env, connection, allowed_hosts: &self.allowed_hosts };
+        let sign_in =
+            SignIn { http, env: &self.env, connection, allowed_hosts: &self.allowed_hosts, listing: None };
         Ok(sign_in.run(resources, &mut |_id_token| Ok(())).await?)
     }
 }

@@ -6,6 +6,7 @@ use futures_util::future::try_join_all;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::subscriptions::Listing;
 use crate::{
     agent::{
         connection::{Connection, Credential},
@@ -108,6 +109,8 @@ pub(crate) struct SignIn<'a> {
     pub(crate) connection: &'a Connection,
     /// Hosts that may get tokens beside those of the known clouds.
     pub(crate) allowed_hosts: &'a AllowedHosts,
+    /// What begins as soon as the resource manager's access token is there.
+    pub(crate) listing: Option<&'a Listing>,
 }
 
 impl SignIn<'_> {
@@ -170,10 +173,15 @@ impl SignIn<'_> {
         let (http, machine) = (&http, &machine);
         let exchange = |resource| async move {
             let result = machine.access_token(http, deadline, client, resource).await;
+            self.offer(resource, result.as_ref().ok().map(|(access, _)| access));
             result.map_err(|error| failed(error, Some(resource.clone())))
         };
-        let (access_tokens, clients): (_, Vec<_>) =
-            try_join_all(resources.iter().map(exchange)).await?.into_iter().unzip();
+        let wanted = try_join_all(resources.iter().map(exchange));
+        let additional = |resource: Resource, deadline| async move {
+            machine.access_token(http, deadline, client, &resource).await.ok().map(|(access, _)| access)
+        };
+        let granted = Listing::beside(self.listing, resources, wanted, additional).await?;
+        let (access_tokens, clients): (_, Vec<_>) = granted.into_iter().unzip();
         Ok(SignedIn {
             id_token: None,
             client: client.or(clients.into_iter().flatten().next()),
@@ -192,10 +200,23 @@ impl SignIn<'_> {
             let (resource, request_id) = (resource.clone(), Uuid::new_v4());
             async move {
                 let result = identity.access_token(&self.http, deadline, proof, &resource, request_id).await;
+                self.offer(&resource, result.as_ref().ok());
                 result.map_err(|error| (error, resource, request_id))
             }
         };
-        try_join_all(resources.iter().map(exchange)).await
+        let wanted = try_join_all(resources.iter().map(exchange));
+        let additional = |resource: Resource, deadline| async move {
+            let id = Uuid::new_v4();
+            identity.access_token(&self.http, deadline, proof, &resource, id).await.ok()
+        };
+        Listing::beside(self.listing, resources, wanted, additional).await
+    }
+
+    /// Lets the list of subscriptions begin, where it waits for this token.
+    fn offer(&self, resource: &Resource, access: Option<&AccessToken>) {
+        if let (Some(listing), Some(access)) = (self.listing, access) {
+            listing.offer(resource, access);
+        }
     }
 
     /// Why the exchange failed: a wrong clock before anything that it may have caused.

@@ -32,6 +32,10 @@ impl Refusal {
         Self::new(400, "InvalidApiVersionParameter", message)
     }
 
+    pub(super) fn wrong_skip_token() -> Self {
+        Self::new(400, "InvalidSkipToken", "The $skiptoken is invalid.")
+    }
+
     pub(super) fn no_such_path() -> Self {
         Self::new(404, "InvalidResourceType", "The resource type could not be found.")
     }

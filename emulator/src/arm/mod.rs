@@ -80,14 +80,30 @@ async fn tenants(State(world): Shared, request: Request) -> Response {
 }
 
 async fn subscriptions(State(world): Shared, request: Request) -> Response {
-    let answer = asked(&world, request).map(|caller| {
+    let query = pairs(request.uri().query().unwrap_or_default().as_bytes());
+    let skipped = query.into_iter().find(|(name, _)| name == SKIP_TOKEN).map(|(_, value)| value);
+    let answer = asked(&world, request).and_then(|caller| {
+        let begin =
+            skipped.map_or(Ok(0), |text| text.parse().map_err(|_error| Refusal::wrong_skip_token()))?;
         let directory = world.directory();
         let visible = directory.subscriptions.iter().filter(|one| one.roles.contains(&caller.client));
-        let list: Vec<_> = visible.map(subscription_object).collect();
-        json!({ "count": { "type": "Total", "value": list.len() }, "value": list })
+        let all: Vec<_> = visible.map(subscription_object).collect();
+        let end = directory.subscriptions_per_page.map_or(all.len(), |size| (begin + size).min(all.len()));
+        let mut page = json!({
+            "count": { "type": "Total", "value": all.len() },
+            "value": all.get(begin..end).unwrap_or_default(),
+        });
+        if end < all.len() {
+            let url = format!("{}/subscriptions?api-version=2022-12-01&{SKIP_TOKEN}={end}", world.urls.arm);
+            page["nextLink"] = json!(url);
+        }
+        Ok(page)
     });
     answered(&world, answer)
 }
+
+/// The query by which a page of a list begins where the one before it ended.
+const SKIP_TOKEN: &str = "$skiptoken";
 
 async fn subscription(State(world): Shared, Path(id): Path<String>, request: Request) -> Response {
     let answer = asked(&world, request).and_then(|caller| {

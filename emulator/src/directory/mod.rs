@@ -12,7 +12,7 @@ use crate::identity::EXCHANGE_AUDIENCE;
 
 pub use devops::{Connection, Issuer, Job, Organisation, Place, Project, Scope};
 pub use entra::{App, Certificate, ClientSecret, FederatedCredential, Kind, Subscription, Tenant};
-pub use machine::Machine;
+pub use machine::{Arc, Machine};
 
 /// Everything that exists.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,8 @@ pub struct Directory {
     pub personal_tokens: Vec<String>,
     /// Whether job tokens see connections over REST; else they see that one exists and no more.
     pub jobs_see_connections: bool,
+    /// How many subscriptions a page of the resource manager's list has; none: all are on one page.
+    pub subscriptions_per_page: Option<usize>,
     /// How long tokens live.
     pub lifetimes: Lifetimes,
     /// Answer a repeated request with the id token of the first, as the real server was seen to do.

@@ -135,9 +135,17 @@ fn trusted(presented: &Presented) -> Vec<String> {
 
 pub(super) fn of_machine(error: MachineError, resource: Option<Resource>) -> Failure {
     let (code, hint) = match &error {
-        MachineError::Address { .. } => {
+        MachineError::Address { .. } | MachineError::NotLocal { .. } => {
             (Code::NetworkSettings, "correct the variable, or remove it from the agent's environment")
         }
+        MachineError::Challenge(_) => (
+            Code::MachineIdentityRefused,
+            "let the agent's user read the keys of the Azure Connected Machine agent: make it a member of the group himds (Linux) or \"Hybrid agent extension applications\" (Windows), and start the agent anew",
+        ),
+        MachineError::OtherIdentity { .. } => (
+            Code::MachineIdentityRefused,
+            "update the Azure Connected Machine agent, or take the client id (msiclientId) out of the connection, so that it signs in as the server's own identity",
+        ),
         MachineError::Http(http) => match of_http(http) {
             (code @ (Code::ConnectionFailed | Code::TimedOut | Code::NameNotResolved), _) => (code, MACHINE),
             other => other,
