@@ -136,17 +136,17 @@ impl Hostile {
             match self {
                 Self::Silent => {
                     let _stream = connect(port).await;
-                    pending().await
+                    pending::<()>().await;
                 }
                 Self::HalfAHead => {
                     let _stream = send(port, "GET / HTTP/1.1\r\nHos").await;
-                    pending().await
+                    pending::<()>().await;
                 }
                 Self::NeverReads => {
                     let mut stream = connect(port).await;
                     // Until the buffers are full, or the broker has closed it.
                     while stream.write_all(foreign.repeat(100).as_bytes()).await.is_ok() {}
-                    pending().await
+                    pending::<()>().await;
                 }
                 Self::ForeignHost => {
                     let mut stream = connect(port).await;
@@ -154,7 +154,7 @@ impl Hostile {
                     while stream.write_all(foreign.as_bytes()).await.is_ok()
                         && stream.read(&mut answer).await.is_ok_and(|read| read > 0)
                     {}
-                    pending().await
+                    pending::<()>().await;
                 }
                 Self::ComesBack => loop {
                     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)).await else { continue };
@@ -165,7 +165,7 @@ impl Hostile {
                 Self::AsksForProof => {
                     let mut stream = send(port, &proof).await;
                     one_answer(&mut stream).await;
-                    pending().await
+                    pending::<()>().await;
                 }
             }
         })
@@ -220,7 +220,7 @@ async fn at(clock: &Virtual, passed: &mut Duration, seconds: u64) {
         for _ in 0..20 {
             tokio::task::yield_now().await;
         }
-        *passed += clock.pass(Duration::from_secs(seconds) - *passed);
+        *passed += clock.pass(Duration::from_secs(seconds).saturating_sub(*passed));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The managed identity of the agent's machine.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{fs, net::TcpListener, path::Path, sync::Arc, time::Duration};
 
 use emulator::{
     Fault, Service, USUAL,
@@ -146,6 +146,17 @@ fn a_machines_service_is_never_asked_through_a_proxy() {
         of_machine().set("AGENT_PROXYURL", "http://127.0.0.1:1").set("HTTP_PROXY", "http://127.0.0.1:1");
     case.succeeds();
     assert_eq!(case.emulator.count(Service::Machine, IMDS), 1);
+
+    // Loopback is around every proxy. This name is not, and only a proxy could lead there.
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", proxy.local_addr().unwrap());
+    let elsewhere = of_machine().set("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://machine.invalid");
+    let elsewhere = ["AGENT_PROXYURL", "HTTP_PROXY", "http_proxy", "ALL_PROXY"]
+        .into_iter()
+        .fold(elsewhere, |case, name| case.set(name, &url));
+    elsewhere.fails(Code::NameNotResolved);
+    assert!(proxy.accept().is_err(), "the proxy was asked");
 }
 
 #[test]

@@ -25,6 +25,8 @@ const BROKER_URL_VARIABLE: &str = "WIF_BROKER_URL";
 const BROKER_KEY_VARIABLE: &str = "WIF_BROKER_KEY";
 /// The same for a broker that does not answer: its process.
 const BROKER_PROCESS_VARIABLE: &str = "WIF_BROKER_PROCESS";
+/// The task variable by which the shim of the main stage hands a copy of the program on to that of the post-job stage.
+const COPY_VARIABLE: &str = "WIF_COPY";
 /// Every task variable of this task.
-const TASK_VARIABLES: [&str; 4] =
-    [FOLDER_VARIABLE, BROKER_URL_VARIABLE, BROKER_KEY_VARIABLE, BROKER_PROCESS_VARIABLE];
+const TASK_VARIABLES: [&str; 5] =
+    [FOLDER_VARIABLE, BROKER_URL_VARIABLE, BROKER_KEY_VARIABLE, BROKER_PROCESS_VARIABLE, COPY_VARIABLE];

@@ -32,7 +32,7 @@ pub(super) fn rows(task: &Path, program: &Path, peers: &Peers) -> Result<Vec<Row
         met: None,
     };
     let mut rows = vec![
-        Row::limited("the program", megabytes(bytes), "under 4 MB", bytes < package::LARGEST_PROGRAM),
+        Row::limited("the program", megabytes(bytes), "at most 4.5 MB", bytes < package::LARGEST_PROGRAM),
         peer,
     ];
     let Some(extension) = packed()? else {

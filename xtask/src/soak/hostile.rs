@@ -53,6 +53,7 @@ enum Kind {
 const KINDS: [Kind; 5] = [Kind::Silent, Kind::SlowDrip, Kind::NeverReads, Kind::ForeignHost, Kind::ComesBack];
 
 /// Crowds a broker for so many seconds, and on through the end of its job.
+#[expect(clippy::disallowed_methods, reason = "to measure is what this is here for")]
 pub(crate) fn hostile(seconds: u64) -> Result<()> {
     let task = stage::stage()?;
     let emulator = Emulator::start();
@@ -110,6 +111,7 @@ fn values<'a>(log: &'a str, name: &'static str) -> impl Iterator<Item = f64> + '
 }
 
 /// One connection after the other, of the kind whose turn it is; of every kind when all had theirs.
+#[expect(clippy::disallowed_methods, reason = "to measure is what this is here for")]
 fn crowd(port: u16, number: usize, turn: Duration, over: &AtomicBool, connected: &AtomicUsize) {
     let began = SystemTime::now();
     while !over.load(Ordering::Relaxed) {
