@@ -5,15 +5,20 @@ use libfuzzer_sys::fuzz_target;
 use wif::{
     agent::inputs::Inputs,
     env::Env,
-    identity::{cloud::Cloud, resource::Audiences},
+    identity::{
+        allowed::Allowed,
+        cloud::Cloud,
+        resource::{Audiences, Resource},
+    },
 };
 
 fuzz_target!(|text: &str| {
     let mut rest = text.splitn(4, '\n');
     let mut next = || rest.next().unwrap_or_default().to_owned();
+    let given = next();
     let env: Env = [
         ("INPUT_AZURESUBSCRIPTION".to_owned(), "6ba7b810-9dad-11d1-80b4-00c04fd430c8".to_owned()),
-        ("INPUT_ALLOWEDRESOURCES".to_owned(), next()),
+        ("INPUT_ALLOWEDRESOURCES".to_owned(), given.clone()),
         ("INPUT_EXPORTS".to_owned(), next()),
         ("INPUT_SESSION".to_owned(), next()),
         ("INPUT_ACCESSTOKENS".to_owned(), next()),
@@ -42,8 +47,18 @@ fuzz_target!(|text: &str| {
         }
         Err(error) => one_line(&error.to_string()),
     }
-    if let Err(error) = inputs.allowed_resources(&audiences) {
-        one_line(&error.to_string());
+    match inputs.allowed_resources(&audiences) {
+        // What the step accepts is what its broker enforces: entry by entry, and each by the text of a tool that asks.
+        Ok(Allowed::Only(resources)) => {
+            let entries = given.split([',', '\n', '\r']).filter(|entry| !entry.trim().is_empty()).count();
+            assert_eq!(resources.len(), entries, "{given:?}");
+            for resource in &resources {
+                let asked = Resource::parse(resource.scope(), &audiences).expect("a tool may ask for it");
+                assert!(resources.iter().any(|allowed| allowed.covers(&asked, audiences.cloud)), "{resource}");
+            }
+        }
+        Ok(Allowed::Any) => assert!(given.trim().is_empty(), "{given:?}"),
+        Err(error) => one_line(&error.to_string()),
     }
 });
 
