@@ -182,3 +182,30 @@ fn percent_semicolon_and_bracket_in_the_temporary_folder_are_carried() {
     let path = run.variable("ARM_OIDC_TOKEN_FILE_PATH").replace("%AZP25", "%");
     assert!(std::fs::exists(&path).unwrap(), "{path}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_step_that_fails_after_its_broker_started_leaves_none_and_the_post_job_stage_misses_none() {
+    let case = Case::new().input("refresh", "true").input("exports", "azure-cli");
+    let mut shell = case.command("bash");
+    // The profile of az is the first file that is written.
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" task run", env!("CARGO_BIN_EXE_wif")]);
+    let output = shell.output().unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(out.contains(";code=WIF4004]") && !out.contains("task.setvariable"), "{out}");
+    for name in ["WIF_BROKER_URL", "WIF_BROKER_KEY", "WIF_BROKER_PROCESS"] {
+        let set: Vec<_> = out
+            .lines()
+            .filter_map(|line| line.split_once(&format!("settaskvariable variable={name}]")))
+            .collect();
+        let [(_, first), (_, last)] = set[..] else { panic!("{name}: {out}") };
+        assert!(!first.is_empty() && last.is_empty(), "{name}: {out}");
+    }
+    let port = out.lines().find_map(|line| line.split_once("WIF_BROKER_URL]http://127.0.0.1:")).unwrap().1;
+    let port: u16 = port.parse().unwrap();
+    let ended = (0..1000).any(|_| {
+        std::thread::yield_now();
+        std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
+    });
+    assert!(ended, "the broker lives on");
+}

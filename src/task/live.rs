@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -97,6 +98,13 @@ pub(super) async fn start(
         commands.set_task_variable(BROKER_PROCESS_VARIABLE, &process.to_string()).map_err(OutputError)?;
     }
     Ok(Left { door, starting })
+}
+
+/// Takes back what the post-job stage was told of a broker.
+pub(super) fn forget(commands: &mut Commands<'_>) -> io::Result<()> {
+    [BROKER_URL_VARIABLE, BROKER_KEY_VARIABLE, BROKER_PROCESS_VARIABLE]
+        .iter()
+        .try_for_each(|name| commands.set_task_variable(name, ""))
 }
 
 /// 256 random bits, in hexadecimal digits.

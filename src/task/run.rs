@@ -73,19 +73,31 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     } else {
         None
     };
-    // The list has come along beside the broker.
-    let azure_cli =
-        azure_cli::sign_in(folder.as_ref(), env, &plan, signed_in.client, &listing, &mut commands).await?;
-    let door = broker.as_ref().map(|broker| &broker.door);
-    let mut variables = plan.variables(signed_in.client, file, azure_cli, door);
-    variables.extend(exports::access_tokens(&tokens));
-    variables.iter().try_for_each(check)?;
+    let prepared = async {
+        // The list has come along beside the broker.
+        let client = signed_in.client;
+        let azure_cli =
+            azure_cli::sign_in(folder.as_ref(), env, &plan, client, &listing, &mut commands).await?;
+        let door = broker.as_ref().map(|broker| &broker.door);
+        let mut variables = plan.variables(client, file, azure_cli, door);
+        variables.extend(exports::access_tokens(&tokens));
+        variables.iter().try_for_each(check)?;
+        tokens.iter().try_for_each(|granted| commands.mask(&granted.token)).map_err(OutputError)?;
+        if let Some(broker) = &mut broker {
+            broker.starting.go().await?;
+        }
+        Ok(variables)
+    };
+    let variables = match prepared.await {
+        Ok(variables) => variables,
+        Err(failure) => {
+            // The broker ends with this stage, so that the post-job stage does not miss it.
+            live::forget(&mut commands).map_err(OutputError)?;
+            return Err(failure);
+        }
+    };
     let around_proxy = around_proxy(&world.env);
     let leftovers = plan.leftovers(&world.env, &variables);
-    tokens.iter().try_for_each(|granted| commands.mask(&granted.token)).map_err(OutputError)?;
-    if let Some(broker) = &mut broker {
-        broker.starting.go().await?;
-    }
 
     let set = variables.iter().filter(|variable| plan.arrival.sets(&world.env, variable));
     export(&mut commands, set, world.program.as_deref()).map_err(OutputError)?;
