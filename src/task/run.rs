@@ -3,8 +3,8 @@
 use std::{io, path::Path, sync::Arc};
 
 use super::{
-    FOLDER_VARIABLE, TASK_VARIABLES, azure_cli, diagnose::diagnose, live, plan::Plan, sign_in::SignIn,
-    subscriptions::Listing, summary::Summary,
+    FOLDER_VARIABLE, TASK_VARIABLES, azure_cli, diagnose::diagnose, live, output_variables::output_variables,
+    plan::Plan, sign_in::SignIn, subscriptions::Listing, summary::Summary,
 };
 use crate::{
     agent::{
@@ -79,7 +79,8 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let door = broker.as_ref().map(|broker| &broker.door);
     let mut variables = plan.variables(signed_in.client, file, azure_cli, door);
     variables.extend(exports::access_tokens(&tokens));
-    variables.iter().try_for_each(check)?;
+    let outputs = output_variables(&plan.connection, signed_in.client);
+    variables.iter().chain(&outputs).try_for_each(check)?;
     let around_proxy = around_proxy(&world.env);
     let leftovers = plan.leftovers(&world.env, &variables);
     tokens.iter().try_for_each(|granted| commands.mask(&granted.token)).map_err(OutputError)?;
@@ -102,6 +103,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         .iter()
         .try_for_each(|(name, value, visibility)| commands.set_variable(name, value, *visibility))
         .map_err(OutputError)?;
+    export_outputs(&mut commands, &outputs).map_err(OutputError)?;
     if let Some(broker) = broker {
         broker.starting.leave();
     }
@@ -197,4 +199,12 @@ fn export<'a>(
         Some(folder) if !folder.contains(['\r', '\n']) => commands.prepend_path(folder),
         _ => Ok(()),
     }
+}
+
+fn export_outputs(commands: &mut Commands<'_>, outputs: &[Variable]) -> io::Result<()> {
+    outputs.iter().try_for_each(|Variable { name, value }| match value {
+        Value::Plain(text) => commands.set_output_variable(name, text),
+        // Other jobs get no secret.
+        Value::Masked(_) | Value::Secret(_) => Ok(()),
+    })
 }
