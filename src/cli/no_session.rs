@@ -67,7 +67,7 @@ pub(super) fn not_set(env: &Env, prefix: &str, in_container: bool) -> Explanatio
     Explanation::new(
         "no variable of the step has arrived here: su - and env -i remove them, and a service or a terminal never had them",
         &format!(
-            "run it in a step after AzureWorkloadIdentity@1, or pass the variables on: su without -, env -i {prefix}WIF_URL=\"${prefix}WIF_URL\" {prefix}WIF_KEY=\"${prefix}WIF_KEY\" \"$(command -v wif)\" token arm"
+            "run it in a step after AzureWorkloadIdentity@1, and leave {prefix}WIF_URL and {prefix}WIF_KEY in place: su without -, or env -u NAME for each variable that should go. More ways: docs/containers.md"
         ),
     )
 }
@@ -129,7 +129,7 @@ mod tests {
             ),
             (&["SSH_CONNECTION"], false, &["ssh passes on no variable", "standard input"]),
             (&[], true, &["in a container", "--network host -e IDENTITY_ENDPOINT -e IDENTITY_HEADER"]),
-            (&[], false, &["su -", "env -i", "service"]),
+            (&[], false, &["su -", "env -i", "service", "env -u NAME"]),
             // An agent that was itself started by sudo, by ssh or in a container: the step's environment is whole.
             (&["TF_BUILD", "SUDO_USER", "SSH_CONNECTION"], true, &["no earlier step", "refresh: true"]),
         ] {

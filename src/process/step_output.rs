@@ -142,3 +142,47 @@ mod linux {
         parent.trim().parse().ok().filter(|parent| *parent != 0)
     }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::{io::Read as _, os::fd::OwnedFd};
+
+    use super::*;
+
+    /// What reaches the step's standard output, and whether it does.
+    fn written(command: &[u8]) -> (bool, Vec<u8>) {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let step = Some(File::from(OwnedFd::from(writer)));
+        let mut masks = MaskOutput { step, command: Zeroizing::default() };
+        masks.write_all(command).unwrap();
+        let is_written = masks.written_to_step();
+        drop(masks);
+        let mut read = Vec::new();
+        reader.read_to_end(&mut read).unwrap();
+        (is_written, read)
+    }
+
+    #[test]
+    fn a_command_that_would_not_reach_the_pipe_in_one_piece_is_not_written_to_it() {
+        let longest = vec![b'x'; MAX_WHOLE_WRITE - 1];
+        assert_eq!(written(&longest), (true, [b"\n", longest.as_slice()].concat()));
+        assert_eq!(written(&vec![b'x'; MAX_WHOLE_WRITE]), (false, Vec::new()));
+    }
+
+    #[test]
+    fn a_step_that_no_longer_reads_is_passed_over() {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let step = Some(File::from(OwnedFd::from(writer)));
+        let mut masks = MaskOutput { step, command: Zeroizing::default() };
+        masks.write_all(b"a command").unwrap();
+        assert!(!masks.written_to_step());
+    }
+
+    #[test]
+    fn without_an_id_of_the_job_there_is_no_step() {
+        assert!(MaskOutput::of_step(None).step.is_none());
+        assert!(MaskOutput::of_step(Some("no job has this id")).step.is_none());
+    }
+}
