@@ -72,8 +72,9 @@ async fn broker() -> io::Result<()> {
 
 /// Asks the broker of this job's session.
 async fn ask(command: &Command) -> ExitCode {
-    let (mut out, mut masks) = (io::stdout(), io::stderr());
-    let asked = cli::ask(command, &Env::of_process(), &mut Screen::new(&mut out), &mut masks).await;
+    let (mut out, env) = (io::stdout(), Env::of_process());
+    let mut masks = process::MaskOutput::of_step(env.get("VSTS_PROCESS_LOOKUP_ID"));
+    let asked = cli::ask(command, &env, &mut Screen::new(&mut out), &mut masks).await;
     let Err(unanswered) = asked else { return ExitCode::SUCCESS };
     complain(&unanswered.failure);
     ExitCode::from(unanswered.exit)

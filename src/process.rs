@@ -1,12 +1,18 @@
 //! What the operating system is told of this process, and of the broker's.
 
+mod container;
 mod record;
+mod step_output;
 
 use std::io::{self, BufRead as _, Write as _};
 
 use zeroize::Zeroizing;
 
-pub use self::record::{Ending, ProcessRecord};
+pub use self::{
+    container::is_in_container,
+    record::{Ending, ProcessRecord},
+    step_output::MaskOutput,
+};
 
 /// Leaves the step's session of processes, so that what ends the step does not end this one.
 ///

@@ -71,6 +71,7 @@ fn every_relative_link_leads_somewhere() {
         "CHANGELOG.md",
         "overview.md",
         "docs/architecture.md",
+        "docs/containers.md",
         "docs/diagnosis.md",
         "docs/errors.md",
         "docs/performance.md",

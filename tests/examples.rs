@@ -145,6 +145,10 @@ fn audiences() -> Audiences {
 
 /// Every name that the step exports.
 fn exported(inputs: &Inputs) -> BTreeSet<String> {
+    exported_through(inputs, &Door::anywhere())
+}
+
+fn exported_through(inputs: &Inputs, door: &Door) -> BTreeSet<String> {
     let facts = Facts {
         client: Some(Uuid::from_u128(1)),
         tenant: Uuid::from_u128(2),
@@ -158,7 +162,7 @@ fn exported(inputs: &Inputs) -> BTreeSet<String> {
     };
     let families = inputs.exports.clone();
     let variables = if inputs.refresh {
-        exports::live(&families.unwrap_or_else(Family::of_session), &facts, &Door::anywhere())
+        exports::live(&families.unwrap_or_else(Family::of_session), &facts, door)
     } else {
         exports::snapshot(&families.unwrap_or_else(Family::of_snapshot), &facts)
     };
@@ -273,4 +277,25 @@ fn each_example_says_first_what_must_exist() {
             assert!(header.contains(&what), "{name} uses {what}, and does not say that it must exist");
         }
     }
+}
+
+/// The id token of the first session comes before an alias's `use_msi`, so that the alias has to switch it off.
+#[test]
+fn the_alias_of_a_connection_that_is_not_federated_takes_what_such_a_session_exports() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples");
+    let text = fs::read_to_string(folder.join("two-connections.yml")).unwrap();
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("# use_oidc = false # use_msi = true"), "{words}");
+    let inputs = BTreeMap::from(
+        [("azureSubscription", "sc-hub"), ("exports", "terraform"), ("session", "hub")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    let all = |gives_id_token| exported_through(&read(&inputs), &Door { gives_id_token, ..Door::anywhere() });
+    let (federated, other) = (all(true), all(false));
+    assert!(text.contains("TF_VAR_hub_msi_endpoint: $(HUB_ARM_MSI_ENDPOINT)"));
+    assert!(
+        other.contains("HUB_ARM_MSI_ENDPOINT") && !other.contains("HUB_ARM_OIDC_REQUEST_URL"),
+        "{other:?}"
+    );
+    assert!(!federated.contains("HUB_ARM_MSI_ENDPOINT"), "{federated:?}");
 }

@@ -109,6 +109,16 @@ impl<'a> Commands<'a> {
         writeln!(self.out, "##vso[task.setvariable variable={name}{flag}]{value}")
     }
 
+    /// Sets an output variable of this step, which other jobs and stages find too, as `<step>.<name>`.
+    ///
+    /// # Errors
+    ///
+    /// As `line`.
+    pub fn set_output_variable(&mut self, name: &str, value: &str) -> io::Result<()> {
+        let (name, value) = (Property(name, self.percent), Data(value, self.percent));
+        writeln!(self.out, "##vso[task.setvariable variable={name};isoutput=true]{value}")
+    }
+
     /// Sets a variable that only the later stages of this step find.
     ///
     /// # Errors
@@ -248,6 +258,10 @@ mod tests {
         assert_eq!(
             written(|c| c.set_variable("A", "v;]%", Visibility::Secret)),
             "##vso[task.setvariable variable=A;issecret=true]v;]%AZP25\n",
+        );
+        assert_eq!(
+            written(|c| c.set_output_variable("a", "v]\n")),
+            "##vso[task.setvariable variable=a;isoutput=true]v]%0A\n",
         );
         assert_eq!(written(|c| c.complete(Completion::Canceled)), "##vso[task.complete result=Canceled]\n");
         assert_eq!(

@@ -354,10 +354,12 @@ fn session(env: &Env) -> Result<Option<SessionName>, InputError> {
 ///
 /// # Errors
 ///
-/// The agent keeps the name, or it changes how programs start.
+/// The agent keeps the name or publishes it, or it changes how programs start.
 pub fn check_token_variable(variable: &str) -> Result<(), InputError> {
     let input = declared::ACCESS_TOKENS;
-    match reserved::reason(&env_name(variable)) {
+    let is_output = reserved::OUTPUT_VARIABLES.iter().any(|output| output.eq_ignore_ascii_case(variable));
+    let output = is_output.then_some("the agent would publish it as an output variable of the step");
+    match output.or_else(|| reserved::reason(&env_name(variable))) {
         Some(reason) => Err(InputError::Reserved {
             input: input.name,
             value: variable.to_owned(),

@@ -56,6 +56,11 @@ pub const START_OF_PROGRAMS: Names = Names {
     ],
 };
 
+/// The output variables that `task.json` declares. The agent publishes every variable that this task sets by one of these
+/// names, a token too, to other jobs, and later steps do not find it (`TaskRunner.cs`, `ExecutionContext.SetVariable`).
+pub const OUTPUT_VARIABLES: [&str; 6] =
+    ["clientId", "tenantId", "subscriptionId", "authorityHost", "connectionId", "scheme"];
+
 /// Whole names, and what the names of a family begin with: as they stand in an environment, in upper case.
 #[derive(Clone, Copy, Debug)]
 pub struct Names {

@@ -5,7 +5,10 @@ use std::io::{self, Write};
 use hyper::Method;
 use serde_json::Value;
 
-use super::{Command, Screen};
+use super::{
+    Command, Screen,
+    no_session::{not_reached, not_set},
+};
 use crate::{
     agent::commands::Commands,
     broker::{
@@ -15,6 +18,7 @@ use crate::{
     env::Env,
     error::{Code, Failure},
     foreign_text::one_line,
+    process::is_in_container,
     secret::Secret,
 };
 
@@ -50,19 +54,23 @@ pub async fn ask(
         Unanswered { failure: Failure::new(Code::Bug, error, hint), exit: 1 }
     };
     match command {
-        Command::Token { id_token: true, session, .. } => {
-            let answer = address(env, session.as_deref())?.ask(Method::POST, paths::ID_TOKEN, &[]).await?;
-            print(&answer, "oidcToken", env, out, masks).map_err(gone)
-        }
-        Command::Token { resource, session, .. } => {
-            let resource = resource.as_deref().unwrap_or_default();
-            let query = [("resource", resource), ("api-version", "2019-08-01")];
-            let answer = address(env, session.as_deref())?.ask(Method::GET, paths::IDENTITY, &query).await?;
-            print(&answer, "access_token", env, out, masks).map_err(gone)
+        Command::Token { resource, id_token, session, no_mask } => {
+            let address = address(env, session.as_deref())?;
+            let query =
+                [("resource", resource.as_deref().unwrap_or_default()), ("api-version", "2019-08-01")];
+            let (asked, field) = if *id_token {
+                (address.ask(Method::POST, paths::ID_TOKEN, &[]).await, "oidcToken")
+            } else {
+                (address.ask(Method::GET, paths::IDENTITY, &query).await, "access_token")
+            };
+            let answer = asked.map_err(|error| unanswered(error, env))?;
+            let masks: Option<&mut (dyn Write + Send)> = if *no_mask { None } else { Some(masks) };
+            print(&answer, field, env, out, masks).map_err(gone)
         }
         Command::Status { session } => {
-            let answer = address(env, session.as_deref())?.ask(Method::GET, paths::STATUS, &[]).await?;
-            show(&answer, out).map_err(gone)
+            let address = address(env, session.as_deref())?;
+            let answer = address.ask(Method::GET, paths::STATUS, &[]).await;
+            show(&answer.map_err(|error| unanswered(error, env))?, out).map_err(gone)
         }
         Command::Task(_) | Command::Broker | Command::Explain { .. } | Command::Doctor { .. } => Ok(()),
     }
@@ -74,29 +82,27 @@ fn address(env: &Env, session: Option<&str>) -> Result<Address, Unanswered> {
         session.map(|name| format!("{}_", one_line(name, MAX_SESSION).to_uppercase())).unwrap_or_default();
     let (url, key) = (format!("{prefix}WIF_URL"), format!("{prefix}WIF_KEY"));
     if let (Some(url), Some(key)) = (env.get(&url), env.secret(&key)) {
-        return Ok(Address::new(url, key)?);
+        return Address::new(url, key).map_err(|error| unanswered(error, env));
     }
-    let failure = Failure::new(
-        Code::BrokerGone,
-        format!("this step finds no sign-in session: {url} and {key} are not set"),
-        "run it in a step after AzureWorkloadIdentity@1 with refresh: true, and name the session (--session) if it has a name",
-    );
-    Err(Unanswered { failure, exit: 2 })
+    let why = not_set(env, &prefix, is_in_container());
+    let text = format!("this step finds no sign-in session: {url} and {key} are not set: {}", why.cause);
+    Err(Unanswered { failure: Failure::new(Code::BrokerGone, text, why.fix), exit: 2 })
 }
 
-/// The token alone, for `$(wif token arm)`. In a pipeline its mask goes before it, to standard error, which the agent
-/// reads too.
+/// The token alone, for `$(wif token arm)`. In a pipeline the agent is told before that to mask it.
 fn print(
     answer: &Value,
     field: &str,
     env: &Env,
     out: &mut Screen<'_>,
-    masks: &mut (dyn Write + Send),
+    masks: Option<&mut (dyn Write + Send)>,
 ) -> io::Result<()> {
     let token = answer.get(field).and_then(Value::as_str).filter(|token| !token.is_empty());
     let token = Secret::new(token.ok_or(io::ErrorKind::InvalidData)?.to_owned());
-    if env.is_true("TF_BUILD") {
+    if let Some(masks) = masks.filter(|_| env.is_true("TF_BUILD")) {
         Commands::new(masks, env).mask(&token)?;
+        // Before the caller has the token, and so before the step can print it.
+        masks.flush()?;
     }
     out.token(&token)
 }
@@ -119,38 +125,36 @@ fn show(answer: &Value, out: &mut Screen<'_>) -> io::Result<()> {
     Ok(())
 }
 
-impl From<BrokerError> for Unanswered {
-    fn from(error: BrokerError) -> Self {
-        let (code, hint) = match &error {
-            BrokerError::Refused { .. } => {
-                (Code::BrokerRefused, "see the reason; `wif status` shows who the session is")
-            }
-            BrokerError::Unproven { .. } => (
-                Code::BrokerUnproven,
-                "find out which program listens at this address (ss -ltnp), and why the broker ended before the job; then run the job again",
-            ),
-            BrokerError::NoRandom(_) => (Code::BrokerFailed, "run the job again"),
-            BrokerError::Address
-            | BrokerError::Gone(_)
-            | BrokerError::Broken
-            | BrokerError::Unreadable
-            | BrokerError::Slow(_) => (
-                Code::BrokerGone,
-                "run it in the same job as the sign-in, on the same machine or in the same container",
-            ),
-        };
-        let exit = match &error {
-            BrokerError::Address | BrokerError::Refused { status: 400, .. } => 2,
-            BrokerError::Refused { status, .. } if *status < 500 => 3,
-            _ => 4,
-        };
-        // The lines below the first are a failure's own details; as such they cannot pass for a line of ours.
-        let more: Vec<_> = match &error {
-            BrokerError::Refused { reason, .. } => {
-                reason.lines().skip(1).take(MAX_LINES).map(|line| line.trim_start().to_owned()).collect()
-            }
-            _ => Vec::new(),
-        };
-        Self { failure: Failure::new(code, error, hint).with_details(more), exit }
-    }
+fn unanswered(error: BrokerError, env: &Env) -> Unanswered {
+    let (code, hint) = match &error {
+        BrokerError::Refused { .. } => {
+            (Code::BrokerRefused, "see the reason; `wif status` shows who the session is".to_owned())
+        }
+        BrokerError::Unproven { .. } => (
+            Code::BrokerUnproven,
+            "find out which program listens at this address (ss -ltnp), and why the broker ended before the job; then run the job again".to_owned(),
+        ),
+        BrokerError::NoRandom(_) => (Code::BrokerFailed, "run the job again".to_owned()),
+        BrokerError::Gone(_) => {
+            let why = not_reached(env, is_in_container());
+            (Code::BrokerGone, format!("{}: {}", why.cause, why.fix))
+        }
+        BrokerError::Address | BrokerError::Broken | BrokerError::Unreadable | BrokerError::Slow(_) => (
+            Code::BrokerGone,
+            "run it in the same job as the sign-in, on the same machine or in the same container".to_owned(),
+        ),
+    };
+    let exit = match &error {
+        BrokerError::Address | BrokerError::Refused { status: 400, .. } => 2,
+        BrokerError::Refused { status, .. } if *status < 500 => 3,
+        _ => 4,
+    };
+    // The lines below the first are a failure's own details; as such they cannot pass for a line of ours.
+    let more: Vec<_> = match &error {
+        BrokerError::Refused { reason, .. } => {
+            reason.lines().skip(1).take(MAX_LINES).map(|line| line.trim_start().to_owned()).collect()
+        }
+        _ => Vec::new(),
+    };
+    Unanswered { failure: Failure::new(code, error, hint).with_details(more), exit }
 }

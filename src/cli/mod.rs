@@ -3,6 +3,7 @@
 mod ask;
 mod doctor;
 mod explain;
+mod no_session;
 mod screen;
 
 use std::ffi::OsString;
@@ -47,6 +48,9 @@ pub enum Command {
         /// The session's name, when the job signed in to several connections
         #[arg(long, value_name = "NAME")]
         session: Option<String>,
+        /// Do not ask the agent to mask the token in the logs of this job
+        #[arg(long)]
+        no_mask: bool,
     },
     /// Check a service connection from here; in a pipeline, the task's input `diagnose` checks more
     ///

@@ -10,6 +10,7 @@ pub(crate) mod guards;
 mod handover;
 mod launch;
 mod live;
+mod output_variables;
 mod plan;
 pub mod post;
 pub mod run;

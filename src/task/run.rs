@@ -3,8 +3,8 @@
 use std::{io, path::Path, sync::Arc};
 
 use super::{
-    FOLDER_VARIABLE, TASK_VARIABLES, azure_cli, diagnose::diagnose, live, plan::Plan, sign_in::SignIn,
-    subscriptions::Listing, summary::Summary,
+    FOLDER_VARIABLE, TASK_VARIABLES, azure_cli, diagnose::diagnose, live, output_variables::output_variables,
+    plan::Plan, sign_in::SignIn, subscriptions::Listing, summary::Summary,
 };
 use crate::{
     agent::{
@@ -81,15 +81,16 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         let door = broker.as_ref().map(|broker| &broker.door);
         let mut variables = plan.variables(client, file, azure_cli, door);
         variables.extend(exports::access_tokens(&tokens));
-        variables.iter().try_for_each(check)?;
+        let outputs = output_variables(&plan.connection, client);
+        variables.iter().chain(&outputs).try_for_each(check)?;
         tokens.iter().try_for_each(|granted| commands.mask(&granted.token)).map_err(OutputError)?;
         if let Some(broker) = &mut broker {
             broker.starting.go().await?;
         }
-        Ok(variables)
+        Ok((variables, outputs))
     };
-    let variables = match prepared.await {
-        Ok(variables) => variables,
+    let (variables, outputs) = match prepared.await {
+        Ok(prepared) => prepared,
         Err(failure) => {
             // The broker ends with this stage, so that the post-job stage does not miss it.
             live::forget(&mut commands).map_err(OutputError)?;
@@ -114,6 +115,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         .iter()
         .try_for_each(|(name, value, visibility)| commands.set_variable(name, value, *visibility))
         .map_err(OutputError)?;
+    export_outputs(&mut commands, &outputs).map_err(OutputError)?;
     if let Some(broker) = broker {
         broker.starting.leave();
     }
@@ -209,4 +211,12 @@ fn export<'a>(
         Some(folder) if !folder.contains(['\r', '\n']) => commands.prepend_path(folder),
         _ => Ok(()),
     }
+}
+
+fn export_outputs(commands: &mut Commands<'_>, outputs: &[Variable]) -> io::Result<()> {
+    outputs.iter().try_for_each(|Variable { name, value }| match value {
+        Value::Plain(text) => commands.set_output_variable(name, text),
+        // Other jobs get no secret.
+        Value::Masked(_) | Value::Secret(_) => Ok(()),
+    })
 }

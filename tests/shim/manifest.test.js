@@ -79,13 +79,19 @@ describe('task.json', () => {
   it('has no key that the schema refuses', () => {
     assertKeys(task, ['$schema', 'id', 'name', 'friendlyName', 'description', 'helpUrl', 'helpMarkDown', 'category', 'visibility',
       'runsOn', 'author', 'version', 'minimumAgentVersion', 'instanceNameFormat', 'showEnvironmentVariables', 'groups',
-      'inputs', 'execution', 'postjobexecution'], 'task.json');
+      'inputs', 'outputVariables', 'execution', 'postjobexecution'], 'task.json');
   });
 
-  it('declares no output variables and no restrictions', () => {
-    // A declared output variable is published as <step>.<name> only, and a restriction would drop our own commands.
-    for (const key of ['outputVariables', 'OutputVariables', 'restrictions']) assert.ok(!(key in task), key);
+  it('declares output variables by names that no export and no input has', () => {
+    // The agent sets a variable of a declared name as <step>.<name> only: a later step would not find an export of that name.
+    for (const output of task.outputVariables) {
+      assertKeys(output, ['name', 'description'], output.name);
+      assert.match(output.name, /^[a-z][A-Za-z0-9]*$/, 'exports have capital letters and underscores');
+      assert.ok(!task.inputs.some((input) => input.name.toLowerCase() === output.name.toLowerCase()), output.name);
+    }
   });
+
+  it('declares no restrictions, which would drop commands of its own', () => assert.ok(!('restrictions' in task)));
 
   it('identifies itself as tfx wants it', () => {
     assert.match(task.id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
