@@ -42,3 +42,4 @@ mod shown;
 mod sign_in;
 mod soak;
 mod terminal;
+mod upgrade;
