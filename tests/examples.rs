@@ -77,7 +77,7 @@ impl Example {
 
 /// Writes out the loops `- ${{ each NAME in split('A,B', ',') }}:`, as the server does before an agent sees the
 /// pipeline. It is the only template expression that examples use (`environments.yml` does).
-fn written_out(text: &str) -> String {
+pub(crate) fn written_out(text: &str) -> String {
     let mut lines = text.lines().peekable();
     let mut out = Vec::new();
     while let Some(line) = lines.next() {

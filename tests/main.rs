@@ -42,4 +42,5 @@ mod shown;
 mod sign_in;
 mod soak;
 mod terminal;
+mod upgrade;
 mod walls;

@@ -1,0 +1,460 @@
+//! From 1.0 to 1.1: the jobs of 1.0.0's pages stay green, and docs/upgrade.md names what is new.
+//!
+//! `upgrade/1.0.0` has files as they were in version 1.0.0, and none of them changes.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use wif::error::Code;
+
+const FORMER: &str = "tests/upgrade/1.0.0";
+const PAGE: &str = "docs/upgrade.md";
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn manifest(path: &str) -> serde_json::Value {
+    serde_json::from_str(&read(path)).unwrap()
+}
+
+#[test]
+fn every_code_that_1_0_0_did_not_have_is_on_the_page_and_no_code_is_gone() {
+    let former = read(&format!("{FORMER}/codes.txt"));
+    let former: BTreeSet<_> = former.lines().collect();
+    let now: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert!(former.is_subset(&now), "gone: {:?}", former.difference(&now));
+    let page = read(PAGE);
+    for code in now.difference(&former) {
+        assert!(
+            page.contains(&format!("[{code}](errors.md#{})", code.to_lowercase())),
+            "{PAGE} lacks {code}"
+        );
+    }
+}
+
+#[test]
+fn every_input_of_1_0_0_is_there_with_its_type_and_default_and_new_inputs_are_optional() {
+    let (former, now) = (manifest(&format!("{FORMER}/task.json")), manifest("task/task.json"));
+    assert_eq!((&now["version"]["Major"], &now["version"]["Minor"]), (&1.into(), &1.into()));
+    assert_eq!((&now["id"], &now["name"]), (&former["id"], &former["name"]));
+    let former = former["inputs"].as_array().unwrap();
+    let now = now["inputs"].as_array().unwrap();
+    let page = read(PAGE);
+    for input in former {
+        let same = now.iter().find(|other| other["name"] == input["name"]).unwrap();
+        for key in ["type", "defaultValue", "required", "visibleRule"] {
+            assert_eq!(same[key], input[key], "{key} of {}", input["name"]);
+        }
+    }
+    for input in now.iter().filter(|input| former.iter().all(|other| other["name"] != input["name"])) {
+        assert_eq!(input["required"], false, "{}", input["name"]);
+        let name = input["name"].as_str().unwrap();
+        assert!(page.contains(&format!("`{name}")), "{PAGE} lacks {name}");
+    }
+}
+
+#[test]
+fn links_of_the_page_lead_to_headings_that_exist() {
+    let page = read(PAGE);
+    let mut seen = 0;
+    for (_, rest) in page.match_indices("](").map(|(at, _)| page.split_at(at + 2)) {
+        let target = rest.split(')').next().unwrap();
+        let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+        let text = read(&format!("docs/{file}"));
+        let headings = text.lines().filter(|line| line.starts_with('#'));
+        let anchors: Vec<_> = headings
+            .map(|line| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-"))
+            .collect();
+        assert!(heading.is_empty() || anchors.iter().any(|anchor| anchor == heading), "{target}");
+        seen += 1;
+    }
+    assert!(seen > 5, "{seen}");
+}
+
+/// Sentences of the page that are the agent's, and not this program's.
+const OF_THE_AGENT: [&str; 1] = ["Exit code 137 returned from process"];
+
+/// Source text, in which a text over several lines is one.
+fn sources() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join("src")];
+    let mut all = fs::read_to_string(root.join("task/index.js")).unwrap();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+                continue;
+            }
+            let text = fs::read_to_string(entry.path()).unwrap();
+            let joined = text
+                .split("\\\n")
+                .enumerate()
+                .map(|(at, line)| if at == 0 { line } else { line.trim_start() });
+            all.extend(joined);
+        }
+    }
+    all
+}
+
+#[test]
+fn every_message_on_the_page_is_one_that_the_program_has() {
+    let (page, sources) = (read(PAGE), sources());
+    let (mut seen, mut has_messages) = (0, false);
+    for row in page.lines().filter(|line| line.starts_with("| ")) {
+        if row.starts_with("| who ") {
+            has_messages = row.contains("| message |");
+        }
+        if !has_messages {
+            continue;
+        }
+        let message = row.split(" | ").nth(1).unwrap();
+        let quoted = message.split('`').skip(1).step_by(2).filter(|text| text.contains(' '));
+        for part in quoted.flat_map(|text| text.split('…')) {
+            let part = part.trim_matches([' ', ':', ',', '\'']);
+            if part.len() > 8 && !OF_THE_AGENT.contains(&part) {
+                assert!(sources.contains(part), "nothing says '{part}'");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 30, "{seen}");
+}
+
+/// Jobs run as on a machine of Azure Pipelines: the clouds' public names lead to the emulator through the agent's proxy, so
+/// that no line of a job has to change. Terraform, az, python and what installs them are stand-ins, which sign in by the
+/// variables that the real ones read, in their order.
+#[cfg(target_os = "linux")]
+mod jobs {
+    use std::{
+        collections::BTreeSet,
+        path::{Path, PathBuf},
+    };
+
+    use emulator::{
+        Emulator, Proxy,
+        agent::{Agent, JobReport, JobResult, Pipeline, ProxySettings, StepReport, jobs_from_yaml},
+        directory::{App, Connection, Issuer, Kind, Subscription},
+        job::Variable,
+    };
+    use uuid::{Uuid, uuid};
+
+    use super::{FORMER, PAGE, read};
+    use crate::{examples::written_out, support::task_folder};
+
+    /// Connections that the jobs name, and their subscriptions: `environments.yml` allows each stage its own.
+    const CONNECTIONS: [(&str, Uuid); 6] = [
+        ("sc-dev", uuid!("11111111-1111-1111-1111-111111111111")),
+        ("sc-test", uuid!("22222222-2222-2222-2222-222222222222")),
+        ("sc-prod", uuid!("33333333-3333-3333-3333-333333333333")),
+        ("sc-spoke", uuid!("44444444-4444-4444-4444-444444444444")),
+        ("sc-hub", uuid!("55555555-5555-5555-5555-555555555555")),
+        ("sc-pr", uuid!("66666666-6666-6666-6666-666666666666")),
+    ];
+
+    /// What 1.0.0 exported in a job with a broker, by the families that the step names.
+    const ALWAYS: [&str; 6] = [
+        "AZURE_AUTHORITY_HOST",
+        "AZURE_CLIENT_ID",
+        "AZURE_SUBSCRIPTION_ID",
+        "AZURE_TENANT_ID",
+        "WIF_KEY",
+        "WIF_URL",
+    ];
+    const TERRAFORM: [&str; 7] = [
+        "ARM_CLIENT_ID",
+        "ARM_ENVIRONMENT",
+        "ARM_OIDC_REQUEST_TOKEN",
+        "ARM_OIDC_REQUEST_URL",
+        "ARM_SUBSCRIPTION_ID",
+        "ARM_TENANT_ID",
+        "ARM_USE_OIDC",
+    ];
+    const AZURE_SDK: [&str; 4] =
+        ["AZD_AUTH_ENDPOINT", "AZD_AUTH_KEY", "IDENTITY_ENDPOINT", "IDENTITY_HEADER"];
+    const AZURE_CLI: [&str; 4] =
+        ["AZURE_CONFIG_DIR", "AZURE_EXTENSION_DIR", "IDENTITY_ENDPOINT", "IDENTITY_HEADER"];
+
+    /// Where `accessTokens` is not given.
+    const ACCESS_TOKEN: [&str; 1] = ["AZURE_ACCESS_TOKEN_EXPIRES_ON"];
+
+    fn file(path: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+    }
+
+    fn yaml_of(page: &str) -> String {
+        let text = read(&format!("{FORMER}/{page}"));
+        if has_extension(page, "md") {
+            // Its last step is no YAML as it stands there: a text with a colon and a blank needs a block.
+            return block_of(page, &text).replace("  - bash: curl ", "  - bash: |\n      curl ");
+        }
+        let is_code = |line: &&str| !line.trim_start().starts_with('#');
+        written_out(&(text.lines().filter(is_code).collect::<Vec<_>>().join("\n") + "\n"))
+    }
+
+    fn has_extension(page: &str, extension: &str) -> bool {
+        Path::new(page).extension().is_some_and(|own| own == extension)
+    }
+
+    /// The one job of a page in Markdown.
+    fn block_of(page: &str, text: &str) -> String {
+        let mut blocks = text.split("```yaml\n").skip(1);
+        let block = blocks.next().unwrap().split("```").next().unwrap().to_owned();
+        assert!(blocks.next().is_none(), "{page} has one job");
+        block
+    }
+
+    fn jobs(yaml: &str) -> Vec<Pipeline> {
+        let folder = |task: &str| match task {
+            "AzureWorkloadIdentity@1" => Some(task_folder().to_owned()),
+            "PublishPipelineArtifact@1" => Some(file("tests/upgrade/publish-artifact")),
+            _ => None,
+        };
+        jobs_from_yaml(yaml, &folder).unwrap().into_iter().map(|(_, job)| job).collect()
+    }
+
+    fn landscape() -> (Emulator, Vec<Uuid>) {
+        let emulator = Emulator::start();
+        let usual = emulator.usual();
+        let mut directory = emulator.directory();
+        directory.public_names = true;
+        let project = &mut directory.organisations[0].projects[0];
+        project.connections.clear();
+        let mut ids = Vec::new();
+        for (name, subscription) in CONNECTIONS {
+            let client = Uuid::new_v4();
+            let connection = Connection::federated(name, Issuer::Entra, usual.tenant, client, subscription);
+            let id = connection.id;
+            directory.organisations[0].projects[0].connections.push(connection);
+            directory.tenants[0].apps.push(App::new(client, Kind::Application));
+            directory.subscriptions.push(Subscription {
+                id: subscription,
+                name: name.to_owned(),
+                state: "Enabled".to_owned(),
+                tenant: usual.tenant,
+                roles: vec![client],
+            });
+            directory.trust(id);
+            ids.push(id);
+        }
+        drop(directory);
+        (emulator, ids)
+    }
+
+    fn run(emulator: &Emulator, connections: &[Uuid], job: &Pipeline) -> JobReport {
+        let proxy = Proxy::start(Proxy::leading_to(emulator));
+        let mut message = emulator.job_with(connections);
+        job.add_variables(&mut message);
+        let url = Variable { name: "ARM_URL".to_owned(), value: emulator.arm_url(), secret: false };
+        message.variables.push(url);
+        let ca = emulator.ca_file();
+        let agent = Agent::new()
+            .ca_file(ca)
+            .proxy(ProxySettings { url: proxy.url(), ..ProxySettings::default() })
+            .path(&file("tests/upgrade/stand-ins"))
+            // For the scripts: curl, and the Node of demo.yml.
+            .machine_env("https_proxy", proxy.url())
+            .machine_env("CURL_CA_BUNDLE", ca.to_string_lossy())
+            .machine_env("NODE_EXTRA_CA_CERTS", ca.to_string_lossy());
+        let report = agent.run(&message, &job.steps);
+        let issued = emulator.issued();
+        assert_eq!(emulator::leaks(&issued, report.log.as_bytes()), Vec::<String>::new(), "{}", report.log);
+        report
+    }
+
+    /// Runs every job of a page, and hands out their reports.
+    fn run_all(page: &str) -> Vec<JobReport> {
+        let (emulator, connections) = landscape();
+        jobs(&yaml_of(page)).iter().map(|job| run(&emulator, &connections, job)).collect()
+    }
+
+    fn is_green(page: &str, report: &JobReport) {
+        assert_eq!(report.result, JobResult::Succeeded, "{page}: {}", report.log);
+        assert!(report.killed_orphans.is_empty(), "{page}: {:?}", report.killed_orphans);
+    }
+
+    /// The warnings of a job, each of which must be on the page that lists what is new.
+    fn warnings(report: &JobReport) -> Vec<&str> {
+        let listed = read(PAGE);
+        let warnings: Vec<_> = report.steps.iter().flat_map(StepReport::warnings).collect();
+        for warning in &warnings {
+            assert!(listed.contains(warning), "{PAGE} does not have: {warning}");
+        }
+        warnings
+    }
+
+    fn output(report: &JobReport) -> String {
+        report.steps.iter().map(|step| step.raw_stdout.as_str()).collect()
+    }
+
+    /// Whether steps found what 1.0.0 gave them; what they find beside it must be on the page.
+    fn finds(page: &str, report: &JobReport, families: &[&[&str]]) {
+        let output = output(report);
+        let found: BTreeSet<_> = output.lines().filter_map(|line| line.strip_prefix("found ")).collect();
+        let former: BTreeSet<_> =
+            ALWAYS.into_iter().chain(families.iter().copied().flatten().copied()).collect();
+        assert!(former.is_subset(&found), "{page}: missing {:?}", former.difference(&found));
+        let listed = read(PAGE);
+        // The second session's, and the one that demo.yml needs.
+        let plain = |name: &&&str| !name.starts_with("HUB_") && **name != "ARM_URL";
+        for name in found.difference(&former).filter(plain) {
+            assert!(listed.contains(&format!("`{name}`")), "{page}: {name} is not in {PAGE}");
+        }
+    }
+
+    fn says(page: &str, report: &JobReport, words: &[&str]) {
+        let output = output(report);
+        for word in words {
+            assert!(output.contains(word), "{page}: nothing says '{word}'\n{}", report.log);
+        }
+    }
+
+    fn subscription(of: &str) -> String {
+        CONNECTIONS.iter().find(|(name, _)| *name == of).unwrap().1.to_string()
+    }
+
+    #[test]
+    fn the_jobs_on_the_first_pages_of_1_0_0_are_green_without_a_warning() {
+        let own = subscription("sc-prod");
+        for page in ["README.md", "overview.md"] {
+            let reports = run_all(page);
+            let [report] = reports.as_slice() else { panic!("{page}") };
+            is_green(page, report);
+            assert_eq!(warnings(report), Vec::<&str>::new(), "{page}");
+            finds(page, report, &[&TERRAFORM, &AZURE_SDK, &AZURE_CLI, &ACCESS_TOKEN]);
+            says(
+                page,
+                report,
+                &[
+                    &format!("terraform apply acts on {own} by an id token"),
+                    &format!("az group acts on {own}"),
+                    "python has a token for https://storage.azure.com",
+                ],
+            );
+        }
+    }
+
+    #[test]
+    fn the_examples_of_1_0_0_with_az_are_green_without_a_warning() {
+        for (page, stages) in [
+            ("docs/examples/bicep.yml", &["sc-prod", "sc-prod"][..]),
+            ("docs/examples/environments.yml", &["sc-dev", "sc-test", "sc-prod"]),
+        ] {
+            let reports = run_all(page);
+            assert_eq!(reports.len(), stages.len(), "{page}");
+            for (report, connection) in reports.iter().zip(stages) {
+                is_green(page, report);
+                assert_eq!(warnings(report), Vec::<&str>::new(), "{page}");
+                finds(page, report, &[&AZURE_CLI, &ACCESS_TOKEN]);
+                says(page, report, &[&format!("az deployment acts on {}", subscription(connection))]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_examples_of_1_0_0_with_terraform_are_green_without_a_warning() {
+        let (page, own) = ("docs/examples/terraform.yml", subscription("sc-prod"));
+        let reports = run_all(page);
+        let [plan, apply] = reports.as_slice() else { panic!("{page}") };
+        for (report, command) in [(plan, "plan"), (apply, "apply")] {
+            is_green(page, report);
+            assert_eq!(warnings(report), Vec::<&str>::new(), "{page}");
+            finds(page, report, &[&TERRAFORM, &ACCESS_TOKEN]);
+            says(page, report, &[&format!("terraform {command} acts on {own} by an id token")]);
+        }
+        says(page, plan, &["would publish 5 bytes as plan"]);
+    }
+
+    #[test]
+    fn the_example_of_1_0_0_with_two_connections_is_green_with_the_one_warning_that_the_page_lists() {
+        let page = "docs/examples/two-connections.yml";
+        let reports = run_all(page);
+        let [report] = reports.as_slice() else { panic!("{page}") };
+        is_green(page, report);
+        let warnings = warnings(report);
+        let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
+        assert!(warning.starts_with("This job has a sign-in session without a name beside one"), "{warning}");
+        finds(page, report, &[&TERRAFORM, &ACCESS_TOKEN]);
+        let (spoke, hub) = (subscription("sc-spoke"), subscription("sc-hub"));
+        says(
+            page,
+            report,
+            &[
+                &format!("terraform apply acts on {spoke} by an id token"),
+                &format!("terraform apply acts on {hub} by a second id token"),
+                "found HUB_ARM_OIDC_REQUEST_URL",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_other_examples_of_1_0_0_are_green_without_a_warning() {
+        for (page, families, words) in [
+            ("docs/examples/container.yml", None, &["\"value\":["][..]),
+            (
+                "docs/examples/demo.yml",
+                None,
+                &["ARM answers 200", "The id token itself", "AZURE_CONFIG_DIR="],
+            ),
+            (
+                "docs/examples/long-job.yml",
+                Some(&AZURE_SDK),
+                &["python has a token for https://management.azure.com"],
+            ),
+        ] {
+            let reports = run_all(page);
+            let [report] = reports.as_slice() else { panic!("{page}") };
+            is_green(page, report);
+            assert_eq!(warnings(report), Vec::<&str>::new(), "{page}");
+            if let Some(families) = families {
+                finds(page, report, &[families]);
+            }
+            says(page, report, words);
+        }
+    }
+
+    /// The guard did not hold: Terraform had the id token, and with it every resource.
+    #[test]
+    fn terraform_beside_allowed_resources_needs_the_line_that_the_warning_and_the_page_name() {
+        let page = "docs/examples/pull-requests.yml";
+        let (emulator, connections) = landscape();
+        let yaml = yaml_of(page);
+        let [job] = <[Pipeline; 1]>::try_from(jobs(&yaml)).unwrap();
+        let report = run(&emulator, &connections, &job);
+        let [warning] = warnings(&report)[..] else { panic!("{}", report.log) };
+        assert!(warning.contains("Add graph to allowedResources"), "{warning}");
+        let refused = "could not acquire access token: 403 for https://graph.microsoft.com";
+        assert!(report.step("Plan").raw_stderr.contains(refused), "{}", report.log);
+
+        let line = ("allowedResources: arm, storage", "allowedResources: arm, graph, storage");
+        assert!(read(PAGE).contains(line.1) && yaml.contains(line.0));
+        let [mended] = <[Pipeline; 1]>::try_from(jobs(&yaml.replace(line.0, line.1))).unwrap();
+        let report = run(&emulator, &connections, &mended);
+        is_green(page, &report);
+        assert_eq!(warnings(&report), Vec::<&str>::new());
+        let own = subscription("sc-pr");
+        says(page, &report, &[&format!("terraform plan acts on {own} by a managed identity")]);
+    }
+
+    #[test]
+    fn the_jobs_on_the_first_pages_of_today_are_yaml_as_they_stand() {
+        for page in ["README.md", "overview.md"] {
+            let jobs = jobs(&block_of(page, &read(page)));
+            assert!(jobs.len() == 1 && jobs[0].steps.len() > 3, "{page}");
+        }
+    }
+
+    #[test]
+    fn every_page_of_1_0_0_with_a_job_is_run() {
+        let folder = file(&format!("{FORMER}/docs/examples"));
+        let names: BTreeSet<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        let source = include_str!("upgrade.rs");
+        assert_eq!(names.len(), 8);
+        for name in names {
+            assert!(source.contains(&format!("\"docs/examples/{name}\"")), "{name}");
+        }
+    }
+}
