@@ -25,6 +25,7 @@ const INPUTS = [
   ['diagnose', 'boolean', 'false'],
   ['allowedTenants', 'string', ''],
   ['allowedSubscriptions', 'string', ''],
+  ['allowedAuthorities', 'string', ''],
 ];
 const STAGES = { execution: 'index.js', postjobexecution: 'post.js' };
 
