@@ -190,7 +190,8 @@ impl Arrival {
         let unnamed = BROKER.iter().all(|name| env.get(name).is_some());
         let other = if plan.is_named() { unnamed } else { has_named_session(env) };
         if plan.refresh && other {
-            self.warnings.push(
+            // No warning: two sessions whose variables are used by their own names are right.
+            self.notes.push(
                 "This job has a sign-in session without a name beside one with a name. A step that maps the variables of the one to plain names (env: AZURE_CONFIG_DIR: $(HUB_AZURE_CONFIG_DIR)) still finds those of the session without a name, since variables of the job come before env:. Give each session a name (session:)."
                     .to_owned(),
             );
