@@ -173,6 +173,12 @@ impl PlainEndpoint {
         self.0.origin() == url.origin()
     }
 
+    /// Whether it is asked with TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
     /// Whether it is an address of this machine's loopback, without TLS.
     #[must_use]
     pub fn is_on_this_machine(&self) -> bool {

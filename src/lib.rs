@@ -3,7 +3,7 @@
 //! The map, with an arrow to whatever a part may use: `main → cli → use-cases → edges → http → endpoint`, and from
 //! everywhere to the pure parts, which use only `secret`, `error`, `foreign_text` and each other. A test holds the code to it.
 //!
-//! - Pure: [`secret`], [`error`], [`foreign_text`] (text from outside, made harmless), [`retry`], [`identity`] (tokens, clouds, resources, refusals), [`exports`] (what
+//! - Pure: [`secret`], [`error`], [`foreign_text`] (text from outside, made harmless), [`retry`], [`mod@pem`] (sections of PEM text), [`identity`] (tokens, clouds, resources, refusals), [`exports`] (what
 //!   later steps find).
 //! - Edges, each to one outside thing: [`mod@env`], [`clock`], [`endpoint`], [`http`], [`folder`] (private files),
 //!   [`process`] (what the operating system is told of this one), [`agent`] (the Azure Pipelines agent), [`devops`] (job token to id token), [`entra`] (id token to access
@@ -32,6 +32,7 @@ pub mod foreign_text;
 pub mod http;
 pub mod identity;
 pub mod management;
+pub mod pem;
 pub mod process;
 pub mod retry;
 pub mod secret;

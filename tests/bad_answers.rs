@@ -1,15 +1,19 @@
 //! Answers of Azure DevOps and Entra that are not what the protocol says.
 
+use std::time::Duration;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use emulator::{Fault, Service};
 use proptest::prelude::*;
 use serde_json::json;
-use wif::error::Code;
+use wif::{clock::Clock as _, error::Code};
 
 use crate::support::Case;
 
 const OIDC: &str = "/oidctoken";
 const TOKEN: &str = "/oauth2/v2.0/token";
+/// An upstream that stays down ends the step within this.
+const MOST: Duration = Duration::from_secs(75);
 
 fn from_devops(fault: impl FnOnce(Fault) -> Fault) -> Case {
     let case = Case::new();
@@ -33,7 +37,7 @@ fn a_job_token_that_is_refused() {
     {
         let page = "<html><title>Azure DevOps Services | Sign In</title></html>";
         let case = from_devops(|fault| {
-            fault.status(status).header("Location", "https://127.0.0.1:1/signin").html(page)
+            fault.status(status).header("Location", "https://127.0.0.1:1/_signin").html(page)
         });
         let text = case.fails(Code::JobTokenRefused);
         assert!(text.contains(words), "{text}");
@@ -88,39 +92,74 @@ fn a_plan_that_is_not_ready_is_waited_for() {
 }
 
 #[test]
-fn a_body_that_is_empty_or_something_else() {
-    for (body, words) in
-        [("", "empty"), ("{}", "not the JSON"), ("[1]", "not the JSON"), ("{\"oidcToken\":\"\"}", "JSON")]
-    {
+fn a_body_that_is_empty_or_something_else_is_asked_for_again_and_named_when_it_lasts() {
+    for (body, words) in [
+        ("", "empty"),
+        ("{}", "not the JSON"),
+        ("[1]", "not the JSON"),
+        ("{\"oidcToken\":\"\"}", "JSON"),
+        ("<html>", "a page for people"),
+    ] {
         let case = from_devops(|fault| fault.status(200).body("application/json", body));
         let text = case.fails(Code::AnswerUnusable);
         assert!(text.contains(words), "{text}");
-        assert_eq!(case.asked(), (1, 0));
+        assert!(case.asked().0 > 10 && case.clock.elapsed() < MOST, "{:?}", case.asked());
     }
     for (body, words) in [("", "empty"), ("{}", "not the JSON"), ("<html>", "a page for people")] {
         let case = from_entra(|fault| fault.status(200).body("application/json", body));
         let text = case.fails(Code::AnswerUnusable);
         assert!(text.contains(words), "{text}");
-        assert_eq!(case.asked(), (1, 1));
+        assert!(case.asked().1 > 10 && case.clock.elapsed() < MOST, "{:?}", case.asked());
+    }
+}
+
+#[test]
+fn a_page_or_redirect_of_a_portal_is_no_refusal_of_the_job_token() {
+    const PORTAL: &str = "<html><title>Sign In</title><h1>Welcome to the guest network</h1></html>";
+    for location in ["https://portal.corp/login", "http://10.0.0.1:1000/fgtauth?x", "/blocked", ""] {
+        let once = |fault: Fault| fault.status(302).header("Location", location).html(PORTAL);
+        let case = Case::new();
+        case.emulator.fault(once(Fault::on(Service::DevOps, "POST", OIDC)));
+        case.succeeds();
+        assert_eq!(case.asked(), (2, 1));
+        let text = from_devops(once).fails(Code::AnswerUnusable);
+        assert!(text.contains("302") && !text.contains("portal.corp"), "{text}");
+    }
+    let case = Case::new();
+    case.emulator.fault(Fault::on(Service::DevOps, "POST", OIDC).html(PORTAL));
+    case.succeeds();
+    for location in [
+        "https://spsprodweu1.vssps.visualstudio.com/_signin?realm=dev.azure.com",
+        "https://login.microsoftonline.com/common/oauth2/authorize?x",
+        "https://dev.azure.com/_signin",
+    ] {
+        let case = from_devops(|fault| fault.status(302).header("Location", location));
+        case.fails(Code::JobTokenRefused);
+        assert_eq!(case.asked(), (1, 0));
     }
 }
 
 #[test]
 fn an_access_token_that_could_not_be_passed_on() {
-    for token in ["", "a b", "a\r\n##vso[task.complete]", "$(x)", "a;]%"] {
+    for token in ["", "a b", "a\r\n##vso[task.complete]", "$(x)", "a;]%", "a", "true", "nineteen-characters"]
+    {
         let body = json!({"token_type": "Bearer", "expires_in": 3599, "access_token": token});
         let case = from_entra(|fault| fault.json(&body));
-        case.fails(Code::AnswerUnusable);
+        let run = case.run();
+        let failure = run.result.as_ref().unwrap_err();
+        assert_eq!(failure.code, Code::AnswerUnusable, "{failure}");
+        let masked: Vec<_> = run.commands("task.setsecret").map(|(_, value)| value).collect();
+        assert!(!masked.contains(&token), "{masked:?}");
     }
-    let body = json!({"token_type": "pop", "expires_in": 3599, "access_token": "t"});
+    let body = json!({"token_type": "pop", "expires_in": 3599, "access_token": "opaque-access-token"});
     from_entra(|fault| fault.json(&body)).fails(Code::AnswerUnusable);
 }
 
 #[test]
 fn numbers_that_come_as_text() {
-    let body = json!({"token_type": "bearer", "expires_in": "3599", "access_token": "opaque-token"});
+    let body = json!({"token_type": "bearer", "expires_in": "3599", "access_token": "opaque-access-token-x"});
     let case = from_entra(|fault| fault.json(&body));
-    assert_eq!(case.succeeds().variable("AZURE_ACCESS_TOKEN"), "opaque-token");
+    assert_eq!(case.succeeds().variable("AZURE_ACCESS_TOKEN"), "opaque-access-token-x");
 }
 
 #[test]
@@ -132,7 +171,16 @@ fn a_body_that_never_ends() {
 
 #[test]
 fn an_id_token_that_is_none() {
-    for token in ["opaque", "a.b", "a.b.c", "eyJhbGciOiJub25lIn0.e30.c2ln"] {
+    for token in [
+        "true",
+        "opaque",
+        "e30.e30.e30",
+        "nineteen-characters",
+        "an-opaque-text-without-any-claims",
+        "a.b",
+        "a.b.c",
+        "eyJhbGciOiJub25lIn0.e30.c2ln",
+    ] {
         let case = from_devops(|fault| fault.replace_id_token(token));
         let text = case.fails(Code::IdTokenMalformed);
         assert!(text.contains(&format!("{} characters", token.len())), "{text}");

@@ -169,7 +169,7 @@ fn an_address_of_the_machines_service_that_is_none_is_named() {
 #[test]
 fn an_identity_that_nobody_names_is_not_exported() {
     let case = of_machine();
-    let answer = serde_json::json!({ "access_token": "opaque", "token_type": "Bearer", "expires_in": 3600 });
+    let answer = serde_json::json!({ "access_token": "opaque-access-token-x", "token_type": "Bearer", "expires_in": 3600 });
     case.emulator.fault(Fault::on(Service::Machine, "GET", "/metadata").json(&answer));
     let run = case.succeeds();
     assert!(!run.variables().contains_key("AZURE_CLIENT_ID"), "{}", run.out);

@@ -112,7 +112,11 @@ fn a_stored_certificate_signs_an_assertion() {
     let usual = ClientCertificate::usual();
     let chain = format!("{}{}{}", ClientCertificate::another().certificate, usual.certificate, usual.key);
     let windows = usual.pem().replace('\n', "\r\n");
-    for pem in [usual.pem(), format!("{}{}", usual.certificate, usual.older_key), chain, windows] {
+    let (certificate, key) = (usual.certificate.trim(), usual.key.trim());
+    let marked = format!("\u{feff}{certificate}\n\u{feff}{key}");
+    let joined = [format!("{certificate}{key}"), format!("{key}{certificate}")];
+    let usual = [usual.pem(), format!("{}{}", usual.certificate, usual.older_key), chain, windows, marked];
+    for pem in usual.into_iter().chain(joined) {
         let case = storing(&pem);
         let run = case.succeeds();
         exports(&run);
@@ -151,6 +155,7 @@ fn a_stored_certificate_that_cannot_be_used_fails_before_any_request() {
         (usual.key.clone(), "no certificate"),
         (encrypted, "encrypted"),
         (strangers, "does not belong to its certificate"),
+        (format!("\u{feff}{}", usual.key), "no certificate"),
         (usual.pem().replace("-----END", "----END"), "not whole PEM"),
     ] {
         let text = storing(&pem).fails_unasked(Code::ConnectionIncomplete);

@@ -200,11 +200,17 @@ impl Organisation<'_> {
     }
 
     async fn get<T: DeserializeOwned>(&self, url: Url, version: &str) -> Result<T, ConnectionsError> {
-        self.answer(url, version).await?.json().ok_or(ConnectionsError::Unusable)
+        let is_usable = |response: &Response| response.json::<T>().is_some();
+        self.answer(url, version, &is_usable).await?.json().ok_or(ConnectionsError::Unusable)
     }
 
-    /// The same for whatever is asked for.
-    async fn answer(&self, mut url: Url, version: &str) -> Result<Response, ConnectionsError> {
+    /// Sends the request with retries; the caller decodes the body. Not generic, to keep one copy in the program.
+    async fn answer(
+        &self,
+        mut url: Url,
+        version: &str,
+        is_usable: &(dyn Fn(&Response) -> bool + Sync),
+    ) -> Result<Response, ConnectionsError> {
         url.query_pairs_mut().append_pair("api-version", version);
         let request = Request::new(Method::GET, url)
             .header("accept", "application/json")
@@ -219,7 +225,10 @@ impl Organisation<'_> {
         };
         let attempt = |limit| {
             let answer = self.http.send(request.clone(), limit);
-            async { checked(answer.await?) }
+            async {
+                let response = checked(answer.await?)?;
+                if is_usable(&response) { Ok(response) } else { Err(ConnectionsError::Unusable) }
+            }
         };
         self.http.retrying(self.deadline, PATIENCE, ConnectionsError::outcome, attempt).await
     }
@@ -232,9 +241,10 @@ fn checked(response: Response) -> Result<Response, ConnectionsError> {
     }
     let status = response.status;
     match status {
-        401 | 203 | 300..=399 => Err(ConnectionsError::Token { status }),
-        200..=299 if response.is_html() => Err(ConnectionsError::Token { status }),
+        401 => Err(ConnectionsError::Token { status }),
+        _ if response.is_devops_sign_in() => Err(ConnectionsError::Token { status }),
         200..=299 => Ok(response),
+        300..=399 => Err(ConnectionsError::Unusable),
         408 | 429 | 500..=599 => Err(ConnectionsError::Busy { status, retry_after: response.retry_after }),
         _ => {
             let message = response.json().and_then(|Refused { message }| message);
@@ -261,7 +271,8 @@ impl ConnectionsError {
         match self {
             Self::Http(error) => error.outcome(),
             Self::Busy { retry_after, .. } => Outcome::Busy { retry_after: *retry_after },
-            Self::Token { .. } | Self::Refused { .. } | Self::Absent | Self::Unusable => Outcome::Refused,
+            Self::Unusable => Outcome::Unreachable,
+            Self::Token { .. } | Self::Refused { .. } | Self::Absent => Outcome::Refused,
         }
     }
 }

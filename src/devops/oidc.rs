@@ -66,7 +66,7 @@ pub enum OidcError {
         /// The exception's type key.
         kind: Option<String>,
     },
-    /// Success without a token.
+    /// No token, and no refusal: something on the way may have answered.
     #[error("Azure DevOps answered {status} without an id token: the body is {body}")]
     NoToken {
         /// The HTTP status.
@@ -150,16 +150,16 @@ fn read(response: &Response) -> Result<Secret, OidcError> {
         _ if told.is_some_and(|known| known.code == Code::ConnectionNotReferenced) => {
             Err(OidcError::NotReferenced)
         }
-        401 | 203 | 300..=399 => Err(OidcError::JobToken { status, page: response.is_html() }),
+        401 => Err(OidcError::JobToken { status, page: response.is_html() }),
+        _ if response.is_devops_sign_in() => Err(OidcError::JobToken { status, page: response.is_html() }),
         408 | 429 | 500..=599 => Err(OidcError::Busy { status, retry_after: response.retry_after }),
         400..=499 if let Some(known) = told => Err(OidcError::Told { status, known }),
         404 => Err(OidcError::UnknownConnection),
-        200..=299 if response.is_html() => Err(OidcError::JobToken { status, page: true }),
-        200..=299 => match answer.and_then(|answer| answer.oidc_token).filter(|token| !token.is_empty()) {
-            Some(token) => Ok(Secret::new(token)),
-            None if response.is_empty() => Err(OidcError::NoToken { status, body: "empty" }),
-            None => Err(OidcError::NoToken { status, body: "not the JSON that was expected" }),
-        },
+        200..=299 => {
+            let token = answer.and_then(|answer| answer.oidc_token).filter(|token| !token.is_empty());
+            token.map(Secret::new).ok_or(OidcError::NoToken { status, body: response.kind() })
+        }
+        300..=399 => Err(OidcError::NoToken { status, body: response.kind() }),
         _ => Err(OidcError::Refused { status, kind }),
     }
 }
@@ -187,12 +187,12 @@ impl OidcError {
             Self::Http(error) => error.outcome(),
             Self::PlanSecurity { .. } => Outcome::Doubtful,
             Self::Busy { retry_after, .. } => Outcome::Busy { retry_after: *retry_after },
+            Self::NoToken { .. } => Outcome::Unreachable,
             Self::JobToken { .. }
             | Self::NotReferenced
             | Self::UnknownConnection
             | Self::Told { .. }
-            | Self::Refused { .. }
-            | Self::NoToken { .. } => Outcome::Refused,
+            | Self::Refused { .. } => Outcome::Refused,
         }
     }
 }

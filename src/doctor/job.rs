@@ -81,7 +81,7 @@ pub(crate) async fn in_job(
 pub(super) fn settings(env: &Env, clock: &Arc<dyn Clock>, report: &mut Report) -> Option<Http> {
     let made = network::settings(env)
         .map_err(Failure::from)
-        .and_then(|(settings, warnings)| Ok((Http::new(settings, Arc::clone(clock))?, warnings)));
+        .and_then(|(settings, remarks)| Ok((Http::new(settings, Arc::clone(clock))?, remarks.warnings)));
     match made {
         Ok((http, warnings)) if warnings.is_empty() => {
             let proxy = ["AGENT_PROXYURL", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];

@@ -15,7 +15,7 @@ use url::Url;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::secret::Secret;
+use crate::{pem, secret::Secret};
 
 /// A certificate that an application is registered with, and the key that proves it.
 pub struct Certificate {
@@ -67,15 +67,16 @@ impl Certificate {
     /// # Errors
     ///
     /// One of the two is missing or cannot be used.
-    pub fn read(pem: &Secret) -> Result<Self, CertificateError> {
-        let text = pem.expose();
+    pub fn read(text: &Secret) -> Result<Self, CertificateError> {
+        let text = text.expose();
         let mut certificates = Vec::new();
         let mut key = None;
         // The two ways of writing it: PKCS#8, and the older one of OpenSSL.
         if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
             return Err(CertificateError::Encrypted);
         }
-        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(text.as_bytes()) {
+        let sections = pem::sections(text.as_bytes());
+        for section in sections.filter_map(|text| <(SectionKind, Vec<u8>)>::pem_slice_iter(text).next()) {
             let (kind, der) = section.map_err(|_error| CertificateError::Pem)?; // the parser's text may quote a line
             let der = Zeroizing::new(der);
             let reason =

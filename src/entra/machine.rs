@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub use self::arc::ChallengeError;
 use self::arc::{Challenge, Folder};
 use super::{
-    refusal::{asked, kind, sentence},
+    refusal::{asked, sentence},
     token::{AccessToken, LONGEST, is_token, seconds},
 };
 use crate::{
@@ -290,13 +290,13 @@ fn read(response: &Response, begin: OffsetDateTime) -> Result<(AccessToken, Opti
             let sentence = reason.as_deref().and_then(sentence);
             Err(MachineError::Refused { status, number, sentence })
         }
-        _ => Err(MachineError::Unusable { status, body: kind(response) }),
+        _ => Err(MachineError::Unusable { status, body: response.kind() }),
     }
 }
 
 fn granted(response: &Response, begin: OffsetDateTime) -> Result<(AccessToken, Option<Uuid>), MachineError> {
     let unusable = |body| MachineError::Unusable { status: response.status, body };
-    let granted = response.json::<Granted>().ok_or_else(|| unusable(kind(response)))?;
+    let granted = response.json::<Granted>().ok_or_else(|| unusable(response.kind()))?;
     let token = Secret::new(granted.access_token);
     let bearer = granted.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
     if !bearer || !is_token(&token) {
@@ -332,8 +332,8 @@ impl MachineError {
             | Self::NotLocal { .. }
             | Self::Challenge(_)
             | Self::OtherIdentity { .. }
-            | Self::Refused { .. }
-            | Self::Unusable { .. } => Outcome::Refused,
+            | Self::Refused { .. } => Outcome::Refused,
+            Self::Unusable { .. } => Outcome::Unreachable,
         }
     }
 }

@@ -88,15 +88,6 @@ pub(super) fn sentence(description: &str) -> Option<String> {
     service_message(text)
 }
 
-/// What a body that cannot be read is.
-pub(super) fn kind(response: &Response) -> &'static str {
-    match response {
-        response if response.is_empty() => "empty",
-        response if response.is_html() => "a page for people, as from a proxy or a sign-in portal",
-        _ => "not the JSON that was expected",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! The token endpoint: an assertion (RFC 7523 §2.2) or a secret (RFC 6749 §2.3.1) in, an access token for one
 //! resource out.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use reqwest::Method;
 use serde::{Deserialize, Deserializer};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     certificate::{Certificate, CertificateError},
-    refusal::{Refusal, asked, kind, number},
+    refusal::{Refusal, asked, number},
 };
 use crate::{
     clock::Deadline,
@@ -99,8 +99,9 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 const PATIENCE: Duration = Duration::from_secs(15);
 /// No access token lives longer, whatever the answer says.
 pub(super) const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
-/// The longest access token that fits in a variable on every operating system, in bytes.
-const MOST: usize = 32_000;
+/// The shortest and the longest access token, in bytes: a shorter text would be masked in every log line that has it by
+/// chance, a longer one does not fit in a variable on every operating system.
+const TOKEN_BYTES: RangeInclusive<usize> = 20..=32_000;
 
 impl Identity {
     /// The address of a connection made ahead of the exchange: the discovery document, which every OpenID
@@ -173,7 +174,7 @@ fn read(
     let unusable = |body| Err(TokenError::Unusable { status, body });
     if (200..=299).contains(&status) {
         let Some(granted) = response.json::<Granted>() else {
-            return unusable(kind(response));
+            return unusable(response.kind());
         };
         let token = Secret::new(granted.access_token);
         if !is_token(&token) || !granted.token_type.eq_ignore_ascii_case("bearer") {
@@ -193,7 +194,7 @@ fn read(
             Err(TokenError::Refused(refusal))
         }
         refusal if busy => Err(TokenError::Busy { status, retry_after, refusal }),
-        _ => unusable(kind(response)),
+        _ => unusable(response.kind()),
     }
 }
 
@@ -209,7 +210,10 @@ impl TokenError {
                 None => Outcome::Refused,
             },
             Self::Busy { retry_after, .. } => Outcome::Busy { retry_after: *retry_after },
-            Self::Unusable { .. } | Self::Certificate(_) => Outcome::Refused,
+            // A proxy has refused, not Entra: it is tried again, but not for as long as a fault.
+            Self::Unusable { status: 400.., .. } => Outcome::Doubtful,
+            Self::Unusable { .. } => Outcome::Unreachable,
+            Self::Certificate(_) => Outcome::Refused,
         }
     }
 
@@ -229,11 +233,11 @@ impl TokenError {
     }
 }
 
-/// The characters of RFC 6750 §2.1, and not too many.
+/// The characters of RFC 6750 §2.1, neither too few nor too many. An access token may be opaque.
 pub(super) fn is_token(token: &Secret) -> bool {
     let text = token.expose();
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
-    !text.is_empty() && text.len() <= MOST && text.bytes().all(allowed)
+    TOKEN_BYTES.contains(&text.len()) && text.bytes().all(allowed)
 }
 
 /// Entra sends numbers, and in some places numbers as text.
@@ -256,9 +260,19 @@ mod tests {
 
     #[test]
     fn only_what_a_header_can_hold_is_a_token() {
-        for bad in ["", "a b", "a\n", "ä", &"a".repeat(MOST + 1), "a;b", "$(x)", "##vso[x]"] {
-            assert!(!is_token(&Secret::new((*bad).to_owned())), "{bad}");
+        let long = "a".repeat(20);
+        for bad in [" ", "\n", "ä", ";", "$(x)", "##vso[x]"] {
+            assert!(!is_token(&Secret::new(format!("{long}{bad}{long}"))), "{bad}");
         }
-        assert!(is_token(&Secret::new("aA0-._~+/=".to_owned())));
+        assert!(is_token(&Secret::new("aA0-._~+/=aA0-._~+/=".to_owned())));
+    }
+
+    #[test]
+    fn a_token_has_20_to_32000_characters() {
+        for (length, expected) in
+            [(0, false), (1, false), (19, false), (20, true), (32_000, true), (32_001, false)]
+        {
+            assert_eq!(is_token(&Secret::new("a".repeat(length))), expected, "{length}");
+        }
     }
 }

@@ -23,12 +23,14 @@ pub enum HttpError {
         reason: String,
     },
     /// The server's certificate is not trusted.
-    #[error("the certificate of {host} is not trusted: {reason}")]
+    #[error("the certificate of {host} is not trusted: {reason}{}", not_read(roots_of_others))]
     Certificate {
         /// The host asked for.
         host: String,
         /// What is wrong with it.
         reason: String,
+        /// Variables that name a CA for other programs, where the CA is the matter.
+        roots_of_others: Vec<&'static str>,
     },
     /// The TLS handshake failed for another reason.
     #[error("TLS with {host} failed: {reason}")]
@@ -114,27 +116,42 @@ impl HttpError {
     #[must_use]
     pub const fn outcome(&self) -> Outcome {
         match self {
-            Self::Certificate { .. }
-            | Self::ProxyLogin { .. }
-            | Self::Stranger { .. }
-            | Self::TooLarge { .. } => Outcome::Refused,
+            Self::Certificate { .. } | Self::ProxyLogin { .. } | Self::Stranger { .. } => Outcome::Refused,
             Self::Alert { .. } | Self::Proxy { .. } => Outcome::Doubtful,
             Self::Name { .. }
             | Self::Connect { .. }
             | Self::Tls { .. }
             | Self::Timeout { .. }
-            | Self::Broken { .. } => Outcome::Unreachable,
+            | Self::Broken { .. }
+            // No service answers at such length, but a page of something on the way may.
+            | Self::TooLarge { .. } => Outcome::Unreachable,
         }
     }
 }
 
+fn not_read(roots_of_others: &[&str]) -> String {
+    match roots_of_others {
+        [] => String::new(),
+        names => format!(" (set here, but read by other programs only: {})", names.join(", ")),
+    }
+}
+
 /// Tells apart what reqwest keeps in one type, by the types and words in its chain of causes.
-pub(super) fn classify(host: &str, error: &reqwest::Error) -> HttpError {
+pub(super) fn classify(
+    host: &str,
+    proxy: Option<&str>,
+    roots_of_others: &[&'static str],
+    error: &reqwest::Error,
+) -> HttpError {
     let host = host.to_owned();
     let reason = root_cause(error);
     for cause in causes(error) {
         match cause.downcast_ref() {
-            Some(rustls::Error::InvalidCertificate(_)) => return HttpError::Certificate { host, reason },
+            Some(rustls::Error::InvalidCertificate(what)) => {
+                let about_ca = *what == rustls::CertificateError::UnknownIssuer;
+                let roots_of_others = if about_ca { roots_of_others.to_vec() } else { Vec::new() };
+                return HttpError::Certificate { host, reason, roots_of_others };
+            }
             Some(rustls::Error::AlertReceived(_)) => return HttpError::Alert { host, reason },
             Some(_) => return HttpError::Tls { host, reason },
             None => {}
@@ -146,7 +163,11 @@ pub(super) fn classify(host: &str, error: &reqwest::Error) -> HttpError {
         if text.starts_with("tunnel error") {
             // What the system says is of the way to the proxy: that one has refused nothing.
             return if causes(error).any(<dyn Error>::is::<io::Error>) {
-                HttpError::Connect { host, reason: format!("the proxy could not be reached: {reason}") }
+                let proxy = proxy.map(|proxy| format!(" {proxy}")).unwrap_or_default();
+                HttpError::Connect {
+                    host,
+                    reason: format!("the proxy{proxy} could not be reached: {reason}"),
+                }
             } else {
                 HttpError::Proxy { host, reason }
             };

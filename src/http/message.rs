@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::{
     Method,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION},
 };
 use serde::de::DeserializeOwned;
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
@@ -13,7 +13,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::MOST;
-use crate::secret::Secret;
+use crate::{identity::hosts, secret::Secret};
 
 /// One request. It is sent again as it is when an attempt fails.
 #[derive(Clone)]
@@ -118,11 +118,53 @@ impl Response {
         declared || self.body.trim_ascii_start().starts_with(b"<")
     }
 
+    /// What a body that cannot be read is.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        if self.is_empty() {
+            "empty"
+        } else if self.is_html() {
+            "a page for people, as from a proxy or a sign-in portal"
+        } else {
+            "not the JSON that was expected"
+        }
+    }
+
+    /// Whether this is Azure DevOps asking a person to sign in, which it does where it knows no token: a redirect to its sign-in
+    /// or to that of Entra, a page with the status 203, or its sign-in page. A portal or a proxy on the way has pages and
+    /// redirects too, and they say nothing of the token.
+    #[must_use]
+    pub fn is_devops_sign_in(&self) -> bool {
+        match self.status {
+            203 => true,
+            300..=399 => {
+                // Its query is long, and none of it is shown.
+                self.headers.get(LOCATION).and_then(|value| value.to_str().ok()).is_some_and(is_sign_in_url)
+            }
+            200..=299 if self.is_html() => {
+                let page = String::from_utf8_lossy(&self.body).to_ascii_lowercase();
+                page.contains("azure devops services | sign in") || page.contains("/_signin")
+            }
+            _ => false,
+        }
+    }
+
     /// A header that can be shown: visible ASCII, not long.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok().filter(|value| value.len() <= 200)
     }
+}
+
+/// Whether a redirect leads to a page where a person signs in to Azure DevOps. Its own page has one path on every host.
+fn is_sign_in_url(location: &str) -> bool {
+    // Only the path counts, for an address on the same host.
+    let base = Url::parse("https://dev.azure.com/").ok();
+    let url = Url::options().base_url(base.as_ref()).parse(location);
+    url.is_ok_and(|url| {
+        let path = url.path().trim_end_matches('/').to_ascii_lowercase();
+        path.ends_with("/_signin") || url.host_str().is_some_and(hosts::is_known_authority)
+    })
 }
 
 /// RFC 9110 §5.6.7.

@@ -44,8 +44,13 @@ pub struct Settings {
     pub proxy: Option<ProxyRule>,
     /// User and password for the proxy.
     pub proxy_login: Option<(String, Secret)>,
-    /// Roots to trust beside the operating system's.
+    /// Roots to trust.
     pub roots: Vec<reqwest::Certificate>,
+    /// Whether no other roots are trusted; else the operating system's are, too.
+    pub only_roots: bool,
+    /// Variables that are set, and name roots for other programs. Nothing is read from them; who looks for the reason of a
+    /// root that is not trusted is told of them.
+    pub roots_of_others: Vec<&'static str>,
     /// The client certificate with its key.
     pub identity: Option<reqwest::Identity>,
     /// Whether to accept any server certificate.
@@ -57,6 +62,8 @@ pub struct Http {
     client: reqwest::Client,
     /// The only service that is asked; none: whichever speaks https.
     only: Option<PlainEndpoint>,
+    proxy: Option<ProxyRule>,
+    roots_of_others: Vec<&'static str>,
     clock: Arc<dyn Clock>,
     skew: AtomicI64,
 }
@@ -91,9 +98,17 @@ impl Http {
             // A connection whose path went silent is found out, and not used for the next attempt.
             .http2_keep_alive_interval(PING)
             .http2_keep_alive_timeout(PING)
-            .tls_certs_merge(settings.roots)
             .tls_danger_accept_invalid_certs(settings.skip_validation);
-        if let Some(rule) = settings.proxy {
+        if settings.only_roots && settings.roots.is_empty() && !settings.skip_validation {
+            let reason = "there are no CA certificates on this system".to_owned();
+            return Err(SetupError { reason });
+        }
+        builder = if settings.only_roots {
+            builder.tls_certs_only(settings.roots)
+        } else {
+            builder.tls_certs_merge(settings.roots)
+        };
+        if let Some(rule) = settings.proxy.clone() {
             let mut proxy = reqwest::Proxy::custom(move |url| rule(url));
             if let Some((user, password)) = settings.proxy_login {
                 proxy = proxy.basic_auth(&user, password.expose());
@@ -103,7 +118,8 @@ impl Http {
         if let Some(identity) = settings.identity {
             builder = builder.identity(identity);
         }
-        Self::of(builder, None, clock)
+        let http = Self::of(builder, None, clock)?;
+        Ok(Self { proxy: settings.proxy, roots_of_others: settings.roots_of_others, ..http })
     }
 
     /// Builds a client for the machine's own managed identity service, which speaks no TLS: it asks nobody else, and
@@ -111,9 +127,11 @@ impl Http {
     ///
     /// # Errors
     ///
-    /// There are no trust roots at all; the address may be https all the same.
+    /// The address is https all the same, and there are no trust roots.
     pub fn plain(only: PlainEndpoint, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
-        Self::of(builder(), Some(only), clock)
+        // Without TLS there is nothing to trust, so that a system without a store will do.
+        let builder = if only.is_https() { builder() } else { builder().tls_certs_only([]) };
+        Self::of(builder, Some(only), clock)
     }
 
     fn of(
@@ -122,7 +140,8 @@ impl Http {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
         let client = builder.build().map_err(|error| SetupError { reason: root_cause(&error) })?;
-        Ok(Self { client, only, clock, skew: AtomicI64::new(UNKNOWN) })
+        let (proxy, roots_of_others) = (None, Vec::new());
+        Ok(Self { client, only, proxy, roots_of_others, clock, skew: AtomicI64::new(UNKNOWN) })
     }
 
     /// The clock, for another client.
@@ -230,7 +249,9 @@ impl Http {
         if self.only.as_ref().is_some_and(|only| !only.admits(&request.url)) {
             return Err(HttpError::Stranger { host });
         }
-        let fail = |error: reqwest::Error| classify(&host, &error);
+        let proxy = self.proxy.as_ref().and_then(|rule| rule(&request.url));
+        let proxy = proxy.as_ref().and_then(Url::host_str);
+        let fail = |error: reqwest::Error| classify(&host, proxy, &self.roots_of_others, &error);
         let mut response = self
             .client
             .request(request.method, request.url)

@@ -96,6 +96,12 @@ impl AllowedHosts {
     }
 }
 
+/// Whether a host is an authority of a known cloud.
+#[must_use]
+pub fn is_known_authority(host: &str) -> bool {
+    AUTHORITIES.contains(&host)
+}
+
 /// The port of the known hosts.
 const HTTPS: u16 = 443;
 

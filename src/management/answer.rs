@@ -76,7 +76,8 @@ pub(super) async fn ask<T: DeserializeOwned>(
     url: Url,
     token: &Secret,
 ) -> Result<T, ManagementError> {
-    let response = answer(http, deadline, url, token).await?;
+    let is_usable = |response: &Response| response.json::<T>().is_some();
+    let response = answer(http, deadline, url, token, &is_usable).await?;
     response.json().ok_or(ManagementError::Unusable { status: response.status })
 }
 
@@ -97,17 +98,22 @@ pub(super) async fn ask_once<T: DeserializeOwned>(
     response.json().ok_or(ManagementError::Unusable { status: response.status })
 }
 
-/// The same for whatever is asked for.
+/// Sends the request with retries; the caller decodes the body. Not generic, to keep one copy in the program.
 async fn answer(
     http: &Http,
     deadline: Deadline,
     url: Url,
     token: &Secret,
+    is_usable: &(dyn Fn(&Response) -> bool + Sync),
 ) -> Result<Response, ManagementError> {
     let request = Request::new(Method::GET, url).bearer(token).header("accept", "application/json");
     let attempt = |limit| {
         let answer = http.send(request.clone(), limit);
-        async { checked(answer.await?) }
+        async {
+            let response = checked(answer.await?)?;
+            let status = response.status;
+            if is_usable(&response) { Ok(response) } else { Err(ManagementError::Unusable { status }) }
+        }
     };
     http.retrying(deadline, PATIENCE, ManagementError::outcome, attempt).await
 }
@@ -116,6 +122,10 @@ fn checked(response: Response) -> Result<Response, ManagementError> {
     let status = response.status;
     if (200..=299).contains(&status) {
         return Ok(response);
+    }
+    // These services redirect nobody.
+    if (300..=399).contains(&status) {
+        return Err(ManagementError::Unusable { status });
     }
     let reason = response.json().map(|Refused { error }| error);
     let name = reason.as_ref().and_then(|reason| identifier(&reason.code, 80));
@@ -136,7 +146,7 @@ impl ManagementError {
             Self::Http(error) => error.outcome(),
             Self::Busy { retry_after, .. } => Outcome::Busy { retry_after: *retry_after },
             Self::Refused { known, .. } => known.map_or(Outcome::Refused, |known| known.again.outcome()),
-            Self::Unusable { .. } => Outcome::Refused,
+            Self::Unusable { .. } => Outcome::Unreachable,
         }
     }
 

@@ -10,7 +10,8 @@ use crate::{
     agent::{
         commands::{Commands, Visibility},
         inputs::Inputs,
-        network, shadowed,
+        network::{self, Remarks},
+        shadowed,
     },
     env::Env,
     error::Failure,
@@ -47,11 +48,12 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         return diagnose(world, &inputs).await;
     }
     let plan = Plan::make(&world.env)?;
-    let (settings, mut warnings) = network::settings(&world.env)?;
+    let (settings, Remarks { mut warnings, notes }) = network::settings(&world.env)?;
     warnings.extend(plan.warnings());
     warnings.extend(azure_cli::warning(&world.env, &plan));
     let mut commands = Commands::new(&mut *world.out, &world.env);
     plan.notes().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
+    notes.iter().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
     warnings.iter().try_for_each(|warning| commands.warning(warning)).map_err(OutputError)?;
     let folder = plan.folder.as_deref().map(|path| make_folder(&mut commands, path)).transpose()?;
 

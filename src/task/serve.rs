@@ -100,7 +100,7 @@ pub async fn open(
     let inputs = Inputs::read(&env)?;
     let connection = Connection::read(&env, inputs.connection)?;
     guards::place(&inputs, &connection)?;
-    let (settings, _warnings) = network::settings(&env)?;
+    let (settings, _remarks) = network::settings(&env)?;
     let http = Arc::new(Http::new(settings, Arc::clone(&clock))?);
     let allowed = inputs.allowed_resources(&connection.audiences)?;
     let identity = (connection.tenant, connection.client().or(client));

@@ -64,6 +64,7 @@ const NOBODY: &str = "127.0.0.1:1";
 
 fn means(fault: &str) -> Means {
     const PAGE: &str = "<html><h1>Sign in</h1></html>";
+    const SIGN_IN: &str = "<html><title>Azure DevOps Services | Sign In</title></html>";
     match fault {
         "refused" => Means::Address(NOBODY),
         "name unknown" => Means::Address("nobody.invalid"),
@@ -93,7 +94,11 @@ fn means(fault: &str) -> Means {
         "200, other JSON" => Means::Request(|fault| fault.json(&json!({"count": 0, "value": []}))),
         "200, a page" => Means::Request(|fault| fault.html(PAGE)),
         "203, a page" => Means::Request(|fault| fault.status(203).html(PAGE)),
-        "302" => Means::Request(|fault| fault.status(302).header("Location", "https://127.0.0.1:1/signin")),
+        "200, a sign-in page" => Means::Request(|fault| fault.html(SIGN_IN)),
+        "302" => Means::Request(|fault| fault.status(302).header("Location", "https://portal.corp/signin")),
+        "302 to sign in" => {
+            Means::Request(|fault| fault.status(302).header("Location", "https://dev.azure.com/_signin"))
+        }
         other => panic!("nobody knows how to make: {other}"),
     }
 }

@@ -180,7 +180,7 @@ pub(super) fn of_http(error: &HttpError) -> (Code, &'static str) {
         HttpError::Stranger { .. } => (Code::Bug, "report this with the version of the task"),
         HttpError::Certificate { .. } => (
             Code::TlsFailed,
-            "if a proxy inspects TLS here, let the agent trust its CA (--sslcacert), or add it to the system's trust store; check the clock too",
+            "if a proxy inspects TLS here, let the agent trust its CA (--sslcacert), name a bundle that holds it in SSL_CERT_FILE, or add it to the system's trust store (NODE_EXTRA_CA_CERTS and REQUESTS_CA_BUNDLE are not read); check the clock too",
         ),
         HttpError::Tls { .. } | HttpError::Alert { .. } => {
             (Code::TlsFailed, "check whether a proxy or firewall here breaks TLS to this host")
