@@ -12,3 +12,4 @@ pub mod network;
 pub mod organization;
 pub mod reserved;
 pub mod shadowed;
+pub mod tools;

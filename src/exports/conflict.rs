@@ -1,5 +1,7 @@
 //! Variables by which tools sign in otherwise, although a session's own variables are there: data of each family.
 
+use std::collections::BTreeSet;
+
 use super::{Facts, Family, azure_cli, azure_sdk, terraform};
 
 /// What later steps are served with: it decides which variables would win.
@@ -66,6 +68,23 @@ impl Family {
             Self::TokenFile => &[],
         }
     }
+}
+
+/// The conflicts of these families that are there, each effect once. `value` gives the value of a variable that is set and
+/// not empty; `is_ours` tells the variables that a session has set, or clears.
+pub fn in_force<'a>(
+    families: impl IntoIterator<Item = Family>,
+    served: Served,
+    facts: &Facts,
+    value: impl Fn(&str) -> Option<&'a str>,
+    is_ours: impl Fn(&str) -> bool,
+) -> Vec<&'static Conflict> {
+    let mut effects = BTreeSet::new();
+    let all = families.into_iter().flat_map(Family::conflicts);
+    all.filter(|conflict| conflict.is_there(served, facts, &value))
+        .filter(|conflict| !conflict.variables.iter().any(|name| is_ours(name)))
+        .filter(|conflict| effects.insert(conflict.effect))
+        .collect()
 }
 
 impl Served {

@@ -1,6 +1,6 @@
 //! What is exported arrives at later steps, and wins there: what stands in the way is found before the first request.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use super::plan::Plan;
 use crate::{
@@ -9,10 +9,11 @@ use crate::{
         job_variables::{JobVariables, JobVariablesError},
     },
     env::Env,
+    error::{Code, Failure},
     exports::{
         Facts, Family, Value, Variable,
         azure_sdk::{AZCOPY, AZCOPY_VALUES},
-        conflict::{Conflict, Remedy},
+        conflict::{self, Conflict, Remedy},
     },
     foreign_text::one_line,
 };
@@ -28,7 +29,28 @@ pub(super) struct Arrival {
     /// What works, and is worth a line in the log.
     pub(super) notes: Vec<String>,
     /// What may not work as it is meant.
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// What may not work as it is meant. Its text is what was found, and then what to do.
+#[derive(Debug)]
+pub(super) struct Warning {
+    code: Code,
+    finding: String,
+    remedy: &'static str,
+}
+
+impl Warning {
+    /// The same for a report.
+    pub(super) fn failure(&self) -> Failure {
+        Failure::new(self.code, self.finding.clone(), self.remedy)
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.finding, self.remedy)
+    }
 }
 
 /// A variable would not arrive.
@@ -124,13 +146,8 @@ impl Arrival {
         let is_ours = |name: &str| {
             variables.iter().any(|variable| variable.name == name) || cleared.iter().any(|own| own == name)
         };
-        let mut named = BTreeSet::new();
-        let all = plan.families.iter().flat_map(|family| family.conflicts());
-        let there = all.filter(|conflict| conflict.is_there(plan.served(), facts, |name| env.get(name)));
-        for conflict in there {
-            if conflict.variables.iter().any(|name| is_ours(name)) || !named.insert(conflict.effect) {
-                continue;
-            }
+        let families = plan.families.iter().copied();
+        for conflict in conflict::in_force(families, plan.served(), facts, |name| env.get(name), is_ours) {
             self.conflict(conflict);
         }
     }
@@ -140,15 +157,20 @@ impl Arrival {
         let names = variables.join(" and ");
         let by_pipeline = variables.iter().any(|name| self.job.is_public(name));
         if by_pipeline {
-            self.warnings.push(format!(
-                "The pipeline sets {names}: {effect} Remove it from the job, or leave the family out of exports."
-            ));
+            self.warnings.push(Warning {
+                code: Code::VariableConflicts,
+                finding: format!("The pipeline sets {names}: {effect}"),
+                remedy: "Remove it from the job, or leave the family out of exports.",
+            });
         } else if *from_machine == Remedy::Empty {
             self.notes.push(format!("{names} of the agent's machine is emptied for this job: {effect}"));
             self.emptied.extend(*variables);
         } else {
-            self.warnings
-                .push(format!("The agent's machine sets {names}: {effect} Remove it from the machine."));
+            self.warnings.push(Warning {
+                code: Code::MachineConflicts,
+                finding: format!("The agent's machine sets {names}: {effect}"),
+                remedy: "Remove it from the machine.",
+            });
         }
     }
 
@@ -177,10 +199,14 @@ impl Arrival {
     fn spelled_otherwise(&mut self, variables: &[Variable]) {
         for Variable { name, .. } in variables {
             if let Some(other) = self.job.other_spelling(name) {
-                self.warnings.push(format!(
-                    "The job has a variable {} beside {name}: both are {name} in an environment, and which of them a later step finds is not sure. Rename it.",
-                    shown(other)
-                ));
+                self.warnings.push(Warning {
+                    code: Code::VariableConflicts,
+                    finding: format!(
+                        "The job has a variable {} beside {name}: both are {name} in an environment, and which of them a later step finds is not sure.",
+                        shown(other)
+                    ),
+                    remedy: "Rename it.",
+                });
             }
         }
     }
@@ -190,10 +216,12 @@ impl Arrival {
         let unnamed = BROKER.iter().all(|name| env.get(name).is_some());
         let other = if plan.is_named() { unnamed } else { has_named_session(env) };
         if plan.refresh && other {
-            self.warnings.push(
-                "This job has a sign-in session without a name beside one with a name. A step that maps the variables of the one to plain names (env: AZURE_CONFIG_DIR: $(HUB_AZURE_CONFIG_DIR)) still finds those of the session without a name, since variables of the job come before env:. Give each session a name (session:)."
+            self.warnings.push(Warning {
+                code: Code::SessionsMixed,
+                finding: "This job has a sign-in session without a name beside one with a name. A step that maps the variables of the one to plain names (env: AZURE_CONFIG_DIR: $(HUB_AZURE_CONFIG_DIR)) still finds those of the session without a name, since variables of the job come before env:."
                     .to_owned(),
-            );
+                remedy: "Give each session a name (session:).",
+            });
         }
     }
 }
