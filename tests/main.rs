@@ -42,3 +42,5 @@ mod shown;
 mod sign_in;
 mod soak;
 mod terminal;
+#[cfg(target_os = "linux")]
+mod try_tools;

@@ -311,7 +311,9 @@ mod tests {
         fn only_what_may_be_started_is_found_and_in_the_order_of_the_path() {
             let temp = tempfile::tempdir().unwrap();
             let folders = ["a", "b", "c"].map(|name| temp.path().join(name));
-            folders.iter().for_each(|folder| fs::create_dir(folder).unwrap());
+            for folder in &folders {
+                fs::create_dir(folder).unwrap();
+            }
             fs::write(folders[0].join("azcopy"), "").unwrap();
             let [_, second, third] = &folders;
             let program = script(second, "azcopy", "echo azcopy version 10.1.2; echo $SECRET");

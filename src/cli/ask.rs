@@ -64,7 +64,7 @@ pub async fn ask(
             let answer = address(env, session.as_deref())?.ask(Method::GET, paths::STATUS, &[]).await?;
             show(&answer, out).map_err(gone)
         }
-        Command::Task(_) | Command::Broker | Command::Explain { .. } | Command::Doctor { .. } => Ok(()),
+        Command::Task(_) | Command::Broker | Command::Explain { .. } | Command::Doctor(_) => Ok(()),
     }
 }
 

@@ -70,6 +70,11 @@ impl Family {
     }
 }
 
+/// What is wrong where a job has a session without a name beside one with a name.
+pub const SESSIONS_MIXED: &str = "This job has a sign-in session without a name beside one with a name. A step that maps the variables of the one to plain names (env: AZURE_CONFIG_DIR: $(HUB_AZURE_CONFIG_DIR)) still finds those of the session without a name, since variables of the job come before env:.";
+/// What to do about it.
+pub const NAME_EACH_SESSION: &str = "Give each session a name (session:).";
+
 /// The conflicts of these families that are there, each effect once. `value` gives the value of a variable that is set and
 /// not empty; `is_ours` tells the variables that a session has set, or clears.
 pub fn in_force<'a>(

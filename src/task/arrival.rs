@@ -7,6 +7,7 @@ use crate::{
     agent::{
         inputs::env_name,
         job_variables::{JobVariables, JobVariablesError},
+        sessions,
     },
     env::Env,
     error::{Code, Failure},
@@ -74,8 +75,6 @@ pub(super) enum ArrivalError {
 
 /// Old values in the log are cut.
 const MAX_SHOWN: usize = 80;
-/// The variables by which later steps find a session's broker.
-const BROKER: [&str; 2] = ["WIF_URL", "WIF_KEY"];
 
 impl Arrival {
     /// Looks at everything that the session would export.
@@ -213,25 +212,16 @@ impl Arrival {
 
     /// A step's `env:` loses against a variable of the job that has the same name, without a word.
     fn other_sessions(&mut self, env: &Env, plan: &Plan) {
-        let unnamed = BROKER.iter().all(|name| env.get(name).is_some());
-        let other = if plan.is_named() { unnamed } else { has_named_session(env) };
+        let sessions = sessions::prefixes(env);
+        let other = sessions.iter().any(|prefix| prefix.is_empty() == plan.is_named());
         if plan.refresh && other {
             self.warnings.push(Warning {
                 code: Code::SessionsMixed,
-                finding: "This job has a sign-in session without a name beside one with a name. A step that maps the variables of the one to plain names (env: AZURE_CONFIG_DIR: $(HUB_AZURE_CONFIG_DIR)) still finds those of the session without a name, since variables of the job come before env:."
-                    .to_owned(),
-                remedy: "Give each session a name (session:).",
+                finding: conflict::SESSIONS_MIXED.to_owned(),
+                remedy: conflict::NAME_EACH_SESSION,
             });
         }
     }
-}
-
-fn has_named_session(env: &Env) -> bool {
-    let [url, key] = BROKER;
-    env.iter().any(|(name, value)| {
-        let prefix = name.strip_suffix(url).filter(|prefix| prefix.ends_with('_') && !value.is_empty());
-        prefix.is_some_and(|prefix| env.get(&format!("{prefix}{key}")).is_some())
-    })
 }
 
 fn exported_by(families: &[Family]) -> String {
