@@ -93,11 +93,12 @@ fn what_a_tool_says_is_shown_without_tokens_keys_and_commands() {
     let (emulator, machine) = (Emulator::start(), whole_machine());
     machine.script(
         "az",
-        r###"echo "ERROR: key $IDENTITY_HEADER and $WIF_KEY at ${ARM_OIDC_REQUEST_URL}" >&2
+        r###"echo "password $DEPLOY_PASSWORD" >&2
+echo "ERROR: key $IDENTITY_HEADER and $WIF_KEY at ${ARM_OIDC_REQUEST_URL}" >&2
 echo "##vso[task.setvariable variable=STOLEN]x" >&2; echo "token eyJ0eXAi.eyJhdWQi.c2ln" >&2
 echo "ERROR: Failed to connect to MSI." >&2; exit 3"###,
     );
-    let (exit, report) = job(&emulator, &machine, &[], "wif doctor --try az,sdk");
+    let (exit, report) = job(&emulator, &machine, &[], "DEPLOY_PASSWORD=hunter22 wif doctor --try az,sdk");
     let text = said(&report);
     assert_eq!(exit, 11, "{text}");
     assert!(text.starts_with("1 fault: WIF5005, the agent. no warning.\n"), "{text}");
@@ -106,6 +107,8 @@ echo "ERROR: Failed to connect to MSI." >&2; exit 3"###,
         text.contains("exit status: 3") && text.contains("ERROR: key (not shown) and (not shown) at http"),
         "{text}"
     );
+    // It is too short to be known for a secret by its looks.
+    assert!(text.contains("password (not shown)") && !text.contains("hunter22"), "{text}");
     assert!(
         !text.contains("eyJ") && !text.contains("##vso") && report.variable("STOLEN").is_none(),
         "{text}"
@@ -163,6 +166,11 @@ fn what_a_step_does_not_find_as_the_session_left_it_is_named() {
             "AZURE_CLIENT_SECRET=old-secret wif doctor".to_owned(),
             "no fault. 1 warning: WIF1016",
             "This step finds AZURE_CLIENT_SECRET: DefaultAzureCredential",
+        ),
+        (
+            "/usr/bin/env -u IDENTITY_HEADER wif doctor".to_owned(),
+            "1 fault: WIF1015",
+            "IDENTITY_HEADER is not set in this step",
         ),
         (
             "HUB_WIF_URL=http://127.0.0.1:1 HUB_WIF_KEY=k wif doctor".to_owned(),

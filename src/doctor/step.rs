@@ -68,6 +68,13 @@ struct Found {
     is_other_named: bool,
 }
 
+/// The addresses of the broker, and the keys that belong to them.
+const PAIRS: [(&str, &str); 3] = [
+    ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"),
+    ("ARM_OIDC_REQUEST_URL", "ARM_OIDC_REQUEST_TOKEN"),
+    ("AZD_AUTH_ENDPOINT", "AZD_AUTH_KEY"),
+];
+
 impl Found {
     fn read(env: &Env, sessions: &[SessionStatus]) -> Self {
         let at_broker = |name: &str| is_at_broker(env, name);
@@ -117,18 +124,23 @@ impl Found {
                     (Some(value), Some(id)) if !value.eq_ignore_ascii_case(&id.to_string()) => {
                         findings.warnings.push(Failure::new(
                             Code::VariableConflicts,
-                            format!("{name} is '{}' in this step, and the session's {what} is {id}", one_line(value, MAX_SHOWN)),
+                            format!(
+                                "{name} is '{}' in this step, and the session's {what} is {id}",
+                                one_line(value, MAX_SHOWN)
+                            ),
                             "remove the variable, or the step's env: entry, of that name",
                         ));
                     }
                     // The machine's own identity may have no client id that is known.
-                    (None, Some(_)) => findings.faults.push(Failure::new(
-                        Code::NameIsSecret,
-                        format!("{name} is not set in this step, although the session exports it: the job may have a secret variable of that name"),
-                        "delete the secret variable of that name, or give the sign-in a name (session: azure), so that its variables have names of their own",
-                    )),
+                    (None, Some(_)) => findings.faults.push(missing(name)),
                     _ => {}
                 }
+            }
+        }
+        // An address is of no use without its key.
+        for (address, key) in PAIRS {
+            if is_at_broker(env, address) && env.get(key).is_none() {
+                findings.faults.push(missing(key));
             }
         }
         let facts = self.facts(env);
@@ -166,6 +178,16 @@ impl Found {
             machine: None,
         }
     }
+}
+
+fn missing(name: &str) -> Failure {
+    Failure::new(
+        Code::NameIsSecret,
+        format!(
+            "{name} is not set in this step, although the session exports it: the job may have a secret variable of that name, or what started this step has not passed it on"
+        ),
+        "delete the secret variable of that name, or give the sign-in a name (session: azure), so that its variables have names of their own; pass all variables of the session on",
+    )
 }
 
 /// The cloud of an authority.
