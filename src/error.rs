@@ -57,6 +57,10 @@ codes! {
     NameReserved = "WIF1014",
     /// A secret variable of the job has a name that would be exported.
     NameIsSecret = "WIF1015",
+    /// A variable of the pipeline would win over the session's, or hides one of them.
+    VariableConflicts = "WIF1016",
+    /// The job has a session without a name beside one with a name.
+    SessionsMixed = "WIF1017",
 
     /// The agent gave no job token.
     JobTokenMissing = "WIF2001",
@@ -154,6 +158,12 @@ codes! {
     AddressForeign = "WIF4006",
     /// A variable of the job has the name of something that the agent passes to this task.
     VariableShadows = "WIF4007",
+    /// A variable of the agent's machine would win over the session's.
+    MachineConflicts = "WIF4008",
+    /// A tool is of a version that cannot be signed in.
+    ToolTooOld = "WIF4009",
+    /// A tool that was to be tried is not there.
+    ToolMissing = "WIF4010",
 
     /// The broker could not be started.
     BrokerFailed = "WIF5001",
@@ -163,6 +173,8 @@ codes! {
     BrokerRefused = "WIF5003",
     /// What answers at the broker's address did not prove that it is the broker.
     BrokerUnproven = "WIF5004",
+    /// A tool that was tried got no token from the session.
+    ToolNotSignedIn = "WIF5005",
 
     /// A bug of ours.
     Bug = "WIF9001",

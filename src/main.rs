@@ -7,9 +7,8 @@ use tokio::runtime;
 use tracing_subscriber::{filter, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use wif::{
     agent::commands::{Commands, Completion},
-    cli::{self, Command, Screen, Stage, Unparsed},
+    cli::{self, Command, DoctorArguments, Screen, Stage, Unparsed},
     clock,
-    doctor::Target,
     env::Env,
     error::{Code, Failure},
     process, task,
@@ -37,15 +36,7 @@ fn main() -> ExitCode {
                 Command::Task(stage) => run(*stage, program).await.map(|()| ExitCode::SUCCESS),
                 Command::Broker => broker().await.map(|()| ExitCode::SUCCESS),
                 Command::Token { .. } | Command::Status { .. } => Ok(ask(&command).await),
-                Command::Doctor { organisation, project, connection, allowed_authorities, json } => {
-                    let target = Target {
-                        organisation: organisation.clone(),
-                        project: project.clone(),
-                        connection: connection.clone(),
-                        allowed_hosts: allowed_authorities.clone(),
-                    };
-                    Ok(doctor(&target, *json).await)
-                }
+                Command::Doctor(arguments) => Ok(doctor(arguments).await),
                 Command::Explain { code } => {
                     Ok(ended(cli::explain(code.as_deref(), &mut Screen::new(&mut io::stdout()))))
                 }
@@ -80,10 +71,10 @@ async fn ask(command: &Command) -> ExitCode {
     ExitCode::from(unanswered.exit)
 }
 
-/// Checks a connection from a terminal. The exit code says how bad it is.
-async fn doctor(target: &Target, json: bool) -> ExitCode {
+/// Checks a connection, or what a step of a job finds. The exit code says how bad it is.
+async fn doctor(arguments: &DoctorArguments) -> ExitCode {
     let clock = Arc::new(clock::System::new());
-    match cli::doctor(target, json, &Env::of_process(), clock, &mut Screen::new(&mut io::stdout())).await {
+    match cli::doctor(arguments, &Env::of_process(), clock, &mut Screen::new(&mut io::stdout())).await {
         Ok(severity) => ExitCode::from(severity),
         Err(failure) => ended(Err(failure)),
     }

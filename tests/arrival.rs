@@ -5,7 +5,7 @@ use wif::{error::Code, exports::Family};
 use crate::support::Case;
 
 /// A job in which the pipeline has set these variables, a secret one among them where its value is empty.
-fn pipeline(case: Case, variables: &[(&str, &str)]) -> Case {
+pub(crate) fn pipeline(case: Case, variables: &[(&str, &str)]) -> Case {
     let names = |secret| {
         let named = variables.iter().filter(|(_, value)| value.is_empty() == secret).map(|(name, _)| *name);
         serde_json::to_string(&named.collect::<Vec<_>>()).unwrap()

@@ -15,7 +15,9 @@ use wif::{
 };
 
 use crate::{
+    arrival::pipeline,
     clouds::behind,
+    machine,
     support::{Case, Run},
 };
 
@@ -62,7 +64,7 @@ fn diagnose(case: &Case) -> Found {
     assert!(run.variables().is_empty() && !run.out.contains("prependpath"), "exported: {}", run.out);
     let report: Vec<_> = run.out.lines().filter(|line| !line.starts_with("##vso[")).collect();
     let text = report.join("\n");
-    let (faults, warnings) = text.lines().last().unwrap().split_once(". ").unwrap();
+    let (faults, warnings) = text.lines().next().unwrap().split_once(". ").unwrap();
     let codes = |text: &str| {
         let words = text.split(|c: char| !c.is_alphanumeric());
         words.filter(|word| word.starts_with("WIF")).map(str::to_owned).collect()
@@ -101,6 +103,8 @@ fn a_connection_with_nothing_wrong() {
     assert_eq!(
         verdicts(&found),
         [
+            "ok variables of the job",
+            "ok tools",
             "ok agent's network settings",
             "ok network",
             "ok clock",
@@ -271,7 +275,7 @@ fn ten_a_proxy_that_breaks_tls() {
     let found = names_only(&case, Code::TlsFailed, &words);
     assert!(case.emulator.journal().is_empty() && inspecting.journal().is_empty());
     assert!(
-        verdicts(&found).iter().skip(2).all(|line| !line.starts_with("ok") || line.contains("connection")),
+        verdicts(&found).iter().skip(4).all(|line| !line.starts_with("ok") || line.contains("connection")),
         "{}",
         found.text
     );
@@ -368,7 +372,7 @@ fn other_schemes_are_checked_as_far_as_they_go() {
         let connection = directory.connection(usual.connection).clone().with_secret(secret);
         *directory.connection(usual.connection) = connection;
     }
-    let case = sighted(Case::with(emulator, |emulator| emulator.usual().connection));
+    let case = sighted(Case::with(emulator, |emulator| emulator.usual().connection)).input("refresh", "true");
     names_only(&case, Code::CredentialRefused, &["AADSTS7000215", "has none", "Convert"]);
 }
 
@@ -419,4 +423,266 @@ fn every_known_refusal_of_azure_is_explained() {
         assert!(case.clock.elapsed() < Duration::from_secs(75), "{name}");
     }
     assert!(entries >= 12, "{entries}");
+}
+
+// The job around the connection: ten jobs with one fault each, or none.
+
+/// Exactly this is warned of, and nothing is wrong.
+fn warns_only(case: &Case, code: Code, words: &[&str]) -> Found {
+    let found = diagnose(case);
+    assert_eq!(
+        (found.faults.as_slice(), found.warnings.as_slice()),
+        (&[][..], &[code.to_string()][..]),
+        "{}",
+        found.text
+    );
+    for word in words {
+        assert!(found.text.contains(word), "no '{word}' in\n{}", found.text);
+    }
+    found
+}
+
+/// Nothing is wrong, and the report says this.
+fn says(case: &Case, words: &[&str]) {
+    let found = diagnose(case);
+    assert_eq!((found.faults.len(), found.warnings.len()), (0, 0), "{}", found.text);
+    for word in words {
+        assert!(found.text.contains(word), "no '{word}' in\n{}", found.text);
+    }
+}
+
+fn live() -> Case {
+    with_ids().input("refresh", "true")
+}
+
+#[test]
+fn job_one_a_secret_variable_of_an_exported_name() {
+    let case = pipeline(live(), &[("ARM_CLIENT_ID", ""), ("OTHER", "")]);
+    let words = ["a secret variable ARM_CLIENT_ID", "leave terraform out of exports"];
+    let found = names_only(&case, Code::NameIsSecret, &words);
+    assert_eq!(found.warnings, Vec::<String>::new());
+    // It goes on, and the session's own exports count: what is not exported does not matter.
+    assert!(found.text.contains("ok       exchange at Entra"), "{}", found.text);
+    says(&pipeline(live().input("exports", "azure-sdk"), &[("ARM_CLIENT_ID", "")]), &[]);
+}
+
+#[test]
+fn job_two_a_client_secret_that_was_left_over() {
+    let case = pipeline(live(), &[("AZURE_CLIENT_SECRET", "s3cr3t-of-old")]);
+    let words =
+        ["The pipeline sets AZURE_CLIENT_SECRET", "DefaultAzureCredential signs in with this client secret"];
+    let found = warns_only(&case, Code::VariableConflicts, &words);
+    assert!(!found.text.contains("s3cr3t-of-old"), "{}", found.text);
+    let case = live().set("AZURE_CLIENT_SECRET", "s3cr3t-of-old");
+    warns_only(&case, Code::MachineConflicts, &["The agent's machine sets AZURE_CLIENT_SECRET"]);
+}
+
+#[test]
+fn job_three_a_session_without_a_name_beside_one_with_a_name() {
+    let case = live().set("WIF_URL", "http://127.0.0.1:1").set("WIF_KEY", "k").input("session", "hub");
+    warns_only(&case, Code::SessionsMixed, &["Give each session a name"]);
+    let case = live().set("HUB_WIF_URL", "http://127.0.0.1:1").set("HUB_WIF_KEY", "k");
+    warns_only(&case, Code::SessionsMixed, &["without a name beside one with a name"]);
+    says(
+        &live().set("HUB_WIF_URL", "http://127.0.0.1:1").set("HUB_WIF_KEY", "k").input("session", "spoke"),
+        &[],
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn job_four_an_az_that_is_too_old() {
+    let machine = Machine::new();
+    machine.az("2.70.0");
+    let case = live().set("PATH", &machine.path());
+    let words = [
+        "the az on the PATH is version 2.70.0",
+        "not on the PATH: terraform, azcopy",
+        "install az 2.73 or newer",
+    ];
+    warns_only(&case, Code::ToolTooOld, &words);
+    // Where the session is not for az, its age is a fact.
+    says(&case.input("exports", "terraform"), &["az 2.70.0 (", "it does not ask a session for tokens"]);
+}
+
+#[test]
+fn job_five_the_workload_identity_of_an_aks_pod() {
+    let case = live().set("AZURE_FEDERATED_TOKEN_FILE", "/var/run/secrets/azure/tokens/azure-identity-token");
+    says(&case, &["AZURE_FEDERATED_TOKEN_FILE of the agent's machine is emptied for this job"]);
+    let case = pipeline(live(), &[("AZURE_FEDERATED_TOKEN_FILE", "/var/run/secrets/azure/tokens/x")]);
+    warns_only(&case, Code::VariableConflicts, &["The pipeline sets AZURE_FEDERATED_TOKEN_FILE"]);
+}
+
+#[test]
+fn job_six_a_scope_that_is_no_subscription() {
+    let group = live().data("scopeLevel", "ManagementGroup").data("managementGroupName", "Landing zones");
+    let group = group.data("subscriptionId", "").data("managementGroupId", "lz");
+    says(
+        &group,
+        &[
+            "scope: the management group Landing zones;",
+            "no subscription",
+            "ARM_SUBSCRIPTION_ID are not exported",
+        ],
+    );
+    let workspace = live().data("scopeLevel", "AzureMLWorkspace").data("mlWorkspaceName", "ml##vso[x.y]1");
+    let subscription = workspace.emulator.usual().subscription;
+    says(
+        &workspace,
+        &[
+            "scope: the machine learning workspace ml**vso[x.y]1",
+            &format!("subscription {subscription}"),
+            "ok       roles",
+        ],
+    );
+}
+
+#[test]
+fn job_seven_a_classic_release_of_an_organization_with_its_old_url_is_well() {
+    let (case, _proxy) = behind(|emulator| Proxy::start(Proxy::leading_to(emulator)), |_| ());
+    let case = case
+        .input("diagnose", "true")
+        .set("SYSTEM_COLLECTIONURI", "https://contoso.visualstudio.com/")
+        .set("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", "https://contoso.visualstudio.com/");
+    let found = diagnose(&case);
+    assert_eq!((found.faults, found.warnings), (vec![], vec!["WIF2032".to_owned()]), "{}", found.text);
+}
+
+#[test]
+fn job_eight_a_machine_with_several_identities() {
+    let several = machine::of_machine().input("refresh", "true").input("diagnose", "true");
+    let other = Uuid::new_v4();
+    machine::assign(&several, other);
+    let words = ["Multiple user assigned identities", "one that has several needs msiclientId", "WIF2026"];
+    let found = names_only(&several, Code::MachineIdentityRefused, &words);
+    assert_eq!(found.warnings, Vec::<String>::new(), "{}", found.text);
+    let named = several.data("msiclientId", &other.to_string());
+    let found = diagnose(&named);
+    assert!(
+        found.text.contains(&format!("the machine's identity {other} is asked for, at http://")),
+        "{}",
+        found.text
+    );
+    assert!(!found.text.contains("WIF2026"), "{}", found.text);
+}
+
+#[test]
+fn job_nine_a_variable_that_takes_an_inputs_place() {
+    // Nothing can be believed then, the inputs of the diagnosis least of all.
+    let text = pipeline(live(), &[("INPUT_EXPORTS", "terraform")]).fails_unasked(Code::VariableShadows);
+    assert!(text.contains("INPUT_EXPORTS"), "{text}");
+    // Two spellings of an exported name.
+    let case = pipeline(live(), &[("arm.tenant.id", "x")]);
+    warns_only(&case, Code::VariableConflicts, &["'arm.tenant.id' beside ARM_TENANT_ID", "Rename it"]);
+}
+
+#[test]
+fn job_ten_a_file_of_certificates_that_is_not_there() {
+    let case = live().set("SSL_CERT_FILE", "/nonexistent/ca.pem");
+    warns_only(&case, Code::NetworkSettings, &["SSL_CERT_FILE", "/nonexistent/ca.pem"]);
+}
+
+#[test]
+fn a_value_of_the_pipeline_that_would_be_replaced_is_said() {
+    let case = pipeline(live(), &[("ARM_SUBSCRIPTION_ID", "99999999-9999-9999-9999-999999999999")]);
+    says(&case, &["ARM_SUBSCRIPTION_ID='99999999-9999-9999-9999-999999999999' of the pipeline is replaced"]);
+}
+
+#[test]
+fn inputs_that_contradict_each_other_are_a_fault_beside_the_others() {
+    let case = with_ids().input("exports", "azure-cli");
+    names_only(
+        &case,
+        Code::InputsContradict,
+        &["which refresh: false cannot serve", "ok       exchange at Entra"],
+    );
+}
+
+#[test]
+fn a_fault_that_several_checks_run_into_is_explained_once() {
+    let case = with_names();
+    trusted(&case, |trusted| trusted.subject = "sc://contoso/platform/sc-prod".to_owned());
+    let found = names_only(&case, Code::SubjectNotTrusted, &["fix: see federated credentials"]);
+    let Found { text, run, .. } = &found;
+    assert_eq!(text.matches("#wif2013").count(), 1, "{text}");
+    assert_eq!(text.matches("audience              api://").count(), 1, "{text}");
+    let (_, path) = run.commands("task.uploadsummary").next().unwrap();
+    let markdown = std::fs::read_to_string(path).unwrap();
+    assert_eq!(markdown.matches("fix: see federated credentials").count(), 1, "{markdown}");
+    // A connection that cannot be read is one fault too.
+    let found = names_only(&with_ids().parameter("tenantid", "contoso.com"), Code::ConnectionIncomplete, &[]);
+    assert_eq!(found.text.matches("\nFAULT ").count(), 1, "{}", found.text);
+}
+
+/// Programs on a `PATH` of the test's own.
+#[cfg(unix)]
+pub(crate) struct Machine(tempfile::TempDir);
+
+#[cfg(unix)]
+impl Machine {
+    pub(crate) fn new() -> Self {
+        let machine = Self(tempfile::tempdir().unwrap());
+        std::fs::create_dir(machine.0.path().join("bin")).unwrap();
+        machine
+    }
+
+    /// The folder of the programs.
+    pub(crate) fn path(&self) -> String {
+        self.0.path().join("bin").to_str().unwrap().to_owned()
+    }
+
+    /// Installs a script.
+    pub(crate) fn script(&self, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.0.path().join("bin").join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Installs the files by which az tells its version, and a program that must not be started for that.
+    pub(crate) fn az(&self, version: &str) {
+        self.script("az", "touch \"$0.started\"");
+        let packages = self.0.path().join("lib/python3.11/site-packages");
+        std::fs::create_dir_all(packages.join(format!("azure_cli_core-{version}.dist-info"))).unwrap();
+    }
+
+    pub(crate) fn started_az(&self) -> bool {
+        self.0.path().join("bin/az.started").exists()
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn tools_are_named_with_their_versions_and_get_none_of_the_steps_secrets() {
+    let machine = Machine::new();
+    machine.az("2.91.0");
+    let tells = |version: &str| format!("/usr/bin/env > \"$0.env\"; echo {version}");
+    machine.script("terraform", &tells("Terraform v1.11.4"));
+    machine.script("azcopy", &tells("azcopy version 10.32.2"));
+    let case = live().set("PATH", &machine.path()).set("HOME", "/home/agent");
+    says(
+        &case,
+        &[
+            "az 2.91.0 (",
+            "): signed in by azure-cli",
+            "terraform 1.11.4 (",
+            "): signed in by terraform",
+            "azcopy 10.32.2 (",
+        ],
+    );
+    assert!(!machine.started_az());
+    for tool in ["terraform", "azcopy"] {
+        let env = std::fs::read_to_string(format!("{}/{tool}.env", machine.path())).unwrap();
+        let mut names: Vec<_> =
+            env.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+        names.retain(|name| !["PWD", "SHLVL", "_", "OLDPWD"].contains(name));
+        names.sort_unstable();
+        assert_eq!(names, ["CHECKPOINT_DISABLE", "HOME", "PATH"], "{env}");
+    }
+    // One that says nothing of use is there all the same.
+    machine.script("terraform", "echo ##vso[task.complete result=Failed]; exit 1");
+    says(
+        &case.input("exports", "azure-sdk"),
+        &["terraform of a version that is not known (", "terraform is not exported"],
+    );
 }

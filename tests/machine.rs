@@ -33,7 +33,7 @@ pub(crate) fn of_machine() -> Case {
     case.set("AZURE_POD_IDENTITY_AUTHORITY_HOST", &host)
 }
 
-fn assign(case: &Case, identity: Uuid) {
+pub(crate) fn assign(case: &Case, identity: Uuid) {
     let mut directory = case.emulator.directory();
     directory.tenant(USUAL.tenant).apps.push(App::new(identity, Kind::ManagedIdentity));
     directory.machine.identities.push(identity);

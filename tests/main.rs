@@ -42,5 +42,7 @@ mod shown;
 mod sign_in;
 mod soak;
 mod terminal;
+#[cfg(target_os = "linux")]
+mod try_tools;
 mod upgrade;
 mod walls;

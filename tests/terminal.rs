@@ -12,7 +12,7 @@ const PERSONAL: &str = "personal-access-token-of-an-administrator";
 /// Runs it with this environment and nothing else, and checks that nothing leaked.
 fn doctor(emulator: &Emulator, connection: &str, environment: &[(&str, &str)], more: &[&str]) -> Output {
     let url = format!("{}/contoso", emulator.devops_url());
-    let arguments = ["doctor", "--organisation", &url, "--project", "Platform", "--connection", connection];
+    let arguments = ["doctor", "--organization", &url, "--project", "Platform", "--connection", connection];
     let mut command = Command::new(env!("CARGO_BIN_EXE_wif"));
     command.args(arguments).args(more).env_clear().env("AGENT_CAINFO", emulator.ca_file());
     let output = command.envs(environment.iter().copied()).output().unwrap();
@@ -77,7 +77,7 @@ fn the_exit_code_says_how_bad_it_is() {
     let output = doctor(&emulator, "sc-prod", &environment, &[]);
     assert_eq!(output.status.code(), Some(10), "{}", text(&output));
     assert!(
-        text(&output).ends_with("no fault. 1 warning: WIF2032, the service connection.\n"),
+        text(&output).starts_with("no fault. 1 warning: WIF2032, the service connection.\n"),
         "{}",
         text(&output)
     );
@@ -138,7 +138,7 @@ fn a_role_that_nobody_gave_is_missed_by_whoever_may_read_roles() {
     let output = doctor(&emulator, "sc-entra", &environment, &[]);
     assert_eq!(output.status.code(), Some(11), "{}", text(&output));
     assert!(
-        text(&output).ends_with("1 fault: WIF2027, a role or permission of the identity. no warning.\n"),
+        text(&output).starts_with("1 fault: WIF2027, a role or permission of the identity. no warning.\n"),
         "{}",
         text(&output)
     );
@@ -157,4 +157,84 @@ fn a_connection_that_is_long_unused_is_warned_of() {
         assert_eq!(output.status.code(), Some(code), "{}", text(&output));
         assert!(text(&output).contains(&format!("last used {days} days ago")), "{}", text(&output));
     }
+}
+
+fn alone(environment: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wif"));
+    command.arg("doctor").args(arguments).env_clear().envs(environment.iter().copied()).output().unwrap()
+}
+
+#[test]
+fn the_old_spelling_of_the_argument_works_and_is_not_shown() {
+    let (emulator, _tokens) = known();
+    let url = format!("{}/contoso", emulator.devops_url());
+    let ca = emulator.ca_file().display().to_string();
+    let environment = [("AGENT_CAINFO", &*ca), ("AZURE_DEVOPS_EXT_PAT", PERSONAL)];
+    let arguments = ["--organisation", &url, "--project", "Platform", "--connection", "sc-entra"];
+    assert_eq!(alone(&environment, &arguments).status.code(), Some(0));
+    let help = text(&alone(&[], &["--help"]));
+    assert!(help.contains("--organization <NAME|URL>") && !help.contains("organisation"), "{help}");
+}
+
+#[test]
+fn outside_of_a_job_every_argument_is_needed_and_the_missing_ones_are_named() {
+    for (arguments, words) in [
+        (&[][..], "not given: --organization, --project, --connection"),
+        (&["--project", "p", "--organization", "o"], "not given: --connection"),
+        (&["--try"], "this is no step of a job"),
+    ] {
+        let output = alone(&[("AZURE_DEVOPS_EXT_PAT", PERSONAL)], arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(
+            text(&output).starts_with("error WIF1012: ") && text(&output).contains(words),
+            "{}",
+            text(&output)
+        );
+    }
+    for (arguments, words) in [
+        (&["--try", "az,helm"][..], "accepted are az, terraform and sdk"),
+        (
+            &["--try", "terraform", "--backend", "account"],
+            "accepted is the name of a storage account, a slash",
+        ),
+        (&["--backend", "account/state"], "--try"),
+        (&["--organization", "a b\n##vso[x.y]z", "--project", "p", "--connection", "c"], "WIF1012"),
+    ] {
+        let output = alone(&[("AZURE_DEVOPS_EXT_PAT", PERSONAL)], arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output).contains(words) && !text(&output).contains("##vso"), "{}", text(&output));
+    }
+}
+
+#[test]
+fn in_a_job_the_organization_and_the_project_are_the_jobs_and_no_token_goes_to_a_host_that_is_not_known() {
+    let (emulator, _tokens) = known();
+    let url = format!("{}/contoso", emulator.devops_url());
+    let ca = emulator.ca_file().display().to_string();
+    let environment = [
+        ("AGENT_CAINFO", &*ca),
+        ("AZURE_DEVOPS_EXT_PAT", PERSONAL),
+        ("TF_BUILD", "True"),
+        ("SYSTEM_COLLECTIONURI", &url),
+        ("SYSTEM_TEAMPROJECT", "Platform"),
+    ];
+    let output = alone(&environment, &["--connection", "sc-entra"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    assert!(text(&output).contains("not a known host of Azure DevOps"), "{}", text(&output));
+    assert!(emulator.journal().is_empty());
+    let output = alone(&environment, &["--connection", "sc-entra", "--allowed-authorities", "127.0.0.1"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(
+        text(&output).contains("skipped  sign-in sessions          this step finds none"),
+        "{}",
+        text(&output)
+    );
+    // A step that finds no session is told so, and what may be the reason.
+    let output = alone(&[("TF_BUILD", "True")], &[]);
+    assert_eq!(output.status.code(), Some(10), "{}", text(&output));
+    assert!(
+        text(&output).starts_with("no fault. 1 warning: WIF5002") && text(&output).contains("sudo"),
+        "{}",
+        text(&output)
+    );
 }

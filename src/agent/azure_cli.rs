@@ -6,10 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::tools;
 use crate::{env::Env, exports};
 
 /// What its program is called, by the ways it is installed.
-const PROGRAMS: &[&str] = if cfg!(windows) { &["az.cmd", "az.bat", "az.exe"] } else { &["az"] };
+pub(super) const PROGRAMS: &[&str] = if cfg!(windows) { &["az.cmd", "az.bat", "az.exe"] } else { &["az"] };
 /// Where Microsoft's packages have the libraries of a program that lies in `/usr/bin`.
 const PACKAGES: [&str; 2] = ["/opt/az", "/usr/lib64/az"];
 
@@ -98,11 +99,7 @@ const OLDEST: (u32, u32) = (2, 71);
 /// Nothing, where it is installed in a way that is not known here.
 #[must_use]
 pub fn version(env: &Env) -> Option<String> {
-    let path = std::env::split_paths(env.get("PATH")?).collect::<Vec<_>>();
-    let program = path
-        .iter()
-        .flat_map(|folder| PROGRAMS.iter().map(|name| folder.join(name)))
-        .find(|program| program.is_file())?;
+    let program = tools::find(env, PROGRAMS)?;
     let real = fs::canonicalize(&program).ok();
     // `bin` beside `lib` (pip, Homebrew), or `wbin` beside `Lib` (Windows).
     let prefixes = [Some(program.as_path()), real.as_deref()].into_iter().flatten();
@@ -199,7 +196,13 @@ mod tests {
             let prefix = temp.path().join(name);
             fs::create_dir_all(prefix.join(packages).join(core)).unwrap();
             fs::create_dir_all(prefix.join("bin")).unwrap();
-            fs::write(prefix.join("bin").join(PROGRAMS[0]), "").unwrap();
+            let program = prefix.join("bin").join(PROGRAMS[0]);
+            fs::write(&program, "").unwrap();
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt as _;
+                fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+            }
             prefix.join("bin")
         };
         let pip = install("pip", "lib/python3.11/site-packages", "azure_cli_core-2.91.0.dist-info");

@@ -11,4 +11,6 @@ pub mod job_variables;
 pub mod network;
 pub mod organization;
 pub mod reserved;
+pub mod sessions;
 pub mod shadowed;
+pub mod tools;

@@ -72,7 +72,7 @@ pub async fn ask(
             let answer = address.ask(Method::GET, paths::STATUS, &[]).await;
             show(&answer.map_err(|error| unanswered(error, env))?, out).map_err(gone)
         }
-        Command::Task(_) | Command::Broker | Command::Explain { .. } | Command::Doctor { .. } => Ok(()),
+        Command::Task(_) | Command::Broker | Command::Explain { .. } | Command::Doctor(_) => Ok(()),
     }
 }
 
@@ -125,7 +125,7 @@ fn show(answer: &Value, out: &mut Screen<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn unanswered(error: BrokerError, env: &Env) -> Unanswered {
+pub(super) fn unanswered(error: BrokerError, env: &Env) -> Unanswered {
     let (code, hint) = match &error {
         BrokerError::Refused { .. } => {
             (Code::BrokerRefused, "see the reason; `wif status` shows who the session is".to_owned())

@@ -1,31 +1,116 @@
-//! `wif doctor`: every check that needs no job, from a terminal.
+//! `wif doctor`: every check that needs no task, from a terminal or in a later step of a job.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
-use super::Screen;
+use hyper::Method;
+
+use super::{DoctorArguments, Screen, ask::unanswered};
 use crate::{
+    agent::sessions::{self, BROKER},
+    broker::{client::Address, paths},
     clock::Clock,
-    doctor::{self, Target, show},
+    doctor::{self, Candidate, Report, SessionStatus, Target, Trial, show},
     env::Env,
     error::{Code, Failure},
+    foreign_text::one_line,
 };
 
-/// Checks a connection and prints the report: 0, nothing; 10, warnings; 11, faults.
+/// How long a broker may take to say who its session is.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest name of a variable that a report shows, in characters.
+const MAX_NAME: usize = 100;
+
+/// Checks a connection, and in a job what this step finds of its session. Prints the report: 0, nothing; 10, warnings; 11,
+/// faults.
 ///
 /// # Errors
 ///
 /// There is no token to ask with, or the arguments name nothing.
 pub async fn doctor(
-    target: &Target,
-    json: bool,
+    arguments: &DoctorArguments,
     env: &Env,
     clock: Arc<dyn Clock>,
     out: &mut Screen<'_>,
 ) -> Result<u8, Failure> {
-    let report = doctor::from_terminal(target, env, clock).await?;
-    let text = if json { format!("{:#}", report.json()) } else { show::text(&report) };
+    let prefixes = sessions::prefixes(env);
+    let is_in_job = env.is_true("TF_BUILD") || !prefixes.is_empty();
+    let target = target(arguments, env, is_in_job)?;
+    let mut report = match &target {
+        Some(target) => doctor::from_terminal(target, env, Arc::clone(&clock)).await?,
+        None => Report::without_connection(
+            "no connection is named: --connection checks one, diagnose: true in a step AzureWorkloadIdentity@1 checks more",
+        ),
+    };
+    if is_in_job {
+        let mut sessions = Vec::new();
+        for prefix in prefixes {
+            let status = status(env, &prefix).await;
+            sessions.push(SessionStatus { prefix, status });
+        }
+        let trial = trial(arguments);
+        doctor::in_step(&mut report, env, &*clock, sessions, target.is_some(), &trial).await;
+    }
+    let text = if arguments.json { format!("{:#}", report.json()) } else { show::text(&report) };
     let closed =
         |error: io::Error| Failure::new(Code::Bug, error, "run the command again; its output was closed");
     out.text(text.trim_end()).map_err(closed)?;
     Ok(report.exit_code())
+}
+
+/// The connection to check. In a job the arguments may be left out, and the organization and project are the job's.
+fn target(arguments: &DoctorArguments, env: &Env, is_in_job: bool) -> Result<Option<Target>, Failure> {
+    let DoctorArguments { organization, project, connection, allowed_authorities, tools, .. } = arguments;
+    let of_job = |name: &str| env.get(name).filter(|_| is_in_job).map(str::to_owned);
+    let own_organization =
+        of_job("SYSTEM_COLLECTIONURI").or_else(|| of_job("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI"));
+    let own_project = of_job("SYSTEM_TEAMPROJECT");
+    if is_in_job && connection.is_none() && organization.is_none() && project.is_none() {
+        return Ok(None);
+    }
+    if tools.is_some() && !is_in_job {
+        let error =
+            "--try starts tools with the variables of a sign-in session, and this is no step of a job";
+        let hint = "run it in a step after AzureWorkloadIdentity@1, or leave --try out";
+        return Err(Failure::new(Code::ArgumentInvalid, error, hint));
+    }
+    let is_organization_named = organization.is_some();
+    let (organization, project) =
+        (organization.clone().or(own_organization), project.clone().or(own_project));
+    let given = [
+        ("--organization", organization.is_some()),
+        ("--project", project.is_some()),
+        ("--connection", connection.is_some()),
+    ];
+    let (Some(organization), Some(project), Some(connection)) = (organization, project, connection.clone())
+    else {
+        let missing: Vec<_> =
+            given.into_iter().filter(|(_, is_given)| !is_given).map(|(name, _)| name).collect();
+        let error = format!("not given: {}", missing.join(", "));
+        let hint = "name the connection: wif doctor --organization NAME --project NAME --connection NAME; only in a job may all be left out";
+        return Err(Failure::new(Code::ArgumentInvalid, error, hint));
+    };
+    let allowed_hosts = allowed_authorities.clone();
+    Ok(Some(Target { organization, is_organization_named, project, connection, allowed_hosts }))
+}
+
+fn trial(arguments: &DoctorArguments) -> Trial {
+    let (tools, named) = match &arguments.tools {
+        None => (Vec::new(), false),
+        Some(tools) if tools.is_empty() => (Candidate::ALL.to_vec(), false),
+        Some(tools) => (tools.clone(), true),
+    };
+    Trial { tools, named, backend: arguments.backend.clone() }
+}
+
+/// What the broker of a session says of itself.
+async fn status(env: &Env, prefix: &str) -> Result<serde_json::Value, Failure> {
+    let names = BROKER.map(|name| format!("{prefix}{name}"));
+    let [url, key] = &names;
+    let (Some(url), Some(key)) = (env.get(url), env.secret(key)) else {
+        let error = format!("{} are not both set", one_line(&names.join(" and "), MAX_NAME));
+        return Err(Failure::new(Code::BrokerGone, error, "run it in a step after AzureWorkloadIdentity@1"));
+    };
+    let address = Address::new(url, key).map_err(|error| unanswered(error, env).failure)?;
+    let answer = address.ask_within(STATUS_TIMEOUT, Method::GET, paths::STATUS, &[]).await;
+    answer.map_err(|error| unanswered(error, env).failure)
 }

@@ -10,7 +10,10 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
-use crate::identity::hosts::AllowedHost;
+use crate::{
+    doctor::{Backend, Candidate},
+    identity::hosts::AllowedHost,
+};
 
 pub use ask::ask;
 pub use doctor::doctor;
@@ -52,29 +55,14 @@ pub enum Command {
         #[arg(long)]
         no_mask: bool,
     },
-    /// Check a service connection from here; in a pipeline, the task's input `diagnose` checks more
+    /// Check a service connection from here, or what this step of a job finds of its sign-in session
     ///
     /// Reads with `AZURE_DEVOPS_EXT_PAT` (a personal access token), `WIF_DEVOPS_TOKEN` (an access token of Entra for Azure
     /// DevOps) or `SYSTEM_ACCESSTOKEN`; compares with what `WIF_GRAPH_TOKEN` and `WIF_ARM_TOKEN` (access tokens for
-    /// Microsoft Graph and Azure Resource Manager) may read. Ends with 0, 10 (something to be warned of) or 11 (something
-    /// is wrong).
-    Doctor {
-        /// The organisation: its name, or its URL
-        #[arg(long, value_name = "NAME|URL")]
-        organisation: String,
-        /// The project: its name or id
-        #[arg(long, value_name = "NAME|ID")]
-        project: String,
-        /// The service connection: its name or id
-        #[arg(long, value_name = "NAME|ID")]
-        connection: String,
-        /// Further hosts that tokens may be sent to, each with or without a port: Azure Stack, a server of one's own
-        #[arg(long, value_name = "HOST[:PORT]", value_delimiter = ',', value_parser = allowed_host)]
-        allowed_authorities: Vec<AllowedHost>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    /// Microsoft Graph and Azure Resource Manager) may read. In a job it checks the session's variables and the tools too,
+    /// and needs no argument; the task's input `diagnose` checks more. Ends with 0, 10 (something to be warned of) or 11
+    /// (something is wrong).
+    Doctor(Box<DoctorArguments>),
     /// Explain a code, such as WIF2013 or AADSTS700213, without a network; alone: list what is known
     Explain {
         /// The code, or what Azure DevOps or Azure calls the refusal
@@ -86,6 +74,43 @@ pub enum Command {
         #[arg(long, value_name = "NAME")]
         session: Option<String>,
     },
+}
+
+/// What `wif doctor` is asked for.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DoctorArguments {
+    /// The organization: its name, or its URL; in a job, this job's
+    #[arg(long, alias = "organisation", value_name = "NAME|URL")]
+    pub organization: Option<String>,
+    /// The project: its name or id; in a job, this job's
+    #[arg(long, value_name = "NAME|ID")]
+    pub project: Option<String>,
+    /// The service connection: its name or id; in a job, none is checked without it
+    #[arg(long, value_name = "NAME|ID")]
+    pub connection: Option<String>,
+    /// Further hosts that tokens may be sent to, each with or without a port: Azure Stack, a server of one's own
+    #[arg(long, value_name = "HOST[:PORT]", value_delimiter = ',', value_parser = allowed_host)]
+    pub allowed_authorities: Vec<AllowedHost>,
+    /// Start tools as this step would, and ask each for a token: az, terraform, sdk (azure-identity of python3 or node);
+    /// alone: all that are installed
+    #[arg(long = "try", value_name = "TOOL,…", value_delimiter = ',', num_args = 0..=1, value_parser = candidate)]
+    pub tools: Option<Vec<Candidate>>,
+    /// The blob container that terraform is to open, for --try
+    #[arg(long, value_name = "ACCOUNT/CONTAINER", value_parser = backend, requires = "tools")]
+    pub backend: Option<Backend>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn candidate(text: &str) -> Result<Candidate, String> {
+    Candidate::parse(text).ok_or_else(|| "accepted are az, terraform and sdk".to_owned())
+}
+
+fn backend(text: &str) -> Result<Backend, String> {
+    Backend::parse(text).ok_or_else(|| {
+        "accepted is the name of a storage account, a slash, and that of a blob container".to_owned()
+    })
 }
 
 fn allowed_host(text: &str) -> Result<AllowedHost, String> {

@@ -2,9 +2,13 @@
 
 use super::{ARM_TOKEN, DEVOPS_TOKEN, GRAPH_TOKEN, Walk, network::Service, report::Topic};
 use crate::{
-    agent::connection::{Connection, Credential},
+    agent::{
+        connection::{Connection, Credential},
+        inputs::env_name,
+    },
     devops::connections::{ConnectionsError, Organisation, Seen, Token},
     endpoint::Endpoint,
+    entra::machine::Machine,
     env::Env,
     error::{Code, Failure},
     identity::{
@@ -37,14 +41,12 @@ pub(super) fn how_to_read(what: &str) -> String {
 
 impl Walk<'_> {
     /// What the connection says of itself.
-    pub(super) fn connection(&mut self, connection: &Connection) {
+    ///
+    /// `variables` are those by which an agent passes it.
+    pub(super) fn connection(&mut self, connection: &Connection, variables: &Env) {
         let mut facts = vec![format!("scheme {}, tenant {}", connection.scheme, connection.tenant)];
         facts.extend(connection.client().map(|client| format!("client {client}")));
-        let subscription = connection.subscription.as_ref();
-        facts.push(
-            subscription
-                .map_or_else(|| "no subscription".to_owned(), |one| format!("subscription {}", one.id)),
-        );
+        facts.extend(scope(connection, variables));
         facts.extend(
             connection
                 .foreign_authority(&self.allowed_hosts)
@@ -67,6 +69,22 @@ impl Walk<'_> {
                 self.report.warning(Topic::Connection, failure, facts);
             }
             _ => self.report.good(Topic::Connection, facts),
+        }
+    }
+
+    /// Where the identity of the agent's machine is found, for a connection that signs in by it.
+    pub(super) fn machine(&mut self, connection: &Connection) {
+        let Credential::ManagedIdentity { client } = &connection.credential else { return };
+        match Machine::find(self.env) {
+            Ok(machine) => {
+                let which = client.map_or_else(
+                    || "the machine's only identity is asked for; one that has several needs msiclientId in the connection".to_owned(),
+                    |client| format!("the machine's identity {client} is asked for"),
+                );
+                let place = format!("{which}, at {}", machine.endpoint().as_str());
+                self.report.good(Topic::Connection, vec![place]);
+            }
+            Err(error) => self.report.skipped(Topic::Connection, error.to_string()),
         }
     }
 
@@ -101,7 +119,7 @@ impl Walk<'_> {
             return self.report.good(Topic::Connection, vec![fact]);
         }
         let error = "Azure DevOps disables a connection that is not used for 100 days";
-        let hint = "use the connection, or delete it if nobody needs it";
+        let hint = "use the connection, or delete it if no pipeline needs it";
         self.report.warning(
             Topic::Connection,
             Failure::new(Code::ConnectionDisabled, error, hint),
@@ -147,6 +165,33 @@ impl Walk<'_> {
             .with_command(Some("Project settings > Service connections > the connection > Edit > Save"));
         self.report.warning(Topic::Connection, failure, Vec::new());
     }
+}
+
+/// What the connection is for: a subscription, or what lies above or below one.
+fn scope(connection: &Connection, variables: &Env) -> Vec<String> {
+    let data = |key: &str| {
+        let value = variables.get(&format!("ENDPOINT_DATA_{}_{}", connection.id, env_name(key)))?.trim();
+        (!value.is_empty()).then_some(value)
+    };
+    let named = |keys: [&str; 2]| keys.into_iter().find_map(data).unwrap_or("without a name");
+    let scope = match data("scopeLevel") {
+        Some(level) if level.eq_ignore_ascii_case("ManagementGroup") => {
+            let group = named(["managementGroupName", "managementGroupId"]);
+            Some(format!(
+                "scope: the management group {group}; AZURE_SUBSCRIPTION_ID and ARM_SUBSCRIPTION_ID are not exported"
+            ))
+        }
+        Some(level) if level.eq_ignore_ascii_case("AzureMLWorkspace") => {
+            let workspace = named(["mlWorkspaceName", "mlWorkspaceId"]);
+            Some(format!("scope: the machine learning workspace {workspace}"))
+        }
+        Some(level) if !level.eq_ignore_ascii_case("Subscription") => Some(format!("scope: {level}")),
+        _ => None,
+    };
+    let subscription = connection.subscription.as_ref();
+    let subscription =
+        subscription.map_or_else(|| "no subscription".to_owned(), |one| format!("subscription {}", one.id));
+    scope.into_iter().chain([subscription]).collect()
 }
 
 pub(super) fn causes(causes: &[&str]) -> Vec<String> {

@@ -1,7 +1,8 @@
 //! The walk in a job of a pipeline.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
+use futures_util::future::join;
 use uuid::Uuid;
 
 use super::{
@@ -9,6 +10,8 @@ use super::{
     connection::reader,
     network::{Network, Service},
     report::{Report, Topic},
+    tools,
+    variables::JobFindings,
 };
 use crate::{
     agent::{
@@ -23,14 +26,39 @@ use crate::{
     endpoint::Endpoint,
     env::Env,
     error::{Code, Failure},
+    exports::Family,
     http::Http,
     identity::resource::Resource,
     task::sign_in::{DEADLINE, Seen},
 };
 
-/// Checks a connection of a job, and an access token for each of `resources` beside that for Azure Resource Manager.
-/// `seen` gets every id token before it is used.
+/// What a diagnosis looks at beside the connection.
+pub(crate) struct JobCheck<'a> {
+    /// An access token is asked for each, beside that for Azure Resource Manager.
+    pub(crate) resources: &'a [Resource],
+    /// What the task has found in the job.
+    pub(crate) findings: JobFindings,
+    /// What a session would export.
+    pub(crate) families: BTreeSet<Family>,
+}
+
+/// Checks a connection of a job, and the job around it. `seen` gets every id token before it is used.
 pub(crate) async fn in_job(
+    env: &Env,
+    clock: Arc<dyn Clock>,
+    inputs: &Inputs,
+    job: JobCheck<'_>,
+    seen: &mut Seen<'_>,
+) -> Report {
+    let connection = of_connection(env, Arc::clone(&clock), inputs, job.resources, seen);
+    // Beside each other, so that both are bounded by the same time.
+    let (mut report, found) = join(connection, tools::find(env, &*clock)).await;
+    job.findings.report(env, &mut report);
+    tools::report(&mut report, &found, &job.families);
+    report
+}
+
+async fn of_connection(
     env: &Env,
     clock: Arc<dyn Clock>,
     inputs: &Inputs,
@@ -65,7 +93,8 @@ pub(crate) async fn in_job(
         walk.skip_rest("the connection cannot be read");
         return walk.report;
     };
-    walk.connection(&connection);
+    walk.connection(&connection, env);
+    walk.machine(&connection);
     let project = env.get("SYSTEM_TEAMPROJECTID").or_else(|| env.get("SYSTEM_TEAMPROJECT"));
     if let (Some(base), Some(project), Some(token)) = (&base, project, reader(env).or(token)) {
         walk.connection_at_devops(base, project, &connection, &token).await;
@@ -133,12 +162,12 @@ impl Walk<'_> {
         }
     }
 
-    /// The organisation's id, from whoever has a token that it takes.
+    /// The organization's id, which its service tells the owner of a token that it takes.
     pub(super) async fn organisation(&mut self, base: &Endpoint, token: &Token) -> Option<Uuid> {
         let organisation = Organisation { http: &self.http, deadline: self.deadline, base, token };
         match organisation.id().await {
             Ok(id) => {
-                self.report.good(Topic::Token, vec![format!("the organisation {id} takes it")]);
+                self.report.good(Topic::Token, vec![format!("the organization {id} takes it")]);
                 Some(id)
             }
             Err(error @ (ConnectionsError::Unusable | ConnectionsError::Absent)) => {

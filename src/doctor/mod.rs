@@ -1,4 +1,4 @@
-//! Every check of a service connection, each with its verdict and remedy; it goes on after a fault.
+//! Every check of a service connection and of the job around it, each with its verdict and remedy; it goes on after a fault.
 //!
 //! One deadline bounds all of it. Nothing secret is in a report: it is made to be pasted into a chat.
 
@@ -9,17 +9,26 @@ mod job;
 mod network;
 pub mod report;
 pub mod show;
+mod step;
 mod terminal;
+mod tools;
+mod tried;
 mod trust;
+mod variables;
 
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-pub(crate) use self::job::in_job;
+pub(crate) use self::{
+    job::{JobCheck, in_job},
+    variables::JobFindings,
+};
 pub use self::{
     report::{Report, Topic, Verdict},
+    step::{SessionStatus, in_step},
     terminal::{Target, from_terminal},
+    tried::{Backend, Candidate, Trial},
 };
 use crate::{
     agent::{addresses::Addresses, connection::Connection},

@@ -13,6 +13,12 @@ const MAX_FACT: usize = 1000;
 /// What is checked, in the order in which a report shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
+    /// The sign-in sessions of the job.
+    Session,
+    /// The job's variables.
+    Job,
+    /// The tools of the machine.
+    Tools,
     /// The agent's settings for the network.
     Settings,
     /// Whether the services are reached.
@@ -33,6 +39,8 @@ pub enum Topic {
     Subscription,
     /// The identity's roles.
     Roles,
+    /// Tools that were started.
+    Tried,
 }
 
 /// One check.
@@ -70,6 +78,9 @@ impl Topic {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Session => "sign-in sessions",
+            Self::Job => "variables of the job",
+            Self::Tools => "tools",
             Self::Settings => "agent's network settings",
             Self::Network => "network",
             Self::Clock => "clock",
@@ -80,6 +91,7 @@ impl Topic {
             Self::Exchange => "exchange at Entra",
             Self::Subscription => "subscription",
             Self::Roles => "roles",
+            Self::Tried => "tools that were tried",
         }
     }
 }
@@ -107,6 +119,14 @@ impl Verdict {
 }
 
 impl Report {
+    /// A report for which no connection is checked, and why.
+    #[must_use]
+    pub fn without_connection(reason: &str) -> Self {
+        let mut report = Self::default();
+        report.skipped(Topic::Connection, reason);
+        report
+    }
+
     /// Adds a check. What it says is foreign in part: each fact becomes one harmless line.
     pub(super) fn add(&mut self, topic: Topic, verdict: Verdict, facts: Vec<String>) {
         let facts = facts.into_iter().map(|fact| one_line(&fact, MAX_FACT)).collect();
@@ -139,6 +159,18 @@ impl Report {
     /// Whether something of this topic is wrong.
     pub(super) fn is_faulty(&self, topic: Topic) -> bool {
         self.checks.iter().any(|check| check.topic == topic && matches!(check.verdict, Verdict::Fault(_)))
+    }
+
+    /// The first check that found the same as this one, and has the same remedy, if that is not this one.
+    #[must_use]
+    pub(super) fn first_with_the_remedy_of(&self, check: &Check) -> Option<&Check> {
+        let remedy = |check: &Check| {
+            let failure = check.verdict.failure()?;
+            Some((failure.code, failure.hint.clone(), failure.command))
+        };
+        let own = remedy(check)?;
+        let first = self.checks.iter().find(|other| remedy(other).is_some_and(|other| other == own))?;
+        (!std::ptr::eq(first, check)).then_some(first)
     }
 
     /// The codes of what is wrong, each once: two checks may run into one fault.

@@ -1,6 +1,6 @@
 //! A report as text and as Markdown.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::report::{Check, Report, Verdict};
 use crate::{
@@ -16,29 +16,46 @@ const TOPIC: usize = 26;
 /// The longest text in a cell of the table, in characters.
 const MAX_CELL: usize = 500;
 
-/// For a terminal or a log.
+/// For a terminal or a log: what was found, in one line, and then every check.
 #[must_use]
 pub fn text(report: &Report) -> String {
-    let mut text = String::new();
-    for check in report.checks() {
-        let Check { topic, verdict, facts } = check;
-        let mut lines: Vec<String> = facts.clone();
-        match verdict {
-            Verdict::Good => {}
-            Verdict::Skipped(reason) => lines.insert(0, reason.clone()),
-            Verdict::Warning(failure) | Verdict::Fault(failure) => {
-                lines.extend(failure.to_string().lines().map(str::to_owned));
-            }
+    let mut text = format!("{}\n", sum(report));
+    for (check, mut lines) in checks(report) {
+        if let Verdict::Skipped(reason) = &check.verdict {
+            lines.insert(0, reason.clone());
         }
         let first = lines.first().cloned().unwrap_or_default();
         // Writing to a text never fails.
-        let _ = writeln!(text, "{:<VERDICT$}{:<TOPIC$}{first}", verdict.as_str(), topic.as_str());
+        let (verdict, topic) = (check.verdict.as_str(), check.topic.as_str());
+        let _ = writeln!(text, "{verdict:<VERDICT$}{topic:<TOPIC$}{first}");
         for line in lines.iter().skip(1) {
             let _ = writeln!(text, "{:<1$}{line}", "", VERDICT + TOPIC);
         }
     }
-    let _ = writeln!(text, "{}", sum(report));
     text
+}
+
+/// Every check with its lines. What one check says, another that runs into the same says not again.
+fn checks(report: &Report) -> Vec<(&Check, Vec<String>)> {
+    let mut said = BTreeSet::new();
+    let lines = |check: &Check| {
+        let mut lines = check.facts.clone();
+        match (check.verdict.failure(), report.first_with_the_remedy_of(check)) {
+            (None, _) => {}
+            (Some(failure), None) => lines.extend(failure.to_string().lines().map(str::to_owned)),
+            (Some(failure), Some(first)) => {
+                lines.push(format!("{}: {}", failure.code, failure.story()));
+                let new = failure.details.iter().filter(|line| !said.contains(line.trim()));
+                lines.extend(new.map(|line| format!("  {line}")));
+                let remedy = if first.topic == check.topic { "above" } else { first.topic.as_str() };
+                lines.push(format!("  fix: see {remedy}"));
+            }
+        }
+        said.extend(lines.iter().map(|line| line.trim().to_owned()));
+        lines
+    };
+    let lines: Vec<_> = report.checks().iter().map(lines).collect();
+    report.checks().iter().zip(lines).collect()
 }
 
 /// For the summary of a job.
@@ -58,9 +75,7 @@ pub fn markdown(report: &Report) -> String {
         };
         let _ = writeln!(text, "| {} | {}{said} |", topic.as_str(), verdict.as_str());
     }
-    for Check { topic, verdict, facts } in report.checks() {
-        let failure = verdict.failure().map(ToString::to_string);
-        let lines: Vec<_> = facts.iter().cloned().chain(failure).collect();
+    for (Check { topic, verdict, .. }, lines) in checks(report) {
         if !lines.is_empty() {
             let (topic, verdict, body) = (topic.as_str(), verdict.as_str(), code_block(&lines.join("\n")));
             let _ = write!(text, "\n## {topic}: {verdict}\n\n{body}");
@@ -112,12 +127,29 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_that_of_the_checks_and_the_end_says_what_is_wrong() {
+    fn the_order_is_that_of_the_checks_and_the_first_line_says_what_is_wrong() {
         let text = text(&report());
-        let at = |word: &str| text.find(word).unwrap();
+        let (_, checks) = text.split_once('\n').unwrap();
+        let at = |word: &str| checks.find(word).unwrap();
         assert!(at("network") < at("clock") && at("clock") < at("roles"), "{text}");
-        assert!(text.ends_with("1 fault: WIF2009, the clock. no warning.\n"), "{text}");
+        assert!(text.starts_with("1 fault: WIF2009, the clock. no warning.\n"), "{text}");
         assert_eq!(report().exit_code(), 11);
         assert_eq!(Report::default().exit_code(), 0);
+    }
+
+    #[test]
+    fn a_fault_that_two_checks_run_into_is_explained_once() {
+        let mut report = report();
+        let same = Failure::new(Code::ClockWrong, "late", "set it");
+        let details = ["seen".to_owned(), "sent".to_owned()];
+        report.fault(Topic::Exchange, same.with_details(details), Vec::new());
+        report.fault(Topic::Roles, Failure::new(Code::ClockWrong, "late", "wait"), Vec::new());
+        for text in [text(&report), markdown(&report)] {
+            assert_eq!(text.matches("fix: set it").count(), 1, "{text}");
+            assert_eq!(text.matches("fix: see clock").count(), 1, "{text}");
+            assert!(text.contains("fix: wait"), "another remedy is said: {text}");
+            assert!(text.matches("seen").count() == 1 && text.matches("sent").count() == 1, "{text}");
+        }
+        assert_eq!(report.faults(), [Code::ClockWrong]);
     }
 }

@@ -18,19 +18,25 @@ use crate::{
     endpoint::Endpoint,
     env::Env,
     error::{Code, Failure},
+    foreign_text::one_line,
     identity::{
-        hosts::{AllowedHost, AllowedHosts},
+        hosts::{self, AllowedHost, AllowedHosts},
         subject::Subject as IdSubject,
         trust::{Claims, Trusted},
     },
     task::sign_in::DEADLINE,
 };
 
+/// The longest argument that an error shows, in characters.
+const MAX_SHOWN: usize = 100;
+
 /// Which connection.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The organisation: its name, or its URL.
-    pub organisation: String,
+    /// The organization: its name, or its URL.
+    pub organization: String,
+    /// Whether the user has named it, and so its host; else it comes from a variable of the job, which any step can set.
+    pub is_organization_named: bool,
     /// The project: its name or id.
     pub project: String,
     /// The connection: its name or id.
@@ -43,17 +49,20 @@ pub struct Target {
 ///
 /// # Errors
 ///
-/// There is no token for Azure DevOps, or the organisation is none.
+/// There is no token for Azure DevOps, or the organization cannot be asked.
 pub async fn from_terminal(target: &Target, env: &Env, clock: Arc<dyn Clock>) -> Result<Report, Failure> {
-    let base = organisation(&target.organisation)?;
+    let base = organization(&target.organization)?;
     let token =
         reader(env).or_else(|| env.secret("SYSTEM_ACCESSTOKEN").map(Token::Bearer)).ok_or_else(no_token)?;
+    // The user has named this host by naming the organization.
+    let own = AllowedHost::parse(base.host()).filter(|_| target.is_organization_named);
+    let allowed_hosts = AllowedHosts::new(target.allowed_hosts.iter().cloned().chain(own).collect());
+    if !allowed_hosts.admits(hosts::Service::DevOps, base.host(), base.port()) {
+        return Err(unknown_host(&base));
+    }
     let mut report = Report::default();
     let Some(http) = settings(env, &clock, &mut report) else { return Ok(report) };
     let deadline = Deadline::after(&*clock, DEADLINE);
-    // The user has named this host by naming the organization.
-    let own = AllowedHost::parse(base.host());
-    let allowed_hosts = AllowedHosts::new(target.allowed_hosts.iter().cloned().chain(own).collect());
     let network = Network::default();
     let mut walk = Walk { http: Arc::new(http), env, deadline, allowed_hosts, report, network };
     walk.reach_devops(&base).await;
@@ -68,7 +77,7 @@ pub async fn from_terminal(target: &Target, env: &Env, clock: Arc<dyn Clock>) ->
         Ok(Readable { connection, addresses }) => {
             walk.reach_azure(&connection, &addresses).await;
             walk.report_network();
-            walk.connection(&connection);
+            walk.connection(&connection, &shown);
             walk.seen(&seen);
             let http = Arc::clone(&walk.http);
             let organisation = Organisation { http: &http, deadline, base: &base, token: &token };
@@ -95,7 +104,7 @@ pub async fn from_terminal(target: &Target, env: &Env, clock: Arc<dyn Clock>) ->
 }
 
 impl Walk<'_> {
-    /// The organisation's id, and the connection as it is shown.
+    /// The organization's id, and the connection as it is shown.
     async fn find(&mut self, base: &Endpoint, target: &Target, token: &Token) -> Option<(Uuid, Seen)> {
         if !self.network.reaches(Service::DevOps) {
             self.report.skipped(Topic::Token, "Azure DevOps is not reached");
@@ -127,7 +136,7 @@ impl Walk<'_> {
             && (named, id) != (organisation, connection)
         {
             let error =
-                format!("the connection's subject names the organisation {named} and the connection {id}");
+                format!("the connection's subject names the organization {named} and the connection {id}");
             let hint = "edit the connection and save it, then copy its issuer and subject into the federated credential";
             self.report.warning(
                 Topic::Connection,
@@ -138,12 +147,23 @@ impl Walk<'_> {
     }
 }
 
-fn organisation(text: &str) -> Result<Endpoint, Failure> {
+fn organization(text: &str) -> Result<Endpoint, Failure> {
     let url = if text.contains("://") { text.to_owned() } else { format!("https://dev.azure.com/{text}") };
     Endpoint::parse(&url).map_err(|error| {
         let hint = "give its name, as in dev.azure.com/<name>, or its https URL";
-        Failure::new(Code::ArgumentInvalid, format!("the organisation is none: {error}"), hint)
+        let shown =
+            if text.contains(['@', '?']) { "not shown".to_owned() } else { one_line(text, MAX_SHOWN) };
+        let error = format!("--organization '{shown}' is not the name or URL of an organization: {error}");
+        Failure::new(Code::ArgumentInvalid, error, hint)
     })
+}
+
+fn unknown_host(base: &Endpoint) -> Failure {
+    let error = format!(
+        "the variables of this job name an organization at {}, which is not a known host of Azure DevOps; no token is sent there",
+        base.host()
+    );
+    Failure::new(Code::ArgumentInvalid, error, "name the organization by --organization, if it is there")
 }
 
 fn no_token() -> Failure {

@@ -43,6 +43,8 @@ impl Code {
             | Self::ArgumentInvalid
             | Self::NameReserved
             | Self::NameIsSecret
+            | Self::VariableConflicts
+            | Self::SessionsMixed
             | Self::VariableShadows
             | Self::JobTokenRefused
             | Self::ConnectionNotReferenced
@@ -94,7 +96,11 @@ impl Code {
             | Self::BrokerFailed
             | Self::BrokerGone
             | Self::BrokerRefused
-            | Self::BrokerUnproven => Party::Agent,
+            | Self::BrokerUnproven
+            | Self::MachineConflicts
+            | Self::ToolTooOld
+            | Self::ToolMissing
+            | Self::ToolNotSignedIn => Party::Agent,
             Self::IdTokenRefused | Self::EntraRefused | Self::ServiceUnavailable => Party::Service,
             Self::Bug => Party::Ours,
         }

@@ -1,5 +1,7 @@
 //! Variables by which tools sign in otherwise, although a session's own variables are there: data of each family.
 
+use std::collections::BTreeSet;
+
 use super::{Facts, Family, azure_cli, azure_sdk, terraform};
 
 /// What later steps are served with: it decides which variables would win.
@@ -66,6 +68,28 @@ impl Family {
             Self::TokenFile => &[],
         }
     }
+}
+
+/// What is wrong where a job has a session without a name beside one with a name.
+pub const SESSIONS_MIXED: &str = "This job has a sign-in session without a name beside one with a name. A step that maps the variables of the one to plain names (env: AZURE_CONFIG_DIR: $(HUB_AZURE_CONFIG_DIR)) still finds those of the session without a name, since variables of the job come before env:.";
+/// What to do about it.
+pub const NAME_EACH_SESSION: &str = "Give each session a name (session:).";
+
+/// The conflicts of these families that are there, each effect once. `value` gives the value of a variable that is set and
+/// not empty; `is_ours` tells the variables that a session has set, or clears.
+pub fn in_force<'a>(
+    families: impl IntoIterator<Item = Family>,
+    served: Served,
+    facts: &Facts,
+    value: impl Fn(&str) -> Option<&'a str>,
+    is_ours: impl Fn(&str) -> bool,
+) -> Vec<&'static Conflict> {
+    let mut effects = BTreeSet::new();
+    let all = families.into_iter().flat_map(Family::conflicts);
+    all.filter(|conflict| conflict.is_there(served, facts, &value))
+        .filter(|conflict| !conflict.variables.iter().any(|name| is_ours(name)))
+        .filter(|conflict| effects.insert(conflict.effect))
+        .collect()
 }
 
 impl Served {

@@ -1,18 +1,20 @@
 //! What is exported arrives at later steps, and wins there: what stands in the way is found before the first request.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use super::plan::Plan;
 use crate::{
     agent::{
         inputs::env_name,
         job_variables::{JobVariables, JobVariablesError},
+        sessions,
     },
     env::Env,
+    error::{Code, Failure},
     exports::{
         Facts, Family, Value, Variable,
         azure_sdk::{AZCOPY, AZCOPY_VALUES},
-        conflict::{Conflict, Remedy},
+        conflict::{self, Conflict, Remedy},
     },
     foreign_text::one_line,
 };
@@ -28,7 +30,30 @@ pub(super) struct Arrival {
     /// What works, and is worth a line in the log.
     pub(super) notes: Vec<String>,
     /// What may not work as it is meant.
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Warning>,
+    /// What is right in most jobs: a line in the log of a step, a warning of a diagnosis.
+    pub(super) reminders: Vec<Warning>,
+}
+
+/// What may not work as it is meant. Its text is what was found, and then what to do.
+#[derive(Debug)]
+pub(super) struct Warning {
+    code: Code,
+    finding: String,
+    remedy: &'static str,
+}
+
+impl Warning {
+    /// The same for a report.
+    pub(super) fn failure(&self) -> Failure {
+        Failure::new(self.code, self.finding.clone(), self.remedy)
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.finding, self.remedy)
+    }
 }
 
 /// A variable would not arrive.
@@ -52,8 +77,6 @@ pub(super) enum ArrivalError {
 
 /// Old values in the log are cut.
 const MAX_SHOWN: usize = 80;
-/// The variables by which later steps find a session's broker.
-const BROKER: [&str; 2] = ["WIF_URL", "WIF_KEY"];
 
 impl Arrival {
     /// Looks at everything that the session would export.
@@ -124,13 +147,8 @@ impl Arrival {
         let is_ours = |name: &str| {
             variables.iter().any(|variable| variable.name == name) || cleared.iter().any(|own| own == name)
         };
-        let mut named = BTreeSet::new();
-        let all = plan.families.iter().flat_map(|family| family.conflicts());
-        let there = all.filter(|conflict| conflict.is_there(plan.served(), facts, |name| env.get(name)));
-        for conflict in there {
-            if conflict.variables.iter().any(|name| is_ours(name)) || !named.insert(conflict.effect) {
-                continue;
-            }
+        let families = plan.families.iter().copied();
+        for conflict in conflict::in_force(families, plan.served(), facts, |name| env.get(name), is_ours) {
             self.conflict(conflict);
         }
     }
@@ -140,15 +158,20 @@ impl Arrival {
         let names = variables.join(" and ");
         let by_pipeline = variables.iter().any(|name| self.job.is_public(name));
         if by_pipeline {
-            self.warnings.push(format!(
-                "The pipeline sets {names}: {effect} Remove it from the job, or leave the family out of exports."
-            ));
+            self.warnings.push(Warning {
+                code: Code::VariableConflicts,
+                finding: format!("The pipeline sets {names}: {effect}"),
+                remedy: "Remove it from the job, or leave the family out of exports.",
+            });
         } else if *from_machine == Remedy::Empty {
             self.notes.push(format!("{names} of the agent's machine is emptied for this job: {effect}"));
             self.emptied.extend(*variables);
         } else {
-            self.warnings
-                .push(format!("The agent's machine sets {names}: {effect} Remove it from the machine."));
+            self.warnings.push(Warning {
+                code: Code::MachineConflicts,
+                finding: format!("The agent's machine sets {names}: {effect}"),
+                remedy: "Remove it from the machine.",
+            });
         }
     }
 
@@ -177,34 +200,31 @@ impl Arrival {
     fn spelled_otherwise(&mut self, variables: &[Variable]) {
         for Variable { name, .. } in variables {
             if let Some(other) = self.job.other_spelling(name) {
-                self.warnings.push(format!(
-                    "The job has a variable {} beside {name}: both are {name} in an environment, and which of them a later step finds is not sure. Rename it.",
-                    shown(other)
-                ));
+                self.warnings.push(Warning {
+                    code: Code::VariableConflicts,
+                    finding: format!(
+                        "The job has a variable {} beside {name}: both are {name} in an environment, and which of them a later step finds is not sure.",
+                        shown(other)
+                    ),
+                    remedy: "Rename it.",
+                });
             }
         }
     }
 
     /// A step's `env:` loses against a variable of the job that has the same name, without a word.
     fn other_sessions(&mut self, env: &Env, plan: &Plan) {
-        let unnamed = BROKER.iter().all(|name| env.get(name).is_some());
-        let other = if plan.is_named() { unnamed } else { has_named_session(env) };
+        let sessions = sessions::prefixes(env);
+        let other = sessions.iter().any(|prefix| prefix.is_empty() == plan.is_named());
         if plan.refresh && other {
-            // No warning: two sessions whose variables are used by their own names are right.
-            self.notes.push(
-                "This job has a sign-in session without a name beside one with a name. A step that maps the variables of the one to plain names (env: AZURE_CONFIG_DIR: $(HUB_AZURE_CONFIG_DIR)) still finds those of the session without a name, since variables of the job come before env:. Give each session a name (session:)."
-                    .to_owned(),
-            );
+            // Two sessions whose variables are used by their own names are right.
+            self.reminders.push(Warning {
+                code: Code::SessionsMixed,
+                finding: conflict::SESSIONS_MIXED.to_owned(),
+                remedy: conflict::NAME_EACH_SESSION,
+            });
         }
     }
-}
-
-fn has_named_session(env: &Env) -> bool {
-    let [url, key] = BROKER;
-    env.iter().any(|(name, value)| {
-        let prefix = name.strip_suffix(url).filter(|prefix| prefix.ends_with('_') && !value.is_empty());
-        prefix.is_some_and(|prefix| env.get(&format!("{prefix}{key}")).is_some())
-    })
 }
 
 fn exported_by(families: &[Family]) -> String {

@@ -1,8 +1,8 @@
-//! `diagnose: true`: no sign-in, but every check of the connection.
+//! `diagnose: true`: no sign-in, but every check of the connection and of the job around it.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use super::{guards, run::OutputError};
+use super::{arrival::Warning, guards, plan::Plan, run::OutputError};
 use crate::{
     agent::{
         commands::Commands,
@@ -10,8 +10,10 @@ use crate::{
         inputs::Inputs,
         job,
     },
-    doctor::{Report, in_job, show},
+    doctor::{JobCheck, JobFindings, Report, in_job, show},
+    env::Env,
     error::Failure,
+    exports::Family,
     folder::Folder,
     secret::Secret,
     world::World,
@@ -38,7 +40,9 @@ pub(super) async fn diagnose(world: &mut World, inputs: &Inputs) -> Result<(), F
     }
     let mut commands = Commands::new(&mut *world.out, &world.env);
     let mut seen = |id_token: &Secret| commands.mask(id_token);
-    let report = in_job(&world.env, Arc::clone(&world.clock), inputs, &resources, &mut seen).await;
+    let (findings, families) = look_at_job(&world.env);
+    let job = JobCheck { resources: &resources, findings, families };
+    let report = in_job(&world.env, Arc::clone(&world.clock), inputs, job, &mut seen).await;
     commands.line(&show::text(&report)).map_err(OutputError)?;
     match summary(world, &report) {
         Ok(path) => Commands::new(&mut *world.out, &world.env).upload_summary(&path).map_err(OutputError)?,
@@ -48,6 +52,33 @@ pub(super) async fn diagnose(world: &mut World, inputs: &Inputs) -> Result<(), F
         }
     }
     report.failure().map_or(Ok(()), Err)
+}
+
+/// What a sign-in with these inputs would find in the job, by its own code, and what it would export.
+fn look_at_job(env: &Env) -> (JobFindings, BTreeSet<Family>) {
+    let faulty = |failure: Failure| JobFindings { faults: vec![failure], ..JobFindings::default() };
+    let mut plan = match Plan::before_arrival(env) {
+        Ok(plan) => plan,
+        Err(failure) => return (faulty(failure), BTreeSet::new()),
+    };
+    let findings = match plan.find_arrival(env) {
+        Ok(arrival) => {
+            plan.arrival = arrival;
+            JobFindings {
+                faults: Vec::new(),
+                warnings: plan
+                    .arrival
+                    .warnings
+                    .iter()
+                    .chain(&plan.arrival.reminders)
+                    .map(Warning::failure)
+                    .collect(),
+                facts: plan.input_warnings().chain(plan.notes().map(str::to_owned)).collect(),
+            }
+        }
+        Err(error) => faulty(error.into()),
+    };
+    (findings, plan.families)
 }
 
 /// The file stays until the agent empties its temporary folder: it reads a summary some time after it hears of it, and

@@ -4,7 +4,13 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use uuid::Uuid;
 
-use super::{arrival::Arrival, earlier, guards, live, run::check, sign_in::SignedIn, subscriptions};
+use super::{
+    arrival::{Arrival, ArrivalError},
+    earlier, guards, live,
+    run::check,
+    sign_in::SignedIn,
+    subscriptions,
+};
 use crate::{
     agent::{
         addresses::may_get_tokens,
@@ -93,6 +99,19 @@ fn lacks_graph(
 
 impl Plan {
     pub(super) fn make(env: &Env) -> Result<Self, Failure> {
+        let mut plan = Self::before_arrival(env)?;
+        plan.arrival = plan.find_arrival(env)?;
+        if plan.needs_file() || plan.signs_az_in() {
+            let path = Folder::propose(&job::temp_folder(env)?)?;
+            let value = Value::Plain(path.to_string_lossy().into_owned());
+            check(&Variable { name: "AGENT_TEMPDIRECTORY".to_owned(), value })?;
+            plan.folder = Some(path);
+        }
+        Ok(plan)
+    }
+
+    /// The plan as the inputs and the connection have it, before what is in the job already is looked at. It has no folder.
+    pub(super) fn before_arrival(env: &Env) -> Result<Self, Failure> {
         let inputs = Inputs::read(env)?;
         guards::scheme(&inputs, connection::scheme(env, inputs.connection)?)?;
         let connection = Connection::read(env, inputs.connection)?;
@@ -132,40 +151,52 @@ impl Plan {
         let named = |(variable, resource): (String, _)| (plan.name(&variable), resource);
         plan.tokens = tokens.into_iter().map(named).collect();
         plan.tokens.iter().try_for_each(|(variable, _)| inputs::check_token_variable(variable))?;
-        let anywhere = Door { gives_id_token, ..Door::anywhere() };
-        let door = refresh.then_some(&anywhere);
-        // The machine's identity may be known only later; its variables are taken all the same.
-        let client = Some(plan.connection.client().unwrap_or_default());
-        let variables = plan.variables(client, Some(PathBuf::new()), Some(PathBuf::new()), door);
-        guards::variables(&plan.tokens, &variables)?;
-        let tokens = plan.tokens.iter().map(|(variable, _)| Variable {
+        guards::variables(&plan.tokens, &plan.expected_variables())?;
+        Ok(plan)
+    }
+
+    /// What is in the job already, against everything that the session would export.
+    pub(super) fn find_arrival(&self, env: &Env) -> Result<Arrival, ArrivalError> {
+        let tokens = self.tokens.iter().map(|(variable, _)| Variable {
             name: exports::expires_on(variable),
             value: Value::Plain(String::new()),
         });
-        let all: Vec<_> = variables.into_iter().chain(tokens).collect();
-        let facts = plan.facts(client, Some(PathBuf::new()), Some(PathBuf::new()));
-        plan.arrival = Arrival::find(env, &plan, &facts, &all)?;
-        if plan.needs_file() || plan.signs_az_in() {
-            let path = Folder::propose(&job::temp_folder(env)?)?;
-            let value = Value::Plain(path.to_string_lossy().into_owned());
-            check(&Variable { name: "AGENT_TEMPDIRECTORY".to_owned(), value })?;
-            plan.folder = Some(path);
-        }
-        Ok(plan)
+        let all: Vec<_> = self.expected_variables().into_iter().chain(tokens).collect();
+        Arrival::find(env, self, &self.expected_facts(), &all)
+    }
+
+    fn expected_facts(&self) -> Facts {
+        // The machine's identity may be known only later; its variables are taken all the same.
+        let client = Some(self.connection.client().unwrap_or_default());
+        self.facts(client, Some(PathBuf::new()), Some(PathBuf::new()))
+    }
+
+    fn expected_variables(&self) -> Vec<Variable> {
+        let anywhere = Door { gives_id_token: self.gives_id_token, ..Door::anywhere() };
+        let door = self.refresh.then_some(&anywhere);
+        let Facts { client, id_token_file, azure_cli_folder, .. } = self.expected_facts();
+        self.variables(client, id_token_file, azure_cli_folder, door)
     }
 
     /// What works, and may not be what was meant.
     pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
+        let arrival = self.arrival.warnings.iter().map(ToString::to_string);
+        self.input_warnings().chain(arrival).chain(self.connection.stored_secret_warning())
+    }
+
+    /// What the inputs ask for, and may not be meant.
+    pub(super) fn input_warnings(&self) -> impl Iterator<Item = String> {
         let graph = (self.lacks_graph == Some(LacksGraph::Asked)).then(|| NO_GRAPH.to_owned());
         let both = [Family::TokenFile, Family::AzureSdk].iter().all(|family| self.families.contains(family));
         let file = both.then(|| {
             "exports has token-file beside azure-sdk: SDKs prefer the file and keep what they read for 5 to 10 minutes, longer than a short id token lives".to_owned()
         });
-        graph
-            .into_iter()
-            .chain(file)
-            .chain(self.arrival.warnings.iter().cloned())
-            .chain(self.connection.stored_secret_warning())
+        graph.into_iter().chain(file)
+    }
+
+    /// What is right in most jobs, and worth a line in the log.
+    pub(super) fn reminders(&self) -> impl Iterator<Item = String> {
+        self.arrival.reminders.iter().map(ToString::to_string)
     }
 
     /// What is worth a line in the log, and no warning.

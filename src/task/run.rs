@@ -53,6 +53,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     warnings.extend(azure_cli::warning(&world.env, &plan));
     let mut commands = Commands::new(&mut *world.out, &world.env);
     plan.notes().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
+    plan.reminders().try_for_each(|reminder| commands.line(&reminder)).map_err(OutputError)?;
     notes.iter().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
     warnings.iter().try_for_each(|warning| commands.warning(warning)).map_err(OutputError)?;
     let folder = plan.folder.as_deref().map(|path| make_folder(&mut commands, path)).transpose()?;

@@ -1,0 +1,278 @@
+//! In a later step of a job: what it finds of a sign-in session.
+
+use std::{collections::BTreeSet, path::Path};
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{
+    report::{Report, Topic},
+    tools,
+    tried::{self, Trial},
+    variables::JobFindings,
+};
+use crate::{
+    clock::Clock,
+    env::Env,
+    error::{Code, Failure},
+    exports::{
+        Facts, Family,
+        conflict::{self, Served},
+    },
+    folder::Folder,
+    foreign_text::{identifier, one_line},
+    identity::cloud::Cloud,
+};
+
+/// A session that the step's variables lead to, and what its broker says of itself.
+#[derive(Debug)]
+pub struct SessionStatus {
+    /// What the names of its variables begin with; nothing, for the session without a name.
+    pub prefix: String,
+    /// The broker's status, or why there is none.
+    pub status: Result<Value, Failure>,
+}
+
+/// The longest value that a report shows, in characters.
+const MAX_SHOWN: usize = 80;
+/// The names that a session has for its client and its tenant, by what every session exports and by `terraform`.
+const CLIENTS: [&str; 2] = ["AZURE_CLIENT_ID", "ARM_CLIENT_ID"];
+const TENANTS: [&str; 2] = ["AZURE_TENANT_ID", "ARM_TENANT_ID"];
+
+/// Checks what this step finds of the job's sessions, and tries tools where that is asked for.
+///
+/// `has_connection` says whether a connection is checked too.
+pub async fn in_step(
+    report: &mut Report,
+    env: &Env,
+    clock: &dyn Clock,
+    sessions: Vec<SessionStatus>,
+    has_connection: bool,
+    trial: &Trial,
+) {
+    let found = Found::read(env, &sessions);
+    report_sessions(report, &found, sessions, has_connection);
+    found.job(env).report(env, report);
+    tools::report(report, &tools::find(env, clock).await, &found.families);
+    tried::report(report, trial, env, clock).await;
+}
+
+/// What a step finds of the session without a name.
+struct Found {
+    families: BTreeSet<Family>,
+    /// How tools are served; none, where the step finds no session.
+    served: Option<Served>,
+    client: Option<Uuid>,
+    tenant: Option<Uuid>,
+    /// Whether a session has a name.
+    is_other_named: bool,
+}
+
+/// The addresses of the broker, and the keys that belong to them.
+const PAIRS: [(&str, &str); 3] = [
+    ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"),
+    ("ARM_OIDC_REQUEST_URL", "ARM_OIDC_REQUEST_TOKEN"),
+    ("AZD_AUTH_ENDPOINT", "AZD_AUTH_KEY"),
+];
+
+impl Found {
+    fn read(env: &Env, sessions: &[SessionStatus]) -> Self {
+        let at_broker = |name: &str| is_at_broker(env, name);
+        let in_folder = |name: &str| is_in_session_folder(env, name);
+        let families = [
+            (
+                Family::Terraform,
+                at_broker("ARM_OIDC_REQUEST_URL")
+                    || at_broker("ARM_MSI_ENDPOINT")
+                    || in_folder("ARM_OIDC_TOKEN_FILE_PATH"),
+            ),
+            (
+                Family::AzureSdk,
+                at_broker("AZD_AUTH_ENDPOINT")
+                    || (env.get("WIF_URL").is_none() && in_folder("AZURE_FEDERATED_TOKEN_FILE")),
+            ),
+            (Family::AzureCli, in_folder("AZURE_CONFIG_DIR")),
+            (Family::TokenFile, env.get("WIF_URL").is_some() && in_folder("AZURE_FEDERATED_TOKEN_FILE")),
+        ];
+        let families: BTreeSet<_> =
+            families.into_iter().filter(|(_, is_there)| *is_there).map(|(family, _)| family).collect();
+        let own = sessions.iter().find(|session| session.prefix.is_empty());
+        let served = match own {
+            // Without terraform it is not seen how a session is served, and nothing depends on it.
+            Some(_) if at_broker("ARM_MSI_ENDPOINT") => Some(Served::AccessTokens),
+            Some(_) => Some(Served::IdToken),
+            None => (!families.is_empty()).then_some(Served::Snapshot),
+        };
+        let status = own.and_then(|session| session.status.as_ref().ok());
+        let id = |field: &str| Uuid::try_parse(status?.get(field)?.as_str()?).ok();
+        let is_other_named = sessions.iter().any(|session| !session.prefix.is_empty());
+        Self { families, served, client: id("client"), tenant: id("tenant"), is_other_named }
+    }
+
+    fn job(&self, env: &Env) -> JobFindings {
+        let mut findings = JobFindings::default();
+        let Some(served) = self.served else {
+            findings
+                .facts
+                .push("no session without a name is found that they could be compared with".to_owned());
+            return findings;
+        };
+        for (names, id, what) in [(CLIENTS, self.client, "client"), (TENANTS, self.tenant, "tenant")] {
+            let exported = names.into_iter().zip([true, self.families.contains(&Family::Terraform)]);
+            for (name, _) in exported.filter(|(_, is_exported)| *is_exported) {
+                match (env.get(name), id) {
+                    (Some(value), Some(id)) if !value.eq_ignore_ascii_case(&id.to_string()) => {
+                        findings.warnings.push(Failure::new(
+                            Code::VariableConflicts,
+                            format!(
+                                "{name} is '{}' in this step, and the session's {what} is {id}",
+                                one_line(value, MAX_SHOWN)
+                            ),
+                            "remove the variable, or the step's env: entry, of that name",
+                        ));
+                    }
+                    // The machine's own identity may have no client id that is known.
+                    (None, Some(_)) => findings.faults.push(missing(name)),
+                    _ => {}
+                }
+            }
+        }
+        // An address is of no use without its key.
+        for (address, key) in PAIRS {
+            if is_at_broker(env, address) && env.get(key).is_none() {
+                findings.faults.push(missing(key));
+            }
+        }
+        let facts = self.facts(env);
+        let is_ours = |name: &str| is_at_broker(env, name) || is_in_session_folder(env, name);
+        let families = self.families.iter().copied();
+        for conflict in conflict::in_force(families, served, &facts, |name| env.get(name), is_ours) {
+            let names = conflict.variables.join(" and ");
+            findings.warnings.push(Failure::new(
+                Code::VariableConflicts,
+                format!("This step finds {names}: {}", conflict.effect),
+                "Remove it from the job, the step or the machine, or leave the family out of exports.",
+            ));
+        }
+        if self.is_other_named && served != Served::Snapshot {
+            let (error, hint) = (conflict::SESSIONS_MIXED, conflict::NAME_EACH_SESSION);
+            findings.warnings.push(Failure::new(Code::SessionsMixed, error, hint));
+        }
+        findings.facts.push("which variables of the job are secret is told to tasks only: diagnose: true in a step AzureWorkloadIdentity@1 checks that too".to_owned());
+        findings
+    }
+
+    /// The session's facts, as far as this step finds them.
+    fn facts(&self, env: &Env) -> Facts {
+        let id = |name: &str| env.get(name).and_then(|text| Uuid::try_parse(text).ok());
+        let authority = env.get("AZURE_AUTHORITY_HOST").unwrap_or_default();
+        Facts {
+            client: self.client.or_else(|| id("AZURE_CLIENT_ID")),
+            tenant: self.tenant.or_else(|| id("AZURE_TENANT_ID")).unwrap_or_default(),
+            subscription: id("AZURE_SUBSCRIPTION_ID"),
+            authority: authority.to_owned(),
+            cloud: cloud_of(authority),
+            id_token_file: None,
+            azure_cli_folder: None,
+            azure_cli_extensions: None,
+            machine: None,
+        }
+    }
+}
+
+fn missing(name: &str) -> Failure {
+    Failure::new(
+        Code::NameIsSecret,
+        format!(
+            "{name} is not set in this step, although the session exports it: the job may have a secret variable of that name, or what started this step has not passed it on"
+        ),
+        "delete the secret variable of that name, or give the sign-in a name (session: azure), so that its variables have names of their own; pass all variables of the session on",
+    )
+}
+
+/// The cloud of an authority.
+pub(super) fn cloud_of(authority: &str) -> Option<Cloud> {
+    let bare = authority.trim_end_matches('/');
+    Cloud::ALL.into_iter().find(|cloud| cloud.authority().trim_end_matches('/') == bare)
+}
+
+/// Whether a variable leads to the broker of the session without a name.
+fn is_at_broker(env: &Env, name: &str) -> bool {
+    let rest = env.get("WIF_URL").and_then(|url| env.get(name)?.strip_prefix(url.trim_end_matches('/')));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+}
+
+/// Whether a variable names something in a private folder of a session.
+fn is_in_session_folder(env: &Env, name: &str) -> bool {
+    env.get(name).and_then(|path| Path::new(path).parent()).is_some_and(Folder::is_named_like_one)
+}
+
+fn report_sessions(report: &mut Report, found: &Found, sessions: Vec<SessionStatus>, has_connection: bool) {
+    let is_none = sessions.is_empty();
+    for SessionStatus { prefix, status } in sessions {
+        let name = match prefix.trim_end_matches('_') {
+            "" => "the session without a name".to_owned(),
+            name => format!("the session {}", one_line(name, MAX_SHOWN)),
+        };
+        match status {
+            Ok(status) => {
+                let text = |field: &str| {
+                    let value = status.get(field).and_then(Value::as_str);
+                    value.and_then(|value| identifier(value, MAX_SHOWN)).unwrap_or_else(|| "none".to_owned())
+                };
+                report.good(
+                    Topic::Session,
+                    vec![format!("{name} is served: client {}, tenant {}", text("client"), text("tenant"))],
+                );
+            }
+            Err(failure) => report.fault(Topic::Session, failure, vec![name]),
+        }
+    }
+    if !is_none {
+        return;
+    }
+    match found.served {
+        Some(_) => report.good(
+            Topic::Session,
+            vec!["a snapshot without a name (refresh: false), which nothing renews".to_owned()],
+        ),
+        None if has_connection => report.skipped(Topic::Session, "this step finds none"),
+        None => {
+            let error = "this step finds no sign-in session: WIF_URL and WIF_KEY are not set";
+            let hint = "run it in a step after AzureWorkloadIdentity@1, with the same target: sudo, docker run, env -i and a step with another target do not pass the session's variables on";
+            report.warning(Topic::Session, Failure::new(Code::BrokerGone, error, hint), Vec::new());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_leads_to_the_broker_itself_is_its_own() {
+        let env = |value: &str| -> Env {
+            let variables = [("WIF_URL", "http://127.0.0.1:80"), ("X", value)];
+            variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect()
+        };
+        for (value, ours) in [
+            ("http://127.0.0.1:80/msi/token", true),
+            ("http://127.0.0.1:80", true),
+            ("http://127.0.0.1:8080/msi/token", false),
+            ("http://127.0.0.1:80.evil.example/", false),
+            ("", false),
+        ] {
+            assert_eq!(is_at_broker(&env(value), "X"), ours, "{value}");
+        }
+        assert!(!is_at_broker(&Env::default(), "X"));
+    }
+
+    #[test]
+    fn a_cloud_is_found_by_its_authority() {
+        for cloud in Cloud::ALL {
+            assert_eq!(cloud_of(&format!("{}/", cloud.authority())), Some(cloud));
+        }
+        assert_eq!(cloud_of("https://login.example/"), None);
+        assert_eq!(cloud_of(""), None);
+    }
+}

@@ -1,0 +1,387 @@
+//! Starting tools as a step would, and asking each for a token in its own cheapest way.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::LazyLock,
+    time::Duration,
+};
+
+use futures_util::future::join;
+use regex_lite::Regex;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{
+    report::{Report, Topic},
+    step::cloud_of,
+};
+use crate::{
+    agent::tools::{Answer, Call, Tool},
+    clock::Clock,
+    env::Env,
+    error::{Code, Failure},
+    folder::Folder,
+    foreign_text::{one_line, service_message},
+    identity::cloud::Cloud,
+    secret::Secret,
+    task::sign_in::until,
+};
+
+/// Which tools to start.
+#[derive(Clone, Debug, Default)]
+pub struct Trial {
+    /// The tools.
+    pub tools: Vec<Candidate>,
+    /// Whether the user named them: one that is not installed is then a warning.
+    pub named: bool,
+    /// The container that Terraform is to open.
+    pub backend: Option<Backend>,
+}
+
+/// What can be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Candidate {
+    /// The Azure CLI.
+    AzureCli,
+    /// Terraform's azurerm backend.
+    Terraform,
+    /// azure-identity of Python, and of Node.
+    Sdk,
+}
+
+/// A blob container that Terraform may keep a state in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backend {
+    account: String,
+    container: String,
+}
+
+/// How long a tool may take.
+const TOOL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The scripts end with it when the library is not installed.
+const NO_LIBRARY: i32 = 42;
+/// How many lines a tool may say.
+const MAX_LINES: usize = 10;
+/// A variable with a shorter value holds no secret.
+const SHORTEST_SECRET: usize = 8;
+/// Python, with the scope as its argument. Neither script prints a token.
+const PYTHON: &str = "\
+import sys
+try:
+    from azure.identity import DefaultAzureCredential
+except ModuleNotFoundError as error:
+    if (error.name or '').split('.')[0] != 'azure':
+        raise
+    sys.exit(42)
+print(DefaultAzureCredential().get_token(sys.argv[1]).expires_on)
+";
+const NODE: &str = "\
+let identity;
+try { identity = require('@azure/identity'); } catch (error) { if (error.code !== 'MODULE_NOT_FOUND') throw error; process.exit(42); }
+new identity.DefaultAzureCredential().getToken(process.argv[1]).then(
+  (token) => console.log(Math.floor(token.expiresOnTimestamp / 1000)),
+  (error) => { console.error(String(error.message)); process.exit(1); });
+";
+/// They change what Terraform does, and nothing of how it signs in.
+const TERRAFORM_OWN: [&str; 4] = ["TF_CLI_ARGS", "TF_CLI_ARGS_init", "TF_WORKSPACE", "TF_LOG"];
+
+impl Candidate {
+    /// Every tool.
+    pub const ALL: [Self; 3] = [Self::AzureCli, Self::Terraform, Self::Sdk];
+
+    /// Its name in `--try`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AzureCli => "az",
+            Self::Terraform => "terraform",
+            Self::Sdk => "sdk",
+        }
+    }
+
+    /// The tool of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|candidate| candidate.as_str() == name)
+    }
+}
+
+impl Backend {
+    /// Reads `ACCOUNT/CONTAINER`. Azure's rules for both names are narrower: this one keeps everything else out.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (account, container) = text.split_once('/')?;
+        let is_name = |text: &str, more: &[u8]| {
+            let allowed =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || more.contains(&byte);
+            (3..=63).contains(&text.len()) && text.bytes().all(allowed)
+        };
+        let is_good = is_name(account, b"") && account.len() <= 24 && is_name(container, b"-$");
+        is_good.then(|| Self { account: account.to_owned(), container: container.to_owned() })
+    }
+}
+
+/// What came of a trial.
+enum Outcome {
+    /// It works.
+    Works(String),
+    /// It could not be tried.
+    Absent(String),
+    /// It was not tried, and that is no finding.
+    Skipped(String),
+    /// It does not work.
+    Fails(Box<Failure>),
+}
+
+/// Starts every tool of the trial, at the same time, and reports what each said.
+pub(super) async fn report(report: &mut Report, trial: &Trial, env: &Env, clock: &dyn Clock) {
+    let bench = Bench { env, clock, secrets: secrets(env) };
+    let wants = |candidate| trial.tools.contains(&candidate);
+    let az = async { if wants(Candidate::AzureCli) { vec![bench.azure_cli().await] } else { Vec::new() } };
+    let terraform = async {
+        if wants(Candidate::Terraform) {
+            vec![bench.terraform(trial.backend.as_ref()).await]
+        } else {
+            Vec::new()
+        }
+    };
+    let sdk = async { if wants(Candidate::Sdk) { bench.sdk().await } else { Vec::new() } };
+    let (az, (terraform, sdk)) = join(az, join(terraform, sdk)).await;
+    for outcome in az.into_iter().chain(terraform).chain(sdk) {
+        match outcome {
+            Outcome::Works(fact) => report.good(Topic::Tried, vec![fact]),
+            Outcome::Absent(reason) if trial.named => {
+                let hint = "install it on the agent, or leave it out of --try";
+                report.warning(Topic::Tried, Failure::new(Code::ToolMissing, reason, hint), Vec::new());
+            }
+            Outcome::Skipped(reason) | Outcome::Absent(reason) => report.skipped(Topic::Tried, reason),
+            Outcome::Fails(failure) => report.fault(Topic::Tried, *failure, Vec::new()),
+        }
+    }
+}
+
+/// What every trial needs.
+struct Bench<'a> {
+    env: &'a Env,
+    clock: &'a dyn Clock,
+    /// What no report may hold, the longest first.
+    secrets: Vec<String>,
+}
+
+impl Bench<'_> {
+    async fn azure_cli(&self) -> Outcome {
+        let Some(program) = Tool::AzureCli.find(self.env) else { return absent("az") };
+        let arguments = ["account", "get-access-token", "--query", "expiresOn", "-o", "tsv"];
+        match self.start("az", &program, &arguments, None, &[]).await {
+            Ok(answer) => self.judge("az", &answer, answer.output.lines().rev().find_map(moment)),
+            Err(failure) => Outcome::Fails(failure),
+        }
+    }
+
+    async fn sdk(&self) -> Vec<Outcome> {
+        let resource = self.env.get("AZURE_AUTHORITY_HOST").and_then(cloud_of).unwrap_or(Cloud::Public);
+        let scope = format!("{}/.default", resource.resource_manager().trim_end_matches('/'));
+        let (python, node) = join(
+            self.library(Tool::Python, "azure-identity", ["-c", PYTHON, &scope]),
+            self.library(Tool::Node, "@azure/identity", ["-e", NODE, &scope]),
+        )
+        .await;
+        match (python, node) {
+            (Outcome::Absent(one), Outcome::Absent(other)) => {
+                vec![Outcome::Absent(format!("no Azure SDK is found to be tried: {one}; {other}"))]
+            }
+            // One of them is enough.
+            (Outcome::Absent(reason), other) | (other, Outcome::Absent(reason)) => {
+                vec![other, Outcome::Skipped(reason)]
+            }
+            (one, other) => vec![one, other],
+        }
+    }
+
+    async fn library(&self, tool: Tool, library: &str, arguments: [&str; 3]) -> Outcome {
+        let Some(program) = tool.find(self.env) else { return absent(tool.as_str()) };
+        let name = format!("{library} of {} ({})", tool.as_str(), program.display());
+        match self.start(&name, &program, &arguments, None, &[]).await {
+            Ok(Answer { status: Some(status), .. }) if status.code() == Some(NO_LIBRARY) => {
+                Outcome::Absent(format!("{} has no {library} ({})", tool.as_str(), program.display()))
+            }
+            Ok(answer) => {
+                let seconds = answer.output.lines().rev().find_map(|line| line.trim().parse().ok());
+                let end = seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+                self.judge(&name, &answer, end.map(|end| until(end, self.clock.now())))
+            }
+            Err(failure) => Outcome::Fails(failure),
+        }
+    }
+
+    /// `init` of a backend reads the list of its states, and writes nothing.
+    async fn terraform(&self, backend: Option<&Backend>) -> Outcome {
+        let Some(program) = Tool::Terraform.find(self.env) else { return absent("terraform") };
+        let Some(Backend { account, container }) = backend else {
+            return Outcome::Skipped(
+                "terraform: --backend ACCOUNT/CONTAINER names a blob container for it to open".to_owned(),
+            );
+        };
+        let temp = ["AGENT_TEMPDIRECTORY", "TMPDIR", "TEMP"].into_iter().find_map(|name| self.env.get(name));
+        let temp = temp.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+        let configuration = serde_json::json!({ "terraform": { "backend": { "azurerm": {
+            "storage_account_name": account,
+            "container_name": container,
+            "key": format!("wif-doctor-{}.tfstate", Uuid::new_v4()),
+            "use_azuread_auth": true,
+        }}}});
+        let made = Folder::propose(&temp).and_then(Folder::create).and_then(|folder| {
+            let file = folder.write("main.tf.json", &Secret::new(configuration.to_string()))?;
+            Ok((folder, file))
+        });
+        // The folder is there until it is dropped.
+        let (folder, file) = match made {
+            Ok(made) => made,
+            Err(error) => return Outcome::Fails(Box::new(error.into())),
+        };
+        let place = file.parent().unwrap_or(&temp);
+        let data = place.join(".terraform").to_string_lossy().into_owned();
+        let own = [("TF_DATA_DIR", &*data), ("TF_IN_AUTOMATION", "1"), ("CHECKPOINT_DISABLE", "1")];
+        let arguments = ["init", "-input=false", "-no-color"];
+        let answer = self.start("terraform", &program, &arguments, Some(place), &own).await;
+        drop(folder);
+        match answer {
+            Ok(Answer { status: Some(status), .. }) if status.success() => {
+                Outcome::Works(format!("terraform opens the backend {account}/{container}"))
+            }
+            Ok(answer) => Outcome::Fails(Box::new(self.failure("terraform", &answer))),
+            Err(failure) => Outcome::Fails(failure),
+        }
+    }
+
+    /// Starts a tool with this step's own environment, in which the session's variables are.
+    async fn start(
+        &self,
+        name: &str,
+        program: &Path,
+        arguments: &[&str],
+        folder: Option<&Path>,
+        more: &[(&str, &str)],
+    ) -> Result<Answer, Box<Failure>> {
+        let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let step = self.env.iter().filter(|(name, _)| folder.is_none() || !TERRAFORM_OWN.contains(name));
+        let variables = step.chain(more.iter().copied());
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let call = Call { program, arguments: &arguments, folder, limit: TOOL_TIMEOUT };
+        call.run(variables, self.clock).await.map_err(|error| {
+            let hint = "start it in the step itself, and see what it says";
+            Box::new(Failure::new(
+                Code::ToolNotSignedIn,
+                format!("{name} could not be started: {error}"),
+                hint,
+            ))
+        })
+    }
+
+    fn judge(&self, name: &str, answer: &Answer, end: Option<String>) -> Outcome {
+        match end.filter(|_| answer.status.is_some_and(|status| status.success())) {
+            Some(end) => Outcome::Works(format!("{name} gets a token until {end}")),
+            None => Outcome::Fails(Box::new(self.failure(name, answer))),
+        }
+    }
+
+    fn failure(&self, name: &str, answer: &Answer) -> Failure {
+        let how = match answer.status {
+            None => format!("it took longer than {} s", TOOL_TIMEOUT.as_secs()),
+            Some(status) if status.success() => {
+                "it ended well, and said something else than the end of a token's life".to_owned()
+            }
+            Some(status) => status.to_string(),
+        };
+        let error = format!("{name} got no token in this step: {how}");
+        let hint = "see what it said; `wif status` shows which tokens the session was asked for, and how often it refused";
+        Failure::new(Code::ToolNotSignedIn, error, hint).with_details(self.said(answer))
+    }
+
+    /// The last lines that a tool wrote, without what may be a secret.
+    fn said(&self, answer: &Answer) -> Vec<String> {
+        let text = if answer.errors.trim().is_empty() { &answer.output } else { &answer.errors };
+        let lines = text.lines().rev().filter_map(|line| {
+            let hidden =
+                self.secrets.iter().fold(line.to_owned(), |line, secret| line.replace(secret, "(not shown)"));
+            service_message(hidden.trim_matches(|c: char| c.is_whitespace() || "│╷╵".contains(c)))
+        });
+        let mut lines: Vec<_> =
+            lines.take(MAX_LINES).map(|line| format!("{:<22}{line}", "it says")).collect();
+        lines.reverse();
+        lines
+    }
+}
+
+fn absent(name: &str) -> Outcome {
+    Outcome::Absent(format!("{name} is not on the PATH"))
+}
+
+/// A line that is a moment and nothing else, as az prints it: `2026-11-26 07:00:00.000000`.
+fn moment(line: &str) -> Option<String> {
+    static MOMENT: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[0-9.:+Z-]{0,20}$").ok());
+    let line = line.trim();
+    MOMENT.as_ref().filter(|moment| moment.is_match(line)).map(|_| one_line(line, 50))
+}
+
+/// The values of this step's variables that a report must not hold.
+fn secrets(env: &Env) -> Vec<String> {
+    let words = [
+        "KEY",
+        "TOKEN",
+        "SECRET",
+        "PASSWORD",
+        "PASSWD",
+        "HEADER",
+        "MSI_ENDPOINT",
+        "CREDENTIAL",
+        "_PAT",
+        "SAS",
+        "CONNECTION_STRING",
+    ];
+    // A path or a moment is none, whatever it is of.
+    let others = ["_FILE", "_PATH", "_EXPIRES_ON"];
+    let may_be_secret = |name: &str| {
+        let name = name.to_ascii_uppercase();
+        words.iter().any(|word| name.contains(word)) && !others.iter().any(|end| name.ends_with(end))
+    };
+    let values = env.iter().filter(|(name, value)| may_be_secret(name) && value.len() >= SHORTEST_SECRET);
+    let mut values: Vec<_> = values.map(|(_, value)| value.to_owned()).collect();
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backend_is_two_names_and_nothing_that_a_configuration_could_read() {
+        let backend = Backend::parse("account1/tf-state").unwrap();
+        assert_eq!((&*backend.account, &*backend.container), ("account1", "tf-state"));
+        for text in [
+            "",
+            "account",
+            "account/",
+            "/container",
+            "a/b/c",
+            "Account/tfstate",
+            "account/${x}y",
+            "acc\"ount/tfstate",
+            "account/tf state",
+        ] {
+            assert_eq!(Backend::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_no_other_text() {
+        for text in ["2026-11-26 07:00:00.000000", "2026-11-26T07:00:00+00:00", " 2026-11-26 07:00:00 "] {
+            assert_eq!(moment(text).as_deref(), Some(text.trim()));
+        }
+        for text in ["", "1764140400", "2026-11-26", "eyJ0.eyJ1.c2ln", "2026-11-26 07:00:00 ##vso[x]"] {
+            assert_eq!(moment(text), None, "{text}");
+        }
+    }
+}
