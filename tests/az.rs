@@ -1,7 +1,7 @@
 //! `exports: azure-cli`: az finds what it would find after `az login`, and the user's own settings.
 #![cfg(target_os = "linux")]
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use emulator::{
     Emulator, Fault, Service, USUAL,
@@ -313,7 +313,10 @@ fn an_az_that_cannot_be_signed_in_is_warned_of_once() {
         let core = format!("azure_cli_core-{version}.dist-info");
         fs::create_dir_all(prefix.join("lib/python3.11/site-packages").join(core)).unwrap();
         fs::create_dir_all(prefix.join("bin")).unwrap();
-        fs::write(prefix.join("bin/az"), "").unwrap();
+        let program = prefix.join("bin/az");
+        fs::write(&program, "").unwrap();
+        // A shell passes over a file without the right to start it.
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         let report = run(&with_other(), Agent::new().path(&prefix.join("bin")), &[]);
         let log = &report.step("Sign in").raw_stdout;
         let warnings: Vec<_> = log.lines().filter(|line| line.contains("type=warning")).collect();

@@ -127,7 +127,7 @@ pub(super) fn find(env: &Env, programs: &[&str]) -> Option<PathBuf> {
     candidates.filter(|program| may_be_started(program)).find(|program| program.is_absolute())
 }
 
-/// A shell passes over a file that nobody may start.
+/// A shell passes over a file without the right to start it.
 #[cfg(unix)]
 fn may_be_started(program: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
