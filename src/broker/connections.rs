@@ -270,8 +270,8 @@ mod tests {
         }
 
         async fn is_open(&self) -> bool {
-            // A task that is ended is dropped at its next turn.
-            tokio::task::yield_now().await;
+            // A task that is ended is dropped at its next turn, and turns are taken in order.
+            tokio::spawn(async {}).await.unwrap();
             Arc::strong_count(&self.alive) == 2
         }
     }
