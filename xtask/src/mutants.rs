@@ -18,30 +18,42 @@ use crate::{
 /// What makes and tries the mutants.
 const VERSION: &str = "27.1.0";
 
-/// The files that guard; beside each the modules of tests that hold it, in `src` and in `tests/`, as filters. Tests at the foot
-/// of the file are tried first: they take a tenth of the time.
-const GUARDS: [(&str, &[&str]); 20] = [
-    ("src/broker/guard.rs", &["broker::", "hostile::"]),
-    ("src/broker/routes.rs", &["broker::", "hostile::", "guards::", "shown::"]),
-    ("src/broker/connections.rs", &["broker::", "hostile::"]),
-    ("src/broker/proof.rs", &["broker::", "hostile::"]),
-    ("src/broker/tokens.rs", &["broker::", "hostile::", "live::", "shown::", "soak::"]),
-    ("src/identity/resource.rs", &["broker::", "bad_input::", "clouds::", "guards::", "inputs::"]),
-    ("src/identity/hosts.rs", &["clouds::", "connection::", "guards::", "inputs::", "job::"]),
-    ("src/identity/allowed.rs", &["bad_input::", "broker::", "guards::", "inputs::"]),
-    ("src/folder.rs", &["az::", "earlier::", "job::", "live::", "post::"]),
-    ("src/folder/directory.rs", &["az::", "folder::", "job::", "live::"]),
-    ("src/agent/job.rs", &["bad_input::", "doctor::", "guards::", "job::", "sign_in::"]),
-    ("src/agent/organization.rs", &["doctor::", "guards::", "job::", "sign_in::"]),
-    ("src/agent/reserved.rs", &["bad_input::", "documents::", "guards::", "inputs::"]),
-    ("src/agent/shadowed.rs", &["bad_input::", "guards::", "job::"]),
-    ("src/agent/job_variables.rs", &["arrival::", "bad_input::", "earlier::", "guards::", "shadowed::"]),
-    ("src/task/guards.rs", &["bad_input::", "guards::", "schemes::", "sign_in::"]),
-    ("src/task/launch.rs", &["cancellation::", "job::", "live::", "process::"]),
-    ("src/task/arrival.rs", &["arrival::", "az::", "earlier::"]),
-    ("src/secret.rs", &["broker::", "shown::", "sign_in::"]),
-    ("src/foreign_text.rs", &["foreign_bytes::", "foreign_text::", "shown::"]),
+/// A file that guards, and the modules of tests that hold it.
+struct Guard {
+    file: &'static str,
+    /// In `src`. They are tried first: they take a tenth of the time.
+    unit: &'static [&'static str],
+    /// In `tests/`, for what is left.
+    whole: &'static [&'static str],
+}
+
+const GUARDS: [Guard; 20] = [
+    guard("src/broker/guard.rs", &["broker::guard::"], &["broker::", "hostile::"]),
+    guard("src/broker/routes.rs", &[], &["broker::", "guards::", "hostile::", "shown::"]),
+    guard("src/broker/connections.rs", &["broker::connections::"], &["broker::", "hostile::"]),
+    guard("src/broker/proof.rs", &["broker::proof::"], &["broker::", "hostile::"]),
+    guard("src/broker/tokens.rs", &[], &["broker::", "hostile::", "live::", "shown::", "soak::"]),
+    guard("src/identity/resource.rs", &["identity::resource::"], &["broker::", "bad_input::", "guards::"]),
+    guard("src/identity/hosts.rs", &["identity::hosts::", "agent::"], &["clouds::", "doctor::", "guards::"]),
+    guard("src/identity/allowed.rs", &["identity::allowed::", "agent::"], &["bad_input::", "guards::"]),
+    guard("src/folder.rs", &["folder::"], &["az::", "earlier::", "job::", "live::"]),
+    guard("src/folder/directory.rs", &["folder::"], &["az::", "job::", "live::"]),
+    guard("src/agent/job.rs", &["agent::job::"], &["bad_input::", "doctor::", "guards::", "sign_in::"]),
+    guard("src/agent/organization.rs", &["agent::"], &["doctor::", "guards::", "sign_in::"]),
+    guard("src/agent/reserved.rs", &["agent::"], &["bad_input::", "documents::", "guards::"]),
+    guard("src/agent/shadowed.rs", &["agent::shadowed::"], &["bad_input::", "guards::", "job::"]),
+    guard("src/agent/job_variables.rs", &["agent::"], &["arrival::", "bad_input::", "earlier::", "guards::"]),
+    guard("src/task/guards.rs", &["task::guards::"], &["bad_input::", "guards::", "schemes::", "sign_in::"]),
+    guard("src/task/launch.rs", &[], &["cancellation::", "job::", "live::", "process::"]),
+    guard("src/task/arrival.rs", &[], &["arrival::", "az::", "earlier::"]),
+    guard("src/secret.rs", &["secret::"], &["broker::", "shown::", "sign_in::"]),
+    guard("src/foreign_text.rs", &["foreign_text::"], &["foreign_bytes::", "foreign_text::", "shown::"]),
 ];
+
+const fn guard(file: &'static str, unit: &'static [&'static str], whole: &'static [&'static str]) -> Guard {
+    Guard { file, unit, whole }
+}
+
 /// Where the tests of a file begin.
 const TESTS: &str = "#[cfg(test)]\nmod tests";
 
@@ -50,15 +62,6 @@ const PAGE: &str = "docs/mutants.md";
 /// Seconds that the tests may take. The slowest take ten on an idle machine: what takes longer hangs.
 const TEST_TIMEOUT: &str = "90";
 const BUILD_TIMEOUT: &str = "900";
-
-/// Which tests are tried.
-#[derive(Clone, Copy)]
-enum Pass {
-    /// Those at the foot of the file.
-    Own,
-    /// Those that hold it elsewhere.
-    Others,
-}
 
 /// What came of a file's mutants.
 #[derive(Default)]
@@ -72,27 +75,27 @@ struct Count {
 /// Tries every mutant of the files, or of all that guard, in so many copies of the tree at once; fails on a survivor that the
 /// page does not explain. What was caught once is not tried again until the code of its file changes.
 pub(crate) fn mutants(only: &[String], jobs: usize) -> Result<()> {
-    let known = |file: &&String| !GUARDS.iter().any(|(guard, _)| guard == file);
-    if let Some(file) = only.iter().find(known) {
-        let all: Vec<_> = GUARDS.iter().map(|(file, _)| *file).collect();
+    let is_known = |file: &str| GUARDS.iter().any(|guard| guard.file == file);
+    if let Some(file) = only.iter().find(|file| !is_known(file)) {
+        let all: Vec<_> = GUARDS.iter().map(|guard| guard.file).collect();
         return Err(format!("'{file}' is not a file of this chore; accepted are {}", all.join(", ")));
     }
-    let files = GUARDS.iter().filter(|(file, _)| only.is_empty() || only.iter().any(|one| one == file));
+    let guards = GUARDS.iter().filter(|guard| only.is_empty() || only.iter().any(|one| one == guard.file));
     let program = cargo_mutants()?;
     let folder = target()?.join("mutants");
-    let mut queue = files.clone();
-    let queue = Mutex::new(&mut queue);
+    let queue = Mutex::new(guards.clone());
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
     let worker = |number: usize| {
         let bench = Bench::set_up(&program, &folder, number)?;
-        while let Some((file, filters)) = next() {
-            if bench.begin(file)? {
-                bench.attempt(file, Pass::Own, filters)?;
+        while let Some(Guard { file, unit, whole }) = next() {
+            bench.begin(file)?;
+            if !unit.is_empty() {
+                bench.attempt(file, "--lib", unit)?;
                 if bench.lines(file, "mutants.out/missed.txt").is_empty() {
                     continue;
                 }
             }
-            bench.attempt(file, Pass::Others, filters)?;
+            bench.attempt(file, "--test=main", whole)?;
         }
         Ok::<_, String>(())
     };
@@ -105,7 +108,7 @@ pub(crate) fn mutants(only: &[String], jobs: usize) -> Result<()> {
     })?;
     let bench = Bench::set_up(&program, &folder, 0)?;
     let counts: BTreeMap<_, _> =
-        files.map(|(file, _)| Ok((*file, bench.count(file)?))).collect::<Result<_>>()?;
+        guards.map(|guard| Ok((guard.file, bench.count(guard.file)?))).collect::<Result<_>>()?;
     report(&counts)
 }
 
@@ -134,12 +137,6 @@ fn report(counts: &BTreeMap<&str, Count>) -> Result<()> {
         list.len(),
         list.join("\n")
     ))
-}
-
-/// The module of a file in `src`.
-fn module(file: &str) -> String {
-    let name = file.strip_prefix("src/").unwrap_or(file);
-    name.strip_suffix(".rs").unwrap_or(name).replace('/', "::")
 }
 
 fn columns(numbers: [usize; 4]) -> String {
@@ -187,39 +184,28 @@ impl<'a> Bench<'a> {
     }
 
     /// Forgets what was tried on other code: the name of a mutant holds its line, and does not tell what stands there.
-    /// Returns whether the file has tests of its own.
-    fn begin(&self, file: &str) -> Result<bool> {
+    fn begin(&self, file: &str) -> Result<()> {
         let text = read(&root().join(file))?;
-        let (code, has_tests) = text.split_once(TESTS).map_or((&*text, false), |(code, _tests)| (code, true));
+        let code = text.split_once(TESTS).map_or(&*text, |(code, _tests)| code);
         let folder = self.folder(file);
         let kept = folder.join("code.rs");
         if fs::read_to_string(&kept).is_ok_and(|kept| kept == code) {
-            return Ok(has_tests);
+            return Ok(());
         }
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         }
         make(&folder)?;
-        write(&kept, code)?;
-        Ok(has_tests)
+        write(&kept, code)
     }
 
     /// Tries the mutants of a file that no attempt has caught.
-    fn attempt(&self, file: &str, pass: Pass, filters: &[&str]) -> Result<()> {
+    fn attempt(&self, file: &str, tests: &str, filters: &[&str]) -> Result<()> {
         let mut command = self.command(file);
         command.args(["--in-place", "--baseline=skip", "--iterate", "--colors=never", "--output"]);
         command.arg(self.folder(file)).args(["--timeout", TEST_TIMEOUT, "--build-timeout", BUILD_TIMEOUT]);
-        let own = format!("{}::tests::", module(file));
-        let filters = match pass {
-            Pass::Own => &[own.as_str()],
-            Pass::Others => filters,
-        };
-        command.arg("--cargo-arg=--lib");
-        if matches!(pass, Pass::Others) {
-            command.arg("--cargo-arg=--test=main");
-        }
-        command.args(["--", "--"]).args(filters);
-        println!("== {file}: {}", filters.join(" "));
+        command.arg(format!("--cargo-arg={tests}")).args(["--", "--"]).args(filters);
+        println!("\n== {file}: {tests} {}", filters.join(" "));
         let status = command.status().map_err(|error| format!("cargo-mutants: {error}"))?;
         let unviable = self.lines(file, "mutants.out/unviable.txt");
         let known = self.lines(file, "unviable.txt");
