@@ -133,7 +133,7 @@ fn report(counts: &BTreeMap<&str, Count>) -> Result<()> {
     }
     let list: Vec<_> = unexplained.iter().map(|survivor| survivor.as_str()).collect();
     Err(format!(
-        "{} survivors are not explained in {PAGE}; kill each with a test, or explain it there:\n{}",
+        "survivors that {PAGE} does not explain: {}; kill each with a test, or explain it there:\n{}",
         list.len(),
         list.join("\n")
     ))
