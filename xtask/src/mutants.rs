@@ -140,7 +140,7 @@ fn report(counts: &BTreeMap<&str, Count>) -> Result<()> {
 }
 
 fn columns(numbers: [usize; 4]) -> String {
-    numbers.iter().map(|number| format!("{number:9}")).collect()
+    numbers.map(|number| format!("{number:9}")).concat()
 }
 
 /// A mutant's name without file and place: what was changed in which function.
@@ -275,12 +275,10 @@ fn copy_tree(tree: &Path) -> Result<()> {
             continue;
         }
         make(to.parent().unwrap_or(tree))?;
-        fs::copy(&from, &to).map_err(|error| failed(&to, &error))?;
-        // A copy may have the time of its source, which may be older than what was built of the file before.
-        let touched = fs::File::options().append(true).open(&to);
-        touched
-            .and_then(|file| file.set_modified(std::time::SystemTime::now()))
-            .map_err(|error| failed(&to, &error))?;
+        // Not `fs::copy`, which on some systems gives the copy the time of its source: Cargo would not see the change.
+        let copied = fs::write(&to, content)
+            .and_then(|()| fs::set_permissions(&to, fs::metadata(&from)?.permissions()));
+        copied.map_err(|error| failed(&to, &error))?;
     }
     make(&tree.join("target"))?;
     write(&list, names.into_iter().collect::<Vec<_>>().join("\n"))
