@@ -195,6 +195,34 @@ mod tests {
         assert!(!Folder::remove(temp.path(), &path).unwrap(), "nothing to remove is no error");
     }
 
+    #[test]
+    fn only_the_whole_name_of_a_sessions_folder_is_taken_for_one() {
+        let digits = "0123456789abcdef".repeat(2);
+        assert!(Folder::is_named_like_one(Path::new(&format!("/temp/wif-{digits}"))));
+        assert!(Folder::is_named_like_one(&Folder::propose(Path::new("/temp")).unwrap()));
+        for name in [
+            "wif-".to_owned(),
+            "wif-0a".to_owned(),
+            format!("wif-{digits}0"),
+            format!("wif-{}g", digits.split_at(31).0),
+            format!("wif_{digits}"),
+            digits,
+        ] {
+            assert!(!Folder::is_named_like_one(Path::new(&name)), "{name}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_cannot_be_looked_at_is_not_taken_for_removed() {
+        let temp = tempfile::tempdir().unwrap();
+        let parent = temp.path().join("file");
+        fs::write(&parent, "x").unwrap();
+        let path = Folder::propose(&parent).unwrap();
+        let removed = Folder::remove(&parent, &path);
+        assert!(matches!(removed, Err(FolderError::Io { action: "look at", .. })), "{removed:?}");
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_link_is_not_followed() {

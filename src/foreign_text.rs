@@ -467,7 +467,36 @@ mod tests {
         ] {
             assert_eq!(said(text).as_deref(), Some(text));
         }
+        let lower_case = "the-vault-of-the-platform-team-number-42";
+        assert_eq!(said(lower_case).as_deref(), Some(lower_case), "letters of one case, and not long enough");
         assert_eq!(said(&"a ".repeat(1000)).unwrap().chars().count(), MAX_MESSAGE);
+        let after_a_long_secret = format!("{} is bad", "aB3".repeat(300));
+        assert_eq!(said(&after_a_long_secret).as_deref(), Some("(not shown) is bad"));
+    }
+
+    #[test]
+    fn foreign_text_is_kept_as_it_came_and_printed_as_one_harmless_line() {
+        let came = "a\n##vso[b]";
+        let read: ForeignText = serde_json::from_value(serde_json::json!(came)).unwrap();
+        for text in [ForeignText::new(came), came.into(), came.to_owned().into(), read] {
+            assert_eq!(text.raw(), came);
+            assert_eq!(
+                (text.to_string(), format!("{text:?}")),
+                ("a **vso[b]".into(), "\"a **vso[b]\"".into())
+            );
+        }
+        let several = ["#", "#[x]", "y"].map(ForeignText::from);
+        assert_eq!(ForeignText::join(&several), "#, #[x], y");
+        assert_eq!(ForeignText::join(&["##[x]".into(), "y\r".into()]), "**[x], y ");
+    }
+
+    #[test]
+    fn what_is_harmless_in_json_stays_as_it_is() {
+        let value = serde_json::json!({ "a": ["b", 1, 1.5, true, null], "c": { "d": "e\nf" } });
+        assert_eq!(json(value.clone()), value);
+        let value = serde_json::json!({ "##[a]": ["##vso[b]"], "c": { "d": "\u{200b}" } });
+        let harmless = serde_json::json!({ "**[a]": ["**vso[b]"], "c": { "d": "<U+200B>" } });
+        assert_eq!(json(value), harmless);
     }
 
     proptest! {

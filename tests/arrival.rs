@@ -196,3 +196,49 @@ fn the_page_lists_what_would_win_and_nothing_else() {
     std::fs::write(&made, rows.join("\n")).unwrap();
     assert!(listed == rows, "docs/conflicts.md has another table than {}", made.display());
 }
+
+#[test]
+fn a_session_without_a_name_beside_one_with_a_name_is_a_warning_to_either() {
+    let url = "http://127.0.0.1:1";
+    let warns = |inputs: &[(&str, &str)], variables: &[(&str, &str)]| {
+        let case = inputs.iter().fold(Case::new(), |case, (name, value)| case.input(name, value));
+        let case = variables.iter().fold(case, |case, (name, value)| case.set(name, value));
+        // Without a program there is no broker; the warnings are out by then.
+        let run = case.run();
+        run.commands("task.logissue")
+            .any(|(_, text)| text.contains("a sign-in session without a name beside one"))
+    };
+    let (unnamed, named) = ([("refresh", "true")], [("refresh", "true"), ("session", "spoke")]);
+    assert!(warns(&unnamed, &[("HUB_WIF_URL", url), ("HUB_WIF_KEY", "k")]));
+    assert!(warns(&named, &[("WIF_URL", url), ("WIF_KEY", "k")]));
+    for variables in [
+        &[][..],
+        &[("HUB_WIF_URL", url)],
+        &[("HUB_WIF_URL", url), ("SPOKE_WIF_KEY", "k")],
+        &[("HUB_WIF_URL", ""), ("HUB_WIF_KEY", "k")],
+        &[("HUBWIF_URL", url), ("HUBWIF_KEY", "k")],
+    ] {
+        assert!(!warns(&unnamed, variables), "{variables:?}");
+    }
+    for variables in
+        [&[][..], &[("WIF_URL", url)], &[("WIF_KEY", "k")], &[("HUB_WIF_URL", url), ("HUB_WIF_KEY", "k")]]
+    {
+        assert!(!warns(&named, variables), "{variables:?}");
+    }
+    assert!(
+        !warns(&[("refresh", "false")], &[("HUB_WIF_URL", url), ("HUB_WIF_KEY", "k")]),
+        "it leaves no broker"
+    );
+}
+
+#[test]
+fn what_the_machine_says_of_azcopy_is_kept_and_our_own_value_is_not_another() {
+    let run = Case::new().set("AZCOPY_AUTO_LOGIN_TYPE", "SPN").succeeds();
+    assert!(!run.variables().contains_key("AZCOPY_AUTO_LOGIN_TYPE"));
+    assert!(run.out.contains("AZCOPY_AUTO_LOGIN_TYPE='SPN' of the agent's machine is kept"), "{}", run.out);
+    let run = Case::new().set("AZCOPY_AUTO_LOGIN_TYPE", "workload").succeeds();
+    assert_eq!(run.variable("AZCOPY_AUTO_LOGIN_TYPE"), "WORKLOAD");
+    assert!(!run.out.contains("is kept"), "{}", run.out);
+    let run = Case::new().input("exports", "terraform").set("AZCOPY_AUTO_LOGIN_TYPE", "SPN").succeeds();
+    assert!(!run.out.contains("is kept"), "the family that would set it is not exported: {}", run.out);
+}

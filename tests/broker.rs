@@ -196,6 +196,50 @@ fn every_protocol_has_the_fields_that_its_strictest_reader_wants() {
 }
 
 #[test]
+fn azd_gets_a_token_for_one_scope_of_the_connections_own_tenant() {
+    let case = Case::new();
+    let scope = "https://vault.azure.net/.default";
+    let own = emulator::USUAL.tenant;
+    let long = format!(r#"{{"scopes":["{scope}"]}}{}"#, " ".repeat(60_000));
+    run(async {
+        let session = open(&case, Arc::new(clock::System::new())).await;
+        for (status, body) in [
+            ("200", format!(r#"{{"scopes":["{scope}"],"tenantId":""}}"#)),
+            ("200", format!(r#"{{"scopes":["{scope}"],"tenantId":"{own}"}}"#)),
+            ("200", long),
+            ("400", format!(r#"{{"scopes":["{scope}"],"tenantId":"11111111-1111-1111-1111-111111111111"}}"#)),
+            ("400", format!(r#"{{"scopes":["{scope}"],"tenantId":"contoso.com"}}"#)),
+            ("400", format!(r#"{{"scopes":["{scope}","{scope}"]}}"#)),
+            ("400", r#"{"scopes":[]}"#.to_owned()),
+            ("400", "{}".to_owned()),
+        ] {
+            let headers = format!(
+                "Authorization: Bearer {KEY}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: {}\r\n",
+                body.len()
+            );
+            let answer = raw(session.port, &(head("POST /azd/token", session.port, &headers) + &body)).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{}\n{answer}", body.trim_end());
+            assert_eq!(answer.contains("eyJ"), status == "200", "{answer}");
+        }
+    });
+}
+
+#[test]
+fn an_empty_client_id_stands_for_the_only_identity_of_the_session() {
+    let case = Case::new();
+    run(async {
+        let session = open(&case, Arc::new(clock::System::new())).await;
+        let own = emulator::USUAL.client.to_string();
+        for client in ["", &own, &own.to_uppercase()] {
+            let path = format!("GET /identity?resource=https://management.azure.com&client_id={client}");
+            let key = format!("X-IDENTITY-HEADER: {KEY}\r\n");
+            let answer = raw(session.port, &head(&path, session.port, &key)).await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "'{client}': {answer}");
+        }
+    });
+}
+
+#[test]
 fn a_thousand_callers_at_once_cost_one_request() {
     let case = Case::new();
     run(async {
@@ -381,6 +425,9 @@ fn another_tools_token_in_place_of_the_key_is_explained_and_not_repeated() {
             assert!(answer.contains(word), "{word}: {answer}");
         }
         assert!(!job_token.split('.').any(|part| answer.contains(part)), "{answer}");
+        let elsewhere = head("GET /status", session.port, &format!("Authorization: Bearer {job_token}\r\n"));
+        let answer = raw(session.port, &elsewhere).await;
+        assert!(answer.starts_with("HTTP/1.1 401") && !answer.contains("TerraformTask"), "{answer}");
         let answer = raw(session.port, &request("wrong")).await;
         assert!(answer.starts_with("HTTP/1.1 401") && !answer.contains("TerraformTask"), "{answer}");
         assert!(case.emulator.journal().is_empty(), "{}", case.emulator.journal_text());

@@ -231,6 +231,16 @@ mod tests {
     }
 
     #[test]
+    fn the_temporary_folder_is_the_one_that_the_agent_names() {
+        let env = |value: &str| [("AGENT_TEMPDIRECTORY".to_owned(), value.to_owned())].into_iter().collect();
+        assert_eq!(temp_folder(&env("/agent/_temp")).unwrap(), PathBuf::from("/agent/_temp"));
+        for missing in [Env::default(), env("")] {
+            let error = temp_folder(&missing).unwrap_err().to_string();
+            assert!(error.contains("AGENT_TEMPDIRECTORY"), "{error}");
+        }
+    }
+
+    #[test]
     fn the_job_token_goes_to_no_other_organization() {
         for own in ["https://ado.contoso.example/tfs/", "https://dev.azure.com/contoso"] {
             let own = (SYSTEM_URL, own);
@@ -321,5 +331,9 @@ mod tests {
             let job = read(&[TOKEN, SYSTEM, (REQUEST_URI, &uri)]).unwrap();
             assert_eq!(job.id_token_url(Uuid::nil()).as_str(), expected);
         }
+        // Azure DevOps may name more; what this program says itself it says once.
+        let more = format!("{given}?a=1&API-Version=5&serviceConnectionID=x&b=2");
+        let url = read(&[TOKEN, SYSTEM, (REQUEST_URI, &more)]).unwrap().id_token_url(Uuid::nil());
+        assert_eq!(url.as_str(), expected.replace('?', "?a=1&b=2&"));
     }
 }

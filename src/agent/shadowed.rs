@@ -157,6 +157,29 @@ mod tests {
     }
 
     #[test]
+    fn what_the_variable_stands_for_is_said() {
+        for (name, what) in [
+            ("INPUT_ALLOWEDTENANTS".to_owned(), "an input"),
+            (format!("ENDPOINT_URL_{ID}"), "a part of the service connection"),
+            ("ENDPOINT_URL_SYSTEMVSSCONNECTION".to_owned(), "a part of the system connection"),
+            ("VSTS_TASKVARIABLE_WIF_SESSION_FOLDER".to_owned(), "a task variable"),
+        ] {
+            let error = checked(&list(&[name])).unwrap_err().to_string();
+            assert!(error.contains(&format!("is that of {what},")), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_post_job_stage_checks_the_task_variables_alone() {
+        let check = |name: &str| {
+            let variables = ("VSTS_PUBLIC_VARIABLES".to_owned(), list(&[name.to_owned()]));
+            check_task_variables(&[variables].into_iter().collect(), &["WIF_SESSION_FOLDER"])
+        };
+        assert!(check("vsts.taskVariable.WIF_SESSION_FOLDER").is_err());
+        assert!(check("VSTS_TASKVARIABLE_OTHER").is_ok() && check("INPUT_ALLOWEDTENANTS").is_ok());
+    }
+
+    #[test]
     fn other_names_with_these_prefixes_are_ignored() {
         for name in [
             "INPUT_",

@@ -208,3 +208,194 @@ impl Drop for Place {
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::clock::Wait;
+
+    /// A clock that stands still until it is set.
+    #[derive(Default)]
+    struct Manual(AtomicU64);
+
+    impl Clock for Manual {
+        fn now(&self) -> OffsetDateTime {
+            OffsetDateTime::UNIX_EPOCH
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::from_secs(self.0.load(Ordering::Relaxed))
+        }
+
+        fn sleep(&self, _: Duration) -> Wait {
+            Box::pin(pending())
+        }
+
+        fn limit(&self, _: Duration) -> Wait {
+            Box::pin(pending())
+        }
+    }
+
+    /// A connection that lasts until the broker drops it.
+    struct Connection {
+        place: Place,
+        /// A second owner is in its task.
+        alive: Arc<()>,
+        look_at: Duration,
+        dropped_another: bool,
+    }
+
+    impl Connection {
+        fn open(connections: &Arc<Connections>) -> Self {
+            let (alive, mut given) = (Arc::new(()), None);
+            let in_task = Arc::clone(&alive);
+            let (look_at, dropped_another) = connections.add(|place| {
+                given = Some(place);
+                async move {
+                    let _in_task = in_task;
+                    pending().await
+                }
+            });
+            Self { place: given.unwrap(), alive, look_at, dropped_another }
+        }
+
+        fn with_key(connections: &Arc<Connections>) -> Self {
+            let connection = Self::open(connections);
+            connection.place.show_key();
+            connection
+        }
+
+        async fn is_open(&self) -> bool {
+            // A task that is ended is dropped at its next turn, and turns are taken in order.
+            tokio::spawn(async {}).await.unwrap();
+            Arc::strong_count(&self.alive) == 2
+        }
+    }
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn none_at(second: u64) -> (Arc<Manual>, Arc<Connections>) {
+        let clock = Arc::new(Manual(AtomicU64::new(second)));
+        (Arc::clone(&clock), Connections::new(clock))
+    }
+
+    #[tokio::test]
+    async fn below_the_limit_every_connection_stays() {
+        let (_, connections) = none_at(0);
+        let all: Vec<_> = (0..MAX_CONNECTIONS).map(|_| Connection::open(&connections)).collect();
+        for connection in &all {
+            assert!(connection.is_open().await && !connection.dropped_another);
+        }
+        assert!(connections.has_room(), "none of them has shown the key");
+    }
+
+    #[tokio::test]
+    async fn at_the_limit_the_oldest_without_the_key_makes_room_and_none_with_it() {
+        let (_, connections) = none_at(0);
+        let mut keyed: Vec<_> =
+            (0..MAX_CONNECTIONS - 2).map(|_| Connection::with_key(&connections)).collect();
+        let (oldest, newer) = (Connection::open(&connections), Connection::open(&connections));
+        assert!(!newer.dropped_another);
+        let one_more = Connection::open(&connections);
+        assert!(one_more.dropped_another);
+        assert!(!oldest.is_open().await && newer.is_open().await && one_more.is_open().await);
+        drop((oldest, newer, one_more));
+        keyed.push(Connection::with_key(&connections));
+        assert!(connections.has_room());
+        keyed.push(Connection::with_key(&connections));
+        assert!(!connections.has_room(), "as many as there may be have shown the key");
+        assert!(!connections.drop_oldest_keyless());
+        for connection in &keyed {
+            assert!(connection.is_open().await);
+        }
+        let freed = connections.freed.notified();
+        keyed.pop();
+        freed.await;
+        assert!(connections.has_room(), "one has ended");
+    }
+
+    #[tokio::test]
+    async fn a_connection_without_the_key_ends_ten_seconds_after_it_was_opened() {
+        let (clock, connections) = none_at(100);
+        assert_eq!(connections.drop_overdue(), None);
+        let silent = Connection::open(&connections);
+        assert_eq!(silent.look_at, seconds(110));
+        clock.0.store(105, Ordering::Relaxed);
+        let busy = Connection::open(&connections);
+        busy.place.begin_answer();
+        busy.place.end_answer();
+        assert_eq!(connections.drop_overdue(), Some(seconds(110)), "the first that may be overdue");
+        clock.0.store(109, Ordering::Relaxed);
+        // Neither an answer nor a reader that does not read it gives a caller without the key more time.
+        busy.place.begin_answer();
+        busy.place.stall();
+        busy.place.end_answer();
+        assert_eq!(connections.drop_overdue(), Some(seconds(110)));
+        assert!(silent.is_open().await && busy.is_open().await);
+        clock.0.store(110, Ordering::Relaxed);
+        assert_eq!(connections.drop_overdue(), Some(seconds(115)));
+        assert!(!silent.is_open().await && busy.is_open().await);
+        clock.0.store(115, Ordering::Relaxed);
+        assert_eq!(connections.drop_overdue(), None);
+        assert!(!busy.is_open().await);
+    }
+
+    #[tokio::test]
+    async fn a_caller_with_the_key_has_fifteen_seconds_after_each_answer_to_ask_again() {
+        let (clock, connections) = none_at(100);
+        let caller = Connection::with_key(&connections);
+        assert_eq!(connections.drop_overdue(), Some(seconds(115)));
+        caller.place.begin_answer();
+        for second in [120, 1000] {
+            clock.0.store(second, Ordering::Relaxed);
+            assert!(connections.drop_overdue().is_some_and(|next| next > seconds(second)));
+            assert!(caller.is_open().await, "its answer is being made");
+        }
+        caller.place.end_answer();
+        assert_eq!(connections.drop_overdue(), Some(seconds(1015)));
+        clock.0.store(1014, Ordering::Relaxed);
+        connections.drop_overdue();
+        assert!(caller.is_open().await);
+        clock.0.store(1015, Ordering::Relaxed);
+        assert_eq!(connections.drop_overdue(), None);
+        assert!(!caller.is_open().await);
+    }
+
+    #[tokio::test]
+    async fn a_caller_with_the_key_has_ten_seconds_to_read_an_answer() {
+        // At the clock's very beginning, too: zero means that no answer waits.
+        for begin in [0, 100] {
+            let (clock, connections) = none_at(begin);
+            let caller = Connection::with_key(&connections);
+            caller.place.stall();
+            clock.0.store(begin + 5, Ordering::Relaxed);
+            caller.place.stall();
+            let next = connections.drop_overdue().unwrap();
+            assert!(
+                next >= seconds(begin + 10) && next < seconds(begin + 11),
+                "from the first wait: {next:?}"
+            );
+            caller.place.flow();
+            assert_eq!(connections.drop_overdue(), Some(seconds(begin + 15)), "it has read all");
+            caller.place.stall();
+            assert_eq!(connections.drop_overdue(), Some(seconds(begin + 15)));
+            clock.0.store(begin + 15, Ordering::Relaxed);
+            assert_eq!(connections.drop_overdue(), None);
+            assert!(!caller.is_open().await);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_gets_one_proof() {
+        let (_, connections) = none_at(0);
+        let (one, other) = (Connection::open(&connections), Connection::open(&connections));
+        assert!(one.place.prove() && !one.place.prove() && !one.place.prove());
+        assert!(other.place.prove(), "each has its own");
+    }
+}

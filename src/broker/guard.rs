@@ -140,6 +140,14 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_says_whether_the_caller_is_at_fault() {
+        assert!(!Refused::new(StatusCode::FORBIDDEN, "not allowed").upstream);
+        let unreachable = Refused::upstream(StatusCode::SERVICE_UNAVAILABLE, "no answer\n##vso[x]");
+        assert!(unreachable.upstream);
+        assert_eq!((unreachable.status.as_u16(), &*unreachable.reason), (503, "no answer\n**vso[x]"));
+    }
+
+    #[test]
     fn a_foreign_host_or_the_trace_of_a_browser_is_refused() {
         for pairs in [
             &[][..],

@@ -133,6 +133,7 @@ struct Handle {
 }
 
 #[cfg(not(unix))]
+#[cfg_attr(unix, mutants::skip)] // it is not compiled there, so that no test could fail
 impl Handle {
     fn create(path: &Path) -> io::Result<Self> {
         fs::create_dir(path)?;
@@ -175,5 +176,89 @@ impl Handle {
 
     fn check(&self, path: &Path) -> io::Result<()> {
         if Self::open(path)?.created == self.created { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use rustix::{
+        fs::{CWD, FileType, Mode, mknodat},
+        io::{FdFlags, fcntl_getfd},
+    };
+
+    use super::*;
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.to_owned())
+    }
+
+    fn made(temp: &Path) -> Directory {
+        Directory::create(temp.join("made")).unwrap()
+    }
+
+    #[test]
+    fn a_file_in_place_of_the_folder_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("file");
+        fs::write(&file, "x").unwrap();
+        assert!(Directory::open(file).is_err());
+    }
+
+    #[test]
+    fn a_file_or_link_that_is_there_is_never_opened_for_writing() {
+        let temp = tempfile::tempdir().unwrap();
+        let directory = made(temp.path());
+        let path = directory.path();
+        fs::write(path.join("there"), "x").unwrap();
+        std::os::unix::fs::symlink(path.join("there"), path.join("link")).unwrap();
+        std::os::unix::fs::symlink(path.join("elsewhere"), path.join("to-nothing")).unwrap();
+        for name in ["there", "link", "to-nothing"] {
+            assert!(directory.handle.create_file(path, name).is_err(), "{name}");
+        }
+        assert_eq!(fs::read_to_string(path.join("there")).unwrap(), "x");
+        assert!(!path.join("elsewhere").exists());
+    }
+
+    #[test]
+    fn no_program_that_is_started_inherits_the_folder_or_its_files() {
+        let temp = tempfile::tempdir().unwrap();
+        let directory = made(temp.path());
+        let path = directory.path();
+        let file = directory.handle.create_file(path, "file").unwrap();
+        let read = directory.handle.open_file(path, "file").unwrap();
+        let inner = directory.create_inner("inner").unwrap();
+        for flags in [
+            fcntl_getfd(&directory.handle.0),
+            fcntl_getfd(&inner.handle.0),
+            fcntl_getfd(&file),
+            fcntl_getfd(&read),
+        ] {
+            assert!(flags.unwrap().contains(FdFlags::CLOEXEC));
+        }
+    }
+
+    #[test]
+    fn a_pipe_in_place_of_a_file_holds_up_no_reader() {
+        let temp = tempfile::tempdir().unwrap();
+        let directory = made(temp.path());
+        mknodat(CWD, directory.path().join("file"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let (sender, answer) = mpsc::channel();
+        std::thread::spawn(move || sender.send(directory.has("file", &secret("x"))));
+        let answer = answer.recv_timeout(Duration::from_secs(20)).expect("it would wait for a writer");
+        assert!(!answer.unwrap_or_default());
+    }
+
+    #[test]
+    fn what_an_attempt_left_half_written_does_not_keep_the_next_from_writing() {
+        let temp = tempfile::tempdir().unwrap();
+        let directory = made(temp.path());
+        fs::write(directory.path().join("file.new"), "hal").unwrap();
+        let path = directory.write("file", &secret("whole")).unwrap();
+        assert_eq!(fs::read_to_string(path).unwrap(), "whole");
+        assert!(directory.has("file", &secret("whole")).unwrap());
+        assert!(!directory.path().join("file.new").exists());
     }
 }

@@ -140,8 +140,28 @@ mod tests {
             ":443",
             "a b",
             "a?b",
+            // A URL would forget these.
+            "login\t.example",
+            "login.example\n",
+            "login%2eexample",
         ] {
             assert_eq!(AllowedHost::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_loopback_address_is_known_in_every_form() {
+        for (url, expected) in [
+            ("https://127.0.0.1:8443/", true),
+            ("https://127.9.9.9/", true),
+            ("https://[::1]/", true),
+            ("https://LOCALHOST/", true),
+            ("https://10.0.0.1/", false),
+            ("https://[::2]/", false),
+            ("https://localhost.evil.example/", false),
+            ("data:x", false),
+        ] {
+            assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
         }
     }
 

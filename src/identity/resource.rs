@@ -352,6 +352,29 @@ mod tests {
     }
 
     #[test]
+    fn a_text_of_400_bytes_is_read_and_one_more_is_too_long() {
+        let of = |length: usize| format!("api://{}", "a".repeat(length - "api://".len()));
+        assert!(scope(&of(400)).is_ok());
+        for length in [401, 402, 10_000] {
+            assert!(scope(&of(length)).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn graph_is_the_clouds_unless_the_connection_names_another_and_never_a_loopback_address() {
+        let with =
+            |url: Option<&str>| Audiences { graph: url.map(str::to_owned), ..audiences(Cloud::UsGovernment) };
+        let asked = |audiences: &Audiences| Resource::parse("graph", audiences).unwrap().to_string();
+        let none = with(None);
+        assert_eq!((none.graph_url(), asked(&none)), (asked(&none), "https://graph.microsoft.us".to_owned()));
+        let own = with(Some("https://graph.stack.example"));
+        assert_eq!((own.graph_url(), asked(&own)), (asked(&own), "https://graph.stack.example".to_owned()));
+        let stand_in = with(Some("https://127.0.0.1:8443"));
+        assert_eq!(stand_in.graph_url(), "https://127.0.0.1:8443", "where requests are sent");
+        assert_eq!(asked(&stand_in), "https://graph.microsoft.us", "what Entra knows");
+    }
+
+    #[test]
     fn every_spelling_of_a_tool_is_one_resource() {
         for text in [
             "arm",
@@ -397,11 +420,20 @@ mod tests {
             "https://acc1.vault.core.windows.net",
             "https://acc1.blob.core.usgovcloudapi.net",
             "https://acc1.z7.blob.storage.azure.net",
+            "https://acc1.z123.blob.storage.azure.net",
+            "https://acc1.zab.blob.storage.azure.net",
+            "https://acc1.x07.blob.storage.azure.net",
+            "https://acc1.z07.vault.storage.azure.net",
+            "https://acc1.z07.blob.storage.evil.example",
+            "https://.blob.core.windows.net",
+            "https://a_b.blob.core.windows.net",
+            "api://acc1.blob.core.windows.net",
         ] {
             assert!(!covers(text, Cloud::Public), "{text}");
         }
         assert!(covers("https://acc1.blob.core.usgovcloudapi.net", Cloud::UsGovernment));
         assert!(!covers("https://acc1.blob.core.windows.net", Cloud::UsGovernment));
+        assert!(!covers("https://acc1.z07.blob.storage.azure.net", Cloud::UsGovernment));
         let one = resource("https://acc1.blob.core.windows.net", Cloud::Public);
         assert!(!one.covers(&resource("storage", Cloud::Public), Cloud::Public), "never the other way round");
     }

@@ -162,3 +162,172 @@ fn texts(allowed: &Allowed<Uuid>) -> String {
         Allowed::Only(ids) => ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(", "),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{env::Env, exports::Value};
+
+    const ID: &str = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+    const TENANT: &str = "11111111-1111-1111-1111-111111111111";
+    const SUBSCRIPTION: &str = "22222222-2222-2222-2222-222222222222";
+    const OTHER: &str = "33333333-3333-3333-3333-333333333333";
+    const SCHEMES: [Scheme; 3] =
+        [Scheme::WorkloadIdentityFederation, Scheme::ServicePrincipal, Scheme::ManagedServiceIdentity];
+
+    fn env(usual: &[(&str, &str)], changes: &[(&str, &str)]) -> Env {
+        let all = usual.iter().chain(changes);
+        all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn inputs(given: &[(&str, &str)]) -> Inputs {
+        Inputs::read(&env(&[("INPUT_AZURESUBSCRIPTION", ID)], given)).unwrap()
+    }
+
+    fn connection(changes: &[(&str, &str)]) -> Connection {
+        let usual = [
+            ("URL", "https://management.azure.com/"),
+            ("AUTH_SCHEME", "WorkloadIdentityFederation"),
+            ("AUTH_PARAMETER_ID_TENANTID", TENANT),
+            ("AUTH_PARAMETER_ID_SERVICEPRINCIPALID", OTHER),
+        ];
+        let named = usual.iter().chain(changes).map(|(name, value)| {
+            let name = if name.contains("_ID_") {
+                name.replace("_ID_", &format!("_{ID}_"))
+            } else {
+                format!("{name}_{ID}")
+            };
+            (format!("ENDPOINT_{name}"), (*value).to_owned())
+        });
+        Connection::read(&named.collect(), Uuid::try_parse(ID).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn where_federation_is_required_no_other_scheme_is_accepted() {
+        for one in SCHEMES {
+            let required = scheme(&inputs(&[("INPUT_REQUIREFEDERATION", "true")]), one);
+            assert_eq!(required.is_ok(), one == Scheme::WorkloadIdentityFederation, "{one}");
+            assert!(scheme(&inputs(&[("INPUT_REQUIREFEDERATION", "false")]), one).is_ok(), "{one}");
+        }
+    }
+
+    #[test]
+    fn a_tenant_a_subscription_or_an_authority_that_no_guard_names_is_refused() {
+        let in_subscription = connection(&[("DATA_ID_SUBSCRIPTIONID", SUBSCRIPTION)]);
+        let without = connection(&[]);
+        let check = |guards: &[(&str, &str)], connection| {
+            place(&inputs(guards), connection).map_err(|error| error.to_string())
+        };
+        let both = format!("{OTHER}, {TENANT}, {SUBSCRIPTION}");
+        for accepted in [
+            &[][..],
+            &[("INPUT_ALLOWEDTENANTS", TENANT)],
+            &[("INPUT_ALLOWEDTENANTS", &both), ("INPUT_ALLOWEDSUBSCRIPTIONS", &both)],
+        ] {
+            assert_eq!(check(accepted, &in_subscription), Ok(()), "{accepted:?}");
+        }
+        assert_eq!(check(&[("INPUT_ALLOWEDTENANTS", &both)], &without), Ok(()));
+        for (guard, connection, refused, words) in [
+            (("INPUT_ALLOWEDTENANTS", OTHER), &in_subscription, TENANT, "allowedTenants"),
+            (("INPUT_ALLOWEDSUBSCRIPTIONS", OTHER), &in_subscription, SUBSCRIPTION, "allowedSubscriptions"),
+            (("INPUT_ALLOWEDSUBSCRIPTIONS", OTHER), &without, "no subscription", "allowedSubscriptions"),
+        ] {
+            let error = check(&[guard], connection).unwrap_err();
+            assert!(error.contains(refused) && error.contains(words) && error.contains(OTHER), "{error}");
+        }
+        let elsewhere = connection(&[("DATA_ID_ACTIVEDIRECTORYAUTHORITY", "https://login.example/")]);
+        let error = check(&[], &elsewhere).unwrap_err();
+        assert!(error.contains("login.example") && error.contains("allowedAuthorities"), "{error}");
+        assert_eq!(check(&[("INPUT_ALLOWEDAUTHORITIES", "login.example")], &elsewhere), Ok(()));
+    }
+
+    /// What leaves an id token behind: the family that is one, and whatever is exported without a broker.
+    fn leaves_id_token(exports: &str, refresh: &str) -> bool {
+        exports.contains("token-file") || (refresh == "false" && exports != "none")
+    }
+
+    #[test]
+    fn an_id_token_is_left_only_where_there_is_one_and_nothing_limits_it() {
+        for exports in ["", "none", "azure-sdk", "token-file", "terraform, token-file"] {
+            for refresh in ["true", "false"] {
+                for (limit, one) in ["", "arm"].into_iter().flat_map(|limit| SCHEMES.map(|one| (limit, one)))
+                {
+                    let inputs = inputs(&[
+                        ("INPUT_EXPORTS", exports),
+                        ("INPUT_REFRESH", refresh),
+                        ("INPUT_ALLOWEDRESOURCES", limit),
+                    ]);
+                    let row =
+                        format!("exports: {exports}, refresh: {refresh}, allowedResources: {limit}, {one}");
+                    let federated = one == Scheme::WorkloadIdentityFederation;
+                    let refused = id_token(&inputs, one).err();
+                    let names_file = exports.contains("token-file");
+                    let expected = match &refused {
+                        None => !leaves_id_token(exports, refresh) || (limit.is_empty() && federated),
+                        Some(GuardError::TokenFileUnlimited) => !limit.is_empty() && names_file,
+                        Some(GuardError::SnapshotUnlimited) => {
+                            !limit.is_empty() && !names_file && refresh == "false" && exports != "none"
+                        }
+                        Some(GuardError::NoIdToken { .. }) => !federated && names_file,
+                        Some(GuardError::NoSnapshot { .. }) => {
+                            !federated && !names_file && refresh == "false" && exports != "none"
+                        }
+                        Some(_) => false,
+                    };
+                    assert!(expected, "{row}: {refused:?}");
+                    assert_eq!(gives_id_token(&inputs, one), federated && limit.is_empty(), "{row}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_refresh_false_cannot_serve_is_named() {
+        for (exports, words) in
+            [("azure-sdk", "has azure-sdk"), ("", "is empty, which stands for terraform, azure-sdk")]
+        {
+            let inputs = inputs(&[("INPUT_EXPORTS", exports), ("INPUT_REFRESH", "false")]);
+            let error = id_token(&inputs, Scheme::ServicePrincipal).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_families_are_those_that_were_asked_for_or_the_default_that_can_be_served() {
+        let families =
+            |exports, refresh| families(&inputs(&[("INPUT_EXPORTS", exports), ("INPUT_REFRESH", refresh)]));
+        let asked = BTreeSet::from([Family::AzureSdk, Family::TokenFile]);
+        for refresh in ["true", "false"] {
+            assert_eq!(families("azure-sdk, token-file", refresh).unwrap(), asked);
+            assert_eq!(families("none", refresh).unwrap(), BTreeSet::new());
+        }
+        assert_eq!(
+            families("", "true").unwrap(),
+            BTreeSet::from([Family::Terraform, Family::AzureSdk, Family::AzureCli])
+        );
+        assert_eq!(families("", "false").unwrap(), BTreeSet::from([Family::Terraform, Family::AzureSdk]));
+        assert!(families("azure-cli", "true").is_ok());
+        assert!(matches!(families("azure-cli", "false"), Err(GuardError::AzureCliSnapshot)));
+    }
+
+    #[test]
+    fn no_token_gets_a_name_that_the_step_sets_itself_however_it_is_written() {
+        let audiences = connection(&[]).audiences;
+        let exported = [Variable { name: "ARM_TENANT_ID".to_owned(), value: Value::Plain(String::new()) }];
+        let check = |names: &[&str]| {
+            let arm = audiences.resource_manager();
+            let tokens: Vec<_> = names.iter().map(|name| ((*name).to_owned(), arm.clone())).collect();
+            variables(&tokens, &exported).map_err(|error| error.to_string())
+        };
+        assert_eq!(check(&["ARM_TOKEN", "VAULT_TOKEN"]), Ok(()));
+        for (names, clash) in [
+            (&["arm.tenant.id"][..], "arm.tenant.id"),
+            (&["TOKEN", "token"], "token"),
+            (&["TOKEN", "TOKEN_EXPIRES_ON"], "TOKEN_EXPIRES_ON"),
+            (&["TOKEN_EXPIRES_ON", "TOKEN"], "TOKEN_EXPIRES_ON"),
+        ] {
+            let error = check(names).unwrap_err();
+            assert!(error.contains(clash), "{error}");
+        }
+    }
+}

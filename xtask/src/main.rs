@@ -7,6 +7,7 @@ mod bump;
 mod compare;
 mod demo;
 mod fuzz;
+mod mutants;
 mod package;
 mod pictures;
 mod platforms;
@@ -94,6 +95,14 @@ enum Chore {
         #[arg(long, value_name = "SECONDS", conflicts_with_all = ["seeds", "first", "hours"])]
         hostile: Option<u64>,
     },
+    /// Change what guards, line by line, and look for changes that no test notices (cargo-mutants); takes hours, and goes on where it was ended
+    Mutants {
+        /// Only these files
+        files: Vec<String>,
+        /// How many copies of the tree to try in at once
+        #[arg(long, default_value_t = 1)]
+        jobs: usize,
+    },
     /// What CI runs: format, lints, documentation, all tests, the shim's tests
     Test,
 }
@@ -104,6 +113,7 @@ fn main() -> ExitCode {
         Chore::Demo => demo::demo(),
         Chore::Acceptance { only } => acceptance::acceptance(only.as_deref()),
         Chore::Bench { only } => bench::bench(only.as_deref()),
+        Chore::Mutants { files, jobs } => mutants::mutants(&files, jobs),
         Chore::Package { with } => package::package(with.as_deref()).map(|_extension| ()),
         Chore::Programs { only } => package::programs(only.as_deref()).map(|_bin| ()),
         Chore::Platforms { only } => platforms::platforms(only.as_deref()),
