@@ -44,17 +44,17 @@ impl Named {
 /// `PUT`, `GET` and `HEAD` of a deployment.
 pub(super) fn deployment(
     directory: &mut Directory,
-    named: Named,
+    named: &Named,
     method: &Method,
     body: &Value,
     now: i64,
 ) -> Result<Told, Refusal> {
     if method != Method::PUT {
-        let known = directory.deployments.iter().find(|one| named.is(one)).ok_or_else(|| missing(&named))?;
-        return Ok(done(200, object(&named, known, now)));
+        let known = directory.deployments.iter().find(|one| named.is(one)).ok_or_else(|| missing(named))?;
+        return Ok(done(200, object(named, known, now)));
     }
     let resources = resources(body)?;
-    let operation = operation(&named);
+    let operation = operation(named);
     let was_there = directory.deployments.iter().any(|one| named.is(one));
     directory.deployments.retain(|one| !named.is(one));
     let made = Deployment {
@@ -65,7 +65,7 @@ pub(super) fn deployment(
         done: now + directory.deployment_seconds,
     };
     let status = if was_there { 200 } else { 201 };
-    let body = object(&named, &made, now);
+    let body = object(named, &made, now);
     directory.deployments.push(made);
     Ok(Told { ask: Some(("azure-asyncoperation", operation)), ..done(status, body) })
 }

@@ -198,7 +198,7 @@ async fn deployment(
         let action = if method == "PUT" { "write" } else { "read" };
         let mut directory = world.directory();
         let named = may_deploy(&directory, &caller, &id, group, name, action)?;
-        deployments::deployment(&mut directory, named, &method, &body, now)
+        deployments::deployment(&mut directory, &named, &method, &body, now)
     });
     told(&world, answer)
 }
