@@ -175,6 +175,13 @@ impl Emulator {
         self.trust.client_identity()
     }
 
+    /// PEM files of the servers' certificate, and of its key: for another server that takes the place of one of these
+    /// services, under its public name.
+    #[must_use]
+    pub fn server_identity(&self) -> (PathBuf, PathBuf) {
+        self.trust.server_identity()
+    }
+
     /// The world model, to look at and to change. Every request waits while it is held, and so do
     /// [`Emulator::job`], [`Emulator::endpoint`] and [`Emulator::issued`]: let go of it before calling them.
     pub fn directory(&self) -> MutexGuard<'_, Directory> {

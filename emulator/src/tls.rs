@@ -57,6 +57,8 @@ impl Trust {
         write(CA_FILE, ca.pem());
         write(CLIENT_FILE, client.pem());
         write(CLIENT_KEY_FILE, client_key.serialize_pem());
+        write(SERVER_FILE, leaf.pem());
+        write(SERVER_KEY_FILE, key.serialize_pem());
 
         let chain = vec![leaf.der().clone(), ca.der().clone()];
         let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
@@ -70,6 +72,10 @@ impl Trust {
 
     pub(crate) fn client_identity(&self) -> (PathBuf, PathBuf) {
         (self.file(CLIENT_FILE), self.file(CLIENT_KEY_FILE))
+    }
+
+    pub(crate) fn server_identity(&self) -> (PathBuf, PathBuf) {
+        (self.file(SERVER_FILE), self.file(SERVER_KEY_FILE))
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -169,3 +175,5 @@ impl PublicKeyData for CaKey {
 const CA_FILE: &str = "ca.pem";
 const CLIENT_FILE: &str = "client.pem";
 const CLIENT_KEY_FILE: &str = "client-key.pem";
+const SERVER_FILE: &str = "server.pem";
+const SERVER_KEY_FILE: &str = "server-key.pem";

@@ -3,6 +3,7 @@
 //! A row is a tool's credential with one scheme of the connection. Each has an emulator and a job of its own, so that
 //! everything in the journal belongs to it. Nothing is installed outside `target/acceptance/`.
 
+mod azurite;
 mod broker;
 mod container;
 mod install;

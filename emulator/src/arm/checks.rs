@@ -40,6 +40,22 @@ impl Refusal {
         Self::new(404, "InvalidResourceType", "The resource type could not be found.")
     }
 
+    pub(super) fn no_template() -> Self {
+        Self::new(
+            400,
+            "InvalidRequestContent",
+            "The request content has no template with a list of resources.",
+        )
+    }
+
+    pub(super) fn no_deployment(name: &str) -> Self {
+        Self::new(404, "DeploymentNotFound", format!("Deployment '{name}' could not be found."))
+    }
+
+    pub(super) fn no_group(name: &str) -> Self {
+        Self::new(404, "ResourceGroupNotFound", format!("Resource group '{name}' could not be found."))
+    }
+
     pub(super) fn body(&self) -> Value {
         json!({ "error": { "code": self.code, "message": self.message } })
     }

@@ -1,22 +1,25 @@
 //! The slice of Azure Resource Manager that Terraform, az and a doctor ask for.
 
 mod checks;
+mod deployments;
 mod identities;
 mod metadata;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{any, get, post};
 use serde_json::{Value, json};
 
 use crate::answer::{base, json, set};
 use crate::arm::checks::Refusal;
+use crate::arm::deployments::{Named, Told};
 use crate::bearer::Caller;
-use crate::directory::Subscription;
+use crate::directory::{Directory, Subscription};
 use crate::record::pairs;
 use crate::world::World;
 
@@ -38,6 +41,18 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route(
             "/subscriptions/{id}/resourcegroups/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}/federatedIdentityCredentials",
             get(federated_credentials),
+        )
+        .route(
+            "/subscriptions/{id}/{groups}/{group}/providers/Microsoft.Resources/deployments/{name}",
+            any(deployment),
+        )
+        .route(
+            "/subscriptions/{id}/{groups}/{group}/providers/Microsoft.Resources/deployments/{name}/{action}",
+            post(deployment_action),
+        )
+        .route(
+            "/subscriptions/{id}/{groups}/{group}/providers/Microsoft.Resources/deployments/{name}/operationStatuses/{operation}",
+            get(deployment_state),
         )
         .route("/providers/Microsoft.Management/managementGroups/{id}", get(management_group))
         .fallback(not_found)
@@ -169,6 +184,102 @@ async fn federated_credentials(
     answered(&world, answer)
 }
 
+type DeploymentPath = Path<(String, String, String, String)>;
+
+async fn deployment(
+    State(world): Shared,
+    Path((id, _groups, group, name)): DeploymentPath,
+    request: Request,
+) -> Response {
+    let method = request.method().clone();
+    let (caller, body) = asked_with_body(&world, request).await;
+    let now = world.clock.epoch();
+    let answer = caller.and_then(|caller| {
+        let action = if method == "PUT" { "write" } else { "read" };
+        let mut directory = world.directory();
+        let named = may_deploy(&directory, &caller, &id, group, name, action)?;
+        deployments::deployment(&mut directory, &named, &method, &body, now)
+    });
+    told(&world, answer)
+}
+
+async fn deployment_action(
+    State(world): Shared,
+    Path((id, _groups, group, name, action)): Path<(String, String, String, String, String)>,
+    request: Request,
+) -> Response {
+    let (caller, body) = asked_with_body(&world, request).await;
+    let action = action.to_lowercase();
+    let answer = caller.and_then(|caller| {
+        let directory = world.directory();
+        let named = may_deploy(&directory, &caller, &id, group, name, &format!("{action}/action"))?;
+        deployments::action(&directory, &named, &action, &body)
+    });
+    told(&world, answer)
+}
+
+async fn deployment_state(
+    State(world): Shared,
+    Path((id, _groups, group, name, _operation)): Path<(String, String, String, String, String)>,
+    request: Request,
+) -> Response {
+    let answer = asked(&world, request).and_then(|caller| {
+        let directory = world.directory();
+        let named = may_deploy(&directory, &caller, &id, group, name, "operationstatuses/read")?;
+        deployments::state(&directory, &named, world.clock.epoch())
+    });
+    told(&world, answer)
+}
+
+/// The deployment, if the caller may do this with it and its resource group exists.
+fn may_deploy(
+    directory: &Directory,
+    caller: &Caller,
+    subscription: &str,
+    group: String,
+    name: String,
+    action: &str,
+) -> Result<Named, Refusal> {
+    let action = format!("Microsoft.Resources/deployments/{action}");
+    let subscription = checks::may(directory, caller, subscription, &action)?.id;
+    if GROUPS.iter().any(|known| known.eq_ignore_ascii_case(&group)) {
+        Ok(Named { subscription, group, name })
+    } else {
+        Err(Refusal::no_group(&group))
+    }
+}
+
+/// Who asks, and the JSON that came with it.
+async fn asked_with_body(world: &World, request: Request) -> (Result<Caller, Refusal>, Value) {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let caller = asked(world, Request::from_parts(parts, axum::body::Body::empty()));
+    // az puts the template in without quotes around the name, which the resource manager takes.
+    let body = String::from_utf8_lossy(&body).replacen(", template:", ", \"template\":", 1);
+    (caller, serde_json::from_str(&body).unwrap_or_default())
+}
+
+/// The answer, which says where the state of the operation is found.
+fn told(world: &World, answer: Result<Told, Refusal>) -> Response {
+    let (status, ask, answer) = match answer {
+        Ok(Told { status, body, ask }) => (status, ask, Ok(body)),
+        Err(refusal) => (refusal.status, None, Err(refusal)),
+    };
+    let mut answer = answered(world, answer);
+    if let Ok(status) = status.try_into() {
+        *answer.status_mut() = status;
+    }
+    if let Some((header, path)) = ask {
+        let url = format!("{}{path}?api-version={DEPLOYMENTS_VERSION}", world.urls.arm);
+        set(answer.headers_mut(), header, &url);
+        set(answer.headers_mut(), "retry-after", "2");
+    }
+    answer
+}
+
+/// The version that the addresses of operations name.
+const DEPLOYMENTS_VERSION: &str = "2022-09-01";
+
 async fn management_group(State(world): Shared, Path(id): Path<String>, request: Request) -> Response {
     let answer = asked(&world, request).map(|caller| {
         json!({
@@ -242,8 +353,11 @@ fn resource_groups(subscription: &Subscription) -> Vec<Value> {
             "properties": { "provisioningState": "Succeeded" },
         })
     };
-    ["rg-network", "rg-app"].map(group).to_vec()
+    GROUPS.map(group).to_vec()
 }
+
+/// The resource groups of each subscription.
+const GROUPS: [&str; 2] = ["rg-network", "rg-app"];
 
 fn providers(subscription: &Subscription) -> Vec<Value> {
     let provider = |namespace: &str| {

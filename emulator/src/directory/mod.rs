@@ -2,6 +2,7 @@
 //!
 //! Plain data with public fields: a test changes it whenever it likes, and the next request sees the change.
 
+mod deployment;
 mod devops;
 mod entra;
 mod machine;
@@ -10,6 +11,7 @@ use uuid::Uuid;
 
 use crate::identity::EXCHANGE_AUDIENCE;
 
+pub use deployment::Deployment;
 pub use devops::{Connection, Issuer, Job, Organisation, Place, Project, Scope};
 pub use entra::{App, Certificate, ClientSecret, FederatedCredential, Kind, Subscription, Tenant};
 pub use machine::{Arc, Machine};
@@ -33,6 +35,10 @@ pub struct Directory {
     pub jobs_see_connections: bool,
     /// How many subscriptions a page of the resource manager's list has; none: all are on one page.
     pub subscriptions_per_page: Option<usize>,
+    /// Deployments of templates, oldest first.
+    pub deployments: Vec<Deployment>,
+    /// How many seconds the resource manager works on a deployment that is asked for from now on.
+    pub deployment_seconds: i64,
     /// How long tokens live.
     pub lifetimes: Lifetimes,
     /// Answer a repeated request with the id token of the first, as the real server was seen to do.

@@ -56,7 +56,8 @@ fn resource<'a>(world: &World, tenant: &Tenant, scope: &'a str) -> Result<&'a st
             ),
         )
     };
-    let mut asked = scope.split_whitespace();
+    // azidentity for Go asks for these beside every resource; without a user they mean nothing.
+    let mut asked = scope.split_whitespace().filter(|one| !OPENID_SCOPES.contains(one));
     let first = asked.next().ok_or_else(invalid)?;
     if asked.next().is_some() {
         return Err(Refusal::new(
@@ -138,3 +139,5 @@ fn value<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
 
 /// RFC 7523 §2.2.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];

@@ -20,7 +20,7 @@ pub(super) const STATUS: &str = "Status";
 
 /// The client's last token is another than its first, which had ended by then.
 pub(super) fn renewed(lines: &[Value], client: &Client) -> Result<(), String> {
-    if client.proof == Proof::State {
+    if client.proof != Proof::Arm {
         return Ok(());
     }
     let ends: Vec<_> = lines.iter().filter_map(|line| line["expires_on"].as_i64()).collect();

