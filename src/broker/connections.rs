@@ -256,8 +256,8 @@ mod tests {
             let (look_at, dropped_another) = connections.add(|place| {
                 given = Some(place);
                 async move {
-                    let _in_task = in_task;
-                    pending().await
+                    pending::<()>().await;
+                    drop(in_task);
                 }
             });
             Self { place: given.unwrap(), alive, look_at, dropped_another }
