@@ -58,6 +58,17 @@ fn what_a_session_of_another_name_or_the_pipeline_has_set_stays() {
 }
 
 #[test]
+fn how_azcopy_signs_in_is_cleared_only_when_a_session_has_said_it() {
+    let after = |value: &str| {
+        let case = after_a_session(Case::new()).input("exports", "none");
+        cleared(&case.set("AZCOPY_AUTO_LOGIN_TYPE", value).succeeds())
+    };
+    let name = "AZCOPY_AUTO_LOGIN_TYPE".to_owned();
+    assert!(after("MSI").contains(&name) && after("workload").contains(&name));
+    assert!(!after("SPN").contains(&name), "it is the pipeline's own");
+}
+
+#[test]
 fn a_snapshot_of_an_earlier_session_does_not_switch_refreshing_off() {
     let file = format!("/temp/wif-{}/id-token", "0".repeat(32));
     let case = Case::new().input("exports", "none").set("ARM_OIDC_TOKEN_FILE_PATH", &file);

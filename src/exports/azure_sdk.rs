@@ -9,7 +9,7 @@ use super::{
 /// How azcopy is told to sign in without being asked to.
 pub(crate) const AZCOPY: &str = "AZCOPY_AUTO_LOGIN_TYPE";
 /// Its values in a session with a broker, and in a snapshot.
-pub(crate) const AZCOPY_VALUES: [&str; 2] = ["MSI", "WORKLOAD"];
+pub(super) const AZCOPY_VALUES: [&str; 2] = ["MSI", "WORKLOAD"];
 
 /// Source: the chain of `DefaultAzureCredential` in azure-identity (Python), @azure/identity, azidentity (Go) and Azure.Identity
 /// (.NET): environment, workload identity, managed identity; Azure/azure-storage-azcopy, `common/oauthTokenManager.go`;
@@ -83,6 +83,11 @@ const AZCOPY_IDENTITY: Conflict = Conflict {
     effect: "azcopy asks for that identity, which this session does not give.",
     ..WINS
 };
+
+/// Whether a session sets [`AZCOPY`] to this value; another is the pipeline's own, or the machine's.
+pub(crate) fn is_azcopy_value(value: &str) -> bool {
+    AZCOPY_VALUES.iter().any(|own| own.eq_ignore_ascii_case(value))
+}
 
 pub(super) fn snapshot(facts: &Facts) -> Vec<Variable> {
     let mut variables = token_file::variables(facts);

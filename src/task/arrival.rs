@@ -13,7 +13,7 @@ use crate::{
     error::{Code, Failure},
     exports::{
         Facts, Family, Value, Variable,
-        azure_sdk::{AZCOPY, AZCOPY_VALUES},
+        azure_sdk::{AZCOPY, is_azcopy_value},
         conflict::{self, Conflict, Remedy},
     },
     foreign_text::one_line,
@@ -131,8 +131,7 @@ impl Arrival {
         let Some(value) = env.get(AZCOPY).filter(|_| plan.families.contains(&Family::AzureSdk)) else {
             return;
         };
-        let ours = AZCOPY_VALUES.iter().any(|own| own.eq_ignore_ascii_case(value));
-        if !ours {
+        if !is_azcopy_value(value) {
             self.kept.insert(AZCOPY);
             let by = if self.job.is_public(AZCOPY) { "the pipeline" } else { "the agent's machine" };
             self.notes.push(format!(

@@ -25,7 +25,9 @@ use crate::{
     error::Failure,
     exports::{
         self, AzureCliOwnSettings, AzureCliProfile, AzureCliScope, Door, Facts, Family, Granted, Value,
-        Variable, conflict::Served,
+        Variable,
+        azure_sdk::{AZCOPY, is_azcopy_value},
+        conflict::Served,
     },
     folder::Folder,
     identity::{
@@ -309,7 +311,13 @@ impl Plan {
         let facts = self.facts(Some(Uuid::nil()), Some(PathBuf::new()), Some(PathBuf::new()));
         let own: BTreeSet<_> = variables.iter().map(|variable| variable.name.as_str()).collect();
         let names = earlier::names(facts).into_iter().map(|name| self.name(&name));
-        let left = names.filter(|name| env.get(name).is_some() && !own.contains(name.as_str()));
+        // How azcopy signs in may be the pipeline's own, whose variables are never emptied.
+        let azcopy = self.name(AZCOPY);
+        let is_pipelines = |name: &str, value: &str| name == azcopy && !is_azcopy_value(value);
+        let left = names.filter(|name| {
+            let value = env.get(name);
+            value.is_some_and(|value| !is_pipelines(name, value)) && !own.contains(name.as_str())
+        });
         let left: Vec<_> = left.collect();
         if self.replaces_a_session(env) { left } else { Vec::new() }
     }
