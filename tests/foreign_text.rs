@@ -414,8 +414,8 @@ fn arguments() {
         &["status", argument],
         &["explain", argument],
         &["doctor", argument],
-        &["doctor", "--organisation", argument, "--project", argument, "--connection", argument],
-        &["doctor", "--organisation", "x", "--project", argument, "--connection", argument, "--json"],
+        &["doctor", "--organization", argument, "--project", argument, "--connection", argument],
+        &["doctor", "--organization", "x", "--project", argument, "--connection", argument, "--json"],
         &["task", argument],
         &[argument],
         &[&*format!("--{argument}")],
@@ -453,7 +453,7 @@ fn a_variable_of_the_environment_in_what_the_command_line_says() {
         let environment = [("AZURE_DEVOPS_EXT_PAT", "x"), (name, value)];
         for more in [&[][..], &["--json"]] {
             let target =
-                ["doctor", "--organisation", "https://127.0.0.1:9/x", "--project", "p", "--connection", "c"];
+                ["doctor", "--organization", "https://127.0.0.1:9/x", "--project", "p", "--connection", "c"];
             program(&[&target[..], more].concat(), &environment);
         }
     }
@@ -486,7 +486,7 @@ fn what_azure_devops_says_of_a_connection_from_a_terminal() {
         let environment =
             [("AZURE_DEVOPS_EXT_PAT", "personal-access-token-of-nobody"), ("AGENT_CAINFO", &*ca)];
         for more in [&[][..], &["--json"]] {
-            let target = ["doctor", "--organisation", &*url, "--project", "Platform", "--connection", &*id];
+            let target = ["doctor", "--organization", &*url, "--project", "Platform", "--connection", &*id];
             let (_, said) = program(&[&target[..], more].concat(), &environment);
             if path.ends_with("scheme") {
                 assert!(said.contains("marker"), "{said}");

@@ -365,8 +365,8 @@ fn a_diagnosis_is_in_the_log_and_in_the_runs_summary_and_nothing_is_exported() {
     assert!(errors.len() == 1 && errors[0].starts_with("WIF2013: "), "{errors:?}");
     assert!(step.log.contains("FAULT    exchange at Entra"), "{}", step.log);
     // The parts are seen, though the agent masks the whole.
-    let organisation = format!("subject organisation  {}", usual.organisation_id);
-    assert!(step.log.contains(&organisation) && !step.log.contains("/eid1/c/pub/t/"), "{}", step.log);
+    let organization = format!("subject organization  {}", usual.organization_id);
+    assert!(step.log.contains(&organization) && !step.log.contains("/eid1/c/pub/t/"), "{}", step.log);
     assert_eq!(report.summaries.len(), 1);
     let summary = report.summaries[0].content.as_deref().unwrap();
     assert!(summary.contains("1 fault: WIF2013, the federated credential."), "{summary}");

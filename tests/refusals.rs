@@ -140,7 +140,7 @@ fn what_was_presented_is_shown_in_parts_that_no_mask_hits() {
         "sc://contoso/platform/sc-prod".to_owned();
     let text = case.fails(Code::SubjectNotTrusted);
     for line in
-        ["subject organisation  contoso", "subject project       Platform", "subject connection    sc-prod"]
+        ["subject organization  contoso", "subject project       Platform", "subject connection    sc-prod"]
     {
         assert!(text.contains(line), "no '{line}' in\n{text}");
     }

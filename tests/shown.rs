@@ -35,7 +35,7 @@ fn as_on_the_page(case: &Case, text: &str) -> String {
         (usual.tenant, "11111111-1111-1111-1111-111111111111"),
         (usual.client, "22222222-2222-2222-2222-222222222222"),
         (usual.connection, "33333333-3333-3333-3333-333333333333"),
-        (usual.organisation_id, "55555555-5555-5555-5555-555555555555"),
+        (usual.organization_id, "55555555-5555-5555-5555-555555555555"),
     ];
     let mut text = text.replace("NHocjX4LVU6fYXwOO5otQQ", "EREREREREREREREREREREQ");
     for (id, shown) in named {

@@ -73,7 +73,7 @@ fn the_log_is_short_and_says_who_what_and_until_when() {
         &usual.subscription.to_string(),
         usual.subscription_name,
         "https://vstoken.dev.azure.com (Azure DevOps)",
-        usual.organisation,
+        usual.organization,
         usual.project,
         usual.connection_name,
         "AZURE_ACCESS_TOKEN",

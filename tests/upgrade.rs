@@ -215,14 +215,14 @@ mod jobs {
         let usual = emulator.usual();
         let mut directory = emulator.directory();
         directory.public_names = true;
-        let project = &mut directory.organisations[0].projects[0];
+        let project = &mut directory.organizations[0].projects[0];
         project.connections.clear();
         let mut ids = Vec::new();
         for (name, subscription) in CONNECTIONS {
             let client = Uuid::new_v4();
             let connection = Connection::federated(name, Issuer::Entra, usual.tenant, client, subscription);
             let id = connection.id;
-            directory.organisations[0].projects[0].connections.push(connection);
+            directory.organizations[0].projects[0].connections.push(connection);
             directory.tenants[0].apps.push(App::new(client, Kind::Application));
             directory.subscriptions.push(Subscription {
                 id: subscription,

@@ -123,7 +123,7 @@ impl Emulator {
         USUAL
     }
 
-    /// The base URL of Azure DevOps, without a trailing slash or organisation.
+    /// The base URL of Azure DevOps, without a trailing slash or organization.
     #[must_use]
     pub fn devops_url(&self) -> String {
         self.world.urls.devops.clone()

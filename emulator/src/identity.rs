@@ -13,10 +13,10 @@ pub const EXCHANGE_AUDIENCE_ID: Uuid = uuid!("fb60f99c-7a34-4190-8149-302f774699
 /// Azure DevOps as an application of Entra.
 pub const DEVOPS_APPLICATION: Uuid = uuid!("499b84ac-1321-427f-aa17-267ca6975798");
 
-/// The issuer of an organisation's own tokens.
+/// The issuer of an organization's own tokens.
 #[must_use]
-pub fn devops_issuer(organisation: Uuid) -> String {
-    format!("https://vstoken.dev.azure.com/{organisation}")
+pub fn devops_issuer(organization: Uuid) -> String {
+    format!("https://vstoken.dev.azure.com/{organization}")
 }
 
 /// The issuer of a tenant's tokens, version 2.0.
@@ -33,15 +33,15 @@ pub fn sts_issuer(tenant: Uuid) -> String {
 
 /// The subject of a connection under the Azure DevOps issuer: names, so a rename changes it.
 #[must_use]
-pub fn devops_subject(organisation: &str, project: &str, connection: &str) -> String {
-    format!("sc://{organisation}/{project}/{connection}")
+pub fn devops_subject(organization: &str, project: &str, connection: &str) -> String {
+    format!("sc://{organization}/{project}/{connection}")
 }
 
 /// The subject of a connection under the Entra issuer: ids only.
 #[must_use]
-pub fn entra_subject(tenant: Uuid, organisation: Uuid, connection: Uuid) -> String {
+pub fn entra_subject(tenant: Uuid, organization: Uuid, connection: Uuid) -> String {
     let (tenant, application) = (little_endian(tenant), little_endian(DEVOPS_APPLICATION));
-    format!("/eid1/c/pub/t/{tenant}/a/{application}/sc/{organisation}/{connection}")
+    format!("/eid1/c/pub/t/{tenant}/a/{application}/sc/{organization}/{connection}")
 }
 
 /// base64url of a GUID's bytes in the order of .NET's `Guid.ToByteArray`.
@@ -60,12 +60,12 @@ mod tests {
 
     #[test]
     fn an_entra_subject_holds_the_ids_in_order() {
-        let (tenant, organisation, connection) =
+        let (tenant, organization, connection) =
             (uuid!("72f988bf-86f1-41af-91ab-2d7cd011db47"), Uuid::from_u128(1), Uuid::from_u128(2));
         assert_eq!(
-            entra_subject(tenant, organisation, connection),
+            entra_subject(tenant, organization, connection),
             format!(
-                "/eid1/c/pub/t/v4j5cvGGr0GRqy180BHbRw/a/rISbSSETf0KqFyZ8ppdXmA/sc/{organisation}/{connection}"
+                "/eid1/c/pub/t/v4j5cvGGr0GRqy180BHbRw/a/rISbSSETf0KqFyZ8ppdXmA/sc/{organization}/{connection}"
             )
         );
     }

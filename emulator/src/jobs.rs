@@ -14,15 +14,15 @@ pub(crate) fn start(directory: &mut Directory, urls: &Urls, connections: &[Uuid]
     let first = connections.first().expect("a job of at least one connection");
     let place = directory.find(*first).expect("no such connection");
     let collection = if directory.public_names {
-        format!("https://dev.azure.com/{}/", place.organisation.name)
+        format!("https://dev.azure.com/{}/", place.organization.name)
     } else {
-        format!("{}/{}/", urls.devops, place.organisation.name)
+        format!("{}/{}/", urls.devops, place.organization.name)
     };
     let job = Job {
         id: Uuid::new_v4(),
         plan: Uuid::new_v4(),
         hub: "build".to_owned(),
-        organisation: place.organisation.id,
+        organization: place.organization.id,
         project: place.project.id,
         pipeline: "deploy".to_owned(),
         stage: "Deploy".to_owned(),
@@ -112,7 +112,7 @@ fn variables(job: &Job, collection: &str, project: &str) -> Vec<Variable> {
         ("System.CollectionUri", collection.to_owned()),
         ("System.TeamFoundationCollectionUri", collection.to_owned()),
         ("System.TeamFoundationServerUri", collection.to_owned()),
-        ("System.CollectionId", job.organisation.to_string()),
+        ("System.CollectionId", job.organization.to_string()),
         ("System.TeamProject", project.to_owned()),
         ("System.TeamProjectId", project_id.to_string()),
         ("System.HostType", hub.clone()),

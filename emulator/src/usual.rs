@@ -3,16 +3,16 @@
 use uuid::{Uuid, uuid};
 
 use crate::directory::{
-    App, Connection, Directory, Issuer, Kind, Organisation, Project, Subscription, Tenant,
+    App, Connection, Directory, Issuer, Kind, Organization, Project, Subscription, Tenant,
 };
 
 /// Names and ids of the usual landscape.
 #[derive(Clone, Copy, Debug)]
 pub struct Usual {
-    /// The organisation's name.
-    pub organisation: &'static str,
-    /// The organisation's id.
-    pub organisation_id: Uuid,
+    /// The organization's name.
+    pub organization: &'static str,
+    /// The organization's id.
+    pub organization_id: Uuid,
     /// The project's name.
     pub project: &'static str,
     /// The project's id.
@@ -39,8 +39,8 @@ pub struct Usual {
 
 /// The usual landscape; the same in every emulator.
 pub const USUAL: Usual = Usual {
-    organisation: "contoso",
-    organisation_id: uuid!("0f3e5a52-8f0c-4f5e-9d3a-6f6f2f1b7c10"),
+    organization: "contoso",
+    organization_id: uuid!("0f3e5a52-8f0c-4f5e-9d3a-6f6f2f1b7c10"),
     project: "Platform",
     project_id: uuid!("5b1d4e0a-62c7-4b3e-8f5d-1d2c3b4a5960"),
     tenant: uuid!("8d1c7a34-0b7e-4e55-9f61-7c0e3b9a2d41"),
@@ -62,9 +62,9 @@ pub(crate) fn directory() -> Directory {
         Connection { id, ..made }
     };
     let mut directory = Directory {
-        organisations: vec![Organisation {
-            id: usual.organisation_id,
-            name: usual.organisation.to_owned(),
+        organizations: vec![Organization {
+            id: usual.organization_id,
+            name: usual.organization.to_owned(),
             projects: vec![Project {
                 id: usual.project_id,
                 name: usual.project.to_owned(),

@@ -28,9 +28,9 @@ pub enum Token {
     Personal(Secret),
 }
 
-/// How to ask an organisation.
+/// How to ask an organization.
 #[derive(Clone, Copy)]
-pub struct Organisation<'a> {
+pub struct Organization<'a> {
     /// The way.
     pub http: &'a Http,
     /// By when.
@@ -143,8 +143,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The version that tells whether a connection is disabled.
 const API_VERSION: &str = "7.2-preview.4";
 
-impl Organisation<'_> {
-    /// The organisation's id, to whoever it knows.
+impl Organization<'_> {
+    /// The organization's id, to whoever it knows.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use crate::{
         connection::{Connection, Credential},
         inputs::env_name,
     },
-    devops::connections::{ConnectionsError, Organisation, Seen, Token},
+    devops::connections::{ConnectionsError, Organization, Seen, Token},
     endpoint::Endpoint,
     entra::machine::Machine,
     env::Env,
@@ -99,8 +99,8 @@ impl Walk<'_> {
         if !self.network.reaches(Service::DevOps) {
             return;
         }
-        let organisation = Organisation { http: &self.http, deadline: self.deadline, base, token };
-        match organisation.by_id(project, connection.id).await {
+        let organization = Organization { http: &self.http, deadline: self.deadline, base, token };
+        match organization.by_id(project, connection.id).await {
             Ok(seen) => self.seen(&seen),
             // A job token is seldom allowed to see connections; that is no fault.
             Err(error) => self.report.skipped(Topic::Connection, unreadable(&error)),
@@ -108,8 +108,8 @@ impl Walk<'_> {
     }
 
     /// How long the connection has not been used, before Azure DevOps disables it for that.
-    pub(super) async fn last_used(&mut self, organisation: &Organisation<'_>, project: &str, seen: &Seen) {
-        let Ok(used) = organisation.last_used(project, seen.id).await else { return };
+    pub(super) async fn last_used(&mut self, organization: &Organization<'_>, project: &str, seen: &Seen) {
+        let Ok(used) = organization.last_used(project, seen.id).await else { return };
         let Some(used) = used else {
             return self.report.good(Topic::Connection, vec!["no use is on record".to_owned()]);
         };

@@ -22,7 +22,7 @@ use crate::{
         network,
     },
     clock::{Clock, Deadline},
-    devops::connections::{ConnectionsError, Organisation, Token},
+    devops::connections::{ConnectionsError, Organization, Token},
     endpoint::Endpoint,
     env::Env,
     error::{Code, Failure},
@@ -153,7 +153,7 @@ impl Walk<'_> {
         let token = Token::Bearer(job.token);
         match base {
             Some(base) if self.network.reaches(Service::DevOps) => {
-                self.organisation(base, &token).await.is_some().then_some(token)
+                self.organization(base, &token).await.is_some().then_some(token)
             }
             _ => {
                 self.report.skipped(Topic::Token, "Azure DevOps is not reached");
@@ -163,9 +163,9 @@ impl Walk<'_> {
     }
 
     /// The organization's id, which its service tells the owner of a token that it takes.
-    pub(super) async fn organisation(&mut self, base: &Endpoint, token: &Token) -> Option<Uuid> {
-        let organisation = Organisation { http: &self.http, deadline: self.deadline, base, token };
-        match organisation.id().await {
+    pub(super) async fn organization(&mut self, base: &Endpoint, token: &Token) -> Option<Uuid> {
+        let organization = Organization { http: &self.http, deadline: self.deadline, base, token };
+        match organization.id().await {
             Ok(id) => {
                 self.report.good(Topic::Token, vec![format!("the organization {id} takes it")]);
                 Some(id)

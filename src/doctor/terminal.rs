@@ -14,7 +14,7 @@ use super::{
 use crate::{
     agent::inputs::env_name,
     clock::{Clock, Deadline},
-    devops::connections::{Organisation, Seen, Token},
+    devops::connections::{Organization, Seen, Token},
     endpoint::Endpoint,
     env::Env,
     error::{Code, Failure},
@@ -80,8 +80,8 @@ pub async fn from_terminal(target: &Target, env: &Env, clock: Arc<dyn Clock>) ->
             walk.connection(&connection, &shown);
             walk.seen(&seen);
             let http = Arc::clone(&walk.http);
-            let organisation = Organisation { http: &http, deadline, base: &base, token: &token };
-            walk.last_used(&organisation, &target.project, &seen).await;
+            let organization = Organization { http: &http, deadline, base: &base, token: &token };
+            walk.last_used(&organization, &target.project, &seen).await;
             let reason = "only a job gets one: set diagnose: true in a step AzureWorkloadIdentity@1";
             walk.report.skipped(Topic::IdToken, reason);
             walk.report.skipped(Topic::Exchange, reason);
@@ -110,11 +110,11 @@ impl Walk<'_> {
             self.report.skipped(Topic::Token, "Azure DevOps is not reached");
             return None;
         }
-        let id = self.organisation(base, token).await?;
-        let organisation = Organisation { http: &self.http, deadline: self.deadline, base, token };
+        let id = self.organization(base, token).await?;
+        let organization = Organization { http: &self.http, deadline: self.deadline, base, token };
         let found = match Uuid::try_parse(&target.connection) {
-            Ok(connection) => organisation.by_id(&target.project, connection).await,
-            Err(_) => organisation.by_name(&target.project, &target.connection).await,
+            Ok(connection) => organization.by_id(&target.project, connection).await,
+            Err(_) => organization.by_name(&target.project, &target.connection).await,
         };
         match found {
             Ok(seen) if seen.authorization.is_some() => Some((id, seen)),
@@ -130,10 +130,10 @@ impl Walk<'_> {
     }
 
     /// Whether the subject of an Entra issuer names this very connection.
-    fn about(&mut self, registered: &Trusted, organisation: Uuid, connection: Uuid) {
+    fn about(&mut self, registered: &Trusted, organization: Uuid, connection: Uuid) {
         let subject = registered.subject.as_ref().map(|subject| IdSubject::parse(subject.raw()));
-        if let Some(IdSubject::Ids { organisation: named, connection: id, .. }) = subject
-            && (named, id) != (organisation, connection)
+        if let Some(IdSubject::Ids { organization: named, connection: id, .. }) = subject
+            && (named, id) != (organization, connection)
         {
             let error =
                 format!("the connection's subject names the organization {named} and the connection {id}");

@@ -10,10 +10,10 @@ use crate::foreign_text::ForeignText;
 /// Who signed an id token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Issuer {
-    /// Azure DevOps itself, for one organisation. Retired on 2027-07-01 for the public cloud.
+    /// Azure DevOps itself, for one organization. Retired on 2027-07-01 for the public cloud.
     AzureDevOps {
-        /// The organisation's id.
-        organisation: ForeignText,
+        /// The organization's id.
+        organization: ForeignText,
     },
     /// Entra, for one tenant.
     Entra {
@@ -29,16 +29,16 @@ pub enum Issuer {
 /// Whom an id token is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// `sc://organisation/project/connection`: by names, so that a rename breaks the trust.
+    /// `sc://organization/project/connection`: by names, so that a rename breaks the trust.
     Names {
-        /// The organisation's name.
-        organisation: ForeignText,
+        /// The organization's name.
+        organization: ForeignText,
         /// The project's name.
         project: ForeignText,
         /// The connection's name.
         connection: ForeignText,
     },
-    /// `/eid1/c/<cloud>/t/<tenant>/a/<application>/sc/<organisation>/<connection>`: by ids.
+    /// `/eid1/c/<cloud>/t/<tenant>/a/<application>/sc/<organization>/<connection>`: by ids.
     Ids {
         /// The cloud's code, and the tenant and the application as they are written.
         written: [ForeignText; 3],
@@ -46,8 +46,8 @@ pub enum Subject {
         tenant: Uuid,
         /// The application: Azure DevOps.
         application: Uuid,
-        /// The organisation's id.
-        organisation: Uuid,
+        /// The organization's id.
+        organization: Uuid,
         /// The connection's id.
         connection: Uuid,
     },
@@ -61,8 +61,8 @@ impl Issuer {
     pub fn parse(text: &str) -> Self {
         let known = || {
             let rest = text.strip_prefix("https://")?;
-            if let Some(organisation) = rest.strip_prefix("vstoken.dev.azure.com/") {
-                return Some(Self::AzureDevOps { organisation: organisation.into() });
+            if let Some(organization) = rest.strip_prefix("vstoken.dev.azure.com/") {
+                return Some(Self::AzureDevOps { organization: organization.into() });
             }
             let (host, path) = rest.split_once('/')?;
             let tenant = Uuid::try_parse(path.strip_suffix("/v2.0")?).ok()?;
@@ -84,9 +84,9 @@ impl Issuer {
     #[must_use]
     pub fn parts(&self) -> Vec<(&'static str, ForeignText)> {
         match self {
-            Self::AzureDevOps { organisation } => vec![
+            Self::AzureDevOps { organization } => vec![
                 ("issuer", "https://vstoken.dev.azure.com (Azure DevOps)".into()),
-                ("issuer organisation", organisation.clone()),
+                ("issuer organization", organization.clone()),
             ],
             Self::Entra { host, tenant } => {
                 vec![
@@ -111,16 +111,16 @@ impl Subject {
     #[must_use]
     pub fn parts(&self) -> Vec<(&'static str, ForeignText)> {
         match self {
-            Self::Names { organisation, project, connection } => vec![
-                ("subject organisation", organisation.clone()),
+            Self::Names { organization, project, connection } => vec![
+                ("subject organization", organization.clone()),
                 ("subject project", project.clone()),
                 ("subject connection", connection.clone()),
             ],
-            Self::Ids { written: [cloud, t, a], tenant, application, organisation, connection } => vec![
+            Self::Ids { written: [cloud, t, a], tenant, application, organization, connection } => vec![
                 ("subject cloud", cloud.clone()),
                 ("subject tenant", format!("{} ({tenant})", t.raw()).into()),
                 ("subject application", format!("{} ({application})", a.raw()).into()),
-                ("subject organisation", organisation.to_string().into()),
+                ("subject organization", organization.to_string().into()),
                 ("subject connection", connection.to_string().into()),
             ],
             Self::Other(text) => segments("subject", text.raw()),
@@ -130,12 +130,12 @@ impl Subject {
 
 fn names(text: &str) -> Option<Subject> {
     let mut parts = text.strip_prefix("sc://")?.splitn(3, '/').map(ForeignText::from);
-    Some(Subject::Names { organisation: parts.next()?, project: parts.next()?, connection: parts.next()? })
+    Some(Subject::Names { organization: parts.next()?, project: parts.next()?, connection: parts.next()? })
 }
 
 fn ids(text: &str) -> Option<Subject> {
     let parts: Vec<_> = text.split('/').collect();
-    let ["", "eid1", "c", cloud, "t", tenant, "a", application, "sc", organisation, connection] =
+    let ["", "eid1", "c", cloud, "t", tenant, "a", application, "sc", organization, connection] =
         *parts.as_slice()
     else {
         return None;
@@ -144,7 +144,7 @@ fn ids(text: &str) -> Option<Subject> {
         written: [cloud, tenant, application].map(ForeignText::from),
         tenant: little_endian(tenant)?,
         application: little_endian(application)?,
-        organisation: Uuid::try_parse(organisation).ok()?,
+        organization: Uuid::try_parse(organization).ok()?,
         connection: Uuid::try_parse(connection).ok()?,
     })
 }
@@ -175,12 +175,12 @@ mod tests {
 
     #[test]
     fn names_are_told_apart_and_a_slash_belongs_to_the_connection() {
-        let Subject::Names { organisation, project, connection } =
+        let Subject::Names { organization, project, connection } =
             Subject::parse("sc://contoso/Platform/a/b")
         else {
             panic!("names");
         };
-        assert_eq!([organisation.raw(), project.raw(), connection.raw()], ["contoso", "Platform", "a/b"]);
+        assert_eq!([organization.raw(), project.raw(), connection.raw()], ["contoso", "Platform", "a/b"]);
     }
 
     #[test]
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(issuer.tenant().unwrap().to_string(), tenant);
         assert_eq!(
             Issuer::parse("https://vstoken.dev.azure.com/abc"),
-            Issuer::AzureDevOps { organisation: "abc".into() },
+            Issuer::AzureDevOps { organization: "abc".into() },
         );
     }
 }

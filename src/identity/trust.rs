@@ -130,7 +130,7 @@ fn issuer(claims: &Claims, trusted: &Trusted) -> Option<Difference> {
                 "the id token has the new issuer of Entra; trusted is the old Azure DevOps issuer, retired on {RETIRED}"
             ),
             (Issuer::AzureDevOps { .. }, Issuer::AzureDevOps { .. }) => {
-                "trusted is the issuer of another organisation".to_owned()
+                "trusted is the issuer of another organization".to_owned()
             }
             (Issuer::Entra { tenant, .. }, Issuer::Entra { tenant: other, .. }) if tenant != other => {
                 "trusted is the issuer of another tenant".to_owned()
@@ -285,7 +285,7 @@ mod tests {
         let presented = claims(OLD, NAMES, NAME);
         for (subject, expected) in [
             ("sc://contoso/platform/sc-prod", "by case only, in the name of the project"),
-            ("sc://Contoso/platform/sc-prod", "by case only, in the name of the organisation and project"),
+            ("sc://Contoso/platform/sc-prod", "by case only, in the name of the organization and project"),
             ("sc://contoso/Platform/sc-old", "the connection was renamed"),
             ("sc://contoso/Old/sc-prod", "the project was renamed"),
             (" sc://contoso/Platform/sc-prod", "by white space only"),

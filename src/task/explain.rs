@@ -221,7 +221,7 @@ impl From<ConnectionsError> for Failure {
             (_, Some(known)) => (known.code, known.remedy),
             (_, None) => (
                 Code::AnswerUnusable,
-                "check the organisation, the project and the proxy: something else may have answered",
+                "check the organization, the project and the proxy: something else may have answered",
             ),
         };
         let details = service_says(error.message().map(str::to_owned));

@@ -10,7 +10,7 @@ use crate::{
 const DENY: &str = "0.20.2";
 const YAMLLINT: [&str; 3] = ["yamllint==1.38.0", "PyYAML==6.0.3", "pathspec==1.1.1"];
 
-/// Crates, licences and sources by `deny.toml`; known vulnerabilities; YAML by `.yamllint`. With `require_advisories`, as
+/// Crates, licenses and sources by `deny.toml`; known vulnerabilities; YAML by `.yamllint`. With `require_advisories`, as
 /// for a release, a list of vulnerabilities that cannot be fetched is a failure; without, it is only said.
 pub(crate) fn audit(require_advisories: bool) -> Result<()> {
     let yamllint = tools::python("yamllint", &YAMLLINT)?.join("yamllint");

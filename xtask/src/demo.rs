@@ -38,7 +38,7 @@ pub(crate) fn job() -> Result<(JobReport, String)> {
         emulator.entra_url(),
         emulator.arm_url()
     );
-    println!("Running {PIPELINE} as a job of {}/{}\n", usual.organisation, usual.project);
+    println!("Running {PIPELINE} as a job of {}/{}\n", usual.organization, usual.project);
     let mut message = emulator.job_with(&[usual.connection, usual.entra_connection]);
     message.variables.push(Variable { name: "ARM_URL".to_owned(), value: emulator.arm_url(), secret: false });
     pipeline.add_variables(&mut message);

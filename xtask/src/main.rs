@@ -63,7 +63,7 @@ enum Chore {
     },
     /// Draw what the Marketplace shows, into images/
     Pictures,
-    /// Check crates, licences and sources (cargo-deny), and YAML (yamllint)
+    /// Check crates, licenses and sources (cargo-deny), and YAML (yamllint)
     Audit {
         /// Fail when the list of known vulnerabilities cannot be fetched, as a release must
         #[arg(long)]

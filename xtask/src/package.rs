@@ -1,7 +1,7 @@
 //! `package`: the extension, for every platform that this machine can compile for.
 
 mod compile;
-mod licences;
+mod licenses;
 mod notices;
 mod platform;
 mod vsix;
@@ -70,7 +70,7 @@ pub(crate) fn package(others: Option<&Path>) -> Result<PathBuf> {
     }
     notices::write(&folder)?;
     let made = serde_json::json!({ "files": [
-        { "path": notices::LICENCES, "addressable": true },
+        { "path": notices::LICENSES, "addressable": true },
         { "path": notices::BILL },
     ] });
     tools::write(&folder.join(MANIFESTS[1]), made.to_string())?;

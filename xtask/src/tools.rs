@@ -48,7 +48,7 @@ pub(crate) fn python(name: &str, pins: &[&str]) -> Result<PathBuf> {
     Ok(bin)
 }
 
-/// A program of crates.io, built here without optimisation, which takes longer than it saves.
+/// A program of crates.io, built here without optimization, which takes longer than it saves.
 pub(crate) fn crate_program(name: &str, version: &str, features: &[&str]) -> Result<PathBuf> {
     let folder = folder(name)?;
     once(&folder, version, || {

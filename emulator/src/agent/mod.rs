@@ -2,7 +2,7 @@
 //!
 //! What a task may observe is reproduced: its environment, its working folder, what becomes of each line that it
 //! prints, how it is stopped and what is cleaned up after it. The doc comments name the file of
-//! `microsoft/azure-pipelines-agent` in which a behaviour is found.
+//! `microsoft/azure-pipelines-agent` in which a behavior is found.
 //!
 //! Top down: [`Agent`] is the machine, `run` walks over the stages of a job, `stage` runs one of them, `attempt`
 //! starts its process, `effects` carries out what its output commands, and the rest is what these need.

@@ -29,12 +29,12 @@ enum Sight {
 
 pub(super) async fn one(
     State(world): State<Arc<World>>,
-    Path((organisation, project, id)): Path<(String, String, String)>,
+    Path((organization, project, id)): Path<(String, String, String)>,
     headers: HeaderMap,
 ) -> Response {
     let Some(sight) = sight(&world, &headers) else { return sign_in(&headers) };
     let directory = world.directory();
-    let Some(found) = find(&directory, &organisation, &project) else { return no_project(&project) };
+    let Some(found) = find(&directory, &organization, &project) else { return no_project(&project) };
     let id = Uuid::try_parse(&id).ok();
     match found.connections.iter().find(|connection| Some(connection.id) == id) {
         Some(connection) => traced(json(200, &object(&world, &directory, connection, &sight))),
@@ -45,14 +45,14 @@ pub(super) async fn one(
 
 pub(super) async fn by_name(
     State(world): State<Arc<World>>,
-    Path((organisation, project)): Path<(String, String)>,
+    Path((organization, project)): Path<(String, String)>,
     request: Request,
 ) -> Response {
     let headers = request.headers().clone();
     let query = pairs(request.uri().query().unwrap_or_default().as_bytes());
     let Some(sight) = sight(&world, &headers) else { return sign_in(&headers) };
     let directory = world.directory();
-    let Some(found) = find(&directory, &organisation, &project) else { return no_project(&project) };
+    let Some(found) = find(&directory, &organization, &project) else { return no_project(&project) };
     let names = value(&query, "endpointNames");
     let is_meant = |connection: &&Connection| {
         names
@@ -71,12 +71,12 @@ pub(super) async fn by_name(
 /// When the connection was used, newest first; the real server keeps more than the last.
 pub(super) async fn history(
     State(world): State<Arc<World>>,
-    Path((organisation, project, id)): Path<(String, String, String)>,
+    Path((organization, project, id)): Path<(String, String, String)>,
     headers: HeaderMap,
 ) -> Response {
     let Some(_sight) = sight(&world, &headers) else { return sign_in(&headers) };
     let directory = world.directory();
-    let Some(found) = find(&directory, &organisation, &project) else { return no_project(&project) };
+    let Some(found) = find(&directory, &organization, &project) else { return no_project(&project) };
     let id = Uuid::try_parse(&id).ok();
     let connection = found.connections.iter().find(|connection| Some(connection.id) == id);
     let used = connection.and_then(|connection| connection.last_used);
@@ -121,8 +121,8 @@ fn basic(headers: &HeaderMap) -> Option<String> {
     String::from_utf8(decoded).ok()?.split_once(':').map(|(_user, token)| token.to_owned())
 }
 
-fn find<'a>(directory: &'a Directory, organisation: &str, project: &str) -> Option<&'a Project> {
-    let known = directory.organisations.iter().find(|one| one.name.eq_ignore_ascii_case(organisation))?;
+fn find<'a>(directory: &'a Directory, organization: &str, project: &str) -> Option<&'a Project> {
+    let known = directory.organizations.iter().find(|one| one.name.eq_ignore_ascii_case(organization))?;
     let is_meant = |one: &&Project| {
         one.name.eq_ignore_ascii_case(project) || Uuid::try_parse(project).is_ok_and(|id| id == one.id)
     };

@@ -25,19 +25,19 @@ type Shared = State<Arc<World>>;
 
 pub(crate) fn router(world: Arc<World>) -> Router {
     let id_token =
-        "/{organisation}/{project}/_apis/distributedtask/hubs/{hub}/plans/{plan}/jobs/{job}/oidctoken";
+        "/{organization}/{project}/_apis/distributedtask/hubs/{hub}/plans/{plan}/jobs/{job}/oidctoken";
     Router::new()
         .route(id_token, post(oidc_token).fallback(only_post))
-        .route("/{organisation}/_apis/connectionData", get(connection_data))
-        .route("/{organisation}/_apis/distributedtask", options(locations))
-        .route("/{organisation}/{project}/_apis/serviceendpoint/endpoints", get(endpoints::by_name))
-        .route("/{organisation}/{project}/_apis/serviceendpoint/endpoints/{id}", get(endpoints::one))
+        .route("/{organization}/_apis/connectionData", get(connection_data))
+        .route("/{organization}/_apis/distributedtask", options(locations))
+        .route("/{organization}/{project}/_apis/serviceendpoint/endpoints", get(endpoints::by_name))
+        .route("/{organization}/{project}/_apis/serviceendpoint/endpoints/{id}", get(endpoints::one))
         .route(
-            "/{organisation}/{project}/_apis/serviceendpoint/{id}/executionhistory",
+            "/{organization}/{project}/_apis/serviceendpoint/{id}/executionhistory",
             get(endpoints::history),
         )
         .route("/.well-known/openid-configuration", get(configuration))
-        .route("/{organisation}/.well-known/openid-configuration", get(configuration_of))
+        .route("/{organization}/.well-known/openid-configuration", get(configuration_of))
         .route("/.well-known/jwks", get(jwks))
         .fallback(not_found)
         .with_state(world)
@@ -45,7 +45,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
 
 async fn oidc_token(
     State(world): Shared,
-    Path((organisation, project, hub, plan, job)): Path<(String, String, String, String, String)>,
+    Path((organization, project, hub, plan, job)): Path<(String, String, String, String, String)>,
     request: Request,
 ) -> Response {
     let parts = request.into_parts().0;
@@ -57,7 +57,7 @@ async fn oidc_token(
     }
     let query = pairs(parts.uri.query().unwrap_or_default().as_bytes());
     let asked = Asked {
-        organisation,
+        organization,
         project,
         hub,
         plan,
@@ -84,16 +84,16 @@ async fn only_post() -> Response {
 async fn connection_data(State(world): Shared, Path(name): Path<String>, headers: HeaderMap) -> Response {
     let known = endpoints::is_known(&world, &headers);
     let directory = world.directory();
-    let organisation = directory.organisations.iter().find(|one| one.name.eq_ignore_ascii_case(&name));
-    let (Some(organisation), true) = (organisation, known) else {
+    let organization = directory.organizations.iter().find(|one| one.name.eq_ignore_ascii_case(&name));
+    let (Some(organization), true) = (organization, known) else {
         return sign_in(&headers);
     };
     traced(json(
         200,
         &json!({
             "authenticatedUser": { "providerDisplayName": "Project Collection Build Service" },
-            "instanceId": organisation.id,
-            "deploymentId": organisation.id,
+            "instanceId": organization.id,
+            "deploymentId": organization.id,
             "deploymentType": "hosted",
             "locationServiceData": { "serviceOwner": "00025394-6065-48ca-87d9-7f5672854ef7" },
         }),
@@ -127,8 +127,8 @@ async fn configuration() -> Response {
     json(200, &issuer_document("https://vstoken.dev.azure.com"))
 }
 
-async fn configuration_of(Path(organisation): Path<String>) -> Response {
-    json(200, &issuer_document(&format!("https://vstoken.dev.azure.com/{organisation}")))
+async fn configuration_of(Path(organization): Path<String>) -> Response {
+    json(200, &issuer_document(&format!("https://vstoken.dev.azure.com/{organization}")))
 }
 
 async fn jwks() -> Response {

@@ -13,7 +13,7 @@ const API_VERSIONS: [&str; 3] = ["7.1", "7.1-preview.1", "7.2-preview.1"];
 
 /// A request for an id token, as sent.
 pub(super) struct Asked {
-    pub(super) organisation: String,
+    pub(super) organization: String,
     pub(super) project: String,
     pub(super) hub: String,
     pub(super) plan: String,
@@ -98,9 +98,9 @@ fn check_version(version: Option<&str>) -> Result<(), Refusal> {
 
 /// A job token opens its own job's door only.
 fn check_path(directory: &Directory, job: &Job, asked: &Asked) -> Result<(), Refusal> {
-    let organisation = directory.organisations.iter().find(|one| one.id == job.organisation);
+    let organization = directory.organizations.iter().find(|one| one.id == job.organization);
     let same = |text: &str, id: Uuid| Uuid::try_parse(text).is_ok_and(|sent| sent == id);
-    if !organisation.is_some_and(|one| one.name.eq_ignore_ascii_case(&asked.organisation)) {
+    if !organization.is_some_and(|one| one.name.eq_ignore_ascii_case(&asked.organization)) {
         return Err(Refusal::Unauthorised);
     }
     if !same(&asked.project, job.project) {
@@ -192,20 +192,20 @@ fn connection_claims(place: &Place<'_>) -> Value {
 
 /// Without a connection the token speaks for the pipeline, always by the Azure DevOps issuer.
 fn for_pipeline(directory: &Directory, job: &Job) -> (Issuer, Value) {
-    let organisation = directory.organisations.iter().find(|one| one.id == job.organisation);
-    let project = organisation.and_then(|one| one.projects.iter().find(|project| project.id == job.project));
-    let organisation_name = organisation.map_or("", |one| one.name.as_str());
+    let organization = directory.organizations.iter().find(|one| one.id == job.organization);
+    let project = organization.and_then(|one| one.projects.iter().find(|project| project.id == job.project));
+    let organization_name = organization.map_or("", |one| one.name.as_str());
     let project_name = project.map_or("", |one| one.name.as_str());
     let claims = json!({
         "jti": Uuid::new_v4(),
-        "iss": identity::devops_issuer(job.organisation),
-        "sub": format!("p://{organisation_name}/{project_name}/{}", job.pipeline),
+        "iss": identity::devops_issuer(job.organization),
+        "sub": format!("p://{organization_name}/{project_name}/{}", job.pipeline),
         "aud": EXCHANGE_AUDIENCE,
-        "org_id": job.organisation,
+        "org_id": job.organization,
         "prj_id": job.project,
         "def_id": "1",
         "rpo_id": job.project,
-        "rpo_uri": format!("https://dev.azure.com/{organisation_name}/{project_name}/_git/{project_name}"),
+        "rpo_uri": format!("https://dev.azure.com/{organization_name}/{project_name}/_git/{project_name}"),
         "rpo_ver": "0000000000000000000000000000000000000000",
         "rpo_ref": "refs/heads/main",
         "run_id": "1",

@@ -1,4 +1,4 @@
-//! What Azure DevOps knows: organisations, projects, connections, jobs.
+//! What Azure DevOps knows: organizations, projects, connections, jobs.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use crate::identity;
 
-/// An Azure DevOps organisation.
+/// An Azure DevOps organization.
 #[derive(Clone, Debug)]
-pub struct Organisation {
+pub struct Organization {
     /// The id, part of issuers and of Entra subjects.
     pub id: Uuid,
     /// The name, part of URLs and of Azure DevOps subjects.
@@ -32,7 +32,7 @@ pub struct Project {
 /// Who signs a connection's id tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Issuer {
-    /// `https://vstoken.dev.azure.com/{organisation}`, subjects made of names.
+    /// `https://vstoken.dev.azure.com/{organization}`, subjects made of names.
     DevOps,
     /// `https://login.microsoftonline.com/{tenant}/v2.0`, subjects made of ids.
     Entra,
@@ -131,8 +131,8 @@ impl Connection {
 /// A connection with where it lives.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
-    /// Its organisation.
-    pub organisation: &'a Organisation,
+    /// Its organization.
+    pub organization: &'a Organization,
     /// Its project.
     pub project: &'a Project,
     /// The connection.
@@ -144,7 +144,7 @@ impl Place<'_> {
     #[must_use]
     pub fn issuer(&self) -> String {
         match self.connection.issuer {
-            Issuer::DevOps => identity::devops_issuer(self.organisation.id),
+            Issuer::DevOps => identity::devops_issuer(self.organization.id),
             Issuer::Entra => identity::entra_issuer(self.connection.tenant),
         }
     }
@@ -154,10 +154,10 @@ impl Place<'_> {
     pub fn subject(&self) -> String {
         match self.connection.issuer {
             Issuer::DevOps => {
-                identity::devops_subject(&self.organisation.name, &self.project.name, &self.connection.name)
+                identity::devops_subject(&self.organization.name, &self.project.name, &self.connection.name)
             }
             Issuer::Entra => {
-                identity::entra_subject(self.connection.tenant, self.organisation.id, self.connection.id)
+                identity::entra_subject(self.connection.tenant, self.organization.id, self.connection.id)
             }
         }
     }
@@ -172,8 +172,8 @@ pub struct Job {
     pub plan: Uuid,
     /// The hub: `build`, `rm`, `checks`.
     pub hub: String,
-    /// The organisation's id.
-    pub organisation: Uuid,
+    /// The organization's id.
+    pub organization: Uuid,
     /// The project's id.
     pub project: Uuid,
     /// The pipeline's name.

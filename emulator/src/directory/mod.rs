@@ -12,15 +12,15 @@ use uuid::Uuid;
 use crate::identity::EXCHANGE_AUDIENCE;
 
 pub use deployment::Deployment;
-pub use devops::{Connection, Issuer, Job, Organisation, Place, Project, Scope};
+pub use devops::{Connection, Issuer, Job, Organization, Place, Project, Scope};
 pub use entra::{App, Certificate, ClientSecret, FederatedCredential, Kind, Subscription, Tenant};
 pub use machine::{Arc, Machine};
 
 /// Everything that exists.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
-    /// Azure DevOps organisations.
-    pub organisations: Vec<Organisation>,
+    /// Azure DevOps organizations.
+    pub organizations: Vec<Organization>,
     /// Entra tenants.
     pub tenants: Vec<Tenant>,
     /// Azure subscriptions.
@@ -76,17 +76,17 @@ impl Directory {
     /// A connection and where it lives.
     #[must_use]
     pub fn find(&self, connection: Uuid) -> Option<Place<'_>> {
-        self.organisations.iter().find_map(|organisation| {
-            organisation.projects.iter().find_map(|project| {
+        self.organizations.iter().find_map(|organization| {
+            organization.projects.iter().find_map(|project| {
                 let connection = project.connections.iter().find(|one| one.id == connection)?;
-                Some(Place { organisation, project, connection })
+                Some(Place { organization, project, connection })
             })
         })
     }
 
     /// Every connection.
     pub fn connections(&self) -> impl Iterator<Item = &Connection> {
-        let projects = self.organisations.iter().flat_map(|organisation| &organisation.projects);
+        let projects = self.organizations.iter().flat_map(|organization| &organization.projects);
         projects.flat_map(|project| &project.connections)
     }
 
@@ -152,6 +152,6 @@ impl Directory {
     }
 
     fn projects(&mut self) -> impl Iterator<Item = &mut Project> {
-        self.organisations.iter_mut().flat_map(|organisation| &mut organisation.projects)
+        self.organizations.iter_mut().flat_map(|organization| &mut organization.projects)
     }
 }

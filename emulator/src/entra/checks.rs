@@ -160,7 +160,7 @@ impl<'a> Presented<'a> {
     fn is_by_devops(&self) -> bool {
         self.issuer
             .strip_prefix("https://vstoken.dev.azure.com/")
-            .is_some_and(|organisation| Uuid::try_parse(organisation).is_ok())
+            .is_some_and(|organization| Uuid::try_parse(organization).is_ok())
     }
 
     fn is_by_entra(&self) -> bool {

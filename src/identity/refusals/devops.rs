@@ -96,8 +96,8 @@ pub(super) const KNOWN: &[Known] = &[
     known(
         "TF400813",
         Code::JobTokenRefused,
-        "the identity of the token may not use this organisation",
-        &["the job token has ended, or is of another organisation"],
+        "the identity of the token may not use this organization",
+        &["the job token has ended, or is of another organization"],
         (
             "run the job again; a job token ends with its job, and after about 24 hours",
             "Organization settings > Policies, Users",
@@ -205,10 +205,10 @@ pub(super) const KNOWN: &[Known] = &[
     known(
         "TF401444",
         Code::JobTokenRefused,
-        "the identity was never added to the organisation",
+        "the identity was never added to the organization",
         &["a service principal or managed identity must be added as a user"],
         (
-            "add the identity to the organisation, with a licence of at least Basic",
+            "add the identity to the organization, with a license of at least Basic",
             "Organization settings > Users > Add users",
         ),
     ),

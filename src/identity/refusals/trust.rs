@@ -13,7 +13,7 @@ const REGISTER: (&str, &str) = (
     CREATE,
 );
 const SUBJECT: (&str, &str) = (
-    "compare the subject above with the federated credential's, letter by letter; a renamed organisation, project or connection changes it",
+    "compare the subject above with the federated credential's, letter by letter; a renamed organization, project or connection changes it",
     UPDATE,
 );
 const AUDIENCE: (&str, &str) = (
@@ -38,7 +38,7 @@ pub(super) const KNOWN: &[Known] = &[
         &[
             "the connection was converted to the Entra issuer, and the application still trusts the old one only",
             NEW,
-            "the federated credential names another tenant or organisation",
+            "the federated credential names another tenant or organization",
         ],
         (
             "the connection's issuer was probably changed while the application still trusts the old one: add a federated credential with the issuer and \
@@ -60,7 +60,7 @@ pub(super) const KNOWN: &[Known] = &[
         Code::SubjectNotTrusted,
         "no federated credential of the application has the id token's subject",
         &[
-            "the organisation, project or connection was renamed: a subject by names (sc://) changes with it",
+            "the organization, project or connection was renamed: a subject by names (sc://) changes with it",
             "the subject was copied from another connection",
             NEW,
         ],

@@ -1,8 +1,8 @@
-//! What the extension is made of: a bill of materials, and the licences of everything in it.
+//! What the extension is made of: a bill of materials, and the licenses of everything in it.
 
 use std::{fs, path::Path, process::Command};
 
-use super::licences;
+use super::licenses;
 use crate::{
     process::{Result, output, root, run},
     tools,
@@ -13,11 +13,11 @@ const CYCLONEDX: &str = "0.5.9";
 
 /// The files, as the extension has them.
 pub(super) const BILL: &str = "sbom.cdx.json";
-pub(super) const LICENCES: &str = "THIRD-PARTY-NOTICES.txt";
+pub(super) const LICENSES: &str = "THIRD-PARTY-NOTICES.txt";
 
 /// Writes both files into a folder.
 pub(super) fn write(folder: &Path) -> Result<()> {
-    tools::write(&folder.join(LICENCES), licences::notice()?)?;
+    tools::write(&folder.join(LICENSES), licenses::notice()?)?;
     bill_of_materials(&folder.join(BILL))
 }
 

@@ -1,4 +1,4 @@
-//! The licences of everything in the program: each crate with its own files, as it was published.
+//! The licenses of everything in the program: each crate with its own files, as it was published.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,15 +13,15 @@ use super::PLATFORMS;
 use crate::process::{Result, cargo, output};
 
 const HEAD: &str = "\
-The program wif is under the MIT licence, which is in the file LICENSE. It is made with the following.
+The program wif is under the MIT license, which is in the file LICENSE. It is made with the following.
 
 Rust's standard library (https://www.rust-lang.org): MIT or Apache-2.0. The programs for Linux hold musl
 (https://musl.libc.org): MIT. The program for Windows holds start-up code of mingw-w64 (https://www.mingw-w64.org): public
 domain and Zope Public License 2.1.
 ";
-/// What a licence's file is called.
+/// What a license's file is called.
 const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE"];
-/// A licence is shorter than this, in bytes.
+/// A license is shorter than this, in bytes.
 const MOST: u64 = 256 * 1024;
 
 /// The notice for every crate that a shipped program may hold.
@@ -34,11 +34,11 @@ pub(super) fn notice() -> Result<String> {
     }
     let mut notice = HEAD.to_owned();
     let mut texts: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    notice.push_str("\nCrates of Rust, each with the licence that its authors name:\n\n");
+    notice.push_str("\nCrates of Rust, each with the license that its authors name:\n\n");
     for (name, package) in &crates {
-        let licence = package["license"].as_str().ok_or_else(|| format!("{name} names no licence"))?;
+        let license = package["license"].as_str().ok_or_else(|| format!("{name} names no license"))?;
         // Writing to a string cannot fail.
-        let _ = writeln!(notice, "  {name}: {licence}");
+        let _ = writeln!(notice, "  {name}: {license}");
         for text in files(package)? {
             texts.entry(text).or_default().insert(name.clone());
         }
@@ -78,7 +78,7 @@ fn used(metadata: &Value) -> Result<BTreeMap<String, Value>> {
     Ok(found)
 }
 
-/// The texts in a crate's folder that are about its licence.
+/// The texts in a crate's folder that are about its license.
 fn files(package: &Value) -> Result<Vec<String>> {
     let folder =
         Path::new(package["manifest_path"].as_str().unwrap_or_default()).parent().unwrap_or(Path::new(""));
