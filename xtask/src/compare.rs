@@ -72,7 +72,12 @@ fn exports(task: &Path) -> Result<BTreeSet<String>> {
     ] {
         let emulator = Emulator::start();
         let message = emulator.job(emulator.usual().connection);
-        let inputs = [("azureSubscription", "sc-prod"), ("refresh", refresh), ("exports", families)];
+        let inputs = [
+            ("azureSubscription", "sc-prod"),
+            ("allowedAuthorities", "127.0.0.1"),
+            ("refresh", refresh),
+            ("exports", families),
+        ];
         let report = Agent::new().ca_file(emulator.ca_file()).run(&message, &[Step::task(task, &inputs)]);
         if report.result != JobResult::Succeeded {
             return Err(format!("the job with the program in {} failed:\n{}", task.display(), report.log));
