@@ -140,7 +140,7 @@ fn sign_in(machine: &Machine<'_>, refresh: &str) -> Step {
         ("azureSubscription", "sc-prod"),
         ("refresh", refresh),
         ("exports", "terraform, azure-sdk"),
-        ("allowedAuthorities", "127.0.0.1"),
+        ("allowedAuthorities", "127.0.0.1, localhost"),
     ];
     Step::task(machine.task, &inputs).display_name("Sign in")
 }
