@@ -240,6 +240,10 @@ fn the_machines_proxy_is_used_where_the_agent_has_none() {
 fn where_a_proxy_is_set_later_steps_go_around_it_on_loopback() {
     let direct = Case::new().set("NO_PROXY", ".corp").succeeds();
     assert!(!direct.variables().contains_key("NO.PROXY"));
+    // Everything, and only where it stands alone.
+    let run = Case::new().set("HTTPS_PROXY", "http://127.0.0.1:9").set("NO_PROXY", "*").succeeds();
+    assert!(!run.variables().contains_key("NO.PROXY"), "{}", run.out);
+    assert_eq!(run.variable("no_proxy"), "*");
     let case = Case::new()
         .set("HTTPS_PROXY", "http://127.0.0.1:9")
         .set("NO_PROXY", ".corp,127.0.0.1")

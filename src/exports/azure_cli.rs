@@ -234,6 +234,8 @@ fn clouds(profile: &Profile) -> Ini {
     clouds.remove_everywhere("subscription");
     // Where its services are is the connection's to say, and after it az's: tokens are sent there.
     clouds.keep_only(cloud_name(profile), "profile");
+    // What stands here is a key of every cloud.
+    clouds.remove_section("DEFAULT");
     if profile.custom {
         for (key, url) in [
             ("endpoint_active_directory", &profile.authority),
@@ -454,7 +456,8 @@ mod tests {
     #[test]
     fn the_users_own_clouds_are_there_and_do_not_say_where_the_connections_cloud_is() {
         let clouds = "[AzureCloud]\nprofile = latest\nsubscription = x\nendpoint_resource_manager = https://own\nsuffix_keyvault_dns = .own\n\
-                      [OwnCloud]\nendpoint_gallery = https://own\nsubscription = x\n";
+                      [OwnCloud]\nendpoint_gallery = https://own\nsubscription = x\n\
+                      [DEFAULT]\nsuffix_storage_endpoint = .own\n";
         let own = OwnSettings {
             config: Some("[cloud]\nname = OwnCloud\n".to_owned()),
             clouds: Some(clouds.to_owned()),

@@ -183,15 +183,16 @@ impl Arrival {
             let old =
                 env.get(name).filter(|_| self.job.is_public(name) && !self.kept.contains(name.as_str()));
             let Some(old) = old else { continue };
-            let new = match value {
+            // Where a key of ours belongs, the old value may be one too.
+            let (old, new) = match value {
                 Value::Plain(new) if new == old => continue,
-                Value::Plain(new) if !new.is_empty() => format!(" by {}", shown(new)),
-                _ => String::new(),
+                Value::Plain(new) if new.is_empty() => (format!("={}", shown(old)), String::new()),
+                Value::Plain(new) => (format!("={}", shown(old)), format!(" by {}", shown(new))),
+                Value::Masked(_) | Value::Secret(_) => (String::new(), String::new()),
             };
             let notes = &mut self.notes;
             notes.push(format!(
-                "{name}={} of the pipeline is replaced{new} for later steps; with a name (session:) this session has variables of its own",
-                shown(old)
+                "{name}{old} of the pipeline is replaced{new} for later steps; with a name (session:) this session has variables of its own"
             ));
         }
     }

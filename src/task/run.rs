@@ -155,13 +155,12 @@ fn around_proxy(env: &Env) -> Vec<(&'static str, String, Visibility)> {
         return Vec::new();
     }
     let extended = |first: &str, second: &str| {
-        let mut hosts: Vec<_> = env
-            .get(first)
-            .or(env.get(second))
-            .unwrap_or_default()
-            .split(',')
-            .filter(|host| !host.is_empty())
-            .collect();
+        let own = env.get(first).or(env.get(second)).unwrap_or_default();
+        // Every host, to curl and Python only where it stands alone.
+        if own.trim() == "*" {
+            return own.to_owned();
+        }
+        let mut hosts: Vec<_> = own.split(',').filter(|host| !host.is_empty()).collect();
         hosts.extend(
             ["127.0.0.1", "localhost"].into_iter().filter(|host| !hosts.contains(host)).collect::<Vec<_>>(),
         );

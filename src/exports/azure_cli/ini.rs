@@ -77,6 +77,11 @@ impl Ini {
         }
     }
 
+    /// Takes a section away.
+    pub(super) fn remove_section(&mut self, name: &str) {
+        self.sections.remove(name);
+    }
+
     /// Whether a section has a key.
     pub(super) fn has(&self, section: &str, key: &str) -> bool {
         self.sections.get(section).is_some_and(|entries| entries.iter().any(|(own, _)| own == key))
