@@ -1,7 +1,7 @@
 //! The post-job stage: end the broker, and remove what the session left. It runs whether the main stage ran, failed
 //! or was skipped.
 
-use std::{error::Error as _, io, path::Path, time::Duration};
+use std::{error::Error, io, path::Path, time::Duration};
 
 use hyper::Method;
 
@@ -44,7 +44,8 @@ enum BrokerEnd {
     Killed,
     /// It had ended before this stage.
     Before(BrokerError),
-    StillThere(BrokerError),
+    /// Why it is.
+    StillThere(String),
 }
 
 /// Ends the broker and removes the session's folder. What cannot be done is a warning: a job does not fail for it, the
@@ -101,7 +102,14 @@ async fn end_broker(env: &Env) -> BrokerEnd {
     };
     let grace = if asked.is_ok() { END_GRACE } else { Duration::ZERO };
     let ending = match &process {
-        Some(process) => process.end(grace).await.ok(),
+        Some(process) => match process.end(grace).await {
+            Ok(ending) => Some(ending),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                return BrokerEnd::StillThere("its process was killed, and did not end".to_owned());
+            }
+            // A system that does not tell.
+            Err(_) => None,
+        },
         None => None,
     };
     match (asked, ending) {
@@ -111,18 +119,21 @@ async fn end_broker(env: &Env) -> BrokerEnd {
         (Err(error @ (BrokerError::Gone(_) | BrokerError::Unproven { .. })), None) => {
             BrokerEnd::Before(error)
         }
-        (Err(error), None) => BrokerEnd::StillThere(error),
+        (Err(error), None) => BrokerEnd::StillThere(error.to_string()),
     }
 }
 
 /// `None`: there was none.
 fn remove_folder(env: &Env) -> Option<Result<bool, String>> {
     let path = env.get(&task_variable(FOLDER_VARIABLE))?;
-    let temp = job::temp_folder(env).ok()?;
-    Some(Folder::remove(&temp, Path::new(path)).map_err(|error| {
+    let may_be_there = |error: &dyn Error| {
         let source = error.source().map(|source| format!(": {source}"));
         format!("The session's files may still be there: {error}{}", source.unwrap_or_default())
-    }))
+    };
+    Some(match job::temp_folder(env) {
+        Ok(temp) => Folder::remove(&temp, Path::new(path)).map_err(|error| may_be_there(&error)),
+        Err(error) => Err(may_be_there(&error)),
+    })
 }
 
 fn task_variable(name: &str) -> String {
