@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub use self::arc::ChallengeError;
 use self::arc::{Challenge, Folder};
 use super::{
-    refusal::{asked, sentence},
+    refusal::sentence,
     token::{AccessToken, LONGEST, is_token, seconds},
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     exports::{IDENTITY_PATH, MACHINE},
     http::{Http, HttpError, Request, Response},
     identity::{claims, refusals, resource::Resource},
-    retry::Outcome,
+    retry::{Outcome, asked_to_wait},
     secret::Secret,
 };
 
@@ -91,7 +91,7 @@ pub enum MachineError {
         sentence: Option<String>,
     },
     /// 404, 408, 410, 429, 5xx: an identity that was just assigned, a service that is being updated.
-    #[error("the managed identity service of this machine is unavailable or busy (it answered {status}{})", asked(*.retry_after))]
+    #[error("the managed identity service of this machine is unavailable or busy (it answered {status}{})", asked_to_wait(*.retry_after))]
     Busy {
         /// The HTTP status.
         status: u16,
@@ -222,11 +222,14 @@ impl Machine {
             let request = request.clone();
             let begin = http.clock().now();
             async move {
+                let until = Deadline::after(http.clock(), limit);
                 let mut answer = http.send(request.clone(), limit).await?;
                 if let (401, Protocol::Arc { folder }) = (answer.status, &self.protocol) {
                     let key = Challenge::of(&answer).and_then(|challenge| folder.key(&challenge))?;
                     let basic = Secret::new(format!("Basic {}", key.expose()));
-                    answer = http.send(request.secret_header("authorization", &basic), limit).await?;
+                    answer = http
+                        .send(request.secret_header("authorization", &basic), until.remaining(http.clock()))
+                        .await?;
                 }
                 self.confirmed(client, read(&answer, begin)?)
             }

@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use zeroize::Zeroizing;
+
 use crate::{env::Env, http::Response, secret::Secret};
 
 /// The folder that the service writes its keys into.
@@ -35,7 +37,7 @@ pub enum ChallengeError {
 }
 
 /// The largest key file, in bytes.
-const MAX_KEY_BYTES: u64 = 4096;
+const MAX_KEY_BYTES: usize = 4096;
 
 impl Folder {
     /// Where the service of this system has it.
@@ -63,14 +65,17 @@ impl Folder {
         let unexpected = || ChallengeError::Unexpected(folder.clone());
         // Looked at before it is opened: a link leads anywhere, and a pipe would wait.
         let found = fs::symlink_metadata(path).map_err(unavailable)?;
-        if !found.is_file() || found.len() > MAX_KEY_BYTES {
+        if !found.is_file() || found.len() > MAX_KEY_BYTES as u64 {
             return Err(unexpected());
         }
-        let mut text = String::new();
+        // With room for all of it: a text that grows leaves copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(MAX_KEY_BYTES + 1));
         let file = fs::File::open(path).map_err(unavailable)?;
-        file.take(MAX_KEY_BYTES + 1).read_to_string(&mut text).map_err(unavailable)?;
-        let key = Secret::new(text);
-        if key.expose().len() as u64 > MAX_KEY_BYTES { Err(unexpected()) } else { Ok(key) }
+        file.take(MAX_KEY_BYTES as u64 + 1).read_to_string(&mut text).map_err(unavailable)?;
+        if text.len() > MAX_KEY_BYTES {
+            return Err(unexpected());
+        }
+        Ok(Secret::new(std::mem::take(&mut *text)))
     }
 }
 
