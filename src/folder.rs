@@ -91,6 +91,12 @@ impl Folder {
         self.directory.create_inner(name)
     }
 
+    /// Whether a path leads to something directly in a folder that is named like a session's.
+    #[must_use]
+    pub fn is_in_one(path: &Path) -> bool {
+        path.parent().is_some_and(Self::is_named_like_one)
+    }
+
     /// Leaves the folder to later steps; the post-job stage removes it.
     pub fn keep(mut self) {
         self.kept = true;

@@ -64,7 +64,10 @@ async fn broker() -> io::Result<()> {
 /// Asks the broker of this job's session.
 async fn ask(command: &Command) -> ExitCode {
     let (mut out, env) = (io::stdout(), Env::of_process());
-    let mut masks = process::MaskOutput::of_step(env.get("VSTS_PROCESS_LOOKUP_ID"));
+    // The search looks at every process above this one.
+    let masks_token = matches!(command, Command::Token { no_mask: false, .. }) && env.is_true("TF_BUILD");
+    let job = env.get("VSTS_PROCESS_LOOKUP_ID").filter(|_| masks_token);
+    let mut masks = process::MaskOutput::of_step(job);
     let asked = cli::ask(command, &env, &mut Screen::new(&mut out), &mut masks).await;
     let Err(unanswered) = asked else { return ExitCode::SUCCESS };
     complain(&unanswered.failure);

@@ -19,6 +19,11 @@ pub enum Outcome {
     Refused,
 }
 
+/// The end of a sentence about a busy service: for how long it wants to be left alone.
+pub(crate) fn asked_to_wait(retry_after: Option<Duration>) -> String {
+    retry_after.map(|delay| format!(" and asked to wait {} s", delay.as_secs())).unwrap_or_default()
+}
+
 /// When to try again.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {

@@ -24,6 +24,12 @@ pub fn may_get_tokens(allowed: &AllowedHosts, service: Service, endpoint: &Endpo
     allowed.admits(service, endpoint.host(), endpoint.port())
 }
 
+/// Where the connection says that Azure Resource Manager is: as it stands there.
+#[must_use]
+pub fn resource_manager<'a>(env: &'a Env, connection: &'a Connection) -> &'a str {
+    env.get(&format!("ENDPOINT_URL_{}", connection.id)).unwrap_or(&connection.audiences.resource_manager)
+}
+
 impl Addresses {
     /// The connection's own addresses first, then those of its cloud.
     ///
@@ -32,7 +38,7 @@ impl Addresses {
     /// One is no https URL.
     pub fn read(env: &Env, connection: &Connection) -> Result<Self, ConnectionError> {
         let id = connection.id;
-        let url = env.get(&format!("ENDPOINT_URL_{id}")).unwrap_or(&connection.audiences.resource_manager);
+        let url = resource_manager(env, connection);
         let endpoint = |what: &'static str, value: &str| {
             let shown = if value.contains(['@', '?']) { "not shown" } else { value };
             Endpoint::parse(value).map_err(|source| ConnectionError::NoEndpoint {

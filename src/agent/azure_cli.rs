@@ -18,11 +18,12 @@ const PACKAGES: [&str; 2] = ["/opt/az", "/usr/lib64/az"];
 /// those that are in the user's own.
 #[must_use]
 pub fn extensions(env: &Env) -> Option<PathBuf> {
-    let config = OwnFiles::read(env).config.unwrap_or_default();
-    if env.get("AZURE_EXTENSION_DIR").is_some() || exports::azure_cli_names_extension_folder(&config) {
+    if env.get("AZURE_EXTENSION_DIR").is_some() {
         return None;
     }
-    own_folder(env).map(|folder| folder.join("cliextensions"))
+    let folder = own_folder(env)?;
+    let config = settings(&folder.join(CONFIG)).ok().flatten().unwrap_or_default();
+    (!exports::azure_cli_names_extension_folder(&config)).then(|| folder.join("cliextensions"))
 }
 
 /// The user's own configuration folder, whether it is there or not.
@@ -45,6 +46,8 @@ pub struct OwnFiles {
     pub unusable: Vec<String>,
 }
 
+/// The user's own settings.
+const CONFIG: &str = "config";
 /// The largest file of settings that is read, in bytes.
 const MAX_SETTINGS_BYTES: u64 = 64 * 1024;
 
@@ -61,7 +64,7 @@ impl OwnFiles {
                 None
             })
         };
-        (files.config, files.clouds) = (text("config"), text("clouds.config"));
+        (files.config, files.clouds) = (text(CONFIG), text("clouds.config"));
         files.programs = Some(folder.join("bin")).filter(|bin| bin.is_dir());
         files
     }
@@ -95,14 +98,17 @@ pub fn is_too_old(version: &str) -> bool {
 /// The first version that can be signed in: 2.71 and 2.72 by the setting `core.use_msal_managed_identity`.
 const OLDEST: (u32, u32) = (2, 71);
 
-/// The version of the first `az` on the `PATH`, by the name of its library's folder (`azure_cli_core-2.91.0.dist-info`).
-/// Nothing, where it is installed in a way that is not known here.
+/// The version of the first `az` on the `PATH`. Nothing, where it is installed in a way that is not known here.
 #[must_use]
 pub fn version(env: &Env) -> Option<String> {
-    let program = tools::find(env, PROGRAMS)?;
-    let real = fs::canonicalize(&program).ok();
+    version_of(&tools::find(env, PROGRAMS)?)
+}
+
+/// The version of an `az`, by the name of its library's folder (`azure_cli_core-2.91.0.dist-info`).
+pub(super) fn version_of(program: &Path) -> Option<String> {
+    let real = fs::canonicalize(program).ok();
     // `bin` beside `lib` (pip, Homebrew), or `wbin` beside `Lib` (Windows).
-    let prefixes = [Some(program.as_path()), real.as_deref()].into_iter().flatten();
+    let prefixes = [Some(program), real.as_deref()].into_iter().flatten();
     let prefixes = prefixes.filter_map(|program| Some(program.parent()?.parent()?.to_owned()));
     let packaged = PACKAGES.iter().filter(|_| program.starts_with("/usr/bin")).map(PathBuf::from);
     packaged.chain(prefixes).find_map(|prefix| installed(&prefix))

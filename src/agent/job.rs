@@ -81,7 +81,7 @@ impl Job {
     ///
     /// Something is missing, or the address of the API is not one to send the job token to.
     pub fn read(env: &Env, allowed: &AllowedHosts) -> Result<Self, JobError> {
-        let organization = organization(env, allowed)?;
+        let (_, organization) = organization(env, allowed)?;
         let token = env
             .secret("ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN")
             .or_else(|| env.secret("SECRET_SYSTEM_ACCESSTOKEN"))
@@ -124,13 +124,12 @@ pub fn temp_folder(env: &Env) -> Result<PathBuf, JobError> {
 ///
 /// The system connection has no URL, or one that a token may not be sent to, or another variable names another organization.
 pub fn organization_url(env: &Env, allowed: &AllowedHosts) -> Result<Endpoint, JobError> {
-    organization(env, allowed)?;
-    base(env, SYSTEM_URL)?.ok_or(JobError::Missing { variable: SYSTEM_URL })
+    organization(env, allowed).map(|(url, _)| url)
 }
 
-/// An agent older than v5.277.0 lets a step set the URL of the system connection. The variables of the collection, and
+/// The URL of the system connection, and whose it is. An agent older than v5.277.0 lets a step set it. The variables of the collection, and
 /// above all the one that no step can set, must name the same organization.
-fn organization(env: &Env, allowed: &AllowedHosts) -> Result<Organization, JobError> {
+fn organization(env: &Env, allowed: &AllowedHosts) -> Result<(Endpoint, Organization), JobError> {
     let system = base(env, SYSTEM_URL)?.ok_or(JobError::Missing { variable: SYSTEM_URL })?;
     let own = Organization::of(&system);
     for variable in COLLECTION_URLS.into_iter().chain([READ_ONLY_URL]) {
@@ -139,7 +138,7 @@ fn organization(env: &Env, allowed: &AllowedHosts) -> Result<Organization, JobEr
         }
     }
     if allowed.admits(Service::DevOps, system.host(), system.port()) {
-        Ok(own)
+        Ok((system, own))
     } else {
         Err(JobError::UnknownHost { place: own.to_string() })
     }

@@ -42,10 +42,10 @@ impl JobVariables {
         self.public.iter().any(|variable| env_name(variable) == env_name(name))
     }
 
-    /// Whether a secret variable is called so in an environment.
+    /// The secret variable that is called so in an environment, as it was set.
     #[must_use]
-    pub fn is_secret(&self, name: &str) -> bool {
-        self.secret.iter().any(|variable| env_name(variable) == env_name(name))
+    pub fn secret_called(&self, name: &str) -> Option<&str> {
+        self.secret.iter().find(|variable| env_name(variable) == env_name(name)).map(String::as_str)
     }
 
     /// A public variable that has the same name in an environment and another one in the job: the agent keeps both, and
@@ -69,7 +69,8 @@ mod tests {
             secret: vec!["Arm Client Secret".to_owned()],
         };
         assert!(variables.is_public("ARM_TENANT_ID") && variables.is_public("arm_client_id"));
-        assert!(variables.is_secret("ARM_CLIENT_SECRET") && !variables.is_secret("ARM_CLIENT_ID"));
+        assert_eq!(variables.secret_called("ARM_CLIENT_SECRET"), Some("Arm Client Secret"));
+        assert_eq!(variables.secret_called("ARM_CLIENT_ID"), None);
         assert_eq!(variables.other_spelling("ARM_TENANT_ID"), Some("arm.tenant.id"));
         assert_eq!(variables.other_spelling("ARM_CLIENT_ID"), None);
     }

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::endpoint::Endpoint;
+use crate::{
+    endpoint::Endpoint,
+    identity::hosts::{HTTPS, is_at_or_below},
+};
 
 /// Who a URL of Azure DevOps belongs to.
 ///
@@ -26,14 +29,13 @@ impl Organization {
     #[must_use]
     pub fn of(url: &Endpoint) -> Self {
         let host = url.host();
-        let is_service = host.strip_suffix(HOST).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
         let name = match host.strip_suffix(OLD_SUFFIX) {
             Some(labels) => labels.split('.').next(),
-            None if is_service => url.first_segment(),
+            None if is_at_or_below(host, HOST) => url.first_segment(),
             None => None,
         };
-        // Without a name it is nobody's, and equal to itself only.
-        match name.filter(|_| url.port() == 443) {
+        // A host of Services without a name is as a server: equal to itself only.
+        match name.filter(|_| url.port() == HTTPS) {
             Some(name) => Self::Services(name.to_ascii_lowercase()),
             None => Self::Server(host.to_owned(), url.port()),
         }
@@ -44,7 +46,7 @@ impl fmt::Display for Organization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Services(name) => write!(f, "{HOST}/{name}"),
-            Self::Server(host, 443) => f.write_str(host),
+            Self::Server(host, HTTPS) => f.write_str(host),
             Self::Server(host, port) => write!(f, "{host}:{port}"),
         }
     }

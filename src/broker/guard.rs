@@ -5,7 +5,7 @@ use hyper::{
     header::{self, HeaderName},
 };
 
-use crate::{foreign_text::lines, secret::Secret};
+use crate::{foreign_text::lines, identity::claims::is_base64url, secret::Secret};
 
 /// A request that is turned away, or that cannot be served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,12 +79,10 @@ pub(crate) fn keyed<'a>(
     key: &Secret,
 ) -> Result<(&'a str, Shown), Refused> {
     static IN_HEADER: HeaderName = HeaderName::from_static(KEY_HEADER);
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if key.is(text(&IN_HEADER)) {
+    if text(headers, &IN_HEADER).is_some_and(|text| key.is(text)) {
         return Ok((path, Shown::InHeader));
     }
-    let (scheme, token) = text(&header::AUTHORIZATION).split_once(' ').unwrap_or_default();
-    if scheme.eq_ignore_ascii_case("bearer") && key.is(token.trim()) {
+    if bearer(headers).is_some_and(|token| key.is(token)) {
         return Ok((path, Shown::AsBearer));
     }
     let first = path.strip_prefix('/').and_then(|path| path.split_once('/')).map_or("", |(first, _)| first);
@@ -101,9 +99,7 @@ pub(crate) fn no_key() -> Refused {
 
 /// Why a request for the id token is refused that shows a web token instead of the key: it is another tool's.
 pub(crate) fn other_token(headers: &HeaderMap) -> Option<Refused> {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let (scheme, token) = bearer.split_once(' ').unwrap_or_default();
-    (scheme.eq_ignore_ascii_case("bearer") && is_web_token(token.trim())).then(|| {
+    bearer(headers).filter(|token| is_web_token(token)).map(|_token| {
         Refused::new(
             StatusCode::UNAUTHORIZED,
             "ARM_OIDC_REQUEST_URL is this broker's, but the token that came with the request is not: a tool sent one of \
@@ -113,13 +109,18 @@ pub(crate) fn other_token(headers: &HeaderMap) -> Option<Refused> {
     })
 }
 
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = text(headers, &header::AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
 /// The form of a JSON web token (RFC 7519 §3): three parts in base64url, the first of which is a JSON object.
 fn is_web_token(text: &str) -> bool {
-    let part = |part: &str| {
-        !part.is_empty()
-            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    text.starts_with("eyJ") && text.split('.').count() == 3 && text.split('.').all(part)
+    text.starts_with("eyJ") && text.split('.').count() == 3 && text.split('.').all(is_base64url)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::{
     no_session::{not_reached, not_set},
 };
 use crate::{
-    agent::commands::Commands,
+    agent::{commands::Commands, sessions::BROKER},
     broker::{
         client::{Address, BrokerError},
         paths,
@@ -55,7 +55,7 @@ pub async fn ask(
     };
     match command {
         Command::Token { resource, id_token, session, no_mask } => {
-            let address = address(env, session.as_deref())?;
+            let address = address(env, &prefix(session.as_deref()))?;
             let query =
                 [("resource", resource.as_deref().unwrap_or_default()), ("api-version", "2019-08-01")];
             let (asked, field) = if *id_token {
@@ -68,7 +68,7 @@ pub async fn ask(
             print(&answer, field, env, out, masks).map_err(gone)
         }
         Command::Status { session } => {
-            let address = address(env, session.as_deref())?;
+            let address = address(env, &prefix(session.as_deref()))?;
             let answer = address.ask(Method::GET, paths::STATUS, &[]).await;
             show(&answer.map_err(|error| unanswered(error, env))?, out).map_err(gone)
         }
@@ -76,15 +76,18 @@ pub async fn ask(
     }
 }
 
+/// What the names of a session's variables begin with, by the argument `--session`.
+fn prefix(session: Option<&str>) -> String {
+    session.map(|name| format!("{}_", one_line(name, MAX_SESSION).to_uppercase())).unwrap_or_default()
+}
+
 /// Where the session's broker is: in the variables that the sign-in exported.
-fn address(env: &Env, session: Option<&str>) -> Result<Address, Unanswered> {
-    let prefix =
-        session.map(|name| format!("{}_", one_line(name, MAX_SESSION).to_uppercase())).unwrap_or_default();
-    let (url, key) = (format!("{prefix}WIF_URL"), format!("{prefix}WIF_KEY"));
+pub(super) fn address(env: &Env, prefix: &str) -> Result<Address, Unanswered> {
+    let [url, key] = BROKER.map(|name| format!("{prefix}{name}"));
     if let (Some(url), Some(key)) = (env.get(&url), env.secret(&key)) {
         return Address::new(url, key).map_err(|error| unanswered(error, env));
     }
-    let why = not_set(env, &prefix, is_in_container());
+    let why = not_set(env, prefix, is_in_container());
     let text = format!("this step finds no sign-in session: {url} and {key} are not set: {}", why.cause);
     Err(Unanswered { failure: Failure::new(Code::BrokerGone, text, why.fix), exit: 2 })
 }

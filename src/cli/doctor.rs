@@ -1,24 +1,25 @@
 //! `wif doctor`: every check that needs no task, from a terminal or in a later step of a job.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use hyper::Method;
 
-use super::{DoctorArguments, Screen, ask::unanswered};
+use super::{
+    DoctorArguments, Screen,
+    ask::{address, unanswered},
+    screen::closed,
+};
 use crate::{
-    agent::sessions::{self, BROKER},
-    broker::{client::Address, paths},
+    agent::sessions,
+    broker::paths,
     clock::Clock,
     doctor::{self, Candidate, Report, SessionStatus, Target, Trial, show},
     env::Env,
     error::{Code, Failure},
-    foreign_text::one_line,
 };
 
 /// How long a broker may take to say who its session is.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest name of a variable that a report shows, in characters.
-const MAX_NAME: usize = 100;
 
 /// Checks a connection, and in a job what this step finds of its session. Prints the report: 0, nothing; 10, warnings; 11,
 /// faults.
@@ -51,8 +52,6 @@ pub async fn doctor(
         doctor::in_step(&mut report, env, &*clock, sessions, target.is_some(), &trial).await;
     }
     let text = if arguments.json { format!("{:#}", report.json()) } else { show::text(&report) };
-    let closed =
-        |error: io::Error| Failure::new(Code::Bug, error, "run the command again; its output was closed");
     out.text(text.trim_end()).map_err(closed)?;
     Ok(report.exit_code())
 }
@@ -104,13 +103,9 @@ fn trial(arguments: &DoctorArguments) -> Trial {
 
 /// What the broker of a session says of itself.
 async fn status(env: &Env, prefix: &str) -> Result<serde_json::Value, Failure> {
-    let names = BROKER.map(|name| format!("{prefix}{name}"));
-    let [url, key] = &names;
-    let (Some(url), Some(key)) = (env.get(url), env.secret(key)) else {
-        let error = format!("{} are not both set", one_line(&names.join(" and "), MAX_NAME));
-        return Err(Failure::new(Code::BrokerGone, error, "run it in a step after AzureWorkloadIdentity@1"));
+    let asked = async {
+        let answer = address(env, prefix)?.ask_within(STATUS_TIMEOUT, Method::GET, paths::STATUS, &[]).await;
+        answer.map_err(|error| unanswered(error, env))
     };
-    let address = Address::new(url, key).map_err(|error| unanswered(error, env).failure)?;
-    let answer = address.ask_within(STATUS_TIMEOUT, Method::GET, paths::STATUS, &[]).await;
-    answer.map_err(|error| unanswered(error, env).failure)
+    asked.await.map_err(|unanswered| unanswered.failure)
 }

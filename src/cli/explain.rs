@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::Screen;
+use super::{Screen, screen::closed};
 use crate::{
     error::{Code, Failure},
     foreign_text::one_line,
@@ -21,8 +21,6 @@ const MAX_NAME: usize = 60;
 ///
 /// There is no such code or name.
 pub fn explain(name: Option<&str>, out: &mut Screen<'_>) -> Result<(), Failure> {
-    let closed =
-        |error: io::Error| Failure::new(Code::Bug, error, "run the command again; its output was closed");
     let Some(name) = name else { return list(out).map_err(closed) };
     let text = section(name).map(str::to_owned).or_else(|| refusal(name)).ok_or_else(|| {
         let shown = one_line(name, MAX_NAME);

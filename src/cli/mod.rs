@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     doctor::{Backend, Candidate},
+    foreign_text::{lines, one_line},
     identity::hosts::AllowedHost,
 };
 
@@ -19,8 +20,6 @@ pub use ask::ask;
 pub use doctor::doctor;
 pub use explain::explain;
 pub use screen::Screen;
-
-use crate::foreign_text::{lines, one_line};
 
 /// Secret-free sign-in to Azure from Azure Pipelines
 #[derive(Debug, Parser)]

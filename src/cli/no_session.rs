@@ -1,8 +1,6 @@
 //! Why `wif token` and `wif status` reach no session, as far as the environment shows it, and what to do.
 
-use std::collections::BTreeSet;
-
-use crate::{env::Env, foreign_text::one_line};
+use crate::{agent::sessions, env::Env, foreign_text::one_line};
 
 /// How many sessions of the job are named.
 const MAX_SESSIONS: usize = 10;
@@ -24,10 +22,9 @@ impl Explanation {
 
 /// Why the variables of a session are not there.
 pub(super) fn not_set(env: &Env, prefix: &str, in_container: bool) -> Explanation {
-    let others = sessions(env, prefix);
+    let others = others(env, prefix);
     if !others.is_empty() {
-        let fix =
-            format!("choose a session of this job: {}", others.into_iter().collect::<Vec<_>>().join(", "));
+        let fix = format!("choose a session of this job: {}", others.join(", "));
         let cause = if prefix.is_empty() {
             "the sessions of this job have names"
         } else {
@@ -92,19 +89,14 @@ pub(super) fn not_reached(env: &Env, in_container: bool) -> Explanation {
     )
 }
 
-/// How the other sessions are chosen whose variables are there.
-fn sessions(env: &Env, own: &str) -> BTreeSet<String> {
-    let chosen = |(name, value): (&str, &str)| {
-        let prefix = name.strip_suffix("WIF_URL").filter(|prefix| !value.is_empty() && *prefix != own)?;
-        match prefix.strip_suffix('_') {
-            Some(session) if !session.is_empty() => {
-                Some(format!("--session {}", one_line(&session.to_lowercase(), MAX_NAME)))
-            }
-            None if prefix.is_empty() => Some("none (leave --session out)".to_owned()),
-            _ => None,
-        }
+/// How the other sessions of the job are chosen.
+fn others(env: &Env, own: &str) -> Vec<String> {
+    let others = sessions::prefixes(env).into_iter().filter(|prefix| prefix != own);
+    let chosen = |prefix: String| match prefix.strip_suffix('_') {
+        Some(session) => format!("--session {}", one_line(&session.to_lowercase(), MAX_NAME)),
+        None => "none (leave --session out)".to_owned(),
     };
-    env.iter().filter_map(chosen).take(MAX_SESSIONS).collect()
+    others.take(MAX_SESSIONS).map(chosen).collect()
 }
 
 #[cfg(test)]
@@ -149,9 +141,13 @@ mod tests {
 
     #[test]
     fn the_sessions_that_are_there_are_named() {
-        let text = texts(&not_set(&env(&["TF_BUILD", "HUB_WIF_URL", "SPOKE_WIF_URL"]), "", false));
+        let text = texts(&not_set(
+            &env(&["TF_BUILD", "HUB_WIF_URL", "HUB_WIF_KEY", "SPOKE_WIF_URL", "SPOKE_WIF_KEY"]),
+            "",
+            false,
+        ));
         assert!(text.contains("--session hub, --session spoke"), "{text}");
-        let text = texts(&not_set(&env(&["WIF_URL"]), "HUB_", false));
+        let text = texts(&not_set(&env(&["WIF_URL", "WIF_KEY"]), "HUB_", false));
         assert!(text.contains("none of this name") && text.contains("leave --session out"), "{text}");
     }
 

@@ -2,11 +2,21 @@
 
 use std::io::{self, Write};
 
-use crate::{foreign_text::lines, secret::Secret};
+use crate::{
+    entra::token::is_token_byte,
+    error::{Code, Failure},
+    foreign_text::lines,
+    secret::Secret,
+};
 
 /// A stream that people, scripts and the agent read. The agent looks for commands in the output of every step, so that
 /// there is no way to write text here that has not been made harmless; a token is written as it is.
 pub struct Screen<'a>(&'a mut dyn Write);
+
+/// Why a command failed whose output was closed.
+pub(super) fn closed(error: io::Error) -> Failure {
+    Failure::new(Code::Bug, error, "run the command again; its output was closed")
+}
 
 impl<'a> Screen<'a> {
     /// Writes to this stream.
@@ -29,8 +39,7 @@ impl<'a> Screen<'a> {
     ///
     /// The stream is gone, or the text is no token.
     pub fn token(&mut self, token: &Secret) -> io::Result<()> {
-        let is_token_character = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-        if !token.expose().bytes().all(is_token_character) {
+        if !token.expose().bytes().all(is_token_byte) {
             return Err(io::ErrorKind::InvalidData.into());
         }
         writeln!(self.0, "{}", token.expose())

@@ -241,8 +241,7 @@ fn checked(response: Response) -> Result<Response, ConnectionsError> {
     }
     let status = response.status;
     match status {
-        401 => Err(ConnectionsError::Token { status }),
-        _ if response.is_devops_sign_in() => Err(ConnectionsError::Token { status }),
+        _ if status == 401 || response.is_devops_sign_in() => Err(ConnectionsError::Token { status }),
         200..=299 => Ok(response),
         300..=399 => Err(ConnectionsError::Unusable),
         408 | 429 | 500..=599 => Err(ConnectionsError::Busy { status, retry_after: response.retry_after }),

@@ -12,7 +12,7 @@ use crate::{
     foreign_text::{identifier, one_line, service_message},
     http::{Http, HttpError, Request, Response},
     identity::refusals::{self, Known},
-    retry::Outcome,
+    retry::{Outcome, asked_to_wait},
     secret::Secret,
 };
 
@@ -43,7 +43,7 @@ pub enum OidcError {
         kind: String,
     },
     /// 408, 429, 5xx
-    #[error("{} (it answered {status}{})", means(known_busy(*.status)), asked(*.retry_after))]
+    #[error("{} (it answered {status}{})", means(known_busy(*.status)), asked_to_wait(*.retry_after))]
     Busy {
         /// The HTTP status.
         status: u16,
@@ -150,8 +150,9 @@ fn read(response: &Response) -> Result<Secret, OidcError> {
         _ if told.is_some_and(|known| known.code == Code::ConnectionNotReferenced) => {
             Err(OidcError::NotReferenced)
         }
-        401 => Err(OidcError::JobToken { status, page: response.is_html() }),
-        _ if response.is_devops_sign_in() => Err(OidcError::JobToken { status, page: response.is_html() }),
+        _ if status == 401 || response.is_devops_sign_in() => {
+            Err(OidcError::JobToken { status, page: response.is_html() })
+        }
         408 | 429 | 500..=599 => Err(OidcError::Busy { status, retry_after: response.retry_after }),
         400..=499 if let Some(known) = told => Err(OidcError::Told { status, known }),
         404 => Err(OidcError::UnknownConnection),
@@ -245,8 +246,4 @@ fn ids(response: &Response) -> Vec<String> {
         Some(format!("{label} {}", one_line(response.header(header)?, MAX_ID)))
     };
     [("activity", "x-vss-e2eid"), ("edge", "x-msedge-ref")].into_iter().filter_map(id).collect()
-}
-
-fn asked(retry_after: Option<Duration>) -> String {
-    retry_after.map(|delay| format!(" and asked to wait {} s", delay.as_secs())).unwrap_or_default()
 }

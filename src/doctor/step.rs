@@ -204,7 +204,7 @@ fn is_at_broker(env: &Env, name: &str) -> bool {
 
 /// Whether a variable names something in a private folder of a session.
 fn is_in_session_folder(env: &Env, name: &str) -> bool {
-    env.get(name).and_then(|path| Path::new(path).parent()).is_some_and(Folder::is_named_like_one)
+    env.get(name).is_some_and(|path| Folder::is_in_one(Path::new(path)))
 }
 
 fn report_sessions(report: &mut Report, found: &Found, sessions: Vec<SessionStatus>, has_connection: bool) {

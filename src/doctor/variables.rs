@@ -1,7 +1,7 @@
 //! The job around the connection: what would not arrive at later steps, or would not win there.
 
 use super::report::{Report, Topic};
-use crate::{agent::tools::is_in_container, env::Env, error::Failure};
+use crate::{env::Env, error::Failure, process::is_in_container};
 
 /// What the task found, by the same code as a sign-in.
 #[derive(Debug, Default)]

@@ -77,10 +77,6 @@ pub(super) fn number(refusal: Option<&Refusal>) -> String {
     number.map(|number| format!(" (AADSTS{number})")).unwrap_or_default()
 }
 
-pub(super) fn asked(retry_after: Option<Duration>) -> String {
-    retry_after.map(|delay| format!(" and asked to wait {} s", delay.as_secs())).unwrap_or_default()
-}
-
 /// The first line of a description, as far as it may be shown.
 pub(super) fn sentence(description: &str) -> Option<String> {
     let text = description.split(['\r', '\n']).next()?;

@@ -11,14 +11,14 @@ use uuid::Uuid;
 
 use super::{
     certificate::{Certificate, CertificateError},
-    refusal::{Refusal, asked, number},
+    refusal::{Refusal, number},
 };
 use crate::{
     clock::Deadline,
     endpoint::Endpoint,
     http::{Http, HttpError, Request, Response},
     identity::{refusals::Known, resource::Resource},
-    retry::Outcome,
+    retry::{Outcome, asked_to_wait},
     secret::Secret,
 };
 
@@ -66,7 +66,7 @@ pub enum TokenError {
     #[error(transparent)]
     Certificate(#[from] CertificateError),
     /// 408, 429, 5xx
-    #[error("Entra is unavailable or busy (it answered {status}{}{})", number(refusal.as_deref()), asked(*.retry_after))]
+    #[error("Entra is unavailable or busy (it answered {status}{}{})", number(refusal.as_deref()), asked_to_wait(*.retry_after))]
     Busy {
         /// The HTTP status.
         status: u16,
@@ -236,8 +236,12 @@ impl TokenError {
 /// The characters of RFC 6750 §2.1, neither too few nor too many. An access token may be opaque.
 pub(super) fn is_token(token: &Secret) -> bool {
     let text = token.expose();
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
-    TOKEN_BYTES.contains(&text.len()) && text.bytes().all(allowed)
+    TOKEN_BYTES.contains(&text.len()) && text.bytes().all(is_token_byte)
+}
+
+/// Whether a bearer token may have this byte (RFC 6750 §2.1).
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
 }
 
 /// Entra sends numbers, and in some places numbers as text.

@@ -84,9 +84,10 @@ const AZCOPY_IDENTITY: Conflict = Conflict {
     ..WINS
 };
 
-/// Whether a session sets [`AZCOPY`] to this value; another is the pipeline's own, or the machine's.
-pub(crate) fn is_azcopy_value(value: &str) -> bool {
-    AZCOPY_VALUES.iter().any(|own| own.eq_ignore_ascii_case(value))
+/// Whether a session may replace the value that a variable has, or empty it: how azcopy signs in is the pipeline's to say,
+/// or the machine's, unless a session has said it.
+pub(crate) fn may_replace(name: &str, value: &str) -> bool {
+    name != AZCOPY || AZCOPY_VALUES.iter().any(|own| own.eq_ignore_ascii_case(value))
 }
 
 pub(super) fn snapshot(facts: &Facts) -> Vec<Variable> {

@@ -150,7 +150,8 @@ pub fn client(token: &Secret) -> Option<Uuid> {
     Uuid::try_parse(&payload.appid).ok()
 }
 
-fn is_base64url(part: &str) -> bool {
+/// Whether a text is a part of a JSON web token (RFC 7515 §2): not empty, and of no other characters.
+pub(crate) fn is_base64url(part: &str) -> bool {
     !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 

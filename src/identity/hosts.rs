@@ -85,9 +85,7 @@ impl AllowedHosts {
             Service::Authority => AUTHORITIES.contains(&host),
             Service::ResourceManager => RESOURCE_MANAGERS.contains(&host),
             Service::Graph => GRAPHS.contains(&host),
-            Service::DevOps => DEVOPS.iter().any(|known| {
-                host.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-            }),
+            Service::DevOps => DEVOPS.iter().any(|known| is_at_or_below(host, known)),
         };
         let is_same = |allowed: &AllowedHost| {
             allowed.host == host && allowed.port.is_none_or(|allowed| allowed == port)
@@ -102,8 +100,14 @@ pub fn is_known_authority(host: &str) -> bool {
     AUTHORITIES.contains(&host)
 }
 
+/// Whether a host is this one, or one of those that its owner gives names to.
+#[must_use]
+pub fn is_at_or_below(host: &str, known: &str) -> bool {
+    host.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
 /// The port of the known hosts.
-const HTTPS: u16 = 443;
+pub const HTTPS: u16 = 443;
 
 /// Whether the host of a URL is a loopback address, by number or as `localhost`.
 #[must_use]

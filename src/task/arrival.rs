@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, fmt};
 use super::plan::Plan;
 use crate::{
     agent::{
-        inputs::env_name,
         job_variables::{JobVariables, JobVariablesError},
         sessions,
     },
@@ -13,7 +12,7 @@ use crate::{
     error::{Code, Failure},
     exports::{
         Facts, Family, Value, Variable,
-        azure_sdk::{AZCOPY, is_azcopy_value},
+        azure_sdk::{AZCOPY, may_replace},
         conflict::{self, Conflict, Remedy},
     },
     foreign_text::one_line,
@@ -117,10 +116,9 @@ impl Arrival {
     fn check_secrets(&self, plan: &Plan, variables: &[Variable]) -> Result<(), ArrivalError> {
         let delivered = variables.iter().filter(|variable| !matches!(variable.value, Value::Secret(_)));
         for variable in delivered {
-            let secret = self.job.secret.iter().find(|secret| env_name(secret) == env_name(&variable.name));
-            if let Some(secret) = secret {
+            if let Some(secret) = self.job.secret_called(&variable.name) {
                 let families = plan.families_of(&variable.name);
-                return Err(ArrivalError::Secret { secret: secret.clone(), families });
+                return Err(ArrivalError::Secret { secret: secret.to_owned(), families });
             }
         }
         Ok(())
@@ -131,7 +129,7 @@ impl Arrival {
         let Some(value) = env.get(AZCOPY).filter(|_| plan.families.contains(&Family::AzureSdk)) else {
             return;
         };
-        if !is_azcopy_value(value) {
+        if !may_replace(AZCOPY, value) {
             self.kept.insert(AZCOPY);
             let by = if self.job.is_public(AZCOPY) { "the pipeline" } else { "the agent's machine" };
             self.notes.push(format!(
@@ -232,9 +230,7 @@ fn exported_by(families: &[Family]) -> String {
         return "every session exports".to_owned();
     }
     let names: Vec<_> = families.iter().map(|family| family.as_str()).collect();
-    format!("{} of the input exports {} ", names.join(" and "), if names.len() == 1 { "sets" } else { "set" })
-        .trim_end()
-        .to_owned()
+    format!("{} of the input exports {}", names.join(" and "), if names.len() == 1 { "sets" } else { "set" })
 }
 
 fn shown(text: &str) -> String {

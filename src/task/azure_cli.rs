@@ -25,9 +25,8 @@ use crate::{
 const NAME: &str = ".azure";
 
 /// Warns of an installed `az` that cannot be signed in.
-pub(super) fn warning(env: &Env, plan: &Plan) -> Option<String> {
-    let version =
-        azure_cli::version(env).filter(|version| plan.signs_az_in() && azure_cli::is_too_old(version))?;
+pub(super) fn warning(plan: &Plan) -> Option<String> {
+    let version = plan.az_version.as_ref().filter(|version| azure_cli::is_too_old(version))?;
     Some(format!(
         "The az on the PATH is version {version}, which does not ask this session for tokens: later steps would find az not signed in. Install az 2.73 or newer (2.71 and 2.72 work too), or leave azure-cli out of exports."
     ))
@@ -42,7 +41,7 @@ pub(super) async fn sign_in(
     listing: &Result<Listing, Option<String>>,
     commands: &mut Commands<'_>,
 ) -> Result<Option<PathBuf>, Failure> {
-    let Some((folder, mut profile)) = folder.zip(plan.azure_cli(env, client)) else { return Ok(None) };
+    let Some((folder, mut profile)) = folder.zip(plan.azure_cli(client)) else { return Ok(None) };
     let listed = match listing {
         Ok(listing) => listing.finish().await,
         Err(note) => Listed { note: note.clone(), ..Listed::default() },

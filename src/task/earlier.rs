@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 use uuid::Uuid;
 
 use crate::{
+    agent::sessions::BROKER,
     env::Env,
     exports::{self, Door, Facts, Family},
     folder::Folder,
@@ -25,12 +26,8 @@ pub(super) fn names(facts: Facts) -> BTreeSet<String> {
 
 /// Whether an earlier session is there, which `name` gives its own names: by what only a session leaves.
 pub(super) fn is_there(env: &Env, name: impl Fn(&str) -> String) -> bool {
-    let live = ["WIF_URL", "WIF_KEY"].iter().all(|variable| env.get(&name(variable)).is_some());
+    let live = BROKER.iter().all(|variable| env.get(&name(variable)).is_some());
     live || ["AZURE_FEDERATED_TOKEN_FILE", "ARM_OIDC_TOKEN_FILE_PATH"]
         .iter()
-        .any(|variable| env.get(&name(variable)).is_some_and(is_ours))
-}
-
-fn is_ours(file: &str) -> bool {
-    Path::new(file).parent().is_some_and(Folder::is_named_like_one)
+        .any(|variable| env.get(&name(variable)).is_some_and(|file| Folder::is_in_one(Path::new(file))))
 }

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     agent::{
-        connection::ConnectionError, inputs::InputError, job::JobError, network::NetworkError,
-        shadowed::ShadowedError,
+        connection::ConnectionError, inputs::InputError, job::JobError, job_variables::JobVariablesError,
+        network::NetworkError, shadowed::ShadowedError,
     },
     devops::connections::ConnectionsError,
     error::{Code, Failure},
@@ -116,23 +116,32 @@ impl From<GuardError> for Failure {
     }
 }
 
+impl From<JobVariablesError> for Failure {
+    fn from(error: JobVariablesError) -> Self {
+        Self::new(
+            Code::VariableMissing,
+            error,
+            "run the task on an Azure Pipelines agent, in a job of a pipeline",
+        )
+    }
+}
+
 impl From<ArrivalError> for Failure {
     fn from(error: ArrivalError) -> Self {
-        let code = match &error {
-            ArrivalError::Secret { .. } => Code::NameIsSecret,
-            ArrivalError::Unreadable(_) => Code::VariableMissing,
+        let families = match error {
+            ArrivalError::Unreadable(error) => return error.into(),
+            ArrivalError::Secret { ref families, .. } => families,
         };
-        let hint = match &error {
-            ArrivalError::Secret { families, .. } if families.is_empty() => {
-                "rename the secret variable, or give the sign-in a name (session: azure), so that its variables have names of their own".to_owned()
-            }
-            ArrivalError::Secret { families, .. } => {
-                let names: Vec<_> = families.iter().map(|family| family.as_str()).collect();
-                format!("leave {} out of exports, or rename the secret variable, or give the sign-in a name (session: azure), so that its variables have names of their own", names.join(" and "))
-            }
-            ArrivalError::Unreadable(_) => "run the task on an Azure Pipelines agent, in a job of a pipeline".to_owned(),
+        let names: Vec<_> = families.iter().map(|family| family.as_str()).collect();
+        let leave_out = if names.is_empty() {
+            String::new()
+        } else {
+            format!("leave {} out of exports, or ", names.join(" and "))
         };
-        Self::new(code, error, hint)
+        let hint = format!(
+            "{leave_out}rename the secret variable, or give the sign-in a name (session: azure), so that its variables have names of their own"
+        );
+        Self::new(Code::NameIsSecret, error, hint)
     }
 }
 
@@ -164,16 +173,14 @@ impl From<JobError> for Failure {
 
 impl From<ShadowedError> for Failure {
     fn from(error: ShadowedError) -> Self {
-        let (code, hint) = match &error {
-            ShadowedError::Shadowed { .. } => (
-                Code::VariableShadows,
-                "take this variable out: find the pipeline's setting, variable group or earlier step that sets it; an agent older than v5.277.0 would take it for what it passes itself",
-            ),
-            ShadowedError::Unreadable(_) => {
-                (Code::VariableMissing, "run the task on an Azure Pipelines agent, in a job of a pipeline")
-            }
-        };
-        Self::new(code, error, hint)
+        if let ShadowedError::Unreadable(error) = error {
+            return error.into();
+        }
+        Self::new(
+            Code::VariableShadows,
+            error,
+            "take this variable out: find the pipeline's setting, variable group or earlier step that sets it; an agent older than v5.277.0 would take it for what it passes itself",
+        )
     }
 }
 

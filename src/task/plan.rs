@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     agent::{
-        addresses::may_get_tokens,
+        addresses::{self, may_get_tokens},
         azure_cli,
         connection::{self, Connection, Scheme},
         inputs::{self, Inputs, SessionName},
@@ -25,9 +25,7 @@ use crate::{
     error::Failure,
     exports::{
         self, AzureCliOwnSettings, AzureCliProfile, AzureCliScope, Door, Facts, Family, Granted, Value,
-        Variable,
-        azure_sdk::{AZCOPY, is_azcopy_value},
-        conflict::Served,
+        Variable, azure_sdk::may_replace, conflict::Served,
     },
     folder::Folder,
     identity::{
@@ -54,10 +52,12 @@ pub(super) struct Plan {
     pub(super) allows_resource_manager: bool,
     /// Where `az` finds the user's extensions, unless a variable says so already.
     extensions: Option<PathBuf>,
+    /// The version of the az that is to be signed in, where it can be told.
+    pub(super) az_version: Option<String>,
     /// The machine's own identity, which this session's variables would hide.
     machine: Option<(String, Secret)>,
-    /// The resource manager's base URL.
-    resource_manager: String,
+    /// The resource manager's base URL, where tokens may be sent there.
+    pub(super) resource_manager: Option<Endpoint>,
     /// For how many hours the broker lives at the most.
     pub(super) hours: u32,
     /// What is done about what is in the job already.
@@ -99,6 +99,11 @@ fn lacks_graph(
     (families.contains(&Family::Terraform) && !has_graph).then_some(by)
 }
 
+/// Whether later steps find az signed in.
+fn signs_az_in(refresh: bool, families: &BTreeSet<Family>) -> bool {
+    refresh && families.contains(&Family::AzureCli)
+}
+
 impl Plan {
     pub(super) fn make(env: &Env) -> Result<Self, Failure> {
         let mut plan = Self::before_arrival(env)?;
@@ -131,8 +136,12 @@ impl Plan {
         let (refresh, session) = (inputs.refresh, inputs.session);
         // A session with a name has names of its own.
         let machine = Machine::to_keep(env).filter(|_| session.is_none());
-        let url = env.get(&format!("ENDPOINT_URL_{}", connection.id)).map(str::to_owned);
-        let resource_manager = url.unwrap_or_else(|| connection.audiences.resource_manager.clone());
+        let url = addresses::resource_manager(env, &connection);
+        // az would send its tokens wherever it is told to.
+        let resource_manager = Endpoint::parse(url)
+            .ok()
+            .filter(|url| may_get_tokens(&inputs.allowed_authorities, Service::ResourceManager, url));
+        let az_version = signs_az_in(refresh, &families).then(|| azure_cli::version(env)).flatten();
         let mut plan = Self {
             connection,
             refresh,
@@ -142,6 +151,7 @@ impl Plan {
             folder: None,
             allows_resource_manager,
             extensions: azure_cli::extensions(env),
+            az_version,
             machine,
             resource_manager,
             hours: live::hours(env)?,
@@ -153,7 +163,7 @@ impl Plan {
         let named = |(variable, resource): (String, _)| (plan.name(&variable), resource);
         plan.tokens = tokens.into_iter().map(named).collect();
         plan.tokens.iter().try_for_each(|(variable, _)| inputs::check_token_variable(variable))?;
-        guards::variables(&plan.tokens, &plan.expected_variables())?;
+        guards::variables(&plan.tokens, &plan.expected_variables(&plan.families))?;
         Ok(plan)
     }
 
@@ -163,7 +173,7 @@ impl Plan {
             name: exports::expires_on(variable),
             value: Value::Plain(String::new()),
         });
-        let all: Vec<_> = self.expected_variables().into_iter().chain(tokens).collect();
+        let all: Vec<_> = self.expected_variables(&self.families).into_iter().chain(tokens).collect();
         Arrival::find(env, self, &self.expected_facts(), &all)
     }
 
@@ -173,11 +183,9 @@ impl Plan {
         self.facts(client, Some(PathBuf::new()), Some(PathBuf::new()))
     }
 
-    fn expected_variables(&self) -> Vec<Variable> {
+    fn expected_variables(&self, families: &BTreeSet<Family>) -> Vec<Variable> {
         let anywhere = Door { gives_id_token: self.gives_id_token, ..Door::anywhere() };
-        let door = self.refresh.then_some(&anywhere);
-        let Facts { client, id_token_file, azure_cli_folder, .. } = self.expected_facts();
-        self.variables(client, id_token_file, azure_cli_folder, door)
+        self.variables_of(families, &self.expected_facts(), self.refresh.then_some(&anywhere))
     }
 
     /// What works, and may not be what was meant.
@@ -220,14 +228,7 @@ impl Plan {
     /// The families that export a name; none, where every session does.
     pub(super) fn families_of(&self, name: &str) -> Vec<Family> {
         let exports = |families: BTreeSet<Family>| {
-            let facts = self.facts(Some(Uuid::nil()), Some(PathBuf::new()), Some(PathBuf::new()));
-            let door = Door { gives_id_token: self.gives_id_token, ..Door::anywhere() };
-            let all = if self.refresh {
-                exports::live(&families, &facts, &door)
-            } else {
-                exports::snapshot(&families, &facts)
-            };
-            all.iter().any(|variable| self.name(&variable.name) == name)
+            self.expected_variables(&families).iter().any(|variable| variable.name == name)
         };
         if exports(BTreeSet::new()) {
             return Vec::new();
@@ -273,17 +274,14 @@ impl Plan {
     }
 
     pub(super) fn signs_az_in(&self) -> bool {
-        self.refresh && self.families.contains(&Family::AzureCli)
+        signs_az_in(self.refresh, &self.families)
     }
 
     /// What `az` is to know of the client that is signed in, where `az` is to be too.
-    pub(super) fn azure_cli(&self, env: &Env, client: Option<Uuid>) -> Option<AzureCliProfile> {
+    pub(super) fn azure_cli(&self, client: Option<Uuid>) -> Option<AzureCliProfile> {
         let Connection { tenant, subscription, cloud, authority, audiences, .. } = &self.connection;
         let known = cloud.map(|cloud| [cloud.authority(), cloud.resource_manager()]);
-        // az would send its tokens wherever it is told to.
-        let resource_manager = Endpoint::parse(&self.resource_manager)
-            .is_ok_and(|url| may_get_tokens(&self.allowed_hosts, Service::ResourceManager, &url))
-            .then_some(self.resource_manager.as_str());
+        let resource_manager = self.resource_manager.as_ref().map(Endpoint::bare);
         let resource_manager =
             resource_manager.unwrap_or(cloud.unwrap_or(Cloud::Public).resource_manager()).to_owned();
         let own = [authority.bare(), resource_manager.trim_end_matches('/')];
@@ -302,24 +300,22 @@ impl Plan {
             resource_manager,
             audience: audiences.resource_manager.clone(),
             custom,
-            az_version: azure_cli::version(env),
+            az_version: self.az_version.clone(),
         })
     }
 
     /// What an earlier session of this name has left, and this one does not set anew.
     pub(super) fn leftovers(&self, env: &Env, variables: &[Variable]) -> Vec<String> {
-        let facts = self.facts(Some(Uuid::nil()), Some(PathBuf::new()), Some(PathBuf::new()));
+        if !self.replaces_a_session(env) {
+            return Vec::new();
+        }
         let own: BTreeSet<_> = variables.iter().map(|variable| variable.name.as_str()).collect();
-        let names = earlier::names(facts).into_iter().map(|name| self.name(&name));
-        // How azcopy signs in may be the pipeline's own, whose variables are never emptied.
-        let azcopy = self.name(AZCOPY);
-        let is_pipelines = |name: &str, value: &str| name == azcopy && !is_azcopy_value(value);
-        let left = names.filter(|name| {
-            let value = env.get(name);
-            value.is_some_and(|value| !is_pipelines(name, value)) && !own.contains(name.as_str())
+        let left = earlier::names(self.expected_facts()).into_iter().filter_map(|bare| {
+            let name = self.name(&bare);
+            let value = env.get(&name)?;
+            (may_replace(&bare, value) && !own.contains(name.as_str())).then_some(name)
         });
-        let left: Vec<_> = left.collect();
-        if self.replaces_a_session(env) { left } else { Vec::new() }
+        left.collect()
     }
 
     /// Whether a session has a name, and names of its own for everything.
@@ -334,10 +330,13 @@ impl Plan {
         azure_cli_folder: Option<PathBuf>,
         door: Option<&Door>,
     ) -> Vec<Variable> {
-        let facts = self.facts(client, id_token_file, azure_cli_folder);
+        self.variables_of(&self.families, &self.facts(client, id_token_file, azure_cli_folder), door)
+    }
+
+    fn variables_of(&self, families: &BTreeSet<Family>, facts: &Facts, door: Option<&Door>) -> Vec<Variable> {
         let variables = match door {
-            Some(door) => exports::live(&self.families, &facts, door),
-            None => exports::snapshot(&self.families, &facts),
+            Some(door) => exports::live(families, facts, door),
+            None => exports::snapshot(families, facts),
         };
         variables
             .into_iter()

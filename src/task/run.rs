@@ -50,7 +50,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let plan = Plan::make(&world.env)?;
     let (settings, Remarks { mut warnings, notes }) = network::settings(&world.env)?;
     warnings.extend(plan.warnings());
-    warnings.extend(azure_cli::warning(&world.env, &plan));
+    warnings.extend(azure_cli::warning(&plan));
     let mut commands = Commands::new(&mut *world.out, &world.env);
     plan.notes().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
     plan.reminders().try_for_each(|reminder| commands.line(&reminder)).map_err(OutputError)?;
@@ -59,7 +59,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let folder = plan.folder.as_deref().map(|path| make_folder(&mut commands, path)).transpose()?;
 
     let http = Arc::new(Http::new(settings, Arc::clone(&world.clock))?);
-    let listing = Listing::prepare(&http, &world.env, &plan);
+    let listing = Listing::prepare(&http, &plan);
     let (env, connection, allowed_hosts) = (&world.env, &plan.connection, &plan.allowed_hosts);
     let sign_in = SignIn { http, env, connection, allowed_hosts, listing: listing.as_ref().ok() };
     let signed_in = sign_in.run(&plan.resources(), &mut |id_token| commands.mask(id_token)).await?;
@@ -105,15 +105,8 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
 
     let set = variables.iter().filter(|variable| plan.arrival.sets(&world.env, variable));
     export(&mut commands, set, world.program.as_deref()).map_err(OutputError)?;
-    leftovers
-        .iter()
-        .try_for_each(|name| commands.set_variable(name, "", Visibility::Plain))
-        .map_err(OutputError)?;
-    plan.arrival
-        .emptied
-        .iter()
-        .try_for_each(|name| commands.set_variable(name, "", Visibility::Plain))
-        .map_err(OutputError)?;
+    let mut emptied = leftovers.iter().map(String::as_str).chain(plan.arrival.emptied.iter().copied());
+    emptied.try_for_each(|name| commands.set_variable(name, "", Visibility::Plain)).map_err(OutputError)?;
     around_proxy
         .iter()
         .try_for_each(|(name, value, visibility)| commands.set_variable(name, value, *visibility))

@@ -11,16 +11,13 @@ use tokio::task::JoinHandle;
 
 use super::plan::Plan;
 use crate::{
-    agent::addresses::{Addresses, may_get_tokens},
     clock::Deadline,
     endpoint::Endpoint,
     entra::token::AccessToken,
-    env::Env,
     exports::AzureCliSubscription,
     http::Http,
     identity::{
         allowed::Allowed,
-        hosts::Service,
         resource::{Audiences, Resource},
     },
     management::resource_manager::{ListEnd, ListedSubscription, MAX_SUBSCRIPTIONS, ResourceManager},
@@ -64,7 +61,7 @@ pub(super) fn allowed(allowed: &Allowed<Resource>, audiences: &Audiences) -> boo
 impl Listing {
     /// Prepares a list where the session signs `az` in; else, or where the token may not be sent, there is none, and
     /// the reason where a user should know it.
-    pub(super) fn prepare(http: &Arc<Http>, env: &Env, plan: &Plan) -> Result<Self, Option<String>> {
+    pub(super) fn prepare(http: &Arc<Http>, plan: &Plan) -> Result<Self, Option<String>> {
         if !plan.signs_az_in() {
             return Err(None);
         }
@@ -75,10 +72,7 @@ impl Listing {
                 "the input allowedResources leaves out Azure Resource Manager",
             )));
         }
-        let base = Addresses::read(env, &plan.connection).ok().map(|addresses| addresses.resource_manager);
-        let Some(base) =
-            base.filter(|base| may_get_tokens(&plan.allowed_hosts, Service::ResourceManager, base))
-        else {
+        let Some(base) = plan.resource_manager.clone() else {
             return Err(Some(only_own(
                 has_own,
                 "the connection's URL is not a known Azure Resource Manager, so no token is sent there",
