@@ -1,9 +1,8 @@
 //! The arrows: who may use whom.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
+
+use crate::support::sources;
 
 /// Parts that are pure: no I/O, no clock, no globals.
 const PURE: [&str; 7] = ["secret", "error", "foreign_text", "pem", "retry", "identity", "exports"];
@@ -15,29 +14,18 @@ const STRANGERS: [&str; 5] = ["devops", "entra", "management", "agent", "broker"
 
 /// Path, line number and text of every line of `src/` before its tests; an import is one line.
 fn lines() -> Vec<(PathBuf, usize, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut folders = vec![root.clone()];
     let mut lines = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-            if entry.file_type().unwrap().is_dir() {
-                folders.push(entry.path());
-                continue;
-            }
-            let text = fs::read_to_string(entry.path()).unwrap();
-            let path = entry.path().strip_prefix(&root).unwrap().to_owned();
-            let code = text.lines().take_while(|line| *line != "#[cfg(test)]").enumerate();
-            let mut import = None;
-            for (at, line) in code {
-                // A group of imports over several lines is one statement.
-                let (begin, statement) = import.take().unwrap_or((at + 1, String::new()));
-                let statement = statement + line.trim();
-                let open = statement.starts_with("use ") || statement.starts_with("pub use ");
-                if open && !statement.ends_with(';') {
-                    import = Some((begin, statement));
-                } else {
-                    lines.push((path.clone(), begin, statement));
-                }
+    for (path, text) in sources() {
+        let mut import = None;
+        for (at, line) in text.lines().enumerate() {
+            // A group of imports over several lines is one statement.
+            let (begin, statement) = import.take().unwrap_or((at + 1, String::new()));
+            let statement = statement + line.trim();
+            let open = statement.starts_with("use ") || statement.starts_with("pub use ");
+            if open && !statement.ends_with(';') {
+                import = Some((begin, statement));
+            } else {
+                lines.push((path.clone(), begin, statement));
             }
         }
     }

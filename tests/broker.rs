@@ -46,7 +46,7 @@ fn arm(session: &Session) -> Resource {
 }
 
 /// Sends bytes as they are, and reads the answer to its end.
-async fn raw(port: u16, request: &str) -> String {
+pub(crate) async fn raw(port: u16, request: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();

@@ -5,14 +5,10 @@ use std::{process::Command, sync::Arc};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use emulator::{Emulator, Fault, Service, agent};
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
 use wif::clock::System;
 
 use crate::{
-    broker::{KEY, open},
+    broker::{KEY, open, raw},
     doctor::reader,
     machine::of_machine,
     schemes::asked,
@@ -496,14 +492,6 @@ fn what_azure_devops_says_of_a_connection_from_a_terminal() {
             }
         }
     }
-}
-
-async fn raw(port: u16, request: &str) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    let _ = stream.read_to_string(&mut answer).await;
-    answer
 }
 
 /// The JSON of the broker's answers, and the texts of the commands that ask it.

@@ -233,8 +233,8 @@ fn a_limited_session_serves_terraform_resource_by_resource() {
         let (log, sign_in) = (&report.step("Look").log, &report.step("Sign in").log);
         assert!(log.contains("add graph to allowedResources"), "{log}");
         assert!(sign_in.contains("allowedResources lacks graph"), "{sign_in}");
-        let warning =
-            sign_in.lines().any(|line| line.contains("##[warning]") && line.contains("lacks graph"));
+        let warnings = report.step("Sign in").warnings();
+        let warning = warnings.iter().any(|text| text.contains("lacks graph"));
         assert_eq!(warning, warns, "{sign_in}");
         assert_eq!(emulator.count(Service::DevOps, "/oidctoken"), 1);
     }

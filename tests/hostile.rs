@@ -63,6 +63,10 @@ fn keyed(port: u16) -> String {
     format!("GET /status HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX-IDENTITY-HEADER: {KEY}\r\n\r\n")
 }
 
+fn proof(port: u16) -> String {
+    format!("GET /proof?nonce={} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n", "00".repeat(32))
+}
+
 /// Reads the head and the body of one answer.
 async fn one_answer(stream: &mut TcpStream) -> String {
     let mut answer = String::new();
@@ -130,8 +134,7 @@ impl Hostile {
 
     fn start(self, port: u16) -> JoinHandle<()> {
         let foreign = "GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned();
-        let proof =
-            format!("GET /proof?nonce={} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n", "00".repeat(32));
+        let proof = proof(port);
         tokio::spawn(async move {
             match self {
                 Self::Silent => {
@@ -234,9 +237,7 @@ fn a_connection_without_the_key_lasts_ten_seconds_whatever_it_does() {
         let mut passed = Duration::ZERO;
         let mut silent = connect(port).await;
         let mut drip = send(port, "GET / HTTP/1.1\r\nX: ").await;
-        let proof =
-            format!("GET /proof?nonce={} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n", "00".repeat(32));
-        let mut proven = send(port, &proof).await;
+        let mut proven = send(port, &proof(port)).await;
         assert!(one_answer(&mut proven).await.contains("proof"));
         for second in 1..10 {
             at(&clock, &mut passed, second).await;
@@ -258,11 +259,9 @@ fn a_connection_gets_one_proof() {
     run(async {
         let session = open(&case, Arc::new(clock::System::new())).await;
         let port = session.port;
-        let proof =
-            format!("GET /proof?nonce={} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n", "00".repeat(32));
-        let mut stream = send(port, &proof).await;
+        let mut stream = send(port, &proof(port)).await;
         assert!(one_answer(&mut stream).await.starts_with("HTTP/1.1 200"));
-        stream.write_all(proof.as_bytes()).await.unwrap();
+        stream.write_all(proof(port).as_bytes()).await.unwrap();
         assert!(one_answer(&mut stream).await.starts_with("HTTP/1.1 403"));
         assert!(is_closed(&mut stream).await);
     });
@@ -301,24 +300,23 @@ fn a_connection_with_the_key_may_rest_and_wait_but_not_block() {
     });
 }
 
-/// A program that has taken the port of a broker; what it was sent.
+/// A program that has taken the port of a broker; what it was sent before a connection without a byte.
 async fn other_program(answer: &'static str) -> (u16, JoinHandle<String>) {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let task = tokio::spawn(async move {
         let mut heard = String::new();
         loop {
-            let accepted = timeout(Duration::from_millis(500), listener.accept()).await;
-            let Ok(Ok((mut stream, _))) = accepted else { return heard };
-            let mut buffer = [0; 8192];
-            while let Ok(Ok(read)) = timeout(Duration::from_millis(200), stream.read(&mut buffer)).await {
-                if read == 0 {
-                    break;
-                }
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let (before, mut buffer) = (heard.len(), [0; 8192]);
+            while let Ok(Ok(read @ 1..)) = timeout(REAL_LIMIT, stream.read(&mut buffer)).await {
                 heard.push_str(&String::from_utf8_lossy(&buffer[..read]));
                 if stream.write_all(answer.as_bytes()).await.is_err() || answer.is_empty() {
                     break;
                 }
+            }
+            if heard.len() == before {
+                return heard;
             }
         }
     });
@@ -346,6 +344,8 @@ fn a_program_that_took_a_brokers_port_hears_no_key_and_is_not_believed() {
             let error = status(port).await.unwrap_err();
             assert_eq!(matches!(error, BrokerError::Unproven { .. }), unproven, "{answer}: {error}");
             assert!(matches!(error, BrokerError::Unproven { .. } | BrokerError::Broken), "{error}");
+            // After all that was sent: connections are taken in the order in which they came.
+            drop(connect(port).await);
             let heard = heard.await.unwrap();
             assert!(heard.contains("/proof?nonce="), "{heard}");
             assert!(!heard.contains(KEY), "{heard}");

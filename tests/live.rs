@@ -245,8 +245,10 @@ fn a_step_that_is_killed_after_it_started_the_broker_leaves_none() {
 fn a_job_that_is_cancelled_keeps_no_broker() {
     let emulator = Emulator::start();
     let message = emulator.job_with(&[emulator.usual().connection]);
-    let wait = Step::bash(format!("{FIND} echo \"broker $(broker_of \"$WIF_URL\") is here\"; sleep 100"))
-        .display_name("Wait");
+    let wait = Step::bash(format!(
+        "{FIND} echo \"broker $(broker_of \"$WIF_URL\") is here\"; exec sleep 100 > /dev/null 2>&1"
+    ))
+    .display_name("Wait");
     let always = Step::bash("true").condition(Condition::Always);
     let agent = Agent::new().ca_file(emulator.ca_file());
     let job = agent.start(&message, &[sign_in(&[]), wait, always]);

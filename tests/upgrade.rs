@@ -6,6 +6,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use wif::error::Code;
 
+use crate::support::sources;
+
 const FORMER: &str = "tests/upgrade/1.0.0";
 const PAGE: &str = "docs/upgrade.md";
 
@@ -75,31 +77,23 @@ fn links_of_the_page_lead_to_headings_that_exist() {
 /// Sentences of the page that are the agent's, and not this program's.
 const OF_THE_AGENT: [&str; 1] = ["Exit code 137 returned from process"];
 
-/// Source text, in which a text over several lines is one.
-fn sources() -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.join("src")];
-    let mut all = fs::read_to_string(root.join("task/index.js")).unwrap();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-            if entry.file_type().unwrap().is_dir() {
-                folders.push(entry.path());
-                continue;
-            }
-            let text = fs::read_to_string(entry.path()).unwrap();
-            let joined = text
-                .split("\\\n")
-                .enumerate()
-                .map(|(at, line)| if at == 0 { line } else { line.trim_start() });
-            all.extend(joined);
-        }
+/// What the program can say: its source text without tests and comments, in which a text over several lines is one.
+fn code() -> String {
+    let shim = Path::new(env!("CARGO_MANIFEST_DIR")).join("task/index.js");
+    let mut all = fs::read_to_string(shim).unwrap();
+    let of_tests = |path: &Path| path.ends_with("tests.rs");
+    for (_, text) in sources().into_iter().filter(|(path, _)| !of_tests(path)) {
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let joined = text.split("\\\n").enumerate();
+        all.extend(joined.map(|(at, line)| if at == 0 { line } else { line.trim_start() }));
     }
     all
 }
 
 #[test]
 fn every_message_on_the_page_is_one_that_the_program_has() {
-    let (page, sources) = (read(PAGE), sources());
+    let (page, code) = (read(PAGE), code());
     let (mut seen, mut has_messages) = (0, false);
     for row in page.lines().filter(|line| line.starts_with("| ")) {
         if row.starts_with("| who ") {
@@ -113,7 +107,7 @@ fn every_message_on_the_page_is_one_that_the_program_has() {
         for part in quoted.flat_map(|text| text.split('…')) {
             let part = part.trim_matches([' ', ':', ',', '\'']);
             if part.len() > 8 && !OF_THE_AGENT.contains(&part) {
-                assert!(sources.contains(part), "nothing says '{part}'");
+                assert!(code.contains(part), "nothing says '{part}'");
                 seen += 1;
             }
         }

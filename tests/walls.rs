@@ -143,12 +143,11 @@ fn a_stripped_environment_is_named_with_the_way_to_pass_the_session_on() {
     for expected in [
         "sudo has removed the variables of the step",
         "sudo --preserve-env=WIF_URL,WIF_KEY \"$(command -v wif)\" token arm",
-        "choose",
         "passed on: 0",
     ] {
-        let is_there = step.log.contains(expected);
-        assert_eq!(is_there, expected != "choose", "'{expected}': {}", step.log);
+        assert!(step.log.contains(expected), "'{expected}': {}", step.log);
     }
+    assert!(!step.log.contains("choose"), "{}", step.log);
     assert!(step.log.contains("--preserve-env=HUB_WIF_URL,HUB_WIF_KEY"), "{}", step.log);
     assert_eq!(step.log.matches("error WIF5002").count(), 3, "{}", step.log);
     assert_eq!(step.log.matches("exit 2").count(), 3, "{}", step.log);
@@ -161,19 +160,24 @@ fn a_broker_behind_a_wall_is_told_from_a_sign_in_that_is_missing() {
     let emulator = Emulator::start();
     let step = look(
         &emulator,
-        "unshare --net --map-root-user true 2> /dev/null || { echo 'no networks here'; exit 0; }
-         unshare --net --map-root-user wif token arm; echo \"exit $?\"
-         env -u WIF_URL -u WIF_KEY wif token arm; echo \"exit $?\"
-         wif token arm --session hub; echo \"exit $?\"",
+        "env -u WIF_URL -u WIF_KEY wif token arm; echo \"exit $?\"
+         wif token arm --session hub; echo \"exit $?\"; echo '-- the wall'
+         unshare --net --map-root-user true 2> /dev/null || { echo 'no networks here'; exit 0; }
+         unshare --net --map-root-user wif token arm; echo \"exit $?\"",
     );
-    if step.log.contains("no networks here") {
+    let (missing, wall) = step.log.split_once("-- the wall").unwrap_or_else(|| panic!("{}", step.log));
+    assert!(
+        missing.contains("no earlier step of this job has left a session that is kept alive"),
+        "{missing}"
+    );
+    assert!(missing.contains("none of this name") && missing.contains("leave --session out"), "{missing}");
+    if wall.contains("no networks here") {
+        println!("NOT TESTED: this machine gives no network of its own");
         return;
     }
-    let (wall, rest) = step.log.split_once("exit 4").unwrap_or_else(|| panic!("{}", step.log));
     assert!(wall.contains("WIF5002: the broker of this session does not answer"), "{wall}");
     assert!(wall.contains("sign in a second time") && wall.contains("docs/containers.md"), "{wall}");
-    assert!(rest.contains("no earlier step of this job has left a session that is kept alive"), "{rest}");
-    assert!(rest.contains("none of this name") && rest.contains("leave --session out"), "{rest}");
+    assert!(wall.contains("exit 4"), "{wall}");
 }
 
 const OUTPUTS: [&str; 6] =
@@ -287,10 +291,5 @@ fn a_token_cannot_have_the_name_of_an_output_variable() {
         assert!(text.contains(name) && text.contains("output variable"), "{text}");
     }
     let run = Case::new().input("accessTokens", "clientId=arm").input("session", "hub").succeeds();
-    assert!(
-        run.out.contains("variable=HUB_CLIENTID;issecret=true")
-            || run.out.contains("variable=HUB_clientId;issecret=true"),
-        "{}",
-        run.out
-    );
+    assert!(run.out.contains("variable=HUB_CLIENTID;issecret=true"), "{}", run.out);
 }

@@ -1,11 +1,13 @@
 //! What the tests share: a world that leads to the emulator, a clock in the test's hand, the task folder.
 
 mod clock;
+mod sources;
 mod staged;
 mod virtual_clock;
 mod world;
 
 pub(crate) use clock::Manual;
+pub(crate) use sources::sources;
 pub(crate) use staged::{EMULATOR, node24, task_folder};
 pub(crate) use virtual_clock::{Virtual, Wire};
 pub(crate) use world::{Case, Run};

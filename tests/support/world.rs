@@ -18,7 +18,7 @@ use wif::{
     world::World,
 };
 
-use super::Manual;
+use super::{EMULATOR, Manual};
 
 /// A step that is about to run.
 pub(crate) struct Case {
@@ -54,7 +54,10 @@ impl Case {
         let case = Self { emulator, clock: Manual::new(), connection, env, temp };
         let (ca, temp) =
             (case.emulator.ca_file().display().to_string(), case.temp.path().display().to_string());
-        case.set("AGENT_CAINFO", &ca).set("AGENT_TEMPDIRECTORY", &temp).input("refresh", "false")
+        case.set("AGENT_CAINFO", &ca)
+            .set("AGENT_TEMPDIRECTORY", &temp)
+            .input("refresh", "false")
+            .input(EMULATOR.0, EMULATOR.1)
     }
 
     pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
@@ -236,8 +239,6 @@ fn environment(message: &JobMessage, connection: Uuid) -> BTreeMap<String, Strin
     let key = |name: &str| name.replace(['.', ' '], "_").to_uppercase();
     let mut env = BTreeMap::from([
         ("INPUT_AZURESUBSCRIPTION".to_owned(), connection.to_string()),
-        // Where the emulator is.
-        ("INPUT_ALLOWEDAUTHORITIES".to_owned(), "127.0.0.1".to_owned()),
         ("ENDPOINT_URL_SYSTEMVSSCONNECTION".to_owned(), message.system_connection_url.clone()),
         ("ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN".to_owned(), message.job_token.clone()),
     ]);

@@ -14,7 +14,7 @@ mod trips;
 use std::{cell::OnceCell, env, fs, path::Path, thread};
 
 use crate::{
-    process::{Result, node, output},
+    process::{Result, output},
     stage,
 };
 use peers::Peers;
@@ -25,7 +25,7 @@ type Measure<'a> = Box<dyn Fn() -> Result<Vec<Row>> + 'a>;
 /// Measures, and prints one table. A number that misses its aim is said to, and is no failure of the chore.
 pub(crate) fn bench(only: Option<&str>) -> Result<()> {
     let task = stage::stage()?;
-    let platform = output(&mut node(&["-p", "`${process.platform}-${process.arch}`"]))?;
+    let platform = stage::platform()?;
     let program = task.join("bin").join(platform).join(format!("wif{}", env::consts::EXE_SUFFIX));
     let installed = OnceCell::new();
     let all: [(&str, Measure<'_>); 5] = [

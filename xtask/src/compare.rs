@@ -12,7 +12,10 @@ use emulator::{
     agent::{Agent, JobResult, Step},
 };
 
-use crate::process::{Result, cargo, output, run, target};
+use crate::{
+    process::{Result, cargo, output, run, target},
+    stage,
+};
 
 /// Compares the program in a task folder with the one that Cargo builds when it is told nothing.
 pub(crate) fn compare(task: &Path) -> Result<()> {
@@ -36,7 +39,7 @@ fn copy_with(task: &Path, program: &Path, to: &Path) -> Result<std::path::PathBu
     for file in ["task.json", "index.js", "post.js"] {
         fs::copy(task.join(file), to.join(file)).map_err(failed)?;
     }
-    let platform = output(&mut crate::process::node(&["-p", "`${process.platform}-${process.arch}`"]))?;
+    let platform = stage::platform()?;
     let bin = to.join("bin").join(&platform);
     fs::create_dir_all(&bin).map_err(failed)?;
     let name = program.file_name().unwrap_or_default();
@@ -72,12 +75,8 @@ fn exports(task: &Path) -> Result<BTreeSet<String>> {
     ] {
         let emulator = Emulator::start();
         let message = emulator.job(emulator.usual().connection);
-        let inputs = [
-            ("azureSubscription", "sc-prod"),
-            ("allowedAuthorities", "127.0.0.1"),
-            ("refresh", refresh),
-            ("exports", families),
-        ];
+        let inputs =
+            [("azureSubscription", "sc-prod"), stage::EMULATOR, ("refresh", refresh), ("exports", families)];
         let report = Agent::new().ca_file(emulator.ca_file()).run(&message, &[Step::task(task, &inputs)]);
         if report.result != JobResult::Succeeded {
             return Err(format!("the job with the program in {} failed:\n{}", task.display(), report.log));

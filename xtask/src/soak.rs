@@ -64,7 +64,7 @@ pub(crate) fn real(hours: f64) -> Result<()> {
     }
     let inputs = [
         ("azureSubscription", "sc-prod"),
-        ("allowedAuthorities", "127.0.0.1"),
+        stage::EMULATOR,
         ("exports", "terraform, azure-sdk, token-file"),
         ("accessTokens", ""),
     ];

@@ -7,10 +7,18 @@ use crate::{
     process::{Result, cargo, node, output, root, run, target},
 };
 
+/// Where the emulator is, for a task that signs in there.
+pub(crate) const EMULATOR: (&str, &str) = ("allowedAuthorities", "127.0.0.1");
+
+/// This machine's platform, in Node's words: `linux-x64`.
+pub(crate) fn platform() -> Result<String> {
+    output(&mut node(&["-p", "`${process.platform}-${process.arch}`"]))
+}
+
 /// Builds the program and puts it into `task/bin/<platform>-<arch>/`, in Node's words. Returns the task folder.
 pub(crate) fn stage() -> Result<PathBuf> {
     let root = root();
-    let platform = output(&mut node(&["-p", "`${process.platform}-${process.arch}`"]))?;
+    let platform = platform()?;
     println!("Building wif for {platform}");
     run(cargo(&["build", "--release", "--locked"]).args(SHIPPED))?;
     let name = format!("wif{}", std::env::consts::EXE_SUFFIX);

@@ -139,11 +139,8 @@ fn steps(
 ) -> Vec<Step> {
     let refresh = if client.mode == Mode::Broker { "true" } else { "false" };
     let sign_in = |(number, connection): (usize, &&str)| {
-        let mut inputs = vec![
-            ("azureSubscription", *connection),
-            ("refresh", refresh),
-            ("allowedAuthorities", "127.0.0.1"),
-        ];
+        let mut inputs =
+            vec![("azureSubscription", *connection), ("refresh", refresh), crate::stage::EMULATOR];
         inputs.extend(client.inputs);
         inputs.extend((number > 0).then_some(("session", "hub")));
         Step::task(task, &inputs).display_name("Sign in")

@@ -8,7 +8,10 @@ use emulator::{
 };
 use tempfile::TempDir;
 
-use crate::process::{Result, root};
+use crate::{
+    process::{Result, root},
+    stage,
+};
 
 /// What a step finds.
 pub(super) struct Job {
@@ -42,7 +45,7 @@ impl Job {
         let usual = emulator.usual();
         let message = emulator.job(usual.connection);
         let agent = Agent::new().ca_file(emulator.ca_file()).machine_env("TELL_TO", told.to_string_lossy());
-        let mut all = vec![("azureSubscription", usual.connection_name), ("allowedAuthorities", "127.0.0.1")];
+        let mut all = vec![("azureSubscription", usual.connection_name), stage::EMULATOR];
         all.extend(inputs);
         let report = agent.run(&message, &[Step::task(task.path(), &all)]);
         let text = fs::read_to_string(&told).map_err(|error| format!("{error}: {}", report.log))?;

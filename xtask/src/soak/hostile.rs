@@ -57,12 +57,8 @@ const KINDS: [Kind; 5] = [Kind::Silent, Kind::SlowDrip, Kind::NeverReads, Kind::
 pub(crate) fn hostile(seconds: u64) -> Result<()> {
     let task = stage::stage()?;
     let emulator = Emulator::start();
-    let inputs = [
-        ("azureSubscription", "sc-prod"),
-        ("allowedAuthorities", "127.0.0.1"),
-        ("exports", "azure-sdk"),
-        ("accessTokens", ""),
-    ];
+    let inputs =
+        [("azureSubscription", "sc-prod"), stage::EMULATOR, ("exports", "azure-sdk"), ("accessTokens", "")];
     let steps = [
         Step::task(task, &inputs).display_name("Sign in"),
         Step::bash(WATCH).display_name("Watch").env("SECONDS_TO_WATCH", seconds.to_string()),
