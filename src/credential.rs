@@ -8,16 +8,17 @@ use azure_core::{
 };
 use tokio::sync::Mutex;
 use uuid::Uuid;
+use wif_azure::entra;
+use wif_core::{
+    azure::{hosts::AllowedHosts, resource::Resource},
+    failure::Failure,
+};
+use wif_io::{clock::Clock, env::Env, http::Http};
 
 use crate::{
     agent::{connection::Connection, network},
-    clock::Clock,
-    entra,
-    env::Env,
-    error::Failure,
-    http::Http,
-    identity::{hosts::AllowedHosts, resource::Resource},
-    task::{guards, sign_in::SignIn},
+    guards,
+    sign_in::SignIn,
 };
 
 /// Signs in with a service connection of the job that this process is a task of.
@@ -66,7 +67,7 @@ impl PipelineCredential {
         let signed_in = sign_in.run(std::slice::from_ref(resource), &mut |_| Ok(())).await?;
         let token = signed_in.access_tokens.into_iter().next();
         let token =
-            token.ok_or_else(|| Failure::new(crate::error::Code::Bug, "no token came", "report this"))?;
+            token.ok_or_else(|| Failure::new(wif_core::code::Code::Bug, "no token came", "report this"))?;
         tokens.insert(resource.clone(), token.clone());
         Ok(token)
     }

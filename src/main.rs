@@ -8,12 +8,11 @@ use tracing_subscriber::{filter, fmt::MakeWriter, layer::SubscriberExt as _, uti
 use wif::{
     agent::commands::{Commands, Completion},
     cli::{self, Command, DoctorArguments, Screen, Stage, Unparsed},
-    clock,
-    env::Env,
-    error::{Code, Failure},
-    process, task,
+    session, task,
     world::World,
 };
+use wif_core::{code::Code, failure::Failure};
+use wif_io::{clock, env::Env, process};
 
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os()) {
@@ -58,7 +57,7 @@ fn started_as() -> Option<PathBuf> {
 /// Serves the tokens of a session.
 async fn broker() -> io::Result<()> {
     let signal = cancelled()?;
-    task::serve::serve(Arc::new(clock::System::new()), signal).await
+    session::serve::serve(Arc::new(clock::System::new()), signal).await
 }
 
 /// Asks the broker of this job's session.

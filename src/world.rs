@@ -2,7 +2,7 @@
 
 use std::{io::Write, path::PathBuf, sync::Arc};
 
-use crate::{clock::Clock, env::Env};
+use wif_io::{clock::Clock, env::Env};
 
 /// What the program sees of the outside. HTTP is built from the environment: a test leads it to an emulator by
 /// the same variables that an agent sets.

@@ -1,168 +1,141 @@
-//! The arrows: who may use whom.
+//! The arrows: who may use whom. The manifests of the crates hold what the compiler can hold; here is the rest.
 
-use std::path::{Path, PathBuf};
+use std::{collections::BTreeSet, process::Command};
 
-use crate::support::sources;
+use serde_json::Value;
 
-/// Parts that are pure: no I/O, no clock, no globals.
-const PURE: [&str; 7] = ["secret", "error", "foreign_text", "pem", "retry", "identity", "exports"];
-/// What a pure part may not even name.
-const OUTSIDE: [&str; 8] =
-    ["tokio", "reqwest", "hyper", "std::fs", "std::env", "std::process", "std::net", "async "];
-/// Edges that do not know each other; a use-case joins them.
-const STRANGERS: [&str; 5] = ["devops", "entra", "management", "agent", "broker"];
+use crate::support::{Imports, SHIPPED, circles, sources};
 
-/// Path, line number and text of every line of `src/` before its tests; an import is one line.
-fn lines() -> Vec<(PathBuf, usize, String)> {
-    let mut lines = Vec::new();
-    for (path, text) in sources() {
-        let mut import = None;
-        for (at, line) in text.lines().enumerate() {
-            // A group of imports over several lines is one statement.
-            let (begin, statement) = import.take().unwrap_or((at + 1, String::new()));
-            let statement = statement + line.trim();
-            let open = statement.starts_with("use ") || statement.starts_with("pub use ");
-            if open && !statement.ends_with(';') {
-                import = Some((begin, statement));
-            } else {
-                lines.push((path.clone(), begin, statement));
-            }
-        }
-    }
-    lines
+/// Whom each crate may use, of this project's own.
+const CRATES: [(&str, &[&str]); 5] = [
+    ("wif-core", &[]),
+    ("wif-io", &["wif-core"]),
+    ("wif-azure", &["wif-core", "wif-io"]),
+    ("wif-broker", &["wif-core", "wif-io"]),
+    ("wif", &["wif-azure", "wif-broker", "wif-core", "wif-io"]),
+];
+
+/// What the pure crate has no use for: a clock, I/O, an executor.
+const IMPURE: [&str; 8] =
+    ["tokio", "reqwest", "hyper", "hyper-util", "rustix", "getrandom", "tracing", "rustls"];
+
+/// Whom each part of `src` may use, of the others; what a line does not name it may not use.
+const PARTS: [(&str, &[&str]); 9] = [
+    ("main", &["agent", "cli", "doctor", "session", "task", "world"]),
+    ("cli", &["agent", "doctor"]),
+    ("task", &["agent", "doctor", "guards", "session", "sign_in", "world"]),
+    ("credential", &["agent", "guards", "sign_in"]),
+    ("doctor", &["agent", "sign_in"]),
+    ("session", &["agent", "guards", "sign_in"]),
+    ("sign_in", &["agent"]),
+    ("guards", &["agent"]),
+    ("agent", &[]),
+];
+
+fn metadata() -> Value {
+    let cargo = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    serde_json::from_slice(&cargo.stdout).unwrap()
 }
 
-fn part(path: &Path) -> String {
-    let first = path.components().next().unwrap().as_os_str().to_str().unwrap();
-    first.trim_end_matches(".rs").to_owned()
+/// The dependencies of a crate that ship.
+fn shipped_dependencies(metadata: &Value, name: &str) -> BTreeSet<String> {
+    let package =
+        metadata["packages"].as_array().unwrap().iter().find(|package| package["name"] == name).unwrap();
+    let all = package["dependencies"].as_array().unwrap().iter();
+    let shipped = all.filter(|dependency| dependency["kind"].is_null());
+    shipped.map(|dependency| dependency["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn crates_use_those_below_them_and_the_pure_one_has_nothing_to_reach_the_world_with() {
+    let metadata = metadata();
+    for (name, below) in CRATES {
+        let all = shipped_dependencies(&metadata, name);
+        let ours: BTreeSet<_> =
+            all.iter().filter(|name| name.starts_with("wif")).map(String::as_str).collect();
+        assert_eq!(ours, below.iter().copied().collect(), "{name}");
+    }
+    let pure = shipped_dependencies(&metadata, "wif-core");
+    assert_eq!(IMPURE.iter().filter(|name| pure.contains(**name)).collect::<Vec<_>>(), Vec::<&&str>::new());
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let imports = Imports::read(sources(&["src", "crates", "emulator/src", "xtask/src"]));
+    let arrows = imports.arrows();
+    assert!(arrows.len() > 400, "{}", arrows.len());
+    let found: Vec<_> = circles(&arrows).into_iter().map(|(from, to)| format!("{from} -> {to}")).collect();
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn no_part_uses_one_above_it() {
+    let part = |path: &str| {
+        let rest = path.strip_prefix("src/")?;
+        Some(rest.split(['/', '.']).next()?.to_owned())
+    };
+    let mut found = Vec::new();
+    for (from, to) in Imports::read(sources(&["src"])).arrows() {
+        let (Some(one), Some(other)) = (part(&from), part(&to)) else { continue };
+        let may = PARTS.iter().find(|(name, _)| *name == one).map(|(_, may)| *may).unwrap_or_default();
+        if one != other && !may.contains(&other.as_str()) {
+            found.push(format!("{from} -> {to}"));
+        }
+    }
+    assert_eq!(found, Vec::<String>::new());
 }
 
 /// Lines outside of comments that break a rule, as `file:line: text`.
 fn broken(rule: impl Fn(&str, &str) -> bool) -> Vec<String> {
-    lines()
-        .into_iter()
-        .filter(|(path, _, line)| !line.starts_with("//") && rule(&part(path), line))
-        .map(|(path, at, line)| format!("src/{}:{at}: {}", path.display(), line.trim()))
-        .collect()
-}
-
-/// The parts of this crate that a statement names, alone or in a group of imports.
-fn named(statement: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for (at, marker) in statement.match_indices("crate::") {
-        let rest = &statement[at + marker.len()..];
-        match rest.strip_prefix('{') {
-            Some(group) => found.extend(top_level(group)),
-            None => found.extend(first_word(rest)),
+    for source in sources(&SHIPPED) {
+        for (at, line) in source.code.lines().enumerate() {
+            let line = line.trim();
+            if !line.starts_with("//") && rule(&source.path, line) {
+                found.push(format!("{}:{}: {line}", source.path, at + 1));
+            }
         }
     }
     found
 }
 
-/// The first word of each member of a group, whose braces may nest.
-fn top_level(group: &str) -> Vec<String> {
-    let (mut depth, mut members) = (0, vec![String::new()]);
-    for character in group.chars() {
-        match character {
-            '{' => depth += 1,
-            '}' if depth == 0 => break,
-            '}' => depth -= 1,
-            ',' if depth == 0 => members.push(String::new()),
-            other => members.last_mut().unwrap().push(other),
-        }
-    }
-    members.iter().filter_map(|member| first_word(member.trim())).collect()
-}
-
-fn first_word(text: &str) -> Option<String> {
-    let word: String = text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-    (!word.is_empty()).then_some(word)
-}
-
-#[test]
-fn every_way_to_name_a_part_is_understood() {
-    let of = |text: &str| named(text).join(" ");
-    assert_eq!(of("use crate::cli::Arguments;"), "cli");
-    assert_eq!(of("use crate::{agent::{a, b}, cli, task::x::{y}};"), "agent cli task");
-    assert_eq!(of("let x = crate::entra::token::f(crate::http::g());"), "entra http");
-    assert_eq!(of("use super::x;"), "");
-}
-
-#[test]
-fn pure_parts_do_nothing_outside() {
-    let found = broken(|part, line| PURE.contains(&part) && OUTSIDE.iter().any(|word| line.contains(word)));
-    assert_eq!(found, Vec::<String>::new());
-}
-
-#[test]
-fn pure_parts_use_pure_parts_only() {
-    let found = broken(|part, line| {
-        PURE.contains(&part) && named(line).iter().any(|other| !PURE.contains(&other.as_str()))
-    });
-    assert_eq!(found, Vec::<String>::new());
-}
-
-#[test]
-fn edges_do_not_know_each_other_and_nobody_knows_the_command_line() {
-    let found = broken(|part, line| {
-        let strangers = STRANGERS.contains(&part);
-        named(line).iter().any(|other| {
-            let other = other.as_str();
-            (other == "cli" && part != "cli")
-                || (strangers && other != part && STRANGERS.contains(&other))
-                || (strangers && ["task", "credential", "cli"].contains(&other))
-        })
-    });
-    assert_eq!(found, Vec::<String>::new());
-}
-
 #[test]
 fn only_the_command_writer_and_main_write_to_the_user() {
-    let found = broken(|part, line| {
-        !matches!(part, "main" | "process")
-            && (line.contains("io::stdout") || line.contains("println!") || line.contains("eprint"))
+    let found = broken(|path, line| {
+        let may = path == "src/main.rs" || path.starts_with("crates/wif-io/src/process");
+        !may && (line.contains("io::stdout") || line.contains("println!") || line.contains("eprint"))
     });
     assert_eq!(found, Vec::<String>::new());
 }
 
 #[test]
 fn no_command_is_written_by_hand() {
-    let found = lines()
-        .into_iter()
-        .filter(|(path, _, line)| {
-            line.contains("\"##vso")
-                && !path.ends_with("agent/commands.rs")
-                && !line.trim_start().starts_with("//")
-        })
-        .collect::<Vec<_>>();
-    assert_eq!(found, Vec::new());
+    let found = broken(|path, line| line.contains("\"##vso") && path != "src/agent/commands.rs");
+    assert_eq!(found, Vec::<String>::new());
 }
 
 /// The agent reads what scripts print, so that text of the command line must pass its filter.
 #[test]
 fn the_command_line_writes_through_its_screen_only() {
     let writes = ["writeln!", "write!(", "write_all", ".write("];
-    let found = lines()
-        .into_iter()
-        .filter(|(path, _, line)| {
-            let is_cli = path.starts_with("cli") && !path.ends_with("cli/screen.rs");
-            (is_cli || path.ends_with("main.rs")) && writes.iter().any(|write| line.contains(write))
-        })
-        .map(|(path, at, line)| format!("src/{}:{at}: {}", path.display(), line.trim()))
-        .collect::<Vec<_>>();
+    let found = broken(|path, line| {
+        let is_cli = path.starts_with("src/cli/") && path != "src/cli/screen.rs";
+        (is_cli || path == "src/main.rs") && writes.iter().any(|write| line.contains(write))
+    });
     assert_eq!(found, Vec::<String>::new());
 }
 
 /// One rule for foreign text: no other place decides which characters may be shown.
 #[test]
 fn only_one_module_makes_foreign_text_printable() {
-    let found = lines()
-        .into_iter()
-        .filter(|(path, _, line)| {
-            let decides = line.contains("is_control") && !path.ends_with("identity/resource.rs");
-            decides && !path.ends_with("foreign_text.rs") && !line.trim_start().starts_with("//")
-        })
-        .map(|(path, at, line)| format!("src/{}:{at}: {}", path.display(), line.trim()))
-        .collect::<Vec<_>>();
+    let found = broken(|path, line| {
+        line.contains("is_control")
+            && !path.ends_with("/foreign_text.rs")
+            && !path.ends_with("azure/resource.rs")
+    });
     assert_eq!(found, Vec::<String>::new());
 }

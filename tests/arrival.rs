@@ -1,6 +1,6 @@
 //! What is exported arrives at later steps, and wins there, or the step says so before the first request.
 
-use wif::{error::Code, exports::Family};
+use wif_core::{code::Code, exports::Family};
 
 use crate::support::Case;
 

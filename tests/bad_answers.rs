@@ -6,7 +6,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use emulator::{Fault, Service};
 use proptest::prelude::*;
 use serde_json::json;
-use wif::{clock::Clock as _, error::Code};
+use wif_core::code::Code;
+use wif_io::clock::Clock as _;
 
 use crate::support::Case;
 

@@ -1,6 +1,6 @@
 //! Bad input fails before any request is sent, and says what is wrong with what.
 
-use wif::error::Code;
+use wif_core::code::Code;
 
 use crate::support::Case;
 

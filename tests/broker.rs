@@ -14,17 +14,13 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
-use wif::{
-    broker::{
-        server::{self, Session},
-        tokens::{FetchAccess, Tokens},
-    },
-    clock::{self, Clock},
-    error::Code,
-    identity::resource::Resource,
-    secret::Secret,
-    task::serve,
+use wif::session::serve;
+use wif_broker::{
+    server::{self, Session},
+    tokens::{FetchAccess, Tokens},
 };
+use wif_core::{azure::resource::Resource, code::Code, secret::Secret};
+use wif_io::clock::{self, Clock};
 
 use crate::support::{Case, Virtual};
 
@@ -534,7 +530,7 @@ fn what_waits_for_its_turn_is_told_so_after_a_minute() {
             Arc::clone(&clock) as _,
             (uuid::Uuid::nil(), None),
             audiences.clone(),
-            wif::identity::allowed::Allowed::Any,
+            wif_core::azure::allowed::Allowed::Any,
             None,
             fetch_access,
         );

@@ -1,7 +1,7 @@
 //! Public, government and China: their own addresses, led to the emulator by a proxy.
 
 use emulator::{Emulator, Proxy, Service};
-use wif::identity::cloud::Cloud;
+use wif_core::azure::cloud::Cloud;
 
 use crate::support::Case;
 

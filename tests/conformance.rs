@@ -4,11 +4,9 @@ use std::{path::Path, process::Command, sync::Arc};
 
 use azure_core::credentials::TokenCredential;
 use emulator::{Emulator, Service};
-use wif::{
-    clock,
-    credential::PipelineCredential,
-    identity::hosts::{AllowedHost, AllowedHosts},
-};
+use wif::credential::PipelineCredential;
+use wif_core::azure::hosts::{AllowedHost, AllowedHosts};
+use wif_io::clock;
 
 use crate::support::Case;
 

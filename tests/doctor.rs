@@ -8,11 +8,11 @@ use emulator::{
 };
 use serde_json::json;
 use uuid::Uuid;
-use wif::{
-    clock::Clock as _,
-    error::Code,
-    identity::refusals::{self, Again, Name},
+use wif_core::{
+    code::Code,
+    refusals::{self, Again, Name},
 };
+use wif_io::clock::Clock as _;
 
 use crate::{
     arrival::pipeline,

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-use wif::{
-    error::Code,
-    identity::refusals::{self, Known, Name},
+use wif_core::{
+    code::Code,
+    refusals::{self, Known, Name},
 };
 
 fn read(path: &str) -> String {

@@ -1,7 +1,7 @@
 //! What is in the job already: an earlier session of the same name, and what tools would take before this one.
 
 use emulator::directory::Scope;
-use wif::error::Code;
+use wif_core::code::Code;
 
 use crate::support::{Case, Run};
 

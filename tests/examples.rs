@@ -14,13 +14,15 @@ use uuid::Uuid;
 use wif::{
     agent::inputs::Inputs,
     cli::{Arguments, Command},
-    env::Env,
-    exports::{self, Door, Facts, Family},
-    identity::{
+};
+use wif_core::{
+    azure::{
         cloud::Cloud,
         resource::{ALIASES, Audiences, Resource},
     },
+    exports::{self, Door, Facts, Family},
 };
+use wif_io::env::Env;
 
 use crate::support::task_folder;
 

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use wif::identity::refusals;
+use wif_core::refusals;
 
 fn wif(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_wif")).args(arguments).env_clear().output().unwrap()

@@ -3,13 +3,11 @@
 use emulator::agent::Command;
 use proptest::prelude::*;
 use uuid::{Uuid, uuid};
-use wif::{
-    agent::{
-        commands::{Commands, Visibility},
-        connection::Connection,
-    },
-    env::Env,
+use wif::agent::{
+    commands::{Commands, Visibility},
+    connection::Connection,
 };
+use wif_io::env::Env;
 
 const ID: Uuid = uuid!("6ba7b810-9dad-11d1-80b4-00c04fd430c8");
 const SECRET: &str = "kX8~correct.horse-battery_staple8Q";

@@ -5,7 +5,7 @@ use std::{process::Command, sync::Arc};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use emulator::{Emulator, Fault, Service, agent};
 use serde_json::{Value, json};
-use wif::clock::System;
+use wif_io::clock::System;
 
 use crate::{
     broker::{KEY, open, raw},
@@ -72,7 +72,7 @@ fn assert_output_harmless(way: &str, run: &Run) {
     if let Err(failure) = &run.result {
         // As `main` tells the agent.
         let mut out = Vec::new();
-        let mut commands = wif::agent::commands::Commands::new(&mut out, &wif::env::Env::default());
+        let mut commands = wif::agent::commands::Commands::new(&mut out, &wif_io::env::Env::default());
         commands.error(failure.code, &failure.to_string()).unwrap();
         let line = String::from_utf8(out).unwrap();
         assert_harmless(way, &agent::Command::parse(line.trim_end(), true).unwrap().data);

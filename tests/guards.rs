@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use emulator::Service;
-use wif::{clock, error::Code, identity::resource::Resource, secret::Secret, task};
+use wif::session;
+use wif_core::{azure::resource::Resource, code::Code, secret::Secret};
+use wif_io::clock;
 
 use crate::support::Case;
 
@@ -31,7 +33,7 @@ fn serves(case: &Case, resource: &str) -> bool {
     runtime.block_on(async {
         let key = Secret::new("key".to_owned());
         let clock = Arc::new(clock::System::new());
-        let (_listener, session) = task::serve::open(case.env(), None, key, clock).await.unwrap();
+        let (_listener, session) = session::serve::open(case.env(), None, key, clock).await.unwrap();
         let resource = Resource::parse(resource, &session.tokens.audiences).unwrap();
         session.tokens.is_allowed(&resource)
     })

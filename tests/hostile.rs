@@ -10,15 +10,13 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
-use wif::{
-    broker::{
-        client::{Address, BrokerError},
-        paths,
-        server::Session,
-    },
-    clock, process,
-    secret::Secret,
+use wif_broker::{
+    client::{Address, BrokerError},
+    paths,
+    server::Session,
 };
+use wif_core::secret::Secret;
+use wif_io::{clock, process};
 
 use crate::{
     broker::{KEY, open, run},

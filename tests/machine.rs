@@ -7,11 +7,11 @@ use emulator::{
     directory::{self, App, Connection, Kind},
 };
 use uuid::{Uuid, uuid};
-use wif::{
-    agent,
+use wif::agent;
+use wif_azure::managed_identity::{Machine, MachineError};
+use wif_core::code::Code;
+use wif_io::{
     clock::{self, Deadline},
-    entra::machine::{Machine, MachineError},
-    error::Code,
     http::Http,
 };
 

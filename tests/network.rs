@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use emulator::{Emulator, Fault, Proxy, Service};
-use wif::error::Code;
+use wif_core::code::Code;
 
 use crate::{clouds::behind, support::Case};
 

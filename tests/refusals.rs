@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use emulator::{Fault, Service};
 use serde_json::json;
-use wif::{
-    clock::Clock as _,
-    error::Code,
-    identity::refusals::{self, Again, Name},
+use wif_core::{
+    code::Code,
+    refusals::{self, Again, Name},
 };
+use wif_io::clock::Clock as _;
 
 use crate::support::Case;
 

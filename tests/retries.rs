@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use emulator::{Fault, Service};
-use wif::error::Code;
+use wif_core::code::Code;
 
 use crate::support::Case;
 

@@ -7,7 +7,7 @@ use emulator::{
     directory::{ClientSecret, Connection, Issuer},
 };
 use uuid::Uuid;
-use wif::error::Code;
+use wif_core::code::Code;
 
 use crate::{
     machine::{IMDS, MACHINE, of_machine},

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use emulator::{Emulator, Fault, Proxy, Service};
 use regex_lite::Regex;
 use uuid::Uuid;
-use wif::error::Code;
+use wif_core::code::Code;
 
 use crate::{clouds::behind, doctor::reader, support::Case};
 

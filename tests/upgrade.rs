@@ -4,9 +4,9 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use wif::error::Code;
+use wif_core::code::Code;
 
-use crate::support::sources;
+use crate::support::{SHIPPED, sources};
 
 const FORMER: &str = "tests/upgrade/1.0.0";
 const PAGE: &str = "docs/upgrade.md";
@@ -81,9 +81,8 @@ const OF_THE_AGENT: [&str; 1] = ["Exit code 137 returned from process"];
 fn code() -> String {
     let shim = Path::new(env!("CARGO_MANIFEST_DIR")).join("task/index.js");
     let mut all = fs::read_to_string(shim).unwrap();
-    let of_tests = |path: &Path| path.ends_with("tests.rs");
-    for (_, text) in sources().into_iter().filter(|(path, _)| !of_tests(path)) {
-        let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    for source in sources(&SHIPPED) {
+        let lines = source.code.lines().filter(|line| !line.trim_start().starts_with("//"));
         let text = lines.collect::<Vec<_>>().join("\n");
         let joined = text.split("\\\n").enumerate();
         all.extend(joined.map(|(at, line)| if at == 0 { line } else { line.trim_start() }));

@@ -284,7 +284,7 @@ fn the_task_declares_its_output_variables_and_every_page_names_them() {
 #[test]
 fn a_token_cannot_have_the_name_of_an_output_variable() {
     use crate::support::Case;
-    use wif::error::Code;
+    use wif_core::code::Code;
     for name in ["clientId", "SCHEME"] {
         let text =
             Case::new().input("accessTokens", &format!("{name}=arm")).fails_unasked(Code::NameReserved);

@@ -4,13 +4,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use libfuzzer_sys::fuzz_target;
 use time::OffsetDateTime;
-use wif::{
-    identity::{
-        claims::{self, Unverified},
-        subject::{Issuer, Subject},
-    },
-    secret::Secret,
-};
+use wif_core::{token::claims::{self, Unverified}, trust::subject::{Issuer, Subject}, secret::Secret};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };

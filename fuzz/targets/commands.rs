@@ -3,13 +3,9 @@
 
 use emulator::agent::Command;
 use libfuzzer_sys::fuzz_target;
-use wif::{
-    agent::commands::{Commands, Visibility},
-    env::Env,
-    error::Code,
-    foreign_text,
-    secret::Secret,
-};
+use wif::agent::commands::{Commands, Visibility};
+use wif_core::{code::Code, foreign_text, secret::Secret};
+use wif_io::env::Env;
 
 fuzz_target!(|text: &str| {
     let (name, value) = text.split_once('\n').unwrap_or(("NAME", text));

@@ -3,7 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use uuid::Uuid;
-use wif::{agent::connection::Connection, env::Env};
+use wif::agent::connection::Connection;
+use wif_io::env::Env;
 
 const ID: Uuid = uuid::uuid!("6ba7b810-9dad-11d1-80b4-00c04fd430c8");
 /// What no error may quote.

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wif::foreign_text;
+use wif_core::foreign_text;
 
 /// What the agent would find, whatever its platform's collation passes over.
 fn command_in(line: &str) -> bool {

@@ -2,15 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wif::{
-    agent::inputs::Inputs,
-    env::Env,
-    identity::{
-        allowed::Allowed,
-        cloud::Cloud,
-        resource::{Audiences, Resource},
-    },
-};
+use wif::agent::inputs::Inputs;
+use wif_core::azure::{allowed::Allowed, cloud::Cloud, resource::{Audiences, Resource}};
+use wif_io::env::Env;
 
 fuzz_target!(|text: &str| {
     let mut rest = text.splitn(4, '\n');

@@ -15,19 +15,10 @@ use libfuzzer_sys::fuzz_target;
 use time::OffsetDateTime;
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
-use wif::{
-    agent::network,
-    clock::{Clock, Deadline, Wait},
-    endpoint::Endpoint,
-    entra::token::{Identity, Proof, TokenError},
-    env::Env,
-    http::Http,
-    identity::{
-        cloud::Cloud,
-        resource::{Audiences, Resource},
-    },
-    secret::Secret,
-};
+use wif::agent::network;
+use wif_azure::entra::token::{Identity, Proof, TokenError};
+use wif_core::{azure::{cloud::Cloud, resource::{Audiences, Resource}}, secret::Secret};
+use wif_io::{clock::{Clock, Deadline, Wait}, endpoint::Endpoint, env::Env, http::Http};
 
 /// Nobody waits: every sleep is over, and time has passed.
 struct Hasty(AtomicU64);

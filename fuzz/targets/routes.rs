@@ -9,17 +9,10 @@ use tokio::{
     net::TcpStream,
     runtime::{Builder, Runtime},
 };
-use wif::{
-    broker::{
-        cache::Fresh,
-        server::{self, Session},
-    },
-    clock::System,
-    env::Env,
-    identity::{lifetime::Lifetime, resource::Resource},
-    secret::Secret,
-    task::serve,
-};
+use wif::task::serve;
+use wif_broker::{cache::Fresh, server::{self, Session}};
+use wif_core::{token::lifetime::Lifetime, azure::resource::Resource, secret::Secret};
+use wif_io::{clock::System, env::Env};
 
 const KEY: &str = "0123456789abcdef";
 const TOKEN: &str = "the-token-of-the-session";

@@ -1,12 +1,12 @@
 //! Where the services of a connection are, beside Entra.
 
-use super::connection::{Connection, ConnectionError};
-use crate::{
-    endpoint::Endpoint,
-    env::Env,
+use wif_core::{
+    azure::hosts::{AllowedHosts, Service},
     foreign_text::one_line,
-    identity::hosts::{AllowedHosts, Service},
 };
+use wif_io::{endpoint::Endpoint, env::Env};
+
+use super::connection::{Connection, ConnectionError};
 
 /// Base URLs.
 #[derive(Clone, Debug)]

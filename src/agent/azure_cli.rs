@@ -6,8 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use wif_core::exports;
+use wif_io::env::Env;
+
 use super::tools;
-use crate::{env::Env, exports};
 
 /// What its program is called, by the ways it is installed.
 pub(super) const PROGRAMS: &[&str] = if cfg!(windows) { &["az.cmd", "az.bat", "az.exe"] } else { &["az"] };

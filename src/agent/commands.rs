@@ -7,12 +7,12 @@ use std::{
     io::{self, Write},
 };
 
-use crate::{
-    env::Env,
-    error::Code,
+use wif_core::{
+    code::Code,
     foreign_text::{lines, one_line},
     secret::Secret,
 };
+use wif_io::env::Env;
 
 /// A value of a command's property.
 pub struct Property<'a>(pub &'a str, pub Percent);
@@ -50,6 +50,11 @@ pub enum Completion {
     /// The agent asked to stop.
     Canceled,
 }
+
+/// Standard output is gone.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output cannot be written")]
+pub struct OutputError(#[from] pub io::Error);
 
 /// The longest debug line, in characters.
 const MAX_DEBUG: usize = 4000;

@@ -5,17 +5,19 @@
 use uuid::Uuid;
 
 pub use super::credential::{Credential, Scheme};
-use crate::{
-    agent::inputs::env_name,
-    endpoint::{Endpoint, EndpointError},
-    env::Env,
-    foreign_text::one_line,
-    identity::{
+use crate::agent::inputs::env_name;
+use wif_core::{
+    azure::{
         cloud::Cloud,
         hosts::{AllowedHosts, Service},
         resource::Audiences,
     },
+    foreign_text::one_line,
     secret::Secret,
+};
+use wif_io::{
+    endpoint::{Endpoint, EndpointError},
+    env::Env,
 };
 
 /// An Azure Resource Manager service connection.

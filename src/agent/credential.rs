@@ -3,9 +3,9 @@
 use std::fmt;
 
 use uuid::Uuid;
+use wif_core::{secret::Secret, trust::compare::Trusted};
 
 use super::connection::{ConnectionError, Fields, shown};
-use crate::{identity::trust::Trusted, secret::Secret};
 
 /// How a connection signs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,18 +3,18 @@
 use std::{collections::BTreeSet, fmt};
 
 use uuid::Uuid;
-
-use super::reserved;
-use crate::{
-    env::Env,
-    exports::Family,
-    foreign_text::one_line,
-    identity::{
+use wif_core::{
+    azure::{
         allowed::Allowed,
         hosts::{AllowedHost, AllowedHosts},
         resource::{ALIASES, Audiences, Resource, ResourceError},
     },
+    exports::Family,
+    foreign_text::one_line,
 };
+use wif_io::env::Env;
+
+use super::reserved;
 
 /// What a step asks for.
 #[derive(Clone, Debug)]
@@ -378,6 +378,34 @@ pub fn variables() -> impl Iterator<Item = &'static str> {
 
 /// The variable in which the agent passes the connection's id.
 pub const CONNECTION_VARIABLE: &str = declared::AZURE_SUBSCRIPTION.variable;
+
+/// The variable by which a pipeline sets the broker's absolute end, in hours.
+const HOURS_VARIABLE: &str = "WIF_SESSION_HOURS";
+/// A job token ends after about a day.
+const DEFAULT_HOURS: u32 = 24;
+/// No job is meant to take longer.
+const MAX_HOURS: u32 = 24 * 14;
+
+/// The variable's value is no time that a broker can live for.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the variable {HOURS_VARIABLE} is '{}'; accepted: whole hours, 1 to {MAX_HOURS}",
+    one_line(value, 100)
+)]
+pub struct HoursError {
+    value: String,
+}
+
+/// For how many hours a broker lives at the most.
+///
+/// # Errors
+///
+/// The variable is no number of whole hours from 1 to 336.
+pub fn hours(env: &Env) -> Result<u32, HoursError> {
+    let Some(value) = env.get(HOURS_VARIABLE) else { return Ok(DEFAULT_HOURS) };
+    let hours = value.trim().parse().ok().filter(|hours| (1..=MAX_HOURS).contains(hours));
+    hours.ok_or_else(|| HoursError { value: value.to_owned() })
+}
 
 #[cfg(test)]
 mod tests {

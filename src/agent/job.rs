@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use url::Url;
 use uuid::Uuid;
-
-use super::organization::Organization;
-use crate::{
-    endpoint::{Endpoint, EndpointError},
-    env::Env,
-    identity::hosts::{AllowedHosts, Service},
+use wif_core::{
+    azure::hosts::{AllowedHosts, Service},
     secret::Secret,
 };
+use wif_io::{
+    endpoint::{Endpoint, EndpointError},
+    env::Env,
+};
+
+use super::organization::Organization;
 
 /// What a task needs of its job.
 #[derive(Debug)]
@@ -196,7 +198,7 @@ fn from_parts(env: &Env, own: &Organization) -> Result<Endpoint, JobError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::hosts::AllowedHost;
+    use wif_core::azure::hosts::AllowedHost;
 
     const TOKEN: (&str, &str) = ("ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN", "t");
     const SYSTEM: (&str, &str) = (SYSTEM_URL, "https://dev.azure.com/contoso/");

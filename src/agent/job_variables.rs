@@ -3,8 +3,9 @@
 //! Source: microsoft/azure-pipelines-agent, `Handler.cs` (`VSTS_PUBLIC_VARIABLES`, `VSTS_SECRET_VARIABLES`: JSON arrays of the
 //! names as they were set).
 
+use wif_io::env::Env;
+
 use super::inputs::env_name;
-use crate::env::Env;
 
 /// The names of the job's variables, as they were set.
 #[derive(Clone, Debug, Default)]

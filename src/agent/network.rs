@@ -11,9 +11,9 @@ use std::{
     path::Path,
 };
 
+use wif_core::{foreign_text::one_line, pem};
+use wif_io::{env::Env, http::Settings};
 use zeroize::Zeroizing;
-
-use crate::{env::Env, foreign_text::one_line, http::Settings, pem};
 
 /// A setting that cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use crate::{
-    endpoint::Endpoint,
-    identity::hosts::{HTTPS, is_at_or_below},
-};
+use wif_core::azure::hosts::{HTTPS, is_at_or_below};
+use wif_io::endpoint::Endpoint;
 
 /// Who a URL of Azure DevOps belongs to.
 ///

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::env::Env;
+use wif_io::env::Env;
 
 /// The variables by which later steps find a session's broker: its address and its key.
 pub const BROKER: [&str; 2] = ["WIF_URL", "WIF_KEY"];

@@ -7,12 +7,12 @@
 //! `Handler.cs` (`VSTS_PUBLIC_VARIABLES`).
 
 use uuid::Uuid;
+use wif_io::env::Env;
 
 use super::{
     inputs::{self, env_name},
     job_variables::{JobVariables, JobVariablesError},
 };
-use crate::env::Env;
 
 /// What the agent passed cannot be told from what a step has set.
 #[derive(Debug, thiserror::Error)]

@@ -13,9 +13,10 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
     process::Command,
 };
+use wif_core::foreign_text::identifier;
+use wif_io::{clock::Clock, env::Env, process};
 
 use super::azure_cli;
-use crate::{clock::Clock, env::Env, foreign_text::identifier, process};
 
 /// A program of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,7 +256,7 @@ mod tests {
         use std::{fs, os::unix::fs::PermissionsExt as _};
 
         use super::*;
-        use crate::clock::System;
+        use wif_io::clock::System;
 
         fn script(folder: &Path, name: &str, text: &str) -> PathBuf {
             let path = folder.join(name);

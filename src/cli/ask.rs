@@ -2,25 +2,20 @@
 
 use std::io::{self, Write};
 
-use hyper::Method;
+use reqwest::Method;
 use serde_json::Value;
+use wif_broker::{
+    client::{Address, BrokerError},
+    paths,
+};
+use wif_core::{code::Code, failure::Failure, foreign_text::one_line, secret::Secret};
+use wif_io::{env::Env, process::is_in_container};
 
 use super::{
     Command, Screen,
     no_session::{not_reached, not_set},
 };
-use crate::{
-    agent::{commands::Commands, sessions::BROKER},
-    broker::{
-        client::{Address, BrokerError},
-        paths,
-    },
-    env::Env,
-    error::{Code, Failure},
-    foreign_text::one_line,
-    process::is_in_container,
-    secret::Secret,
-};
+use crate::agent::{commands::Commands, sessions::BROKER};
 
 /// The longest value that the status shows, in characters.
 const MAX_NAME: usize = 200;

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hyper::Method;
+use reqwest::Method;
+use wif_broker::paths;
+use wif_core::{code::Code, failure::Failure};
+use wif_io::{clock::Clock, env::Env};
 
 use super::{
     DoctorArguments, Screen,
@@ -11,11 +14,7 @@ use super::{
 };
 use crate::{
     agent::sessions,
-    broker::paths,
-    clock::Clock,
     doctor::{self, Candidate, Report, SessionStatus, Target, Trial, show},
-    env::Env,
-    error::{Code, Failure},
 };
 
 /// How long a broker may take to say who its session is.

@@ -2,12 +2,9 @@
 
 use std::io;
 
+use wif_core::{code::Code, failure::Failure, foreign_text::one_line, refusals};
+
 use super::{Screen, screen::closed};
-use crate::{
-    error::{Code, Failure},
-    foreign_text::one_line,
-    identity::refusals,
-};
 
 /// The page that has a section for each code. It is part of the program, so that both say the same.
 const PAGE: &str = include_str!("../../docs/errors.md");

@@ -9,12 +9,12 @@ mod screen;
 use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
-
-use crate::{
-    doctor::{Backend, Candidate},
+use wif_core::{
+    azure::hosts::AllowedHost,
     foreign_text::{lines, one_line},
-    identity::hosts::AllowedHost,
 };
+
+use crate::doctor::{Backend, Candidate};
 
 pub use ask::ask;
 pub use doctor::doctor;

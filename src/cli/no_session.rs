@@ -1,6 +1,9 @@
 //! Why `wif token` and `wif status` reach no session, as far as the environment shows it, and what to do.
 
-use crate::{agent::sessions, env::Env, foreign_text::one_line};
+use wif_core::foreign_text::one_line;
+use wif_io::env::Env;
+
+use crate::agent::sessions;
 
 /// How many sessions of the job are named.
 const MAX_SESSIONS: usize = 10;

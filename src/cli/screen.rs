@@ -2,12 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::{
-    entra::token::is_token_byte,
-    error::{Code, Failure},
-    foreign_text::lines,
-    secret::Secret,
-};
+use wif_azure::entra::token::is_token_byte;
+use wif_core::{code::Code, failure::Failure, foreign_text::lines, secret::Secret};
 
 /// A stream that people, scripts and the agent read. The agent looks for commands in the output of every step, so that
 /// there is no way to write text here that has not been made harmless; a token is written as it is.

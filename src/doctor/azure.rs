@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
+use wif_azure::resource_manager::{ResourceManager, Role};
+use wif_core::{azure::hosts, code::Code, failure::Failure, foreign_text::identifier, refusals};
 
 use super::{
     ARM_TOKEN, Gathered, Walk,
@@ -11,13 +13,7 @@ use super::{
     report::Topic,
     trust::{not_sent, unread},
 };
-use crate::{
-    agent::{addresses::Addresses, connection::Connection},
-    error::{Code, Failure},
-    foreign_text::identifier,
-    identity::{hosts, refusals},
-    management::resource_manager::{ResourceManager, Role},
-};
+use crate::agent::{addresses::Addresses, connection::Connection};
 
 impl Walk<'_> {
     /// Whether the identity sees its subscription, and by which roles.

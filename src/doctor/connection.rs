@@ -1,22 +1,25 @@
 //! The service connection: as the agent passes it, and as Azure DevOps shows it.
 
-use super::{ARM_TOKEN, DEVOPS_TOKEN, GRAPH_TOKEN, Walk, network::Service, report::Topic};
-use crate::{
-    agent::{
-        connection::{Connection, Credential},
-        inputs::env_name,
-    },
-    devops::connections::{ConnectionsError, Organization, Seen, Token},
-    endpoint::Endpoint,
-    entra::machine::Machine,
-    env::Env,
-    error::{Code, Failure},
-    identity::{
-        cloud::Cloud,
-        refusals,
+use wif_azure::{
+    devops::service_connections::{ConnectionsError, Organization, Seen, Token},
+    managed_identity::Machine,
+};
+use wif_core::{
+    azure::cloud::Cloud,
+    code::Code,
+    failure::Failure,
+    refusals,
+    trust::{
+        compare::{self, Claims, RETIRED, Trusted},
         subject::Issuer,
-        trust::{self, Claims, RETIRED, Trusted},
     },
+};
+use wif_io::{endpoint::Endpoint, env::Env};
+
+use super::{ARM_TOKEN, DEVOPS_TOKEN, GRAPH_TOKEN, Walk, network::Service, report::Topic};
+use crate::agent::{
+    connection::{Connection, Credential},
+    inputs::env_name,
 };
 
 /// After so many days without use it is time to say that it will be disabled.
@@ -154,7 +157,7 @@ impl Walk<'_> {
 
     /// What the connection says of its id tokens, against what they are.
     pub(super) fn registered(&mut self, claims: &Claims, registered: &Trusted) {
-        let found = trust::differences(claims, registered);
+        let found = compare::differences(claims, registered);
         let Some(first) = found.first() else { return };
         let error =
             format!("the connection says something else of itself than Azure DevOps signs: {}", first.words);

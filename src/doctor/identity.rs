@@ -4,18 +4,23 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use uuid::Uuid;
+use wif_azure::entra::token::{AccessToken, Proof};
+use wif_core::{
+    azure::resource::Resource,
+    failure::Failure,
+    foreign_text::ForeignText,
+    human_time::format_moment,
+    token::claims,
+    trust::{
+        compare::Claims,
+        presented::{Presented, identity_parts},
+    },
+};
 
 use super::{Gathered, Walk, network::Service, report::Topic};
 use crate::{
     agent::connection::{Connection, Credential},
-    entra::token::{AccessToken, Proof},
-    error::Failure,
-    foreign_text::ForeignText,
-    identity::{claims, resource::Resource, trust::Claims},
-    task::{
-        sign_in::{IdToken, Presented, Seen, SignIn, until},
-        summary::identity_parts,
-    },
+    sign_in::{IdToken, Seen, SignIn},
 };
 
 impl Walk<'_> {
@@ -72,7 +77,7 @@ impl Walk<'_> {
                 let parts = identity_parts(&id_token.claims).into_iter();
                 let mut facts: Vec<_> = parts.map(|(label, value)| format!("{label:<22}{value}")).collect();
                 facts.push(format!("{:<22}{}", "audience", ForeignText::join(&id_token.claims.audiences)));
-                facts.push(format!("{:<22}{}", "lives until", until(id_token.claims.expires, now)));
+                facts.push(format!("{:<22}{}", "lives until", format_moment(id_token.claims.expires, now)));
                 self.report.good(Topic::IdToken, facts);
                 Some(id_token)
             }
@@ -138,7 +143,7 @@ impl Walk<'_> {
         match result {
             Ok(AccessToken { token, expires }) => {
                 let now = self.http.clock().now();
-                let fact = format!("{resource} until {}", until(expires, now));
+                let fact = format!("{resource} until {}", format_moment(expires, now));
                 self.report.good(Topic::Exchange, vec![fact]);
                 if is_first {
                     known.exchanged = Some(true);

@@ -4,6 +4,14 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::future::join;
 use uuid::Uuid;
+use wif_azure::devops::service_connections::{ConnectionsError, Organization, Token};
+use wif_core::{azure::resource::Resource, code::Code, exports::Family, failure::Failure};
+use wif_io::{
+    clock::{Clock, Deadline},
+    endpoint::Endpoint,
+    env::Env,
+    http::Http,
+};
 
 use super::{
     Gathered, Readable, Walk,
@@ -21,15 +29,7 @@ use crate::{
         job::{self, Job},
         network,
     },
-    clock::{Clock, Deadline},
-    devops::connections::{ConnectionsError, Organization, Token},
-    endpoint::Endpoint,
-    env::Env,
-    error::{Code, Failure},
-    exports::Family,
-    http::Http,
-    identity::resource::Resource,
-    task::sign_in::{DEADLINE, Seen},
+    sign_in::{DEADLINE, Seen},
 };
 
 /// What a diagnosis looks at beside the connection.

@@ -30,14 +30,9 @@ pub use self::{
     terminal::{Target, from_terminal},
     tried::{Backend, Candidate, Trial},
 };
-use crate::{
-    agent::{addresses::Addresses, connection::Connection},
-    clock::Deadline,
-    env::Env,
-    http::Http,
-    identity::{hosts::AllowedHosts, trust::Claims},
-    secret::Secret,
-};
+use crate::agent::{addresses::Addresses, connection::Connection};
+use wif_core::{azure::hosts::AllowedHosts, secret::Secret, trust::compare::Claims};
+use wif_io::{clock::Deadline, env::Env, http::Http};
 
 /// An access token of Entra for Azure DevOps.
 const DEVOPS_TOKEN: &str = "WIF_DEVOPS_TOKEN";

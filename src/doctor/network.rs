@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use reqwest::Method;
 use url::Url;
+use wif_core::{failure::Failure, human_time::format_skew};
+use wif_io::{
+    endpoint::Endpoint,
+    http::{HttpError, Request},
+};
 
 use super::{
     Walk,
@@ -11,10 +16,7 @@ use super::{
 };
 use crate::{
     agent::{addresses::Addresses, connection::Connection},
-    endpoint::Endpoint,
-    error::Failure,
-    http::{HttpError, Request},
-    task::sign_in::{SKEW, SignInError, about},
+    sign_in::{SKEW, SignInError},
 };
 
 /// Who is asked.
@@ -121,7 +123,7 @@ impl Network {
             skew if skew.abs() < time::Duration::seconds(10) => format!("agrees with that of {service}"),
             skew => format!(
                 "{} {} that of {service}",
-                about(*skew),
+                format_skew(*skew),
                 if skew.is_negative() { "ahead of" } else { "behind" }
             ),
         });

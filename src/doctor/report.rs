@@ -1,9 +1,9 @@
 //! What was checked, and what came of it.
 
 use serde_json::{Value, json};
-
-use crate::{
-    error::{Code, Failure},
+use wif_core::{
+    code::Code,
+    failure::Failure,
     foreign_text::{self, one_line},
 };
 

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
-use super::report::{Check, Report, Verdict};
-use crate::{
-    error::Code,
+use wif_core::{
+    code::Code,
     foreign_text::{code_block, code_span},
 };
+
+use super::report::{Check, Report, Verdict};
 
 /// Width of the verdicts.
 const VERDICT: usize = 9;
@@ -103,7 +104,7 @@ fn sum(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::{super::report::Topic, *};
-    use crate::error::{Code, Failure};
+    use wif_core::{code::Code, failure::Failure};
 
     fn report() -> Report {
         let mut report = Report::default();

@@ -4,24 +4,23 @@ use std::{collections::BTreeSet, path::Path};
 
 use serde_json::Value;
 use uuid::Uuid;
+use wif_core::{
+    azure::cloud::Cloud,
+    code::Code,
+    exports::{
+        Facts, Family,
+        conflict::{self, Served},
+    },
+    failure::Failure,
+    foreign_text::{identifier, one_line},
+};
+use wif_io::{clock::Clock, env::Env, private_folder::Folder};
 
 use super::{
     report::{Report, Topic},
     tools,
     tried::{self, Trial},
     variables::JobFindings,
-};
-use crate::{
-    clock::Clock,
-    env::Env,
-    error::{Code, Failure},
-    exports::{
-        Facts, Family,
-        conflict::{self, Served},
-    },
-    folder::Folder,
-    foreign_text::{identifier, one_line},
-    identity::cloud::Cloud,
 };
 
 /// A session that the step's variables lead to, and what its broker says of itself.

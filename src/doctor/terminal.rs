@@ -3,6 +3,22 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
+use wif_azure::devops::service_connections::{Organization, Seen, Token};
+use wif_core::{
+    azure::hosts::{self, AllowedHost, AllowedHosts},
+    code::Code,
+    failure::Failure,
+    foreign_text::one_line,
+    trust::{
+        compare::{Claims, Trusted},
+        subject::Subject as IdSubject,
+    },
+};
+use wif_io::{
+    clock::{Clock, Deadline},
+    endpoint::Endpoint,
+    env::Env,
+};
 
 use super::{
     DEVOPS_TOKEN, Gathered, Readable, Walk,
@@ -11,21 +27,7 @@ use super::{
     network::{Network, Service},
     report::{Report, Topic},
 };
-use crate::{
-    agent::inputs::env_name,
-    clock::{Clock, Deadline},
-    devops::connections::{Organization, Seen, Token},
-    endpoint::Endpoint,
-    env::Env,
-    error::{Code, Failure},
-    foreign_text::one_line,
-    identity::{
-        hosts::{self, AllowedHost, AllowedHosts},
-        subject::Subject as IdSubject,
-        trust::{Claims, Trusted},
-    },
-    task::sign_in::DEADLINE,
-};
+use crate::{agent::inputs::env_name, sign_in::DEADLINE};
 
 /// The longest argument that an error shows, in characters.
 const MAX_SHOWN: usize = 100;

@@ -3,15 +3,11 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use futures_util::future::join_all;
+use wif_core::{code::Code, exports::Family, failure::Failure};
+use wif_io::{clock::Clock, env::Env};
 
 use super::report::{Report, Topic};
-use crate::{
-    agent::{azure_cli, tools::Tool},
-    clock::Clock,
-    env::Env,
-    error::{Code, Failure},
-    exports::Family,
-};
+use crate::agent::{azure_cli, tools::Tool};
 
 /// The tools that are looked for, and the family that signs each in.
 const TOOLS: [(Tool, Family); 3] = [

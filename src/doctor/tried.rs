@@ -10,22 +10,21 @@ use futures_util::future::join;
 use regex_lite::Regex;
 use time::OffsetDateTime;
 use uuid::Uuid;
+use wif_core::{
+    azure::cloud::Cloud,
+    code::Code,
+    failure::Failure,
+    foreign_text::{one_line, service_message},
+    human_time::format_moment,
+    secret::Secret,
+};
+use wif_io::{clock::Clock, env::Env, private_folder::Folder};
 
 use super::{
     report::{Report, Topic},
     step::cloud_of,
 };
-use crate::{
-    agent::tools::{Answer, Call, Tool},
-    clock::Clock,
-    env::Env,
-    error::{Code, Failure},
-    folder::Folder,
-    foreign_text::{one_line, service_message},
-    identity::cloud::Cloud,
-    secret::Secret,
-    task::sign_in::until,
-};
+use crate::agent::tools::{Answer, Call, Tool};
 
 /// Which tools to start.
 #[derive(Clone, Debug, Default)]
@@ -208,7 +207,7 @@ impl Bench<'_> {
             Ok(answer) => {
                 let seconds = answer.output.lines().rev().find_map(|line| line.trim().parse().ok());
                 let end = seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
-                self.judge(&name, &answer, end.map(|end| until(end, self.clock.now())))
+                self.judge(&name, &answer, end.map(|end| format_moment(end, self.clock.now())))
             }
             Err(failure) => Outcome::Fails(failure),
         }

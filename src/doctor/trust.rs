@@ -1,26 +1,26 @@
 //! Whom the identity trusts, against what its id tokens present.
 
 use uuid::Uuid;
+use wif_azure::{graph, resource_manager::ResourceManager, rest::ManagementError};
+use wif_core::{
+    azure::hosts,
+    code::Code,
+    failure::Failure,
+    refusals::{self, Known},
+    secret::Secret,
+    token::claims,
+    trust::compare::{self, Claims, Difference, Trusted},
+};
+use wif_io::endpoint::Endpoint;
 
 use super::{
     ARM_TOKEN, GRAPH_TOKEN, Gathered, Walk,
     connection::how_to_read,
     report::{Topic, Verdict},
 };
-use crate::{
-    agent::{
-        addresses::{self, Addresses},
-        connection::{Connection, Scheme},
-    },
-    endpoint::Endpoint,
-    error::{Code, Failure},
-    identity::{
-        claims, hosts,
-        refusals::{self, Known},
-        trust::{self, Claims, Difference, Trusted},
-    },
-    management::{ManagementError, graph, resource_manager::ResourceManager},
-    secret::Secret,
+use crate::agent::{
+    addresses::{self, Addresses},
+    connection::{Connection, Scheme},
 };
 
 impl Walk<'_> {
@@ -123,7 +123,7 @@ impl Walk<'_> {
     }
 
     fn compare(&mut self, claims: &Claims, trusted: &[Trusted]) {
-        let Some((nearest, differences)) = trust::nearest(claims, trusted) else {
+        let Some((nearest, differences)) = compare::nearest(claims, trusted) else {
             if let Some(known) = refusals::of_entra(70025) {
                 self.report.fault(Topic::Trust, of_known(known, known.means.to_owned()), Vec::new());
             }

@@ -1,7 +1,9 @@
 //! The job around the connection: what would not arrive at later steps, or would not win there.
 
+use wif_core::failure::Failure;
+use wif_io::{env::Env, process::is_in_container};
+
 use super::report::{Report, Topic};
-use crate::{env::Env, error::Failure, process::is_in_container};
 
 /// What the task found, by the same code as a sign-in.
 #[derive(Debug, Default)]

@@ -2,20 +2,22 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use super::plan::Plan;
-use crate::{
-    agent::{
-        job_variables::{JobVariables, JobVariablesError},
-        sessions,
-    },
-    env::Env,
-    error::{Code, Failure},
+use wif_core::{
+    code::Code,
     exports::{
         Facts, Family, Value, Variable,
         azure_sdk::{AZCOPY, may_replace},
         conflict::{self, Conflict, Remedy},
     },
+    failure::Failure,
     foreign_text::one_line,
+};
+use wif_io::env::Env;
+
+use super::plan::Plan;
+use crate::agent::{
+    job_variables::{JobVariables, JobVariablesError},
+    sessions,
 };
 
 /// What the step does about what is in the job already.
@@ -83,12 +85,8 @@ impl Arrival {
     /// # Errors
     ///
     /// One of the names is that of a secret variable.
-    pub(super) fn find(
-        env: &Env,
-        plan: &Plan,
-        facts: &Facts,
-        variables: &[Variable],
-    ) -> Result<Self, ArrivalError> {
+    pub(super) fn find(env: &Env, plan: &Plan) -> Result<Self, ArrivalError> {
+        let (facts, variables) = (&plan.expected_facts(), &*plan.everything());
         let mut arrival = Self { job: JobVariables::read(env)?, ..Self::default() };
         arrival.check_secrets(plan, variables)?;
         if !plan.is_named() {

@@ -3,22 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
-
-use super::{
-    plan::Plan,
-    run::OutputError,
-    subscriptions::{Listed, Listing},
+use wif_core::{
+    exports::{self, AzureCliFile, AzureCliOwnSettings, AzureCliScope},
+    failure::Failure,
+    secret::Secret,
 };
+use wif_io::{env::Env, private_folder::Folder};
+
+use super::plan::Plan;
 use crate::{
     agent::{
         azure_cli::{self, OwnFiles},
-        commands::Commands,
+        commands::{Commands, OutputError},
     },
-    env::Env,
-    error::Failure,
-    exports::{self, AzureCliFile, AzureCliOwnSettings, AzureCliScope},
-    folder::Folder,
-    secret::Secret,
+    sign_in::subscriptions::{Listed, Listing},
 };
 
 /// az looks for a repository's own settings in folders of the name that its own has.

@@ -2,20 +2,22 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{arrival::Warning, guards, plan::Plan, run::OutputError};
+use wif_core::{exports::Family, failure::Failure, secret::Secret};
+use wif_io::{env::Env, private_folder::Folder};
+
+use super::{
+    arrival::{Arrival, Warning},
+    plan::Plan,
+};
 use crate::{
     agent::{
-        commands::Commands,
+        commands::{Commands, OutputError},
         connection::{self, Connection},
         inputs::Inputs,
         job,
     },
     doctor::{JobCheck, JobFindings, Report, in_job, show},
-    env::Env,
-    error::Failure,
-    exports::Family,
-    folder::Folder,
-    secret::Secret,
+    guards,
     world::World,
 };
 
@@ -57,25 +59,16 @@ pub(super) async fn diagnose(world: &mut World, inputs: &Inputs) -> Result<(), F
 /// What a sign-in with these inputs would find in the job, by its own code, and what it would export.
 fn look_at_job(env: &Env) -> (JobFindings, BTreeSet<Family>) {
     let faulty = |failure: Failure| JobFindings { faults: vec![failure], ..JobFindings::default() };
-    let mut plan = match Plan::before_arrival(env) {
+    let plan = match Plan::make(env) {
         Ok(plan) => plan,
         Err(failure) => return (faulty(failure), BTreeSet::new()),
     };
-    let findings = match plan.find_arrival(env) {
-        Ok(arrival) => {
-            plan.arrival = arrival;
-            JobFindings {
-                faults: Vec::new(),
-                warnings: plan
-                    .arrival
-                    .warnings
-                    .iter()
-                    .chain(&plan.arrival.reminders)
-                    .map(Warning::failure)
-                    .collect(),
-                facts: plan.input_warnings().chain(plan.notes().map(str::to_owned)).collect(),
-            }
-        }
+    let findings = match Arrival::find(env, &plan) {
+        Ok(arrival) => JobFindings {
+            faults: Vec::new(),
+            warnings: arrival.warnings.iter().chain(&arrival.reminders).map(Warning::failure).collect(),
+            facts: plan.warnings().chain(plan.notes().map(str::to_owned)).chain(arrival.notes).collect(),
+        },
         Err(error) => faulty(error.into()),
     };
     (findings, plan.families)

@@ -1,11 +1,9 @@
 //! Who is signed in, for other jobs and stages: the output variables of the step.
 
 use uuid::Uuid;
+use wif_core::exports::{Value, Variable};
 
-use crate::{
-    agent::connection::Connection,
-    exports::{Value, Variable},
-};
+use crate::agent::connection::Connection;
 
 /// The output variables of a session. What the connection does not have is none of them.
 ///

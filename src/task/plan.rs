@@ -1,16 +1,26 @@
 //! What is wanted: found out, and checked, before any request.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use uuid::Uuid;
-
-use super::{
-    arrival::{Arrival, ArrivalError},
-    earlier, guards, live,
-    run::check,
-    sign_in::SignedIn,
-    subscriptions,
+use wif_azure::managed_identity::Machine;
+use wif_core::{
+    azure::{
+        allowed::Allowed,
+        cloud::Cloud,
+        hosts::{AllowedHosts, Service},
+        resource::Resource,
+    },
+    exports::{
+        self, AzureCliOwnSettings, AzureCliProfile, AzureCliScope, Door, Facts, Family, Granted, Value,
+        Variable, azure_sdk::may_replace, conflict::Served,
+    },
+    failure::Failure,
+    secret::Secret,
 };
+use wif_io::{endpoint::Endpoint, env::Env, http::Http, private_folder::Folder};
+
+use super::{export::check, previous_session};
 use crate::{
     agent::{
         addresses::{self, may_get_tokens},
@@ -19,22 +29,12 @@ use crate::{
         inputs::{self, Inputs, SessionName},
         job::{self, Job},
     },
-    endpoint::Endpoint,
-    entra::machine::Machine,
-    env::Env,
-    error::Failure,
-    exports::{
-        self, AzureCliOwnSettings, AzureCliProfile, AzureCliScope, Door, Facts, Family, Granted, Value,
-        Variable, azure_sdk::may_replace, conflict::Served,
+    guards,
+    session::start::NewSession,
+    sign_in::{
+        SignedIn,
+        subscriptions::{self, Listing},
     },
-    folder::Folder,
-    identity::{
-        allowed::Allowed,
-        cloud::Cloud,
-        hosts::{AllowedHosts, Service},
-        resource::Resource,
-    },
-    secret::Secret,
 };
 
 /// What is wanted, found out before any request.
@@ -60,8 +60,6 @@ pub(super) struct Plan {
     pub(super) resource_manager: Option<Endpoint>,
     /// For how many hours the broker lives at the most.
     pub(super) hours: u32,
-    /// What is done about what is in the job already.
-    pub(super) arrival: Arrival,
     /// Hosts that may get tokens beside those of the known clouds.
     pub(super) allowed_hosts: AllowedHosts,
     /// Whether later steps may have the id token.
@@ -105,20 +103,8 @@ fn signs_az_in(refresh: bool, families: &BTreeSet<Family>) -> bool {
 }
 
 impl Plan {
+    /// The plan as the inputs and the connection have it. It has no folder yet.
     pub(super) fn make(env: &Env) -> Result<Self, Failure> {
-        let mut plan = Self::before_arrival(env)?;
-        plan.arrival = plan.find_arrival(env)?;
-        if plan.needs_file() || plan.signs_az_in() {
-            let path = Folder::propose(&job::temp_folder(env)?)?;
-            let value = Value::Plain(path.to_string_lossy().into_owned());
-            check(&Variable { name: "AGENT_TEMPDIRECTORY".to_owned(), value })?;
-            plan.folder = Some(path);
-        }
-        Ok(plan)
-    }
-
-    /// The plan as the inputs and the connection have it, before what is in the job already is looked at. It has no folder.
-    pub(super) fn before_arrival(env: &Env) -> Result<Self, Failure> {
         let inputs = Inputs::read(env)?;
         guards::scheme(&inputs, connection::scheme(env, inputs.connection)?)?;
         let connection = Connection::read(env, inputs.connection)?;
@@ -154,8 +140,7 @@ impl Plan {
             az_version,
             machine,
             resource_manager,
-            hours: live::hours(env)?,
-            arrival: Arrival::default(),
+            hours: inputs::hours(env)?,
             allowed_hosts: inputs.allowed_authorities,
             gives_id_token,
             lacks_graph,
@@ -167,17 +152,27 @@ impl Plan {
         Ok(plan)
     }
 
-    /// What is in the job already, against everything that the session would export.
-    pub(super) fn find_arrival(&self, env: &Env) -> Result<Arrival, ArrivalError> {
+    /// Chooses the session's private folder, if it needs one.
+    pub(super) fn propose_folder(&mut self, env: &Env) -> Result<(), Failure> {
+        if self.needs_file() || self.signs_az_in() {
+            let path = Folder::propose(&job::temp_folder(env)?)?;
+            let value = Value::Plain(path.to_string_lossy().into_owned());
+            check(&Variable { name: "AGENT_TEMPDIRECTORY".to_owned(), value })?;
+            self.folder = Some(path);
+        }
+        Ok(())
+    }
+
+    /// Everything that the session would export, with the values that are known before the sign-in.
+    pub(super) fn everything(&self) -> Vec<Variable> {
         let tokens = self.tokens.iter().map(|(variable, _)| Variable {
             name: exports::expires_on(variable),
             value: Value::Plain(String::new()),
         });
-        let all: Vec<_> = self.expected_variables(&self.families).into_iter().chain(tokens).collect();
-        Arrival::find(env, self, &self.expected_facts(), &all)
+        self.expected_variables(&self.families).into_iter().chain(tokens).collect()
     }
 
-    fn expected_facts(&self) -> Facts {
+    pub(super) fn expected_facts(&self) -> Facts {
         // The machine's identity may be known only later; its variables are taken all the same.
         let client = Some(self.connection.client().unwrap_or_default());
         self.facts(client, Some(PathBuf::new()), Some(PathBuf::new()))
@@ -188,14 +183,8 @@ impl Plan {
         self.variables_of(families, &self.expected_facts(), self.refresh.then_some(&anywhere))
     }
 
-    /// What works, and may not be what was meant.
-    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
-        let arrival = self.arrival.warnings.iter().map(ToString::to_string);
-        self.input_warnings().chain(arrival).chain(self.connection.stored_secret_warning())
-    }
-
     /// What the inputs ask for, and may not be meant.
-    pub(super) fn input_warnings(&self) -> impl Iterator<Item = String> {
+    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
         let graph = (self.lacks_graph == Some(LacksGraph::Asked)).then(|| NO_GRAPH.to_owned());
         let both = [Family::TokenFile, Family::AzureSdk].iter().all(|family| self.families.contains(family));
         let file = both.then(|| {
@@ -204,16 +193,11 @@ impl Plan {
         graph.into_iter().chain(file)
     }
 
-    /// What is right in most jobs, and worth a line in the log.
-    pub(super) fn reminders(&self) -> impl Iterator<Item = String> {
-        self.arrival.reminders.iter().map(ToString::to_string)
-    }
-
     /// What is worth a line in the log, and no warning.
     pub(super) fn notes(&self) -> impl Iterator<Item = &str> {
         let graph = (self.lacks_graph == Some(LacksGraph::ByDefault)).then_some(NO_GRAPH);
         let subscription = self.connection.subscription.is_none().then_some(NO_SUBSCRIPTION);
-        graph.into_iter().chain(subscription).chain(self.arrival.notes.iter().map(String::as_str))
+        graph.into_iter().chain(subscription)
     }
 
     /// What later steps are served with.
@@ -238,12 +222,35 @@ impl Plan {
 
     /// Whether an earlier session of the same name is there, which this one replaces.
     pub(super) fn replaces_a_session(&self, env: &Env) -> bool {
-        earlier::is_there(env, |name| self.name(name))
+        previous_session::is_there(env, |name| self.name(name))
     }
 
-    /// Whether later steps may have the id token.
-    pub(super) const fn gives_id_token(&self) -> bool {
-        self.gives_id_token
+    /// What the session's broker is started with.
+    pub(super) fn session<'a>(
+        &'a self,
+        signed_in: &'a SignedIn,
+        id_token_file: Option<PathBuf>,
+    ) -> NewSession<'a> {
+        NewSession {
+            connection: self.connection.id,
+            signed_in,
+            resources: self.tokens.iter().map(|(_, resource)| resource).collect(),
+            id_token_file,
+            hours: self.hours,
+            gives_id_token: self.gives_id_token,
+        }
+    }
+
+    /// The list of subscriptions, where the session signs `az` in; else, or where the token may not be sent, there is none,
+    /// and the reason where a user should know it.
+    pub(super) fn listing(&self, http: &Arc<Http>) -> Result<Listing, Option<String>> {
+        if !self.signs_az_in() {
+            return Err(None);
+        }
+        let resource = self.connection.audiences.resource_manager();
+        let has_own = self.connection.subscription.is_some();
+        Listing::prepare(http, resource, self.resource_manager.clone(), has_own, self.allows_resource_manager)
+            .map_err(Some)
     }
 
     /// What to ask Entra for. A session that leaves an id token for Azure is proved to work, even where no access
@@ -310,7 +317,7 @@ impl Plan {
             return Vec::new();
         }
         let own: BTreeSet<_> = variables.iter().map(|variable| variable.name.as_str()).collect();
-        let left = earlier::names(self.expected_facts()).into_iter().filter_map(|bare| {
+        let left = previous_session::names(self.expected_facts()).into_iter().filter_map(|bare| {
             let name = self.name(&bare);
             let value = env.get(&name)?;
             (may_replace(&bare, value) && !own.contains(name.as_str())).then_some(name)

@@ -3,21 +3,27 @@
 
 use std::{error::Error, io, path::Path, time::Duration};
 
-use hyper::Method;
-
-use super::{
-    BROKER_KEY_VARIABLE, BROKER_PROCESS_VARIABLE, BROKER_URL_VARIABLE, FOLDER_VARIABLE, TASK_VARIABLES,
+use reqwest::Method;
+use wif_broker::{
+    client::{Address, BrokerError},
+    paths,
 };
-use crate::{
-    agent::{commands::Commands, job, shadowed},
-    broker::{
-        client::{Address, BrokerError},
-        paths,
-    },
+use wif_core::failure::Failure;
+use wif_io::{
     env::Env,
-    error::Failure,
-    folder::Folder,
+    private_folder::Folder,
     process::{Ending, ProcessRecord},
+};
+
+use crate::{
+    agent::{
+        commands::Commands,
+        job, shadowed,
+        task_variables::{
+            BROKER_KEY_VARIABLE, BROKER_PROCESS_VARIABLE, BROKER_URL_VARIABLE, FOLDER_VARIABLE,
+            TASK_VARIABLES,
+        },
+    },
     world::World,
 };
 

@@ -3,16 +3,16 @@
 use std::io;
 
 use time::OffsetDateTime;
+use wif_core::{
+    exports::{Granted, Variable},
+    foreign_text::one_line,
+    human_time::format_moment,
+    trust::presented::identity_parts,
+};
 
-use super::sign_in::{IdToken, SignedIn, until};
 use crate::{
     agent::{commands::Commands, connection::Connection},
-    exports::{Granted, Variable},
-    foreign_text::{ForeignText, one_line},
-    identity::{
-        claims::Unverified,
-        subject::{Issuer, Subject},
-    },
+    sign_in::{IdToken, SignedIn},
 };
 
 /// Width of the labels.
@@ -47,19 +47,12 @@ impl Summary<'_> {
             for (label, value) in identity_parts(claims) {
                 line(label, &value.to_string())?;
             }
-            line("id token until", &until(claims.expires, self.now))?;
+            line("id token until", &format_moment(claims.expires, self.now))?;
         }
         for Granted { variable, resource, expires, .. } in self.tokens {
-            line(variable, &format!("{resource} until {}", until(*expires, self.now)))?;
+            line(variable, &format!("{resource} until {}", format_moment(*expires, self.now)))?;
         }
         let names: Vec<_> = self.exported.iter().map(|variable| variable.name.as_str()).collect();
         line("exported", &names.join(", "))
     }
-}
-
-/// Issuer and subject in parts: the agent masks each as a whole.
-pub(crate) fn identity_parts(claims: &Unverified) -> Vec<(&'static str, ForeignText)> {
-    let mut parts = Issuer::parse(claims.issuer.raw()).parts();
-    parts.extend(Subject::parse(claims.subject.raw()).parts());
-    parts
 }

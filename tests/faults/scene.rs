@@ -4,13 +4,10 @@ use std::{any::Any, time::Duration};
 
 use emulator::{Emulator, Fault, Proxy, ProxyOptions, Service};
 use serde_json::json;
-use wif::{
-    broker::cache::{Fresh, Landing},
-    clock::Clock as _,
-    identity::{lifetime::Lifetime, resource::Resource},
-    secret::Secret,
-    task::serve,
-};
+use wif::session::serve;
+use wif_broker::cache::{Fresh, Landing};
+use wif_core::{azure::resource::Resource, secret::Secret, token::lifetime::Lifetime};
+use wif_io::clock::Clock as _;
 
 use super::row::{Expected, Row};
 use crate::{machine::of_machine, support::Case};

@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use emulator::{Gate, Service};
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use wif::{broker::cache::Landing, identity::resource::Resource};
+use wif_broker::cache::Landing;
+use wif_core::azure::resource::Resource;
 
 use super::weather::Weather;
 use crate::{
@@ -134,7 +135,7 @@ impl Day {
         let what = || format!("seed {}, after {:?}: {:#?}", self.seed, self.passed, self.weather);
         match landing {
             Ok(fresh) => {
-                let left = fresh.lifetime.until - wif::clock::Clock::now(&*self.clock);
+                let left = fresh.lifetime.until - wif_io::clock::Clock::now(&*self.clock);
                 assert!(
                     left.is_positive() && left >= promised,
                     "{left} left, {promised:?} promised: {}",

@@ -9,7 +9,7 @@ use std::{
 };
 
 use time::OffsetDateTime;
-use wif::clock::{Clock, Wait};
+use wif_io::clock::{Clock, Wait};
 
 /// Sleeps are jumps. Limits are real, since what they limit is, but can be made ten times as short.
 pub(crate) struct Manual {

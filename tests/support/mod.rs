@@ -1,13 +1,15 @@
 //! What the tests share: a world that leads to the emulator, a clock in the test's hand, the task folder.
 
 mod clock;
+mod imports;
 mod sources;
 mod staged;
 mod virtual_clock;
 mod world;
 
 pub(crate) use clock::Manual;
-pub(crate) use sources::sources;
+pub(crate) use imports::{Imports, circles};
+pub(crate) use sources::{SHIPPED, sources};
 pub(crate) use staged::{EMULATOR, node24, task_folder};
 pub(crate) use virtual_clock::{Virtual, Wire};
 pub(crate) use world::{Case, Run};

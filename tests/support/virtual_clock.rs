@@ -10,7 +10,7 @@ use std::{
 
 use time::OffsetDateTime;
 use tokio::sync::{Notify, oneshot};
-use wif::clock::{Clock, Wait};
+use wif_io::clock::{Clock, Wait};
 
 /// Time since the test began, and who sleeps until when. Limits are real, since what they limit is, unless the test
 /// watches what is on the wire.

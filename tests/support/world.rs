@@ -11,12 +11,9 @@ use std::{
 
 use emulator::{Emulator, Service, job::JobMessage};
 use uuid::Uuid;
-use wif::{
-    env::Env,
-    error::{Code, Failure},
-    task,
-    world::World,
-};
+use wif::{task, world::World};
+use wif_core::{code::Code, failure::Failure};
+use wif_io::env::Env;
 
 use super::{EMULATOR, Manual};
 

@@ -6,9 +6,10 @@ use hyper::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use regex_lite::{Regex, RegexBuilder};
 use url::Url;
+use wif_core::{azure::hosts, foreign_text::one_line, secret::Secret};
+use wif_io::{env::Env, http::ProxyRule};
 
 use super::{MAX_SHOWN, NetworkError, Remarks};
-use crate::{env::Env, foreign_text::one_line, http::ProxyRule, identity::hosts, secret::Secret};
 
 /// The rule, and the user and password where they do not stand in the proxy's URL.
 pub(super) type Proxy = (Option<ProxyRule>, Option<(String, Secret)>);

@@ -11,9 +11,10 @@ use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
+use wif_core::{foreign_text::one_line, pem};
+use wif_io::env::Env;
 
 use super::{MAX_FILES, MAX_SHOWN, NetworkError, Remarks, read_file};
-use crate::{env::Env, foreign_text::one_line, pem};
 
 /// Variables by which other programs are told of a CA: Node, and Python's requests.
 const OF_OTHERS: [&str; 3] = ["NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];

@@ -1,0 +1,4 @@
+//! Azure DevOps.
+
+pub mod oidc;
+pub mod service_connections;

@@ -1,0 +1,5 @@
+//! Microsoft Entra.
+
+pub mod certificate;
+pub mod error_response;
+pub mod token;

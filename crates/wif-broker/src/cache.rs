@@ -1,0 +1,379 @@
+//! One token, kept fresh: one flight for all who ask, and what still works is given away while a renewal is under way
+//! or fails.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{FutureExt as _, future::Shared};
+use time::OffsetDateTime;
+use tokio::sync::Notify;
+use wif_core::{failure::Failure, retry::Outcome, secret::Secret, token::lifetime::Lifetime};
+use wif_io::clock::Clock;
+
+/// A token and the time in which it works.
+#[derive(Clone, Debug)]
+pub struct Fresh {
+    /// The token.
+    pub token: Secret,
+    /// The token as a JSON text, made once for all who ask.
+    pub(super) json: Secret,
+    /// When it came and when it ends.
+    pub lifetime: Lifetime,
+}
+
+impl Fresh {
+    /// A token that works for so long.
+    #[must_use]
+    pub fn new(token: Secret, lifetime: Lifetime) -> Self {
+        let json = token.to_json();
+        Self { token, json, lifetime }
+    }
+}
+
+/// How a flight ended. The failure is shared by all who waited for it.
+pub type Landing = Result<Fresh, Arc<Failure>>;
+/// Fetches a token.
+pub type Fetch = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Fresh, Failure>> + Send>> + Send + Sync>;
+type Flight = Shared<Pin<Box<dyn Future<Output = Landing> + Send>>>;
+
+/// One token, for one resource, of one session.
+pub struct Slot {
+    clock: Arc<dyn Clock>,
+    fetch: Fetch,
+    /// Told of every landing.
+    changed: OnceLock<Arc<Notify>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    fresh: Option<Held>,
+    flight: Option<Flight>,
+    /// The last attempt's failure, and when the next attempt may begin: by the clock that nobody sets.
+    failed: Option<(Arc<Failure>, Duration)>,
+    /// Attempts that failed in a row.
+    failures: u32,
+    /// After a renewal that brought nothing later: when to try again.
+    again_at: Option<OffsetDateTime>,
+    /// Whether anybody asked since the last renewal, or somebody reads the token without asking.
+    wanted: bool,
+    always_wanted: bool,
+    counts: Counts,
+}
+
+/// What both clocks say.
+#[derive(Clone, Copy)]
+struct Moment {
+    wall: OffsetDateTime,
+    elapsed: Duration,
+}
+
+impl Moment {
+    fn of(clock: &dyn Clock) -> Self {
+        Self { wall: clock.now(), elapsed: clock.elapsed() }
+    }
+}
+
+/// A token, and its end by the clock that cannot be set, beside the end by the wall clock: the earlier counts.
+struct Held {
+    fresh: Fresh,
+    end: Duration,
+}
+
+/// Two ends that are no further apart are one: the two clocks differ in pace.
+const SAME_END: Duration = Duration::from_secs(1);
+
+impl Held {
+    /// A token that is there now.
+    fn new(fresh: Fresh, at: Moment) -> Self {
+        let end = at.elapsed + positive(fresh.lifetime.until - at.wall);
+        Self { fresh, end }
+    }
+
+    /// A token that came now, and was asked for when so much time had elapsed: its life begins there, though the wall
+    /// clock may have been set back since.
+    fn asked_at(asked: Duration, fresh: Fresh, at: Moment) -> Self {
+        let life = positive(fresh.lifetime.until - fresh.lifetime.from);
+        let held = Self::new(fresh, at);
+        Self { end: held.end.min(asked + life), ..held }
+    }
+
+    /// The time that this token's life is judged by: the wall clock's, or later if that was set back.
+    fn now(&self, at: Moment) -> OffsetDateTime {
+        at.wall.max(self.fresh.lifetime.until - self.end.saturating_sub(at.elapsed))
+    }
+
+    fn works(&self, at: Moment) -> bool {
+        self.fresh.lifetime.works(self.now(at))
+    }
+
+    fn left(&self, at: Moment) -> time::Duration {
+        self.fresh.lifetime.until - self.now(at)
+    }
+
+    /// The end that does not promise a reader of today's wall clock more life than the token has.
+    fn until(&self, at: Moment) -> OffsetDateTime {
+        self.fresh.lifetime.until.min(at.wall + self.end.saturating_sub(at.elapsed))
+    }
+
+    /// The token as it is given away.
+    fn given(&self, at: Moment) -> Fresh {
+        let mut fresh = self.fresh.clone();
+        fresh.lifetime.until = self.until(at);
+        fresh
+    }
+}
+
+fn positive(duration: time::Duration) -> Duration {
+    duration.max(time::Duration::ZERO).unsigned_abs()
+}
+
+/// What a slot was asked, and what it asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Callers.
+    pub asked: u64,
+    /// Flights.
+    pub fetched: u64,
+}
+
+/// How long a caller waits for a renewal while there is something else to give: a token that ends soon, or the failure
+/// of the attempt before.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// With so much life left, a token is given away without waiting for its renewal.
+const COMFORT: time::Duration = time::Duration::minutes(2);
+/// How long callers without a token get the last failure at once before another attempt: doubling, up to the second.
+const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// The longest rest that a service can ask for.
+const LONGEST_REST: Duration = Duration::from_secs(600);
+
+impl Slot {
+    /// A slot that begins with a token, or empty.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, fetch: Fetch, fresh: Option<Fresh>) -> Arc<Self> {
+        let fresh = fresh.map(|fresh| Held::new(fresh, Moment::of(&*clock)));
+        let state = State { fresh, ..State::default() };
+        Arc::new(Self { clock, fetch, changed: OnceLock::new(), state: Mutex::new(state) })
+    }
+
+    /// Names who is to be told of every landing.
+    pub fn tell(&self, changed: Arc<Notify>) {
+        // Whoever was named first stays.
+        let _ = self.changed.set(changed);
+    }
+
+    fn notify(&self) {
+        if let Some(changed) = self.changed.get() {
+            changed.notify_one();
+        }
+    }
+
+    /// Puts a token in that came by other ways.
+    pub fn put(&self, fresh: Fresh) {
+        let held = Held::new(fresh, self.moment());
+        self.state().fresh = Some(held);
+    }
+
+    /// Keeps the token fresh though nobody asks: somebody reads it from a file.
+    pub fn want_always(&self) {
+        self.state().always_wanted = true;
+        self.notify();
+    }
+
+    /// The token that is there, whatever its age.
+    #[must_use]
+    pub fn current(&self) -> Option<Fresh> {
+        self.state().fresh.as_ref().map(|held| held.fresh.clone())
+    }
+
+    /// The token, as fresh as it can be had.
+    ///
+    /// # Errors
+    ///
+    /// No token works, and no other could be fetched, now or a moment ago.
+    pub async fn get(self: &Arc<Self>) -> Landing {
+        let (works, failed, flight) = {
+            let mut state = self.state();
+            state.counts.asked += 1;
+            if !std::mem::replace(&mut state.wanted, true) {
+                // Renewals ahead of time have left this token out so far.
+                self.notify();
+            }
+            let at = self.moment();
+            let rests = state.rests(at.elapsed);
+            let works = state.fresh.as_ref().filter(|held| held.works(at));
+            if let Some(held) = works
+                && (rests || !state.is_due(held, at))
+            {
+                return Ok(held.given(at));
+            }
+            let failed = state.failed.as_ref().map(|(failure, _)| Arc::clone(failure));
+            if let (None, Some(failure)) = (works, &failed)
+                && rests
+                && state.flight.is_none()
+            {
+                return Err(Arc::clone(failure));
+            }
+            let works = works.map(|held| {
+                let works_for = positive(held.fresh.lifetime.works_until() - held.now(at));
+                (held.given(at), held.left(at), works_for)
+            });
+            let flight = self.flight(&mut state);
+            match works {
+                Some((fresh, left, _)) if left >= COMFORT => return Ok(fresh),
+                works => (works, failed, flight),
+            }
+        };
+        let (instead, patience) = match (works, failed) {
+            // The token's end is a moment in its life, and no limit on a request.
+            (Some((old, _, works_for)), _) if works_for < PATIENCE => (Ok(old), self.clock.sleep(works_for)),
+            (Some((old, ..)), _) => (Ok(old), self.clock.limit(PATIENCE)),
+            (None, Some(failure)) => (Err(failure), self.clock.limit(PATIENCE)),
+            (None, None) => return flight.await,
+        };
+        tokio::select! {
+            landing = flight => landing.or(instead),
+            () = patience => instead,
+        }
+    }
+
+    /// Begins to renew the token if it is time to. Whoever keeps the slot alive calls this at [`Slot::next`].
+    pub fn renew(self: &Arc<Self>) {
+        let mut state = self.state();
+        let at = self.moment();
+        let due = state.fresh.as_ref().is_some_and(|held| state.is_due(held, at));
+        if due && state.is_wanted(at) && !state.rests(at.elapsed) && state.flight.is_none() {
+            state.wanted = false;
+            // How it ends is kept for those who ask.
+            drop(self.flight(&mut state));
+        }
+    }
+
+    /// When [`Slot::renew`] has something to do; never, for a token that nobody has asked for since its last renewal.
+    #[must_use]
+    pub fn next(&self) -> Option<OffsetDateTime> {
+        let state = self.state();
+        let at = self.moment();
+        if state.flight.is_some() || !state.is_wanted(at) {
+            return None;
+        }
+        let held = state.fresh.as_ref()?;
+        let wait = state.due_at(held) - held.now(at);
+        let rest = state.failed.as_ref().map_or(Duration::ZERO, |(_, rest)| rest.saturating_sub(at.elapsed));
+        Some(at.wall + wait.max(rest.try_into().unwrap_or(time::Duration::MAX)))
+    }
+
+    /// What it was asked, and what it asked.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.state().counts
+    }
+
+    /// Whether a flight is under way.
+    #[must_use]
+    pub fn is_renewing(&self) -> bool {
+        self.state().flight.is_some()
+    }
+
+    /// When the token that it has now ends.
+    #[must_use]
+    pub fn until(&self) -> Option<OffsetDateTime> {
+        let at = self.moment();
+        self.state().fresh.as_ref().map(|held| held.until(at))
+    }
+
+    /// The flight that is under way, or a new one. It goes on if everybody who waits for it goes away.
+    fn flight(self: &Arc<Self>, state: &mut State) -> Flight {
+        if let Some(flight) = &state.flight {
+            return flight.clone();
+        }
+        state.counts.fetched += 1;
+        let slot = Arc::clone(self);
+        let asked = self.clock.elapsed();
+        let fetched = (self.fetch)();
+        let flight = async move {
+            let result = fetched.await;
+            slot.land(asked, result)
+        };
+        let flight = flight.boxed().shared();
+        state.flight = Some(flight.clone());
+        tokio::spawn(flight.clone().map(|_landing| ()));
+        flight
+    }
+
+    fn land(&self, asked: Duration, result: Result<Fresh, Failure>) -> Landing {
+        let at = self.moment();
+        let mut state = self.state();
+        state.flight = None;
+        self.notify();
+        match result {
+            Ok(fresh) => {
+                let new = Held::asked_at(asked, fresh, at);
+                let old = state.fresh.take().filter(|old| old.works(at));
+                // A service may give the same token again: its first half is over all the same.
+                let (kept, again_at) = match old {
+                    Some(old) if new.end <= old.end + SAME_END => {
+                        let again_at = old.fresh.lifetime.again_at(old.now(at));
+                        (old, Some(again_at))
+                    }
+                    _ => (new, None),
+                };
+                let given = kept.given(at);
+                state.again_at = again_at;
+                state.fresh = Some(kept);
+                state.failed = None;
+                state.failures = 0;
+                Ok(given)
+            }
+            Err(failure) => {
+                let failure = Arc::new(failure);
+                let rest = REST.0.saturating_mul(2_u32.saturating_pow(state.failures)).min(REST.1);
+                let asked = match failure.outcome {
+                    Outcome::Busy { retry_after: Some(asked) } => asked.min(LONGEST_REST),
+                    _ => Duration::ZERO,
+                };
+                state.failures = (state.failures + 1).min(16);
+                state.failed = Some((Arc::clone(&failure), self.clock.elapsed() + rest.max(asked)));
+                // What was wanted still is.
+                state.wanted = true;
+                Err(failure)
+            }
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment::of(&*self.clock)
+    }
+
+    /// A panic elsewhere leaves the state as it was between two assignments, each of which is whole.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn due_at(&self, held: &Held) -> OffsetDateTime {
+        self.again_at.unwrap_or_else(|| held.fresh.lifetime.renew_at())
+    }
+
+    fn is_due(&self, held: &Held, at: Moment) -> bool {
+        self.due_at(held) <= held.now(at)
+    }
+
+    /// Whether to renew ahead of time. Once a token has ended, its next caller fetches another.
+    fn is_wanted(&self, at: Moment) -> bool {
+        self.always_wanted || self.wanted && self.fresh.as_ref().is_some_and(|held| held.works(at))
+    }
+
+    /// Whether the last attempt failed too short a time ago for another.
+    fn rests(&self, elapsed: Duration) -> bool {
+        self.failed.as_ref().is_some_and(|(_, rest)| elapsed < *rest)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+//! The broker: one process for each session, on 127.0.0.1, that gives fresh tokens to the job's later steps.
+//!
+//! It knows neither Azure DevOps nor Entra: whoever starts it hands over how tokens are fetched.
+
+mod answer;
+pub mod cache;
+pub mod client;
+mod connections;
+mod guard;
+mod proof;
+mod routes;
+pub mod server;
+mod stream;
+pub mod tokens;
+
+/// The paths of the protocols; all but the last four are an interface to other people's programs.
+pub mod paths {
+    /// App Service managed identity: `IDENTITY_ENDPOINT`.
+    pub const IDENTITY: &str = wif_core::exports::IDENTITY_PATH;
+    /// Both dialects of the id token: `ARM_OIDC_REQUEST_URL`. Clients append `&audience=…`, so it has a query already.
+    pub const ID_TOKEN: &str = "/id-token";
+    /// azd's external authentication: `AZD_AUTH_ENDPOINT`, to which azd appends `/token`.
+    pub const AZD: &str = "/azd";
+    /// Proves to a caller that has not shown the key that the broker has it.
+    pub const PROOF: &str = "/proof";
+    /// What `wif status` shows.
+    pub const STATUS: &str = "/status";
+    /// Ends the broker.
+    pub const END: &str = "/end";
+}

@@ -1,0 +1,322 @@
+//! What the broker answers, in the dialects of the tools.
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Limited};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header, http::request::Parts};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use uuid::Uuid;
+use wif_core::{
+    azure::resource::{Audiences, Resource},
+    failure::Failure,
+    foreign_text::one_line,
+    human_time::rfc3339,
+    retry::Outcome,
+};
+
+use super::{
+    answer::{Answer, Body},
+    cache::{Fresh, Landing},
+    connections::Place,
+    guard::{self, Refused, Shown},
+    paths,
+    proof::Nonce,
+    server::Session,
+    tokens::Line,
+};
+
+/// What azd asks below its endpoint.
+const AZD_TOKEN: &str = "/azd/token";
+/// The longest text that is a resource, in characters.
+const MAX_RESOURCE: usize = 400;
+/// The largest body of a request, in bytes.
+const BODY: usize = 64 * 1024;
+/// How long it may take to come.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Answers one request. Whatever is wrong with it, the answer is JSON with a reason and no token.
+pub(crate) async fn answer(session: &Session, place: &Place, request: Request<Incoming>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let admitted = admit(session, place, &parts);
+    let refused_before_key = admitted.is_err();
+    let result = match admitted {
+        Ok(Admitted::WithoutKey(answer)) => Ok(answer),
+        Ok(Admitted::WithKey(path, shown)) => route(session, &parts, path, shown, body).await,
+        Err(refused) => Err(refused),
+    };
+    let (status, body) = match result {
+        Ok(body) => (StatusCode::OK, body),
+        Err(Refused { status, reason, upstream }) => {
+            if !upstream {
+                session.tokens.count_refusal();
+            }
+            // The names that the readers of Python, Node, azd and people look for.
+            let code = status.as_u16();
+            let body = json!({"statusCode": code, "error": reason, "message": reason, "status": "error"});
+            (status, Answer::from(body))
+        }
+    };
+    let mut response = Response::new(body.into_body());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    if refused_before_key || status == StatusCode::UNAUTHORIZED {
+        // A caller that has not shown the key cannot use up the limit on connections.
+        headers.insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// What a request may have.
+enum Admitted<'a> {
+    /// The proof, which needs no key.
+    WithoutKey(Answer),
+    /// What is at this path, where the key was shown.
+    WithKey(&'a str, Shown),
+}
+
+/// What comes before the key, and the key.
+fn admit<'a>(session: &Session, place: &Place, parts: &'a Parts) -> Result<Admitted<'a>, Refused> {
+    guard::local(&parts.uri, &parts.headers, session.port)?;
+    let path = parts.uri.path();
+    match guard::keyed(path, &parts.headers, &session.key) {
+        Ok((path, shown)) => {
+            place.show_key();
+            Ok(Admitted::WithKey(path, shown))
+        }
+        Err(_no_key) if path == paths::PROOF => proof(session, place, parts).map(Admitted::WithoutKey),
+        Err(no_key) if path == paths::ID_TOKEN => Err(guard::other_token(&parts.headers).unwrap_or(no_key)),
+        Err(no_key) => Err(no_key),
+    }
+}
+
+/// The proof that this is the broker, for a caller that has not shown the key yet; once for each connection.
+fn proof(session: &Session, place: &Place, parts: &Parts) -> Result<Answer, Refused> {
+    only(&parts.method, &Method::GET)?;
+    if !place.prove() {
+        return Err(Refused::new(StatusCode::FORBIDDEN, "a connection gets one proof"));
+    }
+    let nonce = parts.uri.query().and_then(|query| Nonce::parse(query.strip_prefix("nonce=")?));
+    let nonce = nonce.ok_or_else(|| bad_request("the parameter nonce is not 64 hexadecimal digits"))?;
+    Ok(json!({"proof": nonce.proof(&session.key, session.port)}).into())
+}
+
+async fn route(
+    session: &Session,
+    parts: &Parts,
+    path: &str,
+    shown: Shown,
+    body: Incoming,
+) -> Result<Answer, Refused> {
+    let headers = &parts.headers;
+    match (path, shown) {
+        (paths::IDENTITY, Shown::InHeader | Shown::InPath) => {
+            only(&parts.method, &Method::GET)?;
+            identity(session, Query::read(parts.uri.query().unwrap_or_default())?).await
+        }
+        (paths::ID_TOKEN, Shown::AsBearer | Shown::InHeader) => id_token(session, &parts.method).await,
+        (AZD_TOKEN, Shown::AsBearer) => {
+            only(&parts.method, &Method::POST)?;
+            azd(session, headers, body).await
+        }
+        (paths::STATUS, Shown::InHeader) => {
+            only(&parts.method, &Method::GET)?;
+            Ok(status(session).into())
+        }
+        (paths::END, Shown::InHeader) => {
+            only(&parts.method, &Method::POST)?;
+            session.end.notify_one();
+            Ok(json!({"status": "ending"}).into())
+        }
+        (paths::IDENTITY | paths::ID_TOKEN | AZD_TOKEN | paths::STATUS | paths::END, _) => {
+            Err(guard::no_key())
+        }
+        _ => Err(Refused::new(StatusCode::NOT_FOUND, "there is no such path here")),
+    }
+}
+
+/// Query parameters, each at most once.
+#[derive(Default)]
+struct Query {
+    resource: Option<String>,
+    client: Option<String>,
+    other_identity: bool,
+}
+
+impl Query {
+    fn read(text: &str) -> Result<Self, Refused> {
+        let mut query = Self::default();
+        for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
+            let slot = match &*name {
+                "resource" => &mut query.resource,
+                "client_id" | "clientid" => &mut query.client,
+                "mi_res_id" | "msi_res_id" | "object_id" | "principal_id" => {
+                    query.other_identity = true;
+                    continue;
+                }
+                _ => continue,
+            };
+            if slot.replace(value.into_owned()).is_some() {
+                return Err(bad_request("a parameter is given twice"));
+            }
+        }
+        Ok(query)
+    }
+}
+
+/// App Service managed identity: `expires_on` and `expires_in` are texts, since the strictest readers want that.
+async fn identity(session: &Session, query: Query) -> Result<Answer, Refused> {
+    let client = session.tokens.client;
+    let same = |id: &str| Uuid::try_parse(id).is_ok_and(|id| Some(id) == client);
+    if query.other_identity || query.client.as_deref().is_some_and(|id| !id.is_empty() && !same(id)) {
+        return Err(bad_request(
+            "another identity is asked for than the service connection's, the only one of this session",
+        ));
+    }
+    let asked = query.resource.filter(|resource| !resource.is_empty());
+    let asked = asked.ok_or_else(|| bad_request("the parameter resource is missing"))?;
+    let resource = resource(session, &asked)?;
+    let (fresh, now) = access_token(session, &resource).await?;
+    let left = (fresh.lifetime.until - now).whole_seconds().max(0);
+    let client = client.map(|client| format!(r#""client_id":"{client}","#)).unwrap_or_default();
+    let until = fresh.lifetime.until.unix_timestamp();
+    let from = fresh.lifetime.from.unix_timestamp();
+    let asked = Value::from(one_line(&asked, MAX_RESOURCE));
+    // Formatted, since this is the answer that steps ask for again and again.
+    let after = format!(
+        r#",{client}"expires_in":"{left}","expires_on":"{until}","not_before":"{from}","resource":{asked},"token_type":"Bearer"}}"#
+    );
+    Ok(Answer::with_token(r#"{"access_token":"#, &fresh, after))
+}
+
+/// The dialect of GitHub for GET, that of Azure DevOps for POST.
+async fn id_token(session: &Session, method: &Method) -> Result<Answer, Refused> {
+    let name = match *method {
+        Method::GET => "value",
+        Method::POST => "oidcToken",
+        _ => return Err(Refused::new(StatusCode::METHOD_NOT_ALLOWED, "GET or POST is accepted here")),
+    };
+    let slot = session.tokens.id_token().ok_or_else(|| {
+        Refused::new(StatusCode::NOT_FOUND, "the service connection is not federated: there is no id token")
+    })?;
+    if !session.gives_id_token {
+        return Err(Refused::new(
+            StatusCode::FORBIDDEN,
+            "the input allowedResources limits this session: with the id token, access tokens for every resource could be had",
+        ));
+    }
+    let fresh = landed(slot.get().await)?;
+    Ok(Answer::with_token(format!(r#"{{"{name}":"#), &fresh, "}"))
+}
+
+/// azd's external authentication.
+async fn azd(session: &Session, headers: &HeaderMap, body: Incoming) -> Result<Answer, Refused> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Asked {
+        scopes: Vec<String>,
+        tenant_id: Option<String>,
+    }
+    let json = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if !json.is_some_and(|kind| kind.starts_with("application/json")) {
+        return Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json"));
+    }
+    let body = Limited::new(body, BODY).collect();
+    let slow = |_elapsed| Refused::new(StatusCode::REQUEST_TIMEOUT, "the body does not come");
+    let body = tokio::time::timeout(PATIENCE, body).await.map_err(slow)?;
+    let body = body
+        .map_err(|_error| Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or broken"))? // may quote it
+        .to_bytes();
+    let asked: Asked =
+        serde_json::from_slice(&body).map_err(|_error| bad_request("the body has no scopes"))?; // may quote it
+    let tenant = asked.tenant_id.filter(|tenant| !tenant.is_empty());
+    if tenant.is_some_and(|tenant| !Uuid::try_parse(&tenant).is_ok_and(|id| id == session.tokens.tenant)) {
+        return Err(bad_request("another tenant is asked for than the service connection's"));
+    }
+    let [scope] = asked.scopes.as_slice() else {
+        return Err(bad_request("exactly one scope is accepted"));
+    };
+    // azd reads a reason in an answer that says 200, and in no other.
+    let fresh = match access_token(session, &resource(session, scope)?).await {
+        Ok((fresh, _)) => fresh,
+        Err(Refused { reason, upstream: true, .. }) => {
+            return Ok(json!({"status": "error", "code": "GetTokenError", "message": reason}).into());
+        }
+        Err(refused) => return Err(refused),
+    };
+    let until = rfc3339(fresh.lifetime.until);
+    let before = format!(r#"{{"expiresOn":"{until}","status":"success","token":"#);
+    Ok(Answer::with_token(before, &fresh, "}"))
+}
+
+fn status(session: &Session) -> Value {
+    let line = |line: Line| {
+        json!({
+            "what": line.what,
+            "until": line.until.map(rfc3339),
+            "asked": line.counts.asked,
+            "fetched": line.counts.fetched,
+            "renewing": line.renewing,
+        })
+    };
+    json!({
+        "tenant": session.tokens.tenant.to_string(),
+        "client": session.tokens.client.map(|client| client.to_string()),
+        "tokens": session.tokens.lines().into_iter().map(line).collect::<Vec<_>>(),
+        "refused": session.tokens.refusals(),
+    })
+}
+
+fn resource(session: &Session, text: &str) -> Result<Resource, Refused> {
+    let resource =
+        Resource::parse(text, &session.tokens.audiences).map_err(|error| bad_request(&error.to_string()))?;
+    if !session.tokens.is_allowed(&resource) {
+        return Err(Refused::new(StatusCode::FORBIDDEN, not_allowed(&resource, &session.tokens.audiences)));
+    }
+    Ok(resource)
+}
+
+/// Names the resource, and the tool that is known to ask for it.
+fn not_allowed(resource: &Resource, audiences: &Audiences) -> String {
+    let asked_by = [
+        ("graph", "Terraform's azurerm provider asks for Microsoft Graph whenever it starts"),
+        ("arm", "Azure CLI and Terraform ask for Azure Resource Manager"),
+    ];
+    let is = |alias: &str| Resource::parse(alias, audiences).is_ok_and(|known| known == *resource);
+    let known = asked_by.into_iter().find(|(alias, _)| is(alias));
+    let storage = resource
+        .is_storage_account(audiences.cloud)
+        .then_some(("storage", "azcopy and Terraform's storage resources ask for the account's own host"));
+    let more =
+        known.or(storage).map(|(alias, why)| format!(": {why}; add {alias} to allowedResources if it may"));
+    format!("the resource {resource} is not one of the input allowedResources{}", more.unwrap_or_default())
+}
+
+async fn access_token(session: &Session, resource: &Resource) -> Result<(Fresh, OffsetDateTime), Refused> {
+    Ok((landed(session.tokens.access_token(resource).await)?, session.tokens.now()))
+}
+
+/// What cannot be mended by asking again gets an answer that clients do not ask again after.
+fn landed(landing: Landing) -> Result<Fresh, Refused> {
+    landing.map_err(|failure: std::sync::Arc<Failure>| {
+        let status = match failure.outcome {
+            Outcome::Refused | Outcome::Doubtful => StatusCode::FORBIDDEN,
+            Outcome::Unreachable | Outcome::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Refused::upstream(status, failure.to_string())
+    })
+}
+
+fn only(method: &Method, accepted: &Method) -> Result<(), Refused> {
+    if method == accepted {
+        return Ok(());
+    }
+    Err(Refused::new(StatusCode::METHOD_NOT_ALLOWED, format!("only {accepted} is accepted here")))
+}
+
+fn bad_request(reason: &str) -> Refused {
+    Refused::new(StatusCode::BAD_REQUEST, reason)
+}

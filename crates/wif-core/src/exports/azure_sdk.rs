@@ -1,0 +1,99 @@
+//! `azure-sdk`: `DefaultAzureCredential`, through its workload identity credential.
+
+use super::{
+    Facts, Variable,
+    conflict::{ALWAYS, Conflict, LIVE, Remedy, Values},
+    token_file,
+};
+
+/// How azcopy is told to sign in without being asked to.
+pub const AZCOPY: &str = "AZCOPY_AUTO_LOGIN_TYPE";
+/// Its values in a session with a broker, and in a snapshot.
+pub(super) const AZCOPY_VALUES: [&str; 2] = ["MSI", "WORKLOAD"];
+
+/// Source: the chain of `DefaultAzureCredential` in azure-identity (Python), @azure/identity, azidentity (Go) and Azure.Identity
+/// (.NET): environment, workload identity, managed identity; Azure/azure-storage-azcopy, `common/oauthTokenManager.go`;
+/// Azure/azure-dev, `cli/azd/pkg/auth`.
+pub(super) const CONFLICTS: &[Conflict] = &[
+    Conflict {
+        variables: &["AZURE_FEDERATED_TOKEN_FILE"],
+        served: LIVE,
+        from_machine: Remedy::Empty,
+        effect: "the Azure SDKs present the token in that file with this connection's client id, and are refused. Go and Java take \
+                 an empty text for a file too: for their programs, add token-file to exports.",
+        ..WINS
+    },
+    Conflict {
+        variables: &["AZURE_CLIENT_SECRET"],
+        effect: "DefaultAzureCredential signs in with this client secret, and not by the session.",
+        ..WINS
+    },
+    Conflict {
+        variables: &["AZURE_CLIENT_CERTIFICATE_PATH"],
+        effect: "DefaultAzureCredential signs in with that certificate, and not by the session.",
+        ..WINS
+    },
+    Conflict {
+        variables: &["AZURE_USERNAME", "AZURE_PASSWORD"],
+        effect: "DefaultAzureCredential signs in as that user, and tries nothing else when that fails.",
+        ..WINS
+    },
+    Conflict {
+        variables: &["AZURE_TOKEN_CREDENTIALS"],
+        values: Values::AllBut(&["prod", "ManagedIdentityCredential"]),
+        served: LIVE,
+        effect: "newer versions of DefaultAzureCredential do not ask the session; prod and ManagedIdentityCredential do.",
+        ..WINS
+    },
+    Conflict {
+        variables: &["AZURE_TOKEN_CREDENTIALS"],
+        values: Values::AllBut(&["prod", "WorkloadIdentityCredential"]),
+        served: &[super::conflict::Served::Snapshot],
+        effect: "newer versions of DefaultAzureCredential do not use the id token; prod and WorkloadIdentityCredential do.",
+        ..WINS
+    },
+    Conflict {
+        variables: &["IDENTITY_SERVER_THUMBPRINT"],
+        served: LIVE,
+        effect: "the Azure SDKs take IDENTITY_ENDPOINT for that of Service Fabric, which speaks another protocol, and fail.",
+        ..WINS
+    },
+    Conflict {
+        variables: &["AZCOPY_MSI_CLIENT_ID"],
+        values: Values::AllButOurs(|facts| facts.client.map(|id| id.to_string())),
+        from_machine: Remedy::Empty,
+        ..AZCOPY_IDENTITY
+    },
+    Conflict { variables: &["AZCOPY_MSI_RESOURCE_STRING"], ..AZCOPY_IDENTITY },
+    Conflict { variables: &["AZCOPY_MSI_OBJECT_ID"], ..AZCOPY_IDENTITY },
+    Conflict {
+        variables: &["AZD_AUTH_CERT"],
+        served: LIVE,
+        from_machine: Remedy::Empty,
+        effect: "azd wants an https address in AZD_AUTH_ENDPOINT, and the session's is on loopback, without TLS.",
+        ..WINS
+    },
+];
+
+const WINS: Conflict =
+    Conflict { variables: &[], values: Values::Any, served: ALWAYS, from_machine: Remedy::Warn, effect: "" };
+const AZCOPY_IDENTITY: Conflict = Conflict {
+    served: LIVE,
+    from_machine: Remedy::Empty,
+    effect: "azcopy asks for that identity, which this session does not give.",
+    ..WINS
+};
+
+/// Whether a session may replace the value that a variable has, or empty it: how azcopy signs in is the pipeline's to say,
+/// or the machine's, unless a session has said it.
+#[must_use]
+pub fn may_replace(name: &str, value: &str) -> bool {
+    name != AZCOPY || AZCOPY_VALUES.iter().any(|own| own.eq_ignore_ascii_case(value))
+}
+
+pub(super) fn snapshot(facts: &Facts) -> Vec<Variable> {
+    let mut variables = token_file::variables(facts);
+    let [_, workload] = AZCOPY_VALUES;
+    variables.push(Variable::plain(AZCOPY, workload));
+    variables
+}

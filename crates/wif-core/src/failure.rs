@@ -1,0 +1,112 @@
+//! What leaves a use-case that failed: a stable code, what happened, what to do.
+
+use std::{error::Error, fmt};
+
+use crate::{code::Code, foreign_text::one_line, retry::Outcome};
+
+/// The longest story, in characters.
+const MAX_STORY: usize = 2000;
+/// The longest detail or hint, in characters. A part of a federated credential may have 600.
+const MAX_DETAIL: usize = 800;
+
+/// A use-case failed. `Display` is the whole text for the user, over several lines: as many as there are parts, since each
+/// part is made one harmless line, whatever foreign text is in it.
+#[derive(Debug)]
+pub struct Failure {
+    /// The stable code.
+    pub code: Code,
+    /// What to do about it, in a sentence.
+    pub hint: String,
+    /// The command or the click that does it, where there is one.
+    pub command: Option<&'static str>,
+    /// Facts under the summary, a line each: what was presented, trace and correlation ids. [`Failure::with_details`] adds.
+    pub details: Vec<String>,
+    /// What happened.
+    pub source: Box<dyn Error + Send + Sync>,
+    /// Whether another attempt may help.
+    pub outcome: Outcome,
+}
+
+impl Failure {
+    /// A failure without details.
+    pub fn new(code: Code, source: impl Into<Box<dyn Error + Send + Sync>>, hint: impl Into<String>) -> Self {
+        let (hint, source) = (one_line(&hint.into(), MAX_DETAIL), source.into());
+        Self { code, hint, command: None, details: Vec::new(), source, outcome: Outcome::Refused }
+    }
+
+    /// The same failure for somebody else who ran into it.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let Self { code, hint, command, details, outcome, .. } = self;
+        let (hint, details) = (hint.clone(), details.clone());
+        Self { code: *code, hint, command: *command, details, source: self.story().into(), outcome: *outcome }
+    }
+
+    /// What happened, and why, and why that.
+    #[must_use]
+    pub fn story(&self) -> String {
+        let mut text = self.source.to_string();
+        let mut cause = self.source.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        one_line(&text, MAX_STORY)
+    }
+
+    /// Says whether another attempt may help.
+    #[must_use]
+    pub fn with_outcome(self, outcome: Outcome) -> Self {
+        Self { outcome, ..self }
+    }
+
+    /// Adds the command or the click that mends it.
+    #[must_use]
+    pub fn with_command(self, command: Option<&'static str>) -> Self {
+        Self { command, ..self }
+    }
+
+    /// Adds lines under the summary.
+    #[must_use]
+    pub fn with_details(mut self, details: impl IntoIterator<Item = String>) -> Self {
+        self.details.extend(details.into_iter().map(|line| one_line(&line, MAX_DETAIL)));
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.story())?;
+        for line in &self.details {
+            write!(f, "\n  {line}")?;
+        }
+        write!(f, "\n  wrong: {}\n  fix: {}", self.code.party(), self.hint)?;
+        if let Some(command) = self.command {
+            write!(f, "\n  how: {command}")?;
+        }
+        write!(f, "\n  more: {}", self.code.page())
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_tells_what_why_and_what_to_do() {
+        let failure = Failure::new(Code::TimedOut, "no answer from Entra", "try again")
+            .with_details(["after 60 s".to_owned()]);
+        let text = "WIF3005: no answer from Entra\n  after 60 s\n  wrong: the network\n  fix: try again\n  \
+                    more: https://github.com/wif-azure/wif/blob/main/docs/errors.md#wif3005";
+        assert_eq!(failure.to_string(), text);
+        let failure = failure.with_command(Some("curl -v https://dev.azure.com"));
+        assert!(failure.to_string().contains("\n  how: curl -v https://dev.azure.com\n  more: "));
+    }
+}

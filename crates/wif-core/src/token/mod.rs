@@ -1,0 +1,4 @@
+//! What a token says of itself, unverified, and when to renew it.
+
+pub mod claims;
+pub mod lifetime;

@@ -1,4 +1,0 @@
-//! Azure DevOps.
-
-pub mod connections;
-pub mod oidc;

@@ -1,0 +1,380 @@
+//! What must hold before any request is sent: the guards, and what the inputs may ask for together.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+use wif_core::{
+    azure::{allowed::Allowed, hosts::AllowedHosts, resource::Resource},
+    code::Code,
+    exports::{Family, Variable, expires_on},
+    failure::Failure,
+};
+
+use crate::agent::{
+    connection::{Connection, Scheme},
+    inputs::{Inputs, env_name},
+};
+
+/// A guard that does not hold, or inputs that contradict each other.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GuardError {
+    #[error(
+        "the connection's scheme is {scheme}, and the input requireFederation accepts WorkloadIdentityFederation only"
+    )]
+    Federation { scheme: Scheme },
+    #[error("the connection's tenant {tenant} is not one of the input allowedTenants ({})", texts(allowed))]
+    Tenant { tenant: Uuid, allowed: Allowed<Uuid> },
+    #[error(
+        "the connection's subscription {subscription} is not one of the input allowedSubscriptions ({})",
+        texts(allowed)
+    )]
+    Subscription { subscription: Uuid, allowed: Allowed<Uuid> },
+    #[error(
+        "the connection has no subscription, and the input allowedSubscriptions names some ({})",
+        texts(allowed)
+    )]
+    NoSubscription { allowed: Allowed<Uuid> },
+    #[error(
+        "the connection's authority {host} is not a host of a known cloud, and not one of the input allowedAuthorities"
+    )]
+    Authority { host: String },
+    #[error(
+        "the input allowedResources limits what the session may ask for, and the input exports has token-file: with the id token in that file, access tokens for every resource could be had"
+    )]
+    TokenFileUnlimited,
+    #[error(
+        "the input allowedResources is set, and refresh: false leaves an id token in a file, with which access tokens for every resource could be had"
+    )]
+    SnapshotUnlimited,
+    #[error("the input exports has azure-cli, which refresh: false cannot serve")]
+    AzureCliSnapshot,
+    #[error("the input accessTokens has the variable {variable}, which the step sets itself")]
+    Clash { variable: String },
+    #[error("the input exports has token-file, and a connection with the scheme {scheme} has no id token")]
+    NoIdToken { scheme: Scheme },
+    #[error(
+        "the input exports {}, which refresh: false cannot serve: a connection with the scheme {scheme} has no id token to leave",
+        said(families.as_ref())
+    )]
+    NoSnapshot { scheme: Scheme, families: Option<BTreeSet<Family>> },
+}
+
+/// Checks the scheme, before the rest of the connection is read.
+pub(super) fn scheme(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> {
+    if inputs.require_federation && scheme != Scheme::WorkloadIdentityFederation {
+        return Err(GuardError::Federation { scheme });
+    }
+    Ok(())
+}
+
+/// Checks tenant, subscription and authority.
+pub(super) fn place(inputs: &Inputs, connection: &Connection) -> Result<(), GuardError> {
+    let Inputs { allowed_tenants, allowed_subscriptions, allowed_authorities, .. } = inputs;
+    if !allowed_tenants.allows(|tenant| *tenant == connection.tenant) {
+        return Err(GuardError::Tenant { tenant: connection.tenant, allowed: allowed_tenants.clone() });
+    }
+    let allowed = || allowed_subscriptions.clone();
+    match &connection.subscription {
+        None if allowed_subscriptions.is_set() => {
+            return Err(GuardError::NoSubscription { allowed: allowed() });
+        }
+        Some(subscription) if !allowed_subscriptions.allows(|id| *id == subscription.id) => {
+            return Err(GuardError::Subscription { subscription: subscription.id, allowed: allowed() });
+        }
+        _ => {}
+    }
+    authority(connection, allowed_authorities)
+}
+
+/// Checks that a credential may be sent to the connection's authority.
+pub(crate) fn authority(connection: &Connection, allowed: &AllowedHosts) -> Result<(), GuardError> {
+    match connection.foreign_authority(allowed) {
+        Some(host) => Err(GuardError::Authority { host }),
+        None => Ok(()),
+    }
+}
+
+/// Only a federated connection has an id token, and all that is left without a broker is made of it; where resources are
+/// limited, it may not leave.
+pub(super) fn id_token(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> {
+    let families = inputs.exports.as_ref();
+    let all_but_none = families.is_none_or(|families| !families.is_empty());
+    let has_token_file = families.is_some_and(|families| families.contains(&Family::TokenFile));
+    if inputs.limits_resources() && has_token_file {
+        return Err(GuardError::TokenFileUnlimited);
+    }
+    if inputs.limits_resources() && !inputs.refresh && all_but_none {
+        return Err(GuardError::SnapshotUnlimited);
+    }
+    if scheme == Scheme::WorkloadIdentityFederation {
+        return Ok(());
+    }
+    if has_token_file {
+        return Err(GuardError::NoIdToken { scheme });
+    }
+    if !inputs.refresh && all_but_none {
+        return Err(GuardError::NoSnapshot { scheme, families: inputs.exports.clone() });
+    }
+    Ok(())
+}
+
+/// The families to export.
+pub(super) fn families(inputs: &Inputs) -> Result<BTreeSet<Family>, GuardError> {
+    if inputs.refresh {
+        return Ok(inputs.exports.clone().unwrap_or_else(Family::of_session));
+    }
+    let families = inputs.exports.clone().unwrap_or_else(Family::of_snapshot);
+    if families.contains(&Family::AzureCli) {
+        return Err(GuardError::AzureCliSnapshot);
+    }
+    Ok(families)
+}
+
+/// Whether later steps may have the id token: it opens every resource, and so never where resources are limited.
+pub(super) const fn gives_id_token(inputs: &Inputs, scheme: Scheme) -> bool {
+    matches!(scheme, Scheme::WorkloadIdentityFederation) && !inputs.limits_resources()
+}
+
+/// No variable of `accessTokens` may have the name of another that the step sets.
+pub(super) fn variables(tokens: &[(String, Resource)], exported: &[Variable]) -> Result<(), GuardError> {
+    let mut taken: BTreeSet<_> = exported.iter().map(|variable| env_name(&variable.name)).collect();
+    for (variable, _) in tokens {
+        for name in [variable.clone(), expires_on(variable)] {
+            if !taken.insert(env_name(&name)) {
+                return Err(GuardError::Clash { variable: name });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn said(families: Option<&BTreeSet<Family>>) -> String {
+    let names = |families: &BTreeSet<Family>| {
+        families.iter().map(|family| family.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    match families {
+        Some(families) => format!("has {}", names(families)),
+        None => format!("is empty, which stands for {}", names(&Family::of_snapshot())),
+    }
+}
+
+fn texts(allowed: &Allowed<Uuid>) -> String {
+    match allowed {
+        Allowed::Any => String::new(),
+        Allowed::Only(ids) => ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(", "),
+    }
+}
+
+impl From<GuardError> for Failure {
+    fn from(error: GuardError) -> Self {
+        let (code, hint) = match &error {
+            GuardError::Federation { .. } => (
+                Code::FederationRequired,
+                "convert the connection to workload identity federation (Convert, on the connection's page)",
+            ),
+            GuardError::Tenant { .. } => {
+                (Code::TenantNotAllowed, "use a connection of an allowed tenant, or allow this one")
+            }
+            GuardError::Subscription { .. } | GuardError::NoSubscription { .. } => (
+                Code::SubscriptionNotAllowed,
+                "use a connection of an allowed subscription, or allow this one",
+            ),
+            GuardError::Authority { .. } => (
+                Code::AuthorityNotAllowed,
+                "if you know this host, name it in the input allowedAuthorities; if nobody configured it, look for a step or a person that changed the connection",
+            ),
+            GuardError::TokenFileUnlimited => (
+                Code::InputsContradict,
+                "take token-file out of exports, or leave allowedResources empty; DefaultAzureCredential finds the broker by azure-sdk",
+            ),
+            GuardError::SnapshotUnlimited => (
+                Code::InputsContradict,
+                "set refresh: true, or exports: none, or leave allowedResources empty",
+            ),
+            GuardError::AzureCliSnapshot => (
+                Code::InputsContradict,
+                "take azure-cli out of exports, or set refresh: true; az keeps an id token that it cannot renew, so a snapshot of it would end within minutes",
+            ),
+            GuardError::Clash { .. } => (Code::InputsContradict, "give the variable another name"),
+            GuardError::NoIdToken { .. } => (
+                Code::InputsContradict,
+                "take token-file out of exports, or convert the connection to workload identity federation",
+            ),
+            GuardError::NoSnapshot { .. } => (
+                Code::InputsContradict,
+                "set exports: none (accessTokens work), or refresh: true, or convert the connection to workload identity federation",
+            ),
+        };
+        Self::new(code, error, hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wif_core::exports::Value;
+    use wif_io::env::Env;
+
+    const ID: &str = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+    const TENANT: &str = "11111111-1111-1111-1111-111111111111";
+    const SUBSCRIPTION: &str = "22222222-2222-2222-2222-222222222222";
+    const OTHER: &str = "33333333-3333-3333-3333-333333333333";
+    const SCHEMES: [Scheme; 3] =
+        [Scheme::WorkloadIdentityFederation, Scheme::ServicePrincipal, Scheme::ManagedServiceIdentity];
+
+    fn env(usual: &[(&str, &str)], changes: &[(&str, &str)]) -> Env {
+        let all = usual.iter().chain(changes);
+        all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn inputs(given: &[(&str, &str)]) -> Inputs {
+        Inputs::read(&env(&[("INPUT_AZURESUBSCRIPTION", ID)], given)).unwrap()
+    }
+
+    fn connection(changes: &[(&str, &str)]) -> Connection {
+        let usual = [
+            ("URL", "https://management.azure.com/"),
+            ("AUTH_SCHEME", "WorkloadIdentityFederation"),
+            ("AUTH_PARAMETER_ID_TENANTID", TENANT),
+            ("AUTH_PARAMETER_ID_SERVICEPRINCIPALID", OTHER),
+        ];
+        let named = usual.iter().chain(changes).map(|(name, value)| {
+            let name = if name.contains("_ID_") {
+                name.replace("_ID_", &format!("_{ID}_"))
+            } else {
+                format!("{name}_{ID}")
+            };
+            (format!("ENDPOINT_{name}"), (*value).to_owned())
+        });
+        Connection::read(&named.collect(), Uuid::try_parse(ID).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn where_federation_is_required_no_other_scheme_is_accepted() {
+        for one in SCHEMES {
+            let required = scheme(&inputs(&[("INPUT_REQUIREFEDERATION", "true")]), one);
+            assert_eq!(required.is_ok(), one == Scheme::WorkloadIdentityFederation, "{one}");
+            assert!(scheme(&inputs(&[("INPUT_REQUIREFEDERATION", "false")]), one).is_ok(), "{one}");
+        }
+    }
+
+    #[test]
+    fn a_tenant_a_subscription_or_an_authority_that_no_guard_names_is_refused() {
+        let in_subscription = connection(&[("DATA_ID_SUBSCRIPTIONID", SUBSCRIPTION)]);
+        let without = connection(&[]);
+        let check = |guards: &[(&str, &str)], connection| {
+            place(&inputs(guards), connection).map_err(|error| error.to_string())
+        };
+        let both = format!("{OTHER}, {TENANT}, {SUBSCRIPTION}");
+        for accepted in [
+            &[][..],
+            &[("INPUT_ALLOWEDTENANTS", TENANT)],
+            &[("INPUT_ALLOWEDTENANTS", &both), ("INPUT_ALLOWEDSUBSCRIPTIONS", &both)],
+        ] {
+            assert_eq!(check(accepted, &in_subscription), Ok(()), "{accepted:?}");
+        }
+        assert_eq!(check(&[("INPUT_ALLOWEDTENANTS", &both)], &without), Ok(()));
+        for (guard, connection, refused, words) in [
+            (("INPUT_ALLOWEDTENANTS", OTHER), &in_subscription, TENANT, "allowedTenants"),
+            (("INPUT_ALLOWEDSUBSCRIPTIONS", OTHER), &in_subscription, SUBSCRIPTION, "allowedSubscriptions"),
+            (("INPUT_ALLOWEDSUBSCRIPTIONS", OTHER), &without, "no subscription", "allowedSubscriptions"),
+        ] {
+            let error = check(&[guard], connection).unwrap_err();
+            assert!(error.contains(refused) && error.contains(words) && error.contains(OTHER), "{error}");
+        }
+        let elsewhere = connection(&[("DATA_ID_ACTIVEDIRECTORYAUTHORITY", "https://login.example/")]);
+        let error = check(&[], &elsewhere).unwrap_err();
+        assert!(error.contains("login.example") && error.contains("allowedAuthorities"), "{error}");
+        assert_eq!(check(&[("INPUT_ALLOWEDAUTHORITIES", "login.example")], &elsewhere), Ok(()));
+    }
+
+    /// What leaves an id token behind: the family that is one, and whatever is exported without a broker.
+    fn leaves_id_token(exports: &str, refresh: &str) -> bool {
+        exports.contains("token-file") || (refresh == "false" && exports != "none")
+    }
+
+    #[test]
+    fn an_id_token_is_left_only_where_there_is_one_and_nothing_limits_it() {
+        for exports in ["", "none", "azure-sdk", "token-file", "terraform, token-file"] {
+            for refresh in ["true", "false"] {
+                for (limit, one) in ["", "arm"].into_iter().flat_map(|limit| SCHEMES.map(|one| (limit, one)))
+                {
+                    let inputs = inputs(&[
+                        ("INPUT_EXPORTS", exports),
+                        ("INPUT_REFRESH", refresh),
+                        ("INPUT_ALLOWEDRESOURCES", limit),
+                    ]);
+                    let row =
+                        format!("exports: {exports}, refresh: {refresh}, allowedResources: {limit}, {one}");
+                    let federated = one == Scheme::WorkloadIdentityFederation;
+                    let refused = id_token(&inputs, one).err();
+                    let names_file = exports.contains("token-file");
+                    let expected = match &refused {
+                        None => !leaves_id_token(exports, refresh) || (limit.is_empty() && federated),
+                        Some(GuardError::TokenFileUnlimited) => !limit.is_empty() && names_file,
+                        Some(GuardError::SnapshotUnlimited) => {
+                            !limit.is_empty() && !names_file && refresh == "false" && exports != "none"
+                        }
+                        Some(GuardError::NoIdToken { .. }) => !federated && names_file,
+                        Some(GuardError::NoSnapshot { .. }) => {
+                            !federated && !names_file && refresh == "false" && exports != "none"
+                        }
+                        Some(_) => false,
+                    };
+                    assert!(expected, "{row}: {refused:?}");
+                    assert_eq!(gives_id_token(&inputs, one), federated && limit.is_empty(), "{row}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_refresh_false_cannot_serve_is_named() {
+        for (exports, words) in
+            [("azure-sdk", "has azure-sdk"), ("", "is empty, which stands for terraform, azure-sdk")]
+        {
+            let inputs = inputs(&[("INPUT_EXPORTS", exports), ("INPUT_REFRESH", "false")]);
+            let error = id_token(&inputs, Scheme::ServicePrincipal).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_families_are_those_that_were_asked_for_or_the_default_that_can_be_served() {
+        let families =
+            |exports, refresh| families(&inputs(&[("INPUT_EXPORTS", exports), ("INPUT_REFRESH", refresh)]));
+        let asked = BTreeSet::from([Family::AzureSdk, Family::TokenFile]);
+        for refresh in ["true", "false"] {
+            assert_eq!(families("azure-sdk, token-file", refresh).unwrap(), asked);
+            assert_eq!(families("none", refresh).unwrap(), BTreeSet::new());
+        }
+        assert_eq!(
+            families("", "true").unwrap(),
+            BTreeSet::from([Family::Terraform, Family::AzureSdk, Family::AzureCli])
+        );
+        assert_eq!(families("", "false").unwrap(), BTreeSet::from([Family::Terraform, Family::AzureSdk]));
+        assert!(families("azure-cli", "true").is_ok());
+        assert!(matches!(families("azure-cli", "false"), Err(GuardError::AzureCliSnapshot)));
+    }
+
+    #[test]
+    fn no_token_gets_a_name_that_the_step_sets_itself_however_it_is_written() {
+        let audiences = connection(&[]).audiences;
+        let exported = [Variable { name: "ARM_TENANT_ID".to_owned(), value: Value::Plain(String::new()) }];
+        let check = |names: &[&str]| {
+            let arm = audiences.resource_manager();
+            let tokens: Vec<_> = names.iter().map(|name| ((*name).to_owned(), arm.clone())).collect();
+            variables(&tokens, &exported).map_err(|error| error.to_string())
+        };
+        assert_eq!(check(&["ARM_TOKEN", "VAULT_TOKEN"]), Ok(()));
+        for (names, clash) in [
+            (&["arm.tenant.id"][..], "arm.tenant.id"),
+            (&["TOKEN", "token"], "token"),
+            (&["TOKEN", "TOKEN_EXPIRES_ON"], "TOKEN_EXPIRES_ON"),
+            (&["TOKEN_EXPIRES_ON", "TOKEN"], "TOKEN_EXPIRES_ON"),
+        ] {
+            let error = check(names).unwrap_err();
+            assert!(error.contains(clash), "{error}");
+        }
+    }
+}

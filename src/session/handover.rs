@@ -1,0 +1,158 @@
+//! What the step hands over to its broker, through a pipe: never in arguments, environment or a file.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+use wif_broker::cache::Fresh;
+use wif_core::{secret::Secret, token::lifetime::Lifetime};
+use wif_io::env::Env;
+use zeroize::Zeroizing;
+
+/// Everything that a broker begins with.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Handover {
+    /// The part of the step's environment that a sign-in is made of.
+    pub(super) variables: BTreeMap<String, Zeroizing<String>>,
+    /// What callers must have.
+    pub(super) key: Zeroizing<String>,
+    /// Whom the step signed in as, which a machine's connection need not say.
+    pub(super) client: Option<String>,
+    /// The id token that the step signed in with.
+    pub(super) id_token: Option<Handed>,
+    /// The access tokens that the step got, by scope.
+    pub(super) access_tokens: BTreeMap<String, Handed>,
+    /// The file that the id token is kept in.
+    pub(super) id_token_file: Option<PathBuf>,
+    /// When the broker ends whatever happens, in hours from now.
+    pub(super) hours: u32,
+}
+
+/// A token on its way to the broker.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Handed {
+    token: Zeroizing<String>,
+    /// Seconds since 1970.
+    from: i64,
+    until: i64,
+}
+
+/// What the broker says when it listens, or why it does not; and once more, when it goes on without the step.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Ready {
+    /// The port of 127.0.0.1.
+    Port(u16),
+    /// Why there is none.
+    Error(String),
+}
+
+/// What the step says when nothing can fail any more. A broker that hears the end of the pipe instead ends too: nobody
+/// would find it.
+pub(super) const GO: &[u8] = b"go\n";
+
+/// Names, and beginnings of names, of the variables that a sign-in reads.
+const NAMES: [&str; 28] = [
+    "SYSTEM_OIDCREQUESTURI",
+    "SYSTEM_COLLECTIONURI",
+    "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI",
+    "SYSTEM_TEAMFOUNDATIONSERVERURI",
+    "SYSTEM_TEAMPROJECTID",
+    "SYSTEM_HOSTTYPE",
+    "SYSTEM_PLANID",
+    "SYSTEM_JOBID",
+    "SYSTEM_ACCESSTOKEN",
+    "SECRET_SYSTEM_ACCESSTOKEN",
+    "SECRET_AGENT_PROXYPASSWORD",
+    "SECRET_AGENT_CLIENTCERTPASSWORD",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "AZURE_POD_IDENTITY_AUTHORITY_HOST",
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_HEADER",
+    // An Azure Arc server's service, and where Windows has its key files.
+    "IMDS_ENDPOINT",
+    "ProgramData",
+    // Tells an `IDENTITY_ENDPOINT` of the machine from one that a session of this job has left.
+    "WIF_URL",
+    "WIF_MACHINE_ENDPOINT",
+    "WIF_MACHINE_HEADER",
+];
+
+impl Handover {
+    /// The variables of `env` that a sign-in with this connection reads, and no others: above all none of the job's
+    /// other secrets.
+    pub(super) fn pick(env: &Env, connection: Uuid) -> BTreeMap<String, Zeroizing<String>> {
+        let id = connection.to_string();
+        let ours = |name: &str| {
+            NAMES.iter().any(|own| own.eq_ignore_ascii_case(name))
+                || name.starts_with("INPUT_")
+                || name.starts_with("AGENT_PROXY")
+                || name.starts_with("AGENT_C")
+                || name == "AGENT_SKIPCERTVALIDATION"
+                || (name.starts_with("ENDPOINT_")
+                    // Windows has one case for all names.
+                    && (name.to_ascii_lowercase().contains(&id) || name.contains("SYSTEMVSSCONNECTION")))
+        };
+        env.iter()
+            .filter(|(name, _)| ours(name))
+            .map(|(name, value)| (name.to_owned(), Zeroizing::new(value.to_owned())))
+            .collect()
+    }
+
+    /// The environment for the broker's own sign-ins.
+    pub(super) fn env(&self) -> Env {
+        self.variables.iter().map(|(name, value)| (name.clone(), value.as_str().to_owned())).collect()
+    }
+}
+
+impl Handed {
+    pub(super) fn new(token: &Secret, from: OffsetDateTime, until: OffsetDateTime) -> Self {
+        let token = Zeroizing::new(token.expose().to_owned());
+        Self { token, from: from.unix_timestamp(), until: until.unix_timestamp() }
+    }
+
+    pub(super) fn fresh(&self) -> Option<Fresh> {
+        let moment = |seconds| OffsetDateTime::from_unix_timestamp(seconds).ok();
+        let lifetime = Lifetime { from: moment(self.from)?, until: moment(self.until)? };
+        Some(Fresh::new(Secret::new(self.token.as_str().to_owned()), lifetime))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_jobs_other_secrets_and_connections_stay_behind() {
+        let connection = Uuid::from_u128(1);
+        let other = Uuid::from_u128(2);
+        let env: Env = [
+            ("SECRET_DATABASE_PASSWORD".to_owned(), "s".to_owned()),
+            (format!("ENDPOINT_AUTH_PARAMETER_{other}_SERVICEPRINCIPALKEY"), "s".to_owned()),
+            (format!("ENDPOINT_URL_{connection}"), "u".to_owned()),
+            ("ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN".to_owned(), "t".to_owned()),
+            ("PATH".to_owned(), "/bin".to_owned()),
+        ]
+        .into_iter()
+        .collect();
+        let names: Vec<_> = Handover::pick(&env, connection).into_keys().collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+    }
+
+    #[test]
+    fn the_connection_is_handed_over_in_any_case_of_its_names() {
+        let connection = Uuid::from_u128(0xABCD);
+        let name = format!("ENDPOINT_URL_{connection}").to_uppercase();
+        let env: Env = [(name.clone(), "u".to_owned())].into_iter().collect();
+        let names: Vec<_> = Handover::pick(&env, connection).into_keys().collect();
+        assert_eq!(names, [name]);
+    }
+}

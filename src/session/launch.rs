@@ -1,0 +1,138 @@
+//! Starting the broker: the step's side.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Take},
+    process::{Child, ChildStdin, ChildStdout, Command},
+};
+use wif_io::{
+    env::Env,
+    process::{self, ProcessRecord},
+};
+use zeroize::Zeroizing;
+
+use super::handover::{GO, Handover, Ready};
+
+/// A broker that listens and that nobody knows of yet. Dropped, it ends.
+pub(crate) struct Starting {
+    child: Child,
+    pipes: Option<(ChildStdin, Output)>,
+    left: bool,
+    /// Where it listens.
+    pub(crate) port: u16,
+    /// Which process it is; `None` where the system does not tell.
+    pub(crate) process: Option<ProcessRecord>,
+}
+
+type Output = BufReader<Take<ChildStdout>>;
+
+/// The broker did not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LaunchError {
+    #[error("the program does not know where it is")]
+    NoProgram,
+    #[error("the broker could not be started")]
+    Spawn(#[source] io::Error),
+    #[error("the broker ended before it listened")]
+    Ended(#[source] io::Error),
+    #[error("the broker did not listen within {} s", PATIENCE.as_secs())]
+    Slow,
+    #[error("the broker could not begin: {0}")]
+    Refused(String),
+}
+
+/// It only has to read its trust roots and to open a port.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest answer, in bytes.
+const MOST: u64 = 16 * 1024;
+/// By this the agent's orphan clean-up finds the processes of a job.
+const LOOKUP: &str = "VSTS_PROCESS_LOOKUP_ID";
+
+/// Starts the broker and hands over, through a pipe.
+pub(super) async fn launch(
+    program: Option<&Path>,
+    env: &Env,
+    handover: &Handover,
+) -> Result<Starting, LaunchError> {
+    let program = program.ok_or(LaunchError::NoProgram)?;
+    let mut command = Command::new(program);
+    command
+        .arg("broker")
+        .env_clear()
+        .current_dir(top(program))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    if let Some(id) = env.get(LOOKUP) {
+        command.env(LOOKUP, id);
+    }
+    #[cfg(windows)]
+    {
+        // Without the first, sockets do not work; the flags: DETACHED_PROCESS and CREATE_NEW_PROCESS_GROUP.
+        if let Some(root) = env.get("SystemRoot") {
+            command.env("SystemRoot", root);
+        }
+        command.creation_flags(0x0000_0008 | 0x0000_0200);
+    }
+    process::keep_open_files().map_err(LaunchError::Spawn)?;
+    let mut child = command.spawn().map_err(LaunchError::Spawn)?;
+    let pipes = child.stdin.take().zip(child.stdout.take());
+    let pipes = pipes.map(|(input, output)| (input, BufReader::new(output.take(MOST))));
+    let mut starting = Starting { child, pipes, left: false, port: 0, process: None };
+    let text =
+        Zeroizing::new(serde_json::to_string(handover).map_err(|error| LaunchError::Ended(error.into()))?);
+    match starting.exchange(&[text.as_bytes(), b"\n"]).await? {
+        Ready::Port(port) => starting.port = port,
+        Ready::Error(reason) => return Err(LaunchError::Refused(reason)),
+    }
+    // It has answered, so that it is the broker by now. Without the record, a broker that does not answer at the end is
+    // left to the agent's clean-up.
+    starting.process = starting.child.id().and_then(|id| ProcessRecord::of(id).ok());
+    Ok(starting)
+}
+
+impl Starting {
+    /// Lets the broker go on without this process, once it says that it will.
+    pub(crate) async fn go(&mut self) -> Result<(), LaunchError> {
+        self.exchange(&[GO]).await.map(|_ready| ())
+    }
+
+    /// Leaves the broker to later steps: they know of it now.
+    pub(crate) fn leave(mut self) {
+        self.left = true;
+    }
+
+    async fn exchange(&mut self, parts: &[&[u8]]) -> Result<Ready, LaunchError> {
+        let exchange = async {
+            let (input, output) = self.pipes.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+            for part in parts {
+                input.write_all(part).await?;
+            }
+            input.flush().await?;
+            let mut line = String::new();
+            output.read_line(&mut line).await?;
+            Ok(serde_json::from_str(&line)?)
+        };
+        let ready = tokio::time::timeout(PATIENCE, exchange).await.map_err(|_elapsed| LaunchError::Slow)?;
+        ready.map_err(LaunchError::Ended)
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if !self.left {
+            let _ = self.child.start_kill();
+        }
+    }
+}
+
+/// A folder that nobody wants to remove while the broker runs.
+fn top(program: &Path) -> PathBuf {
+    program.ancestors().last().unwrap_or(program).to_owned()
+}

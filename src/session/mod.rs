@@ -1,0 +1,6 @@
+//! A session is a broker that later steps ask: how it is started, what it is handed, and how it serves.
+
+mod handover;
+mod launch;
+pub mod serve;
+pub(crate) mod start;

@@ -1,0 +1,233 @@
+//! The broker's own process: takes over what the step hands to it, and serves until the job ends.
+
+use std::{io, sync::Arc, time::Duration};
+
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, oneshot},
+};
+use uuid::Uuid;
+use wif_broker::{
+    cache::{Fetch, Fresh, Slot},
+    server::{self, Session},
+    tokens::{FetchAccess, Tokens},
+};
+use wif_core::{
+    azure::{hosts::AllowedHosts, resource::Resource},
+    code::Code,
+    failure::Failure,
+    secret::Secret,
+    token::lifetime::Lifetime,
+};
+use wif_io::{
+    clock::Clock,
+    env::Env,
+    http::Http,
+    private_folder::{FolderError, PrivateFile},
+    process,
+};
+
+use super::handover::{GO, Handed, Handover, Ready};
+use crate::{
+    agent::{
+        connection::{Connection, Scheme},
+        inputs::Inputs,
+        network,
+    },
+    guards,
+    sign_in::{IdToken, SignIn, SignedIn},
+};
+
+/// Serves until somebody ends it: the post-job stage, a signal (the agent's orphan clean-up), or the deadline.
+///
+/// # Errors
+///
+/// What was handed over cannot be read, or the step went away before it had told anybody of this broker.
+pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> io::Result<()> {
+    process::detach()?;
+    process::allow_many_files();
+    let handover = first_line()?;
+    let key = Secret::new(handover.key.as_str().to_owned());
+    let client = handover.client.as_deref().and_then(|client| Uuid::try_parse(client).ok());
+    let (listener, session) = match open(handover.env(), client, key, Arc::clone(&clock)).await {
+        Ok(opened) => opened,
+        Err(failure) => return say(&Ready::Error(failure.to_string())),
+    };
+    take_over(&session, &handover);
+    let hours = Duration::from_secs(u64::from(handover.hours) * 3600);
+    let file = match kept_file(&handover) {
+        Ok(file) => file,
+        Err(error) => return say(&Ready::Error(error.to_string())),
+    };
+    drop(handover);
+    say(&Ready::Port(session.port))?;
+    // Reading blocks, and the tokens can be asked for as soon as the exports are written.
+    let (sender, go) = oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = sender.send(process::read_line().is_ok_and(|line| line.as_bytes() == GO));
+    });
+    let tokens = Arc::clone(&session);
+    let mut written = None;
+    let keep = tokens.tokens.keep(|| rewrite(&tokens, file.as_ref(), &mut written));
+    let (ending, port) = (Arc::clone(&session), session.port);
+    let end = async move {
+        match go.await {
+            Ok(true) if say(&Ready::Port(port)).is_ok() => process::close_stdio(),
+            // The step ended before anybody could know this broker's address.
+            _ => return,
+        }
+        tokio::select! {
+            () = ending.end.notified() => {}
+            () = signal => {}
+            () = clock.sleep(hours) => {}
+        }
+    };
+    tokio::select! {
+        () = keep => {}
+        () = server::serve(listener, session, end) => {}
+    }
+    Ok(())
+}
+
+/// A listening session of the connection that a step's environment names, with no token yet; `client` is whom the
+/// step found to be signed in, where the connection does not say.
+///
+/// # Errors
+///
+/// The environment is none of a step, or there is no port.
+pub async fn open(
+    env: Env,
+    client: Option<Uuid>,
+    key: Secret,
+    clock: Arc<dyn Clock>,
+) -> Result<(TcpListener, Arc<Session>), Failure> {
+    let inputs = Inputs::read(&env)?;
+    let connection = Connection::read(&env, inputs.connection)?;
+    guards::place(&inputs, &connection)?;
+    let (settings, _remarks) = network::settings(&env)?;
+    let http = Arc::new(Http::new(settings, Arc::clone(&clock))?);
+    let allowed = inputs.allowed_resources(&connection.audiences)?;
+    let identity = (connection.tenant, connection.client().or(client));
+    let audiences = connection.audiences.clone();
+    let federated = connection.scheme == Scheme::WorkloadIdentityFederation;
+    let gives_id_token = guards::gives_id_token(&inputs, connection.scheme);
+    let upstream = Arc::new(Upstream { env, connection, allowed_hosts: inputs.allowed_authorities, http });
+    let id_token = federated.then(|| Slot::new(Arc::clone(&clock), upstream.fetch_id_token(), None));
+    let fetch_access = upstream.fetch_access(id_token.clone());
+    let tokens = Tokens::new(clock, identity, audiences, allowed, id_token, fetch_access);
+    let (listener, port) = server::listen().await.map_err(|error| {
+        let hint = "run the job again; the system gave no port on 127.0.0.1";
+        Failure::new(Code::BrokerFailed, error, hint)
+    })?;
+    Ok((listener, Arc::new(Session { tokens, key, gives_id_token, port, end: Notify::new() })))
+}
+
+/// Begins with what the step found out already.
+fn take_over(session: &Session, handover: &Handover) {
+    let tokens = &session.tokens;
+    if let Some(slot) = tokens.id_token() {
+        if let Some(fresh) = handover.id_token.as_ref().and_then(Handed::fresh) {
+            slot.put(fresh);
+        }
+        if handover.id_token_file.is_some() {
+            slot.want_always();
+        }
+    }
+    for (scope, handed) in &handover.access_tokens {
+        if let (Some(fresh), Ok(resource)) = (handed.fresh(), Resource::parse(scope, &tokens.audiences)) {
+            tokens.put(&resource, fresh);
+        }
+    }
+}
+
+/// The ways by which tokens are renewed.
+struct Upstream {
+    env: Env,
+    connection: Connection,
+    allowed_hosts: AllowedHosts,
+    http: Arc<Http>,
+}
+
+impl Upstream {
+    fn fetch_id_token(self: &Arc<Self>) -> Fetch {
+        let upstream = Arc::clone(self);
+        Arc::new(move || {
+            let upstream = Arc::clone(&upstream);
+            Box::pin(async move { upstream.id_token().await })
+        })
+    }
+
+    /// Every resource's access token is fetched with the session's one id token.
+    fn fetch_access(self: &Arc<Self>, id_token: Option<Arc<Slot>>) -> FetchAccess {
+        let upstream = Arc::clone(self);
+        Box::new(move |resource| {
+            let (upstream, id_token, resource) = (Arc::clone(&upstream), id_token.clone(), resource.clone());
+            Arc::new(move || {
+                let (upstream, id_token, resource) =
+                    (Arc::clone(&upstream), id_token.clone(), resource.clone());
+                Box::pin(async move { upstream.access_token(id_token, &resource).await })
+            })
+        })
+    }
+
+    async fn id_token(&self) -> Result<Fresh, Failure> {
+        let from = self.http.clock().now();
+        let signed_in = self.sign_in(&self.connection.with_id_token(None), &[]).await?;
+        let Some(IdToken { token, claims }) = signed_in.id_token else {
+            return Err(Failure::new(Code::Bug, "no id token came", "report this as a bug"));
+        };
+        Ok(Fresh::new(token, Lifetime { from, until: claims.expires }))
+    }
+
+    async fn access_token(&self, id_token: Option<Arc<Slot>>, resource: &Resource) -> Result<Fresh, Failure> {
+        let mut connection = self.connection.clone();
+        if let Some(slot) = id_token {
+            let fresh = slot.get().await.map_err(|failure| failure.again())?;
+            connection = connection.with_id_token(Some(fresh.token));
+        }
+        let from = self.http.clock().now();
+        let signed_in = self.sign_in(&connection, std::slice::from_ref(resource)).await?;
+        let token = signed_in.access_tokens.into_iter().next();
+        let token =
+            token.ok_or_else(|| Failure::new(Code::Bug, "no access token came", "report this as a bug"))?;
+        Ok(Fresh::new(token.token, Lifetime { from, until: token.expires }))
+    }
+
+    async fn sign_in(&self, connection: &Connection, resources: &[Resource]) -> Result<SignedIn, Failure> {
+        let http = Arc::clone(&self.http);
+        let sign_in =
+            SignIn { http, env: &self.env, connection, allowed_hosts: &self.allowed_hosts, listing: None };
+        Ok(sign_in.run(resources, &mut |_id_token| Ok(())).await?)
+    }
+}
+
+/// The id token's file, opened before any later step runs: what takes the place of its folder then is not written to.
+fn kept_file(handover: &Handover) -> Result<Option<PrivateFile>, FolderError> {
+    let written = handover.id_token.as_ref().and_then(Handed::fresh);
+    let file = handover.id_token_file.as_deref().zip(written);
+    file.map(|(file, written)| PrivateFile::open(file, &written.token)).transpose()
+}
+
+/// Keeps the id token's file as fresh as the token; whether it is.
+fn rewrite(session: &Session, file: Option<&PrivateFile>, written: &mut Option<Secret>) -> bool {
+    let fresh = session.tokens.id_token().and_then(|slot| slot.current());
+    let (Some(file), Some(Fresh { token, .. })) = (file, fresh) else { return true };
+    if written.as_ref() == Some(&token) {
+        return true;
+    }
+    // A disk that is full, or a reader on Windows that holds the file open: the old one stays for now.
+    let done = file.rewrite(&token).is_ok();
+    if done {
+        *written = Some(token);
+    }
+    done
+}
+
+fn first_line() -> io::Result<Handover> {
+    let line = process::read_line()?;
+    serde_json::from_str(&line).map_err(|_error| io::Error::new(io::ErrorKind::InvalidData, "no handover")) // quotes it
+}
+
+fn say(ready: &Ready) -> io::Result<()> {
+    process::write_line(&serde_json::to_string(ready)?)
+}

@@ -1,0 +1,126 @@
+//! Leaving a broker to later steps: `refresh: true`.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+};
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+use wif_broker::paths;
+use wif_core::{azure::resource::Resource, code::Code, exports::Door, failure::Failure, secret::Secret};
+use wif_io::env::Env;
+use zeroize::Zeroizing;
+
+use super::{
+    handover::{Handed, Handover},
+    launch::{self, LaunchError, Starting},
+};
+use crate::{
+    agent::{
+        commands::{Commands, OutputError},
+        task_variables::{BROKER_KEY_VARIABLE, BROKER_PROCESS_VARIABLE, BROKER_URL_VARIABLE},
+    },
+    sign_in::SignedIn,
+};
+
+/// A broker that listens, and that later steps will know of.
+pub(crate) struct Left {
+    pub(crate) door: Door,
+    pub(crate) starting: Starting,
+}
+
+/// The step that starts a broker.
+pub(crate) struct Step<'a> {
+    /// The program that serves, which is the step's own.
+    pub(crate) program: Option<&'a Path>,
+    pub(crate) env: &'a Env,
+    pub(crate) now: OffsetDateTime,
+}
+
+/// What a broker is started with.
+pub(crate) struct NewSession<'a> {
+    /// The connection's id.
+    pub(crate) connection: Uuid,
+    pub(crate) signed_in: &'a SignedIn,
+    /// What the access tokens of the sign-in are for, in their order.
+    pub(crate) resources: Vec<&'a Resource>,
+    /// The file that the broker keeps the id token in.
+    pub(crate) id_token_file: Option<PathBuf>,
+    /// For how many hours the broker lives at the most.
+    pub(crate) hours: u32,
+    /// Whether later steps may have the id token.
+    pub(crate) gives_id_token: bool,
+}
+
+/// Starts the broker with what the step knows.
+///
+/// # Errors
+///
+/// The system gives no random numbers, the broker does not start, or the agent closed the step's output.
+pub(crate) async fn start(
+    step: &Step<'_>,
+    session: NewSession<'_>,
+    commands: &mut Commands<'_>,
+) -> Result<Left, Failure> {
+    let NewSession { connection, signed_in, resources, id_token_file, hours, gives_id_token } = session;
+    let key = random_key()?;
+    commands.mask(&key).map_err(OutputError)?;
+    let id_token = signed_in.id_token.as_ref();
+    let granted = resources.into_iter().zip(&signed_in.access_tokens);
+    let granted = granted.map(|(resource, access)| {
+        (resource.scope().to_owned(), Handed::new(&access.token, step.now, access.expires))
+    });
+    let handover = Handover {
+        variables: Handover::pick(step.env, connection),
+        key: Zeroizing::new(key.expose().to_owned()),
+        client: signed_in.client.map(|client| client.to_string()),
+        id_token: id_token.map(|id_token| Handed::new(&id_token.token, step.now, id_token.claims.expires)),
+        access_tokens: granted.collect::<BTreeMap<_, _>>(),
+        id_token_file,
+        hours,
+    };
+    let starting = launch::launch(step.program, step.env, &handover).await?;
+    let door = Door {
+        url: format!("http://127.0.0.1:{}", starting.port),
+        key,
+        id_token: paths::ID_TOKEN,
+        azd: paths::AZD,
+        gives_id_token,
+    };
+    // The post-job stage asks by these: a later step could set the others anew.
+    commands.set_task_variable(BROKER_URL_VARIABLE, &door.url).map_err(OutputError)?;
+    commands.set_task_variable(BROKER_KEY_VARIABLE, door.key.expose()).map_err(OutputError)?;
+    if let Some(process) = &starting.process {
+        commands.set_task_variable(BROKER_PROCESS_VARIABLE, &process.to_string()).map_err(OutputError)?;
+    }
+    Ok(Left { door, starting })
+}
+
+/// Takes back what the post-job stage was told of a broker.
+pub(crate) fn forget(commands: &mut Commands<'_>) -> io::Result<()> {
+    [BROKER_URL_VARIABLE, BROKER_KEY_VARIABLE, BROKER_PROCESS_VARIABLE]
+        .iter()
+        .try_for_each(|name| commands.set_task_variable(name, ""))
+}
+
+/// 256 random bits, in hexadecimal digits.
+fn random_key() -> Result<Secret, Failure> {
+    let half = || {
+        let mut random = Zeroizing::new([0_u8; 16]);
+        getrandom::fill(random.as_mut_slice()).map(|()| u128::from_le_bytes(*random))
+    };
+    let no_random = |error| {
+        Failure::new(Code::BrokerFailed, error, "run the job again; the system gave no random numbers")
+    };
+    let (first, second) = (half().map_err(no_random)?, half().map_err(no_random)?);
+    Ok(Secret::new(format!("{first:032x}{second:032x}")))
+}
+
+impl From<LaunchError> for Failure {
+    fn from(error: LaunchError) -> Self {
+        let hint = "run the job again; if it lasts, let the agent's user run programs from the task's folder, or set refresh: false";
+        Self::new(Code::BrokerFailed, error, hint)
+    }
+}

@@ -1,0 +1,34 @@
+//! What a user reads of a failure of a step: code and hint.
+
+use wif_core::{code::Code, failure::Failure};
+
+use super::{arrival::ArrivalError, export::ValueError};
+
+impl From<ArrivalError> for Failure {
+    fn from(error: ArrivalError) -> Self {
+        let families = match error {
+            ArrivalError::Unreadable(error) => return error.into(),
+            ArrivalError::Secret { ref families, .. } => families,
+        };
+        let names: Vec<_> = families.iter().map(|family| family.as_str()).collect();
+        let leave_out = if names.is_empty() {
+            String::new()
+        } else {
+            format!("leave {} out of exports, or ", names.join(" and "))
+        };
+        let hint = format!(
+            "{leave_out}rename the secret variable, or give the sign-in a name (session: azure), so that its variables have names of their own"
+        );
+        Self::new(Code::NameIsSecret, error, hint)
+    }
+}
+
+impl From<ValueError> for Failure {
+    fn from(error: ValueError) -> Self {
+        Self::new(
+            Code::ValueNotExportable,
+            error,
+            "give the agent a work folder without such characters in its path",
+        )
+    }
+}

@@ -1,0 +1,30 @@
+//! What is in the job already: the variables of an earlier session.
+
+use std::{collections::BTreeSet, path::Path};
+
+use uuid::Uuid;
+use wif_core::exports::{self, Door, Facts, Family};
+use wif_io::{env::Env, private_folder::Folder};
+
+use crate::agent::sessions::BROKER;
+
+/// Variables that are not this task's alone.
+const SHARED: [&str; 3] = ["AZURE_EXTENSION_DIR", exports::MACHINE[0], exports::MACHINE[1]];
+
+/// Every name that a session can export, whatever its families, scheme and scope; what all share is not among them.
+pub(super) fn names(facts: Facts) -> BTreeSet<String> {
+    let facts = Facts { client: Some(Uuid::nil()), subscription: Some(Uuid::nil()), ..facts };
+    let all = BTreeSet::from(Family::ALL);
+    let doors = [true, false].map(|gives_id_token| Door { gives_id_token, ..Door::anywhere() });
+    let live = doors.iter().flat_map(|door| exports::live(&all, &facts, door));
+    let variables = live.chain(exports::snapshot(&all, &facts));
+    variables.map(|variable| variable.name).filter(|name| !SHARED.contains(&name.as_str())).collect()
+}
+
+/// Whether an earlier session is there, which `name` gives its own names: by what only a session leaves.
+pub(super) fn is_there(env: &Env, name: impl Fn(&str) -> String) -> bool {
+    let live = BROKER.iter().all(|variable| env.get(&name(variable)).is_some());
+    live || ["AZURE_FEDERATED_TOKEN_FILE", "ARM_OIDC_TOKEN_FILE_PATH"]
+        .iter()
+        .any(|variable| env.get(&name(variable)).is_some_and(|file| Folder::is_in_one(Path::new(file))))
+}
