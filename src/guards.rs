@@ -6,7 +6,7 @@ use uuid::Uuid;
 use wif_core::{
     azure::{allowed::Allowed, hosts::AllowedHosts, resource::Resource},
     code::Code,
-    exports::{Family, Variable, expires_on},
+    exports::{Family, Need, Variable, expires_on},
     failure::Failure,
 };
 
@@ -46,8 +46,8 @@ pub(crate) enum GuardError {
         "the input allowedResources is set, and refresh: false leaves an id token in a file, with which access tokens for every resource could be had"
     )]
     SnapshotUnlimited,
-    #[error("the input exports has azure-cli, which refresh: false cannot serve")]
-    AzureCliSnapshot,
+    #[error("the input exports has {}, which refresh: false cannot serve", family.as_str())]
+    NeedsBroker { family: Family },
     #[error("the input accessTokens has the variable {variable}, which the step sets itself")]
     Clash { variable: String },
     #[error("the input exports has token-file, and a connection with the scheme {scheme} has no id token")]
@@ -99,7 +99,8 @@ pub(crate) fn authority(connection: &Connection, allowed: &AllowedHosts) -> Resu
 pub(super) fn id_token(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> {
     let families = inputs.exports.as_ref();
     let all_but_none = families.is_none_or(|families| !families.is_empty());
-    let has_token_file = families.is_some_and(|families| families.contains(&Family::TokenFile));
+    let has_token_file =
+        families.is_some_and(|families| families.iter().any(|family| family.needs(Need::IdToken)));
     if inputs.limits_resources() && has_token_file {
         return Err(GuardError::TokenFileUnlimited);
     }
@@ -124,10 +125,10 @@ pub(super) fn families(inputs: &Inputs) -> Result<BTreeSet<Family>, GuardError> 
         return Ok(inputs.exports.clone().unwrap_or_else(Family::of_session));
     }
     let families = inputs.exports.clone().unwrap_or_else(Family::of_snapshot);
-    if families.contains(&Family::AzureCli) {
-        return Err(GuardError::AzureCliSnapshot);
+    match families.iter().find(|family| !family.has_snapshot()) {
+        Some(family) => Err(GuardError::NeedsBroker { family: *family }),
+        None => Ok(families),
     }
-    Ok(families)
 }
 
 /// Whether later steps may have the id token: it opens every resource, and so never where resources are limited.
@@ -191,7 +192,7 @@ impl From<GuardError> for Failure {
                 Code::InputsContradict,
                 "set refresh: true, or exports: none, or leave allowedResources empty",
             ),
-            GuardError::AzureCliSnapshot => (
+            GuardError::NeedsBroker { .. } => (
                 Code::InputsContradict,
                 "take azure-cli out of exports, or set refresh: true; az keeps an id token that it cannot renew, so a snapshot of it would end within minutes",
             ),
@@ -354,7 +355,7 @@ mod tests {
         );
         assert_eq!(families("", "false").unwrap(), BTreeSet::from([Family::Terraform, Family::AzureSdk]));
         assert!(families("azure-cli", "true").is_ok());
-        assert!(matches!(families("azure-cli", "false"), Err(GuardError::AzureCliSnapshot)));
+        assert!(matches!(families("azure-cli", "false"), Err(GuardError::NeedsBroker { .. })));
     }
 
     #[test]

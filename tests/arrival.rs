@@ -189,7 +189,7 @@ fn a_connection_without_a_subscription_says_that_none_is_exported() {
 #[test]
 fn the_page_lists_what_would_win_and_nothing_else() {
     let mut rows = Vec::new();
-    for family in Family::ALL {
+    for &family in Family::ALL {
         for conflict in family.conflicts() {
             let names: Vec<_> = conflict.variables.iter().map(|name| format!("`{name}`")).collect();
             let served: Vec<_> = conflict.served.iter().map(|served| served.as_str()).collect();

@@ -20,7 +20,7 @@ use wif_core::{
         cloud::Cloud,
         resource::{ALIASES, Audiences, Resource},
     },
-    exports::{self, Door, Facts, Family},
+    exports::{self, BrokerEndpoint, Facts, Family},
 };
 use wif_io::env::Env;
 
@@ -147,10 +147,10 @@ fn audiences() -> Audiences {
 
 /// Every name that the step exports.
 fn exported(inputs: &Inputs) -> BTreeSet<String> {
-    exported_through(inputs, &Door::anywhere())
+    exported_through(inputs, &BrokerEndpoint::placeholder())
 }
 
-fn exported_through(inputs: &Inputs, door: &Door) -> BTreeSet<String> {
+fn exported_through(inputs: &Inputs, endpoint: &BrokerEndpoint) -> BTreeSet<String> {
     let facts = Facts {
         client: Some(Uuid::from_u128(1)),
         tenant: Uuid::from_u128(2),
@@ -164,7 +164,7 @@ fn exported_through(inputs: &Inputs, door: &Door) -> BTreeSet<String> {
     };
     let families = inputs.exports.clone();
     let variables = if inputs.refresh {
-        exports::live(&families.unwrap_or_else(Family::of_session), &facts, door)
+        exports::live(&families.unwrap_or_else(Family::of_session), &facts, endpoint)
     } else {
         exports::snapshot(&families.unwrap_or_else(Family::of_snapshot), &facts)
     };
@@ -292,7 +292,9 @@ fn the_alias_of_a_connection_that_is_not_federated_takes_what_such_a_session_exp
         [("azureSubscription", "sc-hub"), ("exports", "terraform"), ("session", "hub")]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
     );
-    let all = |gives_id_token| exported_through(&read(&inputs), &Door { gives_id_token, ..Door::anywhere() });
+    let all = |gives_id_token| {
+        exported_through(&read(&inputs), &BrokerEndpoint { gives_id_token, ..BrokerEndpoint::placeholder() })
+    };
     let (federated, other) = (all(true), all(false));
     assert!(text.contains("TF_VAR_hub_msi_endpoint: $(HUB_ARM_MSI_ENDPOINT)"));
     assert!(

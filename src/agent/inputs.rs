@@ -233,7 +233,12 @@ fn refuse(input: Input, value: &str) -> InputError {
 
 /// What an input may be, for its errors.
 fn accepted(input: Input) -> String {
-    let families = || format!("{}, or none alone", Family::ALL.map(Family::as_str).join(", "));
+    let families = || {
+        format!(
+            "{}, or none alone",
+            Family::ALL.iter().map(|family| family.as_str()).collect::<Vec<_>>().join(", ")
+        )
+    };
     match input.name {
         name if name == declared::AZURE_SUBSCRIPTION.name => "an Azure Resource Manager service connection".to_owned(),
         name if name == declared::EXPORTS.name => families(),

@@ -9,7 +9,9 @@ use std::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 use wif_broker::paths;
-use wif_core::{azure::resource::Resource, code::Code, exports::Door, failure::Failure, secret::Secret};
+use wif_core::{
+    azure::resource::Resource, code::Code, exports::BrokerEndpoint, failure::Failure, secret::Secret,
+};
 use wif_io::env::Env;
 use zeroize::Zeroizing;
 
@@ -27,7 +29,7 @@ use crate::{
 
 /// A broker that listens, and that later steps will know of.
 pub(crate) struct Left {
-    pub(crate) door: Door,
+    pub(crate) endpoint: BrokerEndpoint,
     pub(crate) starting: Starting,
 }
 
@@ -82,7 +84,7 @@ pub(crate) async fn start(
         hours,
     };
     let starting = launch::launch(step.program, step.env, &handover).await?;
-    let door = Door {
+    let endpoint = BrokerEndpoint {
         url: format!("http://127.0.0.1:{}", starting.port),
         key,
         id_token: paths::ID_TOKEN,
@@ -90,12 +92,12 @@ pub(crate) async fn start(
         gives_id_token,
     };
     // The post-job stage asks by these: a later step could set the others anew.
-    commands.set_task_variable(BROKER_URL_VARIABLE, &door.url).map_err(OutputError)?;
-    commands.set_task_variable(BROKER_KEY_VARIABLE, door.key.expose()).map_err(OutputError)?;
+    commands.set_task_variable(BROKER_URL_VARIABLE, &endpoint.url).map_err(OutputError)?;
+    commands.set_task_variable(BROKER_KEY_VARIABLE, endpoint.key.expose()).map_err(OutputError)?;
     if let Some(process) = &starting.process {
         commands.set_task_variable(BROKER_PROCESS_VARIABLE, &process.to_string()).map_err(OutputError)?;
     }
-    Ok(Left { door, starting })
+    Ok(Left { endpoint, starting })
 }
 
 /// Takes back what the post-job stage was told of a broker.

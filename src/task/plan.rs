@@ -12,8 +12,8 @@ use wif_core::{
         resource::Resource,
     },
     exports::{
-        self, AzureCliOwnSettings, AzureCliProfile, AzureCliScope, Door, Facts, Family, Granted, Value,
-        Variable, azure_sdk::may_replace, conflict::Served,
+        self, AzureCliOwnSettings, AzureCliProfile, AzureCliScope, BrokerEndpoint, Facts, Family, Granted,
+        Need, Value, Variable, azure_sdk::may_replace, conflict::Served,
     },
     failure::Failure,
     secret::Secret,
@@ -99,7 +99,7 @@ fn lacks_graph(
 
 /// Whether later steps find az signed in.
 fn signs_az_in(refresh: bool, families: &BTreeSet<Family>) -> bool {
-    refresh && families.contains(&Family::AzureCli)
+    refresh && families.iter().any(|family| family.needs(Need::Folder))
 }
 
 impl Plan {
@@ -179,8 +179,9 @@ impl Plan {
     }
 
     fn expected_variables(&self, families: &BTreeSet<Family>) -> Vec<Variable> {
-        let anywhere = Door { gives_id_token: self.gives_id_token, ..Door::anywhere() };
-        self.variables_of(families, &self.expected_facts(), self.refresh.then_some(&anywhere))
+        let placeholder =
+            BrokerEndpoint { gives_id_token: self.gives_id_token, ..BrokerEndpoint::placeholder() };
+        self.variables_of(families, &self.expected_facts(), self.refresh.then_some(&placeholder))
     }
 
     /// What the inputs ask for, and may not be meant.
@@ -256,7 +257,7 @@ impl Plan {
     /// What to ask Entra for. A session that leaves an id token for Azure is proved to work, even where no access
     /// token is asked for; one that leaves it for others need not be known to Azure.
     pub(super) fn resources(&self) -> Vec<Resource> {
-        let for_azure = self.families.iter().any(|family| *family != Family::TokenFile);
+        let for_azure = self.families.iter().any(|family| !family.needs(Need::IdToken));
         if self.tokens.is_empty() && for_azure {
             return vec![self.connection.audiences.resource_manager()];
         }
@@ -265,7 +266,11 @@ impl Plan {
 
     /// Whether a family reads the id token from a file: all do in a snapshot, one does beside a broker.
     pub(super) fn needs_file(&self) -> bool {
-        if self.refresh { self.families.contains(&Family::TokenFile) } else { !self.families.is_empty() }
+        if self.refresh {
+            self.families.iter().any(|family| family.needs(Need::File))
+        } else {
+            !self.families.is_empty()
+        }
     }
 
     pub(super) fn granted(&self, signed_in: &SignedIn) -> Vec<Granted> {
@@ -335,14 +340,19 @@ impl Plan {
         client: Option<Uuid>,
         id_token_file: Option<PathBuf>,
         azure_cli_folder: Option<PathBuf>,
-        door: Option<&Door>,
+        endpoint: Option<&BrokerEndpoint>,
     ) -> Vec<Variable> {
-        self.variables_of(&self.families, &self.facts(client, id_token_file, azure_cli_folder), door)
+        self.variables_of(&self.families, &self.facts(client, id_token_file, azure_cli_folder), endpoint)
     }
 
-    fn variables_of(&self, families: &BTreeSet<Family>, facts: &Facts, door: Option<&Door>) -> Vec<Variable> {
-        let variables = match door {
-            Some(door) => exports::live(families, facts, door),
+    fn variables_of(
+        &self,
+        families: &BTreeSet<Family>,
+        facts: &Facts,
+        endpoint: Option<&BrokerEndpoint>,
+    ) -> Vec<Variable> {
+        let variables = match endpoint {
+            Some(endpoint) => exports::live(families, facts, endpoint),
             None => exports::snapshot(families, facts),
         };
         variables

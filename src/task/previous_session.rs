@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use uuid::Uuid;
-use wif_core::exports::{self, Door, Facts, Family};
+use wif_core::exports::{self, BrokerEndpoint, Facts, Family};
 use wif_io::{env::Env, private_folder::Folder};
 
 use crate::agent::sessions::BROKER;
@@ -14,9 +14,10 @@ const SHARED: [&str; 3] = ["AZURE_EXTENSION_DIR", exports::MACHINE[0], exports::
 /// Every name that a session can export, whatever its families, scheme and scope; what all share is not among them.
 pub(super) fn names(facts: Facts) -> BTreeSet<String> {
     let facts = Facts { client: Some(Uuid::nil()), subscription: Some(Uuid::nil()), ..facts };
-    let all = BTreeSet::from(Family::ALL);
-    let doors = [true, false].map(|gives_id_token| Door { gives_id_token, ..Door::anywhere() });
-    let live = doors.iter().flat_map(|door| exports::live(&all, &facts, door));
+    let all = BTreeSet::from_iter(Family::ALL.iter().copied());
+    let endpoints = [true, false]
+        .map(|gives_id_token| BrokerEndpoint { gives_id_token, ..BrokerEndpoint::placeholder() });
+    let live = endpoints.iter().flat_map(|endpoint| exports::live(&all, &facts, endpoint));
     let variables = live.chain(exports::snapshot(&all, &facts));
     variables.map(|variable| variable.name).filter(|name| !SHARED.contains(&name.as_str())).collect()
 }

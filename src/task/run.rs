@@ -84,8 +84,8 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         let client = signed_in.client;
         let azure_cli =
             azure_cli::sign_in(folder.as_ref(), env, &plan, client, &listing, &mut commands).await?;
-        let door = broker.as_ref().map(|broker| &broker.door);
-        let mut variables = plan.variables(client, file, azure_cli, door);
+        let endpoint = broker.as_ref().map(|broker| &broker.endpoint);
+        let mut variables = plan.variables(client, file, azure_cli, endpoint);
         variables.extend(exports::access_tokens(&tokens));
         let outputs = output_variables(&plan.connection, client);
         variables.iter().chain(&outputs).try_for_each(check)?;

@@ -1,4 +1,4 @@
-//! A secret has a type, one door, and no voice.
+//! Secret text: wiped on drop, redacted in `Debug`, readable only through `expose`.
 
 use std::{fmt, sync::Arc};
 
@@ -17,7 +17,7 @@ impl Secret {
         Self(Arc::new(Zeroizing::new(text)))
     }
 
-    /// The one door. `grep -rn 'expose()' src` is the security review.
+    /// The one way to read it. `grep -rn 'expose()' src` is the security review.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

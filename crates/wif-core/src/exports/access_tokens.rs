@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{Value, Variable};
+use super::variable::{Value, Variable};
 use crate::{azure::resource::Resource, human_time::rfc3339, secret::Secret};
 
 /// An access token that a variable is asked for.

@@ -1,6 +1,6 @@
 //! Who we are: in every session, whatever its families.
 
-use super::{Facts, Variable};
+use super::variable::{Facts, Variable};
 
 pub(super) fn variables(facts: &Facts) -> Vec<Variable> {
     let client = facts.client.map(|id| Variable::plain("AZURE_CLIENT_ID", id.to_string()));

@@ -10,13 +10,30 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use self::ini::Ini;
-use super::conflict::{Conflict, LIVE, Remedy, Values};
+use super::{
+    broker_endpoint::BrokerEndpoint,
+    conflict::{Conflict, LIVE, Remedy, Values},
+    definition::{Definition, Need},
+    variable::{Facts, Variable},
+};
 use crate::azure::cloud::Cloud;
+
+/// What the family is.
+pub(super) const FAMILY: Definition = Definition {
+    name: "azure-cli",
+    summary: "az, signed in for every later step",
+    by_default: (true, false),
+    needs_live: &[Need::Folder],
+    live,
+    // az keeps an id token that it cannot renew.
+    snapshot: None,
+    conflicts: CONFLICTS,
+};
 
 /// az takes an empty text for the value of an option.
 ///
 /// Source: microsoft/knack, `config.py`; azure-cli, `azure/cli/core/cloud.py`, `auth/msal_credentials.py`.
-pub(super) const CONFLICTS: &[Conflict] = &[
+const CONFLICTS: &[Conflict] = &[
     Conflict {
         variables: &["AZURE_CLOUD_NAME"],
         values: Values::AllButOurs(|facts| facts.cloud.map(|cloud| cloud.environment().to_owned())),
@@ -43,6 +60,15 @@ pub(super) const CONFLICTS: &[Conflict] = &[
 
 const WINS: Conflict =
     Conflict { variables: &[], values: Values::Any, served: LIVE, from_machine: Remedy::Warn, effect: "" };
+
+fn live(facts: &Facts, endpoint: &BrokerEndpoint) -> Vec<Variable> {
+    let folder = facts.azure_cli_folder.as_ref();
+    let folder = folder.map(|folder| Variable::plain("AZURE_CONFIG_DIR", folder.to_string_lossy()));
+    let extensions = facts.azure_cli_extensions.as_ref();
+    let extensions =
+        extensions.map(|folder| Variable::plain("AZURE_EXTENSION_DIR", folder.to_string_lossy()));
+    endpoint.identity_pair().into_iter().chain(folder).chain(extensions).collect()
+}
 
 /// What `az` is to know.
 #[derive(Clone, Debug)]

@@ -1,20 +1,33 @@
 //! `azure-sdk`: `DefaultAzureCredential`, through its workload identity credential.
 
 use super::{
-    Facts, Variable,
-    conflict::{ALWAYS, Conflict, LIVE, Remedy, Values},
+    broker_endpoint::BrokerEndpoint,
+    conflict::{ALWAYS, Conflict, LIVE, Remedy, Served, Values},
+    definition::Definition,
     token_file,
+    variable::{Facts, Variable},
+};
+
+/// What the family is.
+pub(super) const FAMILY: Definition = Definition {
+    name: "azure-sdk",
+    summary: "the Azure SDKs and what is built with them",
+    by_default: (true, true),
+    needs_live: &[],
+    live,
+    snapshot: Some(snapshot),
+    conflicts: CONFLICTS,
 };
 
 /// How azcopy is told to sign in without being asked to.
 pub const AZCOPY: &str = "AZCOPY_AUTO_LOGIN_TYPE";
 /// Its values in a session with a broker, and in a snapshot.
-pub(super) const AZCOPY_VALUES: [&str; 2] = ["MSI", "WORKLOAD"];
+const AZCOPY_VALUES: [&str; 2] = ["MSI", "WORKLOAD"];
 
 /// Source: the chain of `DefaultAzureCredential` in azure-identity (Python), @azure/identity, azidentity (Go) and Azure.Identity
 /// (.NET): environment, workload identity, managed identity; Azure/azure-storage-azcopy, `common/oauthTokenManager.go`;
 /// Azure/azure-dev, `cli/azd/pkg/auth`.
-pub(super) const CONFLICTS: &[Conflict] = &[
+const CONFLICTS: &[Conflict] = &[
     Conflict {
         variables: &["AZURE_FEDERATED_TOKEN_FILE"],
         served: LIVE,
@@ -48,7 +61,7 @@ pub(super) const CONFLICTS: &[Conflict] = &[
     Conflict {
         variables: &["AZURE_TOKEN_CREDENTIALS"],
         values: Values::AllBut(&["prod", "WorkloadIdentityCredential"]),
-        served: &[super::conflict::Served::Snapshot],
+        served: &[Served::Snapshot],
         effect: "newer versions of DefaultAzureCredential do not use the id token; prod and WorkloadIdentityCredential do.",
         ..WINS
     },
@@ -91,7 +104,16 @@ pub fn may_replace(name: &str, value: &str) -> bool {
     name != AZCOPY || AZCOPY_VALUES.iter().any(|own| own.eq_ignore_ascii_case(value))
 }
 
-pub(super) fn snapshot(facts: &Facts) -> Vec<Variable> {
+fn live(_: &Facts, endpoint: &BrokerEndpoint) -> Vec<Variable> {
+    let mut variables = endpoint.identity_pair();
+    variables.push(Variable::plain("AZD_AUTH_ENDPOINT", format!("{}{}", endpoint.url, endpoint.azd)));
+    variables.push(endpoint.keyed("AZD_AUTH_KEY"));
+    let [managed_identity, _] = AZCOPY_VALUES;
+    variables.push(Variable::plain(AZCOPY, managed_identity));
+    variables
+}
+
+fn snapshot(facts: &Facts) -> Vec<Variable> {
     let mut variables = token_file::variables(facts);
     let [_, workload] = AZCOPY_VALUES;
     variables.push(Variable::plain(AZCOPY, workload));

@@ -1,8 +1,6 @@
 //! Variables by which tools sign in otherwise, although a session's own variables are there: data of each family.
 
-use std::collections::BTreeSet;
-
-use super::{Facts, Family, azure_cli, azure_sdk, terraform};
+use super::variable::Facts;
 
 /// What later steps are served with: it decides which variables would win.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,40 +55,10 @@ pub(super) const ALWAYS: &[Served] = &[Served::IdToken, Served::AccessTokens, Se
 /// Every session with a broker.
 pub(super) const LIVE: &[Served] = &[Served::IdToken, Served::AccessTokens];
 
-impl Family {
-    /// What would win over what this family exports.
-    #[must_use]
-    pub const fn conflicts(self) -> &'static [Conflict] {
-        match self {
-            Self::Terraform => terraform::CONFLICTS,
-            Self::AzureSdk => azure_sdk::CONFLICTS,
-            Self::AzureCli => azure_cli::CONFLICTS,
-            Self::TokenFile => &[],
-        }
-    }
-}
-
 /// What is wrong where a job has a session without a name beside one with a name.
 pub const SESSIONS_MIXED: &str = "This job has a sign-in session without a name beside one with a name. A step that maps the variables of the one to plain names (env: AZURE_CONFIG_DIR: $(HUB_AZURE_CONFIG_DIR)) still finds those of the session without a name, since variables of the job come before env:.";
 /// What to do about it.
 pub const NAME_EACH_SESSION: &str = "Give each session a name (session:).";
-
-/// The conflicts of these families that are there, each effect once. `value` gives the value of a variable that is set and
-/// not empty; `is_ours` tells the variables that a session has set, or clears.
-pub fn in_force<'a>(
-    families: impl IntoIterator<Item = Family>,
-    served: Served,
-    facts: &Facts,
-    value: impl Fn(&str) -> Option<&'a str>,
-    is_ours: impl Fn(&str) -> bool,
-) -> Vec<&'static Conflict> {
-    let mut effects = BTreeSet::new();
-    let all = families.into_iter().flat_map(Family::conflicts);
-    all.filter(|conflict| conflict.is_there(served, facts, &value))
-        .filter(|conflict| !conflict.variables.iter().any(|name| is_ours(name)))
-        .filter(|conflict| effects.insert(conflict.effect))
-        .collect()
-}
 
 impl Served {
     /// The session, as a table names it.
@@ -165,47 +133,10 @@ impl Values {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exports::tests::facts;
+    use crate::exports::variable::tests::facts;
 
     fn is_there(conflict: &Conflict, value: &str) -> bool {
         conflict.is_there(conflict.served[0], &facts(), |_| Some(value).filter(|value| !value.is_empty()))
-    }
-
-    #[test]
-    fn every_conflict_names_a_tool_and_a_variable_and_no_empty_variable_counts() {
-        for family in Family::ALL {
-            for conflict in family.conflicts() {
-                assert!(!conflict.variables.is_empty() && !conflict.served.is_empty());
-                assert!(
-                    conflict.effect.ends_with('.') && !conflict.effect.contains('\n'),
-                    "{}",
-                    conflict.effect
-                );
-                assert!(!is_there(conflict, ""), "{:?}", conflict.variables);
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_read_as_a_value_when_it_is_empty_is_never_emptied() {
-        // Python's credentials raise, Rust's and Python's take Service Fabric for meant, Go's constructor fails, az takes an
-        // empty option for a value.
-        for name in [
-            "AZURE_CLIENT_SECRET",
-            "AZURE_CLIENT_CERTIFICATE_PATH",
-            "AZURE_USERNAME",
-            "AZURE_PASSWORD",
-            "IDENTITY_SERVER_THUMBPRINT",
-            "AZURE_TOKEN_CREDENTIALS",
-            "AZURE_CLOUD_NAME",
-            "ARM_CLOUD_METADATA_URL",
-            "AZURE_CORE_USE_MSAL_MANAGED_IDENTITY",
-        ] {
-            let all = Family::ALL.into_iter().flat_map(Family::conflicts);
-            let named: Vec<_> = all.filter(|conflict| conflict.variables.contains(&name)).collect();
-            assert!(!named.is_empty(), "{name}");
-            assert!(named.iter().all(|conflict| conflict.from_machine == Remedy::Warn), "{name}");
-        }
     }
 
     #[test]

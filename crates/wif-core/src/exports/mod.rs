@@ -4,159 +4,168 @@ mod access_tokens;
 mod always;
 mod azure_cli;
 pub mod azure_sdk;
+mod broker_endpoint;
 pub mod conflict;
-mod live;
+mod definition;
 mod terraform;
 mod token_file;
+mod variable;
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::collections::BTreeSet;
 
-use uuid::Uuid;
-
-use crate::{azure::cloud::Cloud, secret::Secret};
-pub use access_tokens::expires_on;
-pub use access_tokens::{Granted, variables as access_tokens};
-pub use azure_cli::{
-    File as AzureCliFile, OwnSettings as AzureCliOwnSettings, Profile as AzureCliProfile,
-    Scope as AzureCliScope, Subscription as AzureCliSubscription, files as azure_cli_files,
-    first_enabled as first_enabled_subscription, names_extension_folder as azure_cli_names_extension_folder,
+use self::definition::Definition;
+pub use self::{
+    access_tokens::{Granted, expires_on, variables as access_tokens},
+    azure_cli::{
+        File as AzureCliFile, OwnSettings as AzureCliOwnSettings, Profile as AzureCliProfile,
+        Scope as AzureCliScope, Subscription as AzureCliSubscription, files as azure_cli_files,
+        first_enabled as first_enabled_subscription,
+        names_extension_folder as azure_cli_names_extension_folder,
+    },
+    broker_endpoint::{BrokerEndpoint, IDENTITY_PATH, MACHINE},
+    definition::Need,
+    variable::{Facts, Value, Variable},
 };
-pub use live::{Door, IDENTITY_PATH, MACHINE, live};
+use self::{
+    broker_endpoint::IDENTITY_ENDPOINT,
+    conflict::{Conflict, Served},
+};
 
-/// A family of settings for later steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Family {
+macro_rules! families {
+    ($($(#[doc = $doc:literal])+ $family:ident = $file:ident,)+) => {
+        /// A family of settings for later steps.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Family { $($(#[doc = $doc])+ $family,)+ }
+
+        impl Family {
+            /// Every family.
+            pub const ALL: &[Self] = &[$(Self::$family,)+];
+
+            const fn definition(self) -> &'static Definition {
+                match self { $(Self::$family => &$file::FAMILY,)+ }
+            }
+        }
+    };
+}
+
+families! {
     /// The azurerm and azuread providers and the backend, and those that read the same variables.
-    Terraform,
+    Terraform = terraform,
     /// The Azure SDKs and what is built with them.
-    AzureSdk,
+    AzureSdk = azure_sdk,
     /// `az`
-    AzureCli,
+    AzureCli = azure_cli,
     /// A file with the id token.
-    TokenFile,
-}
-
-/// What a session's variables are made of.
-#[derive(Clone, Debug)]
-pub struct Facts {
-    /// The application or managed identity, where it is known.
-    pub client: Option<Uuid>,
-    /// The tenant.
-    pub tenant: Uuid,
-    /// The subscription, where the connection has one.
-    pub subscription: Option<Uuid>,
-    /// Entra's base URL, with a trailing slash.
-    pub authority: String,
-    /// The cloud, where it is a known one.
-    pub cloud: Option<Cloud>,
-    /// The file with the id token, where a family needs it.
-    pub id_token_file: Option<PathBuf>,
-    /// The folder in which `az` is signed in, where the family is exported.
-    pub azure_cli_folder: Option<PathBuf>,
-    /// Where `az` finds installed extensions, where that has to be said.
-    pub azure_cli_extensions: Option<PathBuf>,
-    /// The address of the machine's own managed identity service, and its header, where this session takes the names
-    /// by which later ones would find them.
-    pub machine: Option<(String, Secret)>,
-}
-
-/// A variable for later steps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Variable {
-    /// Its name, before a session's prefix.
-    pub name: String,
-    /// Its value.
-    pub value: Value,
-}
-
-/// A variable's value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
-    /// For everybody.
-    Plain(String),
-    /// For everybody in the job, and nobody who reads the log.
-    Masked(Secret),
-    /// For those who map it.
-    Secret(Secret),
+    TokenFile = token_file,
 }
 
 impl Family {
-    /// Every family.
-    pub const ALL: [Self; 4] = [Self::Terraform, Self::AzureSdk, Self::AzureCli, Self::TokenFile];
-
     /// What a session that is kept alive exports when nothing is asked for.
     #[must_use]
     pub fn of_session() -> BTreeSet<Self> {
-        BTreeSet::from([Self::Terraform, Self::AzureSdk, Self::AzureCli])
+        Self::ALL.iter().copied().filter(|family| family.definition().by_default.0).collect()
     }
 
     /// What a snapshot exports when nothing is asked for.
     #[must_use]
     pub fn of_snapshot() -> BTreeSet<Self> {
-        BTreeSet::from([Self::Terraform, Self::AzureSdk])
+        Self::ALL.iter().copied().filter(|family| family.definition().by_default.1).collect()
     }
 
     /// The name in the input `exports`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Terraform => "terraform",
-            Self::AzureSdk => "azure-sdk",
-            Self::AzureCli => "azure-cli",
-            Self::TokenFile => "token-file",
-        }
+        self.definition().name
+    }
+
+    /// Whom it serves, as a page says it.
+    #[must_use]
+    pub const fn summary(self) -> &'static str {
+        self.definition().summary
     }
 
     /// The family of a name, in any case.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|family| family.as_str().eq_ignore_ascii_case(name))
+        Self::ALL.iter().copied().find(|family| family.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether it needs this while a broker keeps the session alive.
+    #[must_use]
+    pub fn needs(self, need: Need) -> bool {
+        self.definition().needs_live.contains(&need)
+    }
+
+    /// Whether it can be served without a broker.
+    #[must_use]
+    pub const fn has_snapshot(self) -> bool {
+        self.definition().snapshot.is_some()
+    }
+
+    /// What would win over what this family exports.
+    #[must_use]
+    pub const fn conflicts(self) -> &'static [Conflict] {
+        self.definition().conflicts
     }
 }
 
-/// The variables of a sign-in that nobody keeps alive: `refresh: false`.
+/// The variables of a session that a broker keeps alive: `refresh: true`.
+#[must_use]
+pub fn live(families: &BTreeSet<Family>, facts: &Facts, endpoint: &BrokerEndpoint) -> Vec<Variable> {
+    let mut variables = always::variables(facts);
+    variables.extend([Variable::plain("WIF_URL", &endpoint.url), endpoint.keyed("WIF_KEY")]);
+    variables.extend(families.iter().flat_map(|family| (family.definition().live)(facts, endpoint)));
+    if let (Some((address, header)), true) = (&facts.machine, hides_machine(&variables)) {
+        let [to_address, to_header] = MACHINE;
+        variables.push(Variable::plain(to_address, address));
+        variables.push(Variable { name: to_header.to_owned(), value: Value::Masked(header.clone()) });
+    }
+    first_of_each_name(variables)
+}
+
+/// The variables of a sign-in without a broker: `refresh: false`.
 #[must_use]
 pub fn snapshot(families: &BTreeSet<Family>, facts: &Facts) -> Vec<Variable> {
     let mut variables = always::variables(facts);
-    for family in families {
-        variables.extend(match family {
-            Family::Terraform => terraform::snapshot(facts),
-            Family::AzureSdk => azure_sdk::snapshot(facts),
-            Family::TokenFile => token_file::variables(facts),
-            // Refused before: az keeps no id token that it could renew.
-            Family::AzureCli => Vec::new(),
-        });
-    }
+    let snapshots = families.iter().filter_map(|family| family.definition().snapshot);
+    variables.extend(snapshots.flat_map(|snapshot| snapshot(facts)));
+    first_of_each_name(variables)
+}
+
+/// Whether a session takes the names by which the machine's own identity is found.
+fn hides_machine(variables: &[Variable]) -> bool {
+    variables.iter().any(|variable| variable.name == IDENTITY_ENDPOINT)
+}
+
+fn first_of_each_name(mut variables: Vec<Variable>) -> Vec<Variable> {
     let mut seen = BTreeSet::new();
     variables.retain(|variable| seen.insert(variable.name.clone()));
     variables
 }
 
-impl Variable {
-    fn plain(name: &str, value: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), value: Value::Plain(value.into()) }
-    }
+/// The conflicts of these families that are there, each effect once. `value` gives the value of a variable that is set and
+/// not empty; `is_ours` tells the variables that a session has set, or clears.
+pub fn in_force<'a>(
+    families: impl IntoIterator<Item = Family>,
+    served: Served,
+    facts: &Facts,
+    value: impl Fn(&str) -> Option<&'a str>,
+    is_ours: impl Fn(&str) -> bool,
+) -> Vec<&'static Conflict> {
+    let mut effects = BTreeSet::new();
+    let all = families.into_iter().flat_map(Family::conflicts);
+    all.filter(|conflict| conflict.is_there(served, facts, &value))
+        .filter(|conflict| !conflict.variables.iter().any(|name| is_ours(name)))
+        .filter(|conflict| effects.insert(conflict.effect))
+        .collect()
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use time::macros::datetime;
 
-    use super::*;
-
-    pub(in crate::exports) fn facts() -> Facts {
-        Facts {
-            client: Some(Uuid::from_u128(1)),
-            tenant: Uuid::from_u128(2),
-            subscription: Some(Uuid::from_u128(3)),
-            authority: "https://login.example/".to_owned(),
-            cloud: Some(Cloud::UsGovernment),
-            id_token_file: Some(PathBuf::from("/temp/id-token")),
-            azure_cli_folder: None,
-            azure_cli_extensions: None,
-            machine: None,
-        }
-    }
+    use super::{conflict::Remedy, variable::tests::facts, *};
+    use crate::{azure::cloud::Cloud, secret::Secret};
 
     fn names(families: &[Family], facts: &Facts) -> Vec<String> {
         let families = families.iter().copied().collect();
@@ -165,7 +174,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_snapshot_never_switches_on_what_nobody_serves() {
-        let names = names(&Family::ALL, &facts());
+        let names = names(Family::ALL, &facts());
         for absent in
             ["ARM_OIDC_REQUEST_URL", "ARM_OIDC_TOKEN", "IDENTITY_ENDPOINT", "WIF_URL", "AZURE_CONFIG_DIR"]
         {
@@ -223,5 +232,46 @@ pub(super) mod tests {
         assert_eq!(variables[0].value, Value::Secret(Secret::new("t".to_owned())));
         let end = Variable::plain("A_EXPIRES_ON", "2026-11-22T10:00:01Z");
         assert_eq!(variables[1], end, "whole seconds, in UTC");
+    }
+
+    fn is_there(conflict: &Conflict, value: &str) -> bool {
+        conflict.is_there(conflict.served[0], &facts(), |_| Some(value).filter(|value| !value.is_empty()))
+    }
+
+    #[test]
+    fn every_conflict_names_a_tool_and_a_variable_and_no_empty_variable_counts() {
+        for family in Family::ALL {
+            for conflict in family.conflicts() {
+                assert!(!conflict.variables.is_empty() && !conflict.served.is_empty());
+                assert!(
+                    conflict.effect.ends_with('.') && !conflict.effect.contains('\n'),
+                    "{}",
+                    conflict.effect
+                );
+                assert!(!is_there(conflict, ""), "{:?}", conflict.variables);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_read_as_a_value_when_it_is_empty_is_never_emptied() {
+        // Python's credentials raise, Rust's and Python's take Service Fabric for meant, Go's constructor fails, az takes an
+        // empty option for a value.
+        for name in [
+            "AZURE_CLIENT_SECRET",
+            "AZURE_CLIENT_CERTIFICATE_PATH",
+            "AZURE_USERNAME",
+            "AZURE_PASSWORD",
+            "IDENTITY_SERVER_THUMBPRINT",
+            "AZURE_TOKEN_CREDENTIALS",
+            "AZURE_CLOUD_NAME",
+            "ARM_CLOUD_METADATA_URL",
+            "AZURE_CORE_USE_MSAL_MANAGED_IDENTITY",
+        ] {
+            let all = Family::ALL.iter().copied().flat_map(Family::conflicts);
+            let named: Vec<_> = all.filter(|conflict| conflict.variables.contains(&name)).collect();
+            assert!(!named.is_empty(), "{name}");
+            assert!(named.iter().all(|conflict| conflict.from_machine == Remedy::Warn), "{name}");
+        }
     }
 }

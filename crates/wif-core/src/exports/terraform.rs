@@ -7,16 +7,29 @@
 //! key to Azure DevOps: with a broker, neither is exported.
 
 use super::{
-    Door, Facts, Value, Variable,
+    broker_endpoint::BrokerEndpoint,
     conflict::{ALWAYS, Conflict, LIVE, Remedy, Served, Values},
+    definition::Definition,
     token_file,
+    variable::{Facts, Value, Variable},
+};
+
+/// What the family is.
+pub(super) const FAMILY: Definition = Definition {
+    name: "terraform",
+    summary: "the azurerm and azuread providers and the backend, and those that read the same variables",
+    by_default: (true, true),
+    needs_live: &[],
+    live,
+    snapshot: Some(snapshot),
+    conflicts: CONFLICTS,
 };
 
 /// Every reader of an `ARM_*` variable takes an empty text for none.
 ///
 /// Source: hashicorp/go-azure-sdk, `NewAuthorizerFromCredentials` (azurerm, azuread and the backend); Azure/entrauth (azapi and
 /// azuredevops); opentofu/opentofu, the azurerm backend.
-pub(super) const CONFLICTS: &[Conflict] = &[
+const CONFLICTS: &[Conflict] = &[
     Conflict {
         variables: &["AZURE_FEDERATED_TOKEN_FILE"],
         served: &[Served::IdToken],
@@ -100,27 +113,27 @@ const CONNECTION_ID: Conflict = Conflict {
     ..USED
 };
 
-pub(super) fn snapshot(facts: &Facts) -> Vec<Variable> {
+fn snapshot(facts: &Facts) -> Vec<Variable> {
     let mut variables = who(facts);
     variables.push(Variable::plain("ARM_USE_OIDC", "true"));
     variables.extend(token_file::under("ARM_OIDC_TOKEN_FILE_PATH", facts));
     variables
 }
 
-pub(super) fn live(facts: &Facts, door: &Door) -> Vec<Variable> {
+fn live(facts: &Facts, endpoint: &BrokerEndpoint) -> Vec<Variable> {
     let mut variables = who(facts);
-    if door.gives_id_token {
+    if endpoint.gives_id_token {
         // Clients append `&audience=…`, so the URL has a query already.
-        let url = format!("{}{}?session=1", door.url, door.id_token);
+        let url = format!("{}{}?session=1", endpoint.url, endpoint.id_token);
         variables.push(Variable::plain("ARM_USE_OIDC", "true"));
         variables.push(Variable::plain("ARM_OIDC_REQUEST_URL", url));
-        variables.push(door.keyed("ARM_OIDC_REQUEST_TOKEN"));
+        variables.push(endpoint.keyed("ARM_OIDC_REQUEST_TOKEN"));
     } else {
         variables.push(Variable::plain("ARM_USE_MSI", "true"));
         variables
-            .push(Variable { name: "ARM_MSI_ENDPOINT".to_owned(), value: Value::Masked(door.msi_url()) });
+            .push(Variable { name: "ARM_MSI_ENDPOINT".to_owned(), value: Value::Masked(endpoint.msi_url()) });
         // azapi and azuredevops do not read the address above.
-        variables.extend(door.identity_pair());
+        variables.extend(endpoint.identity_pair());
     }
     variables
 }
