@@ -16,7 +16,8 @@ use tokio::{
 };
 use wif::session::serve;
 use wif_broker::{
-    server::{self, Session},
+    server,
+    session::Session,
     tokens::{FetchAccess, Tokens},
 };
 use wif_core::{azure::resource::Resource, code::Code, secret::Secret};

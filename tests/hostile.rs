@@ -13,7 +13,7 @@ use tokio::{
 use wif_broker::{
     client::{Address, BrokerError},
     paths,
-    server::Session,
+    session::Session,
 };
 use wif_core::secret::Secret;
 use wif_io::{clock, process};

@@ -10,7 +10,7 @@ use tokio::{
     runtime::{Builder, Runtime},
 };
 use wif::task::serve;
-use wif_broker::{cache::Fresh, server::{self, Session}};
+use wif_broker::{cache::Fresh, server, session::Session};
 use wif_core::{token::lifetime::Lifetime, azure::resource::Resource, secret::Secret};
 use wif_io::{clock::System, env::Env};
 

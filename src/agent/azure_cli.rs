@@ -7,9 +7,7 @@ use std::{
 };
 
 use wif_core::exports;
-use wif_io::env::Env;
-
-use super::tools;
+use wif_io::{env::Env, program};
 
 /// What its program is called, by the ways it is installed.
 pub(super) const PROGRAMS: &[&str] = if cfg!(windows) { &["az.cmd", "az.bat", "az.exe"] } else { &["az"] };
@@ -103,7 +101,7 @@ const OLDEST: (u32, u32) = (2, 71);
 /// The version of the first `az` on the `PATH`. Nothing, where it is installed in a way that is not known here.
 #[must_use]
 pub fn version(env: &Env) -> Option<String> {
-    version_of(&tools::find(env, PROGRAMS)?)
+    version_of(&program::find(env, PROGRAMS)?)
 }
 
 /// The version of an `az`, by the name of its library's folder (`azure_cli_core-2.91.0.dist-info`).

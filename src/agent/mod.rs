@@ -4,7 +4,6 @@ pub mod addresses;
 pub mod azure_cli;
 pub mod commands;
 pub mod connection;
-mod credential;
 mod failure;
 pub mod inputs;
 pub mod job;

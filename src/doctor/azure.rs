@@ -7,11 +7,10 @@ use wif_azure::resource_manager::{ResourceManager, Role};
 use wif_core::{azure::hosts, code::Code, failure::Failure, foreign_text::identifier, refusals};
 
 use super::{
-    ARM_TOKEN, Gathered, Walk,
     connection::how_to_read,
-    network::Service,
     report::Topic,
     trust::{not_sent, unread},
+    walk::{ARM_TOKEN, Gathered, Service, Walk},
 };
 use crate::agent::{addresses::Addresses, connection::Connection};
 

@@ -16,7 +16,10 @@ use wif_core::{
 };
 use wif_io::{endpoint::Endpoint, env::Env};
 
-use super::{ARM_TOKEN, DEVOPS_TOKEN, GRAPH_TOKEN, Walk, network::Service, report::Topic};
+use super::{
+    report::Topic,
+    walk::{ARM_TOKEN, DEVOPS_TOKEN, GRAPH_TOKEN, Service, Walk},
+};
 use crate::agent::{
     connection::{Connection, Credential},
     inputs::env_name,

@@ -17,7 +17,10 @@ use wif_core::{
     },
 };
 
-use super::{Gathered, Walk, network::Service, report::Topic};
+use super::{
+    report::Topic,
+    walk::{Gathered, Service, Walk},
+};
 use crate::{
     agent::connection::{Connection, Credential},
     sign_in::{IdToken, Seen, SignIn},

@@ -3,31 +3,25 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::future::join;
-use uuid::Uuid;
-use wif_azure::devops::service_connections::{ConnectionsError, Organization, Token};
-use wif_core::{azure::resource::Resource, code::Code, exports::Family, failure::Failure};
+use wif_azure::devops::service_connections::Token;
+use wif_core::{azure::resource::Resource, exports::Family};
 use wif_io::{
     clock::{Clock, Deadline},
     endpoint::Endpoint,
     env::Env,
-    http::Http,
 };
 
 use super::{
-    Gathered, Readable, Walk,
     connection::reader,
-    network::{Network, Service},
     report::{Report, Topic},
     tools,
     variables::JobFindings,
+    walk::{Gathered, Network, Readable, Service, Walk, read, settings},
 };
 use crate::{
     agent::{
-        addresses::Addresses,
-        connection::Connection,
         inputs::Inputs,
         job::{self, Job},
-        network,
     },
     sign_in::{DEADLINE, Seen},
 };
@@ -106,40 +100,6 @@ async fn of_connection(
     walk.report
 }
 
-/// The way out, as the agent is configured.
-pub(super) fn settings(env: &Env, clock: &Arc<dyn Clock>, report: &mut Report) -> Option<Http> {
-    let made = network::settings(env)
-        .map_err(Failure::from)
-        .and_then(|(settings, remarks)| Ok((Http::new(settings, Arc::clone(clock))?, remarks.warnings)));
-    match made {
-        Ok((http, warnings)) if warnings.is_empty() => {
-            let proxy = ["AGENT_PROXYURL", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-            let by = proxy.into_iter().find(|name| env.get(name).is_some());
-            let fact = by.map_or_else(|| "no proxy".to_owned(), |name| format!("the proxy of {name}"));
-            report.good(Topic::Settings, vec![fact]);
-            Some(http)
-        }
-        Ok((http, warnings)) => {
-            let hint = "correct the agent's configuration, or go on if this is meant";
-            let failure =
-                Failure::new(Code::NetworkSettings, "a setting was passed over, or is dangerous", hint);
-            report.warning(Topic::Settings, failure, warnings);
-            Some(http)
-        }
-        Err(failure) => {
-            report.fault(Topic::Settings, failure, Vec::new());
-            None
-        }
-    }
-}
-
-/// The connection as the variables tell.
-pub(super) fn read(env: &Env, id: Uuid) -> Result<Readable, Failure> {
-    let connection = Connection::read(env, id)?;
-    let addresses = Addresses::read(env, &connection)?;
-    Ok(Readable { connection, addresses })
-}
-
 impl Walk<'_> {
     /// Whether the job token is there, and Azure DevOps takes it.
     async fn job_token(&mut self, base: Option<&Endpoint>) -> Option<Token> {
@@ -159,31 +119,6 @@ impl Walk<'_> {
                 self.report.skipped(Topic::Token, "Azure DevOps is not reached");
                 None
             }
-        }
-    }
-
-    /// The organization's id, which its service tells the owner of a token that it takes.
-    pub(super) async fn organization(&mut self, base: &Endpoint, token: &Token) -> Option<Uuid> {
-        let organization = Organization { http: &self.http, deadline: self.deadline, base, token };
-        match organization.id().await {
-            Ok(id) => {
-                self.report.good(Topic::Token, vec![format!("the organization {id} takes it")]);
-                Some(id)
-            }
-            Err(error @ (ConnectionsError::Unusable | ConnectionsError::Absent)) => {
-                self.report.skipped(Topic::Token, error.to_string());
-                None
-            }
-            Err(error) => {
-                self.report.fault(Topic::Token, error, Vec::new());
-                None
-            }
-        }
-    }
-
-    pub(super) fn skip_rest(&mut self, reason: &str) {
-        for subject in [Topic::IdToken, Topic::Trust, Topic::Exchange, Topic::Subscription, Topic::Roles] {
-            self.report.skipped(subject, reason);
         }
     }
 }

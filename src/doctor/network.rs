@@ -5,43 +5,19 @@ use std::time::Duration;
 use reqwest::Method;
 use url::Url;
 use wif_core::{failure::Failure, human_time::format_skew};
-use wif_io::{
-    endpoint::Endpoint,
-    http::{HttpError, Request},
-};
+use wif_io::{endpoint::Endpoint, http::Request};
 
 use super::{
-    Walk,
     report::{Report, Topic},
+    walk::{Network, Reached, Service, Walk},
 };
 use crate::{
     agent::{addresses::Addresses, connection::Connection},
     sign_in::{SKEW, SignInError},
 };
 
-/// Who is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Service {
-    DevOps,
-    Entra,
-    ResourceManager,
-}
-
-/// What came of asking.
-#[derive(Debug)]
-struct Reached {
-    service: Service,
-    host: String,
-    error: Option<HttpError>,
-    skew: Option<time::Duration>,
-}
-
-/// Everybody who was asked.
-#[derive(Debug, Default)]
-pub(super) struct Network(Vec<Reached>);
-
 /// How long a service may take to answer something that needs no thought.
-const PATIENCE: Duration = Duration::from_secs(10);
+const REACH_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Walk<'_> {
     /// Asks Azure DevOps who is there; without a token it says that it wants one.
@@ -69,7 +45,7 @@ impl Walk<'_> {
     }
 
     async fn reach(&mut self, service: Service, host: &str, request: Request) {
-        let limit = PATIENCE.min(self.deadline.remaining(self.http.clock()));
+        let limit = REACH_TIMEOUT.min(self.deadline.remaining(self.http.clock()));
         self.http.forget_skew();
         let error = self.http.send(request, limit).await.err();
         let skew = self.http.skew();
@@ -84,22 +60,7 @@ impl Walk<'_> {
     }
 }
 
-impl Service {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::DevOps => "Azure DevOps",
-            Self::Entra => "Entra",
-            Self::ResourceManager => "Azure Resource Manager",
-        }
-    }
-}
-
 impl Network {
-    /// Whether the service answered.
-    pub(super) fn reaches(&self, service: Service) -> bool {
-        self.0.iter().any(|reached| reached.service == service && reached.error.is_none())
-    }
-
     fn report(&self, report: &mut Report) {
         let mut facts = Vec::new();
         let mut first = None;

@@ -8,7 +8,7 @@ use wif_core::{
     azure::cloud::Cloud,
     code::Code,
     exports::{
-        Facts, Family,
+        self, Facts, Family,
         conflict::{self, Served},
     },
     failure::Failure,
@@ -145,7 +145,7 @@ impl Found {
         let facts = self.facts(env);
         let is_ours = |name: &str| is_at_broker(env, name) || is_in_session_folder(env, name);
         let families = self.families.iter().copied();
-        for conflict in conflict::in_force(families, served, &facts, |name| env.get(name), is_ours) {
+        for conflict in exports::conflicts_in_force(families, served, &facts, |name| env.get(name), is_ours) {
             let names = conflict.variables.join(" and ");
             findings.warnings.push(Failure::new(
                 Code::VariableConflicts,
@@ -170,7 +170,7 @@ impl Found {
             tenant: self.tenant.or_else(|| id("AZURE_TENANT_ID")).unwrap_or_default(),
             subscription: id("AZURE_SUBSCRIPTION_ID"),
             authority: authority.to_owned(),
-            cloud: cloud_of(authority),
+            cloud: Cloud::from_authority(authority),
             id_token_file: None,
             azure_cli_folder: None,
             azure_cli_extensions: None,
@@ -187,12 +187,6 @@ fn missing(name: &str) -> Failure {
         ),
         "delete the secret variable of that name, or give the sign-in a name (session: azure), so that its variables have names of their own; pass all variables of the session on",
     )
-}
-
-/// The cloud of an authority.
-pub(super) fn cloud_of(authority: &str) -> Option<Cloud> {
-    let bare = authority.trim_end_matches('/');
-    Cloud::ALL.into_iter().find(|cloud| cloud.authority().trim_end_matches('/') == bare)
 }
 
 /// Whether a variable leads to the broker of the session without a name.
@@ -264,14 +258,5 @@ mod tests {
             assert_eq!(is_at_broker(&env(value), "X"), ours, "{value}");
         }
         assert!(!is_at_broker(&Env::default(), "X"));
-    }
-
-    #[test]
-    fn a_cloud_is_found_by_its_authority() {
-        for cloud in Cloud::ALL {
-            assert_eq!(cloud_of(&format!("{}/", cloud.authority())), Some(cloud));
-        }
-        assert_eq!(cloud_of("https://login.example/"), None);
-        assert_eq!(cloud_of(""), None);
     }
 }

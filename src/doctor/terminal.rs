@@ -21,11 +21,9 @@ use wif_io::{
 };
 
 use super::{
-    DEVOPS_TOKEN, Gathered, Readable, Walk,
     connection::reader,
-    job::{read, settings},
-    network::{Network, Service},
     report::{Report, Topic},
+    walk::{DEVOPS_TOKEN, Gathered, Network, Readable, Service, Walk, read, settings},
 };
 use crate::{agent::inputs::env_name, sign_in::DEADLINE};
 

@@ -18,13 +18,15 @@ use wif_core::{
     human_time::format_moment,
     secret::Secret,
 };
-use wif_io::{clock::Clock, env::Env, private_folder::Folder};
-
-use super::{
-    report::{Report, Topic},
-    step::cloud_of,
+use wif_io::{
+    clock::Clock,
+    env::Env,
+    private_folder::Folder,
+    program::{Answer, Call},
 };
-use crate::agent::tools::{Answer, Call, Tool};
+
+use super::report::{Report, Topic};
+use crate::agent::tools::Tool;
 
 /// Which tools to start.
 #[derive(Clone, Debug, Default)]
@@ -178,7 +180,8 @@ impl Bench<'_> {
     }
 
     async fn sdk(&self) -> Vec<Outcome> {
-        let resource = self.env.get("AZURE_AUTHORITY_HOST").and_then(cloud_of).unwrap_or(Cloud::Public);
+        let resource =
+            self.env.get("AZURE_AUTHORITY_HOST").and_then(Cloud::from_authority).unwrap_or(Cloud::Public);
         let scope = format!("{}/.default", resource.resource_manager().trim_end_matches('/'));
         let (python, node) = join(
             self.library(Tool::Python, "azure-identity", ["-c", PYTHON, &scope]),

@@ -14,9 +14,9 @@ use wif_core::{
 use wif_io::endpoint::Endpoint;
 
 use super::{
-    ARM_TOKEN, GRAPH_TOKEN, Gathered, Walk,
     connection::how_to_read,
     report::{Topic, Verdict},
+    walk::{ARM_TOKEN, GRAPH_TOKEN, Gathered, Walk},
 };
 use crate::agent::{
     addresses::{self, Addresses},

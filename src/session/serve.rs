@@ -9,7 +9,8 @@ use tokio::{
 use uuid::Uuid;
 use wif_broker::{
     cache::{Fetch, Fresh, Slot},
-    server::{self, Session},
+    server,
+    session::Session,
     tokens::{FetchAccess, Tokens},
 };
 use wif_core::{

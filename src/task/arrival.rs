@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt};
 use wif_core::{
     code::Code,
     exports::{
-        Facts, Family, Value, Variable,
+        self, Facts, Family, Value, Variable,
         azure_sdk::{AZCOPY, may_replace},
         conflict::{self, Conflict, Remedy},
     },
@@ -143,7 +143,9 @@ impl Arrival {
             variables.iter().any(|variable| variable.name == name) || cleared.iter().any(|own| own == name)
         };
         let families = plan.families.iter().copied();
-        for conflict in conflict::in_force(families, plan.served(), facts, |name| env.get(name), is_ours) {
+        for conflict in
+            exports::conflicts_in_force(families, plan.served(), facts, |name| env.get(name), is_ours)
+        {
             self.conflict(conflict);
         }
     }

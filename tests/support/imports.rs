@@ -146,7 +146,7 @@ fn leaves(tree: &str) -> Vec<Vec<String>> {
     let Some((before, group)) = tree.split_once('{') else { return vec![parts(tree)] };
     let before: Vec<String> = parts(before);
     let (mut depth, mut members) = (0, vec![String::new()]);
-    for character in group.trim_end_matches('}').chars().chain(std::iter::repeat_n('}', closing(group))) {
+    for character in group.strip_suffix('}').unwrap().chars() {
         match character {
             '{' => depth += 1,
             '}' => depth -= 1,
@@ -161,11 +161,6 @@ fn leaves(tree: &str) -> Vec<Vec<String>> {
     let members = members.iter().map(|member| member.trim()).filter(|member| !member.is_empty());
     let inner = members.flat_map(leaves);
     inner.map(|leaf| before.iter().cloned().chain(leaf).collect()).collect()
-}
-
-/// How many braces at the end of a group close groups inside it.
-fn closing(group: &str) -> usize {
-    group.matches('{').count().min(group.len() - group.trim_end_matches('}').len())
 }
 
 /// The path as it is in the other file: neither its name here, nor the `self` or `*` at its end.

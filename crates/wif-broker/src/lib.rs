@@ -10,6 +10,7 @@ mod guard;
 mod proof;
 mod routes;
 pub mod server;
+pub mod session;
 mod stream;
 pub mod tokens;
 

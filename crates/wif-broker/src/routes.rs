@@ -23,7 +23,7 @@ use super::{
     guard::{self, Refused, Shown},
     paths,
     proof::Nonce,
-    server::Session,
+    session::Session,
     tokens::Line,
 };
 

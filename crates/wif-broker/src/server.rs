@@ -5,33 +5,17 @@ use std::{convert::Infallible, future, io, net::Ipv4Addr, pin::pin, sync::Arc, t
 use hyper::{Response, server::conn::http1, service::service_fn};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Notify,
     task::yield_now,
 };
-use wif_core::secret::Secret;
 use wif_io::clock::Wait;
 
 use super::{
     answer::Body,
     connections::{Connections, Place},
     routes,
+    session::Session,
     stream::Stream,
-    tokens::Tokens,
 };
-
-/// What the routes need.
-pub struct Session {
-    /// The tokens.
-    pub tokens: Tokens,
-    /// What callers must have.
-    pub key: Secret,
-    /// Whether callers may have the id token itself.
-    pub gives_id_token: bool,
-    /// Where it listens.
-    pub port: u16,
-    /// Wakes whoever ends the broker.
-    pub end: Notify,
-}
 
 /// How long to wait when the system gives no more open files, and no connection can be dropped for one.
 const NO_FILES_PAUSE: Duration = Duration::from_millis(50);

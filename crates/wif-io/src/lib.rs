@@ -9,3 +9,4 @@ pub mod failure;
 pub mod http;
 pub mod private_folder;
 pub mod process;
+pub mod program;

@@ -9,7 +9,7 @@ use url::Url;
 use wif_core::{azure::hosts, foreign_text::one_line, secret::Secret};
 use wif_io::{env::Env, http::ProxyRule};
 
-use super::{MAX_SHOWN, NetworkError, Remarks};
+use super::remarks::{MAX_SHOWN, NetworkError, Remarks};
 
 /// The rule, and the user and password where they do not stand in the proxy's URL.
 pub(super) type Proxy = (Option<ProxyRule>, Option<(String, Secret)>);

@@ -14,7 +14,13 @@ use rustls::{
 use wif_core::{foreign_text::one_line, pem};
 use wif_io::env::Env;
 
-use super::{MAX_FILES, MAX_SHOWN, NetworkError, Remarks, read_file};
+use super::{
+    file::read_file,
+    remarks::{MAX_SHOWN, NetworkError, Remarks},
+};
+
+/// A folder of certificates has fewer files than this.
+const MAX_FILES: usize = 2000;
 
 /// Variables by which other programs are told of a CA: Node, and Python's requests.
 const OF_OTHERS: [&str; 3] = ["NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];

@@ -32,6 +32,12 @@ impl Cloud {
         })
     }
 
+    /// The cloud whose Entra has this base URL.
+    #[must_use]
+    pub fn from_authority(url: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cloud| cloud.authority() == url.trim_end_matches('/'))
+    }
+
     /// The name in a connection's data entry `environment`.
     #[must_use]
     pub const fn environment(self) -> &'static str {
@@ -101,5 +107,14 @@ mod tests {
             let host = cloud.resource_manager().trim_start_matches("https://");
             assert_eq!(Cloud::from_resource_manager_host(host), Some(cloud));
         }
+    }
+
+    #[test]
+    fn a_cloud_is_found_by_its_authority() {
+        for cloud in Cloud::ALL {
+            assert_eq!(Cloud::from_authority(&format!("{}/", cloud.authority())), Some(cloud));
+        }
+        assert_eq!(Cloud::from_authority("https://login.example/"), None);
+        assert_eq!(Cloud::from_authority(""), None);
     }
 }

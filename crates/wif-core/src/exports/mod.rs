@@ -145,7 +145,7 @@ fn first_of_each_name(mut variables: Vec<Variable>) -> Vec<Variable> {
 
 /// The conflicts of these families that are there, each effect once. `value` gives the value of a variable that is set and
 /// not empty; `is_ours` tells the variables that a session has set, or clears.
-pub fn in_force<'a>(
+pub fn conflicts_in_force<'a>(
     families: impl IntoIterator<Item = Family>,
     served: Served,
     facts: &Facts,

@@ -4,7 +4,7 @@ use std::{error::Error, io, time::Duration};
 
 use wif_core::retry::Outcome;
 
-use super::CONNECT;
+use super::limits::CONNECT_TIMEOUT;
 
 /// No usable answer came. Hosts are named, URLs and bodies are not.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -178,7 +178,7 @@ pub(super) fn classify(
         }
     }
     if error.is_timeout() {
-        HttpError::Timeout { host, after: CONNECT }
+        HttpError::Timeout { host, after: CONNECT_TIMEOUT }
     } else if error.is_connect() {
         HttpError::Connect { host, reason }
     } else {

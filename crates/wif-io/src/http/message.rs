@@ -13,7 +13,7 @@ use url::Url;
 use wif_core::{azure::hosts, secret::Secret};
 use zeroize::Zeroizing;
 
-use super::MOST;
+use super::limits::MAX_ANSWER_BYTES;
 
 /// One request. It is sent again as it is when an attempt fails.
 #[derive(Clone)]
@@ -39,7 +39,13 @@ impl Request {
     /// A request with no body.
     #[must_use]
     pub fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Bytes::new(), max_answer_bytes: MOST }
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            max_answer_bytes: MAX_ANSWER_BYTES,
+        }
     }
 
     /// Reads an answer of up to so many bytes: for a list, which may be longer than any other answer.

@@ -1,6 +1,7 @@
 //! HTTP: TLS, proxy, trust, time and size limits, no redirects, and the retry loop.
 
 mod error;
+mod limits;
 mod message;
 
 use std::{
@@ -25,6 +26,7 @@ pub use self::{
 };
 use self::{
     error::{classify, root_cause},
+    limits::{CONNECT_TIMEOUT, PING_TIMEOUT, WARM_TIMEOUT},
     message::{delay, http_date},
 };
 use crate::{
@@ -77,14 +79,6 @@ pub struct SetupError {
     reason: String,
 }
 
-/// The largest answer that is read unless a request says otherwise, in bytes.
-const MOST: usize = 256 * 1024;
-/// How long a connection may take to be established.
-const CONNECT: Duration = Duration::from_secs(10);
-/// How long a connection may be silent, and how long it may take to answer a ping.
-const PING: Duration = Duration::from_secs(5);
-/// How long the connection made ahead may hold the request that it is made for.
-const WARM: Duration = Duration::from_secs(2);
 /// No skew has been seen yet.
 const UNKNOWN: i64 = i64::MIN;
 
@@ -98,8 +92,8 @@ impl Http {
         let mut builder = builder()
             .https_only(true)
             // A connection whose path went silent is found out, and not used for the next attempt.
-            .http2_keep_alive_interval(PING)
-            .http2_keep_alive_timeout(PING)
+            .http2_keep_alive_interval(PING_TIMEOUT)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
             .tls_danger_accept_invalid_certs(settings.skip_validation);
         if settings.only_roots && settings.roots.is_empty() && !settings.skip_validation {
             let reason = "there are no CA certificates on this system".to_owned();
@@ -175,7 +169,7 @@ impl Http {
     /// Opens a connection to the host of `url`, so that a later request finds it ready. Whether it works is
     /// found out by that request.
     pub async fn warm(&self, url: Url) {
-        let limit = self.clock.limit(WARM);
+        let limit = self.clock.limit(WARM_TIMEOUT);
         tokio::select! {
             // Its date is not looked at: a cache on the way may have kept this answer.
             _ = self.exchange(Request::new(Method::GET, url)) => {}
@@ -288,7 +282,7 @@ fn builder() -> reqwest::ClientBuilder {
         .user_agent(concat!("wif/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .referer(false)
-        .connect_timeout(CONNECT)
+        .connect_timeout(CONNECT_TIMEOUT)
         .no_proxy()
 }
 

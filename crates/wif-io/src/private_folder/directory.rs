@@ -8,7 +8,7 @@ use std::{
 
 use wif_core::secret::Secret;
 
-use super::{FolderError, io_error};
+use super::error::{FolderError, io_error};
 
 /// A private directory of a session.
 #[derive(Debug)]

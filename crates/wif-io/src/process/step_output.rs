@@ -50,11 +50,33 @@ impl Write for MaskOutput {
             let mut errors = io::stderr();
             errors.write_all(&self.command)?;
             errors.flush()?;
+            wait_until_read(&errors);
         }
         self.command = Zeroizing::default();
         Ok(())
     }
 }
+
+/// How long the reader of standard error may take, in milliseconds.
+#[cfg(target_os = "linux")]
+const MAX_READ_MILLISECONDS: u32 = 500;
+
+/// Waits until a pipe has been read. The agent reads the two streams of a step beside each other: it must have the mask
+/// before the script prints the token to the other one.
+#[cfg(target_os = "linux")]
+fn wait_until_read(stream: &io::Stderr) {
+    use rustix::fs::{FileType, fstat};
+    let is_pipe = fstat(stream).is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Fifo);
+    let mut tries = if is_pipe { MAX_READ_MILLISECONDS } else { 0 };
+    while tries > 0 && rustix::io::ioctl_fionread(stream).is_ok_and(|unread| unread > 0) {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        tries -= 1;
+    }
+}
+
+/// Elsewhere a pipe does not tell its writer what has been read.
+#[cfg(not(target_os = "linux"))]
+fn wait_until_read(_: &io::Stderr) {}
 
 /// Elsewhere no program can open another one's standard output.
 #[cfg(not(target_os = "linux"))]

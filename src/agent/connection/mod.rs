@@ -4,21 +4,25 @@
 
 use uuid::Uuid;
 
-pub use super::credential::{Credential, Scheme};
-use crate::agent::inputs::env_name;
+mod credential;
+mod error;
+mod fields;
+
+pub use self::{
+    credential::{Credential, Scheme},
+    error::ConnectionError,
+    fields::Subscription,
+};
+use self::{error::shown, fields::Fields};
 use wif_core::{
     azure::{
         cloud::Cloud,
         hosts::{AllowedHosts, Service},
         resource::Audiences,
     },
-    foreign_text::one_line,
     secret::Secret,
 };
-use wif_io::{
-    endpoint::{Endpoint, EndpointError},
-    env::Env,
-};
+use wif_io::{endpoint::Endpoint, env::Env};
 
 /// An Azure Resource Manager service connection.
 #[derive(Clone, Debug)]
@@ -39,84 +43,6 @@ pub struct Connection {
     pub authority: Endpoint,
     /// Where the aliases of resources lead.
     pub audiences: Audiences,
-}
-
-/// A subscription.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subscription {
-    /// Its id.
-    pub id: Uuid,
-    /// Its name, where the connection tells: a harmless line, since the log and `az` show it.
-    pub name: Option<String>,
-}
-
-/// A connection that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectionError {
-    /// The agent passed nothing of it.
-    #[error("the connection {id} is not part of this job")]
-    Absent {
-        /// Its id.
-        id: Uuid,
-    },
-    /// The scheme is none of the known ones.
-    #[error(
-        "the connection {id} has the scheme '{scheme}', accepted: WorkloadIdentityFederation, ServicePrincipal, ManagedServiceIdentity"
-    )]
-    Scheme {
-        /// Its id.
-        id: Uuid,
-        /// What it says.
-        scheme: String,
-    },
-    /// A value is not there.
-    #[error("the connection {id} has no {what}")]
-    Missing {
-        /// Its id.
-        id: Uuid,
-        /// The parameter or data entry.
-        what: &'static str,
-    },
-    /// The service principal signs in with something unknown.
-    #[error("the connection {id} has the authenticationType '{kind}', accepted: spnKey, spnCertificate")]
-    AuthenticationType {
-        /// Its id.
-        id: Uuid,
-        /// What it says.
-        kind: String,
-    },
-    /// A value is there and no GUID.
-    #[error("the {what} of the connection {id} is '{value}', accepted is a GUID")]
-    NoGuid {
-        /// Its id.
-        id: Uuid,
-        /// The parameter or data entry.
-        what: &'static str,
-        /// What it says.
-        value: String,
-    },
-    /// A value is there and no base URL.
-    #[error("the {what} of the connection {id} is '{value}', accepted is an https URL")]
-    NoEndpoint {
-        /// Its id.
-        id: Uuid,
-        /// The parameter or data entry.
-        what: &'static str,
-        /// What it says.
-        value: String,
-        /// What is wrong.
-        source: EndpointError,
-    },
-    /// The cloud is unknown, and no authority is given.
-    #[error(
-        "the connection {id} has the environment '{environment}', accepted without an activeDirectoryAuthority or environmentAuthorityUrl: AzureCloud, AzureUSGovernment, AzureChinaCloud"
-    )]
-    Cloud {
-        /// Its id.
-        id: Uuid,
-        /// What it says.
-        environment: String,
-    },
 }
 
 /// The connection's scheme, before anything else of it is read.
@@ -195,101 +121,6 @@ impl Connection {
             "The connection stores a {stored}, which can be stolen and will end. Convert it to workload identity federation, which stores none: Project settings > Service connections > the connection > Convert"
         ))
     }
-}
-
-pub(super) struct Fields<'a> {
-    env: &'a Env,
-    pub(super) id: Uuid,
-}
-
-impl<'a> Fields<'a> {
-    pub(super) fn parameter(&self, key: &str) -> Option<&'a str> {
-        self.env.get(&format!("ENDPOINT_AUTH_PARAMETER_{}_{}", self.id, env_name(key)))
-    }
-
-    pub(super) fn secret(&self, key: &str) -> Option<Secret> {
-        self.parameter(key).map(|value| Secret::new(value.to_owned()))
-    }
-
-    pub(super) fn data(&self, key: &str) -> Option<&'a str> {
-        self.env.get(&format!("ENDPOINT_DATA_{}_{}", self.id, env_name(key))).map(str::trim)
-    }
-
-    pub(super) fn guid(&self, what: &'static str, value: Option<&str>) -> Result<Uuid, ConnectionError> {
-        let id = self.id;
-        let value = value.ok_or(ConnectionError::Missing { id, what })?.trim();
-        Uuid::try_parse(value).ok().filter(|guid| !guid.is_nil()).ok_or_else(|| ConnectionError::NoGuid {
-            id,
-            what,
-            value: shown(value),
-        })
-    }
-
-    fn endpoint(&self, what: &'static str, value: &str) -> Result<Endpoint, ConnectionError> {
-        Endpoint::parse(value).map_err(|source| ConnectionError::NoEndpoint {
-            id: self.id,
-            what,
-            // A URL may carry a password or a signature.
-            value: if value.contains(['@', '?']) { "not shown".to_owned() } else { shown(value) },
-            source,
-        })
-    }
-
-    /// Every scope but a management group's is in a subscription: a resource group's, or that of a machine learning workspace. An
-    /// all-zero id, which some connections store, is none.
-    fn subscription(&self) -> Result<Option<Subscription>, ConnectionError> {
-        let scope = self.data("scopeLevel").unwrap_or_default();
-        let above = ["ManagementGroup", "Tenant"].iter().any(|above| above.eq_ignore_ascii_case(scope));
-        let stored = self.data("subscriptionId").filter(|text| *text != Uuid::nil().to_string());
-        if stored.is_none() || above {
-            return Ok(None);
-        }
-        let id = self.guid("subscription id (data subscriptionId)", stored)?;
-        Ok(Some(Subscription { id, name: self.data("subscriptionName").map(shown) }))
-    }
-
-    /// The connection's own data first, its URL among it, then what its environment names.
-    fn cloud(&self) -> Result<(Option<Cloud>, Endpoint, Audiences), ConnectionError> {
-        let id = self.id;
-        let url = self.env.get(&format!("ENDPOINT_URL_{id}"));
-        let resource_manager = url.map(|url| self.endpoint("URL", url)).transpose()?;
-        let by_url = resource_manager.as_ref().and_then(|url| Cloud::from_resource_manager_host(url.host()));
-        let environment = self.data("environment");
-        let cloud = match environment {
-            Some(name) => Cloud::from_environment(name),
-            None => by_url.or(Some(Cloud::Public)),
-        };
-        let authority = ["activeDirectoryAuthority", "environmentAuthorityUrl"]
-            .into_iter()
-            .find_map(|key| Some((key, self.data(key)?)));
-        let authority = match (authority, cloud) {
-            (Some((key, url)), _) => self.endpoint(key, url)?,
-            (None, Some(cloud)) => self.endpoint("environment", cloud.authority())?,
-            (None, None) => {
-                let environment = shown(environment.unwrap_or_default());
-                return Err(ConnectionError::Cloud { id, environment });
-            }
-        };
-        let own = |key| self.data(key).map(|url| url.trim_end_matches('/').to_owned());
-        // Entra knows no loopback address as a resource: such a URL leads to a stand-in.
-        let public_url = resource_manager.as_ref().filter(|url| !url.is_loopback());
-        let audience = own("activeDirectoryServiceEndpointResourceId")
-            .or_else(|| public_url.map(|url| url.bare().to_owned()))
-            .or_else(|| cloud.map(|cloud| cloud.resource_manager().to_owned()))
-            .ok_or(ConnectionError::Missing { id, what: "URL" })?;
-        let audiences = Audiences {
-            cloud: cloud.unwrap_or(Cloud::Public),
-            resource_manager: audience,
-            key_vault: own("AzureKeyVaultServiceEndpointResourceId"),
-            graph: own("microsoftGraphUrl"),
-        };
-        Ok((cloud, authority, audiences))
-    }
-}
-
-/// Foreign text in an error: cut, on one line.
-pub(super) fn shown(text: &str) -> String {
-    one_line(text, 100)
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! The private folder of a sign-in session.
 
 mod directory;
+mod error;
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-pub use directory::Directory;
+use self::error::io_error;
+pub use self::{directory::Directory, error::FolderError};
 
 use wif_core::secret::Secret;
 
@@ -23,30 +25,6 @@ pub struct Folder {
 pub struct PrivateFile {
     directory: Directory,
     name: String,
-}
-
-/// A folder or file could not be written, or is not ours.
-#[derive(Debug, thiserror::Error)]
-pub enum FolderError {
-    /// The operating system refused.
-    #[error("could not {action} {}", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// On which path.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// No name could be made.
-    #[error("the operating system gave no random numbers")]
-    Random(#[source] getrandom::Error),
-    /// The path is no folder that this program makes.
-    #[error("{} is not a session's folder", path.display())]
-    NotOurs {
-        /// The path.
-        path: PathBuf,
-    },
 }
 
 /// What the name of every session's folder begins with.
@@ -167,11 +145,6 @@ impl PrivateFile {
     pub fn rewrite(&self, content: &Secret) -> Result<(), FolderError> {
         self.directory.write(&self.name, content).map(|_path| ())
     }
-}
-
-fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {
-    let path = path.to_owned();
-    move |source| FolderError::Io { action, path, source }
 }
 
 #[cfg(test)]

@@ -2,71 +2,19 @@
 //!
 //! Source: microsoft/azure-pipelines-agent, `VstsAgentWebProxy.cs`, `AgentCertificateManager.cs`.
 
+mod file;
 mod proxy;
+mod remarks;
 mod roots;
 
-use std::{
-    fs,
-    io::{self, Read as _},
-    path::Path,
-};
+use std::io;
 
 use wif_core::{foreign_text::one_line, pem};
 use wif_io::{env::Env, http::Settings};
 use zeroize::Zeroizing;
 
-/// A setting that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum NetworkError {
-    /// The proxy's address cannot be used. It may hold a password, so it is not quoted.
-    #[error(
-        "the proxy in {variable} is not an http or https URL, as in http://user:password@host:port; in user and password, write @ as %40, / as %2F, # as %23, ? as %3F and % as %25"
-    )]
-    Proxy {
-        /// Where it comes from.
-        variable: &'static str,
-    },
-    /// A file holds no certificates that can be read.
-    #[error("the file that {variable} names ({path}) holds no usable certificate in PEM")]
-    NoCertificate {
-        /// Where its path comes from.
-        variable: &'static str,
-        /// Its path, made harmless.
-        path: String,
-    },
-    /// A file holds no PEM certificate with its key.
-    #[error("the file that {variable} names is not a {what} in PEM")]
-    Pem {
-        /// Where its path comes from.
-        variable: &'static str,
-        /// What it should be.
-        what: &'static str,
-    },
-    /// A file cannot be read.
-    #[error("the file that {variable} names cannot be read")]
-    Unreadable {
-        /// Where its path comes from.
-        variable: &'static str,
-        /// Why.
-        source: io::Error,
-    },
-}
-
-/// What to tell the user about settings that were taken, or passed over.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Remarks {
-    /// What the user can mend, or must know.
-    pub warnings: Vec<String>,
-    /// What is of interest when something else fails.
-    pub notes: Vec<String>,
-}
-
-/// The longest path or entry that a warning shows, in characters.
-const MAX_SHOWN: usize = 200;
-/// A certificate bundle is smaller than this, in bytes.
-const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
-/// A folder of certificates has fewer files than this.
-const MAX_FILES: usize = 2000;
+pub use self::remarks::{NetworkError, Remarks};
+use self::{file::read_file, remarks::MAX_SHOWN};
 
 /// Reads the settings.
 ///
@@ -123,20 +71,6 @@ fn identity(env: &Env, remarks: &mut Remarks) -> Result<Option<reqwest::Identity
     let pem = Zeroizing::new(sections.collect::<Vec<_>>().join(&b'\n'));
     let what = "certificate with an unencrypted key";
     reqwest::Identity::from_pem(&pem).map(Some).map_err(|_error| NetworkError::Pem { variable, what }) // quotes nothing useful
-}
-
-/// Reads a file of an ordinary size: a device or a pipe could go on for ever.
-fn read_file(path: impl AsRef<Path>) -> io::Result<Zeroizing<Vec<u8>>> {
-    let metadata = fs::metadata(&path)?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not an ordinary file"));
-    }
-    let mut bytes = Zeroizing::new(Vec::new());
-    fs::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 4 MiB"));
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use std::fmt;
 use uuid::Uuid;
 use wif_core::{secret::Secret, trust::compare::Trusted};
 
-use super::connection::{ConnectionError, Fields, shown};
+use super::{
+    error::{ConnectionError, shown},
+    fields::Fields,
+};
 
 /// How a connection signs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

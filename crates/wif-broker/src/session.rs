@@ -1,0 +1,20 @@
+//! A session, as its broker serves it.
+
+use tokio::sync::Notify;
+use wif_core::secret::Secret;
+
+use super::tokens::Tokens;
+
+/// What the broker answers from.
+pub struct Session {
+    /// The tokens.
+    pub tokens: Tokens,
+    /// What callers must have.
+    pub key: Secret,
+    /// Whether callers may have the id token itself.
+    pub gives_id_token: bool,
+    /// Where it listens.
+    pub port: u16,
+    /// Ends the broker.
+    pub end: Notify,
+}
