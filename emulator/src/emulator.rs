@@ -9,17 +9,18 @@ use time::OffsetDateTime;
 use tokio::runtime::{self, Runtime};
 use uuid::Uuid;
 
-use crate::blob::Storage;
-use crate::clock::Clock;
-use crate::directory::{Directory, Tenant};
-use crate::fault::Fault;
-use crate::job::{JobMessage, ServiceEndpoint};
-use crate::journal::{Entry, Service};
-use crate::server::Server;
-use crate::tls::Trust;
-use crate::usual::{self, USUAL, Usual};
+use crate::agent::message::{JobMessage, ServiceEndpoint};
+use crate::front::distance;
+use crate::front::server::Server;
+use crate::services::blob::Storage;
+use crate::services::{arm, blob, devops, entra, graph, jobs, managed_identity};
+use crate::world::clock::Clock;
+use crate::world::directory::{Directory, Tenant};
+use crate::world::fault::Fault;
+use crate::world::journal::{Entry, Service};
+use crate::world::tls::Trust;
+use crate::world::usual::{self, USUAL, Usual};
 use crate::world::{Issued, Urls, World};
-use crate::{arm, blob, devops, distance, entra, graph, jobs, machine};
 
 /// Azure DevOps, Entra, the resource manager and a blob service, on loopback, until it is dropped.
 pub struct Emulator {
@@ -99,7 +100,7 @@ impl Emulator {
             (Service::Entra, entra::router(Arc::clone(&world))),
             (Service::Arm, arm::router(Arc::clone(&world))),
             (Service::Blob, blob::router(Arc::clone(&world))),
-            (Service::Machine, machine::router(Arc::clone(&world))),
+            (Service::Machine, managed_identity::router(Arc::clone(&world))),
             (Service::Graph, graph::router(Arc::clone(&world))),
         ];
         for (listener, (service, router)) in listeners.into_iter().zip(routers) {
@@ -152,7 +153,7 @@ impl Emulator {
     #[must_use]
     pub fn app_service(&self) -> (String, String) {
         (
-            format!("{}{}", self.world.urls.machine, machine::APP_SERVICE),
+            format!("{}{}", self.world.urls.machine, managed_identity::APP_SERVICE),
             self.directory().machine.header.clone(),
         )
     }

@@ -12,8 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, Runtime};
 
 use crate::emulator::{Emulator, listener, port};
-use crate::journal::Service;
-use crate::tls::PUBLIC_NAMES;
+use crate::world::journal::Service;
+use crate::world::tls::PUBLIC_NAMES;
 
 /// How a proxy behaves.
 #[derive(Clone, Default)]

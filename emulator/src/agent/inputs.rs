@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::job_start::Context;
+use super::message::ServiceEndpoint;
 use super::task_json::TaskDefinition;
 use super::variables::Variables;
-use crate::job::ServiceEndpoint;
 
 /// What the server does before an agent sees the job: aliases become names, and names of connections become ids. A name
 /// that it does not know stays as it is.

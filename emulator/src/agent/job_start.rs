@@ -14,10 +14,10 @@ use super::command;
 use super::log::Log;
 use super::machine::Agent;
 use super::mask::Masker;
+use super::message::{JobMessage, ServiceEndpoint, Variable};
 use super::orphans::{self, LOOKUP_ID, ProcessRecord};
 use super::report::{Attachment, JobResult};
 use super::variables::{Kind, Variables};
-use crate::job::{JobMessage, ServiceEndpoint, Variable};
 
 /// What the steps of a job share, and their commands may change.
 pub(super) struct Context {

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::files;
+use super::message::JobMessage;
 use super::report::JobReport;
 use super::run::{self, RunningJob};
 use super::settings::{ProxySettings, Settings};
 use super::step::Step;
-use crate::job::JobMessage;
 
 /// An agent on a machine of its own: a fresh folder that goes when the last clone is dropped.
 ///

@@ -19,6 +19,7 @@ mod job_start;
 mod log;
 mod machine;
 mod mask;
+pub mod message;
 mod orphans;
 mod output;
 mod process;

@@ -10,6 +10,7 @@ use super::clock;
 use super::job_start::Context;
 use super::log::Log;
 use super::machine::Agent;
+use super::message::JobMessage;
 use super::orphans;
 use super::report::{JobReport, JobResult, Stage, StepReport, Summary};
 use super::restrictions::Restrictions;
@@ -18,7 +19,6 @@ use super::step::{Kind, Shell, Step};
 use super::task_json::TaskDefinition;
 use super::variables::Variables;
 use super::{files, inputs};
-use crate::job::JobMessage;
 
 /// A job on its way.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::job::Variable;
+use super::message::Variable;
 
 /// The agent's proxy (`config.sh --proxyurl …`, and `.proxybypass`).
 #[derive(Clone, Debug, Default)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_yaml_ng::{Mapping, Value};
 
+use super::message::{JobMessage, Variable};
 use super::step::{Condition, Shell, Step};
-use crate::job::{JobMessage, Variable};
 
 /// One job of a pipeline.
 #[derive(Clone, Debug, Default)]

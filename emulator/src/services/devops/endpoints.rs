@@ -1,0 +1,164 @@
+//! Service connections over REST, as far as somebody may see them.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+use super::{bearer, sign_in, traced, value};
+use crate::front::record::pairs;
+use crate::services::answer::json;
+use crate::services::bearer as access;
+use crate::services::jobs;
+use crate::world::World;
+use crate::world::directory::{Connection, Directory, Project};
+use crate::world::identity::DEVOPS_APPLICATION;
+
+/// What somebody may see of the connections of a project.
+enum Sight {
+    All,
+    /// Ids and no more.
+    Partial,
+}
+
+pub(super) async fn one(
+    State(world): State<Arc<World>>,
+    Path((organization, project, id)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(sight) = sight(&world, &headers) else { return sign_in(&headers) };
+    let directory = world.directory();
+    let Some(found) = find(&directory, &organization, &project) else { return no_project(&project) };
+    let id = Uuid::try_parse(&id).ok();
+    match found.connections.iter().find(|connection| Some(connection.id) == id) {
+        Some(connection) => traced(json(200, &object(&world, &directory, connection, &sight))),
+        // The real server was seen to answer success with nothing in it.
+        None => traced(json(200, &Value::Null)),
+    }
+}
+
+pub(super) async fn by_name(
+    State(world): State<Arc<World>>,
+    Path((organization, project)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let headers = request.headers().clone();
+    let query = pairs(request.uri().query().unwrap_or_default().as_bytes());
+    let Some(sight) = sight(&world, &headers) else { return sign_in(&headers) };
+    let directory = world.directory();
+    let Some(found) = find(&directory, &organization, &project) else { return no_project(&project) };
+    let names = value(&query, "endpointNames");
+    let is_meant = |connection: &&Connection| {
+        names
+            .as_ref()
+            .is_none_or(|names| names.split(',').any(|name| name.eq_ignore_ascii_case(&connection.name)))
+    };
+    let list: Vec<_> = found
+        .connections
+        .iter()
+        .filter(is_meant)
+        .map(|connection| object(&world, &directory, connection, &sight))
+        .collect();
+    traced(json(200, &json!({ "count": list.len(), "value": list })))
+}
+
+/// When the connection was used, newest first; the real server keeps more than the last.
+pub(super) async fn history(
+    State(world): State<Arc<World>>,
+    Path((organization, project, id)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(_sight) = sight(&world, &headers) else { return sign_in(&headers) };
+    let directory = world.directory();
+    let Some(found) = find(&directory, &organization, &project) else { return no_project(&project) };
+    let id = Uuid::try_parse(&id).ok();
+    let connection = found.connections.iter().find(|connection| Some(connection.id) == id);
+    let used = connection.and_then(|connection| connection.last_used);
+    let records: Vec<_> = used
+        .into_iter()
+        .map(|at| {
+            let at = at.format(&Rfc3339).expect("a moment of today's years");
+            json!({
+                "endpointId": id,
+                "data": { "id": 1, "planType": "Build", "startTime": at, "finishTime": at, "result": "succeeded" },
+            })
+        })
+        .collect();
+    traced(json(200, &json!({ "count": records.len(), "value": records })))
+}
+
+/// Whether it is known who asks.
+pub(super) fn is_known(world: &World, headers: &HeaderMap) -> bool {
+    sight(world, headers).is_some()
+}
+
+/// Who asks, by a job token, a personal access token (Basic) or an access token of Entra.
+fn sight(world: &World, headers: &HeaderMap) -> Option<Sight> {
+    let token = bearer(headers).or_else(|| basic(headers)).unwrap_or_default();
+    let directory = world.directory();
+    if let Some(job) = directory.job_of(&token) {
+        let valid = job.token_expires.is_none_or(|end| world.clock.now() < end);
+        let sight = if directory.jobs_see_connections { Sight::All } else { Sight::Partial };
+        return valid.then_some(sight);
+    }
+    if directory.personal_tokens.contains(&token) {
+        return Some(Sight::All);
+    }
+    drop(directory);
+    let is_ours = |audience: &str| audience == DEVOPS_APPLICATION.to_string();
+    access::caller(world, headers, is_ours).ok().map(|_caller| Sight::All)
+}
+
+fn basic(headers: &HeaderMap) -> Option<String> {
+    let (scheme, encoded) = headers.get("authorization")?.to_str().ok()?.split_once(' ')?;
+    let decoded = STANDARD.decode(encoded).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    String::from_utf8(decoded).ok()?.split_once(':').map(|(_user, token)| token.to_owned())
+}
+
+fn find<'a>(directory: &'a Directory, organization: &str, project: &str) -> Option<&'a Project> {
+    let known = directory.organizations.iter().find(|one| one.name.eq_ignore_ascii_case(organization))?;
+    let is_meant = |one: &&Project| {
+        one.name.eq_ignore_ascii_case(project) || Uuid::try_parse(project).is_ok_and(|id| id == one.id)
+    };
+    known.projects.iter().find(is_meant)
+}
+
+fn no_project(project: &str) -> Response {
+    let message = format!(
+        "VS800075: The project with id 'vstfs:///Classification/TeamProject/{project}' does not exist, or you do not have \
+         permission to access it."
+    );
+    traced(json(
+        404,
+        &json!({ "$id": "1", "message": message, "typeKey": "ProjectDoesNotExistException", "errorCode": 0 }),
+    ))
+}
+
+fn object(world: &World, directory: &Directory, connection: &Connection, sight: &Sight) -> Value {
+    if matches!(sight, Sight::Partial) {
+        return json!({ "id": connection.id, "name": connection.name, "type": null, "data": null, "authorization": null });
+    }
+    let message = jobs::endpoint(directory, &world.urls, connection.id);
+    let mut parameters = message.parameters;
+    // Secrets are never returned.
+    for secret in ["serviceprincipalkey", "servicePrincipalCertificate", "idToken"] {
+        parameters.remove(secret);
+    }
+    json!({
+        "id": connection.id,
+        "name": connection.name,
+        "type": "azurerm",
+        "url": message.url,
+        "authorization": { "scheme": message.scheme, "parameters": parameters },
+        "data": message.data,
+        "isShared": false,
+        "isReady": true,
+        "isDisabled": connection.disabled,
+    })
+}

@@ -1,0 +1,226 @@
+//! Azure DevOps over HTTP: the id token endpoint, connection data, and the issuer's documents.
+
+mod endpoints;
+mod oidc;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{ACCEPT, CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Version};
+use axum::response::Response;
+use axum::routing::{get, options, post};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::front::record::pairs;
+use crate::services::answer::{authority, json, set, typed};
+use crate::services::devops::oidc::{Asked, Refusal};
+use crate::world::World;
+use crate::world::{keys, tls};
+
+type Shared = State<Arc<World>>;
+
+pub(crate) fn router(world: Arc<World>) -> Router {
+    let id_token =
+        "/{organization}/{project}/_apis/distributedtask/hubs/{hub}/plans/{plan}/jobs/{job}/oidctoken";
+    Router::new()
+        .route(id_token, post(oidc_token).fallback(only_post))
+        .route("/{organization}/_apis/connectionData", get(connection_data))
+        .route("/{organization}/_apis/distributedtask", options(locations))
+        .route("/{organization}/{project}/_apis/serviceendpoint/endpoints", get(endpoints::by_name))
+        .route("/{organization}/{project}/_apis/serviceendpoint/endpoints/{id}", get(endpoints::one))
+        .route(
+            "/{organization}/{project}/_apis/serviceendpoint/{id}/executionhistory",
+            get(endpoints::history),
+        )
+        .route("/.well-known/openid-configuration", get(configuration))
+        .route("/{organization}/.well-known/openid-configuration", get(configuration_of))
+        .route("/.well-known/jwks", get(jwks))
+        .fallback(not_found)
+        .with_state(world)
+}
+
+async fn oidc_token(
+    State(world): Shared,
+    Path((organization, project, hub, plan, job)): Path<(String, String, String, String, String)>,
+    request: Request,
+) -> Response {
+    let parts = request.into_parts().0;
+    if !is_our_host(&parts) {
+        return not_found().await;
+    }
+    if !has_length(&parts) {
+        return typed(411, "text/html; charset=us-ascii", LENGTH_REQUIRED);
+    }
+    let query = pairs(parts.uri.query().unwrap_or_default().as_bytes());
+    let asked = Asked {
+        organization,
+        project,
+        hub,
+        plan,
+        job,
+        bearer: bearer(&parts.headers),
+        api_version: value(&query, "api-version").or_else(|| version_in_accept(&parts.headers)),
+        connection: value(&query, "serviceConnectionId"),
+    };
+    let answer = match oidc::id_token(&world, &asked) {
+        Ok(token) => json(200, &json!({ "oidcToken": token })),
+        Err(Refusal::Unauthorised) => sign_in(&parts.headers),
+        Err(refusal) => refused(&refusal),
+    };
+    traced(answer)
+}
+
+async fn only_post() -> Response {
+    let message = "The requested resource does not support http method 'GET'.";
+    let mut answer = json(405, &json!({ "count": 1, "value": { "Message": message } }));
+    set(answer.headers_mut(), "allow", "POST");
+    traced(answer)
+}
+
+async fn connection_data(State(world): Shared, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let known = endpoints::is_known(&world, &headers);
+    let directory = world.directory();
+    let organization = directory.organizations.iter().find(|one| one.name.eq_ignore_ascii_case(&name));
+    let (Some(organization), true) = (organization, known) else {
+        return sign_in(&headers);
+    };
+    traced(json(
+        200,
+        &json!({
+            "authenticatedUser": { "providerDisplayName": "Project Collection Build Service" },
+            "instanceId": organization.id,
+            "deploymentId": organization.id,
+            "deploymentType": "hosted",
+            "locationServiceData": { "serviceOwner": "00025394-6065-48ca-87d9-7f5672854ef7" },
+        }),
+    ))
+}
+
+/// `Accept: application/json;api-version=7.1`
+fn version_in_accept(headers: &HeaderMap) -> Option<String> {
+    let mut parameters = headers.get(ACCEPT)?.to_str().ok()?.split(';');
+    parameters.find_map(|parameter| parameter.trim().strip_prefix("api-version=")).map(str::to_owned)
+}
+
+/// By this, clients that are made from the service's own description find an address (azure-devops-node-api).
+async fn locations() -> Response {
+    traced(json(
+        200,
+        &json!({ "count": 1, "value": [{
+            "id": "69a319f4-28c1-4bfd-93e6-ea0ff5c6f1a2",
+            "area": "distributedtask",
+            "resourceName": "oidctoken",
+            "routeTemplate": "{scopeIdentifier}/_apis/{area}/hubs/{hubName}/plans/{planId}/jobs/{jobId}/{resource}",
+            "resourceVersion": 1,
+            "minVersion": "5.1",
+            "maxVersion": "7.2",
+            "releasedVersion": "0.0",
+        }] }),
+    ))
+}
+
+async fn configuration() -> Response {
+    json(200, &issuer_document("https://vstoken.dev.azure.com"))
+}
+
+async fn configuration_of(Path(organization): Path<String>) -> Response {
+    json(200, &issuer_document(&format!("https://vstoken.dev.azure.com/{organization}")))
+}
+
+async fn jwks() -> Response {
+    json(200, &json!({ "keys": [keys::devops().published("https://vstoken.dev.azure.com")] }))
+}
+
+async fn not_found() -> Response {
+    typed(404, "text/html; charset=utf-8", "<html><body>Page not found</body></html>")
+}
+
+fn issuer_document(issuer: &str) -> Value {
+    json!({
+        "issuer": issuer,
+        "jwks_uri": "https://vstoken.dev.azure.com/.well-known/jwks",
+        "subject_types_supported": ["public", "pairwise"],
+        "response_types_supported": ["id_token"],
+        "claims_supported": ["sub", "aud", "exp", "iat", "iss", "nbf", "jti"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "scopes_supported": ["openid"],
+    })
+}
+
+/// A browser would be sent to sign in; whoever asks not to be sent gets a plain 401.
+fn sign_in(headers: &HeaderMap) -> Response {
+    let suppressed = headers
+        .get("x-tfs-fedauthredirect")
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"Suppress"));
+    let mut answer = if suppressed {
+        typed(401, "text/plain; charset=utf-8", "")
+    } else {
+        typed(302, "text/html; charset=utf-8", OBJECT_MOVED)
+    };
+    if suppressed {
+        set(answer.headers_mut(), "www-authenticate", "Bearer");
+    } else {
+        set(answer.headers_mut(), LOCATION.as_str(), "https://spsprodweu1.vssps.visualstudio.com/_signin");
+    }
+    traced(answer)
+}
+
+fn refused(refusal: &Refusal) -> Response {
+    match refusal {
+        Refusal::Unauthorised => unreachable!("answered by a redirect or a 401"),
+        Refusal::NotReferenced { sentence } => {
+            json(400, &json!({ "count": sentence.len(), "value": sentence }))
+        }
+        Refusal::Exception { status, kind, message } => json(
+            *status,
+            &json!({
+                "$id": "1",
+                "innerException": null,
+                "message": message,
+                "typeName": format!("Microsoft.VisualStudio.Services.WebApi.{kind}, Microsoft.VisualStudio.Services.WebApi"),
+                "typeKey": kind,
+                "errorCode": 0,
+                "eventId": 3000,
+            }),
+        ),
+    }
+}
+
+/// The headers by which Microsoft's support finds a request again.
+fn traced(mut answer: Response) -> Response {
+    let headers = answer.headers_mut();
+    set(headers, "x-vss-e2eid", &Uuid::new_v4().to_string());
+    let edge = Uuid::new_v4().simple().to_string().to_uppercase();
+    set(headers, "x-msedge-ref", &format!("Ref A: {edge} Ref B: EMULATOR Ref C: 0"));
+    answer
+}
+
+/// HTTP/2 frames tell by themselves that a request has no body; HTTP/1.1 must declare it.
+fn has_length(parts: &Parts) -> bool {
+    parts.version == Version::HTTP_2
+        || parts.headers.contains_key(CONTENT_LENGTH)
+        || parts.headers.contains_key(TRANSFER_ENCODING)
+}
+
+fn is_our_host(parts: &Parts) -> bool {
+    let authority = authority(parts);
+    let host = authority.rsplit_once(':').map_or(authority.as_str(), |(host, _port)| host);
+    ["127.0.0.1", "localhost", "[::1]", tls::PUBLIC_NAMES[0]].contains(&host)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    let (scheme, token) = headers.get("authorization")?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.to_owned())
+}
+
+fn value(query: &[(String, String)], name: &str) -> Option<String> {
+    query.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
+}
+
+const LENGTH_REQUIRED: &str = "<html><body><h2>Length Required</h2><p>HTTP Error 411.</p></body></html>";
+const OBJECT_MOVED: &str = "<html><head><title>Object moved</title></head><body>\
+    <h2>Object moved to <a href=\"/_signin\">here</a>.</h2></body></html>";

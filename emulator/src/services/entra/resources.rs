@@ -1,0 +1,107 @@
+//! The resources that tokens can be had for.
+
+use uuid::Uuid;
+
+use crate::world::World;
+use crate::world::directory::Tenant;
+
+/// What a scope asks for, if it is one resource's `/.default`; the spelling is kept, trailing slash included.
+pub(super) fn of_scope(scope: &str) -> Option<&str> {
+    scope.strip_suffix("/.default").filter(|resource| !resource.is_empty())
+}
+
+/// Whether the tenant knows the resource.
+pub(super) fn is_known(world: &World, own: &[String], resource: &str) -> bool {
+    // Registered with its slash, unlike the others.
+    if resource == "https://disk.azure.com/" {
+        return true;
+    }
+    let bare = resource.strip_suffix('/').unwrap_or(resource);
+    let is_id = |known: &str| Uuid::try_parse(bare).is_ok_and(|id| id.to_string() == known);
+    ARM.contains(&bare)
+        || bare == world.urls.arm
+        || bare == world.urls.graph
+        || OTHERS.contains(&bare)
+        || is_storage_account(bare)
+        || IDS.iter().any(|known| is_id(known))
+        || own.iter().any(|known| known == bare || known == resource)
+}
+
+/// Azure Storage takes a token for one account's service too.
+fn is_storage_account(resource: &str) -> bool {
+    let host = resource.strip_prefix("https://").and_then(|host| host.strip_suffix(".core.windows.net"));
+    let parts = host.and_then(|host| host.split_once('.'));
+    parts.is_some_and(|(account, service)| {
+        !account.is_empty() && ["blob", "queue", "table", "dfs", "file"].contains(&service)
+    })
+}
+
+/// The same, by the tenant.
+pub(crate) fn knows(world: &World, tenant: &Tenant, resource: &str) -> bool {
+    is_known(world, &tenant.resources, resource)
+}
+
+/// Whether a token with this audience is meant for the resource manager.
+pub(crate) fn is_arm(world: &World, audience: &str) -> bool {
+    let bare = audience.strip_suffix('/').unwrap_or(audience);
+    ARM.contains(&bare) || bare == world.urls.arm || bare == ARM_ID
+}
+
+const ARM_ID: &str = "797f4846-ba00-4fd7-ba43-dac1f8f63013";
+
+const ARM: [&str; 7] = [
+    "https://management.azure.com",
+    "https://management.core.windows.net",
+    "https://management.usgovcloudapi.net",
+    "https://management.core.usgovcloudapi.net",
+    "https://management.chinacloudapi.cn",
+    "https://management.core.chinacloudapi.cn",
+    "https://management.microsoftazure.de",
+];
+
+const OTHERS: [&str; 24] = [
+    "https://vault.azure.net",
+    "https://vault.usgovcloudapi.net",
+    "https://vault.azure.cn",
+    "https://storage.azure.com",
+    "https://database.windows.net",
+    "https://database.usgovcloudapi.net",
+    "https://database.chinacloudapi.cn",
+    "https://ossrdbms-aad.database.windows.net",
+    "https://ossrdbms-aad.database.usgovcloudapi.net",
+    "https://ossrdbms-aad.database.chinacloudapi.cn",
+    "https://graph.microsoft.com",
+    "https://graph.microsoft.us",
+    "https://dod-graph.microsoft.us",
+    "https://microsoftgraph.chinacloudapi.cn",
+    "https://graph.windows.net",
+    "https://cosmos.azure.com",
+    "https://servicebus.azure.net",
+    "https://eventhubs.azure.net",
+    "https://api.loganalytics.io",
+    "https://containerregistry.azure.net",
+    "https://batch.core.windows.net",
+    "https://managedhsm.azure.net",
+    "https://dev.azuresynapse.net",
+    "https://app.vssps.visualstudio.com",
+];
+
+const IDS: [&str; 4] = [
+    ARM_ID,
+    "499b84ac-1321-427f-aa17-267ca6975798",
+    "6dae42f8-4368-4678-94ff-3960e28e3630",
+    "00000003-0000-0000-c000-000000000000",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_resource_keeps_its_slash() {
+        assert_eq!(of_scope("https://disk.azure.com//.default"), Some("https://disk.azure.com/"));
+        assert_eq!(of_scope("https://vault.azure.net/.default"), Some("https://vault.azure.net"));
+        assert_eq!(of_scope("https://vault.azure.net"), None);
+        assert_eq!(of_scope("/.default"), None);
+    }
+}

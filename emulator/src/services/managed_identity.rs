@@ -1,0 +1,218 @@
+//! The managed identity service of the machine, in plain http as the real ones: IMDS of virtual machines, and the
+//! protocol of App Service.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::get;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::front::record::pairs;
+use crate::services::answer;
+use crate::services::entra::{self, Granted};
+use crate::world::World;
+use crate::world::directory::{self, App, Tenant};
+use crate::world::keys::random_text;
+
+type Shared = State<Arc<World>>;
+
+pub(crate) const IMDS: &str = "/metadata/identity/oauth2/token";
+pub(crate) const APP_SERVICE: &str = "/msi/token";
+
+pub(crate) fn router(world: Arc<World>) -> Router {
+    Router::new().route(IMDS, get(imds)).route(APP_SERVICE, get(app_service)).with_state(world)
+}
+
+async fn imds(State(world): Shared, request: Request) -> Response {
+    let asked = Asked::new(&request);
+    let arc = world.directory().machine.arc.clone();
+    if let Some(arc) = arc {
+        return arc_server(&world, &arc, &asked);
+    }
+    let refused =
+        |error: &str, text: &str| answer::json(400, &json!({ "error": error, "error_description": text }));
+    if asked.header("metadata") != Some("true") || asked.header("x-forwarded-for").is_some() {
+        return refused("bad_request_102", "Required metadata header not specified");
+    }
+    if !["2018-02-01", "2019-08-01", "2019-11-01", "2021-02-01"].contains(&asked.query("api-version")) {
+        return refused("bad_request_100", "A valid api-version was not specified");
+    }
+    match grant(&world, &asked) {
+        Ok(granted) => {
+            let now = world.clock.epoch();
+            let mut body = common(&asked, &granted, now + granted.expires_in);
+            body["expires_in"] = json!(granted.expires_in.to_string());
+            body["ext_expires_in"] = json!(granted.expires_in.to_string());
+            body["not_before"] = json!(now.to_string());
+            answer::json(200, &body)
+        }
+        Err(Refused::NoResource) => refused("invalid_request", "Required audience parameter not specified"),
+        Err(Refused::NoIdentity) => refused("invalid_request", "Identity not found"),
+        Err(Refused::Several) => refused(
+            "invalid_request",
+            "Multiple user assigned identities exist, please specify the clientId / resourceId of the identity in \
+             the token request",
+        ),
+        Err(Refused::Resource) => refused(
+            "invalid_resource",
+            &format!(
+                "AADSTS500011: The resource principal named {} was not found in the tenant.",
+                asked.query("resource")
+            ),
+        ),
+    }
+}
+
+/// Azure Arc: the path of IMDS, and a challenge before each token.
+/// Source: <https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication>.
+fn arc_server(world: &World, arc: &directory::Arc, asked: &Asked) -> Response {
+    let refused = |status: u16, text: &str| {
+        answer::json(status, &json!({ "error": "invalid_request", "error_description": text }))
+    };
+    if asked.header("metadata") != Some("true") {
+        return refused(400, "Required metadata header not specified");
+    }
+    if asked.query("api-version") != "2020-06-01" {
+        return refused(400, "A valid api-version was not specified");
+    }
+    let Some(sent) = asked.header("authorization") else {
+        return challenge(world, arc);
+    };
+    // Each key is good once.
+    if !sent.strip_prefix("Basic ").is_some_and(|key| world.take_arc_key(key)) {
+        return refused(401, "The challenge key is wrong.");
+    }
+    let granted =
+        if arc.ignores_client { grant(world, &asked.without("client_id")) } else { grant(world, asked) };
+    match granted {
+        Ok(granted) => {
+            let mut body = common(asked, &granted, world.clock.epoch() + granted.expires_in);
+            body["expires_in"] = json!(granted.expires_in.to_string());
+            if arc.ignores_client {
+                body["client_id"] = Value::Null;
+            }
+            answer::json(200, &body)
+        }
+        Err(Refused::NoResource) => refused(400, "Required audience parameter not specified"),
+        Err(Refused::NoIdentity | Refused::Several) => refused(400, "Identity not found"),
+        Err(Refused::Resource) => {
+            refused(400, "AADSTS500011: The resource principal was not found in the tenant.")
+        }
+    }
+}
+
+/// Writes a key file, and names it in the answer.
+fn challenge(world: &World, arc: &directory::Arc) -> Response {
+    let path = arc.folder.join(format!("{}.key", Uuid::new_v4()));
+    let key = arc.key.clone().unwrap_or_else(|| random_text(40));
+    std::fs::write(&path, &key).expect("the folder of the challenges");
+    world.add_arc_key(&key);
+    let realm = arc.realm.clone().unwrap_or_else(|| path.display().to_string());
+    let mut answer = answer::json(401, &json!({ "error": "unauthorized" }));
+    answer::set(answer.headers_mut(), "www-authenticate", &format!("Basic realm={realm}"));
+    answer
+}
+
+async fn app_service(State(world): Shared, request: Request) -> Response {
+    let asked = Asked::new(&request);
+    let refused = |status: u16, text: &str| {
+        answer::json(
+            status,
+            &json!({ "statusCode": status, "message": text, "correlationId": Uuid::new_v4() }),
+        )
+    };
+    if asked.header("x-identity-header") != Some(&*world.directory().machine.header) {
+        return refused(401, "The X-IDENTITY-HEADER header is missing or wrong.");
+    }
+    if asked.query("api-version") != "2019-08-01" {
+        return refused(400, "The api-version is not supported.");
+    }
+    match grant(&world, &asked) {
+        Ok(granted) => {
+            let end = world.clock.epoch() + granted.expires_in;
+            answer::json(200, &common(&asked, &granted, end))
+        }
+        Err(Refused::NoResource) => refused(400, "The resource parameter is missing."),
+        Err(Refused::NoIdentity | Refused::Several) => refused(
+            400,
+            "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.",
+        ),
+        Err(Refused::Resource) => refused(
+            400,
+            &format!("AADSTS500011: The resource principal named {} was not found.", asked.query("resource")),
+        ),
+    }
+}
+
+/// Why there is no token.
+enum Refused {
+    NoResource,
+    NoIdentity,
+    Several,
+    Resource,
+}
+
+/// A token of the identity that is named, or of the only one.
+fn grant(world: &World, asked: &Asked) -> Result<Granted, Refused> {
+    let resource =
+        Some(asked.query("resource")).filter(|text| !text.is_empty()).ok_or(Refused::NoResource)?;
+    let (tenant, app) = identity(world, asked.query("client_id"))?;
+    if !entra::knows(world, &tenant, resource) {
+        return Err(Refused::Resource);
+    }
+    Ok(entra::issue(world, &tenant, &app, resource))
+}
+
+fn identity(world: &World, named: &str) -> Result<(Tenant, App), Refused> {
+    let directory = world.directory();
+    let assigned = &directory.machine.identities;
+    let client = match (Uuid::try_parse(named), &assigned[..]) {
+        (Ok(id), _) => assigned.iter().find(|one| **one == id).ok_or(Refused::NoIdentity)?,
+        (Err(_), [only]) => only,
+        (Err(_), []) => return Err(Refused::NoIdentity),
+        (Err(_), _) => return Err(Refused::Several),
+    };
+    let known = |tenant: &Tenant| {
+        tenant.apps.iter().find(|app| app.client_id == *client).map(|app| (tenant.clone(), app.clone()))
+    };
+    directory.tenants.iter().find_map(known).ok_or(Refused::NoIdentity)
+}
+
+fn common(asked: &Asked, granted: &Granted, end: i64) -> Value {
+    json!({
+        "access_token": granted.access_token,
+        "client_id": granted.client,
+        "expires_on": end.to_string(),
+        "resource": asked.query("resource"),
+        "token_type": "Bearer",
+    })
+}
+
+/// Headers and query of a request.
+struct Asked {
+    headers: axum::http::HeaderMap,
+    query: Vec<(String, String)>,
+}
+
+impl Asked {
+    fn new(request: &Request) -> Self {
+        let query = pairs(request.uri().query().unwrap_or_default().as_bytes());
+        Self { headers: request.headers().clone(), query }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    fn without(&self, name: &str) -> Self {
+        let query = self.query.iter().filter(|(key, _)| key != name).cloned().collect();
+        Self { headers: self.headers.clone(), query }
+    }
+
+    fn query(&self, name: &str) -> &str {
+        self.query.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+}

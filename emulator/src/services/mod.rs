@@ -1,0 +1,11 @@
+//! The services that answer, each as strict as the real one.
+
+pub(crate) mod answer;
+pub(crate) mod arm;
+mod bearer;
+pub mod blob;
+pub(crate) mod devops;
+pub(crate) mod entra;
+pub(crate) mod graph;
+pub(crate) mod jobs;
+pub(crate) mod managed_identity;

@@ -1,0 +1,211 @@
+//! What the services share: the directory, the clock, the journal, the faults, and what was issued.
+
+pub(crate) mod certificate;
+pub(crate) mod clock;
+pub mod directory;
+pub(crate) mod fault;
+pub(crate) mod gate;
+pub mod identity;
+pub(crate) mod journal;
+pub(crate) mod keys;
+pub(crate) mod leak;
+pub(crate) mod storage;
+pub(crate) mod tls;
+pub(crate) mod usual;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::world::clock::Clock;
+use crate::world::directory::{Connection, Directory, Machine};
+use crate::world::fault::Faults;
+use crate::world::journal::{Journal, Service};
+use crate::world::storage::Storage;
+
+/// What kind of secret was issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IssuedKind {
+    /// `System.AccessToken` of a job.
+    JobToken,
+    /// What Azure DevOps or Entra signed for a job.
+    IdToken,
+    /// What Entra gave for a resource.
+    AccessToken,
+    /// A client secret of an app.
+    ClientSecret,
+    /// A line of the private key of a client certificate.
+    PrivateKey,
+    /// What a client signed with such a key.
+    ClientAssertion,
+    /// What the machine's managed identity service demands.
+    IdentityHeader,
+    /// A personal access token of Azure DevOps.
+    PersonalToken,
+    /// What an Azure Arc server's identity service wrote into a file for one caller.
+    ArcKey,
+}
+
+impl fmt::Display for IssuedKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::JobToken => "job token",
+            Self::IdToken => "id token",
+            Self::AccessToken => "access token",
+            Self::ClientSecret => "client secret",
+            Self::PrivateKey => "private key",
+            Self::ClientAssertion => "client assertion",
+            Self::IdentityHeader => "identity header",
+            Self::PersonalToken => "personal access token",
+            Self::ArcKey => "key of an Azure Arc server",
+        })
+    }
+}
+
+/// A secret that was issued, or is known to the directory.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Issued {
+    /// What it is.
+    pub kind: IssuedKind,
+    /// The secret itself.
+    pub value: String,
+}
+
+impl fmt::Debug for Issued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issued").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// Where the services listen: base URLs without a trailing slash.
+#[derive(Clone, Debug)]
+pub(crate) struct Urls {
+    pub(crate) devops: String,
+    pub(crate) entra: String,
+    pub(crate) arm: String,
+    pub(crate) machine: String,
+    pub(crate) graph: String,
+}
+
+pub(crate) struct World {
+    pub(crate) clock: Clock,
+    pub(crate) journal: Journal,
+    pub(crate) faults: Faults,
+    pub(crate) urls: Urls,
+    directory: Mutex<Directory>,
+    storage: Mutex<Storage>,
+    issued: Mutex<Vec<Issued>>,
+    id_tokens: Mutex<HashMap<String, (String, i64)>>,
+    arc_keys: Mutex<HashSet<String>>,
+    connections: [AtomicU64; 6],
+}
+
+/// The secrets in a connection's own parameters. Of a key, only lines that no other key of its kind has.
+fn stored(connection: &Connection) -> impl Iterator<Item = Issued> {
+    let of = |name: &str| connection.parameters.get(name).map(String::as_str).unwrap_or_default();
+    let secret = Some(of("serviceprincipalkey")).filter(|secret| !secret.is_empty());
+    let is_key = |line: &&str| line.contains("-----BEGIN") && line.contains("PRIVATE KEY");
+    let key = of("servicePrincipalCertificate").lines().skip_while(move |line| !is_key(line)).skip(3);
+    let key = key.take_while(|line| !line.contains("-----END"));
+    let issued = |kind, value: &str| Issued { kind, value: value.to_owned() };
+    secret
+        .map(|secret| issued(IssuedKind::ClientSecret, secret))
+        .into_iter()
+        .chain(key.map(move |line| issued(IssuedKind::PrivateKey, line)))
+}
+
+impl World {
+    pub(crate) fn new(urls: Urls, clock: Clock, directory: Directory) -> Self {
+        Self {
+            clock,
+            journal: Journal::default(),
+            faults: Faults::default(),
+            urls,
+            directory: Mutex::new(directory),
+            storage: Mutex::new(Storage::usual()),
+            issued: Mutex::default(),
+            id_tokens: Mutex::default(),
+            arc_keys: Mutex::default(),
+            connections: Default::default(),
+        }
+    }
+
+    /// A test that panicked while it held the directory has failed already; others may go on.
+    pub(crate) fn directory(&self) -> MutexGuard<'_, Directory> {
+        self.directory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same.
+    pub(crate) fn storage(&self) -> MutexGuard<'_, Storage> {
+        self.storage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn issue(&self, kind: IssuedKind, value: &str) {
+        let issued = Issued { kind, value: value.to_owned() };
+        let mut all = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.contains(&issued) {
+            all.push(issued);
+        }
+    }
+
+    pub(crate) fn issued(&self) -> Vec<Issued> {
+        let directory = self.directory();
+        let secrets = directory.tenants.iter().flat_map(|tenant| &tenant.apps).flat_map(|app| &app.secrets);
+        let jobs =
+            directory.jobs.iter().map(|job| Issued { kind: IssuedKind::JobToken, value: job.token.clone() });
+        let Machine { identities, header, .. } = &directory.machine;
+        // Of a machine without identities nobody asks anything.
+        let header =
+            identities.first().map(|_| Issued { kind: IssuedKind::IdentityHeader, value: header.clone() });
+        let known = jobs
+            .chain(secrets.map(|one| Issued { kind: IssuedKind::ClientSecret, value: one.value.clone() }))
+            .chain(
+                directory
+                    .personal_tokens
+                    .iter()
+                    .map(|token| Issued { kind: IssuedKind::PersonalToken, value: token.clone() }),
+            )
+            .chain(header);
+        let mut all = self.issued.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        all.extend(known);
+        all.extend(directory.connections().flat_map(stored));
+        all
+    }
+
+    /// The kind of a bearer token, to be shown in its place.
+    pub(crate) fn kind_of(&self, secret: &str) -> Option<IssuedKind> {
+        self.issued().into_iter().find(|issued| issued.value == secret).map(|issued| issued.kind)
+    }
+
+    /// For [`Directory::same_id_token_again`]: the last id token of a subject in a job, while it is valid.
+    pub(crate) fn kept_id_token(&self, of: &str, now: i64) -> Option<String> {
+        let kept = self.id_tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(of).filter(|(_token, expires)| now < *expires).map(|(token, _expires)| token.clone())
+    }
+
+    pub(crate) fn keep_id_token(&self, of: String, token: &str, expires: i64) {
+        let mut kept = self.id_tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(of, (token.to_owned(), expires));
+    }
+
+    /// Notes a key that an Azure Arc server's identity service wrote for one caller.
+    pub(crate) fn add_arc_key(&self, key: &str) {
+        self.issue(IssuedKind::ArcKey, key);
+        self.arc_keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned());
+    }
+
+    /// Whether such a key was written, and not used yet.
+    pub(crate) fn take_arc_key(&self, key: &str) -> bool {
+        self.arc_keys.lock().unwrap_or_else(PoisonError::into_inner).remove(key)
+    }
+
+    /// Counts a TCP connection and returns its number.
+    pub(crate) fn connected(&self, service: Service) -> u64 {
+        self.connections[service as usize].fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn connections(&self, service: Service) -> u64 {
+        self.connections[service as usize].load(Ordering::Relaxed)
+    }
+}
