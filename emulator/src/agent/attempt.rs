@@ -13,7 +13,7 @@ use super::report::{JobResult, StepResult};
 use super::running::Running;
 use super::step::{Condition, Kind, Shell, Step};
 use super::task_json::TaskDefinition;
-use super::{clock, environment, inputs, script, stage};
+use super::{clock, environment, inputs, script};
 
 /// Tries until it works or the retries are used up; what a failed try has set or masked stays (`RetryHelper.cs`).
 pub(super) fn all(
@@ -64,7 +64,7 @@ pub(super) fn all(
 fn pause(job: &Context, wait: Duration, condition: Condition) -> bool {
     let end = clock::now() + wait;
     while clock::now() < end {
-        if job.cancel.load(Ordering::SeqCst) && !stage::holds(condition, JobResult::Canceled) {
+        if job.cancel.load(Ordering::SeqCst) && !condition.holds(JobResult::Canceled) {
             return false;
         }
         thread::sleep(Duration::from_millis(20).min(wait));
@@ -197,7 +197,7 @@ fn limits(job: &Context, behind_wrapper: bool, deadline: Option<Instant>, condit
     };
     Limits {
         // A step whose condition still holds in a cancelled job is left alone.
-        cancel: (!stage::holds(condition, JobResult::Canceled)).then(|| Arc::clone(&job.cancel)),
+        cancel: (!condition.holds(JobResult::Canceled)).then(|| Arc::clone(&job.cancel)),
         deadline,
         interrupt: milliseconds("PROCESS_SIGINT_TIMEOUT", 7_500),
         terminate: milliseconds("PROCESS_SIGTERM_TIMEOUT", 2_500),

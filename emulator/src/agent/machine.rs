@@ -7,11 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::files;
-use super::message::JobMessage;
-use super::report::JobReport;
-use super::run::{self, RunningJob};
 use super::settings::{ProxySettings, Settings};
-use super::step::Step;
 
 /// An agent on a machine of its own: a fresh folder that goes when the last clone is dropped.
 ///
@@ -197,24 +193,6 @@ impl Agent {
     #[must_use]
     pub fn tasks_folder(&self) -> PathBuf {
         self.work_folder().join("_tasks")
-    }
-
-    /// `HOME` of every process.
-    #[must_use]
-    pub fn home_folder(&self) -> PathBuf {
-        self.root_folder().join("home")
-    }
-
-    /// Runs a job to its end.
-    #[must_use]
-    pub fn run(&self, message: &JobMessage, pipeline: &[Step]) -> JobReport {
-        self.start(message, pipeline).finish()
-    }
-
-    /// Starts a job on a thread.
-    #[must_use]
-    pub fn start(&self, message: &JobMessage, pipeline: &[Step]) -> RunningJob {
-        run::start(self.clone(), message.clone(), pipeline.to_vec())
     }
 }
 

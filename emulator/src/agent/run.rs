@@ -20,6 +20,30 @@ use super::task_json::TaskDefinition;
 use super::variables::Variables;
 use super::{files, inputs};
 
+impl Agent {
+    /// Runs a job to its end.
+    #[must_use]
+    pub fn run(&self, message: &JobMessage, pipeline: &[Step]) -> JobReport {
+        self.start(message, pipeline).finish()
+    }
+
+    /// Starts a job on a thread.
+    #[must_use]
+    pub fn start(&self, message: &JobMessage, pipeline: &[Step]) -> RunningJob {
+        let (agent, message, steps) = (self.clone(), message.clone(), pipeline.to_vec());
+        let (cancel, log) = (Arc::new(AtomicBool::new(false)), Arc::new(Log::default()));
+        let (job_cancel, job_log) = (Arc::clone(&cancel), Arc::clone(&log));
+        let thread = thread::spawn(move || {
+            let _closing = Closing(Arc::clone(&job_log));
+            let one_job = Arc::clone(&agent.one_job);
+            // A job that panicked leaves the folders as after a crash, which the next one must stand.
+            let _turn = one_job.lock().unwrap_or_else(PoisonError::into_inner);
+            run_stages(Context::new(agent, &message, job_cancel, job_log), steps)
+        });
+        RunningJob { cancel, log, thread }
+    }
+}
+
 /// A job on its way.
 #[derive(Debug)]
 pub struct RunningJob {
@@ -60,20 +84,7 @@ impl Drop for Closing {
     }
 }
 
-pub(super) fn start(agent: Agent, message: JobMessage, steps: Vec<Step>) -> RunningJob {
-    let (cancel, log) = (Arc::new(AtomicBool::new(false)), Arc::new(Log::default()));
-    let (job_cancel, job_log) = (Arc::clone(&cancel), Arc::clone(&log));
-    let thread = thread::spawn(move || {
-        let _closing = Closing(Arc::clone(&job_log));
-        let one_job = Arc::clone(&agent.one_job);
-        // A job that panicked leaves the folders as after a crash, which the next one must stand.
-        let _turn = one_job.lock().unwrap_or_else(PoisonError::into_inner);
-        run(Context::new(agent, &message, job_cancel, job_log), steps)
-    });
-    RunningJob { cancel, log, thread }
-}
-
-fn run(mut job: Context, steps: Vec<Step>) -> JobReport {
+fn run_stages(mut job: Context, steps: Vec<Step>) -> JobReport {
     let before = orphans::snapshot();
     files::empty(&job.agent.temp_folder());
     let mut planned = plan(&job, steps);

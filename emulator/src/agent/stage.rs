@@ -71,7 +71,7 @@ pub(super) fn run(job: &mut Context, planned: &mut Planned, stage: Stage) -> Ste
         observe_at: None,
     };
     running.job.variables.set_public("Task.DisplayName", &running.report.display_name);
-    if holds(condition, status) {
+    if condition.holds(status) {
         let title = running.report.display_name.clone();
         running.write(&format!("##[section]Starting: {title}"));
         let result = attempt::all(&mut running, step, task.as_ref(), inputs, condition);
@@ -90,15 +90,4 @@ pub(super) fn run(job: &mut Context, planned: &mut Planned, stage: Stage) -> Ste
         StepResult::Succeeded | StepResult::Skipped | StepResult::Abandoned => {}
     }
     report
-}
-
-/// Whether a step runs in a job of this status.
-pub(super) fn holds(condition: Condition, status: JobResult) -> bool {
-    match condition {
-        Condition::Succeeded => status <= JobResult::SucceededWithIssues,
-        Condition::Always => true,
-        Condition::Failed => status == JobResult::Failed,
-        Condition::SucceededOrFailed => status != JobResult::Canceled,
-        Condition::Never => false,
-    }
 }

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::report::JobResult;
+
 /// When a step runs (the functions of a pipeline's `condition:`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Condition {
@@ -17,6 +19,19 @@ pub enum Condition {
     SucceededOrFailed,
     /// `false`.
     Never,
+}
+
+impl Condition {
+    /// Whether a step runs in a job of this status.
+    pub(super) fn holds(self, status: JobResult) -> bool {
+        match self {
+            Self::Succeeded => status <= JobResult::SucceededWithIssues,
+            Self::Always => true,
+            Self::Failed => status == JobResult::Failed,
+            Self::SucceededOrFailed => status != JobResult::Canceled,
+            Self::Never => false,
+        }
+    }
 }
 
 /// What reads a script.
