@@ -12,12 +12,13 @@ use uuid::Uuid;
 use crate::agent::message::{JobMessage, ServiceEndpoint};
 use crate::front::distance;
 use crate::front::server::Server;
-use crate::services::blob::Storage;
 use crate::services::{arm, blob, devops, entra, graph, jobs, managed_identity};
 use crate::world::clock::Clock;
-use crate::world::directory::{Directory, Tenant};
+use crate::world::directory::Directory;
+use crate::world::directory::entra::Tenant;
 use crate::world::fault::Fault;
 use crate::world::journal::{Entry, Service};
+use crate::world::storage::Storage;
 use crate::world::tls::Trust;
 use crate::world::usual::{self, USUAL, Usual};
 use crate::world::{Issued, Urls, World};
@@ -232,7 +233,7 @@ impl Emulator {
         let tenant = directory.tenants.iter().find(knows).expect("no such app").clone();
         drop(directory);
         let app = tenant.apps.iter().find(|app| app.client_id == client).expect("no such app");
-        entra::issue(&self.world, &tenant, app, resource).access_token
+        entra::grant::issue(&self.world, &tenant, app, resource).access_token
     }
 
     /// Something shall go wrong.

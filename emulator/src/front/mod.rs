@@ -1,5 +1,6 @@
 //! How requests come in and answers go out: connections, the journal, faults.
 
+mod delivery;
 pub(crate) mod distance;
-pub(crate) mod record;
+mod record;
 pub(crate) mod server;

@@ -7,6 +7,7 @@ use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Version};
 
+use crate::services::request;
 use crate::world::World;
 use crate::world::journal::{Entry, Service};
 use crate::world::keys;
@@ -31,7 +32,7 @@ pub(crate) async fn asked(
         service,
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
-        query: pairs(parts.uri.query().unwrap_or_default().as_bytes()),
+        query: request::query(&parts.uri),
         headers: headers(world, &parts.headers),
         form: if is_form { form(&body) } else { vec![] },
         status: None,
@@ -41,11 +42,6 @@ pub(crate) async fn asked(
     };
     let at = world.journal.asked(entry);
     (at, Request::from_parts(parts, Body::from(body)))
-}
-
-/// The pairs of a query or a form, decoded.
-pub(crate) fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
-    url::form_urlencoded::parse(encoded).into_owned().collect()
 }
 
 fn headers(world: &World, headers: &HeaderMap) -> Vec<(String, String)> {
@@ -82,7 +78,7 @@ fn form(body: &[u8]) -> Vec<(String, String)> {
         }
         _ => value,
     };
-    pairs(body)
+    request::pairs(body)
         .into_iter()
         .map(|(name, value)| {
             let value = shown(&name, value);

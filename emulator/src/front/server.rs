@@ -21,8 +21,7 @@ use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::front::record;
-use crate::services::answer;
+use crate::front::{delivery, record};
 use crate::world::World;
 use crate::world::fault::Delivery;
 use crate::world::journal::Service;
@@ -118,11 +117,11 @@ async fn observe(
         _ => {}
     }
     let answer = if effect.replaces_the_answer() {
-        answer::scripted(&world, &effect, request.headers())
+        delivery::scripted(&world, &effect, request.headers())
     } else {
         next.run(request).await
     };
-    let answer = answer::delivered(&world, effect, answer).await;
+    let answer = delivery::delivered(&world, effect, answer).await;
     world.journal.answered(at, answer.status().as_u16());
     answer
 }

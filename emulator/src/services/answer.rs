@@ -1,23 +1,10 @@
-//! Makes answers: the JSON ones of the services, the scripted ones of faults, and how a fault delivers them.
+//! Makes the answers of the services.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Duration;
-
-use axum::body::{Body, Bytes, to_bytes};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE};
-use axum::http::request::Parts;
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
-use hyper::body::Frame;
 use serde_json::Value;
-use tokio::sync::mpsc;
-
-use crate::services::entra;
-use crate::world::clock::http_date;
-use crate::world::fault::{Delivery, Effect};
-use crate::world::{IssuedKind, World};
 
 /// JSON as all three services send it.
 pub(crate) fn json(status: u16, value: &Value) -> Response {
@@ -37,117 +24,3 @@ pub(crate) fn set(headers: &mut HeaderMap, name: &str, value: &str) {
     let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
     headers.insert(name, HeaderValue::from_str(value).expect("a header's value"));
 }
-
-/// The base URL by which the client came: a public name when it was led here, else an address.
-pub(crate) fn base(parts: &Parts) -> String {
-    format!("https://{}", authority(parts))
-}
-
-/// The host (and port) that the client asked for.
-pub(crate) fn authority(parts: &Parts) -> String {
-    parts
-        .uri
-        .authority()
-        .map(ToString::to_string)
-        .or_else(|| parts.headers.get("host").and_then(|host| host.to_str().ok()).map(str::to_owned))
-        .unwrap_or_default()
-}
-
-/// What a fault answers instead of the service.
-pub(crate) fn scripted(world: &World, effect: &Effect, asked: &HeaderMap) -> Response {
-    if let Some(token) = &effect.id_token {
-        world.issue(IssuedKind::IdToken, token);
-    }
-    let mut answer = match (effect.aadsts, &effect.body) {
-        (Some(code), _) => entra::refusal(world, code, asked),
-        (None, Some((content_type, bytes))) => typed(200, content_type, bytes.clone()),
-        (None, None) => Response::new(Body::empty()),
-    };
-    if let Some(status) = effect.status {
-        *answer.status_mut() = StatusCode::from_u16(status).expect("a status has three digits");
-    }
-    answer
-}
-
-/// The answer as it goes out: with a date, with the headers of the fault, in the way of the fault.
-pub(crate) async fn delivered(world: &World, effect: Effect, answer: Response) -> Response {
-    let (mut head, body) = answer.into_parts();
-    set(&mut head.headers, DATE.as_str(), &http_date(world.clock.now()));
-    let body = match effect.delivery {
-        Delivery::Truncate => {
-            let bytes = whole(body).await;
-            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len() + 64));
-            streamed(move |sender| cut_off(sender, bytes))
-        }
-        Delivery::Huge => {
-            head.headers.remove(CONTENT_LENGTH);
-            streamed(flood)
-        }
-        Delivery::Drip(interval) => {
-            let bytes = whole(body).await;
-            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-            streamed(move |sender| drip(sender, bytes, interval))
-        }
-        _ => body,
-    };
-    for (name, value) in &effect.headers {
-        set(&mut head.headers, name, value);
-    }
-    Response::from_parts(head, body)
-}
-
-async fn whole(body: Body) -> Bytes {
-    to_bytes(body, usize::MAX).await.expect("our own bodies can be read")
-}
-
-async fn cut_off(sender: Sender, bytes: Bytes) {
-    if sender.send(Ok(bytes)).await.is_ok() {
-        // What was sent must have left before the connection breaks.
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        let _ = sender.send(Err(io::ErrorKind::ConnectionAborted.into())).await;
-    }
-}
-
-async fn flood(sender: Sender) {
-    let piece = Bytes::from(vec![b' '; 64 * 1024]);
-    for _ in 0..=PIECES {
-        if sender.send(Ok(piece.clone())).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn drip(sender: Sender, bytes: Bytes, interval: Duration) {
-    for at in 0..bytes.len() {
-        tokio::time::sleep(interval).await;
-        if sender.send(Ok(bytes.slice(at..=at))).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// A body whose pieces another task sends.
-fn streamed<F: Future<Output = ()> + Send + 'static>(write: impl FnOnce(Sender) -> F) -> Body {
-    let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(write(sender));
-    Body::new(Pieces(receiver))
-}
-
-struct Pieces(mpsc::Receiver<io::Result<Bytes>>);
-
-impl hyper::body::Body for Pieces {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.0.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
-    }
-}
-
-type Sender = mpsc::Sender<io::Result<Bytes>>;
-
-/// So many pieces are 10 MiB; one more is sent.
-const PIECES: usize = 160;

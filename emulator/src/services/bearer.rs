@@ -37,13 +37,7 @@ pub(crate) fn caller(
     headers: &HeaderMap,
     is_meant: impl Fn(&str) -> bool,
 ) -> Result<Caller, Unfit> {
-    let token = headers
-        .get("authorization")
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token)
-        .ok_or(Unfit::Missing)?;
+    let token = token(headers).ok_or(Unfit::Missing)?;
     let claims = keys::entra().verify(token).ok_or(Unfit::Signature)?;
     let now = world.clock.epoch();
     if claims["exp"].as_i64().is_none_or(|end| end <= now) {
@@ -61,4 +55,10 @@ pub(crate) fn caller(
         return Err(Unfit::Issuer);
     }
     Ok(Caller { tenant, client, object })
+}
+
+/// The token of an `Authorization: Bearer …` header.
+pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get("authorization")?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use crate::agent::message::{JobMessage, ServiceEndpoint, Variable};
 use crate::world::Urls;
-use crate::world::directory::{Directory, Issuer, Job, Place, Scope};
+use crate::world::directory::Directory;
+use crate::world::directory::devops::{Issuer, Job, Place, Scope};
 use crate::world::keys::random_text;
 
 /// A new job whose stage refers to these connections, all of one project; registered in the directory.

@@ -10,11 +10,13 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::front::record::pairs;
 use crate::services::answer;
-use crate::services::entra::{self, Granted};
+use crate::services::entra::grant::{self, Granted};
+use crate::services::entra::resources;
+use crate::services::request;
 use crate::world::World;
-use crate::world::directory::{self, App, Tenant};
+use crate::world::directory::entra::{App, Tenant};
+use crate::world::directory::machine;
 use crate::world::keys::random_text;
 
 type Shared = State<Arc<World>>;
@@ -68,7 +70,7 @@ async fn imds(State(world): Shared, request: Request) -> Response {
 
 /// Azure Arc: the path of IMDS, and a challenge before each token.
 /// Source: <https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication>.
-fn arc_server(world: &World, arc: &directory::Arc, asked: &Asked) -> Response {
+fn arc_server(world: &World, arc: &machine::Arc, asked: &Asked) -> Response {
     let refused = |status: u16, text: &str| {
         answer::json(status, &json!({ "error": "invalid_request", "error_description": text }))
     };
@@ -105,7 +107,7 @@ fn arc_server(world: &World, arc: &directory::Arc, asked: &Asked) -> Response {
 }
 
 /// Writes a key file, and names it in the answer.
-fn challenge(world: &World, arc: &directory::Arc) -> Response {
+fn challenge(world: &World, arc: &machine::Arc) -> Response {
     let path = arc.folder.join(format!("{}.key", Uuid::new_v4()));
     let key = arc.key.clone().unwrap_or_else(|| random_text(40));
     std::fs::write(&path, &key).expect("the folder of the challenges");
@@ -160,10 +162,10 @@ fn grant(world: &World, asked: &Asked) -> Result<Granted, Refused> {
     let resource =
         Some(asked.query("resource")).filter(|text| !text.is_empty()).ok_or(Refused::NoResource)?;
     let (tenant, app) = identity(world, asked.query("client_id"))?;
-    if !entra::knows(world, &tenant, resource) {
+    if !resources::knows(world, &tenant, resource) {
         return Err(Refused::Resource);
     }
-    Ok(entra::issue(world, &tenant, &app, resource))
+    Ok(grant::issue(world, &tenant, &app, resource))
 }
 
 fn identity(world: &World, named: &str) -> Result<(Tenant, App), Refused> {
@@ -199,7 +201,7 @@ struct Asked {
 
 impl Asked {
     fn new(request: &Request) -> Self {
-        let query = pairs(request.uri().query().unwrap_or_default().as_bytes());
+        let query = request::query(request.uri());
         Self { headers: request.headers().clone(), query }
     }
 

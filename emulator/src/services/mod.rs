@@ -3,9 +3,10 @@
 pub(crate) mod answer;
 pub(crate) mod arm;
 mod bearer;
-pub mod blob;
+pub(crate) mod blob;
 pub(crate) mod devops;
 pub(crate) mod entra;
 pub(crate) mod graph;
 pub(crate) mod jobs;
 pub(crate) mod managed_identity;
+pub(crate) mod request;

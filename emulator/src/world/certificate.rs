@@ -14,7 +14,7 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use time::{Duration, OffsetDateTime};
 
 use crate::world::clock::Clock;
-use crate::world::directory::Certificate;
+use crate::world::directory::entra::Certificate;
 use crate::world::keys;
 
 /// A certificate and its key, in PEM.

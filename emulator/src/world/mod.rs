@@ -9,7 +9,7 @@ pub mod identity;
 pub(crate) mod journal;
 pub(crate) mod keys;
 pub(crate) mod leak;
-pub(crate) mod storage;
+pub mod storage;
 pub(crate) mod tls;
 pub(crate) mod usual;
 
@@ -19,7 +19,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::world::clock::Clock;
-use crate::world::directory::{Connection, Directory, Machine};
+use crate::world::directory::Directory;
+use crate::world::directory::devops::Connection;
+use crate::world::directory::machine::Machine;
 use crate::world::fault::Faults;
 use crate::world::journal::{Journal, Service};
 use crate::world::storage::Storage;

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::services::blob::Lease;
 use crate::world::usual::USUAL;
 
 /// The name of the account that is there from the start.
@@ -56,6 +55,19 @@ pub struct Blob {
     pub tag: Uuid,
     /// The lease that was last taken, if any.
     pub lease: Option<Lease>,
+}
+
+/// A lease that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// What its holder shows.
+    pub id: Uuid,
+    /// How many seconds it was taken for; none: until it is released.
+    pub seconds: Option<i64>,
+    /// When it ends, in seconds since 1970.
+    pub until: Option<i64>,
+    /// Whether somebody took it away from its holder.
+    pub broken: bool,
 }
 
 impl Storage {

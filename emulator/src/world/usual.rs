@@ -2,9 +2,9 @@
 
 use uuid::{Uuid, uuid};
 
-use crate::world::directory::{
-    App, Connection, Directory, Issuer, Kind, Organization, Project, Subscription, Tenant,
-};
+use crate::world::directory::Directory;
+use crate::world::directory::devops::{Connection, Issuer, Organization, Project};
+use crate::world::directory::entra::{App, Kind, Subscription, Tenant};
 
 /// Names and ids of the usual landscape.
 #[derive(Clone, Copy, Debug)]

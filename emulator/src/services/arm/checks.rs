@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::services::bearer::{self, Caller, Unfit};
-use crate::services::entra::is_arm;
+use crate::services::entra::resources::is_arm;
 use crate::world::World;
-use crate::world::directory::{Directory, Subscription};
+use crate::world::directory::Directory;
+use crate::world::directory::entra::Subscription;
 use crate::world::identity::sts_issuer;
 
 /// A refusal as ARM shapes it.

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::services::arm::checks::Refusal;
-use crate::world::directory::{Deployment, Directory};
+use crate::world::directory::Directory;
+use crate::world::directory::deployment::Deployment;
 
 /// What the caller is told.
 pub(super) struct Told {

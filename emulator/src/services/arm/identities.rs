@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
 
 use crate::services::arm::checks::Refusal;
-use crate::world::directory::{App, Directory, Kind, Subscription};
+use crate::world::directory::Directory;
+use crate::world::directory::entra::{App, Kind, Subscription};
 
 /// Contributor, in every tenant.
 const CONTRIBUTOR: Uuid = uuid!("b24988ac-6180-42a0-ab88-20f7382dd24c");

@@ -15,13 +15,14 @@ use axum::response::Response;
 use axum::routing::{any, get, post};
 use serde_json::{Value, json};
 
-use crate::front::record::pairs;
-use crate::services::answer::{base, json, set};
+use crate::services::answer::{json, set};
 use crate::services::arm::checks::Refusal;
 use crate::services::arm::deployments::{Named, Told};
 use crate::services::bearer::Caller;
+use crate::services::request::{self, base};
 use crate::world::World;
-use crate::world::directory::{Directory, Subscription};
+use crate::world::directory::Directory;
+use crate::world::directory::entra::Subscription;
 
 type Shared = State<Arc<World>>;
 type Answer = Result<Value, Refusal>;
@@ -95,7 +96,7 @@ async fn tenants(State(world): Shared, request: Request) -> Response {
 }
 
 async fn subscriptions(State(world): Shared, request: Request) -> Response {
-    let query = pairs(request.uri().query().unwrap_or_default().as_bytes());
+    let query = request::query(request.uri());
     let skipped = query.into_iter().find(|(name, _)| name == SKIP_TOKEN).map(|(_, value)| value);
     let answer = asked(&world, request).and_then(|caller| {
         let begin =
@@ -149,7 +150,7 @@ async fn collection(
 }
 
 async fn role_assignments(State(world): Shared, Path(id): Path<String>, request: Request) -> Response {
-    let query = pairs(request.uri().query().unwrap_or_default().as_bytes());
+    let query = request::query(request.uri());
     let filter = query.into_iter().find(|(name, _)| name == "$filter").map(|(_, value)| value);
     let answer = asked(&world, request).and_then(|caller| {
         let directory = world.directory();
@@ -304,7 +305,7 @@ fn asked(world: &World, request: Request) -> Result<Caller, Refusal> {
 }
 
 fn version(parts: &Parts) -> Result<String, Refusal> {
-    pairs(parts.uri.query().unwrap_or_default().as_bytes())
+    request::query(&parts.uri)
         .into_iter()
         .find(|(name, value)| name.eq_ignore_ascii_case("api-version") && !value.is_empty())
         .map(|(_, value)| value)

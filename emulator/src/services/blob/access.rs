@@ -2,9 +2,9 @@
 
 use axum::http::request::Parts;
 
-use crate::services::answer::authority;
 use crate::services::bearer::{self, Unfit};
 use crate::services::blob::refusal::Refusal;
+use crate::services::request::authority;
 use crate::world::World;
 use crate::world::storage::{Account, Storage};
 

@@ -3,20 +3,7 @@
 use uuid::Uuid;
 
 use crate::services::blob::refusal::Refusal;
-use crate::world::storage::Blob;
-
-/// A lease that was taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lease {
-    /// What its holder shows.
-    pub id: Uuid,
-    /// How many seconds it was taken for; none: until it is released.
-    pub seconds: Option<i64>,
-    /// When it ends, in seconds since 1970.
-    pub until: Option<i64>,
-    /// Whether somebody took it away from its holder.
-    pub broken: bool,
-}
+use crate::world::storage::{Blob, Lease};
 
 /// What is done with a lease.
 #[derive(Clone, Copy, Debug)]

@@ -21,15 +21,13 @@ use axum::response::Response;
 use axum::routing::any;
 use uuid::Uuid;
 
-use crate::front::record::pairs;
 use crate::services::answer::{set, typed};
 use crate::services::blob::lease::Action;
 use crate::services::blob::refusal::Refusal;
+use crate::services::request;
 use crate::world::World;
 use crate::world::clock::http_date;
-
-pub use crate::world::storage::{ACCOUNT, Account, Blob, CONTAINER, Container, Storage};
-pub use lease::Lease;
+use crate::world::storage::Blob;
 
 type Shared = State<Arc<World>>;
 type Answer = Result<Response, Refusal>;
@@ -197,8 +195,7 @@ fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
 }
 
 fn query(parts: &Parts, name: &str) -> Option<String> {
-    let all = pairs(parts.uri.query().unwrap_or_default().as_bytes());
-    all.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    request::value(&request::query(&parts.uri), name)
 }
 
 const META: &str = "x-ms-meta-";

@@ -11,13 +11,14 @@ use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use super::{bearer, sign_in, traced, value};
-use crate::front::record::pairs;
 use crate::services::answer::json;
-use crate::services::bearer as access;
+use crate::services::bearer;
+use crate::services::devops::answers::{sign_in, traced};
 use crate::services::jobs;
+use crate::services::request;
 use crate::world::World;
-use crate::world::directory::{Connection, Directory, Project};
+use crate::world::directory::Directory;
+use crate::world::directory::devops::{Connection, Project};
 use crate::world::identity::DEVOPS_APPLICATION;
 
 /// What somebody may see of the connections of a project.
@@ -49,11 +50,11 @@ pub(super) async fn by_name(
     request: Request,
 ) -> Response {
     let headers = request.headers().clone();
-    let query = pairs(request.uri().query().unwrap_or_default().as_bytes());
+    let query = request::query(request.uri());
     let Some(sight) = sight(&world, &headers) else { return sign_in(&headers) };
     let directory = world.directory();
     let Some(found) = find(&directory, &organization, &project) else { return no_project(&project) };
-    let names = value(&query, "endpointNames");
+    let names = request::value(&query, "endpointNames");
     let is_meant = |connection: &&Connection| {
         names
             .as_ref()
@@ -100,7 +101,7 @@ pub(super) fn is_known(world: &World, headers: &HeaderMap) -> bool {
 
 /// Who asks, by a job token, a personal access token (Basic) or an access token of Entra.
 fn sight(world: &World, headers: &HeaderMap) -> Option<Sight> {
-    let token = bearer(headers).or_else(|| basic(headers)).unwrap_or_default();
+    let token = bearer::token(headers).map(str::to_owned).or_else(|| basic(headers)).unwrap_or_default();
     let directory = world.directory();
     if let Some(job) = directory.job_of(&token) {
         let valid = job.token_expires.is_none_or(|end| world.clock.now() < end);
@@ -112,7 +113,7 @@ fn sight(world: &World, headers: &HeaderMap) -> Option<Sight> {
     }
     drop(directory);
     let is_ours = |audience: &str| audience == DEVOPS_APPLICATION.to_string();
-    access::caller(world, headers, is_ours).ok().map(|_caller| Sight::All)
+    bearer::caller(world, headers, is_ours).ok().map(|_caller| Sight::All)
 }
 
 fn basic(headers: &HeaderMap) -> Option<String> {

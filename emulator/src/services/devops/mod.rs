@@ -1,5 +1,6 @@
 //! Azure DevOps over HTTP: the id token endpoint, connection data, and the issuer's documents.
 
+mod answers;
 mod endpoints;
 mod oidc;
 
@@ -7,17 +8,18 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{ACCEPT, CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
+use axum::http::header::{ACCEPT, CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Version};
 use axum::response::Response;
 use axum::routing::{get, options, post};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use crate::front::record::pairs;
-use crate::services::answer::{authority, json, set, typed};
+use crate::services::answer::{json, set, typed};
+use crate::services::bearer;
+use crate::services::devops::answers::{sign_in, traced};
 use crate::services::devops::oidc::{Asked, Refusal};
+use crate::services::request::{self, authority, value};
 use crate::world::World;
 use crate::world::{keys, tls};
 
@@ -55,14 +57,14 @@ async fn oidc_token(
     if !has_length(&parts) {
         return typed(411, "text/html; charset=us-ascii", LENGTH_REQUIRED);
     }
-    let query = pairs(parts.uri.query().unwrap_or_default().as_bytes());
+    let query = request::query(&parts.uri);
     let asked = Asked {
         organization,
         project,
         hub,
         plan,
         job,
-        bearer: bearer(&parts.headers),
+        bearer: bearer::token(&parts.headers).map(str::to_owned),
         api_version: value(&query, "api-version").or_else(|| version_in_accept(&parts.headers)),
         connection: value(&query, "serviceConnectionId"),
     };
@@ -151,24 +153,6 @@ fn issuer_document(issuer: &str) -> Value {
     })
 }
 
-/// A browser would be sent to sign in; whoever asks not to be sent gets a plain 401.
-fn sign_in(headers: &HeaderMap) -> Response {
-    let suppressed = headers
-        .get("x-tfs-fedauthredirect")
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"Suppress"));
-    let mut answer = if suppressed {
-        typed(401, "text/plain; charset=utf-8", "")
-    } else {
-        typed(302, "text/html; charset=utf-8", OBJECT_MOVED)
-    };
-    if suppressed {
-        set(answer.headers_mut(), "www-authenticate", "Bearer");
-    } else {
-        set(answer.headers_mut(), LOCATION.as_str(), "https://spsprodweu1.vssps.visualstudio.com/_signin");
-    }
-    traced(answer)
-}
-
 fn refused(refusal: &Refusal) -> Response {
     match refusal {
         Refusal::Unauthorised => unreachable!("answered by a redirect or a 401"),
@@ -190,15 +174,6 @@ fn refused(refusal: &Refusal) -> Response {
     }
 }
 
-/// The headers by which Microsoft's support finds a request again.
-fn traced(mut answer: Response) -> Response {
-    let headers = answer.headers_mut();
-    set(headers, "x-vss-e2eid", &Uuid::new_v4().to_string());
-    let edge = Uuid::new_v4().simple().to_string().to_uppercase();
-    set(headers, "x-msedge-ref", &format!("Ref A: {edge} Ref B: EMULATOR Ref C: 0"));
-    answer
-}
-
 /// HTTP/2 frames tell by themselves that a request has no body; HTTP/1.1 must declare it.
 fn has_length(parts: &Parts) -> bool {
     parts.version == Version::HTTP_2
@@ -212,15 +187,4 @@ fn is_our_host(parts: &Parts) -> bool {
     ["127.0.0.1", "localhost", "[::1]", tls::PUBLIC_NAMES[0]].contains(&host)
 }
 
-fn bearer(headers: &HeaderMap) -> Option<String> {
-    let (scheme, token) = headers.get("authorization")?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.to_owned())
-}
-
-fn value(query: &[(String, String)], name: &str) -> Option<String> {
-    query.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
-}
-
 const LENGTH_REQUIRED: &str = "<html><body><h2>Length Required</h2><p>HTTP Error 411.</p></body></html>";
-const OBJECT_MOVED: &str = "<html><head><title>Object moved</title></head><body>\
-    <h2>Object moved to <a href=\"/_signin\">here</a>.</h2></body></html>";

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use time::Duration;
 use uuid::Uuid;
 
-use crate::world::directory::{Directory, Issuer, Job, Place};
+use crate::world::directory::Directory;
+use crate::world::directory::devops::{Issuer, Job, Place};
 use crate::world::identity::{self, DEVOPS_APPLICATION, EXCHANGE_AUDIENCE, EXCHANGE_AUDIENCE_ID};
 use crate::world::keys::{self, random_text};
 use crate::world::{IssuedKind, World};

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::services::entra::checks;
 use crate::services::entra::errors::Refusal;
 use crate::world::clock::entra_edge;
-use crate::world::directory::{App, Certificate, Tenant};
+use crate::world::directory::entra::{App, Certificate, Tenant};
 use crate::world::keys;
 use crate::world::{IssuedKind, World};
 

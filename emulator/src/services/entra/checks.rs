@@ -6,7 +6,8 @@ use uuid::Uuid;
 use crate::services::entra::errors::Refusal;
 use crate::world::World;
 use crate::world::clock::{entra_edge, entra_time};
-use crate::world::directory::{App, Directory, FederatedCredential, Tenant};
+use crate::world::directory::Directory;
+use crate::world::directory::entra::{App, FederatedCredential, Tenant};
 use crate::world::identity::{EXCHANGE_AUDIENCE, EXCHANGE_AUDIENCE_ID, entra_issuer};
 use crate::world::keys::{self, Key};
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::services::entra::errors::Refusal;
 use crate::services::entra::resources;
 use crate::services::entra::{certificate, checks};
-use crate::world::directory::{App, Kind, Tenant};
+use crate::world::directory::entra::{App, Kind, Tenant};
 use crate::world::identity::sts_issuer;
 use crate::world::keys::{self, random_text};
 use crate::world::{IssuedKind, World};

@@ -3,8 +3,8 @@
 mod certificate;
 mod checks;
 mod errors;
-mod grant;
-mod resources;
+pub(crate) mod grant;
+pub(crate) mod resources;
 
 use std::sync::Arc;
 
@@ -18,15 +18,13 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::front::record::pairs;
-use crate::services::answer::{authority, base, json, set, typed};
+use crate::services::answer::{json, set, typed};
 use crate::services::entra::errors::Refusal;
+use crate::services::entra::grant::Granted;
+use crate::services::request::{self, authority, base};
 use crate::world::World;
 use crate::world::identity::entra_issuer;
 use crate::world::keys;
-
-pub(crate) use grant::{Granted, issue};
-pub(crate) use resources::{is_arm, knows};
 
 type Shared = State<Arc<World>>;
 
@@ -57,7 +55,7 @@ async fn token(
         .get(CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
     // Entra reads nothing out of a body of another type, and misses its parameters.
-    let form = if is_form { pairs(&body) } else { vec![] };
+    let form = if is_form { request::pairs(&body) } else { vec![] };
     match grant::grant(&world, &tenant, &form) {
         Ok(granted) => issued(&granted),
         Err(refusal) => refused(&world, &refusal, &headers),
@@ -88,7 +86,7 @@ async fn configuration(State(world): Shared, Path(tenant): Path<String>, request
 async fn instance(uri: Uri, request: Request) -> Response {
     let parts = request.into_parts().0;
     let host = authority(&parts);
-    let authorization_endpoint = pairs(uri.query().unwrap_or_default().as_bytes())
+    let authorization_endpoint = request::query(&uri)
         .into_iter()
         .find(|(name, _)| name == "authorization_endpoint")
         .map_or_else(String::new, |(_, value)| value);

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::world::World;
-use crate::world::directory::Tenant;
+use crate::world::directory::entra::Tenant;
 
 /// What a scope asks for, if it is one resource's `/.default`; the spelling is kept, trailing slash included.
 pub(super) fn of_scope(scope: &str) -> Option<&str> {

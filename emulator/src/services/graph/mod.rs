@@ -13,7 +13,8 @@ use uuid::Uuid;
 use crate::services::answer::{json, set};
 use crate::services::bearer::{self, Unfit};
 use crate::world::World;
-use crate::world::directory::{App, Directory, Kind, Tenant};
+use crate::world::directory::Directory;
+use crate::world::directory::entra::{App, Kind, Tenant};
 
 type Shared = State<Arc<World>>;
 

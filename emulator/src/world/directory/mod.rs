@@ -2,19 +2,19 @@
 //!
 //! Plain data with public fields: a test changes it whenever it likes, and the next request sees the change.
 
-mod deployment;
-mod devops;
-mod entra;
-mod machine;
+pub(crate) mod deployment;
+pub(crate) mod devops;
+pub(crate) mod entra;
+pub(crate) mod machine;
 
 use uuid::Uuid;
 
 use crate::world::identity::EXCHANGE_AUDIENCE;
 
-pub use deployment::Deployment;
-pub use devops::{Connection, Issuer, Job, Organization, Place, Project, Scope};
-pub use entra::{App, Certificate, ClientSecret, FederatedCredential, Kind, Subscription, Tenant};
-pub use machine::{Arc, Machine};
+pub use self::deployment::Deployment;
+pub use self::devops::{Connection, Issuer, Job, Organization, Place, Project, Scope};
+pub use self::entra::{App, Certificate, ClientSecret, FederatedCredential, Kind, Subscription, Tenant};
+pub use self::machine::{Arc, Machine};
 
 /// Everything that exists.
 #[derive(Clone, Debug, Default)]
