@@ -17,11 +17,12 @@ use crate::world::clock::Clock;
 use crate::world::directory::Directory;
 use crate::world::directory::entra::Tenant;
 use crate::world::fault::Fault;
+use crate::world::issued::Issued;
 use crate::world::journal::{Entry, Service};
 use crate::world::storage::Storage;
 use crate::world::tls::Trust;
 use crate::world::usual::{self, USUAL, Usual};
-use crate::world::{Issued, Urls, World};
+use crate::world::{Urls, World};
 
 /// Azure DevOps, Entra, the resource manager and a blob service, on loopback, until it is dropped.
 pub struct Emulator {

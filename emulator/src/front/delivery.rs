@@ -14,9 +14,10 @@ use tokio::sync::mpsc;
 
 use crate::services::answer::{set, typed};
 use crate::services::entra;
+use crate::world::World;
 use crate::world::clock::http_date;
 use crate::world::fault::{Delivery, Effect};
-use crate::world::{IssuedKind, World};
+use crate::world::issued::IssuedKind;
 
 /// What a fault answers instead of the service.
 pub(crate) fn scripted(world: &World, effect: &Effect, asked: &HeaderMap) -> Response {

@@ -162,7 +162,7 @@ fn grant(world: &World, asked: &Asked) -> Result<Granted, Refused> {
     let resource =
         Some(asked.query("resource")).filter(|text| !text.is_empty()).ok_or(Refused::NoResource)?;
     let (tenant, app) = identity(world, asked.query("client_id"))?;
-    if !resources::knows(world, &tenant, resource) {
+    if !resources::is_known(world, &tenant, resource) {
         return Err(Refused::Resource);
     }
     Ok(grant::issue(world, &tenant, &app, resource))
@@ -215,6 +215,6 @@ impl Asked {
     }
 
     fn query(&self, name: &str) -> &str {
-        self.query.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+        request::value(&self.query, name).unwrap_or_default()
     }
 }

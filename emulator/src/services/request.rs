@@ -28,7 +28,12 @@ pub(crate) fn query(uri: &Uri) -> Vec<(String, String)> {
     pairs(uri.query().unwrap_or_default().as_bytes())
 }
 
-/// The value of a query's or a form's parameter; the case of its name does not count.
-pub(crate) fn value(pairs: &[(String, String)], name: &str) -> Option<String> {
-    pairs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
+/// The value of the parameter of this name.
+pub(crate) fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
+/// The same for services that ignore the case of parameter names.
+pub(crate) fn value_in_any_case<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }

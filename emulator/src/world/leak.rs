@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-use crate::world::Issued;
+use crate::world::issued::Issued;
 
 /// Finds every issued secret in `haystack`, in any of the guises that secrets leak in; describes each find without
 /// the secret: its kind, which one of its kind, and the guise.
@@ -86,7 +86,7 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
 
     use super::*;
-    use crate::world::IssuedKind;
+    use crate::world::issued::IssuedKind;
 
     const SECRET: &str = "Zm9v/correct+horse=battery~staple";
     const JWT: &str =

@@ -6,6 +6,7 @@ pub mod directory;
 pub(crate) mod fault;
 pub(crate) mod gate;
 pub mod identity;
+pub(crate) mod issued;
 pub(crate) mod journal;
 pub(crate) mod keys;
 pub(crate) mod leak;
@@ -14,71 +15,16 @@ pub(crate) mod tls;
 pub(crate) mod usual;
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::world::clock::Clock;
 use crate::world::directory::Directory;
-use crate::world::directory::devops::Connection;
 use crate::world::directory::machine::Machine;
 use crate::world::fault::Faults;
+use crate::world::issued::{Issued, IssuedKind};
 use crate::world::journal::{Journal, Service};
 use crate::world::storage::Storage;
-
-/// What kind of secret was issued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IssuedKind {
-    /// `System.AccessToken` of a job.
-    JobToken,
-    /// What Azure DevOps or Entra signed for a job.
-    IdToken,
-    /// What Entra gave for a resource.
-    AccessToken,
-    /// A client secret of an app.
-    ClientSecret,
-    /// A line of the private key of a client certificate.
-    PrivateKey,
-    /// What a client signed with such a key.
-    ClientAssertion,
-    /// What the machine's managed identity service demands.
-    IdentityHeader,
-    /// A personal access token of Azure DevOps.
-    PersonalToken,
-    /// What an Azure Arc server's identity service wrote into a file for one caller.
-    ArcKey,
-}
-
-impl fmt::Display for IssuedKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::JobToken => "job token",
-            Self::IdToken => "id token",
-            Self::AccessToken => "access token",
-            Self::ClientSecret => "client secret",
-            Self::PrivateKey => "private key",
-            Self::ClientAssertion => "client assertion",
-            Self::IdentityHeader => "identity header",
-            Self::PersonalToken => "personal access token",
-            Self::ArcKey => "key of an Azure Arc server",
-        })
-    }
-}
-
-/// A secret that was issued, or is known to the directory.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Issued {
-    /// What it is.
-    pub kind: IssuedKind,
-    /// The secret itself.
-    pub value: String,
-}
-
-impl fmt::Debug for Issued {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issued").field("kind", &self.kind).finish_non_exhaustive()
-    }
-}
 
 /// Where the services listen: base URLs without a trailing slash.
 #[derive(Clone, Debug)]
@@ -101,20 +47,6 @@ pub(crate) struct World {
     id_tokens: Mutex<HashMap<String, (String, i64)>>,
     arc_keys: Mutex<HashSet<String>>,
     connections: [AtomicU64; 6],
-}
-
-/// The secrets in a connection's own parameters. Of a key, only lines that no other key of its kind has.
-fn stored(connection: &Connection) -> impl Iterator<Item = Issued> {
-    let of = |name: &str| connection.parameters.get(name).map(String::as_str).unwrap_or_default();
-    let secret = Some(of("serviceprincipalkey")).filter(|secret| !secret.is_empty());
-    let is_key = |line: &&str| line.contains("-----BEGIN") && line.contains("PRIVATE KEY");
-    let key = of("servicePrincipalCertificate").lines().skip_while(move |line| !is_key(line)).skip(3);
-    let key = key.take_while(|line| !line.contains("-----END"));
-    let issued = |kind, value: &str| Issued { kind, value: value.to_owned() };
-    secret
-        .map(|secret| issued(IssuedKind::ClientSecret, secret))
-        .into_iter()
-        .chain(key.map(move |line| issued(IssuedKind::PrivateKey, line)))
 }
 
 impl World {
@@ -171,7 +103,7 @@ impl World {
             .chain(header);
         let mut all = self.issued.lock().unwrap_or_else(PoisonError::into_inner).clone();
         all.extend(known);
-        all.extend(directory.connections().flat_map(stored));
+        all.extend(directory.connections().flat_map(issued::of_connection));
         all
     }
 

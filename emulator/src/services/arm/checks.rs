@@ -1,77 +1,35 @@
-//! Whose access token it is, and what its owner may see.
+//! Checks the caller of a request, and what the caller may see.
 
+use axum::extract::Request;
 use axum::http::HeaderMap;
-use serde_json::{Value, json};
+use axum::http::request::Parts;
 use uuid::Uuid;
 
+use crate::services::arm::refusal::Refusal;
 use crate::services::bearer::{self, Caller, Unfit};
 use crate::services::entra::resources::is_arm;
+use crate::services::request;
 use crate::world::World;
 use crate::world::directory::Directory;
 use crate::world::directory::entra::Subscription;
 use crate::world::identity::sts_issuer;
 
-/// A refusal as ARM shapes it.
-pub(super) struct Refusal {
-    pub(super) status: u16,
-    code: &'static str,
-    message: String,
+/// The caller of a request that names an API version.
+pub(super) fn authenticate(world: &World, request: Request) -> Result<Caller, Refusal> {
+    let parts = request.into_parts().0;
+    api_version(&parts)?;
+    caller(world, &parts.headers)
 }
 
-impl Refusal {
-    fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
-    }
-
-    pub(super) fn no_version() -> Self {
-        let message = "The api-version query parameter (?api-version=) is required for all requests.";
-        Self::new(400, "MissingApiVersionParameter", message)
-    }
-
-    pub(super) fn unknown_version(version: &str) -> Self {
-        let message = format!("The api-version '{version}' is invalid for this resource type.");
-        Self::new(400, "InvalidApiVersionParameter", message)
-    }
-
-    pub(super) fn wrong_skip_token() -> Self {
-        Self::new(400, "InvalidSkipToken", "The $skiptoken is invalid.")
-    }
-
-    pub(super) fn no_such_path() -> Self {
-        Self::new(404, "InvalidResourceType", "The resource type could not be found.")
-    }
-
-    pub(super) fn no_template() -> Self {
-        Self::new(
-            400,
-            "InvalidRequestContent",
-            "The request content has no template with a list of resources.",
-        )
-    }
-
-    pub(super) fn no_deployment(name: &str) -> Self {
-        Self::new(404, "DeploymentNotFound", format!("Deployment '{name}' could not be found."))
-    }
-
-    pub(super) fn no_group(name: &str) -> Self {
-        Self::new(404, "ResourceGroupNotFound", format!("Resource group '{name}' could not be found."))
-    }
-
-    pub(super) fn body(&self) -> Value {
-        json!({ "error": { "code": self.code, "message": self.message } })
-    }
-
-    /// RFC 9110 §11.6.1, as ARM fills it in.
-    pub(super) fn challenge(&self, login: &str) -> String {
-        format!(
-            "Bearer authorization_uri=\"{login}/common\", error=\"invalid_token\", error_description=\"{}\"",
-            self.message
-        )
-    }
+/// The API version that the query names.
+pub(super) fn api_version(parts: &Parts) -> Result<String, Refusal> {
+    let query = request::query(&parts.uri);
+    let named = request::value_in_any_case(&query, "api-version").filter(|version| !version.is_empty());
+    named.map(str::to_owned).ok_or_else(Refusal::no_version)
 }
 
 /// The owner of the access token, if the token is ours, in time, and meant for ARM.
-pub(super) fn caller(world: &World, headers: &HeaderMap) -> Result<Caller, Refusal> {
+fn caller(world: &World, headers: &HeaderMap) -> Result<Caller, Refusal> {
     bearer::caller(world, headers, |audience| is_arm(world, audience)).map_err(|unfit| {
         let (code, message) = match unfit {
             Unfit::Missing => {
@@ -104,7 +62,7 @@ pub(super) fn caller(world: &World, headers: &HeaderMap) -> Result<Caller, Refus
 }
 
 /// The subscription, if the caller holds a role in it.
-pub(super) fn may<'a>(
+pub(super) fn authorize<'a>(
     directory: &'a Directory,
     caller: &Caller,
     subscription: &str,

@@ -1,161 +1,116 @@
-//! Deployments of JSON templates to a resource group: validated, compared with what was deployed before (what-if), and made
-//! by an asynchronous operation that the caller polls. Validation and comparison are answered at once.
-//!
-//! A template is taken as it is: expressions are not evaluated and no resource comes to be. Source: "Deployments" of the
-//! REST API, "Track asynchronous Azure operations".
+//! Deployments over HTTP: the caller is checked, and told where to ask for the state of an operation.
 
-use axum::http::Method;
-use serde_json::{Value, json};
-use uuid::Uuid;
+use std::sync::Arc;
 
-use crate::services::arm::checks::Refusal;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use serde_json::Value;
+
+use crate::services::answer::set;
+use crate::services::arm::answer::answered;
+use crate::services::arm::checks;
+use crate::services::arm::refusal::Refusal;
+use crate::services::arm::subscriptions::GROUPS;
+use crate::services::arm::templates::{self, Named, Told};
+use crate::services::bearer::Caller;
+use crate::world::World;
 use crate::world::directory::Directory;
-use crate::world::directory::deployment::Deployment;
 
-/// What the caller is told.
-pub(super) struct Told {
-    pub(super) status: u16,
-    pub(super) body: Value,
-    /// Where to ask for the state of the operation: a header's name, and a path.
-    pub(super) ask: Option<(&'static str, String)>,
+type Shared = State<Arc<World>>;
+
+type DeploymentPath = Path<(String, String, String, String)>;
+
+pub(super) async fn deployment(
+    State(world): Shared,
+    Path((id, _groups, group, name)): DeploymentPath,
+    request: Request,
+) -> Response {
+    let method = request.method().clone();
+    let (caller, body) = asked_with_body(&world, request).await;
+    let now = world.clock.epoch();
+    let answer = caller.and_then(|caller| {
+        let action = if method == "PUT" { "write" } else { "read" };
+        let mut directory = world.directory();
+        let named = may_deploy(&directory, &caller, &id, group, name, action)?;
+        templates::deployment(&mut directory, &named, &method, &body, now)
+    });
+    told(&world, answer)
 }
 
-/// The deployment that a path names.
-pub(super) struct Named {
-    pub(super) subscription: Uuid,
-    pub(super) group: String,
-    pub(super) name: String,
+pub(super) async fn action(
+    State(world): Shared,
+    Path((id, _groups, group, name, action)): Path<(String, String, String, String, String)>,
+    request: Request,
+) -> Response {
+    let (caller, body) = asked_with_body(&world, request).await;
+    let action = action.to_lowercase();
+    let answer = caller.and_then(|caller| {
+        let directory = world.directory();
+        let named = may_deploy(&directory, &caller, &id, group, name, &format!("{action}/action"))?;
+        templates::action(&directory, &named, &action, &body)
+    });
+    told(&world, answer)
 }
 
-impl Named {
-    /// The path, which is the resource's id.
-    fn id(&self) -> String {
-        let Self { subscription, group, name } = self;
-        format!(
-            "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Resources/deployments/{name}"
-        )
-    }
-
-    fn is(&self, other: &Deployment) -> bool {
-        (self.subscription, self.name.as_str()) == (other.subscription, other.name.as_str())
-            && self.group.eq_ignore_ascii_case(&other.group)
-    }
+pub(super) async fn state(
+    State(world): Shared,
+    Path((id, _groups, group, name, _operation)): Path<(String, String, String, String, String)>,
+    request: Request,
+) -> Response {
+    let answer = checks::authenticate(&world, request).and_then(|caller| {
+        let directory = world.directory();
+        let named = may_deploy(&directory, &caller, &id, group, name, "operationstatuses/read")?;
+        templates::state(&directory, &named, world.clock.epoch())
+    });
+    told(&world, answer)
 }
 
-/// `PUT`, `GET` and `HEAD` of a deployment.
-pub(super) fn deployment(
-    directory: &mut Directory,
-    named: &Named,
-    method: &Method,
-    body: &Value,
-    now: i64,
-) -> Result<Told, Refusal> {
-    if method != Method::PUT {
-        let known = directory.deployments.iter().find(|one| named.is(one)).ok_or_else(|| missing(named))?;
-        return Ok(done(200, object(named, known, now)));
-    }
-    let resources = resources(body)?;
-    let operation = operation(named);
-    let was_there = directory.deployments.iter().any(|one| named.is(one));
-    directory.deployments.retain(|one| !named.is(one));
-    let made = Deployment {
-        subscription: named.subscription,
-        group: named.group.clone(),
-        name: named.name.clone(),
-        resources,
-        done: now + directory.deployment_seconds,
-    };
-    let status = if was_there { 200 } else { 201 };
-    let body = object(named, &made, now);
-    directory.deployments.push(made);
-    Ok(Told { ask: Some(("azure-asyncoperation", operation)), ..done(status, body) })
-}
-
-/// `POST` of `validate` and `whatIf`.
-pub(super) fn action(
+/// The deployment, if the caller may do this with it and its resource group exists.
+fn may_deploy(
     directory: &Directory,
-    named: &Named,
+    caller: &Caller,
+    subscription: &str,
+    group: String,
+    name: String,
     action: &str,
-    body: &Value,
-) -> Result<Told, Refusal> {
-    let resources = resources(body)?;
-    match action {
-        "validate" => {
-            let properties = json!({ "mode": "Incremental", "provisioningState": "Succeeded" });
-            Ok(done(
-                200,
-                json!({ "id": named.id(), "name": named.name, "type": TYPE, "properties": properties }),
-            ))
-        }
-        "whatif" => {
-            let before: Vec<_> = directory
-                .deployments
-                .iter()
-                .filter(|one| named.is(one))
-                .flat_map(|one| &one.resources)
-                .collect();
-            let changes: Vec<_> = resources.iter().map(|resource| change(named, &before, resource)).collect();
-            Ok(done(200, json!({ "status": "Succeeded", "properties": { "changes": changes } })))
-        }
-        _ => Err(Refusal::no_such_path()),
+) -> Result<Named, Refusal> {
+    let action = format!("Microsoft.Resources/deployments/{action}");
+    let subscription = checks::authorize(directory, caller, subscription, &action)?.id;
+    if GROUPS.iter().any(|known| known.eq_ignore_ascii_case(&group)) {
+        Ok(Named { subscription, group, name })
+    } else {
+        Err(Refusal::no_group(&group))
     }
 }
 
-/// `GET` of the state of the operation that makes a deployment.
-pub(super) fn state(directory: &Directory, named: &Named, now: i64) -> Result<Told, Refusal> {
-    let known = directory.deployments.iter().find(|one| named.is(one)).ok_or_else(|| missing(named))?;
-    let status = if known.done <= now { "Succeeded" } else { "Running" };
-    Ok(Told {
-        ask: (known.done > now).then(|| ("azure-asyncoperation", operation(named))),
-        ..done(200, json!({ "status": status }))
-    })
+/// Who asks, and the JSON that came with it.
+async fn asked_with_body(world: &World, request: Request) -> (Result<Caller, Refusal>, Value) {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let caller = checks::authenticate(world, Request::from_parts(parts, Body::empty()));
+    // az puts the template in without quotes around the name, which the resource manager takes.
+    let body = String::from_utf8_lossy(&body).replacen(", template:", ", \"template\":", 1);
+    (caller, serde_json::from_str(&body).unwrap_or_default())
 }
 
-fn done(status: u16, body: Value) -> Told {
-    Told { status, body, ask: None }
-}
-
-fn operation(named: &Named) -> String {
-    format!("{}/operationStatuses/{}", named.id(), Uuid::new_v4().simple())
-}
-
-fn object(named: &Named, known: &Deployment, now: i64) -> Value {
-    let state = if known.done <= now { "Succeeded" } else { "Running" };
-    let outputs: Vec<_> =
-        known.resources.iter().map(|resource| json!({ "id": id(named, resource) })).collect();
-    json!({
-        "id": named.id(), "name": named.name, "type": TYPE,
-        "properties": { "mode": "Incremental", "provisioningState": state, "outputResources": outputs },
-    })
-}
-
-fn change(named: &Named, before: &[&Value], resource: &Value) -> Value {
-    let same = |one: &&&Value| one["type"] == resource["type"] && one["name"] == resource["name"];
-    let (kind, before) = match before.iter().find(same) {
-        None => ("Create", Value::Null),
-        Some(before) if *before == resource => ("NoChange", resource.clone()),
-        Some(before) => ("Modify", (*before).clone()),
+/// The answer, which says where the state of the operation is found.
+fn told(world: &World, answer: Result<Told, Refusal>) -> Response {
+    let (status, ask, answer) = match answer {
+        Ok(Told { status, body, ask }) => (status, ask, Ok(body)),
+        Err(refusal) => (refusal.status, None, Err(refusal)),
     };
-    json!({ "resourceId": id(named, resource), "changeType": kind, "before": before, "after": resource })
+    let mut answer = answered(world, answer);
+    if let Ok(status) = status.try_into() {
+        *answer.status_mut() = status;
+    }
+    if let Some((header, path)) = ask {
+        let url = format!("{}{path}?api-version={DEPLOYMENTS_VERSION}", world.urls.arm);
+        set(answer.headers_mut(), header, &url);
+        set(answer.headers_mut(), "retry-after", "2");
+    }
+    answer
 }
 
-fn id(named: &Named, resource: &Value) -> String {
-    let text = |field: &str| resource[field].as_str().unwrap_or_default();
-    let Named { subscription, group, .. } = named;
-    format!(
-        "/subscriptions/{subscription}/resourceGroups/{group}/providers/{}/{}",
-        text("type"),
-        text("name")
-    )
-}
-
-fn resources(body: &Value) -> Result<Vec<Value>, Refusal> {
-    let resources = body["properties"]["template"]["resources"].as_array();
-    resources.cloned().ok_or_else(Refusal::no_template)
-}
-
-fn missing(named: &Named) -> Refusal {
-    Refusal::no_deployment(&named.name)
-}
-
-const TYPE: &str = "Microsoft.Resources/deployments";
+/// The version that the addresses of operations name.
+const DEPLOYMENTS_VERSION: &str = "2022-09-01";

@@ -1,17 +1,68 @@
 //! Role assignments, and managed identities with their federated credentials.
 
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
 use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
 
-use crate::services::arm::checks::Refusal;
+use crate::services::arm::answer::answered;
+use crate::services::arm::checks;
+use crate::services::arm::refusal::Refusal;
+use crate::services::request;
+use crate::world::World;
 use crate::world::directory::Directory;
 use crate::world::directory::entra::{App, Kind, Subscription};
 
-/// Contributor, in every tenant.
-const CONTRIBUTOR: Uuid = uuid!("b24988ac-6180-42a0-ab88-20f7382dd24c");
+type Shared = State<Arc<World>>;
+
+pub(super) async fn role_assignments(
+    State(world): Shared,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let query = request::query(request.uri());
+    let filter = request::value(&query, "$filter").unwrap_or_default();
+    let answer = checks::authenticate(&world, request).and_then(|caller| {
+        let directory = world.directory();
+        let action = "Microsoft.Authorization/roleAssignments/read";
+        let subscription = checks::authorize(&directory, &caller, &id, action)?;
+        Ok(role_assignment_list(&directory, subscription, filter))
+    });
+    answered(&world, answer)
+}
+
+pub(super) async fn managed_identities(
+    State(world): Shared,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let answer = checks::authenticate(&world, request).and_then(|caller| {
+        let directory = world.directory();
+        let action = "Microsoft.ManagedIdentity/userAssignedIdentities/read";
+        let subscription = checks::authorize(&directory, &caller, &id, action)?;
+        Ok(managed_identity_list(&directory, subscription))
+    });
+    answered(&world, answer)
+}
+
+pub(super) async fn federated_credentials(
+    State(world): Shared,
+    Path((id, _group, name)): Path<(String, String, String)>,
+    request: Request,
+) -> Response {
+    let answer = checks::authenticate(&world, request).and_then(|caller| {
+        let directory = world.directory();
+        let action = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/read";
+        checks::authorize(&directory, &caller, &id, action)?;
+        federated_credential_list(&directory, &name)
+    });
+    answered(&world, answer)
+}
 
 /// The role assignments of a principal (`principalId eq '…'`), or all.
-pub(super) fn role_assignments(directory: &Directory, subscription: &Subscription, filter: &str) -> Value {
+fn role_assignment_list(directory: &Directory, subscription: &Subscription, filter: &str) -> Value {
     let principal = filter.split('\'').nth(1).and_then(|id| Uuid::try_parse(id).ok());
     let apps = directory.tenants.iter().flat_map(|tenant| &tenant.apps);
     let list: Vec<_> = apps
@@ -35,7 +86,7 @@ pub(super) fn role_assignments(directory: &Directory, subscription: &Subscriptio
 }
 
 /// The managed identities of a subscription: all of its tenant, in one group.
-pub(super) fn managed(directory: &Directory, subscription: &Subscription) -> Value {
+fn managed_identity_list(directory: &Directory, subscription: &Subscription) -> Value {
     let tenants = directory.tenants.iter().filter(|tenant| tenant.id == subscription.tenant);
     let apps = tenants.flat_map(|tenant| &tenant.apps).filter(|app| app.kind == Kind::ManagedIdentity);
     let list: Vec<_> = apps
@@ -59,7 +110,7 @@ pub(super) fn managed(directory: &Directory, subscription: &Subscription) -> Val
 }
 
 /// The federated credentials of one of them.
-pub(super) fn federated_credentials(directory: &Directory, identity: &str) -> Result<Value, Refusal> {
+fn federated_credential_list(directory: &Directory, identity: &str) -> Result<Value, Refusal> {
     let mut apps = directory.tenants.iter().flat_map(|tenant| &tenant.apps);
     let app = apps
         .find(|app| app.kind == Kind::ManagedIdentity && name(app) == identity)
@@ -81,3 +132,6 @@ pub(super) fn federated_credentials(directory: &Directory, identity: &str) -> Re
 fn name(app: &App) -> String {
     format!("id-{}", app.client_id.simple())
 }
+
+/// Contributor, in every tenant.
+const CONTRIBUTOR: Uuid = uuid!("b24988ac-6180-42a0-ab88-20f7382dd24c");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::services::arm::checks::Refusal;
+use crate::services::arm::refusal::Refusal;
 
 /// The document of an API version, leading to this login service and this resource manager.
 pub(super) fn endpoints(version: &str, login: &str, arm: &str) -> Result<Value, Refusal> {

@@ -195,7 +195,7 @@ fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
 }
 
 fn query(parts: &Parts, name: &str) -> Option<String> {
-    request::value(&request::query(&parts.uri), name)
+    request::value(&request::query(&parts.uri), name).map(str::to_owned)
 }
 
 const META: &str = "x-ms-meta-";

@@ -54,11 +54,9 @@ pub(super) async fn by_name(
     let Some(sight) = sight(&world, &headers) else { return sign_in(&headers) };
     let directory = world.directory();
     let Some(found) = find(&directory, &organization, &project) else { return no_project(&project) };
-    let names = request::value(&query, "endpointNames");
+    let names = request::value_in_any_case(&query, "endpointNames");
     let is_meant = |connection: &&Connection| {
-        names
-            .as_ref()
-            .is_none_or(|names| names.split(',').any(|name| name.eq_ignore_ascii_case(&connection.name)))
+        names.is_none_or(|names| names.split(',').any(|name| name.eq_ignore_ascii_case(&connection.name)))
     };
     let list: Vec<_> = found
         .connections
@@ -105,8 +103,7 @@ fn sight(world: &World, headers: &HeaderMap) -> Option<Sight> {
     let directory = world.directory();
     if let Some(job) = directory.job_of(&token) {
         let valid = job.token_expires.is_none_or(|end| world.clock.now() < end);
-        let sight = if directory.jobs_see_connections { Sight::All } else { Sight::Partial };
-        return valid.then_some(sight);
+        return valid.then_some(Sight::Partial);
     }
     if directory.personal_tokens.contains(&token) {
         return Some(Sight::All);

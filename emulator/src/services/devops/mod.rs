@@ -19,7 +19,7 @@ use crate::services::answer::{json, set, typed};
 use crate::services::bearer;
 use crate::services::devops::answers::{sign_in, traced};
 use crate::services::devops::oidc::{Asked, Refusal};
-use crate::services::request::{self, authority, value};
+use crate::services::request::{self, authority, value_in_any_case};
 use crate::world::World;
 use crate::world::{keys, tls};
 
@@ -65,8 +65,10 @@ async fn oidc_token(
         plan,
         job,
         bearer: bearer::token(&parts.headers).map(str::to_owned),
-        api_version: value(&query, "api-version").or_else(|| version_in_accept(&parts.headers)),
-        connection: value(&query, "serviceConnectionId"),
+        api_version: value_in_any_case(&query, "api-version")
+            .map(str::to_owned)
+            .or_else(|| version_in_accept(&parts.headers)),
+        connection: value_in_any_case(&query, "serviceConnectionId").map(str::to_owned),
     };
     let answer = match oidc::id_token(&world, &asked) {
         Ok(token) => json(200, &json!({ "oidcToken": token })),

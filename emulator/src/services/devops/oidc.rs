@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 use time::Duration;
 use uuid::Uuid;
 
+use crate::world::World;
 use crate::world::directory::Directory;
 use crate::world::directory::devops::{Issuer, Job, Place};
 use crate::world::identity::{self, DEVOPS_APPLICATION, EXCHANGE_AUDIENCE, EXCHANGE_AUDIENCE_ID};
+use crate::world::issued::IssuedKind;
 use crate::world::keys::{self, random_text};
-use crate::world::{IssuedKind, World};
 
 const API_VERSIONS: [&str; 3] = ["7.1", "7.1-preview.1", "7.2-preview.1"];
 

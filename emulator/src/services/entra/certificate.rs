@@ -7,10 +7,11 @@ use uuid::Uuid;
 
 use crate::services::entra::checks;
 use crate::services::entra::errors::Refusal;
+use crate::world::World;
 use crate::world::clock::entra_edge;
 use crate::world::directory::entra::{App, Certificate, Tenant};
+use crate::world::issued::IssuedKind;
 use crate::world::keys;
-use crate::world::{IssuedKind, World};
 
 /// Authorities whose token endpoints an assertion may be made for, beside this emulator's own address.
 const AUTHORITIES: [&str; 3] = [

@@ -5,11 +5,13 @@ use uuid::Uuid;
 
 use crate::services::entra::errors::Refusal;
 use crate::services::entra::resources;
-use crate::services::entra::{certificate, checks};
+use crate::services::entra::{certificate, checks, federated};
+use crate::services::request;
+use crate::world::World;
 use crate::world::directory::entra::{App, Kind, Tenant};
 use crate::world::identity::sts_issuer;
+use crate::world::issued::IssuedKind;
 use crate::world::keys::{self, random_text};
-use crate::world::{IssuedKind, World};
 
 /// What a client gets.
 pub(crate) struct Granted {
@@ -66,7 +68,7 @@ fn resource<'a>(world: &World, tenant: &Tenant, scope: &'a str) -> Result<&'a st
         ));
     }
     let resource = resources::of_scope(first).ok_or_else(invalid)?;
-    if resources::is_known(world, &tenant.resources, resource) {
+    if resources::is_known(world, tenant, resource) {
         Ok(resource)
     } else {
         Err(Refusal::new(
@@ -82,16 +84,16 @@ fn resource<'a>(world: &World, tenant: &Tenant, scope: &'a str) -> Result<&'a st
 }
 
 fn authenticate(world: &World, tenant: &Tenant, app: &App, form: &[(String, String)]) -> Result<(), Refusal> {
-    if let Some(assertion) = value(form, "client_assertion") {
-        if value(form, "client_assertion_type") != Some(JWT_BEARER) {
+    if let Some(assertion) = request::value(form, "client_assertion") {
+        if request::value(form, "client_assertion_type") != Some(JWT_BEARER) {
             return Err(Refusal::scripted(7_000_218));
         }
         if certificate::is_of(app, assertion) {
             certificate::check(world, tenant, app, assertion)
         } else {
-            checks::assertion(world, tenant, app, assertion)
+            federated::check(world, tenant, app, assertion)
         }
-    } else if let Some(secret) = value(form, "client_secret") {
+    } else if let Some(secret) = request::value(form, "client_secret") {
         checks::secret(world, app, secret)
     } else {
         Err(Refusal::scripted(7_000_218))
@@ -128,13 +130,9 @@ fn claims(tenant: &Tenant, app: &App, resource: &str, now: i64, expires_in: i64)
 }
 
 fn required<'a>(form: &'a [(String, String)], name: &str) -> Result<&'a str, Refusal> {
-    value(form, name).filter(|value| !value.is_empty()).ok_or_else(|| {
+    request::value(form, name).filter(|value| !value.is_empty()).ok_or_else(|| {
         Refusal::new(900_144, format!("The request body must contain the following parameter: '{name}'."))
     })
-}
-
-fn value<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
 /// RFC 7523 §2.2.

@@ -2,7 +2,9 @@
 
 mod certificate;
 mod checks;
+mod error_table;
 mod errors;
+mod federated;
 pub(crate) mod grant;
 pub(crate) mod resources;
 
@@ -86,10 +88,8 @@ async fn configuration(State(world): Shared, Path(tenant): Path<String>, request
 async fn instance(uri: Uri, request: Request) -> Response {
     let parts = request.into_parts().0;
     let host = authority(&parts);
-    let authorization_endpoint = request::query(&uri)
-        .into_iter()
-        .find(|(name, _)| name == "authorization_endpoint")
-        .map_or_else(String::new, |(_, value)| value);
+    let query = request::query(&uri);
+    let authorization_endpoint = request::value(&query, "authorization_endpoint").unwrap_or_default();
     let tenant = authorization_endpoint.split('/').nth(3).unwrap_or("common").to_owned();
     json(
         200,

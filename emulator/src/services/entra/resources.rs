@@ -11,7 +11,7 @@ pub(super) fn of_scope(scope: &str) -> Option<&str> {
 }
 
 /// Whether the tenant knows the resource.
-pub(super) fn is_known(world: &World, own: &[String], resource: &str) -> bool {
+pub(crate) fn is_known(world: &World, tenant: &Tenant, resource: &str) -> bool {
     // Registered with its slash, unlike the others.
     if resource == "https://disk.azure.com/" {
         return true;
@@ -24,7 +24,7 @@ pub(super) fn is_known(world: &World, own: &[String], resource: &str) -> bool {
         || OTHERS.contains(&bare)
         || is_storage_account(bare)
         || IDS.iter().any(|known| is_id(known))
-        || own.iter().any(|known| known == bare || known == resource)
+        || tenant.resources.iter().any(|known| known == bare || known == resource)
 }
 
 /// Azure Storage takes a token for one account's service too.
@@ -34,11 +34,6 @@ fn is_storage_account(resource: &str) -> bool {
     parts.is_some_and(|(account, service)| {
         !account.is_empty() && ["blob", "queue", "table", "dfs", "file"].contains(&service)
     })
-}
-
-/// The same, by the tenant.
-pub(crate) fn knows(world: &World, tenant: &Tenant, resource: &str) -> bool {
-    is_known(world, &tenant.resources, resource)
 }
 
 /// Whether a token with this audience is meant for the resource manager.

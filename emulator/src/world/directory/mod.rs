@@ -31,8 +31,6 @@ pub struct Directory {
     pub machine: Machine,
     /// Personal access tokens of people who may see every connection.
     pub personal_tokens: Vec<String>,
-    /// Whether job tokens see connections over REST; else they see that one exists and no more.
-    pub jobs_see_connections: bool,
     /// How many subscriptions a page of the resource manager's list has; none: all are on one page.
     pub subscriptions_per_page: Option<usize>,
     /// Deployments of templates, oldest first.
