@@ -1,10 +1,18 @@
 //! Azure DevOps, Entra, the slices of ARM and of blob storage that clients need, and the Azure Pipelines agent, on
 //! loopback.
 //!
-//! [`Emulator::start`] gives all of these services over real TLS, in a landscape that works ([`USUAL`]). They check what
-//! they are sent as strictly as the real ones: keys, issuers, subjects, audiences, times, roles. A test spoils what it
-//! wants to see spoilt, in the [`Directory`] (what is registered) or by a [`Fault`] (what happens on the wire), and
-//! ends with the journal: who was asked, how often, by how many connections.
+//! [`Emulator::start`] starts these services over real TLS, with a connection that works ([`USUAL`]). They check requests
+//! as strictly as the real ones: keys, issuers, subjects, audiences, times, roles. A test breaks what it wants to see
+//! broken, in the [`Directory`] (what is registered) or by a [`Fault`] (what happens on the wire), and ends with the
+//! journal: which service was asked, how often, over how many connections.
+//!
+//! - [`Emulator`] and [`Proxy`] start and stop what listens.
+//! - `front` takes requests in and sends answers out: connections, the journal, faults.
+//! - `services` answers, with a folder or file for each service.
+//! - `world` is what the services share: what is registered and stored, keys, certificates, the clock, faults.
+//! - [`agent`] runs jobs, and knows only the message that the server sends to it.
+//!
+//! `front` uses `services`; both use `world`. The services make the message that the agent reads.
 
 pub mod agent;
 mod emulator;

@@ -1,4 +1,4 @@
-//! What the server tells an agent about a job: the words that the services and the agent share.
+//! The message about a job that the server sends to the agent.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub struct Variable {
     pub secret: bool,
 }
 
-/// The server's part of a job: what differs from job to job, and nothing about the machine.
+/// The server's part of a job; what the machine adds is not in it.
 #[derive(Clone, Debug)]
 pub struct JobMessage {
     /// The system connection's URL: the collection URL, with a trailing slash.

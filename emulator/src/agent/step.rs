@@ -1,4 +1,4 @@
-//! A step of a pipeline, as its YAML would say it.
+//! A step of a pipeline, with the properties of its YAML.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,14 +8,14 @@ use super::report::JobResult;
 /// When a step runs (the functions of a pipeline's `condition:`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Condition {
-    /// `succeeded()`: no step has failed and the job is not cancelled.
+    /// `succeeded()`: no step has failed and the job is not canceled.
     #[default]
     Succeeded,
-    /// `always()`: even when the job is cancelled.
+    /// `always()`: even when the job is canceled.
     Always,
     /// `failed()`: a step has failed.
     Failed,
-    /// `succeededOrFailed()`: unless the job is cancelled.
+    /// `succeededOrFailed()`: unless the job is canceled.
     SucceededOrFailed,
     /// `false`.
     Never,
@@ -34,7 +34,7 @@ impl Condition {
     }
 }
 
-/// What reads a script.
+/// The shell of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shell {
     /// `script:` (`CmdLine@2`): bash, or cmd on Windows.

@@ -1,4 +1,4 @@
-//! Sends an answer out in the way that a fault asks for: its own answer, its own headers, cut off, endless or slow.
+//! Applies a fault to an answer: another answer, other headers, or a body that is cut off, too long or slow.
 
 use std::io;
 use std::pin::Pin;
@@ -12,21 +12,21 @@ use axum::response::Response;
 use hyper::body::Frame;
 use tokio::sync::mpsc;
 
-use crate::services::answer::{set, typed};
+use crate::services::answer::{answer_of_type, set_header};
 use crate::services::entra;
 use crate::world::World;
 use crate::world::clock::http_date;
 use crate::world::fault::{Delivery, Effect};
 use crate::world::issued::IssuedKind;
 
-/// What a fault answers instead of the service.
-pub(crate) fn scripted(world: &World, effect: &Effect, asked: &HeaderMap) -> Response {
+/// The answer that a fault gives instead of the service.
+pub(crate) fn answer_of_fault(world: &World, effect: &Effect, asked: &HeaderMap) -> Response {
     if let Some(token) = &effect.id_token {
-        world.issue(IssuedKind::IdToken, token);
+        world.record_issued(IssuedKind::IdToken, token);
     }
     let mut answer = match (effect.aadsts, &effect.body) {
         (Some(code), _) => entra::refusal(world, code, asked),
-        (None, Some((content_type, bytes))) => typed(200, content_type, bytes.clone()),
+        (None, Some((content_type, bytes))) => answer_of_type(200, content_type, bytes.clone()),
         (None, None) => Response::new(Body::empty()),
     };
     if let Some(status) = effect.status {
@@ -35,55 +35,55 @@ pub(crate) fn scripted(world: &World, effect: &Effect, asked: &HeaderMap) -> Res
     answer
 }
 
-/// The answer as it goes out: with a date, with the headers of the fault, in the way of the fault.
-pub(crate) async fn delivered(world: &World, effect: Effect, answer: Response) -> Response {
+/// Adds the date and the fault's headers to an answer, and changes its body as the fault says.
+pub(crate) async fn deliver(world: &World, effect: Effect, answer: Response) -> Response {
     let (mut head, body) = answer.into_parts();
-    set(&mut head.headers, DATE.as_str(), &http_date(world.clock.now()));
+    set_header(&mut head.headers, DATE.as_str(), &http_date(world.clock.now()));
     let body = match effect.delivery {
         Delivery::Truncate => {
-            let bytes = whole(body).await;
+            let bytes = read_whole(body).await;
             head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len() + 64));
-            streamed(move |sender| cut_off(sender, bytes))
+            streamed(move |sender| send_cut_off(sender, bytes))
         }
         Delivery::Huge => {
             head.headers.remove(CONTENT_LENGTH);
-            streamed(flood)
+            streamed(send_huge)
         }
         Delivery::Drip(interval) => {
-            let bytes = whole(body).await;
+            let bytes = read_whole(body).await;
             head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-            streamed(move |sender| drip(sender, bytes, interval))
+            streamed(move |sender| send_slowly(sender, bytes, interval))
         }
         _ => body,
     };
     for (name, value) in &effect.headers {
-        set(&mut head.headers, name, value);
+        set_header(&mut head.headers, name, value);
     }
     Response::from_parts(head, body)
 }
 
-async fn whole(body: Body) -> Bytes {
+async fn read_whole(body: Body) -> Bytes {
     to_bytes(body, usize::MAX).await.expect("our own bodies can be read")
 }
 
-async fn cut_off(sender: Sender, bytes: Bytes) {
+async fn send_cut_off(sender: Sender, bytes: Bytes) {
     if sender.send(Ok(bytes)).await.is_ok() {
-        // What was sent must have left before the connection breaks.
+        // hyper must write these bytes before the error makes it drop the connection.
         tokio::time::sleep(Duration::from_millis(20)).await;
         let _ = sender.send(Err(io::ErrorKind::ConnectionAborted.into())).await;
     }
 }
 
-async fn flood(sender: Sender) {
+async fn send_huge(sender: Sender) {
     let piece = Bytes::from(vec![b' '; 64 * 1024]);
-    for _ in 0..=PIECES {
+    for _ in 0..=HUGE_PIECES {
         if sender.send(Ok(piece.clone())).await.is_err() {
             return;
         }
     }
 }
 
-async fn drip(sender: Sender, bytes: Bytes, interval: Duration) {
+async fn send_slowly(sender: Sender, bytes: Bytes, interval: Duration) {
     for at in 0..bytes.len() {
         tokio::time::sleep(interval).await;
         if sender.send(Ok(bytes.slice(at..=at))).await.is_err() {
@@ -92,7 +92,7 @@ async fn drip(sender: Sender, bytes: Bytes, interval: Duration) {
     }
 }
 
-/// A body whose pieces another task sends.
+/// A body whose pieces are sent by a task of its own.
 fn streamed<F: Future<Output = ()> + Send + 'static>(write: impl FnOnce(Sender) -> F) -> Body {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(write(sender));
@@ -115,5 +115,5 @@ impl hyper::body::Body for Pieces {
 
 type Sender = mpsc::Sender<io::Result<Bytes>>;
 
-/// So many pieces are 10 MiB; one more is sent.
-const PIECES: usize = 160;
+/// Pieces of 64 KiB in 10 MiB; the body has one more.
+const HUGE_PIECES: usize = 160;

@@ -1,8 +1,7 @@
-//! Distance: a listener in front of a service, as many round trips away as a real network would be.
+//! A listener that delays the connections to a service by a round trip, as a network between the two would.
 //!
-//! A connection is made after one round trip, and what the service says comes one round trip after it was asked, so that
-//! each wait of a client for an answer costs what it costs across a network. What is on its way does not hold up what
-//! follows it.
+//! A new connection is delayed by one round trip, and so is every byte that the service sends; what the client sends is
+//! not delayed. Bytes that are under way do not hold up the bytes behind them.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -14,8 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// Leads what comes to `listener` to the service at `to`.
-pub(crate) async fn lead(listener: StdListener, to: SocketAddr, round_trip: Duration) {
+/// Forwards the connections of `listener` to the service at `to`.
+pub(crate) async fn forward(listener: StdListener, to: SocketAddr, round_trip: Duration) {
     let listener = TcpListener::from_std(listener).expect("the listener is non-blocking");
     loop {
         let Ok((near, _peer)) = listener.accept().await else { continue };
@@ -49,7 +48,7 @@ async fn delayed(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, round_trip: Du
                 0 => return Ok(()),
                 read => {
                     let arrives = Instant::now() + round_trip;
-                    // Nobody listens any more: the other half says so.
+                    // When the writer has ended, its own result says why.
                     let _ = under_way.send((arrives, buffer.get(..read).unwrap_or_default().to_vec()));
                 }
             }

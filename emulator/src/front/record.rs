@@ -12,18 +12,18 @@ use crate::world::World;
 use crate::world::journal::{Entry, Service};
 use crate::world::keys;
 
-/// No request of this protocol is longer.
-const LONGEST: usize = 1024 * 1024;
+/// A longer body is recorded, and passed on, as empty.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// Reads the whole request and writes it down; returns its place in the journal and the request for the service.
-pub(crate) async fn asked(
+/// Writes a request into the journal; returns its place there, and the request for the service.
+pub(crate) async fn request(
     world: &Arc<World>,
     service: Service,
     connection: u64,
     request: Request,
 ) -> (u64, Request) {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, LONGEST).await.unwrap_or_default();
+    let body = to_bytes(body, MAX_BODY_BYTES).await.unwrap_or_default();
     let is_form = parts
         .headers
         .get(CONTENT_TYPE)
@@ -40,7 +40,7 @@ pub(crate) async fn asked(
         connection,
         at: 0,
     };
-    let at = world.journal.asked(entry);
+    let at = world.journal.add(entry);
     (at, Request::from_parts(parts, Body::from(body)))
 }
 
@@ -71,14 +71,14 @@ fn authorization(world: &World, value: &str) -> String {
 
 fn form(body: &[u8]) -> Vec<(String, String)> {
     let shown = |name: &str, value: String| match name {
-        "client_assertion" => keys::unverified(&value)
+        "client_assertion" => keys::unverified_claims(&value)
             .map_or_else(|| "<client assertion, not a JWT>".to_owned(), |claims| claims.to_string()),
         "client_secret" | "password" | "refresh_token" | "access_token" | "code" | "assertion" => {
             format!("<{}>", name.replace('_', " "))
         }
         _ => value,
     };
-    request::pairs(body)
+    request::decode_pairs(body)
         .into_iter()
         .map(|(name, value)| {
             let value = shown(&name, value);

@@ -32,7 +32,7 @@ pub(crate) struct Server {
     service: Service,
     world: Arc<World>,
     router: Router,
-    /// None: plain http.
+    /// Without it the service speaks plain HTTP.
     tls: Option<TlsAcceptor>,
 }
 
@@ -43,7 +43,7 @@ impl Server {
         router: Router,
         tls: Option<Arc<ServerConfig>>,
     ) -> Self {
-        let layer = middleware::from_fn_with_state((service, Arc::clone(&world)), observe);
+        let layer = middleware::from_fn_with_state((service, Arc::clone(&world)), handle);
         Self { service, world, router: router.layer(layer), tls: tls.map(TlsAcceptor::from) }
     }
 
@@ -51,15 +51,15 @@ impl Server {
         let listener = TcpListener::from_std(listener).expect("the listener is non-blocking");
         loop {
             let Ok((stream, _peer)) = listener.accept().await else { continue };
-            let number = self.world.connected(self.service);
+            let number = self.world.count_connection(self.service);
             tokio::spawn(self.clone().connection(stream, number));
         }
     }
 
     async fn connection(self, stream: TcpStream, number: u64) {
-        // Small answers must not wait for the acknowledgement of the ones before.
+        // Nagle's algorithm would hold a small answer back until the client has acknowledged the one before.
         let _ = stream.set_nodelay(true);
-        let Some(stream) = self.before_tls(stream).await else { return };
+        let Some(stream) = self.apply_connect_fault(stream).await else { return };
         let stream = match &self.tls {
             None => Stream::Plain(stream),
             Some(tls) => match tls.accept(stream).await {
@@ -67,19 +67,20 @@ impl Server {
                 Err(_) => return,
             },
         };
-        let line = Arc::new(Line { number, abrupt: AtomicBool::new(false), cut: Notify::new() });
-        let wire = TokioIo::new(Wire { stream, line: Arc::clone(&line) });
-        let service = TowerToHyperService::new(self.router.layer(Extension(Arc::clone(&line))));
+        let connection =
+            Arc::new(Connection { number, reset: AtomicBool::new(false), closed: Notify::new() });
+        let wire = TokioIo::new(ResettableStream { stream, connection: Arc::clone(&connection) });
+        let service = TowerToHyperService::new(self.router.layer(Extension(Arc::clone(&connection))));
         let http = auto::Builder::new(TokioExecutor::new());
         tokio::select! {
-            // How a client ends a connection is its own affair.
+            // A client may end its connection in any way, so the error is dropped.
             _ = http.serve_connection(wire, service) => {}
-            () = line.cut.notified() => {}
+            () = connection.closed.notified() => {}
         }
     }
 
-    async fn before_tls(&self, mut stream: TcpStream) -> Option<TcpStream> {
-        let Some(effect) = self.world.faults.on_connect(self.service) else { return Some(stream) };
+    async fn apply_connect_fault(&self, mut stream: TcpStream) -> Option<TcpStream> {
+        let Some(effect) = self.world.faults.take_for_connect(self.service) else { return Some(stream) };
         match effect.delivery {
             Delivery::Reset => {
                 let _ = stream.set_zero_linger();
@@ -95,48 +96,50 @@ impl Server {
     }
 }
 
-/// Every request passes here: it is written down, a fault may happen to it, its answer gets a date.
-async fn observe(
+/// Handles every request: writes it into the journal, applies a fault, asks the service, and sends the answer.
+async fn handle(
     State((service, world)): State<(Service, Arc<World>)>,
-    Extension(line): Extension<Arc<Line>>,
+    Extension(connection): Extension<Arc<Connection>>,
     request: Request,
     next: Next,
 ) -> Response {
-    let (at, request) = record::asked(&world, service, line.number, request).await;
-    let effect =
-        world.faults.on_request(service, request.method().as_str(), request.uri().path()).unwrap_or_default();
+    let (at, request) = record::request(&world, service, connection.number, request).await;
+    let effect = world
+        .faults
+        .take_for_request(service, request.method().as_str(), request.uri().path())
+        .unwrap_or_default();
     if let Some(gate) = &effect.gate {
         gate.pass().await;
     }
     match effect.delivery {
         Delivery::Hang => pending::<()>().await,
         Delivery::Reset => {
-            line.reset();
+            connection.reset();
             pending::<()>().await;
         }
         _ => {}
     }
     let answer = if effect.replaces_the_answer() {
-        delivery::scripted(&world, &effect, request.headers())
+        delivery::answer_of_fault(&world, &effect, request.headers())
     } else {
         next.run(request).await
     };
-    let answer = delivery::delivered(&world, effect, answer).await;
-    world.journal.answered(at, answer.status().as_u16());
+    let answer = delivery::deliver(&world, effect, answer).await;
+    world.journal.set_status(at, answer.status().as_u16());
     answer
 }
 
-/// The TCP connection that a request came by.
-pub(crate) struct Line {
+/// The TCP connection of a request, by which a fault can reset it.
+pub(crate) struct Connection {
     number: u64,
-    abrupt: AtomicBool,
-    cut: Notify,
+    reset: AtomicBool,
+    closed: Notify,
 }
 
-impl Line {
+impl Connection {
     fn reset(&self) {
-        self.abrupt.store(true, Ordering::Relaxed);
-        self.cut.notify_one();
+        self.reset.store(true, Ordering::Relaxed);
+        self.closed.notify_one();
     }
 }
 
@@ -165,21 +168,21 @@ impl Stream {
     }
 }
 
-/// A stream that can end without good-bye.
-struct Wire {
+/// A stream that can be closed by a TCP reset, without the usual end of TLS and TCP.
+struct ResettableStream {
     stream: Stream,
-    line: Arc<Line>,
+    connection: Arc<Connection>,
 }
 
-impl Drop for Wire {
+impl Drop for ResettableStream {
     fn drop(&mut self) {
-        if self.line.abrupt.load(Ordering::Relaxed) {
+        if self.connection.reset.load(Ordering::Relaxed) {
             let _ = self.stream.tcp().set_zero_linger();
         }
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for ResettableStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -189,7 +192,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for ResettableStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! Whose access token a request carries: what every resource that trusts Entra finds out alike.
+//! Checks the access token of a request, in the same way for every service that trusts Entra.
 
 use axum::http::HeaderMap;
 use uuid::Uuid;
@@ -7,52 +7,52 @@ use crate::world::World;
 use crate::world::identity::sts_issuer;
 use crate::world::keys;
 
-/// Who asks.
+/// The owner of an access token.
 pub(crate) struct Caller {
     pub(crate) tenant: Uuid,
     pub(crate) client: Uuid,
     pub(crate) object: Uuid,
 }
 
-/// Why nobody knows who asks. Each resource has its own words for it.
+/// Why an access token is not accepted. Each service words the refusal itself.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Unfit {
-    /// There is no token.
+pub(crate) enum TokenError {
+    /// The request has no token.
     Missing,
-    /// Entra did not sign it.
+    /// Entra did not sign the token.
     Signature,
-    /// It is too late for it.
+    /// The token has expired.
     Expired,
-    /// It is for another resource: this one.
+    /// The token is for another resource, which has this audience.
     Audience(String),
-    /// It does not say who it is about.
+    /// The tenant, the client or the object id is missing.
     Claims,
-    /// It is not of the tenant's issuer.
+    /// The issuer is not that of the token's tenant.
     Issuer,
 }
 
-/// The owner of the access token, if the token is ours, in time, and meant for the resource.
+/// The owner of the access token, if Entra's key signed it, it is valid now, and `is_meant` takes its audience.
 pub(crate) fn caller(
     world: &World,
     headers: &HeaderMap,
     is_meant: impl Fn(&str) -> bool,
-) -> Result<Caller, Unfit> {
-    let token = token(headers).ok_or(Unfit::Missing)?;
-    let claims = keys::entra().verify(token).ok_or(Unfit::Signature)?;
+) -> Result<Caller, TokenError> {
+    let token = token(headers).ok_or(TokenError::Missing)?;
+    let claims = keys::entra().verify(token).ok_or(TokenError::Signature)?;
     let now = world.clock.epoch();
     if claims["exp"].as_i64().is_none_or(|end| end <= now) {
-        return Err(Unfit::Expired);
+        return Err(TokenError::Expired);
     }
     let audience = claims["aud"].as_str().unwrap_or_default();
     if !is_meant(audience) {
-        return Err(Unfit::Audience(audience.to_owned()));
+        return Err(TokenError::Audience(audience.to_owned()));
     }
     let id = |name: &str| claims[name].as_str().and_then(|text| Uuid::try_parse(text).ok());
     let (Some(tenant), Some(client), Some(object)) = (id("tid"), id("appid"), id("oid")) else {
-        return Err(Unfit::Claims);
+        return Err(TokenError::Claims);
     };
     if claims["iss"].as_str() != Some(&sts_issuer(tenant)) {
-        return Err(Unfit::Issuer);
+        return Err(TokenError::Issuer);
     }
     Ok(Caller { tenant, client, object })
 }

@@ -1,4 +1,4 @@
-//! Starts jobs, and words what the server tells an agent about them.
+//! Starts jobs, and makes the messages that the server sends to an agent about them.
 
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ pub(crate) fn endpoint(directory: &Directory, urls: &Urls, id: Uuid) -> ServiceE
 
 fn parameters(place: &Place<'_>) -> BTreeMap<String, String> {
     let connection = place.connection;
-    let mut parameters = Pairs::default();
+    let mut parameters = Entries::default();
     parameters.set("tenantid", &connection.tenant);
     let scheme = connection.scheme.to_lowercase();
     if scheme != "managedserviceidentity" {
@@ -74,12 +74,12 @@ fn parameters(place: &Place<'_>) -> BTreeMap<String, String> {
     if let Scope::Subscription(id) = &connection.scope {
         parameters.set("scope", &format!("/subscriptions/{id}"));
     }
-    parameters.with(&connection.parameters)
+    parameters.overridden_by(&connection.parameters)
 }
 
 fn data(directory: &Directory, urls: &Urls, place: &Place<'_>, custom: bool) -> BTreeMap<String, String> {
     let connection = place.connection;
-    let mut data = Pairs::default();
+    let mut data = Entries::default();
     data.set("environment", &connection.environment);
     data.set("creationMode", "Manual");
     match &connection.scope {
@@ -102,7 +102,7 @@ fn data(directory: &Directory, urls: &Urls, place: &Place<'_>, custom: bool) -> 
         data.set("microsoftGraphUrl", &format!("{}/", urls.graph));
         data.set("activeDirectoryServiceEndpointResourceId", arm_resource(&connection.environment));
     }
-    data.with(&connection.data)
+    data.overridden_by(&connection.data)
 }
 
 fn variables(job: &Job, collection: &str, project: &str) -> Vec<Variable> {
@@ -128,7 +128,7 @@ fn variables(job: &Job, collection: &str, project: &str) -> Vec<Variable> {
     pairs.into_iter().map(|(name, value)| Variable { name: name.to_owned(), value, secret: false }).collect()
 }
 
-/// Shaped like a JWT, as the real one is, though only its owner's comparison counts.
+/// A random token in the shape of a JWT; it is compared, and never verified.
 fn job_token() -> String {
     format!("eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.{}.{}", random_text(180), random_text(256))
 }
@@ -150,15 +150,15 @@ fn arm_resource(environment: &str) -> &'static str {
 }
 
 #[derive(Default)]
-struct Pairs(BTreeMap<String, String>);
+struct Entries(BTreeMap<String, String>);
 
-impl Pairs {
+impl Entries {
     fn set(&mut self, name: &str, value: &(impl ToString + ?Sized)) {
         self.0.insert(name.to_owned(), value.to_string());
     }
 
-    /// With a connection's own entries, which win whatever their case.
-    fn with(mut self, own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    /// Adds a connection's own entries, which replace those of the same name in any case.
+    fn overridden_by(mut self, own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         for (name, value) in own {
             self.0.retain(|usual, _| !usual.eq_ignore_ascii_case(name));
             self.0.insert(name.clone(), value.clone());

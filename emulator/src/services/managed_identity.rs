@@ -1,5 +1,5 @@
-//! The managed identity service of the machine, in plain http as the real ones: IMDS of virtual machines, and the
-//! protocol of App Service.
+//! The managed identity service of the machine, in plain HTTP as the real ones: IMDS of virtual machines and of
+//! Azure Arc servers, and the protocol of App Service.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::services::answer;
+use crate::services::answer::{json_answer, set_header};
 use crate::services::entra::grant::{self, Granted};
 use crate::services::entra::resources;
 use crate::services::request;
@@ -29,78 +29,80 @@ pub(crate) fn router(world: Arc<World>) -> Router {
 }
 
 async fn imds(State(world): Shared, request: Request) -> Response {
-    let asked = Asked::new(&request);
+    let request = TokenRequest::new(&request);
     let arc = world.directory().machine.arc.clone();
     if let Some(arc) = arc {
-        return arc_server(&world, &arc, &asked);
+        return arc_server(&world, &arc, &request);
     }
     let refused =
-        |error: &str, text: &str| answer::json(400, &json!({ "error": error, "error_description": text }));
-    if asked.header("metadata") != Some("true") || asked.header("x-forwarded-for").is_some() {
+        |error: &str, text: &str| json_answer(400, &json!({ "error": error, "error_description": text }));
+    if request.header("metadata") != Some("true") || request.header("x-forwarded-for").is_some() {
         return refused("bad_request_102", "Required metadata header not specified");
     }
-    if !["2018-02-01", "2019-08-01", "2019-11-01", "2021-02-01"].contains(&asked.query("api-version")) {
+    if !["2018-02-01", "2019-08-01", "2019-11-01", "2021-02-01"].contains(&request.query("api-version")) {
         return refused("bad_request_100", "A valid api-version was not specified");
     }
-    match grant(&world, &asked) {
+    match grant(&world, &request) {
         Ok(granted) => {
             let now = world.clock.epoch();
-            let mut body = common(&asked, &granted, now + granted.expires_in);
+            let mut body = token_body(&request, &granted, now + granted.expires_in);
             body["expires_in"] = json!(granted.expires_in.to_string());
             body["ext_expires_in"] = json!(granted.expires_in.to_string());
             body["not_before"] = json!(now.to_string());
-            answer::json(200, &body)
+            json_answer(200, &body)
         }
-        Err(Refused::NoResource) => refused("invalid_request", "Required audience parameter not specified"),
-        Err(Refused::NoIdentity) => refused("invalid_request", "Identity not found"),
-        Err(Refused::Several) => refused(
+        Err(TokenRefusal::NoResource) => {
+            refused("invalid_request", "Required audience parameter not specified")
+        }
+        Err(TokenRefusal::NoIdentity) => refused("invalid_request", "Identity not found"),
+        Err(TokenRefusal::Several) => refused(
             "invalid_request",
             "Multiple user assigned identities exist, please specify the clientId / resourceId of the identity in \
              the token request",
         ),
-        Err(Refused::Resource) => refused(
+        Err(TokenRefusal::Resource) => refused(
             "invalid_resource",
             &format!(
                 "AADSTS500011: The resource principal named {} was not found in the tenant.",
-                asked.query("resource")
+                request.query("resource")
             ),
         ),
     }
 }
 
-/// Azure Arc: the path of IMDS, and a challenge before each token.
+/// Azure Arc answers at the path of IMDS, and demands a key from a file before each token.
 /// Source: <https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication>.
-fn arc_server(world: &World, arc: &machine::Arc, asked: &Asked) -> Response {
+fn arc_server(world: &World, arc: &machine::Arc, request: &TokenRequest) -> Response {
     let refused = |status: u16, text: &str| {
-        answer::json(status, &json!({ "error": "invalid_request", "error_description": text }))
+        json_answer(status, &json!({ "error": "invalid_request", "error_description": text }))
     };
-    if asked.header("metadata") != Some("true") {
+    if request.header("metadata") != Some("true") {
         return refused(400, "Required metadata header not specified");
     }
-    if asked.query("api-version") != "2020-06-01" {
+    if request.query("api-version") != "2020-06-01" {
         return refused(400, "A valid api-version was not specified");
     }
-    let Some(sent) = asked.header("authorization") else {
+    let Some(sent) = request.header("authorization") else {
         return challenge(world, arc);
     };
-    // Each key is good once.
+    // Each key is accepted once.
     if !sent.strip_prefix("Basic ").is_some_and(|key| world.take_arc_key(key)) {
         return refused(401, "The challenge key is wrong.");
     }
     let granted =
-        if arc.ignores_client { grant(world, &asked.without("client_id")) } else { grant(world, asked) };
+        if arc.ignores_client { grant(world, &request.without("client_id")) } else { grant(world, request) };
     match granted {
         Ok(granted) => {
-            let mut body = common(asked, &granted, world.clock.epoch() + granted.expires_in);
+            let mut body = token_body(request, &granted, world.clock.epoch() + granted.expires_in);
             body["expires_in"] = json!(granted.expires_in.to_string());
             if arc.ignores_client {
                 body["client_id"] = Value::Null;
             }
-            answer::json(200, &body)
+            json_answer(200, &body)
         }
-        Err(Refused::NoResource) => refused(400, "Required audience parameter not specified"),
-        Err(Refused::NoIdentity | Refused::Several) => refused(400, "Identity not found"),
-        Err(Refused::Resource) => {
+        Err(TokenRefusal::NoResource) => refused(400, "Required audience parameter not specified"),
+        Err(TokenRefusal::NoIdentity | TokenRefusal::Several) => refused(400, "Identity not found"),
+        Err(TokenRefusal::Resource) => {
             refused(400, "AADSTS500011: The resource principal was not found in the tenant.")
         }
     }
@@ -113,93 +115,96 @@ fn challenge(world: &World, arc: &machine::Arc) -> Response {
     std::fs::write(&path, &key).expect("the folder of the challenges");
     world.add_arc_key(&key);
     let realm = arc.realm.clone().unwrap_or_else(|| path.display().to_string());
-    let mut answer = answer::json(401, &json!({ "error": "unauthorized" }));
-    answer::set(answer.headers_mut(), "www-authenticate", &format!("Basic realm={realm}"));
+    let mut answer = json_answer(401, &json!({ "error": "unauthorized" }));
+    set_header(answer.headers_mut(), "www-authenticate", &format!("Basic realm={realm}"));
     answer
 }
 
 async fn app_service(State(world): Shared, request: Request) -> Response {
-    let asked = Asked::new(&request);
+    let request = TokenRequest::new(&request);
     let refused = |status: u16, text: &str| {
-        answer::json(
+        json_answer(
             status,
             &json!({ "statusCode": status, "message": text, "correlationId": Uuid::new_v4() }),
         )
     };
-    if asked.header("x-identity-header") != Some(&*world.directory().machine.header) {
+    if request.header("x-identity-header") != Some(&*world.directory().machine.header) {
         return refused(401, "The X-IDENTITY-HEADER header is missing or wrong.");
     }
-    if asked.query("api-version") != "2019-08-01" {
+    if request.query("api-version") != "2019-08-01" {
         return refused(400, "The api-version is not supported.");
     }
-    match grant(&world, &asked) {
+    match grant(&world, &request) {
         Ok(granted) => {
             let end = world.clock.epoch() + granted.expires_in;
-            answer::json(200, &common(&asked, &granted, end))
+            json_answer(200, &token_body(&request, &granted, end))
         }
-        Err(Refused::NoResource) => refused(400, "The resource parameter is missing."),
-        Err(Refused::NoIdentity | Refused::Several) => refused(
+        Err(TokenRefusal::NoResource) => refused(400, "The resource parameter is missing."),
+        Err(TokenRefusal::NoIdentity | TokenRefusal::Several) => refused(
             400,
             "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.",
         ),
-        Err(Refused::Resource) => refused(
+        Err(TokenRefusal::Resource) => refused(
             400,
-            &format!("AADSTS500011: The resource principal named {} was not found.", asked.query("resource")),
+            &format!(
+                "AADSTS500011: The resource principal named {} was not found.",
+                request.query("resource")
+            ),
         ),
     }
 }
 
-/// Why there is no token.
-enum Refused {
+/// Why a request for a token is refused.
+enum TokenRefusal {
     NoResource,
     NoIdentity,
     Several,
     Resource,
 }
 
-/// A token of the identity that is named, or of the only one.
-fn grant(world: &World, asked: &Asked) -> Result<Granted, Refused> {
+/// A token of the identity that the request names, or of the only one.
+fn grant(world: &World, request: &TokenRequest) -> Result<Granted, TokenRefusal> {
     let resource =
-        Some(asked.query("resource")).filter(|text| !text.is_empty()).ok_or(Refused::NoResource)?;
-    let (tenant, app) = identity(world, asked.query("client_id"))?;
+        Some(request.query("resource")).filter(|text| !text.is_empty()).ok_or(TokenRefusal::NoResource)?;
+    let (tenant, app) = find_identity(world, request.query("client_id"))?;
     if !resources::is_known(world, &tenant, resource) {
-        return Err(Refused::Resource);
+        return Err(TokenRefusal::Resource);
     }
-    Ok(grant::issue(world, &tenant, &app, resource))
+    Ok(grant::issue_access_token(world, &tenant, &app, resource))
 }
 
-fn identity(world: &World, named: &str) -> Result<(Tenant, App), Refused> {
+fn find_identity(world: &World, named: &str) -> Result<(Tenant, App), TokenRefusal> {
     let directory = world.directory();
     let assigned = &directory.machine.identities;
     let client = match (Uuid::try_parse(named), &assigned[..]) {
-        (Ok(id), _) => assigned.iter().find(|one| **one == id).ok_or(Refused::NoIdentity)?,
+        (Ok(id), _) => assigned.iter().find(|one| **one == id).ok_or(TokenRefusal::NoIdentity)?,
         (Err(_), [only]) => only,
-        (Err(_), []) => return Err(Refused::NoIdentity),
-        (Err(_), _) => return Err(Refused::Several),
+        (Err(_), []) => return Err(TokenRefusal::NoIdentity),
+        (Err(_), _) => return Err(TokenRefusal::Several),
     };
     let known = |tenant: &Tenant| {
         tenant.apps.iter().find(|app| app.client_id == *client).map(|app| (tenant.clone(), app.clone()))
     };
-    directory.tenants.iter().find_map(known).ok_or(Refused::NoIdentity)
+    directory.tenants.iter().find_map(known).ok_or(TokenRefusal::NoIdentity)
 }
 
-fn common(asked: &Asked, granted: &Granted, end: i64) -> Value {
+fn token_body(request: &TokenRequest, granted: &Granted, end: i64) -> Value {
     json!({
         "access_token": granted.access_token,
         "client_id": granted.client,
         "expires_on": end.to_string(),
-        "resource": asked.query("resource"),
+        "resource": request.query("resource"),
         "token_type": "Bearer",
     })
 }
 
 /// Headers and query of a request.
-struct Asked {
+struct TokenRequest {
     headers: axum::http::HeaderMap,
     query: Vec<(String, String)>,
 }
 
-impl Asked {
+impl TokenRequest {
     fn new(request: &Request) -> Self {
         let query = request::query(request.uri());
         Self { headers: request.headers().clone(), query }

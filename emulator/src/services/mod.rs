@@ -1,4 +1,4 @@
-//! The services that answer, each as strict as the real one.
+//! The emulated services, each as strict as the real one.
 
 pub(crate) mod answer;
 pub(crate) mod arm;

@@ -1,10 +1,10 @@
-//! Reads what every service needs of a request: the host, the query, a form.
+//! Reads the parts of a request that every service needs: the host, the query, a form.
 
 use axum::http::Uri;
 use axum::http::request::Parts;
 
-/// The base URL by which the client came: a public name when it was led here, else an address.
-pub(crate) fn base(parts: &Parts) -> String {
+/// The base URL that the client used: a public name when a proxy led it here, else an address.
+pub(crate) fn base_url(parts: &Parts) -> String {
     format!("https://{}", authority(parts))
 }
 
@@ -19,13 +19,13 @@ pub(crate) fn authority(parts: &Parts) -> String {
 }
 
 /// The pairs of a query or a form, decoded.
-pub(crate) fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
+pub(crate) fn decode_pairs(encoded: &[u8]) -> Vec<(String, String)> {
     url::form_urlencoded::parse(encoded).into_owned().collect()
 }
 
 /// The pairs of a URI's query, decoded.
 pub(crate) fn query(uri: &Uri) -> Vec<(String, String)> {
-    pairs(uri.query().unwrap_or_default().as_bytes())
+    decode_pairs(uri.query().unwrap_or_default().as_bytes())
 }
 
 /// The value of the parameter of this name.
@@ -33,7 +33,7 @@ pub(crate) fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a
     pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
-/// The same for services that ignore the case of parameter names.
+/// The value of the parameter of this name, in any case.
 pub(crate) fn value_in_any_case<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     pairs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }

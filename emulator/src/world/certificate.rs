@@ -1,5 +1,5 @@
-//! A client certificate with its RSA key, made once per process when first needed: what a connection with a certificate
-//! stores, in the forms that people paste, and what its application is registered with.
+//! A client certificate with its RSA key, made once per process when first needed: the PEM texts that a connection
+//! stores, and the public part that an application is registered with.
 
 use std::sync::OnceLock;
 
@@ -19,7 +19,7 @@ use crate::world::keys;
 
 /// A certificate and its key, in PEM.
 pub struct ClientCertificate {
-    /// What an application is registered with.
+    /// The public part, for the registration of an application.
     pub registered: Certificate,
     /// The certificate alone.
     pub certificate: String,
@@ -37,7 +37,7 @@ impl ClientCertificate {
         USUAL.get_or_init(Self::generate)
     }
 
-    /// Another one, which nobody is registered with from the start.
+    /// Another one, which is not registered from the start.
     #[must_use]
     pub fn another() -> &'static Self {
         static ANOTHER: OnceLock<ClientCertificate> = OnceLock::new();

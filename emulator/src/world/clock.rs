@@ -1,4 +1,4 @@
-//! The emulator's own idea of now.
+//! The emulator's clock, and the formats of times.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -6,7 +6,7 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime};
 
-/// The machine's clock, moved by as much as a test wishes.
+/// The machine's clock, shifted by a test.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     shift: AtomicI64,
@@ -25,13 +25,13 @@ impl Clock {
         OffsetDateTime::now_utc() + Duration::seconds(self.shift.load(Ordering::Relaxed))
     }
 
-    /// Seconds since 1970, as tokens count.
+    /// Seconds since 1970, the unit of times in tokens.
     pub(crate) fn epoch(&self) -> i64 {
         self.now().unix_timestamp()
     }
 }
 
-/// RFC 9110 §5.6.7.
+/// A time in an HTTP header (RFC 9110 §5.6.7).
 pub(crate) fn http_date(at: OffsetDateTime) -> String {
     const FORM: &[BorrowedFormatItem<'_>] = format_description!(
         "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
@@ -39,15 +39,15 @@ pub(crate) fn http_date(at: OffsetDateTime) -> String {
     at.format(FORM).expect("every date has an HTTP form")
 }
 
-/// As Entra prints times in `timestamp` and in its sentences.
+/// A time in the `timestamp` and the sentences of Entra.
 pub(crate) fn entra_time(at: OffsetDateTime) -> String {
     const FORM: &[BorrowedFormatItem<'_>] =
         format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
     at.format(FORM).expect("every date has this form")
 }
 
-/// As Entra prints the edges of a validity period.
-pub(crate) fn entra_edge(epoch: i64) -> String {
+/// The begin or the end of a validity period, as Entra prints it.
+pub(crate) fn entra_validity_time(epoch: i64) -> String {
     const FORM: &[BorrowedFormatItem<'_>] =
         format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].0000000Z");
     OffsetDateTime::from_unix_timestamp(epoch)

@@ -1,4 +1,4 @@
-//! What shall go wrong: which request it hits, how often, and what happens to it.
+//! Faults: which requests they hit, how often, and what happens then.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::world::gate::Gate;
 use crate::world::journal::Service;
 
-/// Something that shall go wrong, once unless told otherwise.
+/// Something that goes wrong, once unless [`Fault::times`] or [`Fault::always`] says otherwise.
 ///
-/// Faults are asked in the order of their registration; the first that is due takes the request. What is not said
-/// about the answer stays as it is: `.header(…)` alone changes the real answer, `.status(…)` replaces it.
+/// The first registered fault that matches takes the request. `.header(…)` alone changes the real answer, and
+/// `.status(…)` replaces it.
 #[derive(Clone, Debug)]
 pub struct Fault {
     target: Target,
@@ -40,7 +40,7 @@ pub(crate) struct Effect {
 }
 
 impl Effect {
-    /// Whether the service is not to be asked at all.
+    /// Whether the fault answers instead of the service.
     pub(crate) fn replaces_the_answer(&self) -> bool {
         self.status.is_some() || self.body.is_some() || self.aadsts.is_some()
     }
@@ -67,7 +67,7 @@ impl Fault {
         Self { target, from: 1, left: 1, seen: 0, effect: Effect::default() }
     }
 
-    /// Hits new TCP connections, before TLS. Say `.refuse()`, `.tls_broken()` or `.hang()`.
+    /// Hits new TCP connections, before TLS. Add `.refuse()`, `.tls_broken()` or `.hang()`.
     #[must_use]
     pub fn connect(service: Service) -> Self {
         Self { target: Target::Connect { service }, from: 1, left: 1, seen: 0, effect: Effect::default() }
@@ -97,7 +97,7 @@ impl Fault {
         self.with(|effect| effect.status = Some(status))
     }
 
-    /// Sets a header of the answer, be it the real one or not.
+    /// Sets a header of the answer, the real one or that of the fault.
     #[must_use]
     pub fn header(self, name: &str, value: &str) -> Self {
         self.with(|effect| effect.headers.push((name.to_owned(), value.to_owned())))
@@ -133,7 +133,7 @@ impl Fault {
         self.deliver(Delivery::Hang)
     }
 
-    /// Closes the TCP connection abruptly, whatever else goes on in it.
+    /// Resets the TCP connection, also when other requests use it.
     #[must_use]
     pub fn reset(self) -> Self {
         self.deliver(Delivery::Reset)
@@ -226,15 +226,15 @@ impl Faults {
         self.lock().clear();
     }
 
-    pub(crate) fn on_request(&self, service: Service, method: &str, path: &str) -> Option<Effect> {
+    pub(crate) fn take_for_request(&self, service: Service, method: &str, path: &str) -> Option<Effect> {
         self.due(|fault| fault.hits_request(service, method, path))
     }
 
-    pub(crate) fn on_connect(&self, service: Service) -> Option<Effect> {
+    pub(crate) fn take_for_connect(&self, service: Service) -> Option<Effect> {
         self.due(|fault| fault.hits_connect(service))
     }
 
-    /// Every fault that is hit counts, so that `.nth(2)` is the second request even if another took the first.
+    /// A fault counts every request that it matches, so that `.nth(2)` means the second even if another fault took the first.
     fn due(&self, hits: impl Fn(&Fault) -> bool) -> Option<Effect> {
         let mut effect = None;
         for fault in self.lock().iter_mut().filter(|fault| hits(fault)) {
@@ -258,7 +258,7 @@ mod tests {
 
     fn statuses(faults: &Faults, requests: usize) -> Vec<Option<u16>> {
         (0..requests)
-            .map(|_| faults.on_request(Service::Entra, "POST", "/t/oauth2/v2.0/token"))
+            .map(|_| faults.take_for_request(Service::Entra, "POST", "/t/oauth2/v2.0/token"))
             .map(|effect| effect.and_then(|effect| effect.status))
             .collect()
     }
@@ -271,8 +271,8 @@ mod tests {
     fn a_fault_happens_once_and_only_to_its_requests() {
         let faults = Faults::default();
         faults.add(token(429));
-        assert!(faults.on_request(Service::Entra, "GET", "/t/oauth2/v2.0/token").is_none());
-        assert!(faults.on_request(Service::Arm, "POST", "/t/oauth2/v2.0/token").is_none());
+        assert!(faults.take_for_request(Service::Entra, "GET", "/t/oauth2/v2.0/token").is_none());
+        assert!(faults.take_for_request(Service::Arm, "POST", "/t/oauth2/v2.0/token").is_none());
         assert_eq!(statuses(&faults, 2), [Some(429), None]);
     }
 
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_request_is_the_second_whoever_took_the_first() {
+    fn the_second_request_counts_as_the_second_though_another_fault_took_the_first() {
         let faults = Faults::default();
         faults.add(token(429));
         faults.add(token(503).nth(2));

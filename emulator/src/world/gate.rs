@@ -1,11 +1,12 @@
-//! A gate that a test holds shut, to prove that requests overlap.
+//! A gate that holds requests until a test opens it.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-/// Holds answers back until the test opens it: overlap is proved without sleeping. Clones are the same gate.
+/// Holds answers back until the test opens it, so that a test can prove without sleeping that requests overlap. Clones
+/// are the same gate.
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
     inner: Arc<Inner>,
@@ -31,7 +32,7 @@ impl Gate {
         Self::default()
     }
 
-    /// Lets pass everyone who waits and everyone who comes.
+    /// Lets every waiting and every later request pass.
     pub fn open(&self) {
         self.state().open = true;
         self.inner.changed.notify_waiters();
@@ -43,12 +44,12 @@ impl Gate {
         self.state().waiting
     }
 
-    /// Until this many requests wait.
+    /// Waits until this many requests wait.
     pub async fn reached(&self, count: usize) {
         self.until(|state| state.waiting >= count).await;
     }
 
-    /// The same for threads; panics after ten seconds.
+    /// Waits, in a thread, until this many requests wait; panics after ten seconds.
     pub fn wait_until_reached(&self, count: usize) {
         let limit = Duration::from_secs(10);
         let (state, timeout) = self
@@ -60,13 +61,13 @@ impl Gate {
     }
 
     pub(crate) async fn pass(&self) {
-        let _visit = Visit::new(self);
+        let _waiting = WaitingRequest::new(self);
         self.until(|state| state.open).await;
     }
 
     async fn until(&self, holds: impl Fn(&State) -> bool) {
         loop {
-            // Before the look at the state, so that a change between the two is not missed.
+            // Enabled before the state is read, so that no change in between is missed.
             let mut changed = std::pin::pin!(self.inner.changed.notified());
             changed.as_mut().enable();
             if holds(&self.state()) {
@@ -81,10 +82,10 @@ impl Gate {
     }
 }
 
-/// A request before the gate, counted for as long as it waits, also when its client gives up.
-struct Visit<'a>(&'a Gate);
+/// A waiting request; dropping it ends the count, also when its client gives up.
+struct WaitingRequest<'a>(&'a Gate);
 
-impl<'a> Visit<'a> {
+impl<'a> WaitingRequest<'a> {
     fn new(gate: &'a Gate) -> Self {
         gate.state().waiting += 1;
         gate.inner.arrived.notify_all();
@@ -93,7 +94,7 @@ impl<'a> Visit<'a> {
     }
 }
 
-impl Drop for Visit<'_> {
+impl Drop for WaitingRequest<'_> {
     fn drop(&mut self) {
         self.0.state().waiting -= 1;
     }

@@ -1,4 +1,4 @@
-//! Who an id token says it is: issuers, subjects and audiences as Azure DevOps and Entra spell them.
+//! Issuers, subjects and audiences of id tokens, as Azure DevOps and Entra spell them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -58,7 +58,7 @@ impl fmt::Debug for Issued {
     }
 }
 
-/// The secrets in a connection's own parameters. Of a key, only lines that no other key of its kind has.
+/// The secrets in a connection's own parameters. Of a private key, the lines after the first three, which no other key has.
 pub(super) fn of_connection(connection: &Connection) -> impl Iterator<Item = Issued> {
     let of = |name: &str| connection.parameters.get(name).map(String::as_str).unwrap_or_default();
     let secret = Some(of("serviceprincipalkey")).filter(|secret| !secret.is_empty());

@@ -1,4 +1,4 @@
-//! What happened: every request in order, without the secrets in it.
+//! The journal: every request in order, without its secrets.
 
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ pub enum Service {
 /// One HTTP request.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Who was asked.
+    /// The service that was asked.
     pub service: Service,
     /// The method.
     pub method: String,
@@ -35,7 +35,7 @@ pub struct Entry {
     pub headers: Vec<(String, String)>,
     /// Form fields; a secret is replaced by what kind it is, and `client_assertion` by its unverified claims as JSON.
     pub form: Vec<(String, String)>,
-    /// The answer's status; none while there is no answer.
+    /// The status of the answer; `None` before there is one.
     pub status: Option<u16>,
     /// `HTTP/1.1` or `HTTP/2.0`.
     pub http_version: String,
@@ -73,7 +73,7 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// Adds a request that has no answer yet, and returns its place.
-    pub(crate) fn asked(&self, mut entry: Entry) -> u64 {
+    pub(crate) fn add(&self, mut entry: Entry) -> u64 {
         let mut entries = self.lock();
         let at = u64::try_from(entries.len()).expect("fewer requests than that");
         entry.at = at;
@@ -81,7 +81,7 @@ impl Journal {
         at
     }
 
-    pub(crate) fn answered(&self, at: u64, status: u16) {
+    pub(crate) fn set_status(&self, at: u64, status: u16) {
         if let Some(entry) = self.lock().iter_mut().find(|entry| entry.at == at) {
             entry.status = Some(status);
         }
@@ -98,7 +98,7 @@ impl Journal {
         self.lock().iter().filter(is_meant).count()
     }
 
-    /// A line for each request, for people.
+    /// The journal as text, with a line for each request.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         for entry in self.lock().iter() {

@@ -11,7 +11,7 @@ use rsa::rand_core::OsRng;
 use rsa::traits::PublicKeyParts as _;
 use serde_json::{Value, json};
 
-const BITS: usize = 2048;
+const RSA_KEY_BITS: usize = 2048;
 
 /// Signs the tokens of the Azure DevOps issuer.
 pub(crate) fn devops() -> &'static Key {
@@ -19,7 +19,7 @@ pub(crate) fn devops() -> &'static Key {
     KEY.get_or_init(Key::generate)
 }
 
-/// Signs the tokens of Entra, whatever the tenant: id tokens and access tokens.
+/// Signs the id tokens and access tokens of Entra, for every tenant.
 pub(crate) fn entra() -> &'static Key {
     static KEY: OnceLock<Key> = OnceLock::new();
     KEY.get_or_init(Key::generate)
@@ -57,9 +57,9 @@ impl Key {
         jsonwebtoken::encode(&header, claims, &self.private).expect("claims can be signed")
     }
 
-    /// The claims, if this key signed them; times and audience are the caller's to judge.
+    /// The claims, if this key signed them; the caller must check times and audience.
     pub(crate) fn verify(&self, token: &str) -> Option<Value> {
-        verified(token, &self.public, Algorithm::RS256)
+        verify_signature(token, &self.public, Algorithm::RS256)
     }
 
     /// The key as an entry of a JWKS document.
@@ -71,20 +71,20 @@ impl Key {
     }
 }
 
-/// A new key pair. It takes a while.
+/// A new key pair, which takes some tenths of a second to make.
 pub(crate) fn new_pair() -> RsaPrivateKey {
-    RsaPrivateKey::new(&mut OsRng, BITS).expect("an RSA key can be made")
+    RsaPrivateKey::new(&mut OsRng, RSA_KEY_BITS).expect("an RSA key can be made")
 }
 
-/// The claims, if the key with these parameters signed them in one of the ways that Entra accepts of clients.
-pub(crate) fn verified_by(modulus: &str, exponent: &str, token: &str) -> Option<Value> {
+/// The claims, if the key with these parameters signed them by RS256 or PS256, which Entra accepts of clients.
+pub(crate) fn verify_with(modulus: &str, exponent: &str, token: &str) -> Option<Value> {
     let algorithm = jsonwebtoken::decode_header(token).ok()?.alg;
     let key = DecodingKey::from_rsa_components(modulus, exponent).ok()?;
     let accepted = matches!(algorithm, Algorithm::RS256 | Algorithm::PS256);
-    accepted.then(|| verified(token, &key, algorithm)).flatten()
+    accepted.then(|| verify_signature(token, &key, algorithm)).flatten()
 }
 
-fn verified(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Option<Value> {
+fn verify_signature(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Option<Value> {
     let mut rules = Validation::new(algorithm);
     rules.required_spec_claims.clear();
     rules.validate_exp = false;
@@ -93,8 +93,8 @@ fn verified(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Option<Valu
     jsonwebtoken::decode::<Value>(token, key, &rules).ok().map(|data| data.claims)
 }
 
-/// What a JWT claims, unchecked.
-pub(crate) fn unverified(token: &str) -> Option<Value> {
+/// The claims of a JWT, without any check.
+pub(crate) fn unverified_claims(token: &str) -> Option<Value> {
     let mut parts = token.split('.');
     let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() {
@@ -119,12 +119,12 @@ mod tests {
         let token = entra().sign(&json!({"sub": "someone"}));
         assert!(devops().verify(&token).is_none());
         assert_eq!(entra().verify(&token), Some(json!({"sub": "someone"})));
-        assert_eq!(unverified(&token), Some(json!({"sub": "someone"})));
+        assert_eq!(unverified_claims(&token), Some(json!({"sub": "someone"})));
     }
 
     #[test]
     fn what_is_not_a_token_claims_nothing() {
-        assert_eq!(unverified("one.two"), None);
-        assert_eq!(unverified("a.b.c.d"), None);
+        assert_eq!(unverified_claims("one.two"), None);
+        assert_eq!(unverified_claims("a.b.c.d"), None);
     }
 }

@@ -1,41 +1,41 @@
-//! Looks for issued secrets where none may be: in output, files, arguments.
+//! Looks for issued secrets in text that must not have any: output, files, arguments.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use crate::world::issued::Issued;
 
-/// Finds every issued secret in `haystack`, in any of the guises that secrets leak in; describes each find without
-/// the secret: its kind, which one of its kind, and the guise.
+/// Finds every issued secret in `haystack`, plain, shortened or encoded. Describes each find without the secret, by its
+/// kind, its place in `issued`, and the form in which it was found.
 #[must_use]
 pub fn leaks(issued: &[Issued], haystack: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     for (at, secret) in issued.iter().enumerate() {
-        for (guise, needle) in guises(&secret.value) {
+        for (form, needle) in forms_of(&secret.value) {
             if contains(haystack, needle.as_bytes()) {
-                found.push(format!("{} #{at}: {guise}", secret.kind));
+                found.push(format!("{} #{at}: {form}", secret.kind));
             }
         }
     }
     found
 }
 
-/// Every form that the secret is looked for in. Forms of a few characters would be found by chance.
-fn guises(secret: &str) -> Vec<(String, String)> {
-    let mut guises = vec![("plain".to_owned(), secret.to_owned())];
+/// Every form of a secret that is searched for. Forms of a few characters would be found by chance, and are left out.
+fn forms_of(secret: &str) -> Vec<(String, String)> {
+    let mut forms_of = vec![("plain".to_owned(), secret.to_owned())];
     for (piece, text) in pieces(secret) {
-        guises.push((piece.to_owned(), text));
+        forms_of.push((piece.to_owned(), text));
     }
     for alignment in 0..3 {
-        guises.push((format!("base64, shifted by {alignment}"), inside(secret, alignment, false)));
-        guises.push((format!("base64url, shifted by {alignment}"), inside(secret, alignment, true)));
+        forms_of.push((format!("base64, shifted by {alignment}"), inner_base64(secret, alignment, false)));
+        forms_of.push((format!("base64url, shifted by {alignment}"), inner_base64(secret, alignment, true)));
     }
     let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     if encoded != secret {
-        guises.push(("percent-encoded".to_owned(), encoded));
+        forms_of.push(("percent-encoded".to_owned(), encoded));
     }
-    guises.retain(|(_, needle)| needle.len() >= SHORTEST);
-    guises
+    forms_of.retain(|(_, needle)| needle.len() >= MIN_FORM_LENGTH);
+    forms_of
 }
 
 /// The parts that give a secret away even when the rest is cut off. All JWTs begin alike, so of a JWT these are the
@@ -45,18 +45,18 @@ fn pieces(secret: &str) -> Vec<(&'static str, String)> {
     if let [header, payload, signature] = parts[..]
         && header.starts_with("eyJ")
     {
-        let tail = payload.len().saturating_sub(PIECE);
+        let tail = payload.len().saturating_sub(PIECE_LENGTH);
         vec![
             ("end of the payload", payload.get(tail..).unwrap_or_default().to_owned()),
-            ("beginning of the signature", signature.chars().take(PIECE).collect()),
+            ("beginning of the signature", signature.chars().take(PIECE_LENGTH).collect()),
         ]
     } else {
-        vec![("first characters", secret.chars().take(PIECE).collect())]
+        vec![("first characters", secret.chars().take(PIECE_LENGTH).collect())]
     }
 }
 
-/// What is left of the secret's base64 when it stands after `before` other bytes, whatever those and the next are.
-fn inside(secret: &str, before: usize, url: bool) -> String {
+/// The part of the base64 of a longer text that depends on the secret alone, when it follows `before` other bytes.
+fn inner_base64(secret: &str, before: usize, url: bool) -> String {
     let mut bytes = vec![0; before];
     bytes.extend_from_slice(secret.as_bytes());
     let text = if url { URL_SAFE_NO_PAD.encode(&bytes) } else { STANDARD_NO_PAD.encode(&bytes) };
@@ -78,8 +78,8 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     false
 }
 
-const PIECE: usize = 16;
-const SHORTEST: usize = 8;
+const PIECE_LENGTH: usize = 16;
+const MIN_FORM_LENGTH: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn every_guise_is_found() {
+    fn every_form_is_found() {
         assert!(!found(SECRET, &format!("a{SECRET}b")).is_empty());
         for before in ["", "x", "xy", "user:", "Bearer "] {
             let text = format!("{before}{SECRET} and more");
@@ -110,13 +110,13 @@ mod tests {
     }
 
     #[test]
-    fn the_beginning_of_a_jwt_is_everybodys() {
+    fn the_beginning_that_all_jwts_share_is_no_leak() {
         assert!(found(JWT, "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ").is_empty());
         assert!(!found(JWT, "eyJhbGciOiJSUzI1NiJ9.…W50aXJlbHkifQ.c2lnbmF0dXJlLW9mLXRo…").is_empty());
     }
 
     #[test]
-    fn a_find_is_told_without_the_secret() {
+    fn a_leak_is_described_without_the_secret() {
         let told = found(SECRET, SECRET);
         assert!(!told.is_empty());
         assert!(found(SECRET, &told.join("\n")).is_empty());

@@ -1,4 +1,4 @@
-//! What the services share: the directory, the clock, the journal, the faults, and what was issued.
+//! What the services share: the directory, the storage accounts, the clock, the journal, the faults, the issued secrets.
 
 pub(crate) mod certificate;
 pub(crate) mod clock;
@@ -65,17 +65,17 @@ impl World {
         }
     }
 
-    /// A test that panicked while it held the directory has failed already; others may go on.
+    /// The directory. A panic while it was locked has failed its test already, and others may go on.
     pub(crate) fn directory(&self) -> MutexGuard<'_, Directory> {
         self.directory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same.
+    /// The storage accounts.
     pub(crate) fn storage(&self) -> MutexGuard<'_, Storage> {
         self.storage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn issue(&self, kind: IssuedKind, value: &str) {
+    pub(crate) fn record_issued(&self, kind: IssuedKind, value: &str) {
         let issued = Issued { kind, value: value.to_owned() };
         let mut all = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
         if !all.contains(&issued) {
@@ -89,7 +89,7 @@ impl World {
         let jobs =
             directory.jobs.iter().map(|job| Issued { kind: IssuedKind::JobToken, value: job.token.clone() });
         let Machine { identities, header, .. } = &directory.machine;
-        // Of a machine without identities nobody asks anything.
+        // The header counts as issued only when the machine has an identity to ask for.
         let header =
             identities.first().map(|_| Issued { kind: IssuedKind::IdentityHeader, value: header.clone() });
         let known = jobs
@@ -107,35 +107,35 @@ impl World {
         all
     }
 
-    /// The kind of a bearer token, to be shown in its place.
+    /// The kind of a secret, which the journal shows in its place.
     pub(crate) fn kind_of(&self, secret: &str) -> Option<IssuedKind> {
         self.issued().into_iter().find(|issued| issued.value == secret).map(|issued| issued.kind)
     }
 
     /// For [`Directory::same_id_token_again`]: the last id token of a subject in a job, while it is valid.
-    pub(crate) fn kept_id_token(&self, of: &str, now: i64) -> Option<String> {
+    pub(crate) fn cached_id_token(&self, of: &str, now: i64) -> Option<String> {
         let kept = self.id_tokens.lock().unwrap_or_else(PoisonError::into_inner);
         kept.get(of).filter(|(_token, expires)| now < *expires).map(|(token, _expires)| token.clone())
     }
 
-    pub(crate) fn keep_id_token(&self, of: String, token: &str, expires: i64) {
+    pub(crate) fn cache_id_token(&self, of: String, token: &str, expires: i64) {
         let mut kept = self.id_tokens.lock().unwrap_or_else(PoisonError::into_inner);
         kept.insert(of, (token.to_owned(), expires));
     }
 
-    /// Notes a key that an Azure Arc server's identity service wrote for one caller.
+    /// Records a key that an Azure Arc server's identity service wrote for one caller.
     pub(crate) fn add_arc_key(&self, key: &str) {
-        self.issue(IssuedKind::ArcKey, key);
+        self.record_issued(IssuedKind::ArcKey, key);
         self.arc_keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned());
     }
 
-    /// Whether such a key was written, and not used yet.
+    /// Whether the key was written and not used yet; it counts as used from now on.
     pub(crate) fn take_arc_key(&self, key: &str) -> bool {
         self.arc_keys.lock().unwrap_or_else(PoisonError::into_inner).remove(key)
     }
 
     /// Counts a TCP connection and returns its number.
-    pub(crate) fn connected(&self, service: Service) -> u64 {
+    pub(crate) fn count_connection(&self, service: Service) -> u64 {
         self.connections[service as usize].fetch_add(1, Ordering::Relaxed) + 1
     }
 

@@ -1,4 +1,4 @@
-//! What is stored: plain data with public fields, as in the [`crate::Directory`].
+//! The storage accounts and their blobs: plain data with public fields, as in the [`crate::Directory`].
 
 use std::collections::BTreeMap;
 
@@ -43,15 +43,15 @@ pub struct Container {
 /// A block blob.
 #[derive(Clone, Debug)]
 pub struct Blob {
-    /// What is in it.
+    /// The content.
     pub content: Vec<u8>,
-    /// What it is said to be.
+    /// The content type.
     pub content_type: String,
     /// Its metadata, with names in lower case.
     pub metadata: BTreeMap<String, String>,
     /// When it was last written.
     pub modified: OffsetDateTime,
-    /// Another one after each change.
+    /// A new one after each change; the `ETag`.
     pub tag: Uuid,
     /// The lease that was last taken, if any.
     pub lease: Option<Lease>,
@@ -60,13 +60,13 @@ pub struct Blob {
 /// A lease that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// What its holder shows.
+    /// The id that the holder sends.
     pub id: Uuid,
-    /// How many seconds it was taken for; none: until it is released.
+    /// For how many seconds it was taken; `None` is until it is released.
     pub seconds: Option<i64>,
     /// When it ends, in seconds since 1970.
     pub until: Option<i64>,
-    /// Whether somebody took it away from its holder.
+    /// Whether the lease was broken before its end.
     pub broken: bool,
 }
 

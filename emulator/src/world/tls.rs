@@ -1,4 +1,4 @@
-//! A CA of its own for every emulator, and what it signs: the servers' certificate and one client identity.
+//! The emulator's own CA, and the certificates that it signs: one for the servers and one for a client.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use rustls::{RootCertStore, ServerConfig};
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 
-/// Public host names that a CONNECT proxy may lead here.
+/// Public host names in the servers' certificate, which a CONNECT proxy may lead here.
 pub(crate) const PUBLIC_NAMES: [&str; 9] = [
     "dev.azure.com",
     "login.microsoftonline.com",
@@ -134,7 +134,7 @@ fn leaf_params(
 fn params(names: Vec<String>, common_name: &str, now: OffsetDateTime) -> CertificateParams {
     let mut params = CertificateParams::new(names).expect("the names are host names or addresses");
     params.distinguished_name.push(DnType::CommonName, common_name);
-    // Longer lives are refused by the verifiers of some platforms.
+    // The verifiers of some platforms refuse longer lifetimes.
     params.not_before = now - Duration::days(1);
     params.not_after = now + Duration::days(90);
     params
@@ -144,7 +144,8 @@ fn new_key() -> KeyPair {
     KeyPair::generate().expect("an elliptic curve key can be made")
 }
 
-/// Signs with two numbers of full length. One signature in 128 has a shorter one, which Wine 8 cannot verify.
+/// Signs again until both numbers of the signature have full length: one in 128 has a shorter one, which Wine 8 cannot
+/// verify.
 struct CaKey(KeyPair);
 
 impl SigningKey for CaKey {

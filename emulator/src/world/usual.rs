@@ -1,4 +1,4 @@
-//! The landscape that every emulator starts with, so that a test needs three lines.
+//! The organizations, tenants and subscriptions that every emulator starts with.
 
 use uuid::{Uuid, uuid};
 
@@ -6,7 +6,7 @@ use crate::world::directory::Directory;
 use crate::world::directory::devops::{Connection, Issuer, Organization, Project};
 use crate::world::directory::entra::{App, Kind, Subscription, Tenant};
 
-/// Names and ids of the usual landscape.
+/// Names and ids that are in every emulator from the start.
 #[derive(Clone, Copy, Debug)]
 pub struct Usual {
     /// The organization's name.
@@ -37,7 +37,7 @@ pub struct Usual {
     pub subscription_name: &'static str,
 }
 
-/// The usual landscape; the same in every emulator.
+/// The names and ids of every emulator.
 pub const USUAL: Usual = Usual {
     organization: "contoso",
     organization_id: uuid!("0f3e5a52-8f0c-4f5e-9d3a-6f6f2f1b7c10"),
@@ -54,7 +54,7 @@ pub const USUAL: Usual = Usual {
     subscription_name: "Platform production",
 };
 
-/// The directory at start.
+/// The directory that an emulator starts with.
 pub(crate) fn directory() -> Directory {
     let usual = USUAL;
     let connection = |id, name, issuer, client| {

@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use uuid::Uuid;
 
 use crate::services::arm::refusal::Refusal;
-use crate::services::bearer::{self, Caller, Unfit};
+use crate::services::bearer::{self, Caller, TokenError};
 use crate::services::entra::resources::is_arm;
 use crate::services::request;
 use crate::world::World;
@@ -28,21 +28,21 @@ pub(super) fn api_version(parts: &Parts) -> Result<String, Refusal> {
     named.map(str::to_owned).ok_or_else(Refusal::no_version)
 }
 
-/// The owner of the access token, if the token is ours, in time, and meant for ARM.
+/// The owner of the access token, if Entra's key signed it, it is valid now, and its audience is ARM.
 fn caller(world: &World, headers: &HeaderMap) -> Result<Caller, Refusal> {
-    bearer::caller(world, headers, |audience| is_arm(world, audience)).map_err(|unfit| {
-        let (code, message) = match unfit {
-            Unfit::Missing => {
+    bearer::caller(world, headers, |audience| is_arm(world, audience)).map_err(|error| {
+        let (code, message) = match error {
+            TokenError::Missing => {
                 ("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.".to_owned())
             }
-            Unfit::Signature => {
+            TokenError::Signature => {
                 ("InvalidAuthenticationToken", "The access token is invalid: its signature.".to_owned())
             }
-            Unfit::Expired => (
+            TokenError::Expired => (
                 "ExpiredAuthenticationToken",
                 "The access token expiry UTC time is earlier than the current UTC time.".to_owned(),
             ),
-            Unfit::Audience(audience) => (
+            TokenError::Audience(audience) => (
                 "InvalidAuthenticationTokenAudience",
                 format!(
                     "The access token has been obtained for wrong audience or resource '{audience}'. It should \
@@ -50,10 +50,10 @@ fn caller(world: &World, headers: &HeaderMap) -> Result<Caller, Refusal> {
                      'https://management.azure.com/'."
                 ),
             ),
-            Unfit::Claims => {
+            TokenError::Claims => {
                 ("InvalidAuthenticationToken", "The access token is invalid: a claim is missing.".to_owned())
             }
-            Unfit::Issuer => {
+            TokenError::Issuer => {
                 ("InvalidAuthenticationTokenTenant", "The access token is from the wrong issuer.".to_owned())
             }
         };

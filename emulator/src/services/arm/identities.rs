@@ -61,7 +61,7 @@ pub(super) async fn federated_credentials(
     answered(&world, answer)
 }
 
-/// The role assignments of a principal (`principalId eq '…'`), or all.
+/// The role assignments of the principal in the filter (`principalId eq '…'`), or of all principals.
 fn role_assignment_list(directory: &Directory, subscription: &Subscription, filter: &str) -> Value {
     let principal = filter.split('\'').nth(1).and_then(|id| Uuid::try_parse(id).ok());
     let apps = directory.tenants.iter().flat_map(|tenant| &tenant.apps);
@@ -85,7 +85,7 @@ fn role_assignment_list(directory: &Directory, subscription: &Subscription, filt
     json!({ "value": list })
 }
 
-/// The managed identities of a subscription: all of its tenant, in one group.
+/// Every managed identity of the subscription's tenant, in one resource group.
 fn managed_identity_list(directory: &Directory, subscription: &Subscription) -> Value {
     let tenants = directory.tenants.iter().filter(|tenant| tenant.id == subscription.tenant);
     let apps = tenants.flat_map(|tenant| &tenant.apps).filter(|app| app.kind == Kind::ManagedIdentity);
@@ -109,7 +109,7 @@ fn managed_identity_list(directory: &Directory, subscription: &Subscription) -> 
     json!({ "value": list })
 }
 
-/// The federated credentials of one of them.
+/// The federated credentials of a managed identity.
 fn federated_credential_list(directory: &Directory, identity: &str) -> Result<Value, Refusal> {
     let mut apps = directory.tenants.iter().flat_map(|tenant| &tenant.apps);
     let app = apps
@@ -133,5 +133,5 @@ fn name(app: &App) -> String {
     format!("id-{}", app.client_id.simple())
 }
 
-/// Contributor, in every tenant.
+/// The id of the role Contributor, the same in every tenant.
 const CONTRIBUTOR: Uuid = uuid!("b24988ac-6180-42a0-ab88-20f7382dd24c");

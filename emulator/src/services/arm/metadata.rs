@@ -1,10 +1,10 @@
-//! What a cloud says about itself at `/metadata/endpoints`, in its three shapes.
+//! The metadata of a cloud at `/metadata/endpoints`, in the shapes of three API versions.
 
 use serde_json::{Value, json};
 
 use crate::services::arm::refusal::Refusal;
 
-/// The document of an API version, leading to this login service and this resource manager.
+/// The document of an API version, with these URLs of the login service and the resource manager.
 pub(super) fn endpoints(version: &str, login: &str, arm: &str) -> Result<Value, Refusal> {
     match version {
         "2015-01-01" => Ok(json!({
@@ -13,7 +13,7 @@ pub(super) fn endpoints(version: &str, login: &str, arm: &str) -> Result<Value, 
             "portalEndpoint": "https://portal.azure.com",
             "authentication": { "loginEndpoint": format!("{login}/"), "audiences": AUDIENCES },
         })),
-        // A list of clouds first, one cloud later.
+        // This version has a list of clouds, the next has one cloud.
         "2019-05-01" => Ok(json!([cloud(login, arm)])),
         "2022-09-01" => Ok(cloud(login, arm)),
         _ => Err(Refusal::unknown_version(version)),

@@ -1,4 +1,4 @@
-//! The slice of Azure Resource Manager that Terraform, az and a doctor ask for.
+//! The slice of Azure Resource Manager that Terraform, az and `wif doctor` ask for.
 
 mod answer;
 mod checks;
@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::services::arm::answer::answered;
 use crate::services::arm::refusal::Refusal;
-use crate::services::request::base;
+use crate::services::request::base_url;
 use crate::world::World;
 
 type Shared = State<Arc<World>>;
@@ -62,8 +62,8 @@ async fn endpoints(State(world): Shared, request: Request) -> Response {
     answered(
         &world,
         checks::api_version(&parts).and_then(|version| {
-            // Led here by its public name, a client is to go on with public names.
-            let came_to = base(&parts);
+            // A client that came by the public name is answered with public names.
+            let came_to = base_url(&parts);
             let is_public = came_to == "https://management.azure.com";
             let (login, arm) = if is_public {
                 ("https://login.microsoftonline.com".to_owned(), came_to)

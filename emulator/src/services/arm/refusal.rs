@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// A refusal as ARM shapes it.
+/// A refusal: status, code and message.
 pub(super) struct Refusal {
     pub(super) status: u16,
     code: &'static str,
@@ -52,7 +52,7 @@ impl Refusal {
         json!({ "error": { "code": self.code, "message": self.message } })
     }
 
-    /// RFC 9110 §11.6.1, as ARM fills it in.
+    /// The value of `WWW-Authenticate` (RFC 9110 §11.6.1).
     pub(super) fn challenge(&self, login: &str) -> String {
         format!(
             "Bearer authorization_uri=\"{login}/common\", error=\"invalid_token\", error_description=\"{}\"",

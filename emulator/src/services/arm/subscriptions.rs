@@ -38,7 +38,7 @@ pub(super) async fn subscriptions(State(world): Shared, request: Request) -> Res
     answered(&world, answer)
 }
 
-/// The query by which a page of a list begins where the one before it ended.
+/// The query parameter that says where a page of a list begins.
 const SKIP_TOKEN: &str = "$skiptoken";
 
 pub(super) async fn subscription(State(world): Shared, Path(id): Path<String>, request: Request) -> Response {

@@ -1,7 +1,7 @@
-//! Deployments of JSON templates to a resource group: validated, compared with what was deployed before (what-if), and made
-//! by an asynchronous operation that the caller polls. Validation and comparison are answered at once.
+//! Deployments of JSON templates to a resource group: they are validated, compared with the last deployment (what-if),
+//! and made by an asynchronous operation that the caller polls. Validation and comparison are answered at once.
 //!
-//! A template is taken as it is: expressions are not evaluated and no resource comes to be. Source: "Deployments" of the
+//! Expressions in a template are not evaluated, and no resource is made. Source: "Deployments" of the
 //! REST API, "Track asynchronous Azure operations".
 
 use axum::http::Method;
@@ -12,23 +12,23 @@ use crate::services::arm::refusal::Refusal;
 use crate::world::directory::Directory;
 use crate::world::directory::deployment::Deployment;
 
-/// What the caller is told.
-pub(super) struct Told {
+/// An answer about a deployment.
+pub(super) struct DeploymentAnswer {
     pub(super) status: u16,
     pub(super) body: Value,
-    /// Where to ask for the state of the operation: a header's name, and a path.
-    pub(super) ask: Option<(&'static str, String)>,
+    /// Where to poll for the state of the operation: a header's name, and a path.
+    pub(super) poll: Option<(&'static str, String)>,
 }
 
 /// The deployment that a path names.
-pub(super) struct Named {
+pub(super) struct DeploymentName {
     pub(super) subscription: Uuid,
     pub(super) group: String,
     pub(super) name: String,
 }
 
-impl Named {
-    /// The path, which is the resource's id.
+impl DeploymentName {
+    /// The id of the deployment, which is its path too.
     fn id(&self) -> String {
         let Self { subscription, group, name } = self;
         format!(
@@ -45,11 +45,11 @@ impl Named {
 /// `PUT`, `GET` and `HEAD` of a deployment.
 pub(super) fn deployment(
     directory: &mut Directory,
-    named: &Named,
+    named: &DeploymentName,
     method: &Method,
     body: &Value,
     now: i64,
-) -> Result<Told, Refusal> {
+) -> Result<DeploymentAnswer, Refusal> {
     if method != Method::PUT {
         let known = directory.deployments.iter().find(|one| named.is(one)).ok_or_else(|| missing(named))?;
         return Ok(done(200, object(named, known, now)));
@@ -68,23 +68,23 @@ pub(super) fn deployment(
     let status = if was_there { 200 } else { 201 };
     let body = object(named, &made, now);
     directory.deployments.push(made);
-    Ok(Told { ask: Some(("azure-asyncoperation", operation)), ..done(status, body) })
+    Ok(DeploymentAnswer { poll: Some(("azure-asyncoperation", operation)), ..done(status, body) })
 }
 
 /// `POST` of `validate` and `whatIf`.
 pub(super) fn action(
     directory: &Directory,
-    named: &Named,
+    named: &DeploymentName,
     action: &str,
     body: &Value,
-) -> Result<Told, Refusal> {
+) -> Result<DeploymentAnswer, Refusal> {
     let resources = resources(body)?;
     match action {
         "validate" => {
             let properties = json!({ "mode": "Incremental", "provisioningState": "Succeeded" });
             Ok(done(
                 200,
-                json!({ "id": named.id(), "name": named.name, "type": TYPE, "properties": properties }),
+                json!({ "id": named.id(), "name": named.name, "type": DEPLOYMENT_TYPE, "properties": properties }),
             ))
         }
         "whatif" => {
@@ -102,34 +102,38 @@ pub(super) fn action(
 }
 
 /// `GET` of the state of the operation that makes a deployment.
-pub(super) fn state(directory: &Directory, named: &Named, now: i64) -> Result<Told, Refusal> {
+pub(super) fn state(
+    directory: &Directory,
+    named: &DeploymentName,
+    now: i64,
+) -> Result<DeploymentAnswer, Refusal> {
     let known = directory.deployments.iter().find(|one| named.is(one)).ok_or_else(|| missing(named))?;
     let status = if known.done <= now { "Succeeded" } else { "Running" };
-    Ok(Told {
-        ask: (known.done > now).then(|| ("azure-asyncoperation", operation(named))),
+    Ok(DeploymentAnswer {
+        poll: (known.done > now).then(|| ("azure-asyncoperation", operation(named))),
         ..done(200, json!({ "status": status }))
     })
 }
 
-fn done(status: u16, body: Value) -> Told {
-    Told { status, body, ask: None }
+fn done(status: u16, body: Value) -> DeploymentAnswer {
+    DeploymentAnswer { status, body, poll: None }
 }
 
-fn operation(named: &Named) -> String {
+fn operation(named: &DeploymentName) -> String {
     format!("{}/operationStatuses/{}", named.id(), Uuid::new_v4().simple())
 }
 
-fn object(named: &Named, known: &Deployment, now: i64) -> Value {
+fn object(named: &DeploymentName, known: &Deployment, now: i64) -> Value {
     let state = if known.done <= now { "Succeeded" } else { "Running" };
     let outputs: Vec<_> =
         known.resources.iter().map(|resource| json!({ "id": id(named, resource) })).collect();
     json!({
-        "id": named.id(), "name": named.name, "type": TYPE,
+        "id": named.id(), "name": named.name, "type": DEPLOYMENT_TYPE,
         "properties": { "mode": "Incremental", "provisioningState": state, "outputResources": outputs },
     })
 }
 
-fn change(named: &Named, before: &[&Value], resource: &Value) -> Value {
+fn change(named: &DeploymentName, before: &[&Value], resource: &Value) -> Value {
     let same = |one: &&&Value| one["type"] == resource["type"] && one["name"] == resource["name"];
     let (kind, before) = match before.iter().find(same) {
         None => ("Create", Value::Null),
@@ -139,9 +143,9 @@ fn change(named: &Named, before: &[&Value], resource: &Value) -> Value {
     json!({ "resourceId": id(named, resource), "changeType": kind, "before": before, "after": resource })
 }
 
-fn id(named: &Named, resource: &Value) -> String {
+fn id(named: &DeploymentName, resource: &Value) -> String {
     let text = |field: &str| resource[field].as_str().unwrap_or_default();
-    let Named { subscription, group, .. } = named;
+    let DeploymentName { subscription, group, .. } = named;
     format!(
         "/subscriptions/{subscription}/resourceGroups/{group}/providers/{}/{}",
         text("type"),
@@ -154,8 +158,8 @@ fn resources(body: &Value) -> Result<Vec<Value>, Refusal> {
     resources.cloned().ok_or_else(Refusal::no_template)
 }
 
-fn missing(named: &Named) -> Refusal {
+fn missing(named: &DeploymentName) -> Refusal {
     Refusal::no_deployment(&named.name)
 }
 
-const TYPE: &str = "Microsoft.Resources/deployments";
+const DEPLOYMENT_TYPE: &str = "Microsoft.Resources/deployments";

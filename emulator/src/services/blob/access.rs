@@ -1,15 +1,15 @@
-//! Which account is meant, and whether the caller may use it.
+//! Finds the account of a request, and checks that the caller may use it.
 
 use axum::http::request::Parts;
 
-use crate::services::bearer::{self, Unfit};
+use crate::services::bearer::{self, TokenError};
 use crate::services::blob::refusal::Refusal;
 use crate::services::request::authority;
 use crate::world::World;
 use crate::world::storage::{Account, Storage};
 
 /// The account that the request names, if the caller may read and write in it.
-pub(super) fn opened<'a>(
+pub(super) fn authorize<'a>(
     world: &World,
     storage: &'a mut Storage,
     parts: &Parts,
@@ -18,18 +18,18 @@ pub(super) fn opened<'a>(
     let name = host.split('.').next().unwrap_or_default();
     let account =
         storage.accounts.iter_mut().find(|account| account.name == name).ok_or(Refusal::NoSuchAccount)?;
-    let caller = bearer::caller(world, &parts.headers, is_storage).map_err(|unfit| match unfit {
-        Unfit::Missing => Refusal::NoAuthenticationInformation,
-        Unfit::Signature => Refusal::InvalidAuthenticationInfo("Signature validation failed."),
-        Unfit::Expired => {
+    let caller = bearer::caller(world, &parts.headers, is_storage).map_err(|error| match error {
+        TokenError::Missing => Refusal::NoAuthenticationInformation,
+        TokenError::Signature => Refusal::InvalidAuthenticationInfo("Signature validation failed."),
+        TokenError::Expired => {
             Refusal::InvalidAuthenticationInfo("Lifetime validation failed. The token is expired.")
         }
-        Unfit::Audience(_) => {
+        TokenError::Audience(_) => {
             Refusal::InvalidAuthenticationInfo("Audience validation failed. Audience did not match.")
         }
-        Unfit::Claims | Unfit::Issuer => Refusal::InvalidAuthenticationInfo(WRONG_ISSUER),
+        TokenError::Claims | TokenError::Issuer => Refusal::InvalidAuthenticationInfo(WRONG_ISSUER),
     })?;
-    // Dates compare as texts do.
+    // Versions are dates like 2017-11-09, so their order as text is their order in time.
     let version = parts.headers.get("x-ms-version").and_then(|value| value.to_str().ok());
     if version.is_none_or(|version| version < FIRST_WITH_BEARER) {
         return Err(Refusal::AuthenticationFailed);
@@ -55,5 +55,5 @@ fn is_storage(audience: &str) -> bool {
 
 const WRONG_ISSUER: &str = "Issuer validation failed. Issuer did not match.";
 
-/// "Versioning for Azure Storage": the first version with Entra's tokens.
+/// The first version that takes access tokens of Entra ("Versioning for Azure Storage").
 const FIRST_WITH_BEARER: &str = "2017-11-09";

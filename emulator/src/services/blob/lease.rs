@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::services::blob::refusal::Refusal;
 use crate::world::storage::{Blob, Lease};
 
-/// What is done with a lease.
+/// An operation on a lease.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Action {
     Acquire {
@@ -14,7 +14,7 @@ pub(super) enum Action {
     },
     Renew(Uuid),
     Release(Uuid),
-    /// At once, whatever period is asked for.
+    /// The lease is broken at once; the break period of the request is ignored.
     Break,
 }
 
@@ -53,8 +53,8 @@ impl Action {
     }
 }
 
-/// Does it; returns the id that the caller now holds, if any.
-pub(super) fn act(lease: &mut Option<Lease>, action: Action, now: i64) -> Result<Option<Uuid>, Refusal> {
+/// Applies the operation; returns the id of the lease that the caller now holds, if any.
+pub(super) fn apply(lease: &mut Option<Lease>, action: Action, now: i64) -> Result<Option<Uuid>, Refusal> {
     let is_held = is_held(lease.as_ref(), now);
     match (action, lease.as_mut()) {
         (Action::Acquire { proposed, .. }, Some(held)) if is_held && proposed != Some(held.id) => {
@@ -96,8 +96,8 @@ pub(super) fn state(lease: Option<&Lease>, now: i64) -> &'static str {
     }
 }
 
-/// Where there is no blob, there is no lease to be shown.
-pub(super) fn none(shown: Option<&str>) -> Result<(), Refusal> {
+/// Refuses a lease id that is sent for a blob that does not exist.
+pub(super) fn refuse_without_blob(shown: Option<&str>) -> Result<(), Refusal> {
     shown.map_or(Ok(()), |_id| Err(Refusal::LeaseNotPresentWithBlobOperation))
 }
 
@@ -106,7 +106,7 @@ fn is_held(lease: Option<&Lease>, now: i64) -> bool {
 }
 
 impl Blob {
-    /// Whether this lease, if one is shown, is the one that is held.
+    /// Refuses a lease id that is not the one that is held; a reader need not send any.
     pub(super) fn may_read(&self, shown: Option<&str>, now: i64) -> Result<(), Refusal> {
         let Some(shown) = shown else { return Ok(()) };
         let shown = Uuid::try_parse(shown).map_err(|_| Refusal::InvalidHeaderValue)?;
@@ -117,7 +117,7 @@ impl Blob {
         }
     }
 
-    /// The same, and that it is shown if one is held.
+    /// Refuses a writer that does not send the id of the lease that is held.
     pub(super) fn may_write(&self, shown: Option<&str>, now: i64) -> Result<(), Refusal> {
         if shown.is_none() && is_held(self.lease.as_ref(), now) {
             return Err(Refusal::LeaseIdMissing);
@@ -140,34 +140,34 @@ mod tests {
     #[test]
     fn a_held_lease_is_the_holders_until_it_is_released() {
         let mut lease = None;
-        assert_eq!(act(&mut lease, acquire(ONE, None), 0), Ok(Some(ONE)));
-        assert_eq!(act(&mut lease, acquire(OTHER, None), 0), Err(Refusal::LeaseAlreadyPresent));
+        assert_eq!(apply(&mut lease, acquire(ONE, None), 0), Ok(Some(ONE)));
+        assert_eq!(apply(&mut lease, acquire(OTHER, None), 0), Err(Refusal::LeaseAlreadyPresent));
         let refused = Err(Refusal::LeaseIdMismatchWithLeaseOperation);
-        assert_eq!(act(&mut lease, Action::Release(OTHER), 0), refused);
+        assert_eq!(apply(&mut lease, Action::Release(OTHER), 0), refused);
         assert_eq!(state(lease.as_ref(), i64::MAX), "leased");
-        assert_eq!(act(&mut lease, Action::Release(ONE), 0), Ok(None));
+        assert_eq!(apply(&mut lease, Action::Release(ONE), 0), Ok(None));
         assert_eq!(state(lease.as_ref(), 0), "available");
-        assert_eq!(act(&mut lease, Action::Break, 0), Err(Refusal::LeaseNotPresentWithLeaseOperation));
+        assert_eq!(apply(&mut lease, Action::Break, 0), Err(Refusal::LeaseNotPresentWithLeaseOperation));
     }
 
     #[test]
     fn a_broken_lease_cannot_be_renewed_and_another_may_be_taken() {
         let mut lease = None;
-        act(&mut lease, acquire(ONE, None), 0).unwrap();
-        act(&mut lease, Action::Break, 0).unwrap();
+        apply(&mut lease, acquire(ONE, None), 0).unwrap();
+        apply(&mut lease, Action::Break, 0).unwrap();
         assert_eq!(state(lease.as_ref(), 0), "broken");
         let refused = Err(Refusal::LeaseIsBrokenAndCannotBeRenewed);
-        assert_eq!(act(&mut lease, Action::Renew(ONE), 0), refused);
-        assert_eq!(act(&mut lease, acquire(OTHER, None), 0), Ok(Some(OTHER)));
+        assert_eq!(apply(&mut lease, Action::Renew(ONE), 0), refused);
+        assert_eq!(apply(&mut lease, acquire(OTHER, None), 0), Ok(Some(OTHER)));
     }
 
     #[test]
     fn a_lease_for_a_time_ends_unless_it_is_renewed() {
         let mut lease = None;
-        act(&mut lease, acquire(ONE, Some(15)), 100).unwrap();
+        apply(&mut lease, acquire(ONE, Some(15)), 100).unwrap();
         assert_eq!(state(lease.as_ref(), 114), "leased");
         assert_eq!(state(lease.as_ref(), 115), "expired");
-        act(&mut lease, Action::Renew(ONE), 110).unwrap();
+        apply(&mut lease, Action::Renew(ONE), 110).unwrap();
         assert_eq!(state(lease.as_ref(), 115), "leased");
     }
 }

@@ -1,7 +1,7 @@
 //! The slice of Azure's blob storage that Terraform's `azurerm` backend needs: block blobs, their metadata and their
-//! leases, opened by an access token and nothing else.
+//! leases, opened by an access token only.
 //!
-//! An account is named by the host, `ACCOUNT.blob.core.windows.net`, which a test leads here by a [`crate::Proxy`] or by
+//! An account is named by the host, `ACCOUNT.blob.core.windows.net`, which a test sends here by a [`crate::Proxy`] or by
 //! resolving the name itself. Source: "Blob service REST API" and `giovanni`, the client that the backend uses.
 
 mod access;
@@ -21,7 +21,7 @@ use axum::response::Response;
 use axum::routing::any;
 use uuid::Uuid;
 
-use crate::services::answer::{set, typed};
+use crate::services::answer::{answer_of_type, set_header};
 use crate::services::blob::lease::Action;
 use crate::services::blob::refusal::Refusal;
 use crate::services::request;
@@ -36,36 +36,36 @@ pub(crate) fn router(world: Arc<World>) -> Router {
     Router::new()
         .route("/{container}", any(container))
         .route("/{container}/{*blob}", any(blob))
-        .fallback(nothing)
+        .fallback(outside_containers)
         .with_state(world)
 }
 
-async fn nothing(State(world): Shared, request: Request) -> Response {
+async fn outside_containers(State(world): Shared, request: Request) -> Response {
     let parts = request.into_parts().0;
-    let answer = access::opened(&world, &mut world.storage(), &parts).map(|_account| ());
+    let answer = access::authorize(&world, &mut world.storage(), &parts).map(|_account| ());
     finished(&world, &parts.headers, answer.and(Err(Refusal::UnsupportedHttpVerb)))
 }
 
 async fn container(State(world): Shared, Path(name): Path<String>, request: Request) -> Response {
     let parts = request.into_parts().0;
-    let answer = of_container(&world, &name, &parts);
+    let answer = answer_container(&world, &name, &parts);
     finished(&world, &parts.headers, answer)
 }
 
-fn of_container(world: &World, name: &str, parts: &Parts) -> Answer {
+fn answer_container(world: &World, name: &str, parts: &Parts) -> Answer {
     let mut storage = world.storage();
-    let account = access::opened(world, &mut storage, parts)?;
+    let account = access::authorize(world, &mut storage, parts)?;
     let container = account.containers.get(name).ok_or(Refusal::ContainerNotFound)?;
     if query(parts, "restype").as_deref() != Some("container") {
         return Err(Refusal::UnsupportedHttpVerb);
     }
     match (parts.method.as_str(), query(parts, "comp").as_deref()) {
-        ("GET" | "HEAD", None) => Ok(typed(200, "application/xml", "")),
+        ("GET" | "HEAD", None) => Ok(answer_of_type(200, "application/xml", "")),
         ("GET", Some("list")) => {
             let prefix = query(parts, "prefix").unwrap_or_default();
             let host = format!("https://{}/", access::host(parts));
             let xml = list::list(container, &host, name, &prefix, world.clock.epoch());
-            Ok(typed(200, "application/xml", xml))
+            Ok(answer_of_type(200, "application/xml", xml))
         }
         _ => Err(Refusal::UnsupportedHttpVerb),
     }
@@ -78,13 +78,13 @@ async fn blob(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let content = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let answer = of_blob(&world, &container, &name, &parts, &content);
+    let answer = answer_blob(&world, &container, &name, &parts, &content);
     finished(&world, &parts.headers, answer)
 }
 
-fn of_blob(world: &World, container: &str, name: &str, parts: &Parts, content: &Bytes) -> Answer {
+fn answer_blob(world: &World, container: &str, name: &str, parts: &Parts, content: &Bytes) -> Answer {
     let mut storage = world.storage();
-    let account = access::opened(world, &mut storage, parts)?;
+    let account = access::authorize(world, &mut storage, parts)?;
     let blobs = &mut account.containers.get_mut(container).ok_or(Refusal::ContainerNotFound)?.blobs;
     let now = world.clock.now();
     let epoch = now.unix_timestamp();
@@ -95,7 +95,7 @@ fn of_blob(world: &World, container: &str, name: &str, parts: &Parts, content: &
             return Err(Refusal::InvalidHeaderValue);
         }
         let before = blobs.get(name);
-        before.map_or(lease::none(lease), |blob| blob.may_write(lease, epoch))?;
+        before.map_or(lease::refuse_without_blob(lease), |blob| blob.may_write(lease, epoch))?;
         let kind = header(parts, "x-ms-blob-content-type").or(header(parts, "content-type"));
         let blob = Blob {
             content: content.to_vec(),
@@ -105,7 +105,7 @@ fn of_blob(world: &World, container: &str, name: &str, parts: &Parts, content: &
             tag: Uuid::new_v4(),
             lease: before.and_then(|blob| blob.lease.clone()),
         };
-        let answer = described(201, &blob, epoch);
+        let answer = answer_of_blob(201, &blob, epoch);
         blobs.insert(name.to_owned(), blob);
         return Ok(answer);
     }
@@ -113,8 +113,8 @@ fn of_blob(world: &World, container: &str, name: &str, parts: &Parts, content: &
     match (parts.method.as_str(), comp.as_deref()) {
         ("GET" | "HEAD", None | Some("metadata")) => {
             blob.may_read(lease, epoch)?;
-            let mut answer = described(200, blob, epoch);
-            told(&mut answer, blob);
+            let mut answer = answer_of_blob(200, blob, epoch);
+            set_content_headers(&mut answer, blob);
             if comp.is_none() {
                 *answer.body_mut() = blob.content.clone().into();
             }
@@ -124,16 +124,16 @@ fn of_blob(world: &World, container: &str, name: &str, parts: &Parts, content: &
             blob.may_write(lease, epoch)?;
             blob.metadata = metadata(&parts.headers);
             (blob.modified, blob.tag) = (now, Uuid::new_v4());
-            Ok(described(200, blob, epoch))
+            Ok(answer_of_blob(200, blob, epoch))
         }
         ("PUT", Some("lease")) => {
             let action = Action::read(|name| header(parts, name))?;
             let status = action.status();
-            let id = lease::act(&mut blob.lease, action, epoch)?;
-            let mut answer = described(status, blob, epoch);
+            let id = lease::apply(&mut blob.lease, action, epoch)?;
+            let mut answer = answer_of_blob(status, blob, epoch);
             match id {
-                Some(id) => set(answer.headers_mut(), "x-ms-lease-id", &id.to_string()),
-                None if status == 202 => set(answer.headers_mut(), "x-ms-lease-time", "0"),
+                Some(id) => set_header(answer.headers_mut(), "x-ms-lease-id", &id.to_string()),
+                None if status == 202 => set_header(answer.headers_mut(), "x-ms-lease-time", "0"),
                 None => {}
             }
             Ok(answer)
@@ -141,39 +141,39 @@ fn of_blob(world: &World, container: &str, name: &str, parts: &Parts, content: &
         ("DELETE", None) => {
             blob.may_write(lease, epoch)?;
             blobs.remove(name);
-            Ok(typed(202, "application/xml", ""))
+            Ok(answer_of_type(202, "application/xml", ""))
         }
         _ => Err(Refusal::UnsupportedHttpVerb),
     }
 }
 
-/// An answer without a body, which says what state the blob is in.
-fn described(status: u16, blob: &Blob, now: i64) -> Response {
-    let mut answer = typed(status, &blob.content_type, "");
+/// An answer without a body, with the blob's tag, date and lease in its headers.
+fn answer_of_blob(status: u16, blob: &Blob, now: i64) -> Response {
+    let mut answer = answer_of_type(status, &blob.content_type, "");
     let headers = answer.headers_mut();
-    set(headers, "etag", &blob.etag());
-    set(headers, "last-modified", &http_date(blob.modified));
+    set_header(headers, "etag", &blob.etag());
+    set_header(headers, "last-modified", &http_date(blob.modified));
     let state = lease::state(blob.lease.as_ref(), now);
-    set(headers, "x-ms-lease-state", state);
-    set(headers, "x-ms-lease-status", if state == "leased" { "locked" } else { "unlocked" });
+    set_header(headers, "x-ms-lease-state", state);
+    set_header(headers, "x-ms-lease-status", if state == "leased" { "locked" } else { "unlocked" });
     answer
 }
 
-/// What a reader is told beside the content.
-fn told(answer: &mut Response, blob: &Blob) {
+/// Adds the headers that come with the content of a blob.
+fn set_content_headers(answer: &mut Response, blob: &Blob) {
     let headers = answer.headers_mut();
-    set(headers, "x-ms-blob-type", "BlockBlob");
-    set(headers, "x-ms-server-encrypted", "true");
-    set(headers, "accept-ranges", "bytes");
+    set_header(headers, "x-ms-blob-type", "BlockBlob");
+    set_header(headers, "x-ms-server-encrypted", "true");
+    set_header(headers, "accept-ranges", "bytes");
     for (name, value) in &blob.metadata {
-        set(headers, &format!("{META}{name}"), value);
+        set_header(headers, &format!("{METADATA_PREFIX}{name}"), value);
     }
 }
 
 fn finished(world: &World, asked: &HeaderMap, answer: Answer) -> Response {
     let mut answer = answer.unwrap_or_else(|refusal| refusal.answer(&world.urls.entra));
     let headers = answer.headers_mut();
-    set(headers, "x-ms-request-id", &Uuid::new_v4().to_string());
+    set_header(headers, "x-ms-request-id", &Uuid::new_v4().to_string());
     for name in ["x-ms-version", "x-ms-client-request-id"] {
         if let Some(value) = asked.get(name) {
             headers.insert(name, value.clone());
@@ -184,7 +184,7 @@ fn finished(world: &World, asked: &HeaderMap, answer: Answer) -> Response {
 
 fn metadata(headers: &HeaderMap) -> BTreeMap<String, String> {
     let pair = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
-        let name = name.as_str().strip_prefix(META)?;
+        let name = name.as_str().strip_prefix(METADATA_PREFIX)?;
         Some((name.to_owned(), value.to_str().ok()?.to_owned()))
     };
     headers.iter().filter_map(pair).collect()
@@ -198,4 +198,4 @@ fn query(parts: &Parts, name: &str) -> Option<String> {
     request::value(&request::query(&parts.uri), name).map(str::to_owned)
 }
 
-const META: &str = "x-ms-meta-";
+const METADATA_PREFIX: &str = "x-ms-meta-";

@@ -2,12 +2,12 @@
 
 use axum::response::Response;
 
-use crate::services::answer::{set, typed};
+use crate::services::answer::{answer_of_type, set_header};
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// The host would not even be found.
+    /// No account has this name; the real host name would not resolve.
     NoSuchAccount,
     NoAuthenticationInformation,
     InvalidAuthenticationInfo(&'static str),
@@ -28,7 +28,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// The answer, with a challenge (RFC 9110 §11.6.1) where who asks is unknown.
+    /// The answer, with a challenge (RFC 9110 §11.6.1) when the caller is not authenticated.
     pub(super) fn answer(self, login: &str) -> Response {
         let (status, code, message) = self.words();
         let detail = match self {
@@ -44,13 +44,13 @@ impl Refusal {
         let xml = format!(
             "<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code><Message>{message}</Message>{detail}</Error>"
         );
-        let mut answer = typed(status, "application/xml", xml);
-        set(answer.headers_mut(), "x-ms-error-code", code);
+        let mut answer = answer_of_type(status, "application/xml", xml);
+        set_header(answer.headers_mut(), "x-ms-error-code", code);
         if status == 401 {
             let challenge = format!(
                 "Bearer authorization_uri={login}/common/oauth2/authorize resource_id=https://storage.azure.com"
             );
-            set(answer.headers_mut(), "www-authenticate", &challenge);
+            set_header(answer.headers_mut(), "www-authenticate", &challenge);
         }
         answer
     }

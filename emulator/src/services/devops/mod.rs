@@ -15,10 +15,10 @@ use axum::response::Response;
 use axum::routing::{get, options, post};
 use serde_json::{Value, json};
 
-use crate::services::answer::{json, set, typed};
+use crate::services::answer::{answer_of_type, json_answer, set_header};
 use crate::services::bearer;
-use crate::services::devops::answers::{sign_in, traced};
-use crate::services::devops::oidc::{Asked, Refusal};
+use crate::services::devops::answers::{ask_for_sign_in, with_trace_headers};
+use crate::services::devops::oidc::{IdTokenRequest, Refusal};
 use crate::services::request::{self, authority, value_in_any_case};
 use crate::world::World;
 use crate::world::{keys, tls};
@@ -32,8 +32,8 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route(id_token, post(oidc_token).fallback(only_post))
         .route("/{organization}/_apis/connectionData", get(connection_data))
         .route("/{organization}/_apis/distributedtask", options(locations))
-        .route("/{organization}/{project}/_apis/serviceendpoint/endpoints", get(endpoints::by_name))
-        .route("/{organization}/{project}/_apis/serviceendpoint/endpoints/{id}", get(endpoints::one))
+        .route("/{organization}/{project}/_apis/serviceendpoint/endpoints", get(endpoints::list))
+        .route("/{organization}/{project}/_apis/serviceendpoint/endpoints/{id}", get(endpoints::get))
         .route(
             "/{organization}/{project}/_apis/serviceendpoint/{id}/executionhistory",
             get(endpoints::history),
@@ -55,10 +55,10 @@ async fn oidc_token(
         return not_found().await;
     }
     if !has_length(&parts) {
-        return typed(411, "text/html; charset=us-ascii", LENGTH_REQUIRED);
+        return answer_of_type(411, "text/html; charset=us-ascii", LENGTH_REQUIRED);
     }
     let query = request::query(&parts.uri);
-    let asked = Asked {
+    let request = IdTokenRequest {
         organization,
         project,
         hub,
@@ -70,29 +70,29 @@ async fn oidc_token(
             .or_else(|| version_in_accept(&parts.headers)),
         connection: value_in_any_case(&query, "serviceConnectionId").map(str::to_owned),
     };
-    let answer = match oidc::id_token(&world, &asked) {
-        Ok(token) => json(200, &json!({ "oidcToken": token })),
-        Err(Refusal::Unauthorised) => sign_in(&parts.headers),
+    let answer = match oidc::id_token(&world, &request) {
+        Ok(token) => json_answer(200, &json!({ "oidcToken": token })),
+        Err(Refusal::Unauthorized) => ask_for_sign_in(&parts.headers),
         Err(refusal) => refused(&refusal),
     };
-    traced(answer)
+    with_trace_headers(answer)
 }
 
 async fn only_post() -> Response {
     let message = "The requested resource does not support http method 'GET'.";
-    let mut answer = json(405, &json!({ "count": 1, "value": { "Message": message } }));
-    set(answer.headers_mut(), "allow", "POST");
-    traced(answer)
+    let mut answer = json_answer(405, &json!({ "count": 1, "value": { "Message": message } }));
+    set_header(answer.headers_mut(), "allow", "POST");
+    with_trace_headers(answer)
 }
 
 async fn connection_data(State(world): Shared, Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let known = endpoints::is_known(&world, &headers);
+    let known = endpoints::is_authenticated(&world, &headers);
     let directory = world.directory();
     let organization = directory.organizations.iter().find(|one| one.name.eq_ignore_ascii_case(&name));
     let (Some(organization), true) = (organization, known) else {
-        return sign_in(&headers);
+        return ask_for_sign_in(&headers);
     };
-    traced(json(
+    with_trace_headers(json_answer(
         200,
         &json!({
             "authenticatedUser": { "providerDisplayName": "Project Collection Build Service" },
@@ -104,15 +104,15 @@ async fn connection_data(State(world): Shared, Path(name): Path<String>, headers
     ))
 }
 
-/// `Accept: application/json;api-version=7.1`
+/// The version in a header like `Accept: application/json;api-version=7.1`.
 fn version_in_accept(headers: &HeaderMap) -> Option<String> {
     let mut parameters = headers.get(ACCEPT)?.to_str().ok()?.split(';');
     parameters.find_map(|parameter| parameter.trim().strip_prefix("api-version=")).map(str::to_owned)
 }
 
-/// By this, clients that are made from the service's own description find an address (azure-devops-node-api).
+/// The list in which clients such as azure-devops-node-api look up the path of a resource.
 async fn locations() -> Response {
-    traced(json(
+    with_trace_headers(json_answer(
         200,
         &json!({ "count": 1, "value": [{
             "id": "69a319f4-28c1-4bfd-93e6-ea0ff5c6f1a2",
@@ -128,19 +128,19 @@ async fn locations() -> Response {
 }
 
 async fn configuration() -> Response {
-    json(200, &issuer_document("https://vstoken.dev.azure.com"))
+    json_answer(200, &issuer_document("https://vstoken.dev.azure.com"))
 }
 
 async fn configuration_of(Path(organization): Path<String>) -> Response {
-    json(200, &issuer_document(&format!("https://vstoken.dev.azure.com/{organization}")))
+    json_answer(200, &issuer_document(&format!("https://vstoken.dev.azure.com/{organization}")))
 }
 
 async fn jwks() -> Response {
-    json(200, &json!({ "keys": [keys::devops().published("https://vstoken.dev.azure.com")] }))
+    json_answer(200, &json!({ "keys": [keys::devops().published("https://vstoken.dev.azure.com")] }))
 }
 
 async fn not_found() -> Response {
-    typed(404, "text/html; charset=utf-8", "<html><body>Page not found</body></html>")
+    answer_of_type(404, "text/html; charset=utf-8", "<html><body>Page not found</body></html>")
 }
 
 fn issuer_document(issuer: &str) -> Value {
@@ -157,11 +157,11 @@ fn issuer_document(issuer: &str) -> Value {
 
 fn refused(refusal: &Refusal) -> Response {
     match refusal {
-        Refusal::Unauthorised => unreachable!("answered by a redirect or a 401"),
+        Refusal::Unauthorized => unreachable!("answered by a redirect or a 401"),
         Refusal::NotReferenced { sentence } => {
-            json(400, &json!({ "count": sentence.len(), "value": sentence }))
+            json_answer(400, &json!({ "count": sentence.len(), "value": sentence }))
         }
-        Refusal::Exception { status, kind, message } => json(
+        Refusal::Exception { status, kind, message } => json_answer(
             *status,
             &json!({
                 "$id": "1",
@@ -176,7 +176,7 @@ fn refused(refusal: &Refusal) -> Response {
     }
 }
 
-/// HTTP/2 frames tell by themselves that a request has no body; HTTP/1.1 must declare it.
+/// Whether a request declares the length of its body, as HTTP/1.1 must; HTTP/2 frames carry it.
 fn has_length(parts: &Parts) -> bool {
     parts.version == Version::HTTP_2
         || parts.headers.contains_key(CONTENT_LENGTH)

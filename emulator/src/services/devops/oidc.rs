@@ -1,4 +1,4 @@
-//! Who may have an id token, and what is in it.
+//! Checks a request for an id token, and makes the token.
 
 use serde_json::{Value, json};
 use time::Duration;
@@ -14,7 +14,7 @@ use crate::world::keys::{self, random_text};
 const API_VERSIONS: [&str; 3] = ["7.1", "7.1-preview.1", "7.2-preview.1"];
 
 /// A request for an id token, as sent.
-pub(super) struct Asked {
+pub(super) struct IdTokenRequest {
     pub(super) organization: String,
     pub(super) project: String,
     pub(super) hub: String,
@@ -25,36 +25,36 @@ pub(super) struct Asked {
     pub(super) connection: Option<String>,
 }
 
-/// Why there is none.
+/// Why a request for an id token is refused.
 pub(super) enum Refusal {
-    /// No job token, or not a valid one.
-    Unauthorised,
-    /// The connection exists, but not for this stage.
+    /// The job token is missing or not valid.
+    Unauthorized,
+    /// The job's stage does not refer to the connection.
     NotReferenced { sentence: String },
-    /// Everything else, as the server's exceptions look in JSON.
+    /// Any other refusal, which the server sends as an exception in JSON.
     Exception { status: u16, kind: &'static str, message: String },
 }
 
 /// The token for a job, or the reason why not; checked in the server's order.
-pub(super) fn id_token(world: &World, asked: &Asked) -> Result<String, Refusal> {
+pub(super) fn id_token(world: &World, request: &IdTokenRequest) -> Result<String, Refusal> {
     let now = world.clock.now();
     let (key, claims, lifetimes, same_again, subject_key) = {
         let directory = world.directory();
-        let bearer = asked.bearer.as_deref().ok_or(Refusal::Unauthorised)?;
-        let job = directory.job_of(bearer).ok_or(Refusal::Unauthorised)?;
+        let bearer = request.bearer.as_deref().ok_or(Refusal::Unauthorized)?;
+        let job = directory.job_of(bearer).ok_or(Refusal::Unauthorized)?;
         if job.token_expires.is_some_and(|end| now >= end) {
-            return Err(Refusal::Unauthorised);
+            return Err(Refusal::Unauthorized);
         }
-        check_version(asked.api_version.as_deref())?;
-        check_path(&directory, job, asked)?;
-        let (key, claims) = match &asked.connection {
-            Some(id) => for_connection(&directory, job, id)?,
-            None => for_pipeline(&directory, job),
+        check_version(request.api_version.as_deref())?;
+        check_path(&directory, job, request)?;
+        let (key, claims) = match &request.connection {
+            Some(id) => connection_token_claims(&directory, job, id)?,
+            None => pipeline_token_claims(&directory, job),
         };
         let subject_key = format!("{} {}", job.id, claims["sub"]);
         (key, claims, directory.lifetimes, directory.same_id_token_again, subject_key)
     };
-    if same_again && let Some(token) = world.kept_id_token(&subject_key, now.unix_timestamp()) {
+    if same_again && let Some(token) = world.cached_id_token(&subject_key, now.unix_timestamp()) {
         return Ok(token);
     }
     let issued_at = now.unix_timestamp();
@@ -72,8 +72,8 @@ pub(super) fn id_token(world: &World, asked: &Asked) -> Result<String, Refusal> 
         Issuer::DevOps => keys::devops().sign(&claims),
         Issuer::Entra => keys::entra().sign(&claims),
     };
-    world.issue(IssuedKind::IdToken, &token);
-    world.keep_id_token(subject_key, &token, expires);
+    world.record_issued(IssuedKind::IdToken, &token);
+    world.cache_id_token(subject_key, &token, expires);
     Ok(token)
 }
 
@@ -98,45 +98,45 @@ fn check_version(version: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
-/// A job token opens its own job's door only.
-fn check_path(directory: &Directory, job: &Job, asked: &Asked) -> Result<(), Refusal> {
+/// A job token is accepted for its own job only.
+fn check_path(directory: &Directory, job: &Job, request: &IdTokenRequest) -> Result<(), Refusal> {
     let organization = directory.organizations.iter().find(|one| one.id == job.organization);
     let same = |text: &str, id: Uuid| Uuid::try_parse(text).is_ok_and(|sent| sent == id);
-    if !organization.is_some_and(|one| one.name.eq_ignore_ascii_case(&asked.organization)) {
-        return Err(Refusal::Unauthorised);
+    if !organization.is_some_and(|one| one.name.eq_ignore_ascii_case(&request.organization)) {
+        return Err(Refusal::Unauthorized);
     }
-    if !same(&asked.project, job.project) {
+    if !same(&request.project, job.project) {
         return Err(Refusal::Exception {
             status: 404,
             kind: "ProjectDoesNotExistException",
-            message: format!("VS800075: The project with id '{}' does not exist.", asked.project),
+            message: format!("VS800075: The project with id '{}' does not exist.", request.project),
         });
     }
-    if !asked.hub.eq_ignore_ascii_case(&job.hub) {
+    if !request.hub.eq_ignore_ascii_case(&job.hub) {
         return Err(Refusal::Exception {
             status: 404,
             kind: "TaskHubNotFoundException",
-            message: format!("No task hub found with name {}.", asked.hub),
+            message: format!("No task hub found with name {}.", request.hub),
         });
     }
-    if !same(&asked.plan, job.plan) {
+    if !same(&request.plan, job.plan) {
         return Err(Refusal::Exception {
             status: 404,
             kind: "TaskOrchestrationPlanNotFoundException",
-            message: format!("No plan found for identifier {}.", asked.plan),
+            message: format!("No plan found for identifier {}.", request.plan),
         });
     }
-    if !same(&asked.job, job.id) {
+    if !same(&request.job, job.id) {
         return Err(Refusal::Exception {
             status: 404,
             kind: "TaskOrchestrationJobNotFoundException",
-            message: format!("No job found for identifier {}.", asked.job),
+            message: format!("No job found for identifier {}.", request.job),
         });
     }
     Ok(())
 }
 
-fn for_connection(directory: &Directory, job: &Job, id: &str) -> Result<(Issuer, Value), Refusal> {
+fn connection_token_claims(directory: &Directory, job: &Job, id: &str) -> Result<(Issuer, Value), Refusal> {
     let place = Uuid::try_parse(id)
         .ok()
         .and_then(|id| directory.find(id))
@@ -192,8 +192,8 @@ fn connection_claims(place: &Place<'_>) -> Value {
     }
 }
 
-/// Without a connection the token speaks for the pipeline, always by the Azure DevOps issuer.
-fn for_pipeline(directory: &Directory, job: &Job) -> (Issuer, Value) {
+/// Without a connection the subject of the token is the pipeline, and the issuer is Azure DevOps.
+fn pipeline_token_claims(directory: &Directory, job: &Job) -> (Issuer, Value) {
     let organization = directory.organizations.iter().find(|one| one.id == job.organization);
     let project = organization.and_then(|one| one.projects.iter().find(|project| project.id == job.project));
     let organization_name = organization.map_or("", |one| one.name.as_str());

@@ -1,4 +1,4 @@
-//! An assertion that the application signed itself, with a certificate that it is registered with.
+//! An assertion that the application signs with the key of a registered certificate.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,28 +8,29 @@ use uuid::Uuid;
 use crate::services::entra::checks;
 use crate::services::entra::errors::Refusal;
 use crate::world::World;
-use crate::world::clock::entra_edge;
+use crate::world::clock::entra_validity_time;
 use crate::world::directory::entra::{App, Certificate, Tenant};
 use crate::world::issued::IssuedKind;
 use crate::world::keys;
 
-/// Authorities whose token endpoints an assertion may be made for, beside this emulator's own address.
+/// Authorities whose token endpoints are accepted as an audience, beside this emulator's own address.
 const AUTHORITIES: [&str; 3] = [
     "https://login.microsoftonline.com",
     "https://login.microsoftonline.us",
     "https://login.chinacloudapi.cn",
 ];
 
-/// Whether an assertion claims to be by the application itself, and not by a federated issuer.
-pub(super) fn is_of(app: &App, sent: &str) -> bool {
-    let issuer = keys::unverified(sent).and_then(|claims| Uuid::try_parse(claims["iss"].as_str()?).ok());
+/// Whether the issuer of an assertion is the application itself.
+pub(super) fn is_by_client(app: &App, sent: &str) -> bool {
+    let issuer =
+        keys::unverified_claims(sent).and_then(|claims| Uuid::try_parse(claims["iss"].as_str()?).ok());
     issuer == Some(app.client_id)
 }
 
-/// The assertion is by a registered certificate, for this token endpoint, and in time.
+/// Refuses an assertion that is not by a registered certificate, not for this token endpoint, or not valid now.
 pub(super) fn check(world: &World, tenant: &Tenant, app: &App, sent: &str) -> Result<(), Refusal> {
-    world.issue(IssuedKind::ClientAssertion, sent);
-    let header = header(sent).unwrap_or_default();
+    world.record_issued(IssuedKind::ClientAssertion, sent);
+    let header = jwt_header(sent).unwrap_or_default();
     let certificate = app.certificates.iter().find(|one| is_named(one, &header)).ok_or_else(|| {
         Refusal::new(
             700_027,
@@ -48,12 +49,12 @@ pub(super) fn check(world: &World, tenant: &Tenant, app: &App, sent: &str) -> Re
             format!(
                 "Client assertion failed signature validation. [Reason - The key used is expired., Found key \
                  'Start={}, End={}'.]",
-                entra_edge(certificate.not_before.unix_timestamp()),
-                entra_edge(certificate.not_after.unix_timestamp()),
+                entra_validity_time(certificate.not_before.unix_timestamp()),
+                entra_validity_time(certificate.not_after.unix_timestamp()),
             ),
         ));
     }
-    let claims = keys::verified_by(&certificate.modulus, &certificate.exponent, sent).ok_or_else(|| {
+    let claims = keys::verify_with(&certificate.modulus, &certificate.exponent, sent).ok_or_else(|| {
         Refusal::new(
             700_027,
             "Client assertion failed signature validation. [Reason - The signature is wrong.]",
@@ -66,16 +67,16 @@ pub(super) fn check(world: &World, tenant: &Tenant, app: &App, sent: &str) -> Re
             "Client assertion application identifier doesn't match 'client_id' parameter.",
         ));
     }
-    if !is_endpoint(world, tenant, text("aud")) {
-        return Err(Refusal::scripted(700_023));
+    if !is_token_endpoint(world, tenant, text("aud")) {
+        return Err(Refusal::of_code(700_023));
     }
     let Some(expires) = claims["exp"].as_i64() else {
         return Err(Refusal::new(50_027, "JWT token is invalid or malformed. The claim 'exp' is missing."));
     };
-    checks::in_time(world, claims["nbf"].as_i64().unwrap_or(expires), expires)
+    checks::check_validity(world, claims["nbf"].as_i64().unwrap_or(expires), expires)
 }
 
-fn header(token: &str) -> Option<Value> {
+fn jwt_header(token: &str) -> Option<Value> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?).ok()
 }
 
@@ -84,7 +85,7 @@ fn is_named(certificate: &Certificate, header: &Value) -> bool {
     header["x5t#S256"] == certificate.sha256.as_str() || header["x5t"] == certificate.sha1.as_str()
 }
 
-fn is_endpoint(world: &World, tenant: &Tenant, audience: &str) -> bool {
+fn is_token_endpoint(world: &World, tenant: &Tenant, audience: &str) -> bool {
     AUTHORITIES.into_iter().chain([&*world.urls.entra]).any(|authority| {
         let names = [tenant.id.to_string(), tenant.domain.clone()];
         names.iter().any(|name| audience == format!("{authority}/{name}/oauth2/v2.0/token"))

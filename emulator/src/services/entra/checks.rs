@@ -4,12 +4,12 @@ use uuid::Uuid;
 
 use crate::services::entra::errors::Refusal;
 use crate::world::World;
-use crate::world::clock::{entra_edge, entra_time};
+use crate::world::clock::{entra_time, entra_validity_time};
 use crate::world::directory::Directory;
 use crate::world::directory::entra::{App, Tenant};
 
 /// The tenant in a request path: an id or a domain.
-pub(super) fn tenant<'a>(directory: &'a Directory, sent: &str) -> Result<&'a Tenant, Refusal> {
+pub(super) fn find_tenant<'a>(directory: &'a Directory, sent: &str) -> Result<&'a Tenant, Refusal> {
     let id = Uuid::try_parse(sent).ok();
     let is_meant = |tenant: &&Tenant| Some(tenant.id) == id || tenant.domain.eq_ignore_ascii_case(sent);
     if id.is_none() && !sent.contains('.') && !["common", "organizations", "consumers"].contains(&sent) {
@@ -31,8 +31,8 @@ pub(super) fn tenant<'a>(directory: &'a Directory, sent: &str) -> Result<&'a Ten
     })
 }
 
-/// The app that a client id means in a tenant.
-pub(super) fn client<'a>(tenant: &'a Tenant, sent: &str) -> Result<&'a App, Refusal> {
+/// The application with this client id in a tenant.
+pub(super) fn find_client<'a>(tenant: &'a Tenant, sent: &str) -> Result<&'a App, Refusal> {
     let id = Uuid::try_parse(sent).ok();
     let app = tenant.apps.iter().find(|app| Some(app.client_id) == id).ok_or_else(|| {
         Refusal::new(
@@ -51,8 +51,8 @@ pub(super) fn client<'a>(tenant: &'a Tenant, sent: &str) -> Result<&'a App, Refu
     Ok(app)
 }
 
-/// A client secret of the app that is still valid.
-pub(super) fn secret(world: &World, app: &App, sent: &str) -> Result<(), Refusal> {
+/// Refuses a client secret that the application does not have, or that has expired.
+pub(super) fn check_secret(world: &World, app: &App, sent: &str) -> Result<(), Refusal> {
     let known = app.secrets.iter().find(|secret| secret.value == sent).ok_or_else(|| {
         Refusal::new(
             7_000_215,
@@ -72,10 +72,10 @@ pub(super) fn secret(world: &World, app: &App, sent: &str) -> Result<(), Refusal
     Ok(())
 }
 
-/// The assertion is valid now.
-pub(super) fn in_time(world: &World, not_before: i64, expires: i64) -> Result<(), Refusal> {
+/// Refuses an assertion that is not valid now.
+pub(super) fn check_validity(world: &World, not_before: i64, expires: i64) -> Result<(), Refusal> {
     let now = world.clock.epoch();
-    if not_before > now + EARLY || expires <= now {
+    if not_before > now + CLOCK_LEEWAY_SECONDS || expires <= now {
         return Err(Refusal::new(
             700_024,
             format!(
@@ -83,13 +83,13 @@ pub(super) fn in_time(world: &World, not_before: i64, expires: i64) -> Result<()
                  expiry time of assertion {}. Review the documentation at \
                  https://learn.microsoft.com/entra/identity-platform/certificate-credentials .",
                 entra_time(world.clock.now()),
-                entra_edge(not_before),
-                entra_edge(expires),
+                entra_validity_time(not_before),
+                entra_validity_time(expires),
             ),
         ));
     }
     Ok(())
 }
 
-/// The leeway for clocks that are ahead; an expired assertion gets none.
-const EARLY: i64 = 300;
+/// How far ahead the issuer's clock may be; an expired assertion gets no leeway.
+const CLOCK_LEEWAY_SECONDS: i64 = 300;

@@ -1,6 +1,6 @@
 //! Status, `error` and sentence of every AADSTS code in use.
 
-/// What Entra answers with a code.
+/// A code with what Entra sends beside it.
 pub(super) struct Row {
     code: u32,
     pub(super) status: u16,

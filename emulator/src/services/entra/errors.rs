@@ -1,4 +1,4 @@
-//! Refusals as Entra words and shapes them.
+//! Refusals in the form of Entra.
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -18,8 +18,8 @@ impl Refusal {
         Self { code, text: text.into() }
     }
 
-    /// A refusal that a test asked for by its code only.
-    pub(super) fn scripted(code: u32) -> Self {
+    /// A refusal with the table's sentence for the code.
+    pub(super) fn of_code(code: u32) -> Self {
         Self::new(code, row(code).map_or("The request was refused by the emulator.", |row| row.text))
     }
 
@@ -27,7 +27,7 @@ impl Refusal {
         row(self.code).map_or(400, |row| row.status)
     }
 
-    /// The body: the sentence carries the ids once more, as people copy only that.
+    /// The body; its sentence repeats the ids, as that of the real service does.
     pub(super) fn body(&self, now: OffsetDateTime, trace: Uuid, correlation: Uuid) -> Value {
         let Self { code, text } = self;
         let timestamp = entra_time(now);
@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn the_sentence_carries_the_ids() {
         let (trace, correlation) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let body = Refusal::scripted(700_213).body(OffsetDateTime::UNIX_EPOCH, trace, correlation);
+        let body = Refusal::of_code(700_213).body(OffsetDateTime::UNIX_EPOCH, trace, correlation);
         let sentence = body["error_description"].as_str().unwrap();
         assert!(sentence.starts_with("AADSTS700213: No matching"), "{sentence}");
         assert!(sentence.ends_with(&format!(

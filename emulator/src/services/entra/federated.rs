@@ -10,9 +10,9 @@ use crate::world::directory::entra::{App, FederatedCredential, Tenant};
 use crate::world::identity::{EXCHANGE_AUDIENCE, EXCHANGE_AUDIENCE_ID, entra_issuer};
 use crate::world::keys::{self, Key};
 
-/// An assertion that is genuine, in time, and trusted by the app.
+/// Refuses an assertion that is not genuine, not valid now, or not trusted by the application.
 pub(super) fn check(world: &World, tenant: &Tenant, app: &App, sent: &str) -> Result<(), Refusal> {
-    let claims = keys::unverified(sent).ok_or_else(|| {
+    let claims = keys::unverified_claims(sent).ok_or_else(|| {
         Refusal::new(
             50_027,
             "JWT token is invalid or malformed. It must have three base64url parts with JSON.",
@@ -36,7 +36,7 @@ pub(super) fn check(world: &World, tenant: &Tenant, app: &App, sent: &str) -> Re
         ));
     }
     if app.multi_tenant && presented.is_by_entra() {
-        return Err(Refusal::scripted(70_052));
+        return Err(Refusal::of_code(70_052));
     }
     presented.check_trust(&app.federated_credentials)?;
     if key.is_none() {
@@ -49,7 +49,7 @@ pub(super) fn check(world: &World, tenant: &Tenant, app: &App, sent: &str) -> Re
     Ok(())
 }
 
-/// What an assertion says.
+/// The claims of an assertion that are compared.
 struct Presented<'a> {
     issuer: &'a str,
     subject: &'a str,
@@ -80,7 +80,7 @@ impl<'a> Presented<'a> {
         })
     }
 
-    /// The key that the issuer publishes; none for an issuer that nobody here can ask.
+    /// The key that the issuer publishes; none for an issuer outside of this emulator.
     fn key(&self, world: &World, tenant: &Tenant) -> Option<&'static Key> {
         if self.is_by_devops() {
             Some(keys::devops())
@@ -104,17 +104,17 @@ impl<'a> Presented<'a> {
     }
 
     fn check_time(&self, world: &World) -> Result<(), Refusal> {
-        if self.expires - self.not_before > LONGEST {
+        if self.expires - self.not_before > MAX_LIFETIME_SECONDS {
             return Err(Refusal::new(
                 70_023,
                 "The provided federated assertion has an invalid lifetime. It must be less than or equal to \
                  1.01:00:00.",
             ));
         }
-        checks::in_time(world, self.not_before, self.expires)
+        checks::check_validity(world, self.not_before, self.expires)
     }
 
-    /// The first of issuer, subject and audience that no credential agrees with.
+    /// Refuses by the first of issuer, subject and audience that no credential matches.
     fn check_trust(&self, credentials: &[FederatedCredential]) -> Result<(), Refusal> {
         let unmatched = |code: u32, what: &str, value: &str| {
             Refusal::new(
@@ -148,15 +148,15 @@ impl<'a> Presented<'a> {
         Err(unmatched(700_212, "audience", self.audience))
     }
 
-    /// An Entra-issued assertion names the exchange by its id, and a credential names it by its URI.
+    /// The audience as credentials spell it: an assertion of Entra has an id where a credential has a URI.
     fn audience_as_registered(&self) -> &str {
         let is_id = Uuid::try_parse(self.audience).is_ok_and(|id| id == EXCHANGE_AUDIENCE_ID);
         if is_id && self.is_by_entra() { EXCHANGE_AUDIENCE } else { self.audience }
     }
 }
 
-/// 25 hours.
-const LONGEST: i64 = 25 * 3600;
+/// The longest lifetime of an assertion that Entra accepts: 25 hours.
+const MAX_LIFETIME_SECONDS: i64 = 25 * 3600;
 
 #[cfg(test)]
 mod tests {

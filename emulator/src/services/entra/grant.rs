@@ -1,4 +1,4 @@
-//! The client credentials grant: everything that is checked before a token is made, in Entra's order.
+//! The client credentials grant: the checks in Entra's order, and the access token.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -13,16 +13,16 @@ use crate::world::identity::sts_issuer;
 use crate::world::issued::IssuedKind;
 use crate::world::keys::{self, random_text};
 
-/// What a client gets.
+/// An access token, and how long it lives.
 pub(crate) struct Granted {
     pub(crate) client: Uuid,
     pub(crate) access_token: String,
     pub(crate) expires_in: i64,
 }
 
-/// The access token, or the first thing that is wrong.
+/// The access token, or the first refusal.
 pub(super) fn grant(world: &World, tenant: &str, form: &[(String, String)]) -> Result<Granted, Refusal> {
-    let tenant = checks::tenant(&world.directory(), tenant)?.clone();
+    let tenant = checks::find_tenant(&world.directory(), tenant)?.clone();
     let grant_type = required(form, "grant_type")?;
     if grant_type != "client_credentials" {
         return Err(Refusal::new(
@@ -30,21 +30,21 @@ pub(super) fn grant(world: &World, tenant: &str, form: &[(String, String)]) -> R
             format!("The app requested an unsupported grant type '{grant_type}'."),
         ));
     }
-    let app = checks::client(&tenant, required(form, "client_id")?)?;
+    let app = checks::find_client(&tenant, required(form, "client_id")?)?;
     let resource = resource(world, &tenant, required(form, "scope")?)?;
     authenticate(world, &tenant, app, form)?;
-    Ok(issue(world, &tenant, app, resource))
+    Ok(issue_access_token(world, &tenant, app, resource))
 }
 
-/// An access token, for somebody whose right to it was checked.
-pub(crate) fn issue(world: &World, tenant: &Tenant, app: &App, resource: &str) -> Granted {
+/// Makes an access token without any check.
+pub(crate) fn issue_access_token(world: &World, tenant: &Tenant, app: &App, resource: &str) -> Granted {
     let lifetimes = world.directory().lifetimes;
     let expires_in = match app.kind {
         Kind::Application => lifetimes.access_token,
         Kind::ManagedIdentity => lifetimes.managed_identity_access_token,
     };
     let access_token = keys::entra().sign(&claims(tenant, app, resource, world.clock.epoch(), expires_in));
-    world.issue(IssuedKind::AccessToken, &access_token);
+    world.record_issued(IssuedKind::AccessToken, &access_token);
     Granted { client: app.client_id, access_token, expires_in }
 }
 
@@ -58,7 +58,7 @@ fn resource<'a>(world: &World, tenant: &Tenant, scope: &'a str) -> Result<&'a st
             ),
         )
     };
-    // azidentity for Go asks for these beside every resource; without a user they mean nothing.
+    // azidentity for Go adds the OpenID scopes to every resource; they have no effect without a user.
     let mut asked = scope.split_whitespace().filter(|one| !OPENID_SCOPES.contains(one));
     let first = asked.next().ok_or_else(invalid)?;
     if asked.next().is_some() {
@@ -67,7 +67,7 @@ fn resource<'a>(world: &World, tenant: &Tenant, scope: &'a str) -> Result<&'a st
             format!("The input parameter 'scope' '{scope}' contains more than one resource."),
         ));
     }
-    let resource = resources::of_scope(first).ok_or_else(invalid)?;
+    let resource = resources::resource_of_scope(first).ok_or_else(invalid)?;
     if resources::is_known(world, tenant, resource) {
         Ok(resource)
     } else {
@@ -86,17 +86,17 @@ fn resource<'a>(world: &World, tenant: &Tenant, scope: &'a str) -> Result<&'a st
 fn authenticate(world: &World, tenant: &Tenant, app: &App, form: &[(String, String)]) -> Result<(), Refusal> {
     if let Some(assertion) = request::value(form, "client_assertion") {
         if request::value(form, "client_assertion_type") != Some(JWT_BEARER) {
-            return Err(Refusal::scripted(7_000_218));
+            return Err(Refusal::of_code(7_000_218));
         }
-        if certificate::is_of(app, assertion) {
+        if certificate::is_by_client(app, assertion) {
             certificate::check(world, tenant, app, assertion)
         } else {
             federated::check(world, tenant, app, assertion)
         }
     } else if let Some(secret) = request::value(form, "client_secret") {
-        checks::secret(world, app, secret)
+        checks::check_secret(world, app, secret)
     } else {
-        Err(Refusal::scripted(7_000_218))
+        Err(Refusal::of_code(7_000_218))
     }
 }
 
@@ -135,7 +135,7 @@ fn required<'a>(form: &'a [(String, String)], name: &str) -> Result<&'a str, Ref
     })
 }
 
-/// RFC 7523 §2.2.
+/// The only `client_assertion_type` (RFC 7523 §2.2).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];

@@ -20,10 +20,10 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::services::answer::{json, set, typed};
+use crate::services::answer::{answer_of_type, json_answer, set_header};
 use crate::services::entra::errors::Refusal;
 use crate::services::entra::grant::Granted;
-use crate::services::request::{self, authority, base};
+use crate::services::request::{self, authority, base_url};
 use crate::world::World;
 use crate::world::identity::entra_issuer;
 use crate::world::keys;
@@ -42,9 +42,9 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .with_state(world)
 }
 
-/// The answer of a fault: this code, as a real refusal.
+/// The refusal with this code, for a fault.
 pub(crate) fn refusal(world: &World, code: u32, asked: &HeaderMap) -> Response {
-    refused(world, &Refusal::scripted(code), asked)
+    refused(world, &Refusal::of_code(code), asked)
 }
 
 async fn token(
@@ -56,8 +56,8 @@ async fn token(
     let is_form = headers
         .get(CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
-    // Entra reads nothing out of a body of another type, and misses its parameters.
-    let form = if is_form { request::pairs(&body) } else { vec![] };
+    // Entra ignores a body of another type, and then misses its parameters.
+    let form = if is_form { request::decode_pairs(&body) } else { vec![] };
     match grant::grant(&world, &tenant, &form) {
         Ok(granted) => issued(&granted),
         Err(refusal) => refused(&world, &refusal, &headers),
@@ -70,12 +70,12 @@ async fn only_post(State(world): Shared, headers: HeaderMap) -> Response {
 
 async fn configuration(State(world): Shared, Path(tenant): Path<String>, request: Request) -> Response {
     let parts = request.into_parts().0;
-    match checks::tenant(&world.directory(), &tenant) {
-        Ok(known) => json(200, &document(&base(&parts), known.id)),
-        // Asked for the tenant that only the token knows, Entra answers with a placeholder.
+    match checks::find_tenant(&world.directory(), &tenant) {
+        Ok(known) => json_answer(200, &document(&base_url(&parts), known.id)),
+        // For `common` the tenant is known from the token only, so the document has a placeholder.
         Err(_) if ["common", "organizations"].contains(&tenant.as_str()) => {
-            let text = document(&base(&parts), Uuid::nil()).to_string();
-            typed(
+            let text = document(&base_url(&parts), Uuid::nil()).to_string();
+            answer_of_type(
                 200,
                 "application/json; charset=utf-8",
                 text.replace(&Uuid::nil().to_string(), "{tenantid}"),
@@ -91,7 +91,7 @@ async fn instance(uri: Uri, request: Request) -> Response {
     let query = request::query(&uri);
     let authorization_endpoint = request::value(&query, "authorization_endpoint").unwrap_or_default();
     let tenant = authorization_endpoint.split('/').nth(3).unwrap_or("common").to_owned();
-    json(
+    json_answer(
         200,
         &json!({
             "tenant_discovery_endpoint": format!("https://{host}/{tenant}/v2.0/.well-known/openid-configuration"),
@@ -104,18 +104,18 @@ async fn instance(uri: Uri, request: Request) -> Response {
 }
 
 async fn published_keys(State(world): Shared, Path(tenant): Path<String>, headers: HeaderMap) -> Response {
-    match checks::tenant(&world.directory(), &tenant) {
-        Ok(known) => json(200, &json!({ "keys": [keys::entra().published(&entra_issuer(known.id))] })),
+    match checks::find_tenant(&world.directory(), &tenant) {
+        Ok(known) => json_answer(200, &json!({ "keys": [keys::entra().published(&entra_issuer(known.id))] })),
         Err(_) if tenant == "common" => {
             let issuer = "https://login.microsoftonline.com/{tenantid}/v2.0";
-            json(200, &json!({ "keys": [keys::entra().published(issuer)] }))
+            json_answer(200, &json!({ "keys": [keys::entra().published(issuer)] }))
         }
         Err(refusal) => refused(&world, &refusal, &headers),
     }
 }
 
 async fn not_found() -> Response {
-    typed(404, "text/html; charset=utf-8", "")
+    answer_of_type(404, "text/html; charset=utf-8", "")
 }
 
 fn document(base: &str, tenant: Uuid) -> Value {
@@ -139,7 +139,7 @@ fn document(base: &str, tenant: Uuid) -> Value {
 }
 
 fn issued(granted: &Granted) -> Response {
-    let mut answer = json(
+    let mut answer = json_answer(
         200,
         &json!({
             "token_type": "Bearer",
@@ -149,7 +149,7 @@ fn issued(granted: &Granted) -> Response {
         }),
     );
     never_stored(&mut answer);
-    set(answer.headers_mut(), "x-ms-request-id", &Uuid::new_v4().to_string());
+    set_header(answer.headers_mut(), "x-ms-request-id", &Uuid::new_v4().to_string());
     answer
 }
 
@@ -161,13 +161,13 @@ fn refused(world: &World, refusal: &Refusal, asked: &HeaderMap) -> Response {
         .and_then(|value| Uuid::try_parse(value).ok())
         .unwrap_or_else(Uuid::new_v4);
     let body = refusal.body(world.clock.now(), trace, correlation);
-    let mut answer = json(refusal.status(), &body);
+    let mut answer = json_answer(refusal.status(), &body);
     never_stored(&mut answer);
-    set(answer.headers_mut(), "x-ms-request-id", &trace.to_string());
+    set_header(answer.headers_mut(), "x-ms-request-id", &trace.to_string());
     answer
 }
 
 fn never_stored(answer: &mut Response) {
-    set(answer.headers_mut(), "cache-control", "no-store, no-cache");
-    set(answer.headers_mut(), "pragma", "no-cache");
+    set_header(answer.headers_mut(), "cache-control", "no-store, no-cache");
+    set_header(answer.headers_mut(), "pragma", "no-cache");
 }

@@ -1,33 +1,33 @@
-//! The resources that tokens can be had for.
+//! The resources that Entra issues access tokens for.
 
 use uuid::Uuid;
 
 use crate::world::World;
 use crate::world::directory::entra::Tenant;
 
-/// What a scope asks for, if it is one resource's `/.default`; the spelling is kept, trailing slash included.
-pub(super) fn of_scope(scope: &str) -> Option<&str> {
+/// The resource of a scope `RESOURCE/.default`, as it is spelled, with any trailing slash.
+pub(super) fn resource_of_scope(scope: &str) -> Option<&str> {
     scope.strip_suffix("/.default").filter(|resource| !resource.is_empty())
 }
 
 /// Whether the tenant knows the resource.
 pub(crate) fn is_known(world: &World, tenant: &Tenant, resource: &str) -> bool {
-    // Registered with its slash, unlike the others.
+    // This one is registered with its trailing slash, and the others without.
     if resource == "https://disk.azure.com/" {
         return true;
     }
     let bare = resource.strip_suffix('/').unwrap_or(resource);
     let is_id = |known: &str| Uuid::try_parse(bare).is_ok_and(|id| id.to_string() == known);
-    ARM.contains(&bare)
+    ARM_URLS.contains(&bare)
         || bare == world.urls.arm
         || bare == world.urls.graph
-        || OTHERS.contains(&bare)
+        || OTHER_URLS.contains(&bare)
         || is_storage_account(bare)
-        || IDS.iter().any(|known| is_id(known))
+        || APPLICATION_IDS.iter().any(|known| is_id(known))
         || tenant.resources.iter().any(|known| known == bare || known == resource)
 }
 
-/// Azure Storage takes a token for one account's service too.
+/// Whether the resource is one account's service, like `https://ACCOUNT.blob.core.windows.net`.
 fn is_storage_account(resource: &str) -> bool {
     let host = resource.strip_prefix("https://").and_then(|host| host.strip_suffix(".core.windows.net"));
     let parts = host.and_then(|host| host.split_once('.'));
@@ -39,12 +39,12 @@ fn is_storage_account(resource: &str) -> bool {
 /// Whether a token with this audience is meant for the resource manager.
 pub(crate) fn is_arm(world: &World, audience: &str) -> bool {
     let bare = audience.strip_suffix('/').unwrap_or(audience);
-    ARM.contains(&bare) || bare == world.urls.arm || bare == ARM_ID
+    ARM_URLS.contains(&bare) || bare == world.urls.arm || bare == ARM_ID
 }
 
 const ARM_ID: &str = "797f4846-ba00-4fd7-ba43-dac1f8f63013";
 
-const ARM: [&str; 7] = [
+const ARM_URLS: [&str; 7] = [
     "https://management.azure.com",
     "https://management.core.windows.net",
     "https://management.usgovcloudapi.net",
@@ -54,7 +54,7 @@ const ARM: [&str; 7] = [
     "https://management.microsoftazure.de",
 ];
 
-const OTHERS: [&str; 24] = [
+const OTHER_URLS: [&str; 24] = [
     "https://vault.azure.net",
     "https://vault.usgovcloudapi.net",
     "https://vault.azure.cn",
@@ -81,7 +81,7 @@ const OTHERS: [&str; 24] = [
     "https://app.vssps.visualstudio.com",
 ];
 
-const IDS: [&str; 4] = [
+const APPLICATION_IDS: [&str; 4] = [
     ARM_ID,
     "499b84ac-1321-427f-aa17-267ca6975798",
     "6dae42f8-4368-4678-94ff-3960e28e3630",
@@ -94,9 +94,9 @@ mod tests {
 
     #[test]
     fn the_resource_keeps_its_slash() {
-        assert_eq!(of_scope("https://disk.azure.com//.default"), Some("https://disk.azure.com/"));
-        assert_eq!(of_scope("https://vault.azure.net/.default"), Some("https://vault.azure.net"));
-        assert_eq!(of_scope("https://vault.azure.net"), None);
-        assert_eq!(of_scope("/.default"), None);
+        assert_eq!(resource_of_scope("https://disk.azure.com//.default"), Some("https://disk.azure.com/"));
+        assert_eq!(resource_of_scope("https://vault.azure.net/.default"), Some("https://vault.azure.net"));
+        assert_eq!(resource_of_scope("https://vault.azure.net"), None);
+        assert_eq!(resource_of_scope("/.default"), None);
     }
 }

@@ -1,4 +1,5 @@
-//! The slice of Microsoft Graph that a doctor asks for: whom an application trusts, and what its service principal is.
+//! The slice of Microsoft Graph that `wif doctor` asks for: the federated credentials of an application, and its
+//! service principal.
 
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::services::answer::{json, set};
-use crate::services::bearer::{self, Unfit};
+use crate::services::answer::{json_answer, set_header};
+use crate::services::bearer::{self, TokenError};
 use crate::world::World;
 use crate::world::directory::Directory;
 use crate::world::directory::entra::{App, Kind, Tenant};
@@ -37,7 +38,7 @@ fn is_graph(world: &World, audience: &str) -> bool {
 }
 
 async fn credentials(State(world): Shared, Path(object): Path<String>, headers: HeaderMap) -> Response {
-    let answer = allowed(&world, &headers).and_then(|tenant| {
+    let answer = authorize(&world, &headers).and_then(|tenant| {
         let directory = world.directory();
         let app = find(&directory, tenant, &object, "applications")?;
         let list: Vec<_> = app
@@ -52,11 +53,11 @@ async fn credentials(State(world): Shared, Path(object): Path<String>, headers: 
             .collect();
         Ok(json!({ "value": list }))
     });
-    answered(answer)
+    to_response(answer)
 }
 
 async fn object(State(world): Shared, Path(object): Path<String>, headers: HeaderMap) -> Response {
-    let answer = allowed(&world, &headers).and_then(|tenant| {
+    let answer = authorize(&world, &headers).and_then(|tenant| {
         let directory = world.directory();
         let app = find(&directory, tenant, &object, "servicePrincipals")?;
         let kind = match app.kind {
@@ -69,21 +70,23 @@ async fn object(State(world): Shared, Path(object): Path<String>, headers: Heade
             "accountEnabled": !app.disabled, "signInAudience": audience,
         }))
     });
-    answered(answer)
+    to_response(answer)
 }
 
 async fn not_found() -> Response {
-    answered(Err((400, "BadRequest", "Resource not found for the segment.".to_owned())))
+    to_response(Err((400, "BadRequest", "Resource not found for the segment.".to_owned())))
 }
 
 /// The caller's tenant, if the caller may read applications.
-fn allowed(world: &World, headers: &HeaderMap) -> Result<Uuid, Refusal> {
-    let caller = bearer::caller(world, headers, |audience| is_graph(world, audience)).map_err(|unfit| {
-        let message = match unfit {
-            Unfit::Missing => "Access token is empty.",
-            Unfit::Audience(_) => "Access token validation failure. Invalid audience.",
-            Unfit::Expired => "Lifetime validation failed, the token is expired.",
-            Unfit::Signature | Unfit::Claims | Unfit::Issuer => "Access token validation failure.",
+fn authorize(world: &World, headers: &HeaderMap) -> Result<Uuid, Refusal> {
+    let caller = bearer::caller(world, headers, |audience| is_graph(world, audience)).map_err(|error| {
+        let message = match error {
+            TokenError::Missing => "Access token is empty.",
+            TokenError::Audience(_) => "Access token validation failure. Invalid audience.",
+            TokenError::Expired => "Lifetime validation failed, the token is expired.",
+            TokenError::Signature | TokenError::Claims | TokenError::Issuer => {
+                "Access token validation failure."
+            }
         };
         (401, "InvalidAuthenticationToken", message.to_owned())
     })?;
@@ -115,17 +118,17 @@ fn find<'a>(directory: &'a Directory, tenant: Uuid, object: &str, set: &str) -> 
     if set == "applications" && app.kind == Kind::ManagedIdentity { Err(missing()) } else { Ok(app) }
 }
 
-fn answered(answer: Result<Value, Refusal>) -> Response {
+fn to_response(answer: Result<Value, Refusal>) -> Response {
     let id = Uuid::new_v4().to_string();
     let mut answer = match answer {
-        Ok(value) => json(200, &value),
-        Err((status, code, message)) => json(
+        Ok(value) => json_answer(200, &value),
+        Err((status, code, message)) => json_answer(
             status,
             &json!({ "error": {
                 "code": code, "message": message, "innerError": { "request-id": id, "client-request-id": id },
             } }),
         ),
     };
-    set(answer.headers_mut(), "request-id", &id);
+    set_header(answer.headers_mut(), "request-id", &id);
     answer
 }

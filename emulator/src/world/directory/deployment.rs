@@ -1,4 +1,4 @@
-//! What the resource manager was asked to deploy.
+//! Deployments of the resource manager.
 
 use serde_json::Value;
 use uuid::Uuid;

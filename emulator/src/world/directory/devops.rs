@@ -1,4 +1,4 @@
-//! What Azure DevOps knows: organizations, projects, connections, jobs.
+//! Organizations, projects, service connections and jobs.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub struct Project {
     pub connections: Vec<Connection>,
 }
 
-/// Who signs a connection's id tokens.
+/// The issuer of a connection's id tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Issuer {
     /// `https://vstoken.dev.azure.com/{organization}`, subjects made of names.
@@ -56,7 +56,7 @@ pub struct Connection {
     pub name: String,
     /// `WorkloadIdentityFederation`, `ServicePrincipal`, `ManagedServiceIdentity`.
     pub scheme: String,
-    /// Who signs its id tokens.
+    /// The issuer of its id tokens.
     pub issuer: Issuer,
     /// The tenant of the identity behind it.
     pub tenant: Uuid,
@@ -70,7 +70,7 @@ pub struct Connection {
     pub last_used: Option<OffsetDateTime>,
     /// `AzureCloud`, `AzureUSGovernment`, `AzureChinaCloud`, `AzureStack`.
     pub environment: String,
-    /// Its data lead to this emulator instead of to the public hosts of its environment.
+    /// Its URLs are those of this emulator instead of the public hosts of its environment.
     pub custom: bool,
     /// The audience in its id tokens, when it is not the usual one of its issuer.
     pub audience: Option<String>,
@@ -81,7 +81,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A federated connection with subscription scope that leads to this emulator.
+    /// A federated connection to a subscription, with the URLs of this emulator.
     #[must_use]
     pub fn federated(name: &str, issuer: Issuer, tenant: Uuid, client: Uuid, subscription: Uuid) -> Self {
         Self {
@@ -128,7 +128,7 @@ impl Connection {
     }
 }
 
-/// A connection with where it lives.
+/// A connection with its organization and project.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
     /// Its organization.
@@ -149,7 +149,7 @@ impl Place<'_> {
         }
     }
 
-    /// The subject of its id tokens, by the names of now.
+    /// The subject of its id tokens, by its present names.
     #[must_use]
     pub fn subject(&self) -> String {
         match self.connection.issuer {

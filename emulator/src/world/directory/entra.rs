@@ -1,4 +1,4 @@
-//! What Entra and the resource manager know: tenants, identities and whom they trust, subscriptions.
+//! Tenants, identities with their federated credentials, and subscriptions.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -12,7 +12,7 @@ pub struct Tenant {
     pub domain: String,
     /// Applications and managed identities that can sign in here.
     pub apps: Vec<App>,
-    /// Resources beside the well-known ones (`api://…` of the tenant's own applications).
+    /// Resources of the tenant's own applications (`api://…`), beside the well-known ones.
     pub resources: Vec<String>,
 }
 
@@ -42,14 +42,14 @@ pub struct App {
     pub secrets: Vec<ClientSecret>,
     /// Certificates that it may sign assertions with.
     pub certificates: Vec<Certificate>,
-    /// Microsoft Graph lets it read applications and whom they trust.
+    /// Microsoft Graph lets it read applications and their federated credentials.
     pub reads_applications: bool,
-    /// Whom it trusts.
+    /// The issuers and subjects that it trusts.
     pub federated_credentials: Vec<FederatedCredential>,
 }
 
 impl App {
-    /// An enabled identity that trusts nobody yet.
+    /// An enabled identity without secrets, certificates and federated credentials.
     #[must_use]
     pub fn new(client_id: Uuid, kind: Kind) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The machine that the agent runs on, as far as managed identities go.
+//! The managed identities of the machine that the agent runs on.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::world::keys::random_text;
 /// What the machine's managed identity service knows.
 #[derive(Clone)]
 pub struct Machine {
-    /// Client ids of the identities that are assigned to the machine; one of several must be named.
+    /// Client ids of the assigned identities; with several of them a request must name one.
     pub identities: Vec<Uuid>,
     /// What the App Service protocol demands as `X-IDENTITY-HEADER`.
     pub header: String,
@@ -17,15 +17,15 @@ pub struct Machine {
     pub arc: Option<Arc>,
 }
 
-/// What an Azure Arc server's identity service does before it gives a token: it writes a key into a file, and names the
-/// file. A caller that sends the key is one that may read the file.
+/// The identity service of an Azure Arc server. Before it gives a token it writes a key into a file and names the file;
+/// a caller that sends the key has proved that it may read the file.
 #[derive(Clone, Debug)]
 pub struct Arc {
     /// The folder for key files; the real one is `/var/opt/azcmagent/tokens`.
     pub folder: PathBuf,
     /// What stands after `Basic realm=` instead of the key file's path.
     pub realm: Option<String>,
-    /// The content of the key file; none: a random key for each challenge.
+    /// The content of the key file; `None` is a random key for each challenge.
     pub key: Option<String>,
     /// An old agent ignores the client id that is asked for, and gives a token of the machine's first identity.
     pub ignores_client: bool,

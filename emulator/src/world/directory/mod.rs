@@ -1,6 +1,6 @@
-//! The world that the services answer from: who exists, what is registered, how long tokens live.
+//! What is registered in the services, and how long tokens live.
 //!
-//! Plain data with public fields: a test changes it whenever it likes, and the next request sees the change.
+//! Plain data with public fields: a test may change it at any time, and the next request sees the change.
 
 pub(crate) mod deployment;
 pub(crate) mod devops;
@@ -16,7 +16,7 @@ pub use self::devops::{Connection, Issuer, Job, Organization, Place, Project, Sc
 pub use self::entra::{App, Certificate, ClientSecret, FederatedCredential, Kind, Subscription, Tenant};
 pub use self::machine::{Arc, Machine};
 
-/// Everything that exists.
+/// Everything that is registered.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     /// Azure DevOps organizations.
@@ -31,15 +31,15 @@ pub struct Directory {
     pub machine: Machine,
     /// Personal access tokens of people who may see every connection.
     pub personal_tokens: Vec<String>,
-    /// How many subscriptions a page of the resource manager's list has; none: all are on one page.
+    /// How many subscriptions a page of the resource manager's list has; `None` puts all on one page.
     pub subscriptions_per_page: Option<usize>,
     /// Deployments of templates, oldest first.
     pub deployments: Vec<Deployment>,
-    /// How many seconds the resource manager works on a deployment that is asked for from now on.
+    /// How many seconds a deployment takes that is requested from now on.
     pub deployment_seconds: i64,
     /// How long tokens live.
     pub lifetimes: Lifetimes,
-    /// Answer a repeated request with the id token of the first, as the real server was seen to do.
+    /// Answers a repeated request with the id token of the first, as the real server was seen to do.
     pub same_id_token_again: bool,
     /// Jobs are told public host names (`dev.azure.com`, …) instead of this emulator's addresses, for tests that
     /// lead those names here by a proxy.
@@ -123,7 +123,7 @@ impl Directory {
             .expect("no such subscription")
     }
 
-    /// The job that a token belongs to, valid or not.
+    /// The job that a token belongs to, also when the token is no longer valid.
     #[must_use]
     pub fn job_of(&self, token: &str) -> Option<&Job> {
         self.jobs.iter().find(|job| job.token == token)
@@ -136,7 +136,7 @@ impl Directory {
         id
     }
 
-    /// Registers the federated credential that a connection needs as it is named now.
+    /// Registers the federated credential for a connection's present issuer and subject.
     pub fn trust(&mut self, connection: Uuid) {
         let place = self.find(connection).expect("no such connection");
         let credential = FederatedCredential {
