@@ -1,4 +1,4 @@
-//! The emulator itself: starts the services, and is a test's way to everything in them.
+//! Starts the services, and gives tests access to what is in them.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -9,19 +9,22 @@ use time::OffsetDateTime;
 use tokio::runtime::{self, Runtime};
 use uuid::Uuid;
 
-use crate::blob::Storage;
-use crate::clock::Clock;
-use crate::directory::{Directory, Tenant};
-use crate::fault::Fault;
-use crate::job::{JobMessage, ServiceEndpoint};
-use crate::journal::{Entry, Service};
-use crate::server::Server;
-use crate::tls::Trust;
-use crate::usual::{self, USUAL, Usual};
-use crate::world::{Issued, Urls, World};
-use crate::{arm, blob, devops, distance, entra, graph, jobs, machine};
+use crate::agent::message::{JobMessage, ServiceEndpoint};
+use crate::front::distance;
+use crate::front::server::Server;
+use crate::services::{arm, blob, devops, entra, graph, jobs, managed_identity};
+use crate::world::clock::Clock;
+use crate::world::directory::Directory;
+use crate::world::directory::entra::Tenant;
+use crate::world::fault::Fault;
+use crate::world::issued::Issued;
+use crate::world::journal::{Entry, Service};
+use crate::world::storage::Storage;
+use crate::world::tls::Trust;
+use crate::world::usual::{self, USUAL, Usual};
+use crate::world::{Urls, World};
 
-/// Azure DevOps, Entra, the resource manager and a blob service, on loopback, until it is dropped.
+/// The running services on loopback; they end when it is dropped.
 pub struct Emulator {
     world: Arc<World>,
     trust: Trust,
@@ -30,7 +33,7 @@ pub struct Emulator {
     runtime: Option<Runtime>,
 }
 
-/// How an emulator is to listen.
+/// Options of an emulator.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Builder {
     require_client_certificate: bool,
@@ -51,13 +54,13 @@ impl Builder {
         Self { http1_only: yes, ..self }
     }
 
-    /// Puts the services at a distance: a client waits so long for each connection and each answer.
+    /// Delays each connection and each answer by this time, as a distant service would.
     #[must_use]
     pub fn round_trip(self, time: Duration) -> Self {
         Self { round_trip: time, ..self }
     }
 
-    /// Starts it; the services listen when this returns.
+    /// Starts the services, which listen when this returns.
     #[must_use]
     pub fn start(self) -> Emulator {
         Emulator::with(self)
@@ -65,13 +68,13 @@ impl Builder {
 }
 
 impl Emulator {
-    /// Starts the usual one; its services listen when this returns. Works in and out of async code.
+    /// Starts the services without options. Works in and out of async code.
     #[must_use]
     pub fn start() -> Self {
         Self::builder().start()
     }
 
-    /// For an emulator that listens differently.
+    /// Starts with options.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
@@ -83,7 +86,7 @@ impl Emulator {
         let listeners = [(); 6].map(|()| listener());
         let ports = [0, 1, 2, 3, 4, 5].map(|at: usize| port(&listeners[at]));
         let [devops, entra, arm, ..] = ports.map(|port| format!("https://127.0.0.1:{port}"));
-        // Real machines speak no TLS there either.
+        // The real services on a machine speak plain HTTP too.
         let machine = format!("http://127.0.0.1:{}", ports[Service::Machine as usize]);
         let graph = format!("https://127.0.0.1:{}", ports[Service::Graph as usize]);
         let world =
@@ -99,7 +102,7 @@ impl Emulator {
             (Service::Entra, entra::router(Arc::clone(&world))),
             (Service::Arm, arm::router(Arc::clone(&world))),
             (Service::Blob, blob::router(Arc::clone(&world))),
-            (Service::Machine, machine::router(Arc::clone(&world))),
+            (Service::Machine, managed_identity::router(Arc::clone(&world))),
             (Service::Graph, graph::router(Arc::clone(&world))),
         ];
         for (listener, (service, router)) in listeners.into_iter().zip(routers) {
@@ -112,12 +115,12 @@ impl Emulator {
             let near = self::listener();
             let to = near.local_addr().expect("a listener has an address");
             runtime.spawn(server.listen(near));
-            runtime.spawn(distance::lead(listener, to, options.round_trip));
+            runtime.spawn(distance::forward(listener, to, options.round_trip));
         }
         Self { world, ca_file: trust.ca_file(), trust, ports, runtime: Some(runtime) }
     }
 
-    /// Names and ids of the landscape that is there from the start.
+    /// Names and ids that are there from the start.
     #[must_use]
     pub fn usual(&self) -> Usual {
         USUAL
@@ -152,7 +155,7 @@ impl Emulator {
     #[must_use]
     pub fn app_service(&self) -> (String, String) {
         (
-            format!("{}{}", self.world.urls.machine, machine::APP_SERVICE),
+            format!("{}{}", self.world.urls.machine, managed_identity::APP_SERVICE),
             self.directory().machine.header.clone(),
         )
     }
@@ -175,20 +178,19 @@ impl Emulator {
         self.trust.client_identity()
     }
 
-    /// PEM files of the servers' certificate, and of its key: for another server that takes the place of one of these
-    /// services, under its public name.
+    /// PEM files of the servers' certificate and of its key, for another server that has one of their public names.
     #[must_use]
     pub fn server_identity(&self) -> (PathBuf, PathBuf) {
         self.trust.server_identity()
     }
 
-    /// The world model, to look at and to change. Every request waits while it is held, and so do
+    /// The directory, to read and to change. Every request waits while it is held, and so do
     /// [`Emulator::job`], [`Emulator::endpoint`] and [`Emulator::issued`]: let go of it before calling them.
     pub fn directory(&self) -> MutexGuard<'_, Directory> {
         self.world.directory()
     }
 
-    /// The storage accounts, to look at and to change. Every request to them waits while it is held.
+    /// The storage accounts, to read and to change. Every request to them waits while it is held.
     pub fn storage(&self) -> MutexGuard<'_, Storage> {
         self.world.storage()
     }
@@ -199,7 +201,7 @@ impl Emulator {
         self.world.journal.entries()
     }
 
-    /// The journal for people, a line for each request.
+    /// The journal as text, with a line for each request.
     #[must_use]
     pub fn journal_text(&self) -> String {
         self.world.journal.text()
@@ -223,7 +225,7 @@ impl Emulator {
         self.world.issued()
     }
 
-    /// An access token for a resource, as somebody who signed in elsewhere has one. Panics if no tenant knows the client.
+    /// An access token for a resource, without a sign-in. Panics if no tenant knows the client.
     #[must_use]
     pub fn access_token(&self, client: Uuid, resource: &str) -> String {
         let directory = self.directory();
@@ -231,25 +233,25 @@ impl Emulator {
         let tenant = directory.tenants.iter().find(knows).expect("no such app").clone();
         drop(directory);
         let app = tenant.apps.iter().find(|app| app.client_id == client).expect("no such app");
-        entra::issue(&self.world, &tenant, app, resource).access_token
+        entra::grant::issue_access_token(&self.world, &tenant, app, resource).access_token
     }
 
-    /// Something shall go wrong.
+    /// Registers a fault.
     pub fn fault(&self, fault: Fault) {
         self.world.faults.add(fault);
     }
 
-    /// Nothing goes wrong any more, but for what is under way.
+    /// Removes every fault; a request that a fault has taken already keeps it.
     pub fn mend(&self) {
         self.world.faults.clear();
     }
 
-    /// Moves the emulator's idea of now, on top of earlier moves.
+    /// Shifts the emulator's clock, in addition to earlier shifts.
     pub fn shift_clock(&self, seconds: i64) {
         self.world.clock.shift(seconds);
     }
 
-    /// The emulator's own now.
+    /// The time of the emulator's clock.
     #[must_use]
     pub fn now(&self) -> OffsetDateTime {
         self.world.clock.now()
@@ -277,13 +279,13 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Dropping it the usual way would wait, which async code may not.
+            // Dropping a runtime waits for its tasks, which panics in async code.
             runtime.shutdown_background();
         }
     }
 }
 
-/// A free port of loopback; connections queue from now on.
+/// A listener on a free port of loopback.
 pub(crate) fn listener() -> TcpListener {
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a free port");
     listener.set_nonblocking(true).expect("a listener can be non-blocking");

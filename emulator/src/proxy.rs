@@ -12,10 +12,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, Runtime};
 
 use crate::emulator::{Emulator, listener, port};
-use crate::journal::Service;
-use crate::tls::PUBLIC_NAMES;
+use crate::world::journal::Service;
+use crate::world::tls::PUBLIC_NAMES;
 
-/// How a proxy behaves.
+/// Options of a proxy.
 #[derive(Clone, Default)]
 pub struct ProxyOptions {
     user: Option<(String, String)>,
@@ -25,13 +25,13 @@ pub struct ProxyOptions {
 }
 
 impl ProxyOptions {
-    /// Asks for this user and password (Basic).
+    /// Demands this user and password (Basic).
     #[must_use]
     pub fn user(self, name: &str, password: &str) -> Self {
         Self { user: Some((name.to_owned(), password.to_owned())), ..self }
     }
 
-    /// Leads `host:port` to this port of loopback; `*.` stands for any one label, as in a certificate.
+    /// Leads `host:port` to this port of loopback; `*.` stands for one label, as in a certificate.
     #[must_use]
     pub fn lead(mut self, host_and_port: &str, to: u16) -> Self {
         self.hosts.insert(host_and_port.to_lowercase(), to);
@@ -44,13 +44,13 @@ impl ProxyOptions {
         self.refuse_first(usize::MAX)
     }
 
-    /// Refuses so many requests with 403, and none after them.
+    /// Refuses the first requests, this many, with 403.
     #[must_use]
     pub fn refuse_first(self, count: usize) -> Self {
         Self { refuse_first: count, ..self }
     }
 
-    /// Reads requests and answers none.
+    /// Reads requests and never answers.
     #[must_use]
     pub fn silent(self) -> Self {
         Self { silent: true, ..self }
@@ -60,11 +60,11 @@ impl ProxyOptions {
 /// A request to the proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyEntry {
-    /// The method; only `CONNECT` gets anywhere.
+    /// The method; any but `CONNECT` is refused.
     pub method: String,
     /// `host:port` of a `CONNECT`, as sent.
     pub target: String,
-    /// Whether it carried the user and password, or none is asked for.
+    /// Whether the user and password were right, or are not demanded.
     pub authorised: bool,
     /// The proxy's answer.
     pub status: u16,
@@ -148,23 +148,23 @@ async fn listen(listener: StdListener, options: Arc<ProxyOptions>, journal: Arc<
         let Ok((stream, _peer)) = listener.accept().await else { continue };
         let (options, journal) = (Arc::clone(&options), Arc::clone(&journal));
         tokio::spawn(async move {
-            // How a client ends its tunnel is its own affair.
+            // A client may end its tunnel in any way, so the error is dropped.
             let _ = serve(stream, &options, &journal).await;
         });
     }
 }
 
-/// Answers requests until one opens a tunnel: a client may try again on the same connection after a 407.
+/// Answers requests until one opens a tunnel; after a 407 the client may try again on the same connection.
 async fn serve(
     mut client: TcpStream,
     options: &ProxyOptions,
     journal: &Mutex<Vec<ProxyEntry>>,
 ) -> io::Result<()> {
     client.set_nodelay(true)?;
-    while let Some(head) = head(&mut client).await? {
+    while let Some(head) = read_head(&mut client).await? {
         let (status, port) = {
             let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
-            let (entry, port) = judge(options, journal.len(), &head);
+            let (entry, port) = decide(options, journal.len(), &head);
             let status = entry.status;
             journal.push(entry);
             (status, port)
@@ -187,25 +187,25 @@ async fn serve(
     Ok(())
 }
 
-/// The head of the next request; none when the client is gone or says too much.
-async fn head(client: &mut TcpStream) -> io::Result<Option<String>> {
+/// The head of the next request; `None` when the client has closed the connection or the head is too long.
+async fn read_head(client: &mut TcpStream) -> io::Result<Option<String>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        // Byte by byte, since what follows the head belongs to the tunnel.
+        // Read byte by byte, because the bytes behind the head belong to the tunnel.
         match client.read_u8().await {
             Ok(byte) => head.push(byte),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(error),
         }
-        if head.len() > LONGEST_HEAD {
+        if head.len() > MAX_HEAD_BYTES {
             return Ok(None);
         }
     }
     Ok(Some(String::from_utf8_lossy(&head).into_owned()))
 }
 
-/// What to write down, and the port to lead to if the request, with so many before it, is granted.
-fn judge(options: &ProxyOptions, before: usize, head: &str) -> (ProxyEntry, Option<u16>) {
+/// The journal's entry, and the port to connect to if the request is granted; `before` is the number of earlier requests.
+fn decide(options: &ProxyOptions, before: usize, head: &str) -> (ProxyEntry, Option<u16>) {
     let mut lines = head.lines();
     let mut words = lines.next().unwrap_or_default().split(' ');
     let method = words.next().unwrap_or_default().to_owned();
@@ -241,14 +241,14 @@ fn refusal(status: u16) -> String {
     format!("HTTP/1.1 {status} {reason}\r\n{more}Content-Length: 0\r\n\r\n")
 }
 
-const LONGEST_HEAD: usize = 16 * 1024;
+const MAX_HEAD_BYTES: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn status(options: &ProxyOptions, head: &str) -> u16 {
-        judge(options, 0, head).0.status
+        decide(options, 0, head).0.status
     }
 
     #[test]

@@ -41,7 +41,7 @@ fn main_stages_run_in_order_and_post_stages_backwards_even_after_a_failure() {
 
 #[test]
 fn a_task_gets_exactly_the_environment_of_the_contract() {
-    // In hex, so that no mask and no command gets in the way.
+    // In hex, so that the agent finds no secret to mask and no command in it.
     let print = "for (const [k, v] of Object.entries(process.env))
         console.log('ENV ' + k + '=' + Buffer.from(v).toString('hex'))";
     let task = task(print, "");

@@ -1,4 +1,4 @@
-//! The blob service as a client that knows nothing of its insides meets it.
+//! The blob service, as a client meets it over HTTP.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -157,7 +157,7 @@ async fn a_blob_is_read_as_it_was_written_listed_and_deleted() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_hold_the_lease_cannot_write() {
+async fn a_caller_without_the_lease_cannot_write() {
     let caller = Caller::new().await;
     caller.put("tfstate/a", "first").await;
     let taken = caller.lease("tfstate/a", "acquire", "x-ms-proposed-lease-id").await;
@@ -180,7 +180,7 @@ async fn whoever_does_not_hold_the_lease_cannot_write() {
 }
 
 #[tokio::test]
-async fn a_broken_lease_holds_nobody_back() {
+async fn a_broken_lease_holds_no_writer_back() {
     let caller = Caller::new().await;
     caller.put("tfstate/a", "first").await;
     caller.lease("tfstate/a", "acquire", "x-ms-proposed-lease-id").await;

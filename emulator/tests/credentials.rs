@@ -1,4 +1,4 @@
-//! What an application proves itself with beside federation, and the machine's own identity service.
+//! Client certificates and secrets of connections, and the managed identity service of the machine.
 
 use emulator::directory::{App, Connection, Issuer, Kind};
 use emulator::{ClientCertificate, Emulator, IssuedKind, Service, USUAL};
@@ -21,8 +21,8 @@ async fn body(answer: Response) -> Value {
     serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
 }
 
-/// The first AADSTS code of the answer to an assertion; none, if it is a token.
-async fn judged(emulator: &Emulator, assertion: &str) -> Option<u64> {
+/// The first AADSTS code of the answer to an assertion; `None` when the answer is a token.
+async fn error_code(emulator: &Emulator, assertion: &str) -> Option<u64> {
     let form = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("client_id", &USUAL.client.to_string())
         .append_pair("scope", &format!("{RESOURCE}/.default"))
@@ -74,20 +74,20 @@ async fn an_assertion_of_a_registered_certificate_is_really_checked() {
         signed(usual, Algorithm::PS256, &claims)
     };
     let good = signed(usual, Algorithm::RS256, &right);
-    assert_eq!(judged(&emulator, &good).await, Some(700_027), "not registered yet");
+    assert_eq!(error_code(&emulator, &good).await, Some(700_027), "not registered yet");
     emulator.directory().app(USUAL.client).certificates.push(usual.registered.clone());
-    assert_eq!(judged(&emulator, &good).await, None);
-    assert_eq!(judged(&emulator, &signed(usual, Algorithm::PS256, &right)).await, None);
-    assert_eq!(judged(&emulator, &signed(another, Algorithm::PS256, &right)).await, Some(700_027));
+    assert_eq!(error_code(&emulator, &good).await, None);
+    assert_eq!(error_code(&emulator, &signed(usual, Algorithm::PS256, &right)).await, None);
+    assert_eq!(error_code(&emulator, &signed(another, Algorithm::PS256, &right)).await, Some(700_027));
     let forged = signed(another, Algorithm::PS256, &right);
     let forged = [good.split('.').next().unwrap(), forged.split_once('.').unwrap().1].join(".");
-    assert_eq!(judged(&emulator, &forged).await, Some(700_027), "another key's signature");
-    assert_eq!(judged(&emulator, &with("aud", json!("https://evil.example"))).await, Some(700_023));
-    assert_eq!(judged(&emulator, &with("sub", json!(USUAL.entra_client))).await, Some(700_021));
+    assert_eq!(error_code(&emulator, &forged).await, Some(700_027), "another key's signature");
+    assert_eq!(error_code(&emulator, &with("aud", json!("https://evil.example"))).await, Some(700_023));
+    assert_eq!(error_code(&emulator, &with("sub", json!(USUAL.entra_client))).await, Some(700_021));
     let past = right["nbf"].as_i64().unwrap() - 10;
-    assert_eq!(judged(&emulator, &with("exp", json!(past))).await, Some(700_024));
+    assert_eq!(error_code(&emulator, &with("exp", json!(past))).await, Some(700_024));
     emulator.directory().app(USUAL.client).certificates[0].not_after = emulator.now();
-    assert_eq!(judged(&emulator, &good).await, Some(700_027), "the certificate has ended");
+    assert_eq!(error_code(&emulator, &good).await, Some(700_027), "the certificate has ended");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! One try of a stage: the child process and what its end means (`TaskRunner.cs`, `NodeHandler.cs`).
+//! One attempt of a stage: the child process, and the result of its end (`TaskRunner.cs`, `NodeHandler.cs`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,24 +7,25 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::job_start::Context;
+use super::job_start::JobContext;
 use super::process::{self, Launch, Limits, Stop};
 use super::report::{JobResult, StepResult};
-use super::running::Running;
+use super::running::RunningStage;
 use super::step::{Condition, Kind, Shell, Step};
 use super::task_json::TaskDefinition;
-use super::{clock, environment, inputs, script, stage};
+use super::{clock, environment, inputs, script};
 
-/// Tries until it works or the retries are used up; what a failed try has set or masked stays (`RetryHelper.cs`).
-pub(super) fn all(
-    running: &mut Running<'_>,
+/// Runs a stage until it succeeds or no retries are left. Variables and masks of a failed attempt stay
+/// (`RetryHelper.cs`).
+pub(super) fn run_with_retries(
+    running: &mut RunningStage<'_>,
     step: &Step,
     task: Option<&(PathBuf, TaskDefinition)>,
     given: &[(String, String)],
     condition: Condition,
 ) -> StepResult {
     if let Some((_, definition)) = task {
-        header(running, definition);
+        write_header(running, definition);
     }
     let deadline = step.timeout.map(|timeout| clock::now() + timeout);
     let mut attempt = 0;
@@ -37,7 +38,7 @@ pub(super) fn all(
             (None, Kind::Task { .. }) => unreachable!("a task is planned with its definition"),
         };
         let result = match launch {
-            Ok(prepared) => once(running, &prepared, wrapped, deadline, condition),
+            Ok(prepared) => run_once(running, &prepared, wrapped, deadline, condition),
             Err(message) => {
                 running.error(&message);
                 StepResult::Failed
@@ -60,11 +61,11 @@ pub(super) fn all(
     }
 }
 
-/// `false` when the job is cancelled meanwhile.
-fn pause(job: &Context, wait: Duration, condition: Condition) -> bool {
+/// Waits; returns `false` when the job is canceled meanwhile.
+fn pause(job: &JobContext, wait: Duration, condition: Condition) -> bool {
     let end = clock::now() + wait;
     while clock::now() < end {
-        if job.cancel.load(Ordering::SeqCst) && !stage::holds(condition, JobResult::Canceled) {
+        if job.cancel.load(Ordering::SeqCst) && !condition.holds(JobResult::Canceled) {
             return false;
         }
         thread::sleep(Duration::from_millis(20).min(wait));
@@ -76,7 +77,7 @@ fn timed_out(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| clock::now() >= deadline)
 }
 
-/// What to start.
+/// The process to start.
 struct Prepared {
     program: PathBuf,
     arguments: Vec<String>,
@@ -85,7 +86,7 @@ struct Prepared {
 }
 
 fn prepare_task(
-    running: &mut Running<'_>,
+    running: &mut RunningStage<'_>,
     step: &Step,
     folder: &Path,
     definition: &TaskDefinition,
@@ -104,7 +105,7 @@ fn prepare_task(
 }
 
 fn prepare_script(
-    running: &mut Running<'_>,
+    running: &mut RunningStage<'_>,
     step: &Step,
     shell: Shell,
     text: &str,
@@ -125,15 +126,15 @@ fn prepare_script(
     (prepared, Some(name))
 }
 
-/// Never the folder of the task (`NodeHandler.cs`).
-fn working_directory(job: &Context, given: Option<&str>) -> PathBuf {
+/// The folder that the process starts in, which is never the task's own (`NodeHandler.cs`).
+fn working_directory(job: &JobContext, given: Option<&str>) -> PathBuf {
     let sources = job.agent.sources_folder();
     let given = given.map(|given| job.variables.expand(given, &job.agent.machine));
     given.map_or_else(|| sources.clone(), |given| sources.join(given))
 }
 
-fn once(
-    running: &mut Running<'_>,
+fn run_once(
+    running: &mut RunningStage<'_>,
     prepared: &Prepared,
     wrapped: Option<&str>,
     deadline: Option<Instant>,
@@ -173,7 +174,7 @@ fn once(
         }
         None => {}
     }
-    // .NET reports the death by a signal as an exit code too, so it fails like one.
+    // .NET reports a signal as an exit code too, so the step fails in the same way.
     if ended.exited && ended.code != Some(0) {
         let code = ended.code.map_or_else(|| "137".to_owned(), |code| code.to_string());
         if let Some(shell) = wrapped {
@@ -190,14 +191,14 @@ fn once(
     running.result.unwrap_or(StepResult::Succeeded)
 }
 
-fn limits(job: &Context, behind_wrapper: bool, deadline: Option<Instant>, condition: Condition) -> Limits {
+fn limits(job: &JobContext, behind_wrapper: bool, deadline: Option<Instant>, condition: Condition) -> Limits {
     let milliseconds = |name, default| {
         let text = job.variables.value(name).or_else(|| job.agent.machine.get(name).map(String::as_str));
         Duration::from_millis(text.and_then(|text| text.trim().parse().ok()).unwrap_or(default))
     };
     Limits {
-        // A step whose condition still holds in a cancelled job is left alone.
-        cancel: (!stage::holds(condition, JobResult::Canceled)).then(|| Arc::clone(&job.cancel)),
+        // A step whose condition holds in a canceled job is not stopped.
+        cancel: (!condition.holds(JobResult::Canceled)).then(|| Arc::clone(&job.cancel)),
         deadline,
         interrupt: milliseconds("PROCESS_SIGINT_TIMEOUT", 7_500),
         terminate: milliseconds("PROCESS_SIGTERM_TIMEOUT", 2_500),
@@ -206,7 +207,7 @@ fn limits(job: &Context, behind_wrapper: bool, deadline: Option<Instant>, condit
     }
 }
 
-fn header(running: &mut Running<'_>, definition: &TaskDefinition) {
+fn write_header(running: &mut RunningStage<'_>, definition: &TaskDefinition) {
     let rule = "=".repeat(78);
     let help = if definition.help_url.is_empty() { &definition.help_mark_down } else { &definition.help_url };
     let version = definition.version();

@@ -1,4 +1,4 @@
-//! The time of day and the stamps of the log: the agent lives in real time, as the processes that it runs do.
+//! Real time: the agent runs real processes, so its log and its waits do not use the emulator's clock.
 
 use std::time::Instant;
 

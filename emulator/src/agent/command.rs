@@ -51,13 +51,13 @@ impl Command {
         self.properties.get(&key.to_lowercase()).map(String::as_str)
     }
 
-    /// A property that is a boolean: `true` in any case, and everything else is false, `1` too.
+    /// A property that is a boolean: only `true`, in any case, is true.
     pub(super) fn flag(&self, key: &str) -> bool {
         self.property(key).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
     }
 }
 
-/// The percent sign comes last, so that `%AZP253B` becomes the text `%3B`.
+/// Decodes the percent sign last, so that `%AZP253B` becomes the text `%3B`.
 fn unescape(text: &str, decode_percents: bool) -> String {
     let text = text.replace("%3B", ";").replace("%0D", "\r").replace("%0A", "\n").replace("%5D", "]");
     if decode_percents { text.replace("%AZP25", "%") } else { text }

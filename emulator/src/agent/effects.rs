@@ -1,4 +1,4 @@
-//! What becomes of a line of output: text for the log, or a command that is carried out at once
+//! Handles a line of output: text goes to the log, and a command is carried out at once
 //! (`WorkerCommandManager.cs`, `TaskCommandExtension.cs`).
 
 use std::collections::BTreeMap;
@@ -9,17 +9,17 @@ use uuid::Uuid;
 use super::clock;
 use super::command::{self, Command};
 use super::report::{Attachment, IssueKind, StepResult};
-use super::running::Running;
+use super::running::RunningStage;
 use super::variables::Kind;
 
 const REFERENCE: &str = "Please reference documentation (http://go.microsoft.com/fwlink/?LinkId=817296)";
 
-/// The text of an exception: the step fails, and the command is echoed with it.
-type Done = Result<(), String>;
+/// The error is the text of an exception: the step fails, and the log shows the command and the text.
+type CommandResult = Result<(), String>;
 
-impl Running<'_> {
-    /// One line of output.
-    pub(super) fn take(&mut self, line: &str) {
+impl RunningStage<'_> {
+    /// Handles one line of output.
+    pub(super) fn process_line(&mut self, line: &str) {
         let decode = self.job.variables.knob("DECODE_PERCENTS", &self.job.agent.machine, true);
         let Some(command) = Command::parse(line, decode) else {
             if line.contains("##vso") {
@@ -48,9 +48,9 @@ impl Running<'_> {
         }
     }
 
-    fn carry_out(&mut self, command: &Command) -> Done {
+    fn carry_out(&mut self, command: &Command) -> CommandResult {
         let (area, event) = (command.area.to_lowercase(), command.event.to_lowercase());
-        // The mask of a secret variable comes before anything can refuse the command.
+        // A secret is masked even when the command is refused afterwards.
         if area == "task" && event == "setvariable" {
             self.check_secret(command)?;
         }
@@ -61,7 +61,7 @@ impl Running<'_> {
             return Ok(());
         }
         if area != "task" {
-            // Artifacts, test results and the like go to the server, and leave no trace in the job.
+            // Artifacts, test results and the like go to the server, and change nothing in the job.
             return Ok(());
         }
         match event.as_str() {
@@ -107,7 +107,7 @@ impl Running<'_> {
         }
     }
 
-    fn check_secret(&mut self, command: &Command) -> Done {
+    fn check_secret(&mut self, command: &Command) -> CommandResult {
         if !command.flag("issecret") {
             return Ok(());
         }
@@ -132,7 +132,7 @@ impl Running<'_> {
         allowed
     }
 
-    fn set_variable(&mut self, command: &Command) -> Done {
+    fn set_variable(&mut self, command: &Command) -> CommandResult {
         let name = required(command, "variable")?;
         if !self.may_set(name) {
             return Ok(());
@@ -154,13 +154,13 @@ impl Running<'_> {
             read_only: is_output || command.flag("isreadonly"),
             preserve_case: command.flag("preservecase"),
         };
-        // An output variable is not set under its plain name.
+        // An output variable is set under `STEP.NAME` only.
         let name = if is_output { format!("{}.{name}", self.report.name) } else { name.to_owned() };
         self.job.variables.set(&name, &command.data, kind);
         Ok(())
     }
 
-    fn set_task_variable(&mut self, command: &Command) -> Done {
+    fn set_task_variable(&mut self, command: &Command) -> CommandResult {
         let name = required(command, "variable")?;
         let secret = command.flag("issecret");
         if secret {
@@ -171,7 +171,7 @@ impl Running<'_> {
         Ok(())
     }
 
-    fn complete(&mut self, command: &Command) -> Done {
+    fn complete(&mut self, command: &Command) -> CommandResult {
         let result = command.property("result").and_then(StepResult::parse);
         let result = result.ok_or("Command doesn't have valid result value.")?;
         self.result = Some(StepResult::merge(self.result, result));
@@ -181,7 +181,7 @@ impl Running<'_> {
         Ok(())
     }
 
-    fn log_issue(&mut self, command: &Command) -> Done {
+    fn log_issue(&mut self, command: &Command) -> CommandResult {
         let code = command.property("code");
         match command.property("type").map(str::to_lowercase).as_deref() {
             Some("error") => self.issue(IssueKind::Error, code, &command.data),
@@ -192,7 +192,7 @@ impl Running<'_> {
         Ok(())
     }
 
-    fn prepend_path(&mut self, path: &str) -> Done {
+    fn prepend_path(&mut self, path: &str) -> CommandResult {
         if path.trim().is_empty() {
             return Err("Path is required for the prependpath command.".to_owned());
         }
@@ -203,7 +203,7 @@ impl Running<'_> {
         Ok(())
     }
 
-    fn attach(&mut self, kind: &str, name: Option<&str>, path: &str) -> Done {
+    fn attach(&mut self, kind: &str, name: Option<&str>, path: &str) -> CommandResult {
         let path = existing(path)?;
         let own_name =
             || path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -212,11 +212,11 @@ impl Running<'_> {
         Ok(())
     }
 
-    fn set_endpoint(&mut self, command: &Command) -> Done {
+    fn set_endpoint(&mut self, command: &Command) -> CommandResult {
         let (id, field) = (required(command, "id")?, required(command, "field")?);
         let id = Uuid::parse_str(id).map_err(|_error| "Endpoint id is no GUID.".to_owned())?;
         let endpoint = self.job.endpoints.iter_mut().find(|endpoint| endpoint.id == id);
-        // The system connection is not among those that can be changed.
+        // A task cannot change the system connection.
         let endpoint = endpoint.ok_or_else(|| format!("Endpoint '{id}' does not exist."))?;
         let value = command.data.clone();
         match field.to_lowercase().as_str() {
@@ -252,7 +252,8 @@ fn existing(path: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// Names that belong to the agent (`Constants.cs`); `System.OidcRequestUri` and `System.CollectionUri` do not.
+/// Whether the agent reserves the name (`Constants.cs`); it does not reserve `System.OidcRequestUri` and
+/// `System.CollectionUri`.
 fn is_read_only(name: &str) -> bool {
     let name = name.to_lowercase();
     let own = [

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::message::ServiceEndpoint;
 use super::variables::env_name;
-use crate::job::ServiceEndpoint;
 
 /// The variables of one connection. The system connection has a name in place of an id, and no data.
 pub(super) fn add(endpoint: &ServiceEndpoint, environment: &mut BTreeMap<String, String>) {

@@ -1,17 +1,17 @@
-//! The environment of a step, made from nothing in the agent's order (`NodeHandler.cs`, `Handler.cs`).
+//! The environment of a step, made in the agent's order (`NodeHandler.cs`, `Handler.cs`).
 
 use std::collections::BTreeMap;
 
-use super::job_start::Context;
+use super::job_start::JobContext;
 use super::task_json::TaskDefinition;
 use super::variables::{Entry, Variables, env_name};
 use super::{endpoints, inputs};
 
 type Environment = BTreeMap<String, String>;
 
-/// What a Node task finds. Later parts overwrite earlier ones, and a variable overwrites an `env:` entry of that name.
+/// The environment of a Node task. Later parts overwrite earlier ones, and a variable overwrites an `env:` entry of that name.
 pub(super) fn of_task(
-    job: &Context,
+    job: &JobContext,
     env: &[(String, String)],
     definition: &TaskDefinition,
     given: &BTreeMap<String, String>,
@@ -37,16 +37,16 @@ pub(super) fn of_task(
     over_machine(job, environment)
 }
 
-/// What a script finds. The script tasks are Node tasks whose library takes secrets, inputs and authorizations out of
+/// The environment of a script. The script tasks are Node tasks whose library takes secrets, inputs and authorizations out of
 /// the environment before it starts the shell; the system connection's URL stays.
-pub(super) fn of_script(job: &Context, env: &[(String, String)]) -> Environment {
+pub(super) fn of_script(job: &JobContext, env: &[(String, String)]) -> Environment {
     let mut environment = with_variables(job, env);
     environment.insert("ENDPOINT_URL_SYSTEMVSSCONNECTION".to_owned(), job.system.url.clone());
     over_machine(job, environment)
 }
 
 /// `env:` and the public variables.
-fn with_variables(job: &Context, env: &[(String, String)]) -> Environment {
+fn with_variables(job: &JobContext, env: &[(String, String)]) -> Environment {
     let machine = &job.agent.machine;
     let mut environment = Environment::new();
     for (name, value) in env.iter().filter(|(name, _)| !name.trim().is_empty()) {
@@ -61,19 +61,19 @@ fn with_variables(job: &Context, env: &[(String, String)]) -> Environment {
     environment
 }
 
-/// The original names, as a JSON array.
-fn names(job: &Context, secret: bool) -> String {
+/// The names of the secret or the public variables, as a JSON array.
+fn names(job: &JobContext, secret: bool) -> String {
     let chosen = |entry: &&Entry| entry.secret == secret;
     let names: Vec<_> = job.variables.all().filter(chosen).map(|entry| &entry.name).collect();
     serde_json::to_string(&names).expect("a list of texts is JSON")
 }
 
 /// Lays a step's environment over the worker's own, which every process inherits.
-fn over_machine(job: &Context, environment: Environment) -> Environment {
+fn over_machine(job: &JobContext, environment: Environment) -> Environment {
     let mut whole = job.agent.machine.clone();
     whole.extend(environment);
     if !job.prepended.is_empty() {
-        // The last one that was given comes first.
+        // The path that was prepended last comes first.
         let mut paths: Vec<_> = job.prepended.iter().rev().cloned().collect();
         paths.extend(whole.remove("PATH"));
         let separator = if cfg!(windows) { ";" } else { ":" };

@@ -1,9 +1,9 @@
-//! Folders of the agent: emptied, copied, listed.
+//! Empties, copies and lists folders of the agent.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Removes what is in a folder and tolerates what cannot be removed (`TempDirectoryManager.cs`).
+/// Removes the content of a folder; what cannot be removed stays (`TempDirectoryManager.cs`).
 pub(super) fn empty(folder: &Path) {
     for path in entries(folder) {
         // Not `is_dir`: a link to a folder is removed, never what it points to.
@@ -40,7 +40,7 @@ pub(super) fn copy_without_modes(from: &Path, to: &Path) {
 
 /// Sets the mode of every folder in a tree, and of every file unless `None`.
 pub(super) fn set_tree_mode(folder: &Path, folders: u32, files: Option<u32>) {
-    // Before the walk it must be readable, after it may be closed to writers: one call does for both, as 5 contains read.
+    // The folder must be readable for the walk below, which every mode in use allows.
     set_mode(folder, folders);
     for path in entries(folder) {
         match path.symlink_metadata() {
@@ -58,7 +58,7 @@ pub(super) fn set_tree_mode(folder: &Path, folders: u32, files: Option<u32>) {
 #[cfg(unix)]
 fn set_mode(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;
-    // What another process has just removed needs no mode.
+    // An error means that another process has removed the file.
     let _gone = fs::set_permissions(path, fs::Permissions::from_mode(mode));
 }
 

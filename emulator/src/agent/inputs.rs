@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::job_start::Context;
+use super::job_start::JobContext;
+use super::message::ServiceEndpoint;
 use super::task_json::TaskDefinition;
 use super::variables::Variables;
-use crate::job::ServiceEndpoint;
 
-/// What the server does before an agent sees the job: aliases become names, and names of connections become ids. A name
-/// that it does not know stays as it is.
+/// The inputs as the server sends them to the agent: aliases become names, and names of connections become ids. An
+/// unknown name stays.
 pub(super) fn as_sent(
     definition: &TaskDefinition,
     given: &[(String, String)],
@@ -35,12 +35,12 @@ pub(super) fn as_sent(
     given.iter().map(each).collect()
 }
 
-/// Every declared input with its default, those that are given over them, trimmed, and the macros replaced. Text that
-/// comes from a macro is not trimmed, unless a knob says so.
+/// The value of every input, given or default: trimmed, and then with its macros replaced. The text of a macro is not
+/// trimmed, unless a knob says so.
 pub(super) fn resolve(
     definition: &TaskDefinition,
     given: &[(String, String)],
-    job: &Context,
+    job: &JobContext,
 ) -> BTreeMap<String, String> {
     let machine = &job.agent.machine;
     let keep_blanks = job.variables.knob("DISABLE_INPUT_TRIMMING", machine, false);
@@ -64,7 +64,7 @@ pub(super) fn resolve(
     inputs
 }
 
-/// The connections that the inputs refer to; what is no id is silently ignored.
+/// The connections that the inputs refer to; text that is not an id is ignored.
 pub(super) fn connections(definition: &TaskDefinition, inputs: &BTreeMap<String, String>) -> Vec<Uuid> {
     definition
         .inputs

@@ -1,4 +1,4 @@
-//! What a job starts with: its variables, its connections, and what is masked from the first line on
+//! The start of a job: its variables, its connections, and the masks that hold from the first line on
 //! (`JobRunner.cs`, `ExecutionContext.InitializeJob`, `Worker.cs`).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,13 +14,13 @@ use super::command;
 use super::log::Log;
 use super::machine::Agent;
 use super::mask::Masker;
+use super::message::{JobMessage, ServiceEndpoint, Variable};
 use super::orphans::{self, LOOKUP_ID, ProcessRecord};
 use super::report::{Attachment, JobResult};
 use super::variables::{Kind, Variables};
-use crate::job::{JobMessage, ServiceEndpoint, Variable};
 
-/// What the steps of a job share, and their commands may change.
-pub(super) struct Context {
+/// The state that the steps of a job share, and that their commands change.
+pub(super) struct JobContext {
     pub(super) agent: Agent,
     pub(super) variables: Variables,
     pub(super) masker: Masker,
@@ -38,7 +38,7 @@ pub(super) struct Context {
     pub(super) log: Arc<Log>,
 }
 
-impl Context {
+impl JobContext {
     pub(super) fn new(agent: Agent, message: &JobMessage, cancel: Arc<AtomicBool>, log: Arc<Log>) -> Self {
         let lookup_id = format!("vsts_{}", Uuid::new_v4());
         let mut variables = Variables::default();
@@ -57,7 +57,7 @@ impl Context {
             variables.set_public(name, &value);
         }
         variables.set_public(LOOKUP_ID, &lookup_id);
-        let masker = first_masks(message, &agent);
+        let masker = initial_masks(message, &agent);
         let mut endpoints = message.endpoints.clone();
         for value in endpoints.iter_mut().flat_map(|endpoint| endpoint.data.values_mut()) {
             *value = variables.expand(value, &agent.machine);
@@ -83,7 +83,7 @@ impl Context {
 
     /// Notes the job's processes that were not seen before.
     pub(super) fn observe(&mut self, step: &str) {
-        for process in orphans::carrying(&self.lookup_id, step) {
+        for process in orphans::of_job(&self.lookup_id, step) {
             let known = |seen: &ProcessRecord| {
                 (seen.pid, &seen.arguments) == (process.pid, &process.arguments)
                     && seen.environment == process.environment
@@ -94,7 +94,7 @@ impl Context {
         }
     }
 
-    /// Takes the worse result.
+    /// Sets the result, unless the present one is worse.
     pub(super) fn worsen(&mut self, result: JobResult) {
         self.result = Some(self.result.map_or(result, |now| now.max(result)));
     }
@@ -148,7 +148,7 @@ fn agent_variables(agent: &Agent) -> Vec<(&'static str, String)> {
 }
 
 /// Authorization parameters that are not masked (`MaskingUtil.cs`); every other one is, the client id among them.
-const OPEN_PARAMETERS: [&str; 12] = [
+const UNMASKED_PARAMETERS: [&str; 12] = [
     "accessTokenFetchingMethod",
     "accessTokenType",
     "audience",
@@ -163,16 +163,16 @@ const OPEN_PARAMETERS: [&str; 12] = [
     "useWindowsSecurity",
 ];
 
-pub(super) fn is_open(parameter: &str) -> bool {
-    OPEN_PARAMETERS.iter().any(|open| open.eq_ignore_ascii_case(parameter))
+pub(super) fn is_unmasked(parameter: &str) -> bool {
+    UNMASKED_PARAMETERS.iter().any(|open| open.eq_ignore_ascii_case(parameter))
 }
 
-fn first_masks(message: &JobMessage, agent: &Agent) -> Masker {
+fn initial_masks(message: &JobMessage, agent: &Agent) -> Masker {
     let mut masker = Masker::default();
     let settings = agent.settings.variables();
     for Variable { value, .. } in message.variables.iter().chain(&settings).filter(|variable| variable.secret)
     {
-        // Only these have their base64 form masked too: what is registered later has not.
+        // The base64 form is masked for these secrets only, not for those that are registered later.
         for form in [
             value,
             value.trim(),
@@ -188,7 +188,7 @@ fn first_masks(message: &JobMessage, agent: &Agent) -> Masker {
     masker.add(&message.job_token);
     for endpoint in &message.endpoints {
         for (name, value) in &endpoint.parameters {
-            if !is_open(name) {
+            if !is_unmasked(name) {
                 masker.add(value);
             }
         }

@@ -20,7 +20,7 @@ struct State {
 
 impl Log {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A predicate that panicked leaves the lines as they were.
+        // A predicate that panics does not change the lines.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -29,13 +29,13 @@ impl Log {
         self.changed.notify_all();
     }
 
-    /// No line will follow.
+    /// Ends the log; no line will follow.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
     }
 
-    /// The first line, old or new, for which the predicate holds; `Err` is the log when the time is over or the job is.
+    /// Waits for a line that matches, among earlier lines too. `Err` has all lines, when the time or the job is over.
     pub(super) fn wait(
         &self,
         mut matches: impl FnMut(&str) -> bool,

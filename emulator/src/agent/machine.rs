@@ -7,15 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::files;
-use super::report::JobReport;
-use super::run::{self, RunningJob};
 use super::settings::{ProxySettings, Settings};
-use super::step::Step;
-use crate::job::JobMessage;
 
-/// An agent on a machine of its own: a fresh folder that goes when the last clone is dropped.
+/// An agent in a new folder, which is removed when the last clone is dropped.
 ///
-/// It runs one job after the other, as the real one does; for jobs in parallel make several.
+/// It runs one job after the other, as the real one does; jobs in parallel need several agents.
 #[derive(Clone, Debug)]
 pub struct Agent {
     pub(super) settings: Settings,
@@ -39,7 +35,7 @@ impl fmt::Debug for Root {
 
 impl Drop for Root {
     fn drop(&mut self) {
-        // A read-only task folder could not be removed with the rest.
+        // A folder that is read-only cannot be removed.
         files::set_tree_mode(self.0.path(), 0o755, None);
     }
 }
@@ -55,7 +51,7 @@ impl Agent {
     #[must_use]
     pub fn new() -> Self {
         let root = tempfile::Builder::new().prefix("agent-").tempdir().expect("a temp folder");
-        // The short and the long name of a folder must not both occur in a job.
+        // On Windows a folder has a short and a long name; a job must see one of them only.
         let path = root.path().canonicalize().unwrap_or_else(|_| root.path().to_owned());
         for folder in
             ["_work/_temp", "_work/_tasks", "_work/_tool", "_work/1/s", "_work/1/a", "_work/1/b", "home"]
@@ -77,7 +73,7 @@ impl Agent {
         }
     }
 
-    /// The agent's proxy: tasks are told in `AGENT_PROXY…`, and in no `HTTPS_PROXY`.
+    /// The agent's proxy, which tasks find in `AGENT_PROXY…` and not in `HTTPS_PROXY`.
     #[must_use]
     pub fn proxy(mut self, proxy: ProxySettings) -> Self {
         self.settings.proxy = Some(proxy);
@@ -146,14 +142,14 @@ impl Agent {
     }
 
     /// Copies each task to `_work/_tasks/<Name>_<id>/<version>` first, without execute bits, as the agent unpacks a
-    /// task that came with an extension (`TaskManager.cs`). A copy that is there already is not looked at again.
+    /// task that came with an extension (`TaskManager.cs`). A copy that exists is not made again.
     #[must_use]
     pub fn install_tasks(mut self) -> Self {
         self.install = true;
         self
     }
 
-    /// [`Agent::install_tasks`], and nobody may write to the copies.
+    /// [`Agent::install_tasks`], with copies that are read-only for every user.
     #[must_use]
     pub fn read_only_tasks(mut self) -> Self {
         self.install = true;
@@ -161,8 +157,8 @@ impl Agent {
         self
     }
 
-    /// What the agent waits after the first failed try of a step with retries; the n-th wait is n² as long. One second
-    /// on a real agent (`RetryHelper.cs`).
+    /// How long the agent waits after the first failed attempt of a step; the n-th wait is n² as long. The real agent
+    /// waits one second (`RetryHelper.cs`).
     #[must_use]
     pub fn retry_unit(mut self, unit: Duration) -> Self {
         self.retry_unit = unit;
@@ -198,28 +194,10 @@ impl Agent {
     pub fn tasks_folder(&self) -> PathBuf {
         self.work_folder().join("_tasks")
     }
-
-    /// `HOME` of every process.
-    #[must_use]
-    pub fn home_folder(&self) -> PathBuf {
-        self.root_folder().join("home")
-    }
-
-    /// Runs a job to its end.
-    #[must_use]
-    pub fn run(&self, message: &JobMessage, pipeline: &[Step]) -> JobReport {
-        self.start(message, pipeline).finish()
-    }
-
-    /// Starts a job on a thread.
-    #[must_use]
-    pub fn start(&self, message: &JobMessage, pipeline: &[Step]) -> RunningJob {
-        run::start(self.clone(), message.clone(), pipeline.to_vec())
-    }
 }
 
 fn base_environment(root: &Path) -> BTreeMap<String, String> {
-    // Windows programs do not start without the others; elsewhere they are not set.
+    // Windows programs do not start without the last three; other platforms do not set them.
     #[expect(clippy::disallowed_methods, reason = "the machine of the tests is where its programs are found")]
     let kept = ["PATH", "SystemRoot", "ComSpec", "PATHEXT"]
         .into_iter()

@@ -1,4 +1,4 @@
-//! What makes secrets unreadable in the log.
+//! Masks secrets in the log.
 //!
 //! The agent's default masker: literal and case-sensitive, no pattern, no part of a value, line by line
 //! (`HostContext.cs`, `SecretMasking`). A value that it was not given in exactly the form that is printed stays readable.
@@ -33,7 +33,7 @@ impl Masker {
         &self.registered
     }
 
-    /// The text with every hit replaced; hits that touch become one.
+    /// The text with `***` in place of every secret; secrets that touch become one.
     pub(super) fn mask(&self, text: &str) -> String {
         let mut hits = url_passwords(text);
         for literal in &self.literals {
@@ -59,7 +59,7 @@ impl Masker {
     }
 }
 
-/// Every place of `needle`, those that overlap the one before included.
+/// Every place of `needle`, also those that overlap.
 fn overlapping(text: &str, needle: &str) -> Vec<(usize, usize)> {
     let mut hits = Vec::new();
     let mut from = 0;

@@ -1,11 +1,11 @@
 //! The Azure Pipelines agent: runs a job on this machine as a worker process of the real agent does.
 //!
-//! What a task may observe is reproduced: its environment, its working folder, what becomes of each line that it
-//! prints, how it is stopped and what is cleaned up after it. The doc comments name the file of
-//! `microsoft/azure-pipelines-agent` in which a behavior is found.
+//! It reproduces what a task can observe: its environment, its working folder, the handling of each line that it prints,
+//! its end and the cleanup. The doc comments name the file of `microsoft/azure-pipelines-agent` in which a behavior is
+//! found.
 //!
-//! Top down: [`Agent`] is the machine, `run` walks over the stages of a job, `stage` runs one of them, `attempt`
-//! starts its process, `effects` carries out what its output commands, and the rest is what these need.
+//! From the top: [`Agent`] is the machine, `message` the job that the server sends, `run` goes through the stages of a
+//! job, `stage` runs one of them, `attempt` starts its process, and `effects` carries out the commands in its output.
 
 mod attempt;
 mod clock;
@@ -19,6 +19,7 @@ mod job_start;
 mod log;
 mod machine;
 mod mask;
+pub mod message;
 mod orphans;
 mod output;
 mod process;

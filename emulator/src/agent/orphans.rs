@@ -1,7 +1,7 @@
 //! The processes of a job, found by the id in the environment with which each was started (`ProcessExtensions.cs`).
 //!
-//! Linux only. macOS (`ps e`) and Windows (the process's environment block) are a gap: there nothing is found, so the
-//! orphans of a job live on and no process is observed.
+//! Linux only. The ways of macOS (`ps e`) and Windows (the process's environment block) are not emulated: nothing is
+//! found there, so the orphans of a job live on and no process is observed.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -23,37 +23,43 @@ pub struct ProcessRecord {
     pub step: String,
 }
 
-/// Ids and names of what runs before the job: never the job's, whatever their environment says.
+/// Ids and names of the processes that run before the job, which do not count as the job's.
 #[cfg(target_os = "linux")]
 pub(super) fn snapshot() -> HashSet<(u32, String)> {
-    pids().into_iter().map(|pid| (pid, name(pid))).collect()
+    pids().into_iter().map(|pid| (pid, process_name(pid))).collect()
 }
 
-/// The processes whose first environment has the id.
+/// The processes that were started with the id in their environment.
 #[cfg(target_os = "linux")]
-pub(super) fn carrying(lookup_id: &str, step: &str) -> Vec<ProcessRecord> {
+pub(super) fn of_job(lookup_id: &str, step: &str) -> Vec<ProcessRecord> {
     let entry = format!("{LOOKUP_ID}={lookup_id}");
     let mut found = Vec::new();
     for pid in pids() {
-        // Another user's process, or one that has just ended.
+        // The process is another user's, or has just ended.
         let Ok(environ) = std::fs::read(format!("/proc/{pid}/environ")) else { continue };
         if !environ.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes()) {
             continue;
         }
-        let environment = texts(&environ)
+        let environment = split_at_nul(&environ)
             .into_iter()
             .filter_map(|variable| {
                 variable.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
             })
             .collect();
-        let arguments = texts(&std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default());
-        found.push(ProcessRecord { pid, name: name(pid), arguments, environment, step: step.to_owned() });
+        let arguments = split_at_nul(&std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default());
+        found.push(ProcessRecord {
+            pid,
+            name: process_name(pid),
+            arguments,
+            environment,
+            step: step.to_owned(),
+        });
     }
     found
 }
 
 #[cfg(target_os = "linux")]
-fn texts(bytes: &[u8]) -> Vec<String> {
+fn split_at_nul(bytes: &[u8]) -> Vec<String> {
     let mut parts: Vec<_> =
         bytes.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
     if parts.last().is_some_and(String::is_empty) {
@@ -69,7 +75,7 @@ fn pids() -> Vec<u32> {
 }
 
 #[cfg(target_os = "linux")]
-fn name(pid: u32) -> String {
+fn process_name(pid: u32) -> String {
     std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim_end().to_owned()
 }
 
@@ -81,23 +87,22 @@ pub(super) fn snapshot() -> HashSet<(u32, String)> {
 
 /// Nothing is known of other processes here.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn carrying(_: &str, _: &str) -> Vec<ProcessRecord> {
+pub(super) fn of_job(_: &str, _: &str) -> Vec<ProcessRecord> {
     Vec::new()
 }
 
-/// Kills each process that carries the id and was not there before the job: one by one, not as trees. Returns when
-/// they are gone.
+/// Kills the processes that have the id and were not there before the job. Returns when they are gone.
 pub(super) fn kill(lookup_id: &str, before: &HashSet<(u32, String)>) -> Vec<ProcessRecord> {
     let mut killed: Vec<ProcessRecord> = Vec::new();
     for _ in 0..200 {
-        let mut left = carrying(lookup_id, "");
+        let mut left = of_job(lookup_id, "");
         left.retain(|process| !before.contains(&(process.pid, process.name.clone())));
         if left.is_empty() {
             break;
         }
         for process in left {
             if !killed.iter().any(|known| known.pid == process.pid) {
-                end(process.pid);
+                kill_one(process.pid);
                 killed.push(process);
             }
         }
@@ -107,13 +112,13 @@ pub(super) fn kill(lookup_id: &str, before: &HashSet<(u32, String)>) -> Vec<Proc
 }
 
 #[cfg(unix)]
-fn end(pid: u32) {
+fn kill_one(pid: u32) {
     use rustix::process::{Pid, Signal, kill_process};
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // It may have ended by itself since.
+        // An error means that the process has ended by itself.
         let _gone = kill_process(pid, Signal::KILL);
     }
 }
 
 #[cfg(not(unix))]
-fn end(_: u32) {}
+fn kill_one(_: u32) {}

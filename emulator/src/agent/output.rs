@@ -12,25 +12,25 @@ pub(super) enum Stream {
     Stderr,
 }
 
-/// What a reader has to say. The end of both readers closes the channel.
+/// Bytes that a reader has read. The channel closes when both readers have ended.
 pub(super) struct Chunk {
     pub(super) stream: Stream,
     pub(super) bytes: Vec<u8>,
 }
 
-/// A pipe that may be given up while another process still holds its other end.
+/// A pipe whose reader can stop while another process still holds the other end.
 #[cfg(unix)]
 pub(super) trait Pipe: Read + Send + std::os::fd::AsFd + 'static {}
 #[cfg(unix)]
 impl<T: Read + Send + std::os::fd::AsFd + 'static> Pipe for T {}
 
-/// A pipe; on this platform a reader that is given up stays until the last writer goes.
+/// A pipe; on this platform a reader cannot stop before the last writer has closed it.
 #[cfg(not(unix))]
 pub(super) trait Pipe: Read + Send + 'static {}
 #[cfg(not(unix))]
 impl<T: Read + Send + 'static> Pipe for T {}
 
-/// Reads to the end, or until told to stop. The pipe is closed on return: a survivor that writes gets `EPIPE`.
+/// Reads to the end, or until `stop`. Closes the pipe, so that a process that still writes gets `EPIPE`.
 pub(super) fn read(mut pipe: impl Pipe, stream: Stream, to: &Sender<Chunk>, stop: &Arc<AtomicBool>) {
     let mut buffer = [0; 16 * 1024];
     while !stop.load(Ordering::Relaxed) {
@@ -54,7 +54,7 @@ pub(super) fn read(mut pipe: impl Pipe, stream: Stream, to: &Sender<Chunk>, stop
 fn readable(pipe: &impl Pipe) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let limit = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
-    // An error of `poll` is left to `read`, which says what it is.
+    // After an error of `poll` the pipe counts as readable, so that `read` returns the error.
     poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&limit)).map_or(true, |ready| ready > 0)
 }
 

@@ -14,8 +14,8 @@ use super::clock;
 use super::output::{self, Chunk, Splitter, Stream};
 
 /// How long the agent waits for the ends of the pipes after the direct child has exited.
-const GRACE: Duration = Duration::from_secs(5);
-const TICK: Duration = Duration::from_millis(10);
+const OUTPUT_GRACE: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What to run. The environment is all that the child gets.
 pub(super) struct Launch<'a> {
@@ -31,10 +31,10 @@ pub(super) struct Limits {
     pub(super) deadline: Option<Instant>,
     pub(super) interrupt: Duration,
     pub(super) terminate: Duration,
-    /// `USE_GRACEFUL_PROCESS_SHUTDOWN`: the first signal is the only one.
+    /// Whether SIGINT is the only signal that is sent (`USE_GRACEFUL_PROCESS_SHUTDOWN`).
     pub(super) only_interrupt: bool,
-    /// The real direct child is a Node process around this one, which dies of the first signal at once and passes
-    /// nothing on.
+    /// Whether the real agent starts a Node process around this one. That process ends at the first signal and does not
+    /// forward it.
     pub(super) behind_wrapper: bool,
 }
 
@@ -52,19 +52,19 @@ pub(super) struct Ended {
     /// Whether the direct child was waited for to its end.
     pub(super) exited: bool,
     pub(super) stop: Option<Stop>,
-    /// Whether somebody still held the output when it was no longer waited for.
+    /// Whether another process still held the output when the wait for its end was over.
     pub(super) held_open: bool,
 }
 
-/// Who takes the output.
+/// The receiver of the output.
 pub(super) trait Watcher {
     fn bytes(&mut self, stream: Stream, bytes: &[u8]);
     fn line(&mut self, line: &str);
     /// The child is being stopped.
     fn stopping(&mut self, stop: Stop);
-    /// Since when the task says that it is done, so that its process is no longer waited for.
+    /// When the task said that it is done, from which on the wait for its process is short.
     fn done_since(&self) -> Option<Instant>;
-    /// Something happened, or a moment has passed.
+    /// Called after each chunk of output, and after each pause without any.
     fn tick(&mut self);
 }
 
@@ -88,12 +88,13 @@ pub(super) fn run(launch: &Launch<'_>, limits: &Limits, watcher: &mut dyn Watche
     let give_up_too = Arc::clone(&give_up);
     thread::spawn(move || output::read(stderr, Stream::Stderr, &to, &give_up_too));
 
-    let mut drain = Drain { from, stdout: Splitter::default(), stderr: Splitter::default(), open: true };
-    let mut stopping = Stopping { limits, stop: None, stage: Signal::None, next: None };
+    let mut output_reader =
+        OutputReader { from, stdout: Splitter::default(), stderr: Splitter::default(), open: true };
+    let mut stopping = StopSequence { limits, stop: None, stage: Signal::None, next: None };
     let mut status = None;
     let mut exited_at = None;
     loop {
-        drain.deliver(watcher);
+        output_reader.deliver(watcher);
         watcher.tick();
         if status.is_none() {
             status = child.try_wait()?;
@@ -102,39 +103,39 @@ pub(super) fn run(launch: &Launch<'_>, limits: &Limits, watcher: &mut dyn Watche
             exited_at = Some(clock::now());
         }
         if let Some(at) = exited_at {
-            if !drain.open || at.elapsed() >= GRACE {
+            if !output_reader.open || at.elapsed() >= OUTPUT_GRACE {
                 break;
             }
         } else {
             stopping.step(&mut child, watcher);
         }
-        if watcher.done_since().is_some_and(|since| since.elapsed() >= GRACE) {
+        if watcher.done_since().is_some_and(|since| since.elapsed() >= OUTPUT_GRACE) {
             break;
         }
     }
-    let held_open = drain.open;
+    let held_open = output_reader.open;
     give_up.store(true, Ordering::Relaxed);
-    drain.finish(watcher);
+    output_reader.finish(watcher);
     if status.is_none() {
-        // It lives on as somebody's orphan; a thread takes its exit status when it comes.
+        // The process lives on; a thread waits for its exit status, so that it does not become a zombie.
         thread::spawn(move || child.wait());
     }
     let code = status.and_then(|status| status.code());
     Ok(Ended { code, exited: status.is_some(), stop: stopping.stop, held_open })
 }
 
-/// All pending lines of standard error come before those of standard output.
-struct Drain {
+/// Reads both streams; pending lines of standard error come before those of standard output.
+struct OutputReader {
     from: Receiver<Chunk>,
     stdout: Splitter,
     stderr: Splitter,
     open: bool,
 }
 
-impl Drain {
+impl OutputReader {
     fn deliver(&mut self, watcher: &mut dyn Watcher) {
         let first = if self.open {
-            match self.from.recv_timeout(TICK) {
+            match self.from.recv_timeout(POLL_INTERVAL) {
                 Ok(chunk) => Some(chunk),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => {
@@ -143,7 +144,7 @@ impl Drain {
                 }
             }
         } else {
-            thread::sleep(TICK / 5);
+            thread::sleep(POLL_INTERVAL / 5);
             None
         };
         let (mut errors, mut lines) = (Vec::new(), Vec::new());
@@ -175,15 +176,15 @@ enum Signal {
     Kill,
 }
 
-/// SIGINT, then SIGTERM, then the kill, each to the direct child alone.
-struct Stopping<'a> {
+/// Stops the direct child by SIGINT, then SIGTERM, then SIGKILL; its own children get no signal.
+struct StopSequence<'a> {
     limits: &'a Limits,
     stop: Option<Stop>,
     stage: Signal,
     next: Option<Instant>,
 }
 
-impl Stopping<'_> {
+impl StopSequence<'_> {
     fn step(&mut self, child: &mut Child, watcher: &mut dyn Watcher) {
         let now = clock::now();
         if self.stop.is_none() {
@@ -207,12 +208,12 @@ impl Stopping<'_> {
             Signal::Interrupt => (Signal::Terminate, Some(now + self.limits.terminate)),
             Signal::Terminate | Signal::Kill => (Signal::Kill, None),
         };
-        send(child, self.stage);
+        send_signal(child, self.stage);
     }
 }
 
 #[cfg(unix)]
-fn send(child: &mut Child, signal: Signal) {
+fn send_signal(child: &mut Child, signal: Signal) {
     use rustix::process::{Pid, Signal as Unix, kill_process};
     let number = match signal {
         Signal::None => return,
@@ -220,12 +221,12 @@ fn send(child: &mut Child, signal: Signal) {
         Signal::Terminate => Unix::TERM,
         Signal::Kill => Unix::KILL,
     };
-    // It may have ended by itself since; it is not reaped yet, so the id is still its own.
+    // The child may have ended by itself, but is not reaped yet, so the id is still its own.
     let _gone = kill_process(Pid::from_child(child), number);
 }
 
-/// A gap: CTRL_C to the child's console group needs code that this crate forbids, so the child is killed at once.
+/// Kills the child at once: CTRL_C to its console group, as the real agent sends it, would need unsafe code.
 #[cfg(not(unix))]
-fn send(child: &mut Child, _: Signal) {
+fn send_signal(child: &mut Child, _: Signal) {
     let _gone = child.kill();
 }

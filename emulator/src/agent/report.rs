@@ -1,4 +1,4 @@
-//! What a job left behind: the answer to every question that a test may ask about it.
+//! The report of a job, for tests to read.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ pub enum JobResult {
     SucceededWithIssues,
     /// A step failed.
     Failed,
-    /// The job was cancelled.
+    /// The job was canceled.
     Canceled,
 }
 
@@ -35,17 +35,17 @@ impl JobResult {
 /// The result of a step, in the order of the agent's own enumeration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StepResult {
-    /// Good.
+    /// It succeeded.
     Succeeded,
-    /// Good, or failed with `continueOnError`.
+    /// It succeeded with issues, or failed with `continueOnError`.
     SucceededWithIssues,
-    /// Failed, timed out included.
+    /// It failed or timed out.
     Failed,
-    /// Stopped because the job was cancelled.
+    /// Stopped because the job was canceled.
     Canceled,
     /// Its condition was false.
     Skipped,
-    /// Only a task itself can say so.
+    /// A task reported this result itself.
     Abandoned,
 }
 
@@ -63,7 +63,7 @@ impl StepResult {
         })
     }
 
-    /// The worse of two results; what comes after a failure's worse kin no longer counts (`TaskResultUtil`).
+    /// The worse of two results; canceled, skipped and abandoned are kept whatever comes (`TaskResultUtil`).
     pub(super) fn merge(current: Option<Self>, coming: Self) -> Self {
         match current {
             Some(current) if current > Self::Failed || coming < current => current,
@@ -119,7 +119,7 @@ pub struct JobVariable {
 pub struct Summary {
     /// The file.
     pub path: PathBuf,
-    /// What it held when the job ended. The real agent reads it at an unknown time before that; `None`: it was gone.
+    /// What it held when the job ended. The real agent reads it at an unknown time before that; `None` when it no longer existed.
     pub content: Option<String>,
 }
 
@@ -154,7 +154,7 @@ pub struct StepReport {
     /// Whether another process still held the step's output when the agent had waited for its end long enough. On
     /// Windows the real agent then kills what it finds of the step.
     pub output_held_open: bool,
-    /// From start to end.
+    /// The duration.
     pub seconds: f64,
     /// Standard output as it came, unmasked: for leak checks.
     pub raw_stdout: String,

@@ -1,4 +1,4 @@
-//! What a step may command (`TaskRestrictionsChecker.cs`): every source of a restriction must allow it.
+//! The commands that a step may use (`TaskRestrictionsChecker.cs`): every source of a restriction must allow them.
 
 use serde::Deserialize;
 
@@ -22,7 +22,7 @@ struct Settable {
     allowed: Option<Vec<String>>,
 }
 
-const ALLOWED: [&str; 9] = [
+const ALLOWED_WHEN_RESTRICTED: [&str; 9] = [
     "debug",
     "logissue",
     "logdetail",
@@ -45,7 +45,7 @@ impl Restrictions {
     pub(super) fn allow_command(&self, area: &str, event: &str) -> bool {
         let allowed = (area.eq_ignore_ascii_case("task")
             && (event.eq_ignore_ascii_case("issue")
-                || ALLOWED.iter().any(|name| name.eq_ignore_ascii_case(event))))
+                || ALLOWED_WHEN_RESTRICTED.iter().any(|name| name.eq_ignore_ascii_case(event))))
             || (area.eq_ignore_ascii_case("telemetry") && event.eq_ignore_ascii_case("publish"));
         allowed || !self.commands.mode.eq_ignore_ascii_case("restricted")
     }
@@ -58,7 +58,7 @@ impl Restrictions {
     }
 }
 
-/// `*` and `?`; the rest of minimatch is not needed for names of variables.
+/// Matches `*` and `?`; names of variables need no more of minimatch.
 fn glob(pattern: &[char], text: &[char]) -> bool {
     match pattern {
         [] => text.is_empty(),

@@ -7,20 +7,44 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::clock;
-use super::job_start::Context;
+use super::job_start::JobContext;
 use super::log::Log;
 use super::machine::Agent;
+use super::message::JobMessage;
 use super::orphans;
 use super::report::{JobReport, JobResult, Stage, StepReport, Summary};
 use super::restrictions::Restrictions;
-use super::stage::{self, Planned};
+use super::stage::{self, PlannedStep};
 use super::step::{Kind, Shell, Step};
 use super::task_json::TaskDefinition;
 use super::variables::Variables;
 use super::{files, inputs};
-use crate::job::JobMessage;
 
-/// A job on its way.
+impl Agent {
+    /// Runs a job to its end.
+    #[must_use]
+    pub fn run(&self, message: &JobMessage, pipeline: &[Step]) -> JobReport {
+        self.start(message, pipeline).finish()
+    }
+
+    /// Starts a job on a thread.
+    #[must_use]
+    pub fn start(&self, message: &JobMessage, pipeline: &[Step]) -> RunningJob {
+        let (agent, message, steps) = (self.clone(), message.clone(), pipeline.to_vec());
+        let (cancel, log) = (Arc::new(AtomicBool::new(false)), Arc::new(Log::default()));
+        let (job_cancel, job_log) = (Arc::clone(&cancel), Arc::clone(&log));
+        let thread = thread::spawn(move || {
+            let _closing = Closing(Arc::clone(&job_log));
+            let one_job = Arc::clone(&agent.one_job);
+            // A job that panicked leaves its folders as after a crash; the next job runs in them.
+            let _turn = one_job.lock().unwrap_or_else(PoisonError::into_inner);
+            run_stages(JobContext::new(agent, &message, job_cancel, job_log), steps)
+        });
+        RunningJob { cancel, log, thread }
+    }
+}
+
+/// A job that was started.
 #[derive(Debug)]
 pub struct RunningJob {
     cancel: Arc<AtomicBool>,
@@ -51,7 +75,7 @@ impl RunningJob {
     }
 }
 
-/// Wakes those who wait for a line when the job is over, also when it panics.
+/// Closes the log when the job ends or panics, which ends every wait for a line.
 struct Closing(Arc<Log>);
 
 impl Drop for Closing {
@@ -60,20 +84,7 @@ impl Drop for Closing {
     }
 }
 
-pub(super) fn start(agent: Agent, message: JobMessage, steps: Vec<Step>) -> RunningJob {
-    let (cancel, log) = (Arc::new(AtomicBool::new(false)), Arc::new(Log::default()));
-    let (job_cancel, job_log) = (Arc::clone(&cancel), Arc::clone(&log));
-    let thread = thread::spawn(move || {
-        let _closing = Closing(Arc::clone(&job_log));
-        let one_job = Arc::clone(&agent.one_job);
-        // A job that panicked leaves the folders as after a crash, which the next one must stand.
-        let _turn = one_job.lock().unwrap_or_else(PoisonError::into_inner);
-        run(Context::new(agent, &message, job_cancel, job_log), steps)
-    });
-    RunningJob { cancel, log, thread }
-}
-
-fn run(mut job: Context, steps: Vec<Step>) -> JobReport {
+fn run_stages(mut job: JobContext, steps: Vec<Step>) -> JobReport {
     let before = orphans::snapshot();
     files::empty(&job.agent.temp_folder());
     let mut planned = plan(&job, steps);
@@ -94,12 +105,12 @@ fn run(mut job: Context, steps: Vec<Step>) -> JobReport {
 }
 
 /// A script has a main stage only.
-fn has(planned: &Planned, stage: Stage) -> bool {
+fn has(planned: &PlannedStep, stage: Stage) -> bool {
     planned.task.as_ref().map_or(stage == Stage::Main, |(_, definition)| definition.has(stage))
 }
 
 fn finalize(
-    mut job: Context,
+    mut job: JobContext,
     steps: Vec<StepReport>,
     before: &std::collections::HashSet<(u32, String)>,
 ) -> JobReport {
@@ -147,13 +158,13 @@ fn finalize(
     report
 }
 
-/// The job as the server sends it.
-fn plan(job: &Context, steps: Vec<Step>) -> Vec<Planned> {
+/// The steps of the job as the server sends them.
+fn plan(job: &JobContext, steps: Vec<Step>) -> Vec<PlannedStep> {
     let mut used: BTreeMap<String, u32> = BTreeMap::new();
     steps.into_iter().map(|step| plan_step(job, step, &mut used)).collect()
 }
 
-fn plan_step(job: &Context, step: Step, used: &mut BTreeMap<String, u32>) -> Planned {
+fn plan_step(job: &JobContext, step: Step, used: &mut BTreeMap<String, u32>) -> PlannedStep {
     let (task, inputs, kind, title) = match &step.kind {
         Kind::Task { folder, inputs } => {
             let definition = TaskDefinition::read(folder);
@@ -173,7 +184,7 @@ fn plan_step(job: &Context, step: Step, used: &mut BTreeMap<String, u32>) -> Pla
             (None, Vec::new(), kind.to_owned(), title.to_owned())
         }
     };
-    // The server's names for steps without one: `CmdLine`, `CmdLine1`, …
+    // The server names a step without a name `CmdLine`, `CmdLine1`, and so on.
     let count = used.entry(kind.clone()).and_modify(|count| *count += 1).or_insert(0);
     let generated = if *count == 0 { kind } else { format!("{kind}{count}") };
     let own = task.as_ref().map(|(_, definition)| definition);
@@ -184,7 +195,7 @@ fn plan_step(job: &Context, step: Step, used: &mut BTreeMap<String, u32>) -> Pla
         .flat_map(|definition| &definition.output_variables)
         .map(|output| output.name.clone())
         .collect();
-    Planned {
+    PlannedStep {
         name: step.name.clone().unwrap_or(generated),
         display_name: step.display_name.clone().unwrap_or(title),
         task,
@@ -196,7 +207,7 @@ fn plan_step(job: &Context, step: Step, used: &mut BTreeMap<String, u32>) -> Pla
     }
 }
 
-/// Unpacks a task once (`TaskManager.cs`): the marker is all that is looked at the next time.
+/// Copies a task, unless the marker of an earlier copy exists (`TaskManager.cs`).
 fn install(agent: &Agent, folder: &std::path::Path, definition: &TaskDefinition) -> std::path::PathBuf {
     let place = agent.tasks_folder().join(format!("{}_{}", definition.name, definition.id));
     let version = definition.version().replace('+', "_");

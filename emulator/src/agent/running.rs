@@ -1,9 +1,9 @@
-//! A stage while it runs: what it writes, and what its child process tells.
+//! A stage while it runs: its log, and the events of its child process.
 
 use std::time::Instant;
 
 use super::clock;
-use super::job_start::Context;
+use super::job_start::JobContext;
 use super::output::Stream;
 use super::process::{Stop, Watcher};
 use super::report::{Issue, IssueKind, StepReport, StepResult};
@@ -11,28 +11,28 @@ use super::restrictions::Restrictions;
 use super::variables::Variables;
 
 /// A stage that is running.
-pub(super) struct Running<'a> {
-    pub(super) job: &'a mut Context,
+pub(super) struct RunningStage<'a> {
+    pub(super) job: &'a mut JobContext,
     pub(super) report: StepReport,
     pub(super) restrictions: &'a [Restrictions],
     pub(super) output_variables: &'a [String],
     pub(super) task_variables: &'a mut Variables,
-    /// What the task said itself.
+    /// The result of `task.complete`.
     pub(super) result: Option<StepResult>,
-    /// A command failed, and with it the step.
+    /// Whether a command failed, which makes the step fail.
     pub(super) command_failed: bool,
     pub(super) done_since: Option<Instant>,
     pub(super) observe_at: Option<Instant>,
 }
 
-impl Running<'_> {
-    /// One line of the log, masked.
+impl RunningStage<'_> {
+    /// Writes a line into the log, masked.
     pub(super) fn write(&mut self, text: &str) {
         let text = self.job.masker.mask(text);
         self.write_unmasked(&text);
     }
 
-    /// The header of a task is the one thing that the agent does not mask.
+    /// Writes a line as it is; the agent does so for the header of a task only.
     pub(super) fn write_unmasked(&mut self, text: &str) {
         clock::append(&mut self.report.log, text);
         self.job.log.push(text);
@@ -52,7 +52,7 @@ impl Running<'_> {
         self.issue(IssueKind::Warning, None, message);
     }
 
-    /// Ten of a kind are kept for the summary; the log has them all. Properties are not masked (`AddIssue`).
+    /// Logs an issue, and keeps the first ten of its kind for the summary. Properties are not masked (`AddIssue`).
     pub(super) fn issue(&mut self, kind: IssueKind, code: Option<&str>, message: &str) {
         let tag = if kind == IssueKind::Error { "error" } else { "warning" };
         self.write(&format!("##[{tag}]{message}"));
@@ -63,7 +63,7 @@ impl Running<'_> {
     }
 }
 
-impl Watcher for Running<'_> {
+impl Watcher for RunningStage<'_> {
     fn bytes(&mut self, stream: Stream, bytes: &[u8]) {
         let raw = match stream {
             Stream::Stdout => &mut self.report.raw_stdout,
@@ -73,7 +73,7 @@ impl Watcher for Running<'_> {
     }
 
     fn line(&mut self, line: &str) {
-        self.take(line);
+        self.process_line(line);
     }
 
     fn stopping(&mut self, stop: Stop) {

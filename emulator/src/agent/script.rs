@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::job_start::Context;
+use super::job_start::JobContext;
 use super::machine::find_program;
 use super::step::Shell;
 
@@ -12,12 +12,12 @@ use super::step::Shell;
 pub(super) struct Script {
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<String>,
-    /// For the error text.
+    /// The name of the shell in error texts.
     pub(super) shell: &'static str,
 }
 
-/// Writes the script, macros replaced, to the temp folder: where the real tasks leave it too.
-pub(super) fn write(job: &mut Context, shell: Shell, text: &str) -> Result<Script, String> {
+/// Writes the script, with its macros replaced, to the temp folder, where the real tasks leave it too.
+pub(super) fn write(job: &mut JobContext, shell: Shell, text: &str) -> Result<Script, String> {
     let text = job.variables.expand(text, &job.agent.machine);
     let windows_script = cfg!(windows) && shell == Shell::Script;
     let extension = if windows_script {

@@ -1,8 +1,8 @@
-//! What the administrator of the machine has configured, and the agent variables that tell tasks about it.
+//! The agent's configuration, and the variables that pass it to tasks.
 
 use std::path::PathBuf;
 
-use crate::job::Variable;
+use super::message::Variable;
 
 /// The agent's proxy (`config.sh --proxyurl …`, and `.proxybypass`).
 #[derive(Clone, Debug, Default)]
@@ -54,7 +54,7 @@ impl Settings {
         }
         if let Some(proxy) = &self.proxy {
             add("Agent.ProxyUrl", proxy.url.clone(), false);
-            add("Agent.UseBasicAuthForProxy", capital(proxy.basic_auth), false);
+            add("Agent.UseBasicAuthForProxy", dotnet_bool(proxy.basic_auth), false);
             if let Some(user) = &proxy.user {
                 add("Agent.ProxyUsername", user.clone(), false);
             }
@@ -71,6 +71,6 @@ impl Settings {
 }
 
 /// .NET's spelling of a boolean.
-fn capital(flag: bool) -> String {
+fn dotnet_bool(flag: bool) -> String {
     if flag { "True" } else { "False" }.to_owned()
 }

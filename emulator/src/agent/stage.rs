@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use super::job_start::Context;
+use super::job_start::JobContext;
 use super::report::{JobResult, Stage, StepReport, StepResult};
 use super::restrictions::Restrictions;
-use super::running::Running;
+use super::running::RunningStage;
 use super::step::{Condition, Step};
 use super::task_json::TaskDefinition;
 use super::variables::Variables;
 use super::{attempt, clock};
 
-/// A step as the job message has it, with what its stages share.
-pub(super) struct Planned {
+/// A step with what all of its stages share.
+pub(super) struct PlannedStep {
     pub(super) step: Step,
     pub(super) name: String,
     pub(super) display_name: String,
@@ -26,8 +26,8 @@ pub(super) struct Planned {
     pub(super) task_variables: Variables,
 }
 
-/// Runs a stage, and takes its result into that of the job.
-pub(super) fn run(job: &mut Context, planned: &mut Planned, stage: Stage) -> StepReport {
+/// Runs a stage, and makes the job's result worse if the stage's is.
+pub(super) fn run(job: &mut JobContext, planned: &mut PlannedStep, stage: Stage) -> StepReport {
     let started = clock::now();
     for secret in job.variables.expand_all() {
         job.masker.add(&secret);
@@ -38,8 +38,16 @@ pub(super) fn run(job: &mut Context, planned: &mut Planned, stage: Stage) -> Ste
     let status = job.result.unwrap_or(JobResult::Succeeded);
     job.variables.set_public("Agent.JobStatus", status.name());
     let condition = if stage == Stage::Post { Condition::Always } else { planned.step.condition };
-    let Planned { step, name, display_name, task, inputs, restrictions, output_variables, task_variables } =
-        planned;
+    let PlannedStep {
+        step,
+        name,
+        display_name,
+        task,
+        inputs,
+        restrictions,
+        output_variables,
+        task_variables,
+    } = planned;
     let prefix = match stage {
         Stage::Pre => "Pre-job: ",
         Stage::Main => "",
@@ -59,7 +67,7 @@ pub(super) fn run(job: &mut Context, planned: &mut Planned, stage: Stage) -> Ste
         raw_stderr: String::new(),
         commands: Vec::new(),
     };
-    let mut running = Running {
+    let mut running = RunningStage {
         job,
         report,
         restrictions,
@@ -71,10 +79,10 @@ pub(super) fn run(job: &mut Context, planned: &mut Planned, stage: Stage) -> Ste
         observe_at: None,
     };
     running.job.variables.set_public("Task.DisplayName", &running.report.display_name);
-    if holds(condition, status) {
+    if condition.holds(status) {
         let title = running.report.display_name.clone();
         running.write(&format!("##[section]Starting: {title}"));
-        let result = attempt::all(&mut running, step, task.as_ref(), inputs, condition);
+        let result = attempt::run_with_retries(&mut running, step, task.as_ref(), inputs, condition);
         running.write(&format!("##[section]Finishing: {title}"));
         running.report.result = result;
     } else {
@@ -90,15 +98,4 @@ pub(super) fn run(job: &mut Context, planned: &mut Planned, stage: Stage) -> Ste
         StepResult::Succeeded | StepResult::Skipped | StepResult::Abandoned => {}
     }
     report
-}
-
-/// Whether a step runs in a job of this status.
-pub(super) fn holds(condition: Condition, status: JobResult) -> bool {
-    match condition {
-        Condition::Succeeded => status <= JobResult::SucceededWithIssues,
-        Condition::Always => true,
-        Condition::Failed => status == JobResult::Failed,
-        Condition::SucceededOrFailed => status != JobResult::Canceled,
-        Condition::Never => false,
-    }
 }

@@ -1,25 +1,40 @@
-//! A step of a pipeline, as its YAML would say it.
+//! A step of a pipeline, with the properties of its YAML.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::report::JobResult;
+
 /// When a step runs (the functions of a pipeline's `condition:`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Condition {
-    /// `succeeded()`: no step has failed and the job is not cancelled.
+    /// `succeeded()`: no step has failed and the job is not canceled.
     #[default]
     Succeeded,
-    /// `always()`: even when the job is cancelled.
+    /// `always()`: even when the job is canceled.
     Always,
     /// `failed()`: a step has failed.
     Failed,
-    /// `succeededOrFailed()`: unless the job is cancelled.
+    /// `succeededOrFailed()`: unless the job is canceled.
     SucceededOrFailed,
     /// `false`.
     Never,
 }
 
-/// What reads a script.
+impl Condition {
+    /// Whether a step runs in a job of this status.
+    pub(super) fn holds(self, status: JobResult) -> bool {
+        match self {
+            Self::Succeeded => status <= JobResult::SucceededWithIssues,
+            Self::Always => true,
+            Self::Failed => status == JobResult::Failed,
+            Self::SucceededOrFailed => status != JobResult::Canceled,
+            Self::Never => false,
+        }
+    }
+}
+
+/// The shell of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shell {
     /// `script:` (`CmdLine@2`): bash, or cmd on Windows.

@@ -1,4 +1,4 @@
-//! What the agent reads of a `task.json` (`TaskManager.cs`): nothing else has an effect on a job.
+//! The parts of a `task.json` that the agent reads (`TaskManager.cs`).
 
 use std::path::{Path, PathBuf};
 
@@ -76,11 +76,11 @@ pub(super) struct Handler {
     pub(super) working_directory: Option<String>,
 }
 
-/// In the agent's order; every one of them runs on the one Node that the machine has.
-const HANDLERS: [&str; 5] = ["Node24", "Node20_1", "Node16", "Node10", "Node"];
+/// Handlers in the order in which the agent prefers them; here all run on the machine's one Node.
+const NODE_HANDLERS: [&str; 5] = ["Node24", "Node20_1", "Node16", "Node10", "Node"];
 
 impl TaskDefinition {
-    /// Reads the definition in a task folder. A folder without a good one is a mistake of the test.
+    /// Reads the definition in a task folder; panics when it is missing or wrong.
     pub(super) fn read(folder: &Path) -> Self {
         let path = folder.join("task.json");
         let text =
@@ -101,7 +101,7 @@ impl TaskDefinition {
     /// The handler of a stage (`HandlerFactory.cs`); `None` when the machine can run none of them.
     pub(super) fn handler(&self, stage: Stage, folder: &Path) -> Option<Handler> {
         let handlers = self.handlers(stage)?;
-        let data = HANDLERS
+        let data = NODE_HANDLERS
             .iter()
             .find_map(|known| handlers.iter().find(|(name, _)| name.eq_ignore_ascii_case(known)))?
             .1;

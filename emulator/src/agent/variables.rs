@@ -20,7 +20,7 @@ pub(super) struct Entry {
     pub(super) value: String,
     /// Whether the value is secret now: it was set so, or took in a secret.
     pub(super) secret: bool,
-    /// As it was set.
+    /// The flags with which it was set.
     pub(super) kind: Kind,
     raw: String,
 }
@@ -32,7 +32,7 @@ impl Entry {
     }
 }
 
-/// `a.b c` is `A_B_C`, and nothing else is touched (`VarUtil.ConvertToEnvVariableFormat`).
+/// `a.b c` becomes `A_B_C`; other characters stay (`VarUtil.ConvertToEnvVariableFormat`).
 pub(super) fn env_name(name: &str) -> String {
     replace_separators(name).to_uppercase()
 }
@@ -80,7 +80,7 @@ impl Variables {
         self.entries.values()
     }
 
-    /// A knob: the variable, else the machine's environment, as a boolean.
+    /// An agent knob: a boolean from the variable of this name, else from the machine's environment.
     pub(super) fn knob(&self, name: &str, machine: &BTreeMap<String, String>, default: bool) -> bool {
         let text = self.value(name).or_else(|| machine.get(name).map(String::as_str));
         text.map_or(default, |text| text.trim().eq_ignore_ascii_case("true"))
@@ -121,13 +121,13 @@ impl Variables {
         (value, secret)
     }
 
-    /// Replaces `$(name)` by variables, secret ones too, and then by the machine's environment. What is unknown stays.
+    /// Replaces `$(name)` by variables, secret ones too, and then by the machine's environment. Unknown names stay.
     pub(super) fn expand(&self, text: &str, machine: &BTreeMap<String, String>) -> String {
         let text = replace_macros(text, |name| self.value(name).map(str::to_owned));
         replace_macros(&text, |name| machine.get(name).cloned())
     }
 
-    /// As a report shows them.
+    /// The variables for the report of the job.
     pub(super) fn report(&self) -> BTreeMap<String, JobVariable> {
         let each = |entry: &Entry| JobVariable {
             value: entry.value.clone(),
@@ -138,7 +138,7 @@ impl Variables {
     }
 }
 
-/// One pass from left to right; replaced text is not looked at again (`VarUtil.ExpandValues`).
+/// Replaces macros in one pass from left to right; macros in replaced text stay (`VarUtil.ExpandValues`).
 pub(super) fn replace_macros(text: &str, mut lookup: impl FnMut(&str) -> Option<String>) -> String {
     let mut out = String::new();
     let mut rest = text;

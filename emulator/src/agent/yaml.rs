@@ -1,12 +1,12 @@
-//! Pipelines as YAML: the part of the schema that the examples and tests use, and a refusal of the rest.
+//! Reads pipelines in YAML: the part of the schema that the examples and tests use; the rest is an error.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_yaml_ng::{Mapping, Value};
 
+use super::message::{JobMessage, Variable};
 use super::step::{Condition, Shell, Step};
-use crate::job::{JobMessage, Variable};
 
 /// One job of a pipeline.
 #[derive(Clone, Debug, Default)]
@@ -112,7 +112,7 @@ fn read_variables(value: Option<&Value>) -> Result<Vec<Variable>, String> {
     }
 }
 
-const KEYS: [&str; 18] = [
+const STEP_KEYS: [&str; 18] = [
     "task",
     "script",
     "bash",
@@ -135,7 +135,7 @@ const KEYS: [&str; 18] = [
 
 fn read_step(value: &Value, tasks: Tasks<'_>) -> Result<Option<Step>, String> {
     let map = value.as_mapping().ok_or("a step is a mapping")?;
-    if let Some(unknown) = map.keys().map(text).find(|key| !KEYS.contains(&key.as_str())) {
+    if let Some(unknown) = map.keys().map(text).find(|key| !STEP_KEYS.contains(&key.as_str())) {
         return Err(format!("the key {unknown:?} of a step is not understood"));
     }
     let get = |key: &str| map.get(key);
@@ -156,7 +156,7 @@ fn read_step(value: &Value, tasks: Tasks<'_>) -> Result<Option<Step>, String> {
         let reference = text(get("task").ok_or("a step has a task or a script")?);
         task_step(&reference, &pairs(get("inputs")), tasks)?
     };
-    decorate(step, map).map(Some)
+    apply_keys(step, map).map(Some)
 }
 
 fn task_step(reference: &str, inputs: &[(String, String)], tasks: Tasks<'_>) -> Result<Step, String> {
@@ -176,7 +176,7 @@ fn task_step(reference: &str, inputs: &[(String, String)], tasks: Tasks<'_>) -> 
     Ok(Step::shell(shell, script))
 }
 
-fn decorate(mut step: Step, map: &Mapping) -> Result<Step, String> {
+fn apply_keys(mut step: Step, map: &Mapping) -> Result<Step, String> {
     let get = |key: &str| map.get(key);
     step.env = pairs(get("env"));
     step.name = get("name").map(text);

@@ -1,4 +1,4 @@
-//! How processes are stopped, and what becomes of those that stay.
+//! How processes are stopped, and how those that outlive the job are killed.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use emulator::agent::{Agent, Condition, JobResult, Step};
 use crate::fixture::{in_order, message, run, task, variable};
 
 #[test]
-fn a_cancelled_job_stops_its_step_skips_the_rest_and_still_runs_post_stages() {
+fn a_canceled_job_stops_its_step_skips_the_rest_and_still_runs_post_stages() {
     let task = task(
         "process.on('SIGINT', () => { console.log('got SIGINT'); process.exit(0); });
          setInterval(() => {}, 1000); console.log('ready');",

@@ -1,0 +1,192 @@
+//! Azure DevOps over HTTP: the id token endpoint, connection data, and the issuer's documents.
+
+mod answers;
+mod endpoints;
+mod oidc;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{ACCEPT, CONTENT_LENGTH, TRANSFER_ENCODING};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Version};
+use axum::response::Response;
+use axum::routing::{get, options, post};
+use serde_json::{Value, json};
+
+use crate::services::answer::{answer_of_type, json_answer, set_header};
+use crate::services::bearer;
+use crate::services::devops::answers::{ask_for_sign_in, with_trace_headers};
+use crate::services::devops::oidc::{IdTokenRequest, Refusal};
+use crate::services::request::{self, authority, value_in_any_case};
+use crate::world::World;
+use crate::world::{keys, tls};
+
+type Shared = State<Arc<World>>;
+
+pub(crate) fn router(world: Arc<World>) -> Router {
+    let id_token =
+        "/{organization}/{project}/_apis/distributedtask/hubs/{hub}/plans/{plan}/jobs/{job}/oidctoken";
+    Router::new()
+        .route(id_token, post(oidc_token).fallback(only_post))
+        .route("/{organization}/_apis/connectionData", get(connection_data))
+        .route("/{organization}/_apis/distributedtask", options(locations))
+        .route("/{organization}/{project}/_apis/serviceendpoint/endpoints", get(endpoints::list))
+        .route("/{organization}/{project}/_apis/serviceendpoint/endpoints/{id}", get(endpoints::get))
+        .route(
+            "/{organization}/{project}/_apis/serviceendpoint/{id}/executionhistory",
+            get(endpoints::history),
+        )
+        .route("/.well-known/openid-configuration", get(configuration))
+        .route("/{organization}/.well-known/openid-configuration", get(configuration_of))
+        .route("/.well-known/jwks", get(jwks))
+        .fallback(not_found)
+        .with_state(world)
+}
+
+async fn oidc_token(
+    State(world): Shared,
+    Path((organization, project, hub, plan, job)): Path<(String, String, String, String, String)>,
+    request: Request,
+) -> Response {
+    let parts = request.into_parts().0;
+    if !is_our_host(&parts) {
+        return not_found().await;
+    }
+    if !has_length(&parts) {
+        return answer_of_type(411, "text/html; charset=us-ascii", LENGTH_REQUIRED);
+    }
+    let query = request::query(&parts.uri);
+    let request = IdTokenRequest {
+        organization,
+        project,
+        hub,
+        plan,
+        job,
+        bearer: bearer::token(&parts.headers).map(str::to_owned),
+        api_version: value_in_any_case(&query, "api-version")
+            .map(str::to_owned)
+            .or_else(|| version_in_accept(&parts.headers)),
+        connection: value_in_any_case(&query, "serviceConnectionId").map(str::to_owned),
+    };
+    let answer = match oidc::id_token(&world, &request) {
+        Ok(token) => json_answer(200, &json!({ "oidcToken": token })),
+        Err(Refusal::Unauthorized) => ask_for_sign_in(&parts.headers),
+        Err(refusal) => refused(&refusal),
+    };
+    with_trace_headers(answer)
+}
+
+async fn only_post() -> Response {
+    let message = "The requested resource does not support http method 'GET'.";
+    let mut answer = json_answer(405, &json!({ "count": 1, "value": { "Message": message } }));
+    set_header(answer.headers_mut(), "allow", "POST");
+    with_trace_headers(answer)
+}
+
+async fn connection_data(State(world): Shared, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let known = endpoints::is_authenticated(&world, &headers);
+    let directory = world.directory();
+    let organization = directory.organizations.iter().find(|one| one.name.eq_ignore_ascii_case(&name));
+    let (Some(organization), true) = (organization, known) else {
+        return ask_for_sign_in(&headers);
+    };
+    with_trace_headers(json_answer(
+        200,
+        &json!({
+            "authenticatedUser": { "providerDisplayName": "Project Collection Build Service" },
+            "instanceId": organization.id,
+            "deploymentId": organization.id,
+            "deploymentType": "hosted",
+            "locationServiceData": { "serviceOwner": "00025394-6065-48ca-87d9-7f5672854ef7" },
+        }),
+    ))
+}
+
+/// The version in a header like `Accept: application/json;api-version=7.1`.
+fn version_in_accept(headers: &HeaderMap) -> Option<String> {
+    let mut parameters = headers.get(ACCEPT)?.to_str().ok()?.split(';');
+    parameters.find_map(|parameter| parameter.trim().strip_prefix("api-version=")).map(str::to_owned)
+}
+
+/// The list in which clients such as azure-devops-node-api look up the path of a resource.
+async fn locations() -> Response {
+    with_trace_headers(json_answer(
+        200,
+        &json!({ "count": 1, "value": [{
+            "id": "69a319f4-28c1-4bfd-93e6-ea0ff5c6f1a2",
+            "area": "distributedtask",
+            "resourceName": "oidctoken",
+            "routeTemplate": "{scopeIdentifier}/_apis/{area}/hubs/{hubName}/plans/{planId}/jobs/{jobId}/{resource}",
+            "resourceVersion": 1,
+            "minVersion": "5.1",
+            "maxVersion": "7.2",
+            "releasedVersion": "0.0",
+        }] }),
+    ))
+}
+
+async fn configuration() -> Response {
+    json_answer(200, &issuer_document("https://vstoken.dev.azure.com"))
+}
+
+async fn configuration_of(Path(organization): Path<String>) -> Response {
+    json_answer(200, &issuer_document(&format!("https://vstoken.dev.azure.com/{organization}")))
+}
+
+async fn jwks() -> Response {
+    json_answer(200, &json!({ "keys": [keys::devops().published("https://vstoken.dev.azure.com")] }))
+}
+
+async fn not_found() -> Response {
+    answer_of_type(404, "text/html; charset=utf-8", "<html><body>Page not found</body></html>")
+}
+
+fn issuer_document(issuer: &str) -> Value {
+    json!({
+        "issuer": issuer,
+        "jwks_uri": "https://vstoken.dev.azure.com/.well-known/jwks",
+        "subject_types_supported": ["public", "pairwise"],
+        "response_types_supported": ["id_token"],
+        "claims_supported": ["sub", "aud", "exp", "iat", "iss", "nbf", "jti"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "scopes_supported": ["openid"],
+    })
+}
+
+fn refused(refusal: &Refusal) -> Response {
+    match refusal {
+        Refusal::Unauthorized => unreachable!("answered by a redirect or a 401"),
+        Refusal::NotReferenced { sentence } => {
+            json_answer(400, &json!({ "count": sentence.len(), "value": sentence }))
+        }
+        Refusal::Exception { status, kind, message } => json_answer(
+            *status,
+            &json!({
+                "$id": "1",
+                "innerException": null,
+                "message": message,
+                "typeName": format!("Microsoft.VisualStudio.Services.WebApi.{kind}, Microsoft.VisualStudio.Services.WebApi"),
+                "typeKey": kind,
+                "errorCode": 0,
+                "eventId": 3000,
+            }),
+        ),
+    }
+}
+
+/// Whether a request declares the length of its body, as HTTP/1.1 must; HTTP/2 frames carry it.
+fn has_length(parts: &Parts) -> bool {
+    parts.version == Version::HTTP_2
+        || parts.headers.contains_key(CONTENT_LENGTH)
+        || parts.headers.contains_key(TRANSFER_ENCODING)
+}
+
+fn is_our_host(parts: &Parts) -> bool {
+    let authority = authority(parts);
+    let host = authority.rsplit_once(':').map_or(authority.as_str(), |(host, _port)| host);
+    ["127.0.0.1", "localhost", "[::1]", tls::PUBLIC_NAMES[0]].contains(&host)
+}
+
+const LENGTH_REQUIRED: &str = "<html><body><h2>Length Required</h2><p>HTTP Error 411.</p></body></html>";

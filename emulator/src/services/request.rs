@@ -1,0 +1,39 @@
+//! Reads the parts of a request that every service needs: the host, the query, a form.
+
+use axum::http::Uri;
+use axum::http::request::Parts;
+
+/// The base URL that the client used: a public name when a proxy led it here, else an address.
+pub(crate) fn base_url(parts: &Parts) -> String {
+    format!("https://{}", authority(parts))
+}
+
+/// The host (and port) that the client asked for.
+pub(crate) fn authority(parts: &Parts) -> String {
+    parts
+        .uri
+        .authority()
+        .map(ToString::to_string)
+        .or_else(|| parts.headers.get("host").and_then(|host| host.to_str().ok()).map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// The pairs of a query or a form, decoded.
+pub(crate) fn decode_pairs(encoded: &[u8]) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(encoded).into_owned().collect()
+}
+
+/// The pairs of a URI's query, decoded.
+pub(crate) fn query(uri: &Uri) -> Vec<(String, String)> {
+    decode_pairs(uri.query().unwrap_or_default().as_bytes())
+}
+
+/// The value of the parameter of this name.
+pub(crate) fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
+/// The value of the parameter of this name, in any case.
+pub(crate) fn value_in_any_case<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}

@@ -1,0 +1,127 @@
+//! Tenants, identities with their federated credentials, and subscriptions.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// An Entra tenant.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// The id.
+    pub id: Uuid,
+    /// A verified domain, accepted in request paths too.
+    pub domain: String,
+    /// Applications and managed identities that can sign in here.
+    pub apps: Vec<App>,
+    /// Resources of the tenant's own applications (`api://…`), beside the well-known ones.
+    pub resources: Vec<String>,
+}
+
+/// What an identity is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An application registration.
+    Application,
+    /// A user-assigned managed identity: its access tokens live longer.
+    ManagedIdentity,
+}
+
+/// An identity that can sign in.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The client id, also called application id.
+    pub client_id: Uuid,
+    /// The object id of its service principal.
+    pub object_id: Uuid,
+    /// Application or managed identity.
+    pub kind: Kind,
+    /// Registered for accounts of any tenant.
+    pub multi_tenant: bool,
+    /// Disabled by an administrator.
+    pub disabled: bool,
+    /// Client secrets.
+    pub secrets: Vec<ClientSecret>,
+    /// Certificates that it may sign assertions with.
+    pub certificates: Vec<Certificate>,
+    /// Microsoft Graph lets it read applications and their federated credentials.
+    pub reads_applications: bool,
+    /// The issuers and subjects that it trusts.
+    pub federated_credentials: Vec<FederatedCredential>,
+}
+
+impl App {
+    /// An enabled identity without secrets, certificates and federated credentials.
+    #[must_use]
+    pub fn new(client_id: Uuid, kind: Kind) -> Self {
+        Self {
+            client_id,
+            object_id: Uuid::new_v4(),
+            kind,
+            multi_tenant: false,
+            disabled: false,
+            secrets: vec![],
+            certificates: vec![],
+            reads_applications: false,
+            federated_credentials: vec![],
+        }
+    }
+}
+
+/// A client secret.
+#[derive(Clone)]
+pub struct ClientSecret {
+    /// The secret itself.
+    pub value: String,
+    /// When it ends; never, if absent.
+    pub expires: Option<OffsetDateTime>,
+}
+
+impl std::fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientSecret").field("expires", &self.expires).finish_non_exhaustive()
+    }
+}
+
+/// The public part of a certificate, as an application is registered with it. Bytes are in base64url.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// SHA-1 of its DER form, `x5t`.
+    pub sha1: String,
+    /// SHA-256 of its DER form, `x5t#S256`.
+    pub sha256: String,
+    /// The modulus of its RSA key.
+    pub modulus: String,
+    /// The exponent of its RSA key.
+    pub exponent: String,
+    /// When it begins.
+    pub not_before: OffsetDateTime,
+    /// When it ends.
+    pub not_after: OffsetDateTime,
+}
+
+/// The trust entry on an identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FederatedCredential {
+    /// Its name.
+    pub name: String,
+    /// The only issuer it accepts.
+    pub issuer: String,
+    /// The only subject it accepts, case included.
+    pub subject: String,
+    /// The audience it accepts.
+    pub audience: String,
+}
+
+/// An Azure subscription.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    /// The id.
+    pub id: Uuid,
+    /// The display name.
+    pub name: String,
+    /// `Enabled`, `Disabled`, `Warned`, `PastDue`, `Deleted`.
+    pub state: String,
+    /// The tenant it trusts.
+    pub tenant: Uuid,
+    /// Client ids that hold a role.
+    pub roles: Vec<Uuid>,
+}

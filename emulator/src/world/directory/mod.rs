@@ -1,0 +1,155 @@
+//! What is registered in the services, and how long tokens live.
+//!
+//! Plain data with public fields: a test may change it at any time, and the next request sees the change.
+
+pub(crate) mod deployment;
+pub(crate) mod devops;
+pub(crate) mod entra;
+pub(crate) mod machine;
+
+use uuid::Uuid;
+
+use crate::world::identity::EXCHANGE_AUDIENCE;
+
+pub use self::deployment::Deployment;
+pub use self::devops::{Connection, Issuer, Job, Organization, Place, Project, Scope};
+pub use self::entra::{App, Certificate, ClientSecret, FederatedCredential, Kind, Subscription, Tenant};
+pub use self::machine::{Arc, Machine};
+
+/// Everything that is registered.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    /// Azure DevOps organizations.
+    pub organizations: Vec<Organization>,
+    /// Entra tenants.
+    pub tenants: Vec<Tenant>,
+    /// Azure subscriptions.
+    pub subscriptions: Vec<Subscription>,
+    /// Jobs that were started, newest last.
+    pub jobs: Vec<Job>,
+    /// The machine that the agent runs on.
+    pub machine: Machine,
+    /// Personal access tokens of people who may see every connection.
+    pub personal_tokens: Vec<String>,
+    /// How many subscriptions a page of the resource manager's list has; `None` puts all on one page.
+    pub subscriptions_per_page: Option<usize>,
+    /// Deployments of templates, oldest first.
+    pub deployments: Vec<Deployment>,
+    /// How many seconds a deployment takes that is requested from now on.
+    pub deployment_seconds: i64,
+    /// How long tokens live.
+    pub lifetimes: Lifetimes,
+    /// Answers a repeated request with the id token of the first, as the real server was seen to do.
+    pub same_id_token_again: bool,
+    /// Jobs are told public host names (`dev.azure.com`, …) instead of this emulator's addresses, for tests that
+    /// lead those names here by a proxy.
+    pub public_names: bool,
+}
+
+/// Lifetimes in seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// Id tokens of the Azure DevOps issuer.
+    pub devops_id_token: i64,
+    /// Id tokens of the Entra issuer.
+    pub entra_id_token: i64,
+    /// Access tokens of applications.
+    pub access_token: i64,
+    /// Access tokens of managed identities.
+    pub managed_identity_access_token: i64,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self {
+            devops_id_token: 300,
+            entra_id_token: 86_700,
+            access_token: 3600,
+            managed_identity_access_token: 86_400,
+        }
+    }
+}
+
+impl Directory {
+    /// A connection and where it lives.
+    #[must_use]
+    pub fn find(&self, connection: Uuid) -> Option<Place<'_>> {
+        self.organizations.iter().find_map(|organization| {
+            organization.projects.iter().find_map(|project| {
+                let connection = project.connections.iter().find(|one| one.id == connection)?;
+                Some(Place { organization, project, connection })
+            })
+        })
+    }
+
+    /// Every connection.
+    pub fn connections(&self) -> impl Iterator<Item = &Connection> {
+        let projects = self.organizations.iter().flat_map(|organization| &organization.projects);
+        projects.flat_map(|project| &project.connections)
+    }
+
+    /// A connection, to change it. Panics if it does not exist.
+    pub fn connection(&mut self, id: Uuid) -> &mut Connection {
+        self.projects()
+            .flat_map(|project| &mut project.connections)
+            .find(|connection| connection.id == id)
+            .expect("no such connection")
+    }
+
+    /// A project, to change it. Panics if it does not exist.
+    pub fn project(&mut self, id: Uuid) -> &mut Project {
+        self.projects().find(|project| project.id == id).expect("no such project")
+    }
+
+    /// A tenant, to change it. Panics if it does not exist.
+    pub fn tenant(&mut self, id: Uuid) -> &mut Tenant {
+        self.tenants.iter_mut().find(|tenant| tenant.id == id).expect("no such tenant")
+    }
+
+    /// An identity, to change it. Panics if no tenant knows it.
+    pub fn app(&mut self, client: Uuid) -> &mut App {
+        self.tenants
+            .iter_mut()
+            .flat_map(|tenant| &mut tenant.apps)
+            .find(|app| app.client_id == client)
+            .expect("no such app")
+    }
+
+    /// A subscription, to change it. Panics if it does not exist.
+    pub fn subscription(&mut self, id: Uuid) -> &mut Subscription {
+        self.subscriptions
+            .iter_mut()
+            .find(|subscription| subscription.id == id)
+            .expect("no such subscription")
+    }
+
+    /// The job that a token belongs to, also when the token is no longer valid.
+    #[must_use]
+    pub fn job_of(&self, token: &str) -> Option<&Job> {
+        self.jobs.iter().find(|job| job.token == token)
+    }
+
+    /// Adds a connection to a project, and returns its id. Trust is a separate step: [`Directory::trust`].
+    pub fn add_connection(&mut self, project: Uuid, connection: Connection) -> Uuid {
+        let id = connection.id;
+        self.project(project).connections.push(connection);
+        id
+    }
+
+    /// Registers the federated credential for a connection's present issuer and subject.
+    pub fn trust(&mut self, connection: Uuid) {
+        let place = self.find(connection).expect("no such connection");
+        let credential = FederatedCredential {
+            name: format!("for-{}", place.connection.name),
+            issuer: place.issuer(),
+            subject: place.subject(),
+            audience: EXCHANGE_AUDIENCE.to_owned(),
+        };
+        let client = place.connection.client;
+        self.app(client).federated_credentials.push(credential);
+    }
+
+    fn projects(&mut self) -> impl Iterator<Item = &mut Project> {
+        self.organizations.iter_mut().flat_map(|organization| &mut organization.projects)
+    }
+}
