@@ -63,25 +63,52 @@ fn refusals_page() -> String {
 }
 
 #[test]
-fn every_relative_link_leads_somewhere() {
+fn every_link_into_the_repository_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let docs = fs::read_dir(root.join("docs"))
-        .unwrap()
-        .map(|entry| Path::new("docs").join(entry.unwrap().file_name()));
-    let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    let docs = docs.map(|path| path.to_str().unwrap().to_owned());
-    let above = ["README.md", "SECURITY.md", "CHANGELOG.md", "overview.md"].map(str::to_owned);
-    for page in above.into_iter().chain(docs) {
+    for page in pages() {
         let text = read(&page);
-        for (_, rest) in text.match_indices("](").map(|(at, _)| text.split_at(at + 2)) {
-            let target = rest.split(')').next().unwrap().split('#').next().unwrap();
-            if target.is_empty() || target.contains("://") {
-                continue;
-            }
-            let path = root.join(&page).parent().unwrap().join(target);
-            assert!(path.exists(), "{page} leads to {target}");
+        let targets = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
+        let relative = targets.filter(|target| !target.contains("://"));
+        let relative = relative.map(|target| root.join(&page).parent().unwrap().join(without_anchor(target)));
+        let ends = |c: char| c.is_whitespace() || ")\"'>`".contains(c);
+        let absolute = text.split(ON_THE_WEB).skip(1).map(|rest| rest.split(ends).next().unwrap());
+        for path in relative.chain(absolute.map(|target| root.join(without_anchor(target)))) {
+            assert!(path.exists(), "{page} leads to {}", path.display());
         }
     }
+}
+
+#[test]
+fn every_decision_is_listed() {
+    let list = read("docs/decisions/README.md");
+    let names: Vec<_> = files("docs/decisions").filter(|name| name != "README.md").collect();
+    assert!(!names.is_empty());
+    for name in names {
+        assert!(list.contains(&format!("]({name})")), "docs/decisions/README.md does not list {name}");
+    }
+}
+
+/// Where users read the files of the repository.
+const ON_THE_WEB: &str = "https://github.com/wif-azure/wif/blob/main/";
+
+/// The pages for people, and the forms of the repository's host, by their paths.
+fn pages() -> impl Iterator<Item = String> {
+    let above = files("").map(|name| (String::new(), name));
+    let folders = ["docs", "docs/decisions", ".github", ".github/ISSUE_TEMPLATE"];
+    let below =
+        folders.into_iter().flat_map(|folder| files(folder).map(move |name| (format!("{folder}/"), name)));
+    let is_page = |name: &str| [".md", ".yml"].iter().any(|end| name.ends_with(end));
+    above.chain(below).filter(move |(_, name)| is_page(name)).map(|(folder, name)| folder + &name)
+}
+
+/// The names of what is in a folder of the repository.
+fn files(folder: &str) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap())
+}
+
+fn without_anchor(target: &str) -> &str {
+    target.split('#').next().unwrap()
 }
 
 #[test]
