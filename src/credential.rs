@@ -19,6 +19,7 @@ use crate::{
     agent::{connection::Connection, network},
     guards,
     sign_in::SignIn,
+    sources::azure_pipelines::AzurePipelines,
 };
 
 /// Signs in with a service connection of the job that this process is a task of.
@@ -63,7 +64,9 @@ impl PipelineCredential {
             return Ok(token.clone());
         }
         let Self { env, connection, allowed_hosts, .. } = self;
-        let sign_in = SignIn { http: Arc::clone(&self.http), env, connection, allowed_hosts, listing: None };
+        let (http, identity) = (Arc::clone(&self.http), &connection.identity);
+        let source = AzurePipelines::of(connection, env, allowed_hosts);
+        let sign_in = SignIn { http, env, identity, source: &source, listing: None };
         let signed_in = sign_in.run(std::slice::from_ref(resource), &mut |_| Ok(())).await?;
         let token = signed_in.access_tokens.into_iter().next();
         let token =
@@ -84,7 +87,7 @@ impl TokenCredential for PipelineCredential {
         let [scope] = scopes else {
             return Err(Error::with_message(ErrorKind::Credential, "exactly one scope is accepted"));
         };
-        let resource = Resource::parse(scope, &self.connection.audiences)
+        let resource = Resource::parse(scope, &self.connection.identity.audiences)
             .map_err(|error| Error::new(ErrorKind::Credential, error))?;
         let token = self.signed_in(&resource).await.map_err(failed)?;
         Ok(AccessToken::new(Secret::new(token.token.expose().to_owned()), token.expires))

@@ -70,8 +70,11 @@ pub(super) fn scheme(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> 
 /// Checks tenant, subscription and authority.
 pub(super) fn place(inputs: &Inputs, connection: &Connection) -> Result<(), GuardError> {
     let Inputs { allowed_tenants, allowed_subscriptions, allowed_authorities, .. } = inputs;
-    if !allowed_tenants.allows(|tenant| *tenant == connection.tenant) {
-        return Err(GuardError::Tenant { tenant: connection.tenant, allowed: allowed_tenants.clone() });
+    if !allowed_tenants.allows(|tenant| *tenant == connection.identity.tenant) {
+        return Err(GuardError::Tenant {
+            tenant: connection.identity.tenant,
+            allowed: allowed_tenants.clone(),
+        });
     }
     let allowed = || allowed_subscriptions.clone();
     match &connection.subscription {
@@ -360,7 +363,7 @@ mod tests {
 
     #[test]
     fn no_token_gets_a_name_that_the_step_sets_itself_however_it_is_written() {
-        let audiences = connection(&[]).audiences;
+        let audiences = connection(&[]).identity.audiences;
         let exported = [Variable { name: "ARM_TENANT_ID".to_owned(), value: Value::Plain(String::new()) }];
         let check = |names: &[&str]| {
             let arm = audiences.resource_manager();

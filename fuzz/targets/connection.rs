@@ -21,7 +21,7 @@ fuzz_target!(|text: &str| {
     let said = match Connection::read(&env, ID) {
         Ok(connection) => {
             assert!(!connection.tenant.is_nil());
-            assert!(connection.authority.as_str().starts_with("https://"));
+            assert!(connection.identity.authority.as_str().starts_with("https://"));
             format!("{connection:?}")
         }
         Err(error) => {

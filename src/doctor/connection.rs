@@ -2,7 +2,8 @@
 
 use wif_azure::{
     devops::service_connections::{ConnectionsError, Organization, Seen, Token},
-    managed_identity::Machine,
+    identity::Credential,
+    managed_identity::ManagedIdentity,
 };
 use wif_core::{
     azure::cloud::Cloud,
@@ -20,10 +21,7 @@ use super::{
     report::Topic,
     walk::{ARM_TOKEN, DEVOPS_TOKEN, GRAPH_TOKEN, Service, Walk},
 };
-use crate::agent::{
-    connection::{Connection, Credential},
-    inputs::env_name,
-};
+use crate::agent::{connection::Connection, inputs::env_name};
 
 /// After so many days without use it is time to say that it will be disabled.
 const SOON: i64 = 80;
@@ -50,7 +48,7 @@ impl Walk<'_> {
     ///
     /// `variables` are those by which an agent passes it.
     pub(super) fn connection(&mut self, connection: &Connection, variables: &Env) {
-        let mut facts = vec![format!("scheme {}, tenant {}", connection.scheme, connection.tenant)];
+        let mut facts = vec![format!("scheme {}, tenant {}", connection.scheme, connection.identity.tenant)];
         facts.extend(connection.client().map(|client| format!("client {client}")));
         facts.extend(scope(connection, variables));
         facts.extend(
@@ -59,7 +57,7 @@ impl Walk<'_> {
                 .map(|host| format!("its authority {host} is not a known one: no credential is sent there")),
         );
         facts.extend(connection.stored_secret_warning());
-        let issuer = match &connection.credential {
+        let issuer = match &connection.identity.credential {
             Credential::Federated { issuer: Some(issuer), .. } => Some(Issuer::parse(issuer)),
             _ => None,
         };
@@ -80,8 +78,8 @@ impl Walk<'_> {
 
     /// Where the identity of the agent's machine is found, for a connection that signs in by it.
     pub(super) fn machine(&mut self, connection: &Connection) {
-        let Credential::ManagedIdentity { client } = &connection.credential else { return };
-        match Machine::find(self.env) {
+        let Credential::ManagedIdentity { client } = &connection.identity.credential else { return };
+        match ManagedIdentity::find(self.env) {
             Ok(machine) => {
                 let which = client.map_or_else(
                     || "the machine's only identity is asked for; one that has several needs msiclientId in the connection".to_owned(),

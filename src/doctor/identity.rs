@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use uuid::Uuid;
-use wif_azure::entra::token::{AccessToken, Proof};
+use wif_azure::{
+    entra::token::{AccessToken, Proof},
+    identity::Credential,
+};
 use wif_core::{
     azure::resource::Resource,
     failure::Failure,
@@ -22,8 +25,9 @@ use super::{
     walk::{Gathered, Service, Walk},
 };
 use crate::{
-    agent::connection::{Connection, Credential},
+    agent::connection::Connection,
     sign_in::{IdToken, Seen, SignIn},
+    sources::azure_pipelines::AzurePipelines,
 };
 
 impl Walk<'_> {
@@ -36,12 +40,13 @@ impl Walk<'_> {
         seen: &mut Seen<'_>,
     ) {
         let allowed_hosts = self.allowed_hosts.clone();
-        let (http, env, allowed_hosts) = (Arc::clone(&self.http), self.env, &allowed_hosts);
-        let sign_in = SignIn { http, env, connection, allowed_hosts, listing: None };
-        let first = connection.audiences.resource_manager();
+        let (http, env, identity) = (Arc::clone(&self.http), self.env, &connection.identity);
+        let source = AzurePipelines::of(connection, env, &allowed_hosts);
+        let sign_in = SignIn { http, env, identity, source: &source, listing: None };
+        let first = connection.identity.audiences.resource_manager();
         let others = resources.iter().filter(|resource| **resource != first).cloned();
         let asked: Vec<_> = std::iter::once(first.clone()).chain(others).collect();
-        let Credential::Federated { client, .. } = &connection.credential else {
+        let Credential::Federated { client, .. } = connection.identity.credential else {
             self.report.skipped(
                 Topic::IdToken,
                 format!("a connection with the scheme {} has none", connection.scheme),
@@ -52,11 +57,11 @@ impl Walk<'_> {
             return self.report.skipped(Topic::Exchange, "there is no id token");
         };
         let claims = Claims::from(&id_token.claims);
-        if let Some(registered) = connection.credential.registered() {
+        if let Some(registered) = connection.identity.credential.registered() {
             self.registered(&claims, &registered);
         }
         if self.network.reaches(Service::Entra) {
-            self.exchange(&sign_in, *client, &id_token, &asked, known).await;
+            self.exchange(&sign_in, client, &id_token, &asked, known).await;
         } else {
             self.report.skipped(Topic::Exchange, "Entra is not reached");
         }
@@ -99,7 +104,7 @@ impl Walk<'_> {
         resources: &[Resource],
         known: &mut Gathered,
     ) {
-        let identity = sign_in.identity(client);
+        let identity = sign_in.entra_identity(client);
         let (http, deadline) = (&self.http, self.deadline);
         let exchanges = resources.iter().map(|resource| {
             let (identity, request_id) = (&identity, Uuid::new_v4());
@@ -112,7 +117,7 @@ impl Walk<'_> {
         let results = join_all(exchanges).await;
         for (resource, result) in resources.iter().zip(results) {
             let result = result.map_err(|failed| {
-                let registered = sign_in.connection.credential.registered();
+                let registered = sign_in.identity.credential.registered();
                 let claims = Box::new(id_token.claims.clone());
                 sign_in.refused(failed, Presented::IdToken { claims, registered }).into()
             });

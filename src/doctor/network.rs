@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use url::Url;
+use wif_azure::identity::AzureIdentity;
 use wif_core::{failure::Failure, human_time::format_skew};
 use wif_io::{endpoint::Endpoint, http::Request};
 
@@ -30,7 +31,7 @@ impl Walk<'_> {
     /// Asks Entra for a token without saying who asks, which it refuses with a date that no cache has kept; and Azure
     /// for what it tells everybody.
     pub(super) async fn reach_azure(&mut self, connection: &Connection, addresses: &Addresses) {
-        let Connection { authority, tenant, .. } = connection;
+        let AzureIdentity { authority, tenant, .. } = &connection.identity;
         let url: Url = authority.join([&*tenant.to_string(), "oauth2", "v2.0", "token"]);
         let request = Request::new(Method::POST, url).form(&[]);
         self.reach(Service::Entra, authority.host(), request).await;

@@ -85,7 +85,7 @@ pub async fn from_terminal(target: &Target, env: &Env, clock: Arc<dyn Clock>) ->
             let reason = "only a job gets one: set diagnose: true in a step AzureWorkloadIdentity@1";
             walk.report.skipped(Topic::IdToken, reason);
             walk.report.skipped(Topic::Exchange, reason);
-            let registered = connection.credential.registered();
+            let registered = connection.identity.credential.registered();
             if let Some(registered) = &registered {
                 walk.about(registered, id, seen.id);
             }

@@ -74,11 +74,11 @@ impl Walk<'_> {
             return Err(not_sent(&addresses.graph));
         }
         if let (_, Some(tenant)) = claims::object_and_tenant(token)
-            && tenant != connection.tenant
+            && tenant != connection.identity.tenant
         {
             return Err(format!(
                 "the token in {GRAPH_TOKEN} is of the tenant {tenant}, the connection of {}",
-                connection.tenant
+                connection.identity.tenant
             ));
         }
         let (http, deadline, base) = (&*self.http, self.deadline, &addresses.graph);

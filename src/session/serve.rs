@@ -37,6 +37,7 @@ use crate::{
     },
     guards,
     sign_in::{IdToken, SignIn, SignedIn},
+    sources::azure_pipelines::AzurePipelines,
 };
 
 /// Serves until somebody ends it: the post-job stage, a signal (the agent's orphan clean-up), or the deadline.
@@ -107,9 +108,9 @@ pub async fn open(
     guards::place(&inputs, &connection)?;
     let (settings, _remarks) = network::settings(&env)?;
     let http = Arc::new(Http::new(settings, Arc::clone(&clock))?);
-    let allowed = inputs.allowed_resources(&connection.audiences)?;
-    let identity = (connection.tenant, connection.client().or(client));
-    let audiences = connection.audiences.clone();
+    let allowed = inputs.allowed_resources(&connection.identity.audiences)?;
+    let identity = (connection.identity.tenant, connection.client().or(client));
+    let audiences = connection.identity.audiences.clone();
     let federated = connection.scheme == Scheme::WorkloadIdentityFederation;
     let gives_id_token = guards::gives_id_token(&inputs, connection.scheme);
     let upstream = Arc::new(Upstream { env, connection, allowed_hosts: inputs.allowed_authorities, http });
@@ -173,7 +174,7 @@ impl Upstream {
 
     async fn id_token(&self) -> Result<Fresh, Failure> {
         let from = self.http.clock().now();
-        let signed_in = self.sign_in(&self.connection.with_id_token(None), &[]).await?;
+        let signed_in = self.sign_in(None, &[]).await?;
         let Some(IdToken { token, claims }) = signed_in.id_token else {
             return Err(Failure::new(Code::Bug, "no id token came", "report this as a bug"));
         };
@@ -181,23 +182,23 @@ impl Upstream {
     }
 
     async fn access_token(&self, id_token: Option<Arc<Slot>>, resource: &Resource) -> Result<Fresh, Failure> {
-        let mut connection = self.connection.clone();
-        if let Some(slot) = id_token {
-            let fresh = slot.get().await.map_err(|failure| failure.again())?;
-            connection = connection.with_id_token(Some(fresh.token));
-        }
+        let at_hand = match id_token {
+            Some(slot) => Some(slot.get().await.map_err(|failure| failure.again())?.token),
+            None => None,
+        };
         let from = self.http.clock().now();
-        let signed_in = self.sign_in(&connection, std::slice::from_ref(resource)).await?;
+        let signed_in = self.sign_in(at_hand, std::slice::from_ref(resource)).await?;
         let token = signed_in.access_tokens.into_iter().next();
         let token =
             token.ok_or_else(|| Failure::new(Code::Bug, "no access token came", "report this as a bug"))?;
         Ok(Fresh::new(token.token, Lifetime { from, until: token.expires }))
     }
 
-    async fn sign_in(&self, connection: &Connection, resources: &[Resource]) -> Result<SignedIn, Failure> {
-        let http = Arc::clone(&self.http);
-        let sign_in =
-            SignIn { http, env: &self.env, connection, allowed_hosts: &self.allowed_hosts, listing: None };
+    async fn sign_in(&self, at_hand: Option<Secret>, resources: &[Resource]) -> Result<SignedIn, Failure> {
+        let Self { env, connection, allowed_hosts, http } = self;
+        let (http, identity) = (Arc::clone(http), &connection.identity);
+        let source = AzurePipelines { at_hand, ..AzurePipelines::of(connection, env, allowed_hosts) };
+        let sign_in = SignIn { http, env, identity, source: &source, listing: None };
         Ok(sign_in.run(resources, &mut |_id_token| Ok(())).await?)
     }
 }

@@ -9,12 +9,13 @@ use crate::agent::commands::OutputError;
 impl From<SignInError> for Failure {
     fn from(error: SignInError) -> Self {
         let (code, hint) = match error {
-            SignInError::Job(error) => return error.into(),
-            SignInError::Oidc(refusal) => return refusal.into(),
+            SignInError::Source(failure) => return *failure,
             SignInError::Entra { source, resource, request_id, presented } => {
                 return exchange_failure(source, &resource, request_id, &presented);
             }
-            SignInError::Machine { source, resource } => return managed_identity_failure(source, resource),
+            SignInError::ManagedIdentity { source, resource } => {
+                return managed_identity_failure(source, resource);
+            }
             SignInError::Setup(error) => return error.into(),
             SignInError::Output(error) => return OutputError::from(error).into(),
             SignInError::Certificate(_) => (

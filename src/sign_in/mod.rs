@@ -9,15 +9,16 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 use futures_util::future::try_join_all;
 use uuid::Uuid;
 use wif_azure::{
-    devops::oidc,
     entra::{
         certificate::{Certificate, CertificateError},
         token::{AccessToken, Identity, Proof, TokenError},
     },
-    managed_identity::{Machine, MachineError},
+    identity::{AzureIdentity, Credential},
+    managed_identity::{ManagedIdentity, ManagedIdentityError},
 };
 use wif_core::{
-    azure::{hosts::AllowedHosts, resource::Resource},
+    azure::resource::Resource,
+    failure::Failure,
     human_time::{format_duration, format_skew},
     secret::Secret,
     token::claims::{ClaimsError, Unverified},
@@ -30,10 +31,7 @@ use wif_io::{
 };
 
 use self::subscriptions::Listing;
-use crate::agent::{
-    connection::{Connection, Credential},
-    job::JobError,
-};
+use crate::sources::IdTokenSource;
 
 /// How long a sign-in may take in all.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -62,10 +60,8 @@ pub(crate) struct SignedIn {
 /// A sign-in that did not work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignInError {
-    #[error(transparent)]
-    Job(#[from] JobError),
-    #[error(transparent)]
-    Oidc(#[from] oidc::Refusal),
+    #[error("{0}")]
+    Source(Box<Failure>),
     #[error("what Azure DevOps sent as id token is none ({properties})")]
     Malformed { properties: String, source: ClaimsError },
     #[error("the id token from Azure DevOps ended {} ago", format_duration(*.ago))]
@@ -83,7 +79,7 @@ pub(crate) enum SignInError {
     #[error(transparent)]
     Setup(#[from] SetupError),
     #[error("{source}")]
-    Machine { source: MachineError, resource: Option<Resource> },
+    ManagedIdentity { source: ManagedIdentityError, resource: Option<Resource> },
     #[error("{source}")]
     Entra { source: TokenError, resource: Resource, request_id: Uuid, presented: Box<Presented> },
 }
@@ -95,9 +91,9 @@ pub(crate) type Failed = (TokenError, Resource, Uuid);
 pub(crate) struct SignIn<'a> {
     pub(crate) http: Arc<Http>,
     pub(crate) env: &'a Env,
-    pub(crate) connection: &'a Connection,
-    /// Hosts that may get tokens beside those of the known clouds.
-    pub(crate) allowed_hosts: &'a AllowedHosts,
+    pub(crate) identity: &'a AzureIdentity,
+    /// Where id tokens come from.
+    pub(crate) source: &'a dyn IdTokenSource,
     /// What begins as soon as the resource manager's access token is there.
     pub(crate) listing: Option<&'a Listing>,
 }
@@ -113,12 +109,10 @@ impl SignIn<'_> {
         let deadline = Deadline::after(self.http.clock(), DEADLINE);
         self.http.forget_skew();
         // Without an id token, only an access token proves anything.
-        let proof = [self.connection.audiences.resource_manager()];
+        let proof = [self.identity.audiences.resource_manager()];
         let asked = if resources.is_empty() { &proof } else { resources };
-        match &self.connection.credential {
-            Credential::Federated { client, id_token, .. } => {
-                self.federated(*client, id_token.as_ref(), resources, deadline, seen).await
-            }
+        match &self.identity.credential {
+            Credential::Federated { client, .. } => self.federated(*client, resources, deadline, seen).await,
             Credential::ClientSecret { client, secret } => {
                 let presented = Presented::ClientSecret { properties: secret.properties() };
                 self.stored(*client, Proof::ClientSecret(secret), presented, asked, deadline).await
@@ -141,7 +135,7 @@ impl SignIn<'_> {
         resources: &[Resource],
         deadline: Deadline,
     ) -> Result<SignedIn, SignInError> {
-        let identity = self.identity(client);
+        let identity = self.entra_identity(client);
         self.warm(&identity, resources.len(), true).await;
         self.check_clock()?;
         let exchanged = self.exchanged(&identity, proof, resources, deadline).await;
@@ -156,8 +150,8 @@ impl SignIn<'_> {
         resources: &[Resource],
         deadline: Deadline,
     ) -> Result<SignedIn, SignInError> {
-        let failed = |source, resource| SignInError::Machine { source, resource };
-        let machine = Machine::find(self.env).map_err(|error| failed(error, None))?;
+        let failed = |source, resource| SignInError::ManagedIdentity { source, resource };
+        let machine = ManagedIdentity::find(self.env).map_err(|error| failed(error, None))?;
         let http = Http::plain(machine.endpoint().clone(), self.http.shared_clock())?;
         let (http, machine) = (&http, &machine);
         let exchange = |resource| async move {
@@ -220,8 +214,8 @@ impl SignIn<'_> {
         }
     }
 
-    pub(crate) fn identity(&self, client: Uuid) -> Identity {
-        let Connection { authority, tenant, .. } = self.connection;
+    pub(crate) fn entra_identity(&self, client: Uuid) -> Identity {
+        let AzureIdentity { authority, tenant, .. } = self.identity;
         Identity { authority: authority.clone(), tenant: *tenant, client }
     }
 

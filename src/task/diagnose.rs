@@ -36,7 +36,7 @@ pub(super) async fn diagnose(world: &mut World, inputs: &Inputs) -> Result<(), F
         guards::scheme(inputs, scheme)?;
         if let Ok(connection) = Connection::read(&world.env, inputs.connection) {
             guards::place(inputs, &connection)?;
-            let tokens = inputs.access_tokens(&connection.audiences)?;
+            let tokens = inputs.access_tokens(&connection.identity.audiences)?;
             resources.extend(tokens.into_iter().map(|(_, resource)| resource));
         }
     }

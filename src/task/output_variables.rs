@@ -12,9 +12,9 @@ pub(super) fn output_variables(connection: &Connection, client: Option<Uuid>) ->
     let subscription = connection.subscription.as_ref().map(|subscription| subscription.id.to_string());
     let values = [
         ("clientId", client.map(|client| client.to_string())),
-        ("tenantId", Some(connection.tenant.to_string())),
+        ("tenantId", Some(connection.identity.tenant.to_string())),
         ("subscriptionId", subscription),
-        ("authorityHost", Some(connection.authority.as_str().to_owned())),
+        ("authorityHost", Some(connection.identity.authority.as_str().to_owned())),
         ("connectionId", Some(connection.id.to_string())),
         ("scheme", Some(connection.scheme.to_string())),
     ];

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use uuid::Uuid;
-use wif_azure::managed_identity::Machine;
+use wif_azure::{identity::AzureIdentity, managed_identity::ManagedIdentity};
 use wif_core::{
     azure::{
         allowed::Allowed,
@@ -91,7 +91,7 @@ fn lacks_graph(
     families: &BTreeSet<Family>,
     connection: &Connection,
 ) -> Option<LacksGraph> {
-    let graph = Resource::parse("graph", &connection.audiences);
+    let graph = Resource::parse("graph", &connection.identity.audiences);
     let has_graph = graph.is_ok_and(|graph| allowed.allows(|one| *one == graph));
     let by = if inputs.exports.is_some() { LacksGraph::Asked } else { LacksGraph::ByDefault };
     (families.contains(&Family::Terraform) && !has_graph).then_some(by)
@@ -109,19 +109,19 @@ impl Plan {
         guards::scheme(&inputs, connection::scheme(env, inputs.connection)?)?;
         let connection = Connection::read(env, inputs.connection)?;
         guards::place(&inputs, &connection)?;
-        let allowed = inputs.allowed_resources(&connection.audiences)?;
+        let allowed = inputs.allowed_resources(&connection.identity.audiences)?;
         guards::id_token(&inputs, connection.scheme)?;
         let families = guards::families(&inputs)?;
         if connection.scheme == Scheme::WorkloadIdentityFederation {
             Job::read(env, &inputs.allowed_authorities)?;
         }
         let lacks_graph = lacks_graph(&inputs, &allowed, &families, &connection);
-        let allows_resource_manager = subscriptions::allowed(&allowed, &connection.audiences);
-        let tokens = inputs.access_tokens(&connection.audiences)?;
+        let allows_resource_manager = subscriptions::allowed(&allowed, &connection.identity.audiences);
+        let tokens = inputs.access_tokens(&connection.identity.audiences)?;
         let gives_id_token = guards::gives_id_token(&inputs, connection.scheme);
         let (refresh, session) = (inputs.refresh, inputs.session);
         // A session with a name has names of its own.
-        let machine = Machine::to_keep(env).filter(|_| session.is_none());
+        let machine = ManagedIdentity::endpoint_to_restore(env).filter(|_| session.is_none());
         let url = addresses::resource_manager(env, &connection);
         // az would send its tokens wherever it is told to.
         let resource_manager = Endpoint::parse(url)
@@ -248,7 +248,7 @@ impl Plan {
         if !self.signs_az_in() {
             return Err(None);
         }
-        let resource = self.connection.audiences.resource_manager();
+        let resource = self.connection.identity.audiences.resource_manager();
         let has_own = self.connection.subscription.is_some();
         Listing::prepare(http, resource, self.resource_manager.clone(), has_own, self.allows_resource_manager)
             .map_err(Some)
@@ -259,7 +259,7 @@ impl Plan {
     pub(super) fn resources(&self) -> Vec<Resource> {
         let for_azure = self.families.iter().any(|family| !family.needs(Need::IdToken));
         if self.tokens.is_empty() && for_azure {
-            return vec![self.connection.audiences.resource_manager()];
+            return vec![self.connection.identity.audiences.resource_manager()];
         }
         self.tokens.iter().map(|(_, resource)| resource.clone()).collect()
     }
@@ -291,7 +291,8 @@ impl Plan {
 
     /// What `az` is to know of the client that is signed in, where `az` is to be too.
     pub(super) fn azure_cli(&self, client: Option<Uuid>) -> Option<AzureCliProfile> {
-        let Connection { tenant, subscription, cloud, authority, audiences, .. } = &self.connection;
+        let Connection { identity, subscription, cloud, .. } = &self.connection;
+        let AzureIdentity { tenant, authority, audiences, .. } = identity;
         let known = cloud.map(|cloud| [cloud.authority(), cloud.resource_manager()]);
         let resource_manager = self.resource_manager.as_ref().map(Endpoint::bare);
         let resource_manager =
@@ -369,9 +370,9 @@ impl Plan {
     ) -> Facts {
         Facts {
             client,
-            tenant: self.connection.tenant,
+            tenant: self.connection.identity.tenant,
             subscription: self.connection.subscription.as_ref().map(|subscription| subscription.id),
-            authority: self.connection.authority.as_str().to_owned(),
+            authority: self.connection.identity.authority.as_str().to_owned(),
             cloud: self.connection.cloud,
             id_token_file,
             azure_cli_folder,

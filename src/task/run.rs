@@ -24,6 +24,7 @@ use crate::{
     },
     session::start::{self, Step},
     sign_in::SignIn,
+    sources::azure_pipelines::AzurePipelines,
     world::World,
 };
 
@@ -62,8 +63,9 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
 
     let http = Arc::new(Http::new(settings, Arc::clone(&world.clock))?);
     let listing = plan.listing(&http);
-    let (env, connection, allowed_hosts) = (&world.env, &plan.connection, &plan.allowed_hosts);
-    let sign_in = SignIn { http, env, connection, allowed_hosts, listing: listing.as_ref().ok() };
+    let (env, identity) = (&world.env, &plan.connection.identity);
+    let source = AzurePipelines::of(&plan.connection, env, &plan.allowed_hosts);
+    let sign_in = SignIn { http, env, identity, source: &source, listing: listing.as_ref().ok() };
     let signed_in = sign_in.run(&plan.resources(), &mut |id_token| commands.mask(id_token)).await?;
     let tokens = plan.granted(&signed_in);
     let file = folder

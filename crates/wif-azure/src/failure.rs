@@ -20,7 +20,7 @@ use crate::{
         service_connections::ConnectionsError,
     },
     entra::token::TokenError,
-    managed_identity::MachineError,
+    managed_identity::ManagedIdentityError,
     rest::ManagementError,
 };
 
@@ -153,30 +153,30 @@ pub fn exchange_failure(
 
 /// Why a managed identity gave no token, for `resource` where one was asked for.
 #[must_use]
-pub fn managed_identity_failure(error: MachineError, resource: Option<Resource>) -> Failure {
+pub fn managed_identity_failure(error: ManagedIdentityError, resource: Option<Resource>) -> Failure {
     let (code, hint) = match &error {
-        MachineError::Address { .. } | MachineError::NotLocal { .. } => {
+        ManagedIdentityError::Address { .. } | ManagedIdentityError::NotLocal { .. } => {
             (Code::NetworkSettings, "correct the variable, or remove it from the agent's environment")
         }
-        MachineError::Challenge(_) => (
+        ManagedIdentityError::Challenge(_) => (
             Code::MachineIdentityRefused,
             "let the agent's user read the keys of the Azure Connected Machine agent: make it a member of the group himds (Linux) or \"Hybrid agent extension applications\" (Windows), and start the agent anew",
         ),
-        MachineError::OtherIdentity { .. } => (
+        ManagedIdentityError::OtherIdentity { .. } => (
             Code::MachineIdentityRefused,
             "update the Azure Connected Machine agent, or take the client id (msiclientId) out of the connection, so that it signs in as the server's own identity",
         ),
-        MachineError::Http(http) => match explain(http) {
+        ManagedIdentityError::Http(http) => match explain(http) {
             (code @ (Code::ConnectionFailed | Code::TimedOut | Code::NameNotResolved), _) => (code, MACHINE),
             other => other,
         },
-        MachineError::Refused { number, .. } => match number.and_then(refusals::of_entra) {
+        ManagedIdentityError::Refused { number, .. } => match number.and_then(refusals::of_entra) {
             Some(known) => (known.code, known.remedy),
             None if error.has_several_identities() => (Code::MachineIdentityRefused, SEVERAL),
             None => (Code::MachineIdentityRefused, MACHINE),
         },
-        MachineError::Busy { .. } => (Code::ServiceUnavailable, MACHINE),
-        MachineError::Unusable { .. } => (Code::AnswerUnusable, MACHINE),
+        ManagedIdentityError::Busy { .. } => (Code::ServiceUnavailable, MACHINE),
+        ManagedIdentityError::Unusable { .. } => (Code::AnswerUnusable, MACHINE),
     };
     let details = resource.map(|resource| format!("{:<22}{resource}", "resource"));
     let outcome = error.outcome();
