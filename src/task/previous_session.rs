@@ -14,7 +14,7 @@ const SHARED: [&str; 3] = ["AZURE_EXTENSION_DIR", exports::MACHINE[0], exports::
 /// Every name that a session can export, whatever its families, scheme and scope; what all share is not among them.
 pub(super) fn names(facts: Facts) -> BTreeSet<String> {
     let facts = Facts { client: Some(Uuid::nil()), subscription: Some(Uuid::nil()), ..facts };
-    let all = BTreeSet::from_iter(Family::ALL.iter().copied());
+    let all: BTreeSet<_> = Family::ALL.iter().copied().collect();
     let endpoints = [true, false]
         .map(|gives_id_token| BrokerEndpoint { gives_id_token, ..BrokerEndpoint::placeholder() });
     let live = endpoints.iter().flat_map(|endpoint| exports::live(&all, &facts, endpoint));

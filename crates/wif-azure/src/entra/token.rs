@@ -249,7 +249,7 @@ pub fn is_token_byte(byte: u8) -> bool {
 }
 
 /// Entra sends numbers, and in some places numbers as text.
-pub fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+pub(crate) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Seconds {
