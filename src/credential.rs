@@ -34,7 +34,7 @@ pub struct PipelineCredential {
 }
 
 /// A token with less life than this is renewed.
-const MARGIN: time::Duration = time::Duration::minutes(5);
+const MIN_LIFETIME: time::Duration = time::Duration::minutes(5);
 
 impl PipelineCredential {
     /// A credential for the connection `id`, from a task's environment. Credentials go to hosts of the known clouds, and to
@@ -60,7 +60,7 @@ impl PipelineCredential {
     async fn signed_in(&self, resource: &Resource) -> Result<entra::token::AccessToken, Failure> {
         let mut tokens = self.tokens.lock().await;
         let now = self.http.clock().now();
-        if let Some(token) = tokens.get(resource).filter(|token| token.expires > now + MARGIN) {
+        if let Some(token) = tokens.get(resource).filter(|token| token.expires > now + MIN_LIFETIME) {
             return Ok(token.clone());
         }
         let Self { env, connection, allowed_hosts, .. } = self;

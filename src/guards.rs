@@ -22,16 +22,19 @@ pub(crate) enum GuardError {
         "the connection's scheme is {scheme}, and the input requireFederation accepts WorkloadIdentityFederation only"
     )]
     Federation { scheme: Scheme },
-    #[error("the connection's tenant {tenant} is not one of the input allowedTenants ({})", texts(allowed))]
+    #[error(
+        "the connection's tenant {tenant} is not one of the input allowedTenants ({})",
+        join_ids(allowed)
+    )]
     Tenant { tenant: Uuid, allowed: Allowed<Uuid> },
     #[error(
         "the connection's subscription {subscription} is not one of the input allowedSubscriptions ({})",
-        texts(allowed)
+        join_ids(allowed)
     )]
     Subscription { subscription: Uuid, allowed: Allowed<Uuid> },
     #[error(
         "the connection has no subscription, and the input allowedSubscriptions names some ({})",
-        texts(allowed)
+        join_ids(allowed)
     )]
     NoSubscription { allowed: Allowed<Uuid> },
     #[error(
@@ -54,7 +57,7 @@ pub(crate) enum GuardError {
     NoIdToken { scheme: Scheme },
     #[error(
         "the input exports {}, which refresh: false cannot serve: a connection with the scheme {scheme} has no id token to leave",
-        said(families.as_ref())
+        describe_families(families.as_ref())
     )]
     NoSnapshot { scheme: Scheme, families: Option<BTreeSet<Family>> },
 }
@@ -152,7 +155,7 @@ pub(super) fn variables(tokens: &[(String, Resource)], exported: &[Variable]) ->
     Ok(())
 }
 
-fn said(families: Option<&BTreeSet<Family>>) -> String {
+fn describe_families(families: Option<&BTreeSet<Family>>) -> String {
     let names = |families: &BTreeSet<Family>| {
         families.iter().map(|family| family.as_str()).collect::<Vec<_>>().join(", ")
     };
@@ -162,7 +165,7 @@ fn said(families: Option<&BTreeSet<Family>>) -> String {
     }
 }
 
-fn texts(allowed: &Allowed<Uuid>) -> String {
+fn join_ids(allowed: &Allowed<Uuid>) -> String {
     match allowed {
         Allowed::Any => String::new(),
         Allowed::Only(ids) => ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(", "),

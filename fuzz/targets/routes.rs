@@ -10,7 +10,7 @@ use tokio::{
     runtime::{Builder, Runtime},
 };
 use wif::task::serve;
-use wif_broker::{cache::Fresh, server, session::Session};
+use wif_broker::{cache::CachedToken, server, session::Session};
 use wif_core::{token::lifetime::Lifetime, azure::resource::Resource, secret::Secret};
 use wif_io::{clock::System, env::Env};
 
@@ -48,7 +48,7 @@ impl Scene {
             let (listener, session) = serve::open(env, None, key, Arc::new(System::new())).await.unwrap();
             let from = session.tokens.now();
             let lifetime = Lifetime { from, until: from + time::Duration::days(30) };
-            let fresh = Fresh::new(Secret::new(TOKEN.to_owned()), lifetime);
+            let fresh = CachedToken::new(Secret::new(TOKEN.to_owned()), lifetime);
             session
                 .tokens
                 .put(&Resource::parse("arm", &session.tokens.audiences).unwrap(), fresh.clone());

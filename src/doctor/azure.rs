@@ -8,19 +8,19 @@ use wif_core::{azure::hosts, code::Code, failure::Failure, foreign_text::identif
 
 use super::{
     connection::how_to_read,
+    diagnosis::{ARM_TOKEN, Diagnosis, Evidence, Service},
     report::Topic,
     trust::{not_sent, unread},
-    walk::{ARM_TOKEN, Gathered, Service, Walk},
 };
 use crate::agent::{addresses::Addresses, connection::Connection};
 
-impl Walk<'_> {
+impl Diagnosis<'_> {
     /// Whether the identity sees its subscription, and by which roles.
     pub(super) async fn subscription(
         &mut self,
         connection: &Connection,
         addresses: &Addresses,
-        known: &Gathered,
+        known: &Evidence,
     ) {
         let token = known.arm.clone().or_else(|| self.env.secret(ARM_TOKEN));
         let reason = match (&connection.subscription, &token) {
@@ -44,7 +44,7 @@ impl Walk<'_> {
         self.report.skipped(Topic::Roles, reason);
     }
 
-    async fn look(&mut self, arm: &ResourceManager<'_>, subscription: Uuid, known: &Gathered) {
+    async fn look(&mut self, arm: &ResourceManager<'_>, subscription: Uuid, known: &Evidence) {
         match arm.subscription(subscription).await {
             Ok(found) => self.state(&found.state),
             Err(error) => {

@@ -1,7 +1,7 @@
 //! The service connection: as the agent passes it, and as Azure DevOps shows it.
 
 use wif_azure::{
-    devops::service_connections::{ConnectionsError, Organization, Seen, Token},
+    devops::service_connections::{ConnectionsError, Organization, ServiceConnection, Token},
     identity::Credential,
     managed_identity::ManagedIdentity,
 };
@@ -18,8 +18,8 @@ use wif_core::{
 use wif_io::{endpoint::Endpoint, env::Env};
 
 use super::{
+    diagnosis::{ARM_TOKEN, DEVOPS_TOKEN, Diagnosis, GRAPH_TOKEN, Service},
     report::Topic,
-    walk::{ARM_TOKEN, DEVOPS_TOKEN, GRAPH_TOKEN, Service, Walk},
 };
 use crate::agent::{connection::Connection, inputs::env_name};
 
@@ -43,7 +43,7 @@ pub(super) fn how_to_read(what: &str) -> String {
     )
 }
 
-impl Walk<'_> {
+impl Diagnosis<'_> {
     /// What the connection says of itself.
     ///
     /// `variables` are those by which an agent passes it.
@@ -112,7 +112,12 @@ impl Walk<'_> {
     }
 
     /// How long the connection has not been used, before Azure DevOps disables it for that.
-    pub(super) async fn last_used(&mut self, organization: &Organization<'_>, project: &str, seen: &Seen) {
+    pub(super) async fn last_used(
+        &mut self,
+        organization: &Organization<'_>,
+        project: &str,
+        seen: &ServiceConnection,
+    ) {
         let Ok(used) = organization.last_used(project, seen.id).await else { return };
         let Some(used) = used else {
             return self.report.good(Topic::Connection, vec!["no use is on record".to_owned()]);
@@ -132,10 +137,10 @@ impl Walk<'_> {
     }
 
     /// What a connection's REST resource says.
-    pub(super) fn seen(&mut self, seen: &Seen) {
+    pub(super) fn seen(&mut self, seen: &ServiceConnection) {
         if seen.is_disabled {
             if let Some(known) = refusals::named("connection-disabled") {
-                let error = format!("Azure DevOps says that {}", known.means);
+                let error = format!("Azure DevOps says that {}", known.meaning);
                 let failure = Failure::new(known.code, error, known.remedy).with_command(Some(known.command));
                 self.report.fault(Topic::Connection, failure, causes(known.causes));
             }

@@ -21,23 +21,23 @@ use wif_core::{
 };
 
 use super::{
+    diagnosis::{Diagnosis, Evidence, Service},
     report::Topic,
-    walk::{Gathered, Service, Walk},
 };
 use crate::{
     agent::connection::Connection,
-    sign_in::{IdToken, Seen, SignIn},
+    sign_in::{IdToken, OnIdToken, SignIn},
     sources::azure_pipelines::AzurePipelines,
 };
 
-impl Walk<'_> {
+impl Diagnosis<'_> {
     /// Signs in step by step, and exports nothing.
     pub(super) async fn sign_in(
         &mut self,
         connection: &Connection,
         resources: &[Resource],
-        known: &mut Gathered,
-        seen: &mut Seen<'_>,
+        known: &mut Evidence,
+        on_id_token: &mut OnIdToken<'_>,
     ) {
         let allowed_hosts = self.allowed_hosts.clone();
         let (http, env, identity) = (Arc::clone(&self.http), self.env, &connection.identity);
@@ -53,7 +53,7 @@ impl Walk<'_> {
             );
             return self.stored(&sign_in, &asked, known).await;
         };
-        let Some(id_token) = self.id_token(&sign_in, seen).await else {
+        let Some(id_token) = self.id_token(&sign_in, on_id_token).await else {
             return self.report.skipped(Topic::Exchange, "there is no id token");
         };
         let claims = Claims::from(&id_token.claims);
@@ -68,7 +68,7 @@ impl Walk<'_> {
         known.claims = Some(claims);
     }
 
-    async fn id_token(&mut self, sign_in: &SignIn<'_>, seen: &mut Seen<'_>) -> Option<IdToken> {
+    async fn id_token(&mut self, sign_in: &SignIn<'_>, on_id_token: &mut OnIdToken<'_>) -> Option<IdToken> {
         let reason = match () {
             () if self.report.is_faulty(Topic::Clock) => Some("the clock must be right first"),
             () if self.report.is_faulty(Topic::Token) => Some("Azure DevOps must take the job token first"),
@@ -79,7 +79,7 @@ impl Walk<'_> {
             self.report.skipped(Topic::IdToken, reason);
             return None;
         }
-        match sign_in.requested(self.deadline, seen).await {
+        match sign_in.requested(self.deadline, on_id_token).await {
             Ok(id_token) => {
                 let now = self.http.clock().now();
                 let parts = identity_parts(&id_token.claims).into_iter();
@@ -102,7 +102,7 @@ impl Walk<'_> {
         client: Uuid,
         id_token: &IdToken,
         resources: &[Resource],
-        known: &mut Gathered,
+        known: &mut Evidence,
     ) {
         let identity = sign_in.entra_identity(client);
         let (http, deadline) = (&self.http, self.deadline);
@@ -126,7 +126,7 @@ impl Walk<'_> {
     }
 
     /// With what the connection stores, or as the machine.
-    async fn stored(&mut self, sign_in: &SignIn<'_>, resources: &[Resource], known: &mut Gathered) {
+    async fn stored(&mut self, sign_in: &SignIn<'_>, resources: &[Resource], known: &mut Evidence) {
         if self.report.is_faulty(Topic::Clock) {
             return self.report.skipped(Topic::Exchange, "the clock must be right first");
         }
@@ -145,7 +145,7 @@ impl Walk<'_> {
         &mut self,
         resource: &Resource,
         result: Result<AccessToken, Failure>,
-        known: &mut Gathered,
+        known: &mut Evidence,
     ) {
         let is_first = known.exchanged.is_none();
         match result {

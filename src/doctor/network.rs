@@ -9,18 +9,18 @@ use wif_core::{failure::Failure, human_time::format_skew};
 use wif_io::{endpoint::Endpoint, http::Request};
 
 use super::{
+    diagnosis::{Diagnosis, Network, Reached, Service},
     report::{Report, Topic},
-    walk::{Network, Reached, Service, Walk},
 };
 use crate::{
     agent::{addresses::Addresses, connection::Connection},
-    sign_in::{SKEW, SignInError},
+    sign_in::{MAX_SKEW, SignInError},
 };
 
 /// How long a service may take to answer something that needs no thought.
 const REACH_TIMEOUT: Duration = Duration::from_secs(10);
 
-impl Walk<'_> {
+impl Diagnosis<'_> {
     /// Asks Azure DevOps who is there; without a token it says that it wants one.
     pub(super) async fn reach_devops(&mut self, base: &Endpoint) {
         let request = Request::new(Method::GET, base.join(["_apis", "connectionData"]))
@@ -92,7 +92,7 @@ impl Network {
         let facts = facts.collect();
         match known.iter().map(|(_, skew)| *skew).max_by_key(|skew| skew.abs()) {
             None => report.skipped(Topic::Clock, "no service that answered sent the time"),
-            Some(skew) if skew.abs() >= SKEW => {
+            Some(skew) if skew.abs() >= MAX_SKEW => {
                 report.fault(Topic::Clock, Failure::from(SignInError::Clock { skew }), facts);
             }
             Some(_) => report.good(Topic::Clock, facts),

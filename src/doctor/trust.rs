@@ -6,7 +6,7 @@ use wif_core::{
     azure::hosts,
     code::Code,
     failure::Failure,
-    refusals::{self, Known},
+    refusals::{self, KnownRefusal},
     secret::Secret,
     token::claims,
     trust::compare::{self, Claims, Difference, Trusted},
@@ -15,21 +15,21 @@ use wif_io::endpoint::Endpoint;
 
 use super::{
     connection::how_to_read,
+    diagnosis::{ARM_TOKEN, Diagnosis, Evidence, GRAPH_TOKEN},
     report::{Topic, Verdict},
-    walk::{ARM_TOKEN, GRAPH_TOKEN, Gathered, Walk},
 };
 use crate::agent::{
     addresses::{self, Addresses},
     connection::{Connection, Scheme},
 };
 
-impl Walk<'_> {
+impl Diagnosis<'_> {
     /// Reads the federated credentials, by whatever token there is, and compares.
     pub(super) async fn trust(
         &mut self,
         connection: &Connection,
         addresses: &Addresses,
-        known: &mut Gathered,
+        known: &mut Evidence,
     ) {
         let Some(client) =
             connection.client().filter(|_| connection.scheme == Scheme::WorkloadIdentityFederation)
@@ -68,7 +68,7 @@ impl Walk<'_> {
         addresses: &Addresses,
         client: Uuid,
         token: &Secret,
-        known: &mut Gathered,
+        known: &mut Evidence,
     ) -> Result<Option<Vec<Trusted>>, String> {
         if !self.may_get_tokens(hosts::Service::Graph, &addresses.graph) {
             return Err(not_sent(&addresses.graph));
@@ -100,7 +100,7 @@ impl Walk<'_> {
         connection: &Connection,
         addresses: &Addresses,
         client: Uuid,
-        known: &Gathered,
+        known: &Evidence,
     ) -> Result<Vec<Trusted>, String> {
         let Some(subscription) = &connection.subscription else {
             return Err(
@@ -125,7 +125,7 @@ impl Walk<'_> {
     fn compare(&mut self, claims: &Claims, trusted: &[Trusted]) {
         let Some((nearest, differences)) = compare::nearest(claims, trusted) else {
             if let Some(known) = refusals::of_entra(70025) {
-                self.report.fault(Topic::Trust, of_known(known, known.means.to_owned()), Vec::new());
+                self.report.fault(Topic::Trust, of_known(known, known.meaning.to_owned()), Vec::new());
             }
             return;
         };
@@ -143,7 +143,7 @@ impl Walk<'_> {
     }
 }
 
-impl Walk<'_> {
+impl Diagnosis<'_> {
     pub(super) fn may_get_tokens(&self, service: hosts::Service, endpoint: &Endpoint) -> bool {
         addresses::may_get_tokens(&self.allowed_hosts, service, endpoint)
     }
@@ -156,7 +156,7 @@ pub(super) fn not_sent(endpoint: &Endpoint) -> String {
     )
 }
 
-fn of_known(known: &Known, error: String) -> Failure {
+fn of_known(known: &KnownRefusal, error: String) -> Failure {
     Failure::new(known.code, error, known.remedy).with_command(Some(known.command))
 }
 

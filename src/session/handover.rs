@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use wif_azure::managed_identity;
-use wif_broker::cache::Fresh;
+use wif_broker::cache::CachedToken;
 use wif_core::{secret::Secret, token::lifetime::Lifetime};
 use wif_io::env::Env;
 use zeroize::Zeroizing;
@@ -86,10 +86,10 @@ impl Handed {
         Self { token, from: from.unix_timestamp(), until: until.unix_timestamp() }
     }
 
-    pub(super) fn fresh(&self) -> Option<Fresh> {
+    pub(super) fn fresh(&self) -> Option<CachedToken> {
         let moment = |seconds| OffsetDateTime::from_unix_timestamp(seconds).ok();
         let lifetime = Lifetime { from: moment(self.from)?, until: moment(self.until)? };
-        Some(Fresh::new(Secret::new(self.token.as_str().to_owned()), lifetime))
+        Some(CachedToken::new(Secret::new(self.token.as_str().to_owned()), lifetime))
     }
 }
 

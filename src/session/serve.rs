@@ -8,7 +8,7 @@ use tokio::{
 };
 use uuid::Uuid;
 use wif_broker::{
-    cache::{Fetch, Fresh, Slot},
+    cache::{CachedToken, Fetch, TokenSlot},
     server,
     session::Session,
     tokens::{FetchAccess, Tokens},
@@ -114,7 +114,7 @@ pub async fn open(
     let federated = connection.scheme == Scheme::WorkloadIdentityFederation;
     let gives_id_token = guards::gives_id_token(&inputs, connection.scheme);
     let upstream = Arc::new(Upstream { env, connection, allowed_hosts: inputs.allowed_authorities, http });
-    let id_token = federated.then(|| Slot::new(Arc::clone(&clock), upstream.fetch_id_token(), None));
+    let id_token = federated.then(|| TokenSlot::new(Arc::clone(&clock), upstream.fetch_id_token(), None));
     let fetch_access = upstream.fetch_access(id_token.clone());
     let tokens = Tokens::new(clock, identity, audiences, allowed, id_token, fetch_access);
     let (listener, port) = server::listen().await.map_err(|error| {
@@ -132,7 +132,7 @@ fn take_over(session: &Session, handover: &Handover) {
             slot.put(fresh);
         }
         if handover.id_token_file.is_some() {
-            slot.want_always();
+            slot.keep_fresh();
         }
     }
     for (scope, handed) in &handover.access_tokens {
@@ -160,7 +160,7 @@ impl Upstream {
     }
 
     /// Every resource's access token is fetched with the session's one id token.
-    fn fetch_access(self: &Arc<Self>, id_token: Option<Arc<Slot>>) -> FetchAccess {
+    fn fetch_access(self: &Arc<Self>, id_token: Option<Arc<TokenSlot>>) -> FetchAccess {
         let upstream = Arc::clone(self);
         Box::new(move |resource| {
             let (upstream, id_token, resource) = (Arc::clone(&upstream), id_token.clone(), resource.clone());
@@ -172,16 +172,20 @@ impl Upstream {
         })
     }
 
-    async fn id_token(&self) -> Result<Fresh, Failure> {
+    async fn id_token(&self) -> Result<CachedToken, Failure> {
         let from = self.http.clock().now();
         let signed_in = self.sign_in(None, &[]).await?;
         let Some(IdToken { token, claims }) = signed_in.id_token else {
             return Err(Failure::new(Code::Bug, "no id token came", "report this as a bug"));
         };
-        Ok(Fresh::new(token, Lifetime { from, until: claims.expires }))
+        Ok(CachedToken::new(token, Lifetime { from, until: claims.expires }))
     }
 
-    async fn access_token(&self, id_token: Option<Arc<Slot>>, resource: &Resource) -> Result<Fresh, Failure> {
+    async fn access_token(
+        &self,
+        id_token: Option<Arc<TokenSlot>>,
+        resource: &Resource,
+    ) -> Result<CachedToken, Failure> {
         let at_hand = match id_token {
             Some(slot) => Some(slot.get().await.map_err(|failure| failure.again())?.token),
             None => None,
@@ -191,7 +195,7 @@ impl Upstream {
         let token = signed_in.access_tokens.into_iter().next();
         let token =
             token.ok_or_else(|| Failure::new(Code::Bug, "no access token came", "report this as a bug"))?;
-        Ok(Fresh::new(token.token, Lifetime { from, until: token.expires }))
+        Ok(CachedToken::new(token.token, Lifetime { from, until: token.expires }))
     }
 
     async fn sign_in(&self, at_hand: Option<Secret>, resources: &[Resource]) -> Result<SignedIn, Failure> {
@@ -213,7 +217,7 @@ fn kept_file(handover: &Handover) -> Result<Option<PrivateFile>, FolderError> {
 /// Keeps the id token's file as fresh as the token; whether it is.
 fn rewrite(session: &Session, file: Option<&PrivateFile>, written: &mut Option<Secret>) -> bool {
     let fresh = session.tokens.id_token().and_then(|slot| slot.current());
-    let (Some(file), Some(Fresh { token, .. })) = (file, fresh) else { return true };
+    let (Some(file), Some(CachedToken { token, .. })) = (file, fresh) else { return true };
     if written.as_ref() == Some(&token) {
         return true;
     }

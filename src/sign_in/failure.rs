@@ -29,8 +29,8 @@ impl From<SignInError> for Failure {
             SignInError::Expired { .. } | SignInError::NotYet { .. } => {
                 (Code::IdTokenExpired, "check this machine's clock and run the job again")
             }
-            SignInError::Foreign { .. } => (
-                Code::IdTokenForeign,
+            SignInError::OtherTenant { .. } => (
+                Code::IdTokenOfOtherTenant,
                 "check the connection's tenant id; edit and save the connection, so that its issuer is set anew",
             ),
             SignInError::Clock { .. } => {

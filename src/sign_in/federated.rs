@@ -12,10 +12,10 @@ use wif_core::{
 };
 use wif_io::clock::Deadline;
 
-use super::{IdToken, Seen, SignIn, SignInError, SignedIn};
+use super::{IdToken, OnIdToken, SignIn, SignInError, SignedIn};
 
 /// An id token with less life than this may end before Entra reads it.
-const MARGIN: time::Duration = time::Duration::seconds(30);
+const MIN_LIFETIME: time::Duration = time::Duration::seconds(30);
 
 impl SignIn<'_> {
     pub(super) async fn federated(
@@ -23,17 +23,17 @@ impl SignIn<'_> {
         client: Uuid,
         resources: &[Resource],
         deadline: Deadline,
-        seen: &mut Seen<'_>,
+        on_id_token: &mut OnIdToken<'_>,
     ) -> Result<SignedIn, SignInError> {
         let identity = self.entra_identity(client);
         let brought = self.at_hand();
         let warm = tokio::spawn(self.warm(&identity, resources.len(), brought.is_some()));
         let mut id_token = match brought {
             Some(brought) => {
-                seen(&brought.token)?;
+                on_id_token(&brought.token)?;
                 brought
             }
-            None => self.requested(deadline, seen).await?,
+            None => self.requested(deadline, on_id_token).await?,
         };
         // A failure to connect shows in the exchange itself.
         let _ = warm.await;
@@ -47,7 +47,7 @@ impl SignIn<'_> {
                 Err((error, ..)) if error.wants_fresh_assertion() && !renewed => {
                     self.check_clock()?;
                     renewed = true;
-                    id_token = self.requested(deadline, seen).await?;
+                    id_token = self.requested(deadline, on_id_token).await?;
                 }
                 Err(failed) => {
                     let registered = self.identity.credential.registered();
@@ -64,7 +64,7 @@ impl SignIn<'_> {
         let now = self.http.clock().now();
         let claims = Unverified::read(&token).ok().filter(|claims| {
             claims.validity(now) == Validity::Now
-                && claims.expires > now + MARGIN
+                && claims.expires > now + MIN_LIFETIME
                 && self.check_tenant(claims).is_ok()
         });
         if claims.is_none() {
@@ -77,7 +77,7 @@ impl SignIn<'_> {
     pub(crate) async fn requested(
         &self,
         deadline: Deadline,
-        seen: &mut Seen<'_>,
+        on_id_token: &mut OnIdToken<'_>,
     ) -> Result<IdToken, SignInError> {
         let token = self.source.fetch(&self.http, deadline).await.map_err(|failure| {
             // A refusal of the job token is no fault of this clock, but who repairs one must know of the other.
@@ -86,7 +86,7 @@ impl SignIn<'_> {
         // What is no token is neither masked, since it could be any word, nor ever printed.
         let malformed = |source| SignInError::Malformed { properties: token.properties(), source };
         let claims = Unverified::read(&token).map_err(malformed)?;
-        seen(&token)?;
+        on_id_token(&token)?;
         self.check_clock()?;
         match claims.validity(self.http.clock().now()) {
             Validity::Now => {}
@@ -103,7 +103,7 @@ impl SignIn<'_> {
         let registered = matches!(credential, Credential::Federated { issuer: Some(issuer), .. } if issuer == claims.issuer.raw());
         match Issuer::parse(claims.issuer.raw()).tenant() {
             Some(issued) if issued != *tenant && !registered => {
-                Err(SignInError::Foreign { issued, tenant: *tenant })
+                Err(SignInError::OtherTenant { issued, tenant: *tenant })
             }
             _ => Ok(()),
         }

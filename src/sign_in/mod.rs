@@ -34,11 +34,11 @@ use self::subscriptions::Listing;
 use crate::sources::IdTokenSource;
 
 /// How long a sign-in may take in all.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(60);
 /// Entra and Azure tolerate clocks that differ by this much.
-pub(crate) const SKEW: time::Duration = time::Duration::minutes(5);
+pub(crate) const MAX_SKEW: time::Duration = time::Duration::minutes(5);
 /// Gets every id token before it is used. One type for all callers keeps one copy of the sign-in in the program.
-pub(crate) type Seen<'a> = dyn FnMut(&Secret) -> io::Result<()> + Send + 'a;
+pub(crate) type OnIdToken<'a> = dyn FnMut(&Secret) -> io::Result<()> + Send + 'a;
 /// An id token and what it says of itself.
 #[derive(Clone, Debug)]
 pub(crate) struct IdToken {
@@ -69,7 +69,7 @@ pub(crate) enum SignInError {
     #[error("the id token from Azure DevOps begins in {} only", format_duration(*.ahead))]
     NotYet { ahead: time::Duration },
     #[error("the id token was issued in the tenant {issued}, but the connection's tenant is {tenant}")]
-    Foreign { issued: Uuid, tenant: Uuid },
+    OtherTenant { issued: Uuid, tenant: Uuid },
     #[error("this machine's clock is {} {} that of the services", format_skew(*skew), if skew.is_negative() { "ahead of" } else { "behind" })]
     Clock { skew: time::Duration },
     #[error(transparent)]
@@ -104,9 +104,9 @@ impl SignIn<'_> {
     pub(crate) async fn run(
         &self,
         resources: &[Resource],
-        seen: &mut Seen<'_>,
+        seen: &mut OnIdToken<'_>,
     ) -> Result<SignedIn, SignInError> {
-        let deadline = Deadline::after(self.http.clock(), DEADLINE);
+        let deadline = Deadline::after(self.http.clock(), SIGN_IN_TIMEOUT);
         self.http.forget_skew();
         // Without an id token, only an access token proves anything.
         let proof = [self.identity.audiences.resource_manager()];
@@ -240,7 +240,7 @@ impl SignIn<'_> {
     pub(super) fn check_clock(&self) -> Result<(), SignInError> {
         self.http
             .skew()
-            .filter(|skew| skew.abs() >= SKEW)
+            .filter(|skew| skew.abs() >= MAX_SKEW)
             .map_or(Ok(()), |skew| Err(SignInError::Clock { skew }))
     }
 

@@ -223,7 +223,7 @@ impl Plan {
 
     /// Whether an earlier session of the same name is there, which this one replaces.
     pub(super) fn replaces_a_session(&self, env: &Env) -> bool {
-        previous_session::is_there(env, |name| self.name(name))
+        previous_session::exists(env, |name| self.name(name))
     }
 
     /// What the session's broker is started with.
@@ -318,12 +318,12 @@ impl Plan {
     }
 
     /// What an earlier session of this name has left, and this one does not set anew.
-    pub(super) fn leftovers(&self, env: &Env, variables: &[Variable]) -> Vec<String> {
+    pub(super) fn stale_variables(&self, env: &Env, variables: &[Variable]) -> Vec<String> {
         if !self.replaces_a_session(env) {
             return Vec::new();
         }
         let own: BTreeSet<_> = variables.iter().map(|variable| variable.name.as_str()).collect();
-        let left = previous_session::names(self.expected_facts()).into_iter().filter_map(|bare| {
+        let left = previous_session::variable_names(self.expected_facts()).into_iter().filter_map(|bare| {
             let name = self.name(&bare);
             let value = env.get(&name)?;
             (may_replace(&bare, value) && !own.contains(name.as_str())).then_some(name)

@@ -93,7 +93,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         variables.iter().chain(&outputs).try_for_each(check)?;
         tokens.iter().try_for_each(|granted| commands.mask(&granted.token)).map_err(OutputError)?;
         if let Some(broker) = &mut broker {
-            broker.starting.go().await?;
+            broker.process.confirm().await?;
         }
         Ok((variables, outputs))
     };
@@ -106,11 +106,11 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         }
     };
     let no_proxy = no_proxy_variables(&world.env);
-    let leftovers = plan.leftovers(&world.env, &variables);
+    let stale = plan.stale_variables(&world.env, &variables);
 
     let set = variables.iter().filter(|variable| arrival.sets(&world.env, variable));
     export(&mut commands, set, world.program.as_deref()).map_err(OutputError)?;
-    let mut emptied = leftovers.iter().map(String::as_str).chain(arrival.emptied.iter().copied());
+    let mut emptied = stale.iter().map(String::as_str).chain(arrival.emptied.iter().copied());
     emptied.try_for_each(|name| commands.set_variable(name, "", Visibility::Plain)).map_err(OutputError)?;
     no_proxy
         .iter()
@@ -118,7 +118,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         .map_err(OutputError)?;
     export_outputs(&mut commands, &outputs).map_err(OutputError)?;
     if let Some(broker) = broker {
-        broker.starting.leave();
+        broker.process.detach();
     }
     if let Some(folder) = folder {
         folder.keep();

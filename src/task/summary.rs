@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Width of the labels.
-const LABEL: usize = 22;
+const LABEL_WIDTH: usize = 22;
 /// The longest line, in characters: the names of all variables may be many.
 const MAX_LINE: usize = 10_000;
 
@@ -33,7 +33,7 @@ impl Summary<'_> {
         let Connection { identity, subscription, scheme, .. } = self.connection;
         commands.line(&format!("Signed in to Azure with the scheme {scheme}"))?;
         let mut line = |label: &str, value: &str| {
-            commands.line(&one_line(&format!("  {label:<LABEL$}{value}"), MAX_LINE))
+            commands.line(&one_line(&format!("  {label:<LABEL_WIDTH$}{value}"), MAX_LINE))
         };
         line("tenant", &identity.tenant.to_string())?;
         if let Some(client) = self.signed_in.client {

@@ -43,7 +43,7 @@ impl From<oidc::Refusal> for Failure {
         let outcome = error.outcome();
         let command = known.map(|known| known.command);
         let details = service_says(message).into_iter().chain(ids);
-        Failure::new(code, error, hint).with_details(details).with_outcome(outcome).with_command(command)
+        Failure::new(code, error, hint).with_details(details).with_retry_class(outcome).with_command(command)
     }
 }
 
@@ -67,7 +67,7 @@ impl From<ConnectionsError> for Failure {
             ),
         };
         let details = service_says(error.message().map(str::to_owned));
-        let failure = Self::new(code, error, hint).with_details(details).with_outcome(outcome);
+        let failure = Self::new(code, error, hint).with_details(details).with_retry_class(outcome);
         failure.with_command(known.map(|known| known.command))
     }
 }
@@ -93,7 +93,7 @@ impl From<ManagementError> for Failure {
         let facts = facts.into_iter().map(|(label, value)| format!("{label:<22}{value}"));
         let details: Vec<_> = service_says(error.message()).into_iter().chain(facts).collect();
         let outcome = error.outcome();
-        let failure = Self::new(code, error, hint).with_details(details).with_outcome(outcome);
+        let failure = Self::new(code, error, hint).with_details(details).with_retry_class(outcome);
         failure.with_command(known.map(|known| known.command))
     }
 }
@@ -133,10 +133,10 @@ pub fn exchange_failure(
     };
     let mut details = vec![format!("{:<22}{resource}", "resource")];
     if matches!(error, TokenError::Refused(_)) {
-        details.extend(shown(presented));
+        details.extend(describe_presented(presented));
     }
     if code.party() == Party::FederatedCredential {
-        details.extend(trusted(presented));
+        details.extend(describe_trusted(presented));
     }
     if let Some(refusal) = error.refusal() {
         // Where the number has no meaning of its own here, the sentence is the story.
@@ -148,7 +148,7 @@ pub fn exchange_failure(
     details.push(format!("request {request_id}"));
     let outcome = error.outcome();
     let command = known.map(|known| known.command);
-    Failure::new(code, error, hint).with_details(details).with_outcome(outcome).with_command(command)
+    Failure::new(code, error, hint).with_details(details).with_retry_class(outcome).with_command(command)
 }
 
 /// Why a managed identity gave no token, for `resource` where one was asked for.
@@ -167,25 +167,27 @@ pub fn managed_identity_failure(error: ManagedIdentityError, resource: Option<Re
             "update the Azure Connected Machine agent, or take the client id (msiclientId) out of the connection, so that it signs in as the server's own identity",
         ),
         ManagedIdentityError::Http(http) => match explain(http) {
-            (code @ (Code::ConnectionFailed | Code::TimedOut | Code::NameNotResolved), _) => (code, MACHINE),
+            (code @ (Code::ConnectionFailed | Code::TimedOut | Code::NameNotResolved), _) => {
+                (code, MACHINE_FIX)
+            }
             other => other,
         },
         ManagedIdentityError::Refused { number, .. } => match number.and_then(refusals::of_entra) {
             Some(known) => (known.code, known.remedy),
-            None if error.has_several_identities() => (Code::MachineIdentityRefused, SEVERAL),
-            None => (Code::MachineIdentityRefused, MACHINE),
+            None if error.has_several_identities() => (Code::MachineIdentityRefused, SEVERAL_FIX),
+            None => (Code::MachineIdentityRefused, MACHINE_FIX),
         },
-        ManagedIdentityError::Busy { .. } => (Code::ServiceUnavailable, MACHINE),
-        ManagedIdentityError::Unusable { .. } => (Code::AnswerUnusable, MACHINE),
+        ManagedIdentityError::Busy { .. } => (Code::ServiceUnavailable, MACHINE_FIX),
+        ManagedIdentityError::Unusable { .. } => (Code::AnswerUnusable, MACHINE_FIX),
     };
     let details = resource.map(|resource| format!("{:<22}{resource}", "resource"));
     let outcome = error.outcome();
-    Failure::new(code, error, hint).with_details(details).with_outcome(outcome)
+    Failure::new(code, error, hint).with_details(details).with_retry_class(outcome)
 }
 
-const MACHINE: &str = "run the job on an agent whose machine has the managed identity assigned (Microsoft-hosted agents have none), or convert the connection to workload identity federation";
+const MACHINE_FIX: &str = "run the job on an agent whose machine has the managed identity assigned (Microsoft-hosted agents have none), or convert the connection to workload identity federation";
 
-const SEVERAL: &str = "the machine has several user-assigned identities: choose one in the connection (Project settings > Service connections > the connection > Edit), whose client id becomes the connection's data msiclientId";
+const SEVERAL_FIX: &str = "the machine has several user-assigned identities: choose one in the connection (Project settings > Service connections > the connection > Edit), whose client id becomes the connection's data msiclientId";
 
 /// The service's own words, below ours.
 fn service_says(message: Option<impl std::fmt::Display>) -> Option<String> {
@@ -201,7 +203,7 @@ fn without_claims(sentence: &str, presented: &Presented) -> String {
 }
 
 /// What was presented, where it is long in parts, which the agent's masks of the whole do not hit.
-fn shown(presented: &Presented) -> Vec<String> {
+fn describe_presented(presented: &Presented) -> Vec<String> {
     let lines = match presented {
         Presented::IdToken { claims, .. } => {
             let parts = identity_parts(claims).into_iter();
@@ -216,7 +218,7 @@ fn shown(presented: &Presented) -> Vec<String> {
 }
 
 /// What is trusted is not in a job; what the connection says of itself is.
-fn trusted(presented: &Presented) -> Vec<String> {
+fn describe_trusted(presented: &Presented) -> Vec<String> {
     let Presented::IdToken { claims, registered } = presented else { return Vec::new() };
     let found =
         registered.iter().flat_map(|registered| compare::differences(&(&**claims).into(), registered));

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use crate::{code::Code, foreign_text::one_line, retry::Outcome};
+use crate::{code::Code, foreign_text::one_line, retry::RetryClass};
 
 /// The longest story, in characters.
 const MAX_STORY: usize = 2000;
@@ -24,14 +24,14 @@ pub struct Failure {
     /// What happened.
     pub source: Box<dyn Error + Send + Sync>,
     /// Whether another attempt may help.
-    pub outcome: Outcome,
+    pub outcome: RetryClass,
 }
 
 impl Failure {
     /// A failure without details.
     pub fn new(code: Code, source: impl Into<Box<dyn Error + Send + Sync>>, hint: impl Into<String>) -> Self {
         let (hint, source) = (one_line(&hint.into(), MAX_DETAIL), source.into());
-        Self { code, hint, command: None, details: Vec::new(), source, outcome: Outcome::Refused }
+        Self { code, hint, command: None, details: Vec::new(), source, outcome: RetryClass::Refused }
     }
 
     /// The same failure for somebody else who ran into it.
@@ -57,7 +57,7 @@ impl Failure {
 
     /// Says whether another attempt may help.
     #[must_use]
-    pub fn with_outcome(self, outcome: Outcome) -> Self {
+    pub fn with_retry_class(self, outcome: RetryClass) -> Self {
         Self { outcome, ..self }
     }
 

@@ -17,7 +17,7 @@ use tokio::{
 use crate::{clock::Clock, env::Env, process};
 
 /// What the children of a program that has ended may still have to say.
-const GRACE: Duration = Duration::from_secs(1);
+const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 /// The most that is read of a program's output, and of its errors, in bytes.
 const MAX_OUTPUT_BYTES: u64 = 64 * 1024;
 
@@ -105,7 +105,7 @@ impl Call<'_> {
             };
             // A child that it left behind may hold its output open for ever.
             if status.is_some() && !read_all {
-                let mut grace = clock.limit(GRACE);
+                let mut grace = clock.limit(OUTPUT_GRACE);
                 tokio::select! {
                     _ = &mut read => {}
                     () = &mut grace => {}

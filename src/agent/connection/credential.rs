@@ -5,7 +5,7 @@ use std::fmt;
 use wif_azure::identity::Credential;
 
 use super::{
-    error::{ConnectionError, shown},
+    error::{ConnectionError, printable},
     fields::Fields,
 };
 
@@ -50,7 +50,7 @@ pub(super) fn read(scheme: Scheme, fields: &Fields<'_>) -> Result<Credential, Co
             Ok(Credential::ClientSecret { client, secret: secret(what, "serviceprincipalkey")? })
         }
         kind => {
-            let kind = shown(kind.unwrap_or_default());
+            let kind = printable(kind.unwrap_or_default());
             Err(ConnectionError::AuthenticationType { id, kind })
         }
     }

@@ -74,6 +74,6 @@ pub enum ConnectionError {
 }
 
 /// Foreign text in an error: cut, on one line.
-pub(super) fn shown(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     one_line(text, 100)
 }

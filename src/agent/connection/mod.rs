@@ -10,7 +10,7 @@ mod error;
 mod fields;
 
 pub use self::{credential::Scheme, error::ConnectionError, fields::Subscription};
-use self::{error::shown, fields::Fields};
+use self::{error::printable, fields::Fields};
 use wif_core::{
     azure::{
         cloud::Cloud,
@@ -45,7 +45,9 @@ pub struct Connection {
 pub fn scheme(env: &Env, id: Uuid) -> Result<Scheme, ConnectionError> {
     let scheme = env.get(&format!("ENDPOINT_AUTH_SCHEME_{id}"));
     match scheme {
-        Some(text) => Scheme::parse(text).ok_or_else(|| ConnectionError::Scheme { id, scheme: shown(text) }),
+        Some(text) => {
+            Scheme::parse(text).ok_or_else(|| ConnectionError::Scheme { id, scheme: printable(text) })
+        }
         // A connection without a scheme is one from before there were others.
         None if env.even_empty(&format!("ENDPOINT_AUTH_{id}")).is_some() => Ok(Scheme::ServicePrincipal),
         None => Err(ConnectionError::Absent { id }),

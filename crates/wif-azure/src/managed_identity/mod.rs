@@ -17,13 +17,13 @@ pub use self::arc::ChallengeError;
 use self::arc::{Challenge, Folder};
 use super::entra::{
     error_response::sentence,
-    token::{AccessToken, LONGEST, is_token, seconds},
+    token::{AccessToken, MAX_LIFETIME, is_token, seconds},
 };
 use wif_core::{
     azure::resource::Resource,
     exports::{IDENTITY_PATH, MACHINE},
     refusals,
-    retry::{Outcome, asked_to_wait},
+    retry::{RetryClass, asked_to_wait},
     secret::Secret,
     token::claims,
 };
@@ -331,7 +331,7 @@ fn granted(
         by_life.into_iter().chain(by_clock).min().ok_or_else(|| unusable("JSON without the token's end"))?;
     let named = granted.client_id.and_then(|id| Uuid::try_parse(&id).ok());
     let client = named.or_else(|| claims::client(&token)).filter(|id| !id.is_nil());
-    Ok((AccessToken { token, expires: begin + LONGEST.min(life) }, client))
+    Ok((AccessToken { token, expires: begin + MAX_LIFETIME.min(life) }, client))
 }
 
 impl ManagedIdentityError {
@@ -343,16 +343,16 @@ impl ManagedIdentityError {
 
     /// Whether another attempt may help.
     #[must_use]
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> RetryClass {
         match self {
             Self::Http(error) => error.outcome(),
-            Self::Busy { retry_after, .. } => Outcome::Busy { retry_after: *retry_after },
+            Self::Busy { retry_after, .. } => RetryClass::Busy { retry_after: *retry_after },
             Self::Address { .. }
             | Self::NotLocal { .. }
             | Self::Challenge(_)
             | Self::OtherIdentity { .. }
-            | Self::Refused { .. } => Outcome::Refused,
-            Self::Unusable { .. } => Outcome::Unreachable,
+            | Self::Refused { .. } => RetryClass::Refused,
+            Self::Unusable { .. } => RetryClass::Unreachable,
         }
     }
 }

@@ -50,7 +50,7 @@ impl Code {
             | Self::ConnectionNotReferenced
             | Self::ApprovalPending
             | Self::ResourceUnknown
-            | Self::AddressForeign => Party::Pipeline,
+            | Self::OtherOrganization => Party::Pipeline,
             Self::SchemeUnsupported
             | Self::ConnectionIncomplete
             | Self::AuthorityInvalid
@@ -62,7 +62,7 @@ impl Code {
             | Self::ConnectionDisabled
             | Self::ConnectionStale
             | Self::IssuerRetires
-            | Self::IdTokenForeign
+            | Self::IdTokenOfOtherTenant
             | Self::TenantUnknown
             | Self::CloudMismatch
             | Self::CredentialRefused

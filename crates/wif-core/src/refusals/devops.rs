@@ -1,6 +1,6 @@
 //! Azure DevOps signs no id token, or shows no connection. Where an answer has no name of its own, it has one here.
 
-use super::entry::{Again, Known, Name};
+use super::entry::{KnownRefusal, Name, RetryAdvice};
 use crate::code::Code;
 
 const CONNECTIONS: &str = "Project settings > Service connections > the connection";
@@ -31,14 +31,14 @@ pub(super) const WORDS: &[(&[&str], &str)] = &[
 const fn known(
     name: &'static str,
     code: Code,
-    means: &'static str,
+    meaning: &'static str,
     causes: &'static [&'static str],
     remedy: (&'static str, &'static str),
-) -> Known {
-    Known::new(Name::DevOps(name), code, means, causes, remedy)
+) -> KnownRefusal {
+    KnownRefusal::new(Name::DevOps(name), code, meaning, causes, remedy)
 }
 
-pub(super) const KNOWN: &[Known] = &[
+pub(super) const KNOWN: &[KnownRefusal] = &[
     known(
         "no-explicit-reference",
         Code::ConnectionNotReferenced,
@@ -163,7 +163,7 @@ pub(super) const KNOWN: &[Known] = &[
         &["the plan is not ready, which passes", "the job was cancelled, or the run has ended"],
         ("run the job again; if it lasts, give the ids above to the administrators of Azure DevOps", HEALTH),
     )
-    .again(Again::Soon),
+    .retried(RetryAdvice::Soon),
     known(
         "VssInvalidPreviewVersionException",
         Code::IdTokenRefused,
@@ -211,7 +211,7 @@ pub(super) const KNOWN: &[Known] = &[
         &["its requests have used up what Azure DevOps grants within five minutes"],
         ("run the job again later, and let fewer jobs start at once", "Organization settings > Usage"),
     )
-    .again(Again::Passing),
+    .retried(RetryAdvice::Passing),
     known(
         "oidctoken-503",
         Code::ServiceUnavailable,
@@ -219,5 +219,5 @@ pub(super) const KNOWN: &[Known] = &[
         &["Azure DevOps has an outage"],
         ("run the job again later; look at the health of Azure DevOps", HEALTH),
     )
-    .again(Again::Passing),
+    .retried(RetryAdvice::Passing),
 ];

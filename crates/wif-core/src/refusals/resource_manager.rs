@@ -1,6 +1,6 @@
 //! Azure Resource Manager and Microsoft Graph: the sign-in works, and what it is for does not.
 
-use super::entry::{Again, Known, Name};
+use super::entry::{KnownRefusal, Name, RetryAdvice};
 use crate::code::Code;
 
 const ASSIGN: &str = "az role assignment create --assignee-object-id <object id> --assignee-principal-type ServicePrincipal --role Reader --scope <scope>";
@@ -18,14 +18,14 @@ const TOKEN: (&str, &str) = (
 const fn known(
     name: &'static str,
     code: Code,
-    means: &'static str,
+    meaning: &'static str,
     causes: &'static [&'static str],
     remedy: (&'static str, &'static str),
-) -> Known {
-    Known::new(Name::ResourceManager(name), code, means, causes, remedy)
+) -> KnownRefusal {
+    KnownRefusal::new(Name::ResourceManager(name), code, meaning, causes, remedy)
 }
 
-pub(super) const KNOWN: &[Known] = &[
+pub(super) const KNOWN: &[KnownRefusal] = &[
     known(
         "AuthorizationFailed",
         Code::RoleMissing,
@@ -122,7 +122,7 @@ pub(super) const KNOWN: &[Known] = &[
         &["many jobs ask at once"],
         (AGAIN, "let fewer jobs start at once"),
     )
-    .again(Again::Passing),
+    .retried(RetryAdvice::Passing),
     known(
         "ServerTimeout",
         Code::ServiceUnavailable,
@@ -130,7 +130,7 @@ pub(super) const KNOWN: &[Known] = &[
         &["the service has an outage"],
         HEALTH,
     )
-    .again(Again::Passing),
+    .retried(RetryAdvice::Passing),
     known(
         "Authorization_RequestDenied",
         Code::RoleMissing,

@@ -25,7 +25,7 @@ pub(super) const GRAPH_TOKEN: &str = "WIF_GRAPH_TOKEN";
 pub(super) const ARM_TOKEN: &str = "WIF_ARM_TOKEN";
 
 /// What a walk needs and gathers.
-pub(super) struct Walk<'a> {
+pub(super) struct Diagnosis<'a> {
     pub(super) http: Arc<Http>,
     pub(super) env: &'a Env,
     pub(super) deadline: Deadline,
@@ -36,14 +36,14 @@ pub(super) struct Walk<'a> {
 }
 
 /// A connection that could be read, and where its services are.
-pub(super) struct Readable {
+pub(super) struct ReadConnection {
     pub(super) connection: Connection,
     pub(super) addresses: Addresses,
 }
 
 /// What is known of the identity behind a connection.
 #[derive(Default)]
-pub(super) struct Gathered {
+pub(super) struct Evidence {
     /// What its id tokens present.
     pub(super) claims: Option<Claims>,
     /// Whether Entra took one.
@@ -120,13 +120,13 @@ pub(super) fn settings(env: &Env, clock: &Arc<dyn Clock>, report: &mut Report) -
 }
 
 /// The connection as the variables tell.
-pub(super) fn read(env: &Env, id: Uuid) -> Result<Readable, Failure> {
+pub(super) fn read(env: &Env, id: Uuid) -> Result<ReadConnection, Failure> {
     let connection = Connection::read(env, id)?;
     let addresses = Addresses::read(env, &connection)?;
-    Ok(Readable { connection, addresses })
+    Ok(ReadConnection { connection, addresses })
 }
 
-impl Walk<'_> {
+impl Diagnosis<'_> {
     /// The organization's id, which its service tells the owner of a token that it takes.
     pub(super) async fn organization(&mut self, base: &Endpoint, token: &Token) -> Option<Uuid> {
         let organization = Organization { http: &self.http, deadline: self.deadline, base, token };
