@@ -1,4 +1,4 @@
-//! The same exchange as an `azure_core` credential, for Rust programs that run as tasks.
+//! The sign-in as an `azure_core` credential, for Rust programs that run as tasks.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 

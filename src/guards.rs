@@ -188,7 +188,7 @@ impl From<GuardError> for Failure {
             ),
             GuardError::Authority { .. } => (
                 Code::AuthorityNotAllowed,
-                "if you know this host, name it in the input allowedAuthorities; if nobody configured it, look for a step or a person that changed the connection",
+                "if you know this host, name it in the input allowedAuthorities; if it was not configured by your team, look for a step or a person that changed the connection",
             ),
             GuardError::TokenFileUnlimited => (
                 Code::InputsContradict,

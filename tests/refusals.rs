@@ -28,8 +28,8 @@ fn every_known_refusal_is_explained() {
         let case = refused_with(number);
         let text = case.fails(known.code);
         assert!(text.contains(&format!("AADSTS{number}): {}\n", known.meaning)), "{text}");
-        assert!(text.contains(&format!("\n  wrong: {}\n", known.code.party())), "{text}");
-        assert!(text.contains(&format!("\n  fix: {}\n  how: {}\n", known.remedy, known.command)), "{text}");
+        assert!(text.contains(&format!("\n  at fault: {}\n", known.code.party())), "{text}");
+        assert!(text.contains(&format!("\n  fix: {}\n  run: {}\n", known.remedy, known.command)), "{text}");
         assert!(text.contains("correlation ") && text.contains("trace "), "{text}");
         let waited: Duration = case.clock.sleeps().iter().sum();
         let (id_tokens, access_tokens) = case.asked();
@@ -90,7 +90,7 @@ fn every_known_refusal_of_azure_devops_is_explained() {
         let text = case.fails(known.code);
         assert!(text.lines().next().unwrap().contains(known.meaning), "{name}: {text}");
         assert!(
-            text.contains(&format!("\n  fix: {}\n  how: {}\n", known.remedy, known.command)),
+            text.contains(&format!("\n  fix: {}\n  run: {}\n", known.remedy, known.command)),
             "{name}: {text}"
         );
         let (id_tokens, access_tokens) = case.asked();
@@ -120,7 +120,7 @@ fn a_disabled_connection_of_the_emulated_azure_devops_is_named() {
     let case = Case::new();
     case.emulator.directory().connection(case.connection).disabled = true;
     let text = case.fails(Code::ConnectionDisabled);
-    assert!(text.contains("wrong: the service connection") && text.contains("> Enable"), "{text}");
+    assert!(text.contains("at fault: the service connection") && text.contains("> Enable"), "{text}");
     assert_eq!(case.asked(), (1, 0));
 }
 

@@ -32,7 +32,7 @@ fuzz_target!(|text: &str| {
     };
     for (name, value) in &variables {
         let secret = SECRETS.iter().any(|secret| *name == format!("ENDPOINT_AUTH_PARAMETER_{id}_{secret}"));
-        // Nobody else has the same value.
+        // No other field has the same value.
         let own = variables.iter().filter(|(_, other)| other.contains(value.as_str())).count() == 1;
         assert!(!(secret && own && value.len() > 20 && said.contains(value.as_str())), "{said}");
     }

@@ -26,7 +26,7 @@ use crate::agent::{connection::Connection, inputs::env_name};
 /// After so many days without use it is time to say that it will be disabled.
 const SOON: i64 = 80;
 
-/// What somebody gave to read connections with, beside a job token.
+/// The token that the user gave to read connections with, beside a job token.
 pub(super) fn reader(env: &Env) -> Option<Token> {
     let personal = env.secret("AZURE_DEVOPS_EXT_PAT").map(Token::Personal);
     personal.or_else(|| env.secret(DEVOPS_TOKEN).map(Token::Bearer))
@@ -92,7 +92,7 @@ impl Diagnosis<'_> {
         }
     }
 
-    /// What Azure DevOps says of the connection, to those whom it shows connections.
+    /// What Azure DevOps says of the connection, if it shows connections to the token's owner.
     pub(super) async fn connection_at_devops(
         &mut self,
         base: &Endpoint,

@@ -54,7 +54,7 @@ pub(super) struct Evidence {
     pub(super) object: Option<Uuid>,
 }
 
-/// Who is asked.
+/// A service that is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
     DevOps,

@@ -29,7 +29,7 @@ impl Diagnosis<'_> {
     }
 
     /// Asks Entra for a token without saying who asks, which it refuses with a date that no cache has kept; and Azure
-    /// for what it tells everybody.
+    /// for what it tells every caller.
     pub(super) async fn reach_azure(&mut self, connection: &Connection, addresses: &Addresses) {
         let AzureIdentity { authority, tenant, .. } = &connection.identity;
         let url: Url = authority.join([&*tenant.to_string(), "oauth2", "v2.0", "token"]);

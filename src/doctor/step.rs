@@ -28,7 +28,7 @@ use super::{
 pub struct SessionStatus {
     /// What the names of its variables begin with; nothing, for the session without a name.
     pub prefix: String,
-    /// The broker's status, or why there is none.
+    /// The broker's status, or why it could not be asked.
     pub status: Result<Value, Failure>,
 }
 

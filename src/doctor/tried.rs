@@ -342,7 +342,7 @@ fn secrets(env: &Env) -> Vec<String> {
         "SAS",
         "CONNECTION_STRING",
     ];
-    // A path or a moment is none, whatever it is of.
+    // A path or a moment is never a secret.
     let others = ["_FILE", "_PATH", "_EXPIRES_ON"];
     let may_be_secret = |name: &str| {
         let name = name.to_ascii_uppercase();

@@ -47,12 +47,12 @@ pub(super) struct Handed {
 pub(super) enum Ready {
     /// The port of 127.0.0.1.
     Port(u16),
-    /// Why there is none.
+    /// Why it does not listen.
     Error(String),
 }
 
-/// What the step says when nothing can fail any more. A broker that hears the end of the pipe instead ends too: nobody
-/// would find it.
+/// What the step says when nothing can fail any more. A broker that hears the end of the pipe instead ends too: no
+/// later step would find it.
 pub(super) const GO: &[u8] = b"go\n";
 
 impl Handover {

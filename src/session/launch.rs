@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use super::handover::{GO, Handover, Ready};
 
-/// A broker that listens and that nobody knows of yet. Dropped, it ends.
+/// A broker that listens and that no later step knows of yet. Dropped, it ends.
 pub(crate) struct BrokerProcess {
     child: Child,
     pipes: Option<(ChildStdin, Output)>,
@@ -133,7 +133,7 @@ impl Drop for BrokerProcess {
     }
 }
 
-/// A folder that nobody wants to remove while the broker runs.
+/// The root of the program's drive. A process that works in a folder keeps Windows from removing it; this one is never removed.
 fn root_folder(program: &Path) -> PathBuf {
     program.ancestors().last().unwrap_or(program).to_owned()
 }

@@ -40,11 +40,11 @@ use crate::{
     sources::azure_pipelines::AzurePipelines,
 };
 
-/// Serves until somebody ends it: the post-job stage, a signal (the agent's orphan clean-up), or the deadline.
+/// Serves until it is ended: by the post-job stage, a signal (the agent's orphan clean-up), or the deadline.
 ///
 /// # Errors
 ///
-/// What was handed over cannot be read, or the step went away before it had told anybody of this broker.
+/// What was handed over cannot be read, or the step went away before it had told the agent of this broker.
 pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> io::Result<()> {
     process::detach()?;
     process::allow_many_files();
@@ -75,7 +75,7 @@ pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> i
     let end = async move {
         match go.await {
             Ok(true) if say(&Ready::Port(port)).is_ok() => process::close_stdio(),
-            // The step ended before anybody could know this broker's address.
+            // The step ended before a later step could know this broker's address.
             _ => return,
         }
         tokio::select! {
@@ -96,7 +96,7 @@ pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> i
 ///
 /// # Errors
 ///
-/// The environment is none of a step, or there is no port.
+/// The environment is not that of a step, or there is no port.
 pub async fn open(
     env: Env,
     client: Option<Uuid>,

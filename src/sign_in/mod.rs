@@ -62,11 +62,11 @@ pub(crate) struct SignedIn {
 pub(crate) enum SignInError {
     #[error("{0}")]
     Source(Box<Failure>),
-    #[error("what Azure DevOps sent as id token is none ({properties})")]
+    #[error("what Azure DevOps sent is not a JWT ({properties})")]
     Malformed { properties: String, source: ClaimsError },
     #[error("the id token from Azure DevOps ended {} ago", format_duration(*.ago))]
     Expired { ago: time::Duration },
-    #[error("the id token from Azure DevOps begins in {} only", format_duration(*.ahead))]
+    #[error("the id token from Azure DevOps is not valid for another {}", format_duration(*.ahead))]
     NotYet { ahead: time::Duration },
     #[error("the id token was issued in the tenant {issued}, but the connection's tenant is {tenant}")]
     OtherTenant { issued: Uuid, tenant: Uuid },
@@ -87,7 +87,7 @@ pub(crate) enum SignInError {
 /// Why one exchange failed: the error, for which resource, under which id.
 pub(crate) type Failed = (TokenError, Resource, Uuid);
 
-/// Who signs in, and by which ways.
+/// A sign-in: the identity, and the ways to its tokens.
 pub(crate) struct SignIn<'a> {
     pub(crate) http: Arc<Http>,
     pub(crate) env: &'a Env,

@@ -45,7 +45,7 @@ pub(super) struct Warning {
 }
 
 impl Warning {
-    /// The same for a report.
+    /// The warning as an entry of a report.
     pub(super) fn failure(&self) -> Failure {
         Failure::new(self.code, self.finding.clone(), self.remedy)
     }

@@ -1,11 +1,11 @@
-//! Who is signed in, for other jobs and stages: the output variables of the step.
+//! The output variables of the step: they tell other jobs and stages which identity is signed in.
 
 use uuid::Uuid;
 use wif_core::exports::{Value, Variable};
 
 use crate::agent::connection::Connection;
 
-/// The output variables of a session. What the connection does not have is none of them.
+/// The output variables of a session. What the connection does not have is left out.
 ///
 /// None has the name of an exported variable: the agent would no longer set that one for later steps.
 pub(super) fn output_variables(connection: &Connection, client: Option<Uuid>) -> Vec<Variable> {

@@ -1,4 +1,4 @@
-//! What is wanted: found out, and checked, before any request.
+//! The plan of a step: inputs and connection, checked before the first request is sent.
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
@@ -37,7 +37,7 @@ use crate::{
     },
 };
 
-/// What is wanted, found out before any request.
+/// What a step is to do, checked before the first request is sent.
 pub(super) struct Plan {
     pub(super) connection: Connection,
     /// Whether a broker keeps the session alive.
@@ -242,8 +242,8 @@ impl Plan {
         }
     }
 
-    /// The list of subscriptions, where the session signs `az` in; else, or where the token may not be sent, there is none,
-    /// and the reason where a user should know it.
+    /// The list of subscriptions, where the session signs `az` in. The error is the reason for having no list, where a user should
+    /// know it.
     pub(super) fn listing(&self, http: &Arc<Http>) -> Result<Listing, Option<String>> {
         if !self.signs_az_in() {
             return Err(None);

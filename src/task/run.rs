@@ -32,7 +32,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// Whatever went wrong; nothing is exported then, and no file is left.
+/// The first fault; nothing is exported then, and no file is left.
 pub async fn run(world: &mut World) -> Result<(), Failure> {
     shadowed::check(&world.env, &TASK_VARIABLES)?;
     // Always set, so that the post-job stage never takes its name from a later step.

@@ -148,7 +148,7 @@ impl ResourceManager<'_> {
     ///
     /// # Errors
     ///
-    /// Its owner may not read it, or there is none.
+    /// The token's owner may not read it, or it does not exist.
     pub async fn subscription(&self, id: Uuid) -> Result<Subscription, ManagementError> {
         self.get(&format!("subscriptions/{id}"), &[("api-version", "2022-12-01")]).await
     }

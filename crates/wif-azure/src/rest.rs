@@ -124,7 +124,7 @@ fn checked(response: Response) -> Result<Response, ManagementError> {
     if (200..=299).contains(&status) {
         return Ok(response);
     }
-    // These services redirect nobody.
+    // These services never redirect.
     if (300..=399).contains(&status) {
         return Err(ManagementError::Unusable { status });
     }

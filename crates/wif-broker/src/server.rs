@@ -1,4 +1,4 @@
-//! The listener. Its limits on number and time are in `connections`.
+//! The listener, and one task for each connection; limits on number and time are in `connections`.
 
 use std::{convert::Infallible, future, io, net::Ipv4Addr, pin::pin, sync::Arc, time::Duration};
 

@@ -34,7 +34,7 @@ impl Failure {
         Self { code, hint, command: None, details: Vec::new(), source, outcome: RetryClass::Refused }
     }
 
-    /// The same failure for somebody else who ran into it.
+    /// A copy for another caller who ran into the same failure.
     #[must_use]
     pub fn again(&self) -> Self {
         let Self { code, hint, command, details, outcome, .. } = self;
@@ -81,11 +81,11 @@ impl fmt::Display for Failure {
         for line in &self.details {
             write!(f, "\n  {line}")?;
         }
-        write!(f, "\n  wrong: {}\n  fix: {}", self.code.party(), self.hint)?;
+        write!(f, "\n  at fault: {}\n  fix: {}", self.code.party(), self.hint)?;
         if let Some(command) = self.command {
-            write!(f, "\n  how: {command}")?;
+            write!(f, "\n  run: {command}")?;
         }
-        write!(f, "\n  more: {}", self.code.page())
+        write!(f, "\n  docs: {}", self.code.page())
     }
 }
 
@@ -103,10 +103,10 @@ mod tests {
     fn a_failure_tells_what_why_and_what_to_do() {
         let failure = Failure::new(Code::TimedOut, "no answer from Entra", "try again")
             .with_details(["after 60 s".to_owned()]);
-        let text = "WIF3005: no answer from Entra\n  after 60 s\n  wrong: the network\n  fix: try again\n  \
-                    more: https://github.com/wif-azure/wif/blob/main/docs/errors.md#wif3005";
+        let text = "WIF3005: no answer from Entra\n  after 60 s\n  at fault: the network\n  fix: try again\n  \
+                    docs: https://github.com/wif-azure/wif/blob/main/docs/errors.md#wif3005";
         assert_eq!(failure.to_string(), text);
         let failure = failure.with_command(Some("curl -v https://dev.azure.com"));
-        assert!(failure.to_string().contains("\n  how: curl -v https://dev.azure.com\n  more: "));
+        assert!(failure.to_string().contains("\n  run: curl -v https://dev.azure.com\n  docs: "));
     }
 }

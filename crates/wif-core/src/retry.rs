@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How an attempt ended, as far as another one is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryClass {
-    /// Nobody answered, or somebody on the way did.
+    /// No answer came, or one of a proxy on the way.
     Unreachable,
     /// The service asked to come back, perhaps saying when.
     Busy {

@@ -8,7 +8,7 @@ use std::{
 
 use time::OffsetDateTime;
 
-/// A wait that somebody else may cut short.
+/// A wait that a test may cut short.
 pub type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A clock that tests can replace.

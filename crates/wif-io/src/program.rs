@@ -119,7 +119,7 @@ impl Call<'_> {
                 // It may have ended in this very moment.
                 let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
             }
-            // The same where there are no groups.
+            // Where there are no groups, the program itself ends.
             let _ = child.kill().await;
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

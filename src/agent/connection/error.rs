@@ -13,7 +13,7 @@ pub enum ConnectionError {
         /// Its id.
         id: Uuid,
     },
-    /// The scheme is none of the known ones.
+    /// The scheme is unknown.
     #[error(
         "the connection {id} has the scheme '{scheme}', accepted: WorkloadIdentityFederation, ServicePrincipal, ManagedServiceIdentity"
     )]

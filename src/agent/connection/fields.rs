@@ -59,7 +59,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Every scope but a management group's is in a subscription: a resource group's, or that of a machine learning workspace. An
-    /// all-zero id, which some connections store, is none.
+    /// all-zero id, which some connections store, stands for no subscription.
     pub(super) fn subscription(&self) -> Result<Option<Subscription>, ConnectionError> {
         let scope = self.data("scopeLevel").unwrap_or_default();
         let above = ["ManagementGroup", "Tenant"].iter().any(|above| above.eq_ignore_ascii_case(scope));

@@ -46,7 +46,7 @@ pub fn settings(env: &Env) -> Result<(Settings, Remarks), NetworkError> {
     let skip_validation = env.is_true(SKIPS_VALIDATION);
     if skip_validation {
         remarks.warnings.push(
-            "The agent is configured with --sslskipcertvalidation: server certificates are NOT checked, so anybody on the network can read this job's \
+            "The agent is configured with --sslskipcertvalidation: server certificates are NOT checked, so any machine on the way can read this job's \
              tokens. Trust the right CA instead (--sslcacert)."
                 .to_owned(),
         );

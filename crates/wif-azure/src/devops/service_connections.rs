@@ -53,7 +53,7 @@ pub struct ServiceConnection {
     pub name: String,
     /// Its URL.
     pub url: Option<String>,
-    /// How it signs in. None for somebody who may only see that it exists.
+    /// How it signs in. None for a caller that may only see that it exists.
     pub authorization: Option<Authorization>,
     /// Its data.
     pub data: Option<BTreeMap<String, Option<String>>>,
@@ -104,7 +104,7 @@ pub enum ConnectionsError {
         /// When to come back.
         retry_after: Option<Duration>,
     },
-    /// There is none in this project.
+    /// The project has no such connection.
     #[error("the project has no such service connection, or none that this token may see")]
     Absent,
     /// Not what the protocol says.
@@ -145,7 +145,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 const API_VERSION: &str = "7.2-preview.4";
 
 impl Organization<'_> {
-    /// The organization's id, to whoever it knows.
+    /// The organization's id, which it tells every user that it knows.
     ///
     /// # Errors
     ///
@@ -160,7 +160,7 @@ impl Organization<'_> {
     ///
     /// # Errors
     ///
-    /// There is none that the token may see, or Azure DevOps cannot be reached.
+    /// The token's owner may see no such connection, or Azure DevOps cannot be reached.
     pub async fn by_id(&self, project: &str, id: Uuid) -> Result<ServiceConnection, ConnectionsError> {
         let url = self.base.join([project, "_apis", "serviceendpoint", "endpoints", &id.to_string()]);
         // Nothing is found as well by success and null.
@@ -172,7 +172,7 @@ impl Organization<'_> {
     ///
     /// # Errors
     ///
-    /// As `by_id`.
+    /// The token's owner may see no such connection, or Azure DevOps cannot be reached.
     pub async fn last_used(
         &self,
         project: &str,
@@ -192,7 +192,7 @@ impl Organization<'_> {
     ///
     /// # Errors
     ///
-    /// As `by_id`.
+    /// The token's owner may see no such connection, or Azure DevOps cannot be reached.
     pub async fn by_name(&self, project: &str, name: &str) -> Result<ServiceConnection, ConnectionsError> {
         let mut url = self.base.join([project, "_apis", "serviceendpoint", "endpoints"]);
         url.query_pairs_mut().append_pair("endpointNames", name);

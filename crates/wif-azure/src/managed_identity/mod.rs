@@ -199,7 +199,7 @@ impl ManagedIdentity {
     }
 
     /// What a session must keep for a later one of the same job before it takes the usual names: the address of the
-    /// machine's own service, and its header. Nothing, where there is none, or where it is kept already.
+    /// machine's own service, and its header. `None` where the machine has no such service, or where it is kept already.
     #[must_use]
     pub fn endpoint_to_restore(env: &Env) -> Option<(String, Secret)> {
         let [address, header] = ENDPOINT;

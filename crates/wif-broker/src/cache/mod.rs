@@ -54,13 +54,13 @@ pub struct TokenSlot {
 struct State {
     fresh: Option<Held>,
     flight: Option<Flight>,
-    /// The last attempt's failure, and when the next attempt may begin: by the clock that nobody sets.
+    /// The last attempt's failure, and when the next attempt may begin: by the monotonic clock.
     failed: Option<(Arc<Failure>, Duration)>,
     /// Attempts that failed in a row.
     failures: u32,
     /// After a renewal that brought nothing later: when to try again.
     again_at: Option<OffsetDateTime>,
-    /// Whether anybody asked since the last renewal, or somebody reads the token without asking.
+    /// Whether a caller asked since the last renewal, or a file keeps the token for readers that never ask.
     wanted: bool,
     always_wanted: bool,
     counts: Counts,
@@ -163,7 +163,7 @@ impl TokenSlot {
 
     /// Names who is to be told of every landing.
     pub fn notify_on_change(&self, changed: Arc<Notify>) {
-        // Whoever was named first stays.
+        // The first one that was given stays.
         let _ = self.changed.set(changed);
     }
 
@@ -179,7 +179,7 @@ impl TokenSlot {
         self.state().fresh = Some(held);
     }
 
-    /// Keeps the token fresh though nobody asks: somebody reads it from a file.
+    /// Keeps the token fresh even if no caller asks: it is read from a file.
     pub fn keep_fresh(&self) {
         self.state().always_wanted = true;
         self.notify();
@@ -244,7 +244,7 @@ impl TokenSlot {
         }
     }
 
-    /// Begins to renew the token if it is time to. Whoever keeps the slot alive calls this at [`TokenSlot::next`].
+    /// Begins to renew the token if it is time to. The loop that keeps the slot fresh calls this at [`TokenSlot::next`].
     pub fn renew(self: &Arc<Self>) {
         let mut state = self.state();
         let at = self.moment();
@@ -256,7 +256,7 @@ impl TokenSlot {
         }
     }
 
-    /// When [`TokenSlot::renew`] has something to do; never, for a token that nobody has asked for since its last renewal.
+    /// When [`TokenSlot::renew`] has something to do; never, for a token that no caller has asked for since its last renewal.
     #[must_use]
     pub fn next(&self) -> Option<OffsetDateTime> {
         let state = self.state();
@@ -289,7 +289,7 @@ impl TokenSlot {
         self.state().fresh.as_ref().map(|held| held.until(at))
     }
 
-    /// The flight that is under way, or a new one. It goes on if everybody who waits for it goes away.
+    /// The flight that is under way, or a new one. It goes on even if every caller that waits for it goes away.
     fn flight(self: &Arc<Self>, state: &mut State) -> Flight {
         if let Some(flight) = &state.flight {
             return flight.clone();

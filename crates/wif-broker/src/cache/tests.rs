@@ -155,7 +155,7 @@ fn whoever_renews_hears_that_a_token_is_wanted_again() {
         let from = clock.now();
         let lifetime = Lifetime { from, until: from + time::Duration::hours(1) };
         slot.put(CachedToken::new(Secret::new("brought along".to_owned()), lifetime));
-        assert_eq!(slot.next(), None, "nobody has asked for it");
+        assert_eq!(slot.next(), None, "no caller has asked for it");
         token(&slot).await.unwrap();
         changed.notified().await;
         assert_eq!(slot.next().map(OffsetDateTime::unix_timestamp), Some(1800));
@@ -350,11 +350,11 @@ fn a_token_that_nobody_asks_for_is_not_renewed_unless_it_is_read_from_a_file() {
         while slot.until().map(OffsetDateTime::unix_timestamp) == Some(3600) {
             tokio::task::yield_now().await;
         }
-        assert_eq!(slot.next(), None, "nobody asked since");
+        assert_eq!(slot.next(), None, "no caller asked since");
         let fetched = slot.counts().fetched;
         clock.set(3600);
         slot.renew();
-        assert_eq!(slot.counts().fetched, fetched, "somebody else's timer renews nothing here");
+        assert_eq!(slot.counts().fetched, fetched, "the timer of another slot renews nothing here");
         clock.set(1800);
         slot.keep_fresh();
         assert_eq!(slot.next().map(OffsetDateTime::unix_timestamp), Some(3600));

@@ -71,7 +71,7 @@ codes! {
     ConnectionUnknown = "WIF2004",
     /// Azure DevOps refused to sign an id token for another reason.
     IdTokenRefused = "WIF2005",
-    /// What came as id token is none.
+    /// What Azure DevOps sent is not a JWT.
     IdTokenMalformed = "WIF2006",
     /// The id token is not valid now.
     IdTokenExpired = "WIF2007",

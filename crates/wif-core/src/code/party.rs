@@ -1,4 +1,4 @@
-//! Who has to change something: the first thing that a person wants to know.
+//! The party that has to change something.
 
 use std::fmt;
 
@@ -32,7 +32,7 @@ pub enum Party {
 }
 
 impl Code {
-    /// Who has to change something.
+    /// The party that has to change something.
     #[must_use]
     pub const fn party(self) -> Party {
         match self {

@@ -84,7 +84,7 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
         7_000_222,
         Code::CredentialRefused,
         "the connection's client secret has expired",
-        &["nobody renewed it: secrets of automatic connections last three months"],
+        &["it was not renewed: secrets of automatic connections last three months"],
         ("convert the connection to workload identity federation, which stores no secret", CONVERT),
     ),
     KnownRefusal::of_entra(

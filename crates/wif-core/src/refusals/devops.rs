@@ -57,7 +57,7 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
         Code::JobTokenRefused,
         "Azure DevOps does not accept the job token",
         &[
-            "the job was cancelled, or has run for about 24 hours",
+            "the job was canceled, or has run for about 24 hours",
             "the token is a personal one, which signs no id tokens",
         ],
         (
@@ -153,14 +153,17 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
         "approval-pending",
         Code::ApprovalPending,
         "an approval or a check of the connection is still pending",
-        &["nobody has approved yet", "a check, such as branch control or business hours, has not passed yet"],
+        &[
+            "no approver has approved yet",
+            "a check, such as branch control or business hours, has not passed yet",
+        ],
         ("approve, or wait for the check, then run the stage again", "the run's page > Review, or Checks"),
     ),
     known(
         "TaskOrchestrationPlanSecurityException",
         Code::IdTokenRefused,
         "the run's plan does not let this job in, or not yet",
-        &["the plan is not ready, which passes", "the job was cancelled, or the run has ended"],
+        &["the plan is not ready, which passes", "the job was canceled, or the run has ended"],
         ("run the job again; if it lasts, give the ids above to the administrators of Azure DevOps", HEALTH),
     )
     .retried(RetryAdvice::Soon),

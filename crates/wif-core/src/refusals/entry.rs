@@ -7,7 +7,7 @@ use crate::{code::Code, retry::RetryClass};
 /// A refusal that is known.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownRefusal {
-    /// Its name, as whoever refuses spells it.
+    /// Its name, as the refusing service spells it.
     pub name: Name,
     /// The code that users see beside it.
     pub code: Code,
@@ -124,6 +124,6 @@ impl fmt::Display for KnownRefusal {
             writeln!(f, "  cause: {cause}")?;
         }
         writeln!(f, "  tried again: {retry}")?;
-        write!(f, "  wrong: {}\n  fix: {remedy}\n  how: {command}\n  more: {}", code.party(), code.page())
+        write!(f, "  at fault: {}\n  fix: {remedy}\n  run: {command}\n  docs: {}", code.party(), code.page())
     }
 }

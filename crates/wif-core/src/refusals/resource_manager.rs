@@ -81,7 +81,7 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
         "ReadOnlyDisabledSubscription",
         Code::SubscriptionUnusable,
         "the subscription is disabled",
-        &["it was cancelled, or its bill was not paid"],
+        &["it was canceled, or its bill was not paid"],
         (
             "have the subscription's owner enable it",
             "Azure portal > Subscriptions > the subscription > Reactivate",
@@ -104,7 +104,7 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
     known(
         "InvalidAuthenticationToken",
         Code::CloudMismatch,
-        "the access token is none that this service accepts",
+        "this service does not accept the access token",
         &["the connection's URL leads to another cloud or a stand-in", "the token was altered on its way"],
         TOKEN,
     ),
@@ -137,7 +137,7 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
         "the token's identity may not read applications in Microsoft Graph",
         &["it has no permission such as Application.Read.All, and does not own the application"],
         (
-            "run the doctor as somebody who may read the application, or compare by hand",
+            "run the doctor with an account that may read the application, or compare by hand",
             "az ad app federated-credential list --id <client id>",
         ),
     ),

@@ -7,7 +7,7 @@ const REMEDY: &str = "run the job again; if it lasts, look at the health of Entr
 const HEALTH: (&str, &str) = (REMEDY, "https://azure.status.microsoft and https://status.dev.azure.com");
 const KEYS: &[&str] = &[
     "the issuer or the way to it has an outage",
-    "the issuer is none that can be reached from the internet, as with a connection to a stand-in",
+    "the issuer cannot be reached from the internet, as with a connection to a stand-in",
 ];
 
 const fn passing(number: u32, means: &'static str) -> KnownRefusal {

@@ -60,7 +60,7 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
     KnownRefusal::of_entra(
         50049,
         Code::TenantUnknown,
-        "the authority is none that Entra knows",
+        "Entra does not know the authority",
         &["the connection's authority (data activeDirectoryAuthority) is wrong"],
         WHICH,
     ),
@@ -74,7 +74,7 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
     KnownRefusal::of_entra(
         90051,
         Code::TenantUnknown,
-        "the request names a national cloud that is none",
+        "the request names a national cloud that does not exist",
         &["the connection's environment or authority is wrong"],
         ("set the connection's environment to the cloud of its tenant", EDIT),
     ),

@@ -1,4 +1,4 @@
-//! The claims of a JWT that nobody verified.
+//! The claims of a JWT whose signature was not verified.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! What an id token presents against what somebody trusts: where they part, and in words why.
+//! Compares what an id token presents with what a federated credential trusts, and says in words where they differ.
 //!
 //! Matching is exact, letter case and white space included; only the audience of Entra's own id tokens is a GUID that
 //! stands for a name.
@@ -11,7 +11,7 @@ use crate::token::claims::Unverified;
 /// What is trusted: by a federated credential, or as the connection says it is registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trusted {
-    /// Who says so, as a person calls it: a harmless line.
+    /// Where this was read, in words for a person: a harmless line.
     pub by: String,
     /// The issuer.
     pub issuer: ForeignText,

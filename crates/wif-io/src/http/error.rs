@@ -79,7 +79,7 @@ pub enum HttpError {
         /// What went wrong.
         reason: String,
     },
-    /// A request without TLS to somebody else than the machine's own service: never sent.
+    /// A request without TLS to another host than the machine's own service: never sent.
     #[error("{host} is not the managed identity service of this machine")]
     UnexpectedHost {
         /// The host that was to be asked.

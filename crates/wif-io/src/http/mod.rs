@@ -118,7 +118,7 @@ impl Http {
         Ok(Self { proxy: settings.proxy, roots_of_others: settings.roots_of_others, ..http })
     }
 
-    /// Builds a client for the machine's own managed identity service, which speaks no TLS: it asks nobody else, and
+    /// Builds a client for the machine's own managed identity service, which speaks no TLS: it asks no other host, and
     /// never by a proxy.
     ///
     /// # Errors
@@ -308,6 +308,10 @@ mod tests {
         assert!(matches!(refused, HttpError::UnexpectedHost { .. }), "{refused}");
         let usual = Http::new(Settings::default(), clock()).unwrap();
         assert!(usual.send(ask(), Duration::from_secs(5)).await.is_err());
-        assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody connected");
+        assert_eq!(
+            listener.accept().unwrap_err().kind(),
+            std::io::ErrorKind::WouldBlock,
+            "no connection came"
+        );
     }
 }
