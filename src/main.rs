@@ -68,9 +68,7 @@ async fn ask(command: &Command) -> ExitCode {
     let job = env.get("VSTS_PROCESS_LOOKUP_ID").filter(|_| masks_token);
     let mut masks = process::MaskOutput::of_step(job);
     let asked = cli::ask(command, &env, &mut Screen::new(&mut out), &mut masks).await;
-    let Err(unanswered) = asked else { return ExitCode::SUCCESS };
-    complain(&unanswered.failure);
-    ExitCode::from(unanswered.exit)
+    ended(asked)
 }
 
 /// Checks a connection, or what a step of a job finds. The exit code says how bad it is.
@@ -101,7 +99,7 @@ fn complain(failure: &Failure) {
 fn ended(result: Result<(), Failure>) -> ExitCode {
     let Err(failure) = result else { return ExitCode::SUCCESS };
     complain(&failure);
-    if failure.code == Code::ArgumentInvalid { ExitCode::from(2) } else { ExitCode::FAILURE }
+    ExitCode::from(failure.exit_code())
 }
 
 /// Runs a stage. A failure is told to the agent and is no failure of the process, since the agent would add an

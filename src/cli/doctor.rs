@@ -9,7 +9,7 @@ use wif_io::{clock::Clock, env::Env};
 
 use super::{
     DoctorArguments, Screen,
-    ask::{address, unanswered},
+    ask::{address, failure_of},
     screen::closed,
 };
 use crate::{
@@ -104,7 +104,7 @@ fn trial(arguments: &DoctorArguments) -> Trial {
 async fn status(env: &Env, prefix: &str) -> Result<serde_json::Value, Failure> {
     let asked = async {
         let answer = address(env, prefix)?.ask_within(STATUS_TIMEOUT, Method::GET, paths::STATUS, &[]).await;
-        answer.map_err(|error| unanswered(error, env))
+        answer.map_err(|error| failure_of(error, env))
     };
-    asked.await.map_err(|unanswered| unanswered.failure)
+    asked.await
 }

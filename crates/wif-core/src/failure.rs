@@ -25,13 +25,23 @@ pub struct Failure {
     pub source: Box<dyn Error + Send + Sync>,
     /// Whether another attempt may help.
     pub outcome: RetryClass,
+    /// Whether the caller of a command made the mistake, whatever the code says.
+    by_caller: bool,
 }
 
 impl Failure {
     /// A failure without details.
     pub fn new(code: Code, source: impl Into<Box<dyn Error + Send + Sync>>, hint: impl Into<String>) -> Self {
         let (hint, source) = (one_line(&hint.into(), MAX_DETAIL), source.into());
-        Self { code, hint, command: None, details: Vec::new(), source, outcome: RetryClass::Refused }
+        Self {
+            code,
+            hint,
+            command: None,
+            details: Vec::new(),
+            source,
+            outcome: RetryClass::Refused,
+            by_caller: false,
+        }
     }
 
     /// A copy for another caller who ran into the same failure.
@@ -39,7 +49,29 @@ impl Failure {
     pub fn again(&self) -> Self {
         let Self { code, hint, command, details, outcome, .. } = self;
         let (hint, details) = (hint.clone(), details.clone());
-        Self { code: *code, hint, command: *command, details, source: self.story().into(), outcome: *outcome }
+        Self {
+            code: *code,
+            hint,
+            command: *command,
+            details,
+            source: self.story().into(),
+            outcome: *outcome,
+            by_caller: self.by_caller,
+        }
+    }
+
+    /// The exit code of a command that ends with it: 1 our bug, 2 the caller's mistake, 3 refused, 4 not reached.
+    ///
+    /// The stages of the task end with 0: they tell the agent how they ended.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match (self.code, self.outcome) {
+            _ if self.by_caller => 2,
+            (Code::ArgumentInvalid, _) | (Code::BrokerGone, RetryClass::Refused) => 2,
+            (Code::BrokerRefused, RetryClass::Refused) => 3,
+            (Code::BrokerGone | Code::BrokerRefused | Code::BrokerUnproven | Code::BrokerFailed, _) => 4,
+            _ => 1,
+        }
     }
 
     /// What happened, and why, and why that.
@@ -59,6 +91,12 @@ impl Failure {
     #[must_use]
     pub fn with_retry_class(self, outcome: RetryClass) -> Self {
         Self { outcome, ..self }
+    }
+
+    /// Says that the caller of the command made the mistake.
+    #[must_use]
+    pub fn by_caller(self) -> Self {
+        Self { by_caller: true, ..self }
     }
 
     /// Adds the command or the click that mends it.
@@ -98,6 +136,20 @@ impl Error for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_exit_code_says_whose_fault_it_is() {
+        let of = |code, outcome| Failure::new(code, "x", "y").with_retry_class(outcome).exit_code();
+        assert_eq!(of(Code::Bug, RetryClass::Refused), 1);
+        assert_eq!(of(Code::ArgumentInvalid, RetryClass::Refused), 2);
+        assert_eq!(of(Code::BrokerGone, RetryClass::Refused), 2, "this step has no session");
+        assert_eq!(of(Code::BrokerGone, RetryClass::Unreachable), 4);
+        assert_eq!(of(Code::BrokerRefused, RetryClass::Refused), 3);
+        assert_eq!(Failure::new(Code::BrokerRefused, "x", "y").by_caller().exit_code(), 2);
+        assert_eq!(of(Code::BrokerRefused, RetryClass::MayPass), 4);
+        assert_eq!(of(Code::BrokerUnproven, RetryClass::Refused), 4);
+        assert_eq!(of(Code::TimedOut, RetryClass::Unreachable), 1, "a doctor that could not begin");
+    }
 
     #[test]
     fn a_failure_tells_what_why_and_what_to_do() {
