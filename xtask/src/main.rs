@@ -12,6 +12,7 @@ mod package;
 mod pictures;
 mod platforms;
 mod process;
+mod rust_version;
 mod soak;
 mod stage;
 mod test;
