@@ -78,7 +78,7 @@ fn lints(_found: &mut Found) -> Result<()> {
 }
 
 fn documentation(_found: &mut Found) -> Result<()> {
-    let mut doc = cargo(&["doc", "--package", "wif", "--no-deps", "--document-private-items", "--locked"]);
+    let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"]);
     run(doc.env("RUSTDOCFLAGS", "--deny warnings"))
 }
 
