@@ -125,7 +125,6 @@ fn the_connection_to_entra_is_made_while_the_id_token_is_on_its_way() {
 #[test]
 fn a_slow_start_at_entra_does_not_hold_the_exchange_back_for_long() {
     let case = Case::new();
-    case.clock.be_impatient();
     case.emulator.fault(Fault::on(Service::Entra, "GET", "/openid-configuration").always().hang());
     case.succeeds();
     assert_eq!(case.asked(), (1, 1));

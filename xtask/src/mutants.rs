@@ -32,26 +32,42 @@ struct Guard {
 }
 
 const GUARDS: [Guard; 20] = [
-    guard("src/broker/guard.rs", &["broker::guard::"], &["broker::", "hostile::"]),
-    guard("src/broker/routes.rs", &[], &["broker::", "guards::", "hostile::", "shown::"]),
-    guard("src/broker/connections.rs", &["broker::connections::"], &["broker::", "hostile::"]),
-    guard("src/broker/proof.rs", &["broker::proof::"], &["broker::", "hostile::"]),
-    guard("src/broker/tokens.rs", &[], &["broker::", "hostile::", "live::", "shown::", "soak::"]),
-    guard("src/identity/resource.rs", &["identity::resource::"], &["broker::", "bad_input::", "guards::"]),
-    guard("src/identity/hosts.rs", &["identity::hosts::", "agent::"], &["clouds::", "doctor::", "guards::"]),
-    guard("src/identity/allowed.rs", &["identity::allowed::", "agent::"], &["bad_input::", "guards::"]),
-    guard("src/folder.rs", &["folder::"], &["az::", "earlier::", "job::", "live::"]),
-    guard("src/folder/directory.rs", &["folder::"], &["az::", "job::", "live::"]),
+    guard("crates/wif-broker/src/guard.rs", &["guard::"], &["broker::", "hostile::"]),
+    guard("crates/wif-broker/src/routes.rs", &[], &["broker::", "guards::", "hostile::", "shown::"]),
+    guard("crates/wif-broker/src/connections.rs", &["connections::"], &["broker::", "hostile::"]),
+    guard("crates/wif-broker/src/proof.rs", &["proof::"], &["broker::", "hostile::"]),
+    guard("crates/wif-broker/src/tokens.rs", &[], &["broker::", "hostile::", "live::", "shown::", "soak::"]),
+    guard(
+        "crates/wif-core/src/azure/resource.rs",
+        &["azure::resource::"],
+        &["broker::", "bad_input::", "guards::"],
+    ),
+    guard("crates/wif-core/src/azure/hosts.rs", &["azure::hosts::"], &["clouds::", "doctor::", "guards::"]),
+    guard("crates/wif-core/src/azure/allowed.rs", &["azure::allowed::"], &["bad_input::", "guards::"]),
+    guard(
+        "crates/wif-io/src/private_folder/mod.rs",
+        &["private_folder::"],
+        &["az::", "earlier::", "job::", "live::"],
+    ),
+    guard(
+        "crates/wif-io/src/private_folder/directory.rs",
+        &["private_folder::"],
+        &["az::", "job::", "live::"],
+    ),
     guard("src/agent/job.rs", &["agent::job::"], &["bad_input::", "doctor::", "guards::", "sign_in::"]),
     guard("src/agent/organization.rs", &["agent::"], &["doctor::", "guards::", "sign_in::"]),
     guard("src/agent/reserved.rs", &["agent::"], &["bad_input::", "documents::", "guards::"]),
     guard("src/agent/shadowed.rs", &["agent::shadowed::"], &["bad_input::", "guards::", "job::"]),
     guard("src/agent/job_variables.rs", &["agent::"], &["arrival::", "bad_input::", "earlier::", "guards::"]),
-    guard("src/task/guards.rs", &["task::guards::"], &["bad_input::", "guards::", "schemes::", "sign_in::"]),
-    guard("src/task/launch.rs", &[], &["cancellation::", "job::", "live::", "process::"]),
+    guard("src/guards.rs", &["guards::"], &["bad_input::", "guards::", "schemes::", "sign_in::"]),
+    guard("src/session/launch.rs", &[], &["cancellation::", "job::", "live::", "process::"]),
     guard("src/task/arrival.rs", &[], &["arrival::", "az::", "earlier::"]),
-    guard("src/secret.rs", &["secret::"], &["broker::", "shown::", "sign_in::"]),
-    guard("src/foreign_text.rs", &["foreign_text::"], &["foreign_bytes::", "foreign_text::", "shown::"]),
+    guard("crates/wif-core/src/secret.rs", &["secret::"], &["broker::", "shown::", "sign_in::"]),
+    guard(
+        "crates/wif-core/src/foreign_text.rs",
+        &["foreign_text::"],
+        &["foreign_bytes::", "foreign_text::", "shown::"],
+    ),
 ];
 
 const fn guard(file: &'static str, unit: &'static [&'static str], whole: &'static [&'static str]) -> Guard {

@@ -130,6 +130,10 @@ fn tests(found: &mut Found) -> Result<()> {
     let mut nextest = Command::new(nextest()?);
     nextest.args(["nextest", "run", "--workspace", "--locked", "--profile", "default"]).current_dir(root());
     forget_package(&mut nextest);
+    // Each process would make key pairs of its own, which takes longer than most tests.
+    let keys = target()?.join("tmp").join("emulator-keys");
+    fs::create_dir_all(&keys).map_err(|error| format!("{}: {error}", keys.display()))?;
+    nextest.env("EMULATOR_KEYS", keys);
     let junit = root().join(JUNIT);
     forget(&junit)?;
     let result = run(&mut nextest);
