@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_said_and_not_guessed() {
-        for name in ["", "WIF", "WIF0000", "AADSTS1", "-1", "KnownRefusal", "a\nb"] {
+        for name in ["", "WIF", "WIF0000", "AADSTS1", "-1", "Known", "a\nb"] {
             let failure = explained(name).unwrap_err();
             assert_eq!(failure.code, Code::ArgumentInvalid);
             assert_eq!(failure.to_string().lines().count(), 5, "{failure}");

@@ -9,7 +9,7 @@ use wif_core::{azure::hosts, code::Code, failure::Failure, foreign_text::identif
 use super::{
     connection::how_to_read,
     diagnosis::{ARM_TOKEN, Diagnosis, Evidence, Service},
-    report::Topic,
+    report::{NO_FACTS, Topic},
     trust::{not_sent, unread},
 };
 use crate::agent::{addresses::Addresses, connection::Connection};
@@ -48,7 +48,7 @@ impl Diagnosis<'_> {
         match arm.subscription(subscription).await {
             Ok(found) => self.state(&found.state),
             Err(error) => {
-                self.report.fault(Topic::Subscription, error, Vec::new());
+                self.report.fault(Topic::Subscription, error, NO_FACTS);
                 return self.report.skipped(Topic::Roles, "the subscription cannot be read");
             }
         }
@@ -69,7 +69,7 @@ impl Diagnosis<'_> {
                     .good(Topic::Roles, vec!["none of its own: those of a group, or of above".to_owned()]);
             }
             Ok(roles) => {
-                let facts = roles.iter().map(|Role { name, scope }| format!("{name} at {scope}")).collect();
+                let facts = roles.iter().map(|Role { name, scope }| format!("{name} at {scope}"));
                 self.report.good(Topic::Roles, facts);
             }
             Err(error) => self.report.skipped(Topic::Roles, unread(&error)),
@@ -90,8 +90,8 @@ impl Diagnosis<'_> {
         };
         match state {
             "Enabled" => self.report.good(Topic::Subscription, vec!["it is seen and enabled".to_owned()]),
-            "Warned" | "PastDue" => self.report.warning(Topic::Subscription, failure(), Vec::new()),
-            _ => self.report.fault(Topic::Subscription, failure(), Vec::new()),
+            "Warned" | "PastDue" => self.report.warning(Topic::Subscription, failure(), NO_FACTS),
+            _ => self.report.fault(Topic::Subscription, failure(), NO_FACTS),
         }
     }
 }

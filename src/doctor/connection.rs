@@ -19,7 +19,7 @@ use wif_io::{endpoint::Endpoint, env::Env};
 
 use super::{
     diagnosis::{ARM_TOKEN, DEVOPS_TOKEN, Diagnosis, GRAPH_TOKEN, Service},
-    report::Topic,
+    report::{NO_FACTS, Topic},
 };
 use crate::agent::{connection::Connection, inputs::env_name};
 
@@ -150,7 +150,7 @@ impl Diagnosis<'_> {
             self.report.fault(
                 Topic::Connection,
                 Failure::new(Code::ConnectionIncomplete, error, hint),
-                Vec::new(),
+                NO_FACTS,
             );
         } else if seen.authorization.is_none() {
             let reason = "the token may see that the connection exists, and no more; AZURE_DEVOPS_EXT_PAT with the scope Service Connections (read) sees more";
@@ -172,7 +172,7 @@ impl Diagnosis<'_> {
         let failure = Failure::new(Code::ConnectionStale, error, hint)
             .with_details(found.iter().flat_map(|difference| difference.lines.clone()))
             .with_command(Some("Project settings > Service connections > the connection > Edit > Save"));
-        self.report.warning(Topic::Connection, failure, Vec::new());
+        self.report.warning(Topic::Connection, failure, NO_FACTS);
     }
 }
 

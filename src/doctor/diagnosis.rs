@@ -14,7 +14,7 @@ use wif_io::{
     http::{Http, HttpError},
 };
 
-use super::report::{Report, Topic};
+use super::report::{NO_FACTS, Report, Topic};
 use crate::agent::{addresses::Addresses, connection::Connection, network};
 
 /// An access token of Entra for Azure DevOps.
@@ -113,7 +113,7 @@ pub(super) fn settings(env: &Env, clock: &Arc<dyn Clock>, report: &mut Report) -
             Some(http)
         }
         Err(failure) => {
-            report.fault(Topic::Settings, failure, Vec::new());
+            report.fault(Topic::Settings, failure, NO_FACTS);
             None
         }
     }
@@ -140,7 +140,7 @@ impl Diagnosis<'_> {
                 None
             }
             Err(error) => {
-                self.report.fault(Topic::Token, error, Vec::new());
+                self.report.fault(Topic::Token, error, NO_FACTS);
                 None
             }
         }

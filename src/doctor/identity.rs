@@ -10,6 +10,7 @@ use wif_azure::{
 };
 use wif_core::{
     azure::resource::Resource,
+    fact::Fact,
     failure::Failure,
     foreign_text::ForeignText,
     human_time::format_moment,
@@ -22,7 +23,7 @@ use wif_core::{
 
 use super::{
     diagnosis::{Diagnosis, Evidence, Service},
-    report::Topic,
+    report::{NO_FACTS, Topic},
 };
 use crate::{
     agent::connection::Connection,
@@ -83,14 +84,14 @@ impl Diagnosis<'_> {
             Ok(id_token) => {
                 let now = self.http.clock().now();
                 let parts = identity_parts(&id_token.claims).into_iter();
-                let mut facts: Vec<_> = parts.map(|(label, value)| format!("{label:<22}{value}")).collect();
-                facts.push(format!("{:<22}{}", "audience", ForeignText::join(&id_token.claims.audiences)));
-                facts.push(format!("{:<22}{}", "lives until", format_moment(id_token.claims.expires, now)));
+                let mut facts: Vec<_> = parts.map(|(label, value)| Fact::new(label, value)).collect();
+                facts.push(Fact::new("audience", ForeignText::join(&id_token.claims.audiences)));
+                facts.push(Fact::new("lives until", format_moment(id_token.claims.expires, now)));
                 self.report.good(Topic::IdToken, facts);
                 Some(id_token)
             }
             Err(error) => {
-                self.report.fault(Topic::IdToken, error, Vec::new());
+                self.report.fault(Topic::IdToken, error, NO_FACTS);
                 None
             }
         }
@@ -162,8 +163,8 @@ impl Diagnosis<'_> {
             Err(mut failure) => {
                 known.exchanged = known.exchanged.or(Some(false));
                 // What is trusted is a check of its own here.
-                failure.details.retain(|line| !line.starts_with("trusted "));
-                self.report.fault(Topic::Exchange, failure, Vec::new());
+                failure.details.retain(|fact| fact.label != Some("trusted"));
+                self.report.fault(Topic::Exchange, failure, NO_FACTS);
             }
         }
     }

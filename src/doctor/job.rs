@@ -14,7 +14,7 @@ use wif_io::{
 use super::{
     connection::reader,
     diagnosis::{Diagnosis, Evidence, Network, ReadConnection, Service, read, settings},
-    report::{Report, Topic},
+    report::{NO_FACTS, Report, Topic},
     tools,
     variables::JobFindings,
 };
@@ -77,7 +77,7 @@ async fn of_connection(
             Some(target)
         }
         Err(failure) => {
-            diagnosis.report.fault(Topic::Connection, failure, Vec::new());
+            diagnosis.report.fault(Topic::Connection, failure, NO_FACTS);
             None
         }
     };
@@ -106,7 +106,7 @@ impl Diagnosis<'_> {
         let job = match Job::read(self.env, &self.allowed_hosts) {
             Ok(job) => job,
             Err(error) => {
-                self.report.fault(Topic::Token, error, Vec::new());
+                self.report.fault(Topic::Token, error, NO_FACTS);
                 return None;
             }
         };

@@ -89,7 +89,7 @@ impl Network {
                 if skew.is_negative() { "ahead of" } else { "behind" }
             ),
         });
-        let facts = facts.collect();
+        let facts: Vec<_> = facts.collect();
         match known.iter().map(|(_, skew)| *skew).max_by_key(|skew| skew.abs()) {
             None => report.skipped(Topic::Clock, "no service that answered sent the time"),
             Some(skew) if skew.abs() >= MAX_SKEW => {

@@ -23,7 +23,7 @@ use wif_io::{
 use super::{
     connection::reader,
     diagnosis::{DEVOPS_TOKEN, Diagnosis, Evidence, Network, ReadConnection, Service, read, settings},
-    report::{Report, Topic},
+    report::{NO_FACTS, Report, Topic},
 };
 use crate::{agent::inputs::env_name, sign_in::SIGN_IN_TIMEOUT};
 
@@ -96,7 +96,7 @@ pub async fn from_terminal(target: &Target, env: &Env, clock: Arc<dyn Clock>) ->
         }
         Err(failure) => {
             diagnosis.report_network();
-            diagnosis.report.fault(Topic::Connection, failure, Vec::new());
+            diagnosis.report.fault(Topic::Connection, failure, NO_FACTS);
             diagnosis.skip_rest("the connection cannot be used");
         }
     }
@@ -128,7 +128,7 @@ impl Diagnosis<'_> {
                 None
             }
             Err(error) => {
-                self.report.fault(Topic::Connection, error, Vec::new());
+                self.report.fault(Topic::Connection, error, NO_FACTS);
                 None
             }
         }
@@ -146,7 +146,7 @@ impl Diagnosis<'_> {
             self.report.warning(
                 Topic::Connection,
                 Failure::new(Code::ConnectionStale, error, hint),
-                Vec::new(),
+                NO_FACTS,
             );
         }
     }

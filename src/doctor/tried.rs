@@ -13,6 +13,7 @@ use uuid::Uuid;
 use wif_core::{
     azure::cloud::Cloud,
     code::Code,
+    fact::Fact,
     failure::Failure,
     foreign_text::{one_line, service_message},
     human_time::format_moment,
@@ -25,7 +26,7 @@ use wif_io::{
     program::{Answer, Call},
 };
 
-use super::report::{Report, Topic};
+use super::report::{NO_FACTS, Report, Topic};
 use crate::agent::tools::Tool;
 
 /// Which tools to start.
@@ -153,10 +154,10 @@ pub(super) async fn report(report: &mut Report, trial: &Trial, env: &Env, clock:
             RetryClass::Works(fact) => report.good(Topic::Tried, vec![fact]),
             RetryClass::Absent(reason) if trial.named => {
                 let hint = "install it on the agent, or leave it out of --try";
-                report.warning(Topic::Tried, Failure::new(Code::ToolMissing, reason, hint), Vec::new());
+                report.warning(Topic::Tried, Failure::new(Code::ToolMissing, reason, hint), NO_FACTS);
             }
             RetryClass::Skipped(reason) | RetryClass::Absent(reason) => report.skipped(Topic::Tried, reason),
-            RetryClass::Fails(failure) => report.fault(Topic::Tried, *failure, Vec::new()),
+            RetryClass::Fails(failure) => report.fault(Topic::Tried, *failure, NO_FACTS),
         }
     }
 }
@@ -301,15 +302,14 @@ impl Bench<'_> {
     }
 
     /// The last lines that a tool wrote, without what may be a secret.
-    fn said(&self, answer: &Answer) -> Vec<String> {
+    fn said(&self, answer: &Answer) -> Vec<Fact> {
         let text = if answer.errors.trim().is_empty() { &answer.output } else { &answer.errors };
         let lines = text.lines().rev().filter_map(|line| {
             let hidden =
                 self.secrets.iter().fold(line.to_owned(), |line, secret| line.replace(secret, "(not shown)"));
             service_message(hidden.trim_matches(|c: char| c.is_whitespace() || "│╷╵".contains(c)))
         });
-        let mut lines: Vec<_> =
-            lines.take(MAX_LINES).map(|line| format!("{:<22}{line}", "it says")).collect();
+        let mut lines: Vec<_> = lines.take(MAX_LINES).map(|line| Fact::new("it says", line)).collect();
         lines.reverse();
         lines
     }

@@ -16,7 +16,7 @@ use wif_io::endpoint::Endpoint;
 use super::{
     connection::how_to_read,
     diagnosis::{ARM_TOKEN, Diagnosis, Evidence, GRAPH_TOKEN},
-    report::{Topic, Verdict},
+    report::{NO_FACTS, Topic, Verdict},
 };
 use crate::agent::{
     addresses::{self, Addresses},
@@ -50,7 +50,7 @@ impl Diagnosis<'_> {
             (Ok(trusted), Some(claims)) => self.compare(claims, &trusted),
             (Ok(trusted), None) => {
                 let reason = "there is no id token to compare with".to_owned();
-                let facts = trusted.iter().map(|one| format!("read: {}", one.by)).collect();
+                let facts = trusted.iter().map(|one| format!("read: {}", one.by));
                 self.report.add(Topic::Trust, Verdict::Skipped(reason), facts);
             }
             (Err(reason), _) if known.exchanged == Some(true) => {
@@ -125,7 +125,7 @@ impl Diagnosis<'_> {
     fn compare(&mut self, claims: &Claims, trusted: &[Trusted]) {
         let Some((nearest, differences)) = compare::nearest(claims, trusted) else {
             if let Some(known) = refusals::of_entra(70025) {
-                self.report.fault(Topic::Trust, of_known(known, known.meaning.to_owned()), Vec::new());
+                self.report.fault(Topic::Trust, of_known(known, known.meaning.to_owned()), NO_FACTS);
             }
             return;
         };
@@ -137,9 +137,10 @@ impl Diagnosis<'_> {
             Some(known) => of_known(known, error),
             None => Failure::new(Code::TrustNotMatched, error, "correct the federated credential"),
         };
-        let details =
-            differences.into_iter().flat_map(|Difference { words, lines, .. }| [vec![words], lines].concat());
-        self.report.fault(Topic::Trust, failure.with_details(details), Vec::new());
+        let details = differences
+            .into_iter()
+            .flat_map(|Difference { words, lines, .. }| [vec![words.into()], lines].concat());
+        self.report.fault(Topic::Trust, failure.with_details(details), NO_FACTS);
     }
 }
 

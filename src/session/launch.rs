@@ -1,4 +1,4 @@
-//! BrokerProcess the broker: the step's side.
+//! Starting the broker: the step's side.
 
 use std::{
     io,

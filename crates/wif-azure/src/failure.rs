@@ -4,6 +4,7 @@ use uuid::Uuid;
 use wif_core::{
     azure::resource::Resource,
     code::{Code, Party},
+    fact::Fact,
     failure::Failure,
     foreign_text::ForeignText,
     refusals,
@@ -42,7 +43,7 @@ impl From<oidc::Refusal> for Failure {
         };
         let outcome = error.outcome();
         let command = known.map(|known| known.command);
-        let details = service_says(message).into_iter().chain(ids);
+        let details = service_says(message).into_iter().chain(ids.into_iter().map(Fact::from));
         Failure::new(code, error, hint).with_details(details).with_retry_class(outcome).with_command(command)
     }
 }
@@ -90,7 +91,7 @@ impl From<ManagementError> for Failure {
             ManagementError::Refused { facts, .. } => facts.clone(),
             _ => Vec::new(),
         };
-        let facts = facts.into_iter().map(|(label, value)| format!("{label:<22}{value}"));
+        let facts = facts.into_iter().map(|(label, value)| Fact::new(label, value));
         let details: Vec<_> = service_says(error.message()).into_iter().chain(facts).collect();
         let outcome = error.outcome();
         let failure = Self::new(code, error, hint).with_details(details).with_retry_class(outcome);
@@ -131,7 +132,7 @@ pub fn exchange_failure(
             "check the proxy and its settings, and the connection's authority: something other than Entra may have answered",
         ),
     };
-    let mut details = vec![format!("{:<22}{resource}", "resource")];
+    let mut details = vec![Fact::new("resource", resource)];
     if matches!(error, TokenError::Refused(_)) {
         details.extend(describe_presented(presented));
     }
@@ -143,9 +144,9 @@ pub fn exchange_failure(
         let is_told = known.is_none() && matches!(error, TokenError::Refused(_));
         let sentence = refusal.sentence.as_deref().filter(|_| !is_told);
         details.extend(service_says(sentence.map(|sentence| without_claims(sentence, presented))));
-        details.extend(refusal.ids.iter().cloned());
+        details.extend(refusal.ids.iter().cloned().map(Fact::from));
     }
-    details.push(format!("request {request_id}"));
+    details.push(format!("request {request_id}").into());
     let outcome = error.outcome();
     let command = known.map(|known| known.command);
     Failure::new(code, error, hint).with_details(details).with_retry_class(outcome).with_command(command)
@@ -180,7 +181,7 @@ pub fn managed_identity_failure(error: ManagedIdentityError, resource: Option<Re
         ManagedIdentityError::Busy { .. } => (Code::ServiceUnavailable, MACHINE_FIX),
         ManagedIdentityError::Unusable { .. } => (Code::AnswerUnusable, MACHINE_FIX),
     };
-    let details = resource.map(|resource| format!("{:<22}{resource}", "resource"));
+    let details = resource.map(|resource| Fact::new("resource", resource));
     let outcome = error.outcome();
     Failure::new(code, error, hint).with_details(details).with_retry_class(outcome)
 }
@@ -190,8 +191,8 @@ const MACHINE_FIX: &str = "run the job on an agent whose machine has the managed
 const SEVERAL_FIX: &str = "the machine has several user-assigned identities: choose one in the connection (Project settings > Service connections > the connection > Edit), whose client id becomes the connection's data msiclientId";
 
 /// The service's own words, below ours.
-fn service_says(message: Option<impl std::fmt::Display>) -> Option<String> {
-    message.map(|message| format!("{:<22}{message}", "service says"))
+fn service_says(message: Option<impl std::fmt::Display>) -> Option<Fact> {
+    message.map(|message| Fact::new("service says", message))
 }
 
 /// Entra repeats issuer and subject as they are, which the agent's masks make unreadable. They stand above, in parts.
@@ -203,7 +204,7 @@ fn without_claims(sentence: &str, presented: &Presented) -> String {
 }
 
 /// What was presented, where it is long in parts, which the agent's masks of the whole do not hit.
-fn describe_presented(presented: &Presented) -> Vec<String> {
+fn describe_presented(presented: &Presented) -> Vec<Fact> {
     let lines = match presented {
         Presented::IdToken { claims, .. } => {
             let parts = identity_parts(claims).into_iter();
@@ -214,23 +215,23 @@ fn describe_presented(presented: &Presented) -> Vec<String> {
         Presented::ClientSecret { properties } => vec![("client secret", properties.clone())],
         Presented::Certificate { thumbprint } => vec![("certificate", thumbprint.clone())],
     };
-    lines.into_iter().map(|(label, value)| format!("{label:<22}{value}")).collect()
+    lines.into_iter().map(|(label, value)| Fact::new(label, value)).collect()
 }
 
 /// What is trusted is not in a job; what the connection says of itself is.
-fn describe_trusted(presented: &Presented) -> Vec<String> {
+fn describe_trusted(presented: &Presented) -> Vec<Fact> {
     let Presented::IdToken { claims, registered } = presented else { return Vec::new() };
     let found =
         registered.iter().flat_map(|registered| compare::differences(&(&**claims).into(), registered));
-    let mut lines: Vec<_> = found
+    let mut lines: Vec<Fact> = found
         .flat_map(|Difference { words, lines, .. }| {
             let heading = format!("the connection says otherwise: {words}");
-            std::iter::once(heading).chain(lines)
+            std::iter::once(heading.into()).chain(lines)
         })
         .collect();
-    lines.push(format!(
-        "{:<22}not to be seen from a job: az ad app federated-credential list --id <client id>, or wif doctor, which compares",
-        "trusted"
+    lines.push(Fact::new(
+        "trusted",
+        "not to be seen from a job: az ad app federated-credential list --id <client id>, or wif doctor, which compares",
     ));
     lines
 }

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use crate::{code::Code, foreign_text::one_line, retry::RetryClass};
+use crate::{code::Code, fact::Fact, foreign_text::one_line, retry::RetryClass};
 
 /// The longest story, in characters.
 const MAX_STORY: usize = 2000;
@@ -20,7 +20,7 @@ pub struct Failure {
     /// The command or the click that does it, where there is one.
     pub command: Option<&'static str>,
     /// Facts under the summary, a line each: what was presented, trace and correlation ids. [`Failure::with_details`] adds.
-    pub details: Vec<String>,
+    pub details: Vec<Fact>,
     /// What happened.
     pub source: Box<dyn Error + Send + Sync>,
     /// Whether another attempt may help.
@@ -107,8 +107,8 @@ impl Failure {
 
     /// Adds lines under the summary.
     #[must_use]
-    pub fn with_details(mut self, details: impl IntoIterator<Item = String>) -> Self {
-        self.details.extend(details.into_iter().map(|line| one_line(&line, MAX_DETAIL)));
+    pub fn with_details(mut self, details: impl IntoIterator<Item = impl Into<Fact>>) -> Self {
+        self.details.extend(details.into_iter().map(|fact| fact.into().in_one_line(MAX_DETAIL)));
         self
     }
 }
