@@ -8,6 +8,7 @@ mod broker;
 mod container;
 mod install;
 mod job;
+mod journal;
 mod judge;
 mod scheme;
 mod table;

@@ -20,8 +20,9 @@ use super::{
     judge,
     scheme::Scheme,
     table::Outcome,
-    tools::{Client, Mode, Tool},
+    tools::{ACCESS_TOKEN_LIVES, Client, Mode, STATUS, Tool},
 };
+use crate::stage::EMULATOR;
 
 /// Runs it, and tells what came of it.
 pub(super) fn run(
@@ -139,8 +140,7 @@ fn steps(
 ) -> Vec<Step> {
     let refresh = if client.mode == Mode::Broker { "true" } else { "false" };
     let sign_in = |(number, connection): (usize, &&str)| {
-        let mut inputs =
-            vec![("azureSubscription", *connection), ("refresh", refresh), crate::stage::EMULATOR];
+        let mut inputs = vec![("azureSubscription", *connection), ("refresh", refresh), EMULATOR];
         inputs.extend(client.inputs);
         inputs.extend((number > 0).then_some(("session", "hub")));
         Step::task(task, &inputs).display_name("Sign in")
@@ -162,7 +162,7 @@ fn steps(
         steps.push(ask);
     }
     if client.mode == Mode::Broker {
-        steps.push(Step::bash("wif status").display_name(broker::STATUS));
+        steps.push(Step::bash("wif status").display_name(STATUS));
     }
     steps
 }
@@ -179,8 +179,6 @@ fn shorten(lifetimes: &mut Lifetimes) {
 const CLIENT: &str = "Client";
 /// Seconds, beside a broker.
 const ID_TOKEN_LIVES: i64 = 6;
-/// Seconds, beside a broker.
-pub(super) const ACCESS_TOKEN_LIVES: i64 = 8;
 /// Seconds, longer than an access token lives.
 const DEPLOYMENT_TAKES: i64 = 12;
 /// Seconds between the rounds of a client.

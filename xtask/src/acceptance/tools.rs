@@ -7,6 +7,11 @@ use super::{
     scheme::{ALL, FEDERATED, OTHERS, Scheme},
 };
 
+/// The display name of the step that runs `wif status`.
+pub(super) const STATUS: &str = "Status";
+/// Seconds, beside a broker.
+pub(super) const ACCESS_TOKEN_LIVES: i64 = 8;
+
 /// A tool, and the ways in which it signs in.
 pub(super) struct Tool {
     /// As its registry calls it.
