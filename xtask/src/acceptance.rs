@@ -10,7 +10,10 @@ mod install;
 mod job;
 mod journal;
 mod judge;
+mod mirror;
+mod organization;
 mod scheme;
+mod server;
 mod table;
 mod tools;
 

@@ -1,83 +1,26 @@
 //! azurite, Microsoft's emulator of storage, in the place of the emulator's own blob store: the whole of a protocol that is
 //! not ours. It looks at an access token's issuer, audience and end, and not at its signature.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{self, Receiver},
-    },
-    thread,
-    time::Duration,
-};
+use std::{path::Path, process::Command};
 
 use emulator::{Emulator, blob::ACCOUNT};
-use tempfile::TempDir;
 
+use super::server::{Server, request};
 use crate::process::Result;
 
-/// A running azurite; it ends when it is dropped.
-pub(super) struct Azurite {
-    process: Child,
-    lines: Arc<Mutex<Vec<String>>>,
-    port: u16,
-    _folder: TempDir,
-}
+/// The public name whose requests it gets.
+pub(super) const HOST: &str = "*.blob.core.windows.net:443";
 
-impl Azurite {
-    /// Starts it with the emulator's account, behind the certificate of the emulator's servers.
-    pub(super) fn start(program: &Path, emulator: &Emulator) -> Result<Self> {
-        let failed = |error: std::io::Error| format!("azurite: {error}");
-        let folder = tempfile::tempdir().map_err(failed)?;
-        let (certificate, key) = emulator.server_identity();
-        let mut command = Command::new("node");
-        command.arg(program).args(["--blobHost", "127.0.0.1", "--blobPort", "0", "--oauth", "basic"]);
-        command.arg("--cert").arg(certificate).arg("--key").arg(key).arg("--location").arg(folder.path());
-        // azcopy is newer; and nothing is sent to its makers.
-        command.args(["--skipApiVersionCheck", "--disableTelemetry"]);
-        command.env("AZURITE_ACCOUNTS", format!("{ACCOUNT}:YSBrZXkgdGhhdCBub2JvZHkgdXNlcw=="));
-        command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = command.spawn().map_err(failed)?;
-        let lines = Arc::<Mutex<Vec<String>>>::default();
-        let (tell, port) = mpsc::channel();
-        if let Some(stdout) = process.stdout.take() {
-            let lines = Arc::clone(&lines);
-            thread::spawn(move || {
-                for line in BufReader::new(stdout).lines().map_while(std::result::Result::ok) {
-                    if let Some(port) = line.rsplit_once("listens on https://127.0.0.1:") {
-                        let _ = tell.send(port.1.trim().to_owned());
-                    }
-                    lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-                }
-            });
-        }
-        let mut azurite = Self { process, lines, port: 0, _folder: folder };
-        azurite.port = told(&port).ok_or_else(|| format!("azurite did not start: {:?}", azurite.log()))?;
-        Ok(azurite)
-    }
-
-    /// The port of its blob service.
-    pub(super) fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// What it printed so far; a line for each request is part of it.
-    pub(super) fn log(&self) -> Vec<String> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Drop for Azurite {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn told(port: &Receiver<String>) -> Option<u16> {
-    port.recv_timeout(START_TIMEOUT).ok()?.parse().ok()
+/// Starts it with the emulator's account, behind the certificate of the emulator's servers.
+pub(super) fn start(program: &Path, emulator: &Emulator) -> Result<Server> {
+    let (certificate, key) = emulator.server_identity();
+    let mut command = Command::new("node");
+    command.arg(program).args(["--blobHost", "127.0.0.1", "--blobPort", "0", "--oauth", "basic"]);
+    command.arg("--cert").arg(certificate).arg("--key").arg(key).args(["--location", "."]);
+    // azcopy is newer; and nothing is sent to its makers.
+    command.args(["--skipApiVersionCheck", "--disableTelemetry"]);
+    command.env("AZURITE_ACCOUNTS", format!("{ACCOUNT}:YSBrZXkgdGhhdCBub2JvZHkgdXNlcw=="));
+    Server::start("azurite", command)
 }
 
 /// What does not fit in its log: a container was made, files were written and read, and no request was refused.
@@ -104,18 +47,6 @@ pub(super) fn copied(log: &[String]) -> Vec<String> {
     complaints.extend(refused.map(|(method, path, status)| format!("azurite: {method} {path} got {status}")));
     complaints
 }
-
-/// Method, path with query, and status of a line of the access log, which is in the Common Log Format.
-fn request(line: &str) -> Option<(&str, &str, u16)> {
-    let (_, rest) = line.split_once(" \"")?;
-    let (request, rest) = rest.split_once("\" ")?;
-    let mut words = request.split(' ');
-    let status = rest.split(' ').next()?.parse().ok()?;
-    Some((words.next()?, words.next()?, status))
-}
-
-/// It loads for some seconds, and for longer where the machine is busy.
-const START_TIMEOUT: Duration = Duration::from_secs(90);
 
 #[cfg(test)]
 mod tests {
