@@ -110,7 +110,7 @@ pub(super) fn run(
     let log = server.map(|(server, _host)| server.log()).unwrap_or_default();
     complaints.extend(match installed.instead {
         Instead::Nothing => Vec::new(),
-        Instead::Azurite(_) => azurite::copied(&log),
+        Instead::Azurite(_) => azurite::copied(&log, client.steps),
         Instead::Organization => organization::read(&log),
     });
     if client.mode == Mode::Broker {
