@@ -50,13 +50,14 @@ pub(super) fn copied(log: &[String], steps: usize) -> Vec<String> {
     }
     let mut left = PROVOKED.map(|(method, path, status, often)| ((method, path, status), often * steps));
     for refused in requests.iter().filter(|(_method, _path, status)| *status >= 400) {
-        match left.iter_mut().find(|(provoked, left)| provoked == refused && *left > 0) {
-            Some((_provoked, left)) => *left -= 1,
-            None => {
-                let (method, path, status) = refused;
-                complaints.push(format!("azurite: {method} {path} got {status}"));
-            }
+        if let Some((_provoked, left)) =
+            left.iter_mut().find(|(provoked, left)| provoked == refused && *left > 0)
+        {
+            *left -= 1;
+            continue;
         }
+        let (method, path, status) = refused;
+        complaints.push(format!("azurite: {method} {path} got {status}"));
     }
     complaints
 }
