@@ -4,6 +4,7 @@
 //! everything in the journal belongs to it. Nothing is installed outside `target/acceptance/`.
 
 mod azurite;
+mod bash;
 mod broker;
 mod container;
 mod install;

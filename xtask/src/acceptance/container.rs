@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::process::Result;
 use namespaces::Namespaces;
 use podman::{Network, Podman};
-pub(super) use podman::{image, required, starts, version_of};
+pub(super) use podman::{image, required, run_line, starts, version_of};
 
 /// Where the steps of a job run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub(super) enum Place {
     ContainerJob,
     /// The sign-in on the agent's machine, the client in a container that shares the machine's network.
     SharedNetwork,
+    /// The sign-in on the agent's machine, the client by a `podman run` of the step's own, with the variables that
+    /// `docs/containers.md` names.
+    Run,
 }
 
 /// A container, whose processes end with it.
@@ -35,7 +38,7 @@ impl Container {
     /// Starts what the place asks for, with these folders and files, and these ports of the machine's loopback on its own.
     pub(super) fn start(place: Place, paths: &[&Path], ports: &[u16]) -> Result<Option<Self>> {
         Ok(match place {
-            Place::Machine => None,
+            Place::Machine | Place::Run => None,
             Place::Namespaces => Some(Self::Namespaces(Namespaces::start()?)),
             Place::ContainerJob => Some(Self::Podman(Podman::start(Network::Bridge(ports), paths)?)),
             Place::SharedNetwork => Some(Self::Podman(Podman::start(Network::Host, paths)?)),

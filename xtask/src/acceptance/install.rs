@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    bash::quoted,
     container::{self, Container, Place},
     mirror,
 };
@@ -273,15 +274,6 @@ fn read(name: &str) -> Result<String> {
     fs::read_to_string(kept(name)).map_err(|error| format!("{name}: {error}"))
 }
 
-/// One word of bash.
-pub(super) fn word(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-fn quoted(path: &Path) -> String {
-    word(&path.display().to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,10 +305,5 @@ mod tests {
         for lock in ["package-lock.json", "node-newest/package-lock.json", "azcopy/package-lock.json"] {
             assert!(!read(lock).unwrap().contains("\"resolved\""), "{lock} names a registry");
         }
-    }
-
-    #[test]
-    fn a_folder_with_a_blank_or_an_apostrophe_is_one_word() {
-        assert_eq!(quoted(Path::new("/it's here")), r"'/it'\''s here'");
     }
 }

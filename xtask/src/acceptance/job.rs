@@ -13,15 +13,17 @@ use emulator::{
 use uuid::Uuid;
 
 use super::{
-    azurite, broker,
-    container::{Container, Place},
-    install::{Installed, Instead, word},
+    azurite,
+    bash::word,
+    broker,
+    container::{Container, Place, run_line},
+    install::{Installed, Instead},
     judge, organization,
     scheme::Scheme,
     table::Outcome,
     tools::{ACCESS_TOKEN_LIVES, Client, Mode, STATUS, Tool},
 };
-use crate::stage::EMULATOR;
+use crate::{process::Result, stage::EMULATOR};
 
 /// Runs it, and tells what came of it.
 pub(super) fn run(
@@ -84,11 +86,11 @@ pub(super) fn run(
         Err(error) => return Outcome::Failed(error),
     };
     let enter = container.as_ref().map(Container::enter).unwrap_or_default();
-    let mut command = format!("{} {}", installed.command, word(client.credential));
-    if tool.place == Place::SharedNetwork {
-        let enter: Vec<_> = enter.iter().map(|text| word(text)).collect();
-        command = format!("{} bash -c {}", enter.join(" "), word(&command));
-    } else {
+    let command = match command(tool.place, installed, client, &enter, ca) {
+        Ok(command) => command,
+        Err(error) => return Outcome::Failed(error),
+    };
+    if tool.place != Place::SharedNetwork {
         agent = agent.container(&enter.iter().map(String::as_str).collect::<Vec<_>>());
     }
     let steps = steps(&emulator, task, tool, client, &command, &names);
@@ -131,6 +133,23 @@ pub(super) fn run(
         report.log,
         log.join("\n")
     ))
+}
+
+/// The client's line of bash. Where the job is not in a container and the client is, it begins with how that one is entered.
+fn command(
+    place: Place,
+    installed: &Installed,
+    client: &Client,
+    enter: &[String],
+    ca: &Path,
+) -> Result<String> {
+    let command = format!("{} {}", installed.command, word(client.credential));
+    let enter = match place {
+        Place::Machine | Place::Namespaces | Place::ContainerJob => return Ok(command),
+        Place::SharedNetwork => enter.iter().map(|text| word(text)).collect::<Vec<_>>().join(" "),
+        Place::Run => run_line(ca)?,
+    };
+    Ok(format!("{enter} bash -c {}", word(&command)))
 }
 
 /// A second subscription, in which everyone with a role in the first has one.

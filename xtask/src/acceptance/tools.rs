@@ -356,6 +356,15 @@ pub(super) const TOOLS: &[Tool] = &[
         clients: &[Client { schemes: SHARED, ..IDENTITY }, Client { schemes: SHARED, ..WIF_TOKEN }],
     },
     Tool {
+        name: "curl, podman run in a step",
+        find: install::curl_in_podman,
+        trust: "CURL_CA_BUNDLE",
+        asks_as: "curl/",
+        calls_as: "curl/",
+        place: Place::Run,
+        clients: &[Client { schemes: SHARED, ..IDENTITY }, Client { schemes: SHARED, ..WIF_TOKEN }],
+    },
+    Tool {
         name: "Terraform, azurerm backend",
         find: install::terraform,
         trust: "SSL_CERT_FILE",

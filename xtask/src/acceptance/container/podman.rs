@@ -14,6 +14,7 @@ use std::{
 
 use tempfile::TempDir;
 
+use super::super::bash::word;
 use crate::{
     process::{Result, output, root, run, target},
     tools::{debian, once},
@@ -159,6 +160,26 @@ pub(in super::super) fn version_of(program: &str) -> Result<String> {
     output(&mut command)
 }
 
+/// The beginning of a line of bash that runs a program in a new container, with the machine's network, the session's
+/// variables, and those by which this project's scripts find the emulator. A name without a value keeps keys out of the
+/// arguments.
+pub(in super::super) fn run_line(ca: &Path) -> Result<String> {
+    let files = root().join("xtask").join("acceptance");
+    let mut words = vec!["podman".to_owned()];
+    words.extend(store()?);
+    words.extend(["run", "--rm", "--network", "host"].map(str::to_owned));
+    words.extend(LIMITS.map(str::to_owned));
+    for path in [ca, &files] {
+        words.extend(["--volume".to_owned(), format!("{0}:{0}:ro", path.display())]);
+    }
+    for name in SESSION.iter().chain(&SCRIPTS) {
+        words.extend(["--env".to_owned(), (*name).to_owned()]);
+    }
+    words.extend(["--env", "PATH=/wif:/usr/bin:/bin"].map(str::to_owned));
+    let words: Vec<_> = words.iter().map(|text| word(text)).collect();
+    Ok(format!("{} --volume \"$(dirname \"$(command -v wif)\")\":/wif:ro {IMAGE}", words.join(" ")))
+}
+
 /// podman, with the images and containers of this project.
 fn podman() -> Result<Command> {
     let mut command = Command::new("podman");
@@ -203,6 +224,11 @@ const PACKAGES: [&str; 8] =
     ["podman", "runc", "netavark", "aardvark-dns", "iptables", "debootstrap", "socat", "util-linux"];
 /// What the image is made of: the suite of Debian, the set of packages, and those beside it.
 const WANTED: [&str; 3] = ["bookworm", "--variant=minbase", "ca-certificates,curl"];
+/// What `docs/containers.md` hands on.
+const SESSION: [&str; 4] = ["IDENTITY_ENDPOINT", "IDENTITY_HEADER", "WIF_URL", "WIF_KEY"];
+/// What this project's scripts read.
+const SCRIPTS: [&str; 6] =
+    ["ARM_URL", "AZURE_CLIENT_ID", "AZURE_SUBSCRIPTION_ID", "CURL_CA_BUNDLE", "ROUNDS", "PAUSE"];
 const IMAGE: &str = "wif-acceptance";
 /// podman's own limits are higher than a machine may let its root set.
 const LIMITS: [&str; 4] = ["--ulimit", "nofile=4096:4096", "--ulimit", "nproc=16384:16384"];
