@@ -5,8 +5,11 @@ use emulator::{Fault, Service, directory::Kind};
 
 use crate::{doctor::reader, support::Case};
 
+/// What a service does once.
+type Mishap = fn(Fault) -> Fault;
+
 /// What comes instead of an answer.
-const NO_ANSWERS: [(&str, fn(Fault) -> Fault); 5] = [
+const NO_ANSWERS: [(&str, Mishap); 5] = [
     ("the connection is reset", Fault::reset),
     ("the answer is cut off", Fault::truncate),
     ("200 without a body", |fault| fault.status(200)),
