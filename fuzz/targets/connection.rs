@@ -20,7 +20,7 @@ fuzz_target!(|text: &str| {
     let env: Env = variables.iter().cloned().collect();
     let said = match Connection::read(&env, ID) {
         Ok(connection) => {
-            assert!(!connection.tenant.is_nil());
+            assert!(!connection.identity.tenant.is_nil());
             assert!(connection.identity.authority.as_str().starts_with("https://"));
             format!("{connection:?}")
         }
