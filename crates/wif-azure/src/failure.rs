@@ -21,7 +21,7 @@ use crate::{
     },
     entra::token::TokenError,
     managed_identity::ManagedIdentityError,
-    rest::ManagementError,
+    management::ManagementError,
 };
 
 impl From<oidc::Refusal> for Failure {

@@ -9,7 +9,7 @@ use wif_core::{
 };
 use wif_io::{clock::Deadline, endpoint::Endpoint, http::Http};
 
-use super::rest::{ManagementError, ask};
+use super::management::{ManagementError, ask};
 
 /// The longest name of a federated credential that is shown, in characters. Graph allows 120.
 const MAX_NAME: usize = 120;

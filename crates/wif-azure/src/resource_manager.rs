@@ -11,7 +11,7 @@ use wif_core::{
 };
 use wif_io::{clock::Deadline, endpoint::Endpoint, http::Http};
 
-use super::rest::{ManagementError, ask, ask_once};
+use super::management::{ManagementError, ask, ask_once};
 
 /// How to ask.
 #[derive(Clone, Copy)]
