@@ -10,3 +10,4 @@ pub mod identity;
 pub mod managed_identity;
 pub mod management;
 pub mod resource_manager;
+pub mod rest;
