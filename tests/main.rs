@@ -38,6 +38,7 @@ mod process;
 mod refusals;
 mod retries;
 mod schemes;
+mod shipped;
 mod shown;
 mod sign_in;
 mod soak;
