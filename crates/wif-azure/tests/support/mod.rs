@@ -69,7 +69,7 @@ impl Reply {
         Self::Answer(status, Vec::new(), String::new())
     }
 
-    pub(crate) fn header(self, name: &'static str, value: impl ToString) -> Self {
+    pub(crate) fn header(self, name: &'static str, value: &impl ToString) -> Self {
         match self {
             Self::Answer(status, mut headers, body) => {
                 headers.push((name, value.to_string()));
