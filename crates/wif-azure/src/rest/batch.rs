@@ -6,8 +6,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use reqwest::Method;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::{
     client::Rest,
@@ -38,22 +38,6 @@ pub struct BatchAnswer {
     /// What came, null if nothing.
     #[serde(default)]
     pub body: Value,
-}
-
-#[derive(Serialize)]
-struct Requests<'a> {
-    requests: Vec<Numbered<'a>>,
-}
-
-#[derive(Serialize)]
-struct Numbered<'a> {
-    id: String,
-    method: &'a str,
-    url: &'a str,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    headers: BTreeMap<&'a str, &'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<&'a Value>,
 }
 
 #[derive(Deserialize)]
@@ -111,14 +95,8 @@ impl Rest<'_> {
         segments: &[&str],
         batch: &[(usize, &BatchCall)],
     ) -> Result<Vec<BatchAnswer>, WriteError<E>> {
-        let requests = batch.iter().map(|(number, call)| Numbered {
-            id: number.to_string(),
-            method: call.method.as_str(),
-            url: &call.url,
-            headers: call.headers_with_type(),
-            body: call.body.as_ref(),
-        });
-        let body = Requests { requests: requests.collect() };
+        let requests: Vec<_> = batch.iter().map(|(number, call)| call.numbered(*number)).collect();
+        let body = json!({ "requests": requests });
         let segments = segments.iter().copied();
         if batch.iter().all(|(_, call)| call.method == Method::GET) {
             let query = self.post_query(segments).body(&body).max_answer_bytes(MAX_ANSWER_BYTES);
@@ -138,10 +116,19 @@ impl BatchCall {
         Self { method: Method::GET, url, headers: BTreeMap::new(), body: None }
     }
 
-    /// Graph wants the type of a body with each call.
-    fn headers_with_type(&self) -> BTreeMap<&str, &str> {
+    /// The call as a part of a batch. Graph wants the type of a body with each call.
+    fn numbered(&self, number: usize) -> Value {
         let kind = self.body.as_ref().map(|_| ("content-type", "application/json"));
-        self.headers.iter().map(|(name, value)| (*name, *value)).chain(kind).collect()
+        let headers: BTreeMap<_, _> =
+            self.headers.iter().map(|(name, value)| (*name, *value)).chain(kind).collect();
+        let members = [
+            ("id", Some(json!(number.to_string()))),
+            ("method", Some(json!(self.method.as_str()))),
+            ("url", Some(json!(self.url))),
+            ("headers", (!headers.is_empty()).then(|| json!(headers))),
+            ("body", self.body.clone()),
+        ];
+        members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 }
 

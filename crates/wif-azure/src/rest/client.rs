@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::Method;
-use serde::{
-    Serialize,
-    de::{DeserializeOwned, IgnoredAny},
-};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 use url::Url;
 use wif_core::{retry::RetryClass, secret::Secret};
 use wif_io::{
     clock::Deadline,
     http::{Http, Request, Response},
 };
+use zeroize::Zeroizing;
 
 use super::{
     error::{RestError, ServiceError, WriteError},
@@ -62,7 +61,8 @@ pub(super) struct Call<'a> {
     method: Method,
     pub(super) url: Url,
     headers: Vec<(&'static str, &'static str)>,
-    body: Option<Vec<u8>>,
+    /// Wiped when it is no longer needed: it may hold a secret.
+    body: Option<Zeroizing<Vec<u8>>>,
     attempt_timeout: Duration,
     max_answer_bytes: Option<usize>,
 }
@@ -188,7 +188,7 @@ impl Call<'_> {
         let mut request = Request::new(self.method.clone(), self.url.clone())
             .secret_header("authorization", &self.rest.authorization);
         if let Some(body) = &self.body {
-            request = request.json(body.clone());
+            request = request.json(body.to_vec());
         }
         if let Some(bytes) = self.max_answer_bytes {
             request = request.max_answer_bytes(bytes);
@@ -249,8 +249,8 @@ impl Query<'_> {
     }
 
     /// Sends JSON.
-    pub fn body(mut self, body: &impl Serialize) -> Self {
-        self.call.body = serde_json::to_vec(body).ok();
+    pub fn body(mut self, body: &Value) -> Self {
+        self.call.body = Some(Zeroizing::new(body.to_string().into_bytes()));
         self
     }
 
@@ -317,8 +317,8 @@ impl Change<'_> {
     }
 
     /// Sends JSON.
-    pub fn body(mut self, body: &impl Serialize) -> Self {
-        self.call.body = serde_json::to_vec(body).ok();
+    pub fn body(mut self, body: &Value) -> Self {
+        self.call.body = Some(Zeroizing::new(body.to_string().into_bytes()));
         self
     }
 
