@@ -39,6 +39,7 @@ mod process;
 mod refusals;
 mod retries;
 mod schemes;
+mod shipped;
 mod shown;
 mod sign_in;
 mod soak;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use url::Url;
-use wif_azure::identity::AzureIdentity;
+use wif_azure::{devops::SUPPRESS_SIGN_IN, identity::AzureIdentity};
 use wif_core::{failure::Failure, human_time::format_skew};
 use wif_io::{endpoint::Endpoint, http::Request};
 
@@ -23,8 +23,8 @@ const REACH_TIMEOUT: Duration = Duration::from_secs(10);
 impl Diagnosis<'_> {
     /// Asks Azure DevOps who is there; without a token it says that it wants one.
     pub(super) async fn reach_devops(&mut self, base: &Endpoint) {
-        let request = Request::new(Method::GET, base.join(["_apis", "connectionData"]))
-            .header("x-tfs-fedauthredirect", "Suppress");
+        let (name, value) = SUPPRESS_SIGN_IN;
+        let request = Request::new(Method::GET, base.join(["_apis", "connectionData"])).header(name, value);
         self.reach(Service::DevOps, base.host(), request).await;
     }
 

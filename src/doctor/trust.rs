@@ -1,7 +1,7 @@
 //! Whom the identity trusts, against what its id tokens present.
 
 use uuid::Uuid;
-use wif_azure::{graph, resource_manager::ResourceManager, rest::ManagementError};
+use wif_azure::{graph, management::ManagementError, resource_manager::ResourceManager};
 use wif_core::{
     azure::hosts,
     code::Code,

@@ -22,7 +22,7 @@ use crate::{
     },
     entra::token::TokenError,
     managed_identity::ManagedIdentityError,
-    rest::ManagementError,
+    management::ManagementError,
 };
 
 impl From<oidc::Refusal> for Failure {

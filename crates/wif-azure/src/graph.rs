@@ -2,14 +2,13 @@
 
 use serde::Deserialize;
 use uuid::Uuid;
-use wif_core::{
-    foreign_text::{ForeignText, one_line},
-    secret::Secret,
-    trust::compare::Trusted,
-};
+use wif_core::{foreign_text::one_line, secret::Secret, trust::compare::Trusted};
 use wif_io::{clock::Deadline, endpoint::Endpoint, http::Http};
 
-use super::rest::{ManagementError, ask};
+use super::{
+    management::{FederatedCredential, ManagementError},
+    rest::{Rest, Token},
+};
 
 /// The longest name of a federated credential that is shown, in characters. Graph allows 120.
 const MAX_NAME: usize = 120;
@@ -26,17 +25,7 @@ pub struct Principal {
 
 #[derive(Deserialize)]
 struct List {
-    value: Vec<Credential>,
-}
-
-#[derive(Deserialize)]
-struct Credential {
-    name: Option<String>,
-    issuer: ForeignText,
-    /// A flexible federated credential has none.
-    subject: Option<ForeignText>,
-    #[serde(default)]
-    audiences: Vec<ForeignText>,
+    value: Vec<FederatedCredential>,
 }
 
 impl Principal {
@@ -61,9 +50,13 @@ pub async fn federated_credentials(
     token: &Secret,
     client: Uuid,
 ) -> Result<Vec<Trusted>, ManagementError> {
-    let url = base.join(["v1.0", &format!("applications(appId='{client}')"), "federatedIdentityCredentials"]);
-    let List { value } = ask(http, deadline, url, token).await?;
-    Ok(value.into_iter().map(|credential| trusted(credential, client)).collect())
+    let path = ["v1.0", &format!("applications(appId='{client}')"), "federatedIdentityCredentials"];
+    let List { value } = rest(http, deadline, base, token).get(path).json::<_, ManagementError>().await?;
+    let trusted = |credential: FederatedCredential| {
+        let name = one_line(credential.name.as_deref().unwrap_or_default(), MAX_NAME);
+        credential.trusted(&name, &format!("the application {client}"))
+    };
+    Ok(value.into_iter().map(trusted).collect())
 }
 
 /// The service principal of a client id.
@@ -78,16 +71,10 @@ pub async fn principal(
     token: &Secret,
     client: Uuid,
 ) -> Result<Principal, ManagementError> {
-    let url = base.join(["v1.0", &format!("servicePrincipals(appId='{client}')")]);
-    ask(http, deadline, url, token).await
+    let path = ["v1.0", &format!("servicePrincipals(appId='{client}')")];
+    rest(http, deadline, base, token).get(path).json().await
 }
 
-fn trusted(credential: Credential, client: Uuid) -> Trusted {
-    let name = one_line(&credential.name.unwrap_or_default(), MAX_NAME);
-    Trusted {
-        by: format!("the federated credential '{name}' of the application {client}"),
-        issuer: credential.issuer,
-        subject: credential.subject,
-        audiences: credential.audiences,
-    }
+fn rest<'a>(http: &'a Http, deadline: Deadline, base: &Endpoint, token: &Secret) -> Rest<'a> {
+    Rest::new(http, deadline, base.join([]), &Token::Bearer(token.clone()))
 }

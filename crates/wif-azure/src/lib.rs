@@ -8,5 +8,6 @@ pub mod failure;
 pub mod graph;
 pub mod identity;
 pub mod managed_identity;
+pub mod management;
 pub mod resource_manager;
 pub mod rest;

@@ -1,17 +1,14 @@
 //! Azure Resource Manager: subscriptions, roles, and managed identities.
 
 use serde::Deserialize;
-use serde_json::Value;
-use url::Url;
 use uuid::Uuid;
-use wif_core::{
-    foreign_text::{ForeignText, one_line},
-    secret::Secret,
-    trust::compare::Trusted,
-};
+use wif_core::{foreign_text::one_line, secret::Secret, trust::compare::Trusted};
 use wif_io::{clock::Deadline, endpoint::Endpoint, http::Http};
 
-use super::rest::{ManagementError, ask, ask_once};
+use super::{
+    management::{FederatedCredential, ManagementError},
+    rest::{self, PageLimits, Rest, Token},
+};
 
 /// How to ask.
 #[derive(Clone, Copy)]
@@ -59,21 +56,7 @@ pub struct ManagingTenant {
 }
 
 /// Why a list of subscriptions does not have all of them.
-#[derive(Debug, thiserror::Error)]
-pub enum ListEnd {
-    /// A page did not come.
-    #[error("{}", with_cause(.0))]
-    Page(#[from] ManagementError),
-    /// The time was over.
-    #[error("it took too long")]
-    Slow,
-    /// The next page is elsewhere, and the token is for this resource manager only.
-    #[error("its next page is at another host")]
-    OtherHost,
-    /// There are more than are wanted.
-    #[error("there are more than {MAX_SUBSCRIPTIONS}")]
-    TooMany,
-}
+pub type ListEnd = rest::ListEnd<ManagementError>;
 
 /// A role that an identity holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,13 +70,6 @@ pub struct Role {
 #[derive(Deserialize)]
 struct List<T> {
     value: Vec<T>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Page {
-    value: Vec<Value>,
-    next_link: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -118,14 +94,6 @@ struct Identity {
     client_id: Uuid,
 }
 
-#[derive(Deserialize)]
-struct Credential {
-    issuer: ForeignText,
-    subject: Option<ForeignText>,
-    #[serde(default)]
-    audiences: Vec<ForeignText>,
-}
-
 /// The same in every tenant.
 const ROLES: [(&str, &str); 5] = [
     ("8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "Owner"),
@@ -140,6 +108,8 @@ const MAX_NAME: usize = 200;
 const MAX_ROLES: usize = 20;
 /// More subscriptions are not listed.
 pub const MAX_SUBSCRIPTIONS: usize = 1_000;
+/// A page may be empty, but not many are.
+const MAX_PAGES: usize = 1_000;
 /// A page has up to 1,000 subscriptions of some hundred bytes each, and their tags.
 const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
 
@@ -155,31 +125,12 @@ impl ResourceManager<'_> {
 
     /// The subscriptions that the token's owner sees, and why they are not all. Each page is asked for once.
     pub async fn subscriptions(&self) -> (Vec<ListedSubscription>, Option<ListEnd>) {
-        let mut all = Vec::new();
-        let mut url = self.base.join(["subscriptions"]);
-        url.query_pairs_mut().append_pair("api-version", "2022-12-01");
-        loop {
-            let limit = self.deadline.remaining(self.http.clock());
-            let page: Page = match ask_once(self.http, limit, url, self.token, MAX_PAGE_BYTES).await {
-                Ok(page) => page,
-                Err(_slow) if self.deadline.remaining(self.http.clock()).is_zero() => {
-                    return (all, Some(ListEnd::Slow));
-                }
-                Err(error) => return (all, Some(error.into())),
-            };
-            // One that cannot be read is no reason to do without the others.
-            all.extend(page.value.into_iter().filter_map(|one| serde_json::from_value(one).ok()));
-            let next = page.next_link.filter(|link| !link.is_empty());
-            if all.len() > MAX_SUBSCRIPTIONS || (all.len() == MAX_SUBSCRIPTIONS && next.is_some()) {
-                all.truncate(MAX_SUBSCRIPTIONS);
-                return (all, Some(ListEnd::TooMany));
-            }
-            let Some(next) = next else { return (all, None) };
-            match Url::parse(&next).ok().filter(|next| self.base.admits(next)) {
-                Some(next) => url = next,
-                None => return (all, Some(ListEnd::OtherHost)),
-            }
-        }
+        let rest = self.rest();
+        let query = rest.get(["subscriptions"]).query(&[("api-version", "2022-12-01")]);
+        let limits = PageLimits { items: MAX_SUBSCRIPTIONS, pages: MAX_PAGES };
+        let (all, end) = query.once().max_answer_bytes(MAX_PAGE_BYTES).pages(limits).await;
+        // One that cannot be read is no reason to do without the others.
+        (all.into_iter().filter_map(|one| serde_json::from_value(one).ok()).collect(), end)
     }
 
     /// The roles that an identity holds itself, at a subscription, above it and below it.
@@ -214,17 +165,11 @@ impl ResourceManager<'_> {
             return Ok(None);
         };
         let path = format!("{}/federatedIdentityCredentials", identity.id.trim_matches('/'));
-        let List { value } = self.get::<List<Object<Credential>>>(&path, &version).await?;
-        let trusted = value.into_iter().map(|Object { name, properties, .. }| Trusted {
-            by: format!(
-                "the federated credential '{}' of the managed identity '{}'",
-                one_line(&name, MAX_NAME),
-                one_line(&identity.name, MAX_NAME)
-            ),
-            issuer: properties.issuer,
-            subject: properties.subject,
-            audiences: properties.audiences,
-        });
+        let List { value } = self.get::<List<Object<FederatedCredential>>>(&path, &version).await?;
+        let holder = format!("the managed identity '{}'", one_line(&identity.name, MAX_NAME));
+        let trusted = value
+            .into_iter()
+            .map(|Object { name, properties, .. }| properties.trusted(&one_line(&name, MAX_NAME), &holder));
         Ok(Some(trusted.collect()))
     }
 
@@ -233,9 +178,11 @@ impl ResourceManager<'_> {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<T, ManagementError> {
-        let mut url = self.base.join(path.split('/'));
-        url.query_pairs_mut().extend_pairs(query);
-        ask(self.http, self.deadline, url, self.token).await
+        self.rest().get(path.split('/')).query(query).json().await
+    }
+
+    fn rest(&self) -> Rest<'_> {
+        Rest::new(self.http, self.deadline, self.base.join([]), &Token::Bearer(self.token.clone()))
     }
 }
 
@@ -243,12 +190,4 @@ fn role(assignment: &Assignment) -> Role {
     let id = assignment.role_definition_id.rsplit('/').next().unwrap_or_default();
     let known = ROLES.iter().find(|(known, _)| known.eq_ignore_ascii_case(id)).map(|(_, name)| *name);
     Role { name: one_line(known.unwrap_or(id), MAX_NAME), scope: one_line(&assignment.scope, MAX_NAME) }
-}
-
-/// An error, and what caused it.
-fn with_cause(error: &ManagementError) -> String {
-    match error {
-        ManagementError::Http(cause) => format!("{error}: {cause}"),
-        other => other.to_string(),
-    }
 }

@@ -72,7 +72,7 @@ impl Policy {
                 doubled.mul_f64(1.0 - f64::from(jitter) / f64::from(u8::MAX) / 2.0)
             }
         };
-        (delay + WORTHWHILE <= remaining).then_some(delay)
+        (delay.saturating_add(WORTHWHILE) <= remaining).then_some(delay)
     }
 }
 
@@ -89,7 +89,8 @@ mod tests {
             Just(RetryClass::Unreachable),
             Just(RetryClass::MayPass),
             Just(RetryClass::Busy { retry_after: None }),
-            (0_u64..100_000).prop_map(|s| RetryClass::Busy { retry_after: Some(Duration::from_secs(s)) }),
+            prop_oneof![0_u64..100_000, Just(u64::MAX)]
+                .prop_map(|s| RetryClass::Busy { retry_after: Some(Duration::from_secs(s)) }),
         ]
     }
 
@@ -105,7 +106,7 @@ mod tests {
         ) {
             let remaining = Duration::from_secs(left);
             if let Some(delay) = Policy::default().after(attempt, outcome, remaining, jitter) {
-                prop_assert!(delay + WORTHWHILE <= remaining);
+                prop_assert!(delay.saturating_add(WORTHWHILE) <= remaining);
                 prop_assert!(delay > Duration::ZERO);
             }
         }

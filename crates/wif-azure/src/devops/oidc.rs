@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use reqwest::Method;
 use serde::Deserialize;
 use url::Url;
 use wif_core::{
@@ -14,8 +13,11 @@ use wif_core::{
 };
 use wif_io::{
     clock::Deadline,
-    http::{Http, HttpError, Request, Response},
+    http::{Http, HttpError, Response},
 };
+
+use super::SUPPRESS_SIGN_IN;
+use crate::rest::{Rest, RestError, ServiceError, Token};
 
 /// No id token.
 #[derive(Debug, thiserror::Error)]
@@ -116,27 +118,40 @@ pub async fn id_token(
     url: &Url,
     job_token: &Secret,
 ) -> Result<Secret, Refusal> {
-    let request = Request::new(Method::POST, url.clone())
-        .bearer(job_token)
-        .header("content-type", "application/json")
-        .header("content-length", "0")
-        .header("accept", "application/json")
-        // Without it a bad token is answered with a redirect to a sign-in page.
-        .header("x-tfs-fedauthredirect", "Suppress");
-    let attempt = |limit| {
-        let answer = http.send(request.clone(), limit);
-        async {
-            let unanswered =
-                |error: HttpError| Refusal { error: error.into(), ids: Vec::new(), message: None };
-            let response = answer.await.map_err(unanswered)?;
-            read(&response).map_err(|error| Refusal {
-                error,
-                ids: ids(&response),
-                message: message(&response),
-            })
+    let (name, value) = SUPPRESS_SIGN_IN;
+    let rest = Rest::new(http, deadline, url.clone(), &Token::Bearer(job_token.clone())).header(name, value);
+    let query = rest.post_query([]).attempt_timeout(ATTEMPT_TIMEOUT);
+    let query = query.header("content-type", "application/json").header("content-length", "0");
+    let response = query.send::<Refusal>(&|response| read(response).is_ok()).await?;
+    read(&response).map_err(|error| Refusal::of(error, &response))
+}
+
+impl Refusal {
+    fn of(error: OidcError, response: &Response) -> Self {
+        Self { error, ids: ids(response), message: message(response) }
+    }
+}
+
+impl From<&RestError> for Refusal {
+    fn from(error: &RestError) -> Self {
+        let without_answer = |error| Self { error, ids: Vec::new(), message: None };
+        match error {
+            RestError::Http(error) => without_answer(error.clone().into()),
+            RestError::HeldBack { status, retry_after } => {
+                without_answer(OidcError::Busy { status: *status, retry_after: Some(*retry_after) })
+            }
+            RestError::Busy(response) | RestError::Refused(response) | RestError::Unusable(response) => {
+                let no_token = OidcError::NoToken { status: response.status, body: response.kind() };
+                Self::of(read(response).err().unwrap_or(no_token), response)
+            }
         }
-    };
-    http.retrying(deadline, ATTEMPT_TIMEOUT, |refusal: &Refusal| refusal.error.outcome(), attempt).await
+    }
+}
+
+impl ServiceError for Refusal {
+    fn retry_class(&self) -> RetryClass {
+        self.error.outcome()
+    }
 }
 
 fn read(response: &Response) -> Result<Secret, OidcError> {

@@ -2,32 +2,23 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use reqwest::Method;
 use serde::{Deserialize, de::DeserializeOwned};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use url::Url;
 use uuid::Uuid;
 use wif_core::{
     foreign_text::service_message,
     refusals::{self, KnownRefusal},
     retry::RetryClass,
-    secret::Secret,
 };
 use wif_io::{
     clock::Deadline,
     endpoint::Endpoint,
-    http::{Http, HttpError, Request, Response},
+    http::{Http, HttpError, Response},
 };
 
-/// What to ask with.
-#[derive(Clone, Debug)]
-pub enum Token {
-    /// A job token, or an access token of Entra.
-    Bearer(Secret),
-    /// A personal access token, sent as a password (Basic).
-    Personal(Secret),
-}
+use super::SUPPRESS_SIGN_IN;
+pub use crate::rest::Token;
+use crate::rest::{Rest, RestError, ServiceError};
 
 /// How to ask an organization.
 #[derive(Clone, Copy)]
@@ -139,8 +130,6 @@ struct Execution {
     start_time: Option<String>,
 }
 
-/// How long one attempt may take.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The version that tells whether a connection is disabled.
 const API_VERSION: &str = "7.2-preview.4";
 
@@ -151,8 +140,7 @@ impl Organization<'_> {
     ///
     /// It does not know the token, or cannot be reached.
     pub async fn id(&self) -> Result<Uuid, ConnectionsError> {
-        let Described { instance_id } =
-            self.get(self.base.join(["_apis", "connectionData"]), "7.1-preview.1").await?;
+        let Described { instance_id } = self.get(&["_apis", "connectionData"], &[], "7.1-preview.1").await?;
         Ok(instance_id)
     }
 
@@ -162,9 +150,9 @@ impl Organization<'_> {
     ///
     /// The token's owner may see no such connection, or Azure DevOps cannot be reached.
     pub async fn by_id(&self, project: &str, id: Uuid) -> Result<ServiceConnection, ConnectionsError> {
-        let url = self.base.join([project, "_apis", "serviceendpoint", "endpoints", &id.to_string()]);
+        let path = [project, "_apis", "serviceendpoint", "endpoints", &id.to_string()];
         // Nothing is found as well by success and null.
-        let found: Option<ServiceConnection> = self.get(url, API_VERSION).await?;
+        let found: Option<ServiceConnection> = self.get(&path, &[], API_VERSION).await?;
         found.ok_or(ConnectionsError::Absent)
     }
 
@@ -178,10 +166,8 @@ impl Organization<'_> {
         project: &str,
         id: Uuid,
     ) -> Result<Option<OffsetDateTime>, ConnectionsError> {
-        let mut url =
-            self.base.join([project, "_apis", "serviceendpoint", &id.to_string(), "executionhistory"]);
-        url.query_pairs_mut().append_pair("top", "1");
-        let History { value } = self.get(url, "7.1").await?;
+        let path = [project, "_apis", "serviceendpoint", &id.to_string(), "executionhistory"];
+        let History { value } = self.get(&path, &[("top", "1")], "7.1").await?;
         let moments = value
             .into_iter()
             .filter_map(|record| OffsetDateTime::parse(&record.data.start_time?, &Rfc3339).ok());
@@ -194,68 +180,71 @@ impl Organization<'_> {
     ///
     /// The token's owner may see no such connection, or Azure DevOps cannot be reached.
     pub async fn by_name(&self, project: &str, name: &str) -> Result<ServiceConnection, ConnectionsError> {
-        let mut url = self.base.join([project, "_apis", "serviceendpoint", "endpoints"]);
-        url.query_pairs_mut().append_pair("endpointNames", name);
-        let List { value } = self.get(url, API_VERSION).await?;
+        let path = [project, "_apis", "serviceendpoint", "endpoints"];
+        let List { value } = self.get(&path, &[("endpointNames", name)], API_VERSION).await?;
         value.into_iter().find(|seen| seen.name.eq_ignore_ascii_case(name)).ok_or(ConnectionsError::Absent)
     }
 
-    async fn get<T: DeserializeOwned>(&self, url: Url, version: &str) -> Result<T, ConnectionsError> {
-        let is_usable = |response: &Response| response.json::<T>().is_some();
-        self.answer(url, version, &is_usable).await?.json().ok_or(ConnectionsError::Unusable)
-    }
-
-    /// Sends the request with retries; the caller decodes the body. Not generic, to keep one copy in the program.
-    async fn answer(
+    async fn get<T: DeserializeOwned>(
         &self,
-        mut url: Url,
+        path: &[&str],
+        query: &[(&str, &str)],
         version: &str,
-        is_usable: &(dyn Fn(&Response) -> bool + Sync),
-    ) -> Result<Response, ConnectionsError> {
-        url.query_pairs_mut().append_pair("api-version", version);
-        let request = Request::new(Method::GET, url)
-            .header("accept", "application/json")
-            // Without it a bad token is answered with a redirect to a sign-in page.
-            .header("x-tfs-fedauthredirect", "Suppress");
-        let request = match self.token {
-            Token::Bearer(token) => request.bearer(token),
-            Token::Personal(token) => {
-                let pair = STANDARD.encode(format!(":{}", token.expose()));
-                request.secret_header("authorization", &Secret::new(format!("Basic {pair}")))
-            }
-        };
-        let attempt = |limit| {
-            let answer = self.http.send(request.clone(), limit);
-            async {
-                let response = checked(answer.await?)?;
-                if is_usable(&response) { Ok(response) } else { Err(ConnectionsError::Unusable) }
-            }
-        };
-        self.http.retrying(self.deadline, ATTEMPT_TIMEOUT, ConnectionsError::outcome, attempt).await
+    ) -> Result<T, ConnectionsError> {
+        let (name, value) = SUPPRESS_SIGN_IN;
+        let rest = Rest::new(self.http, self.deadline, self.base.join([]), self.token).header(name, value);
+        rest.get(path.iter().copied()).query(query).query(&[("api-version", version)]).json().await
     }
 }
 
-fn checked(response: Response) -> Result<Response, ConnectionsError> {
-    #[derive(Deserialize)]
-    struct Refused {
-        message: Option<String>,
-    }
-    let status = response.status;
-    match status {
-        _ if status == 401 || response.is_devops_sign_in() => Err(ConnectionsError::Token { status }),
-        200..=299 => Ok(response),
-        300..=399 => Err(ConnectionsError::Unusable),
-        408 | 429 | 500..=599 => Err(ConnectionsError::Busy { status, retry_after: response.retry_after }),
-        _ => {
-            let message = response.json().and_then(|Refused { message }| message);
-            let known = message.as_deref().and_then(refusals::in_words);
-            let message = message.as_deref().and_then(service_message);
-            Err(ConnectionsError::Refused { status, known, message })
+impl From<&RestError> for ConnectionsError {
+    fn from(error: &RestError) -> Self {
+        match error {
+            RestError::Http(error) => Self::Http(error.clone()),
+            RestError::HeldBack { status, retry_after } => {
+                Self::Busy { status: *status, retry_after: Some(*retry_after) }
+            }
+            RestError::Busy(response) | RestError::Refused(response) | RestError::Unusable(response)
+                if is_token_refused(response) =>
+            {
+                Self::Token { status: response.status }
+            }
+            RestError::Busy(response) => {
+                Self::Busy { status: response.status, retry_after: response.retry_after }
+            }
+            RestError::Refused(response) => Self::refused(response),
+            RestError::Unusable(_) => Self::Unusable,
         }
     }
 }
 
+impl ServiceError for ConnectionsError {
+    fn is_success(response: &Response) -> bool {
+        (200..=299).contains(&response.status) && !response.is_devops_sign_in()
+    }
+
+    fn retry_class(&self) -> RetryClass {
+        self.outcome()
+    }
+}
+
+/// 401, or a page for signing in.
+fn is_token_refused(response: &Response) -> bool {
+    response.status == 401 || response.is_devops_sign_in()
+}
+
 impl ConnectionsError {
+    fn refused(response: &Response) -> Self {
+        #[derive(Deserialize)]
+        struct Refused {
+            message: Option<String>,
+        }
+        let message = response.json().and_then(|Refused { message }| message);
+        let known = message.as_deref().and_then(refusals::in_words);
+        let message = message.as_deref().and_then(service_message);
+        Self::Refused { status: response.status, known, message }
+    }
+
     /// The service's own message, as far as it may be shown.
     #[must_use]
     pub fn message(&self) -> Option<&str> {

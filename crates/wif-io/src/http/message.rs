@@ -99,6 +99,13 @@ impl Request {
         self.header("content-type", "application/x-www-form-urlencoded")
     }
 
+    /// Sends JSON. The body is wiped when it is no longer needed.
+    #[must_use]
+    pub fn json(mut self, body: Vec<u8>) -> Self {
+        self.body = Bytes::from_owner(Zeroizing::new(body));
+        self.header("content-type", "application/json")
+    }
+
     pub(super) fn host(&self) -> String {
         self.url.host_str().unwrap_or_default().to_owned()
     }
@@ -159,6 +166,12 @@ impl Response {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok().filter(|value| value.len() <= 200)
+    }
+
+    /// A header of any length and any characters, to be sent back and not to be shown.
+    #[must_use]
+    pub fn raw_header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.get(name).map(HeaderValue::as_bytes)
     }
 }
 

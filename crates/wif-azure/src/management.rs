@@ -1,20 +1,17 @@
-//! A question, and the shape that both services give to an error.
+//! What Azure Resource Manager and Microsoft Graph have in common: the shape of an error, and of a federated credential.
 
 use std::time::Duration;
 
-use reqwest::Method;
-use serde::{Deserialize, de::DeserializeOwned};
-use url::Url;
+use serde::Deserialize;
 use wif_core::{
-    foreign_text::{identifier, service_message},
+    foreign_text::{ForeignText, identifier, service_message},
     refusals::{self, KnownRefusal},
     retry::RetryClass,
-    secret::Secret,
+    trust::compare::Trusted,
 };
-use wif_io::{
-    clock::Deadline,
-    http::{Http, HttpError, Request, Response},
-};
+use wif_io::http::{HttpError, Response};
+
+use super::rest::{RestError, ServiceError};
 
 /// No usable answer.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +49,18 @@ pub enum ManagementError {
     },
 }
 
+/// A federated credential: whose id tokens an identity trusts.
+#[derive(Deserialize)]
+pub(super) struct FederatedCredential {
+    /// Graph has it here; Azure Resource Manager has it beside.
+    pub(super) name: Option<String>,
+    issuer: ForeignText,
+    /// A flexible federated credential has none.
+    subject: Option<ForeignText>,
+    #[serde(default)]
+    audiences: Vec<ForeignText>,
+}
+
 #[derive(Deserialize)]
 struct Refused {
     error: Reason,
@@ -63,83 +72,48 @@ struct Reason {
     message: Option<String>,
 }
 
-/// How long one attempt may take.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Asks with an access token.
-///
-/// # Errors
-///
-/// There was no answer by the deadline, or another attempt cannot help.
-pub(super) async fn ask<T: DeserializeOwned>(
-    http: &Http,
-    deadline: Deadline,
-    url: Url,
-    token: &Secret,
-) -> Result<T, ManagementError> {
-    let is_usable = |response: &Response| response.json::<T>().is_some();
-    let response = answer(http, deadline, url, token, &is_usable).await?;
-    response.json().ok_or(ManagementError::Unusable { status: response.status })
+impl FederatedCredential {
+    /// What it trusts. `name` can be shown, and `holder` is the identity that it belongs to.
+    pub(super) fn trusted(self, name: &str, holder: &str) -> Trusted {
+        let Self { issuer, subject, audiences, .. } = self;
+        Trusted { by: format!("the federated credential '{name}' of {holder}"), issuer, subject, audiences }
+    }
 }
 
-/// Asks once: for what a caller can do without, and for a list of which a page may be large.
-///
-/// # Errors
-///
-/// There was no answer within `limit`, or not the one that was asked for.
-pub(super) async fn ask_once<T: DeserializeOwned>(
-    http: &Http,
-    limit: Duration,
-    url: Url,
-    token: &Secret,
-    max_bytes: usize,
-) -> Result<T, ManagementError> {
-    let request = Request::new(Method::GET, url).bearer(token).header("accept", "application/json");
-    let response = checked(http.send(request.max_answer_bytes(max_bytes), limit).await?)?;
-    response.json().ok_or(ManagementError::Unusable { status: response.status })
-}
-
-/// Sends the request with retries; the caller decodes the body. Not generic, to keep one copy in the program.
-async fn answer(
-    http: &Http,
-    deadline: Deadline,
-    url: Url,
-    token: &Secret,
-    is_usable: &(dyn Fn(&Response) -> bool + Sync),
-) -> Result<Response, ManagementError> {
-    let request = Request::new(Method::GET, url).bearer(token).header("accept", "application/json");
-    let attempt = |limit| {
-        let answer = http.send(request.clone(), limit);
-        async {
-            let response = checked(answer.await?)?;
-            let status = response.status;
-            if is_usable(&response) { Ok(response) } else { Err(ManagementError::Unusable { status }) }
+impl From<&RestError> for ManagementError {
+    fn from(error: &RestError) -> Self {
+        match error {
+            RestError::Http(error) => Self::Http(error.clone()),
+            RestError::HeldBack { status, retry_after } => {
+                Self::Busy { status: *status, retry_after: Some(*retry_after) }
+            }
+            RestError::Unusable(response) => Self::Unusable { status: response.status },
+            RestError::Busy(response) => Self::refused(response, true),
+            RestError::Refused(response) => Self::refused(response, false),
         }
-    };
-    http.retrying(deadline, ATTEMPT_TIMEOUT, ManagementError::outcome, attempt).await
+    }
 }
 
-fn checked(response: Response) -> Result<Response, ManagementError> {
-    let status = response.status;
-    if (200..=299).contains(&status) {
-        return Ok(response);
+impl ServiceError for ManagementError {
+    fn retry_class(&self) -> RetryClass {
+        self.outcome()
     }
-    // These services never redirect.
-    if (300..=399).contains(&status) {
-        return Err(ManagementError::Unusable { status });
-    }
-    let reason = response.json().map(|Refused { error }| error);
-    let name = reason.as_ref().and_then(|reason| identifier(&reason.code, 80));
-    let known = name.as_deref().and_then(refusals::named);
-    if known.is_none() && matches!(status, 408 | 429 | 500..=599) {
-        return Err(ManagementError::Busy { status, retry_after: response.retry_after });
-    }
-    let message = reason.and_then(|reason| reason.message).unwrap_or_default();
-    let (facts, message) = (facts(&message), service_message(&message));
-    Err(ManagementError::Refused { status, name, known, facts, message })
 }
 
 impl ManagementError {
+    fn refused(response: &Response, is_busy: bool) -> Self {
+        let status = response.status;
+        let reason = response.json().map(|Refused { error }| error);
+        let name = reason.as_ref().and_then(|reason| identifier(&reason.code, 80));
+        let known = name.as_deref().and_then(refusals::named);
+        if known.is_none() && is_busy {
+            return Self::Busy { status, retry_after: response.retry_after };
+        }
+        let message = reason.and_then(|reason| reason.message).unwrap_or_default();
+        let (facts, message) = (facts(&message), service_message(&message));
+        Self::Refused { status, name, known, facts, message }
+    }
+
     /// Whether another attempt may help.
     #[must_use]
     pub fn outcome(&self) -> RetryClass {

@@ -1,0 +1,367 @@
+//! The client: who asks, where, by when, and what may be asked again.
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use reqwest::Method;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
+use url::Url;
+use wif_core::{retry::RetryClass, secret::Secret};
+use wif_io::{
+    clock::Deadline,
+    http::{Http, Request, Response},
+};
+use zeroize::Zeroizing;
+
+use super::{
+    error::{RestError, ServiceError, WriteError},
+    throttle::Throttle,
+};
+
+/// Proves who asks.
+#[derive(Clone, Debug)]
+pub enum Token {
+    /// A job token, or an access token of Entra.
+    Bearer(Secret),
+    /// A personal access token, sent as a password (Basic).
+    Personal(Secret),
+}
+
+/// A client of one service for one caller. Calls of one client share one deadline, and wait together when the service
+/// asks for it.
+///
+/// A call leads below the client's base, or to a link of the same scheme, host and port that an answer of the service
+/// has named: the token goes to no other host.
+pub struct Rest<'a> {
+    http: &'a Http,
+    deadline: Deadline,
+    base: Url,
+    authorization: Secret,
+    headers: Vec<(&'static str, &'static str)>,
+    throttle: Throttle,
+}
+
+/// A call that changes nothing: it is sent again whenever that may help.
+#[must_use]
+pub struct Query<'a> {
+    pub(super) call: Call<'a>,
+    pub(super) is_single: bool,
+}
+
+/// A call that changes something: it is sent again only where it is certain that the service has done nothing.
+#[must_use]
+pub struct Change<'a> {
+    call: Call<'a>,
+}
+
+#[derive(Clone)]
+pub(super) struct Call<'a> {
+    pub(super) rest: &'a Rest<'a>,
+    method: Method,
+    pub(super) url: Url,
+    headers: Vec<(&'static str, &'static str)>,
+    /// Wiped when it is no longer needed: it may hold a secret.
+    body: Option<Zeroizing<Vec<u8>>>,
+    attempt_timeout: Duration,
+    max_answer_bytes: Option<usize>,
+}
+
+/// What is found out about an answer and an error while there is time for another attempt.
+struct Judgment<'a> {
+    is_success: fn(&Response) -> bool,
+    is_usable: &'a (dyn Fn(&Response) -> bool + Sync),
+    retry_class: &'a (dyn Fn(&RestError) -> RetryClass + Sync),
+}
+
+/// The event that is logged with every call that changes something. A program that never logs it changes nothing by
+/// this client.
+pub const CHANGE_EVENT: &str = "sending a request that changes something";
+/// How long one attempt may take, unless a call says otherwise.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// With less time than this an attempt would only end in a timeout.
+const WORTHWHILE: Duration = Duration::from_secs(2);
+
+impl Token {
+    fn authorization(&self) -> Secret {
+        Secret::new(match self {
+            Self::Bearer(token) => format!("Bearer {}", token.expose()),
+            Self::Personal(token) => format!("Basic {}", STANDARD.encode(format!(":{}", token.expose()))),
+        })
+    }
+}
+
+impl<'a> Rest<'a> {
+    /// A client for the service at `base`.
+    #[must_use]
+    pub fn new(http: &'a Http, deadline: Deadline, base: Url, token: &Token) -> Self {
+        let (authorization, headers) = (token.authorization(), vec![("accept", "application/json")]);
+        Self { http, deadline, base, authorization, headers, throttle: Throttle::default() }
+    }
+
+    /// Adds a header to every call.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Reads. Each segment of the path is escaped.
+    pub fn get<'s>(&self, segments: impl IntoIterator<Item = &'s str>) -> Query<'_> {
+        Query { call: self.call(Method::GET, segments), is_single: false }
+    }
+
+    /// Asks by POST what changes nothing: a query, or a token.
+    pub fn post_query<'s>(&self, segments: impl IntoIterator<Item = &'s str>) -> Query<'_> {
+        Query { call: self.call(Method::POST, segments), is_single: false }
+    }
+
+    /// Creates something, or begins an operation.
+    pub fn post<'s>(&self, segments: impl IntoIterator<Item = &'s str>) -> Change<'_> {
+        Change { call: self.call(Method::POST, segments) }
+    }
+
+    /// Creates or replaces something.
+    pub fn put<'s>(&self, segments: impl IntoIterator<Item = &'s str>) -> Change<'_> {
+        Change { call: self.call(Method::PUT, segments) }
+    }
+
+    /// Changes a part of something.
+    pub fn patch<'s>(&self, segments: impl IntoIterator<Item = &'s str>) -> Change<'_> {
+        Change { call: self.call(Method::PATCH, segments) }
+    }
+
+    /// Deletes something.
+    pub fn delete<'s>(&self, segments: impl IntoIterator<Item = &'s str>) -> Change<'_> {
+        Change { call: self.call(Method::DELETE, segments) }
+    }
+
+    fn call<'s>(&self, method: Method, segments: impl IntoIterator<Item = &'s str>) -> Call<'_> {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        Call {
+            rest: self,
+            method,
+            url,
+            headers: Vec::new(),
+            body: None,
+            attempt_timeout: ATTEMPT_TIMEOUT,
+            max_answer_bytes: None,
+        }
+    }
+
+    /// The address that a link of an answer names, if it is one of this service.
+    pub(super) fn own_link(&self, link: &str) -> Option<Url> {
+        let url = Url::parse(link).ok()?;
+        let is_own =
+            url.origin() == self.base.origin() && url.username().is_empty() && url.password().is_none();
+        is_own.then_some(url)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.deadline.remaining(self.http.clock()).is_zero()
+    }
+
+    /// Holds back the next calls, where a part of an answer asks for it.
+    pub(super) fn hold(&self, status: u16, retry_after: Duration) {
+        self.throttle.note(self.http.clock(), status, Some(retry_after));
+    }
+
+    /// Waits for as long as earlier answers asked for.
+    async fn wait_for_throttle(&self) -> Result<(), RestError> {
+        let clock = self.http.clock();
+        while let Some((wait, status)) = self.throttle.wait(clock) {
+            if wait.saturating_add(WORTHWHILE) > self.deadline.remaining(clock) {
+                return Err(RestError::HeldBack { status, retry_after: wait });
+            }
+            tracing::debug!(status, ?wait, "waiting, as an earlier answer asked");
+            clock.sleep(wait).await;
+        }
+        Ok(())
+    }
+}
+
+impl Call<'_> {
+    fn request(&self) -> Request {
+        let mut request = Request::new(self.method.clone(), self.url.clone())
+            .secret_header("authorization", &self.rest.authorization);
+        if let Some(body) = &self.body {
+            request = request.json(body.to_vec());
+        }
+        if let Some(bytes) = self.max_answer_bytes {
+            request = request.max_answer_bytes(bytes);
+        }
+        let headers = self.rest.headers.iter().chain(&self.headers);
+        headers.fold(request, |request, (name, value)| request.header(name, value))
+    }
+
+    async fn attempt(
+        &self,
+        request: Request,
+        limit: Duration,
+        judgment: &Judgment<'_>,
+    ) -> Result<Response, RestError> {
+        let Rest { http, deadline, throttle, .. } = self.rest;
+        self.rest.wait_for_throttle().await?;
+        let limit = limit.min(deadline.remaining(http.clock()));
+        let response = http.send(request, limit).await.map_err(RestError::Http)?;
+        throttle.note_answer(http.clock(), &response);
+        if !(judgment.is_success)(&response) {
+            return Err(RestError::of_status(response));
+        }
+        if !(judgment.is_usable)(&response) {
+            return Err(RestError::Unusable(Box::new(response)));
+        }
+        Ok(response)
+    }
+
+    /// Sends the request, with retries. Not generic, to keep one copy in the program.
+    async fn send(&self, judgment: &Judgment<'_>) -> Result<Response, RestError> {
+        let (rest, request) = (self.rest, self.request());
+        let attempt = |limit| self.attempt(request.clone(), limit, judgment);
+        let retry_class = |error: &RestError| {
+            let class = (judgment.retry_class)(error);
+            match (class, rest.throttle.wait(rest.http.clock())) {
+                // A wait that was asked for is one, even if this error says nothing of it.
+                (RetryClass::Unreachable | RetryClass::Busy { retry_after: None }, Some((wait, _))) => {
+                    RetryClass::Busy { retry_after: Some(wait) }
+                }
+                _ => class,
+            }
+        };
+        rest.http.retrying(rest.deadline, self.attempt_timeout, retry_class, attempt).await
+    }
+}
+
+impl Query<'_> {
+    /// Adds to the address's query.
+    pub fn query(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.call.url.query_pairs_mut().extend_pairs(pairs);
+        self
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.call.headers.push((name, value));
+        self
+    }
+
+    /// Sends JSON.
+    pub fn body(mut self, body: &Value) -> Self {
+        self.call.body = Some(Zeroizing::new(body.to_string().into_bytes()));
+        self
+    }
+
+    /// Lets one attempt take so long.
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.call.attempt_timeout = timeout;
+        self
+    }
+
+    /// Reads an answer of up to so many bytes.
+    pub fn max_answer_bytes(mut self, bytes: usize) -> Self {
+        self.call.max_answer_bytes = Some(bytes);
+        self
+    }
+
+    /// Asks once, for as long as the client's deadline allows: for what a caller can do without.
+    pub fn once(mut self) -> Self {
+        self.is_single = true;
+        self
+    }
+
+    /// Sends the request. An answer that is not usable is asked for again.
+    ///
+    /// # Errors
+    ///
+    /// There was no usable answer by the deadline, or another attempt cannot help.
+    pub async fn send<E: ServiceError>(
+        &self,
+        is_usable: &(dyn Fn(&Response) -> bool + Sync),
+    ) -> Result<Response, E> {
+        let retry_class = |error: &RestError| E::from(error).retry_class();
+        let judgment = Judgment { is_success: E::is_success, is_usable, retry_class: &retry_class };
+        let call = &self.call;
+        let answer = if self.is_single {
+            call.attempt(call.request(), Duration::MAX, &judgment).await
+        } else {
+            call.send(&judgment).await
+        };
+        answer.map_err(|error| E::from(&error))
+    }
+
+    /// Sends the request, and decodes the answer.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::send`].
+    pub async fn json<T: DeserializeOwned, E: ServiceError>(&self) -> Result<T, E> {
+        let response = self.send::<E>(&|response| response.json::<T>().is_some()).await?;
+        response.json().ok_or_else(|| E::from(&RestError::Unusable(Box::new(response))))
+    }
+}
+
+impl Change<'_> {
+    /// Adds to the address's query.
+    pub fn query(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.call.url.query_pairs_mut().extend_pairs(pairs);
+        self
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.call.headers.push((name, value));
+        self
+    }
+
+    /// Sends JSON.
+    pub fn body(mut self, body: &Value) -> Self {
+        self.call.body = Some(Zeroizing::new(body.to_string().into_bytes()));
+        self
+    }
+
+    /// Lets one attempt take so long.
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.call.attempt_timeout = timeout;
+        self
+    }
+
+    /// Reads an answer of up to so many bytes.
+    pub fn max_answer_bytes(mut self, bytes: usize) -> Self {
+        self.call.max_answer_bytes = Some(bytes);
+        self
+    }
+
+    /// Sends the request. The answer has no body, or JSON.
+    ///
+    /// # Errors
+    ///
+    /// The service has not done it, or did not say whether it has.
+    pub async fn send<E: ServiceError>(&self) -> Result<Response, WriteError<E>> {
+        let Call { method, .. } = &self.call;
+        tracing::debug!(%method, "{CHANGE_EVENT}");
+        let judgment = Judgment {
+            is_success: E::is_success,
+            is_usable: &|response| response.is_empty() || response.json::<IgnoredAny>().is_some(),
+            retry_class: &RestError::retry_class_of_change,
+        };
+        let answer = self.call.send(&judgment).await;
+        answer.map_err(|error| {
+            let kind = if error.may_have_changed() { WriteError::Unknown } else { WriteError::NotDone };
+            kind(E::from(&error))
+        })
+    }
+
+    /// Sends the request, and decodes the answer. Where the answer is something else, the change may have been made.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::send`].
+    pub async fn json<T: DeserializeOwned, E: ServiceError>(&self) -> Result<T, WriteError<E>> {
+        let response = self.send::<E>().await?;
+        let unusable = |response| WriteError::Unknown(E::from(&RestError::Unusable(Box::new(response))));
+        response.json().ok_or_else(|| unusable(response))
+    }
+}

@@ -1,0 +1,123 @@
+//! Lists that come in pages: the next one is named by a link in the body, or by a token in a header.
+
+use std::{error::Error, fmt};
+
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+use wif_io::http::Response;
+
+use super::{
+    client::Query,
+    error::{RestError, ServiceError},
+};
+
+/// How much of a list is read.
+#[derive(Clone, Copy, Debug)]
+pub struct PageLimits {
+    /// More items are left out.
+    pub items: usize,
+    /// More pages are not asked for.
+    pub pages: usize,
+}
+
+/// Why a list does not have everything.
+#[derive(Debug)]
+pub enum ListEnd<E> {
+    /// A page did not come.
+    Page(E),
+    /// The time was over.
+    Slow,
+    /// The next page is elsewhere, and the token is for this service only.
+    OtherHost,
+    /// There are more than are wanted.
+    TooMany,
+    /// There are more pages than are asked for.
+    TooManyPages,
+    /// The token for the next page cannot be sent back.
+    Token,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    value: Vec<Value>,
+    /// Of Azure Resource Manager.
+    #[serde(rename = "nextLink")]
+    next_link: Option<String>,
+    /// Of Microsoft Graph.
+    #[serde(rename = "@odata.nextLink")]
+    odata_next_link: Option<String>,
+}
+
+/// Of Azure DevOps: the header of an answer, and the parameter that asks for what follows.
+const CONTINUATION: (&str, &str) = ("x-ms-continuationtoken", "continuationToken");
+/// The longest token for a next page that is sent back, in bytes.
+const MAX_CONTINUATION: usize = 4096;
+
+impl Query<'_> {
+    /// Reads a list page by page: what was read, and why it is not everything.
+    pub async fn pages<E: ServiceError>(mut self, limits: PageLimits) -> (Vec<Value>, Option<ListEnd<E>>) {
+        let mut all = Vec::new();
+        for _ in 0..limits.pages {
+            let answer = self.send::<E>(&|response| response.json::<Page>().is_some()).await;
+            let page = answer.and_then(|response| match response.json::<Page>() {
+                Some(page) => Ok((page, response)),
+                None => Err(E::from(&RestError::Unusable(Box::new(response)))),
+            });
+            let (page, response) = match page {
+                Ok(page) => page,
+                Err(_slow) if self.call.rest.is_over() => return (all, Some(ListEnd::Slow)),
+                Err(error) => return (all, Some(ListEnd::Page(error))),
+            };
+            all.extend(page.value);
+            let links = [page.next_link, page.odata_next_link];
+            let next = self.next(links.into_iter().flatten().find(|link| !link.is_empty()), &response);
+            let has_next = !matches!(next, Ok(None));
+            if all.len() > limits.items || (all.len() == limits.items && has_next) {
+                all.truncate(limits.items);
+                return (all, Some(ListEnd::TooMany));
+            }
+            match next {
+                Ok(Some(next)) => self.call.url = next,
+                Ok(None) => return (all, None),
+                Err(end) => return (all, Some(end)),
+            }
+        }
+        (all, Some(ListEnd::TooManyPages))
+    }
+
+    /// The address of the page after this one, if there is one.
+    fn next<E>(&self, link: Option<String>, response: &Response) -> Result<Option<Url>, ListEnd<E>> {
+        if let Some(link) = link {
+            return self.call.rest.own_link(&link).map(Some).ok_or(ListEnd::OtherHost);
+        }
+        let (header, parameter) = CONTINUATION;
+        let Some(token) = response.raw_header(header).filter(|token| !token.is_empty()) else {
+            return Ok(None);
+        };
+        let token = std::str::from_utf8(token).ok().filter(|token| token.len() <= MAX_CONTINUATION);
+        let token = token.ok_or(ListEnd::Token)?;
+        let mut url = self.call.url.clone();
+        let others = self.call.url.query_pairs().filter(|(name, _)| name != parameter);
+        url.query_pairs_mut().clear().extend_pairs(others).append_pair(parameter, token);
+        Ok(Some(url))
+    }
+}
+
+impl<E: Error> fmt::Display for ListEnd<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Page(error) => match error.source() {
+                Some(cause) => write!(f, "{error}: {cause}"),
+                None => write!(f, "{error}"),
+            },
+            Self::Slow => f.write_str("it took too long"),
+            Self::OtherHost => f.write_str("its next page is at another host"),
+            Self::TooMany => f.write_str("there are more than are read"),
+            Self::TooManyPages => f.write_str("there are more pages than are read"),
+            Self::Token => f.write_str("its next page cannot be asked for"),
+        }
+    }
+}
+
+impl<E: Error> Error for ListEnd<E> {}
