@@ -98,7 +98,7 @@ pub(super) struct Names {
     pub(super) other_graph: Option<&'static str>,
     pub(super) key_vault: &'static str,
     pub(super) sql: &'static str,
-    /// Azure Database for PostgreSQL and for MySQL.
+    /// Azure Database for open-source databases.
     pub(super) ossrdbms: &'static str,
     pub(super) log_analytics: &'static str,
     pub(super) batch: &'static str,
