@@ -1,6 +1,6 @@
 //! `diagnose: true`: what is wrong is named, and nothing else.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use emulator::{
     Emulator, Fault, Proxy, Service,
@@ -12,7 +12,7 @@ use wif_core::{
     code::Code,
     refusals::{self, Again, Name},
 };
-use wif_io::clock::Clock as _;
+use wif_io::clock::{Clock as _, Limit};
 
 use crate::{
     arrival::pipeline,
@@ -29,7 +29,7 @@ fn sighted(case: Case) -> Case {
 
 /// An access token of somebody who may read applications, and has a role in the subscription.
 pub(crate) fn reader(emulator: &Emulator, resource: &str) -> String {
-    let (client, usual) = (Uuid::new_v4(), emulator.usual());
+    let (client, usual) = (Uuid::from_u128(0x2222), emulator.usual());
     let app = App { reads_applications: true, ..App::new(client, Kind::Application) };
     emulator.directory().tenant(usual.tenant).apps.push(app);
     emulator.directory().subscription(usual.subscription).roles.push(client);
@@ -213,7 +213,7 @@ fn five_a_wrong_audience() {
 
 #[test]
 fn six_another_tenant() {
-    let other = Uuid::new_v4();
+    let other = Uuid::from_u128(0x2222);
     let emulator = Emulator::start();
     let connection = emulator.usual().entra_connection;
     {
@@ -310,10 +310,14 @@ fn guards_and_inputs_hold_before_any_request() {
 #[test]
 fn a_network_that_swallows_everything_ends_in_time() {
     let case = with_ids();
-    for service in [Service::DevOps, Service::Entra, Service::Arm, Service::Graph] {
+    let services = [Service::DevOps, Service::Entra, Service::Arm, Service::Graph];
+    for service in services {
         case.emulator.fault(Fault::connect(service).always().hang());
     }
-    case.clock.be_impatient();
+    for what in [Limit::ConnectionAhead, Limit::Request] {
+        let emulator = Arc::clone(&case.emulator);
+        case.clock.hangs(what, move || services.map(|service| emulator.connections(service)).iter().sum());
+    }
     let found = diagnose(&case);
     assert_eq!(found.faults, ["WIF3005"], "{}", found.text);
     assert!(case.clock.elapsed() < Duration::from_secs(75), "{:?}", case.clock.elapsed());
@@ -551,7 +555,7 @@ fn job_seven_a_classic_release_of_an_organization_with_its_old_url_is_well() {
 #[test]
 fn job_eight_a_machine_with_several_identities() {
     let several = machine::of_machine().input("refresh", "true").input("diagnose", "true");
-    let other = Uuid::new_v4();
+    let other = Uuid::from_u128(0x2222);
     machine::assign(&several, other);
     let words = ["Multiple user assigned identities", "one that has several needs msiclientId", "WIF2026"];
     let found = names_only(&several, Code::MachineIdentityRefused, &words);

@@ -115,7 +115,7 @@ fn without_anchor(target: &str) -> &str {
 fn every_test_that_the_security_page_names_exists() {
     let text = read("docs/security.md");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.join("src"), root.join("tests")];
+    let mut folders = vec![root.join("src"), root.join("crates"), root.join("tests")];
     let mut all = String::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {

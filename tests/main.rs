@@ -42,6 +42,7 @@ mod shown;
 mod sign_in;
 mod soak;
 mod terminal;
+mod time_limits;
 #[cfg(target_os = "linux")]
 mod try_tools;
 mod upgrade;

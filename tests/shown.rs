@@ -83,7 +83,7 @@ fn failures() -> Vec<(Code, String)> {
     show(Code::ConnectionAbsent, absent(public(|_| ())));
     show(Code::ConnectionNotReferenced, {
         let (case, proxy) = public(|_| ());
-        case.emulator.directory().jobs[0].connections = vec![Uuid::new_v4()];
+        case.emulator.directory().jobs[0].connections = vec![Uuid::from_u128(0x2222)];
         (case, proxy)
     });
     show(Code::ClockWrong, {

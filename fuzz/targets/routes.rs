@@ -9,7 +9,7 @@ use tokio::{
     net::TcpStream,
     runtime::{Builder, Runtime},
 };
-use wif::task::serve;
+use wif::session::serve;
 use wif_broker::{cache::Fresh, server, session::Session};
 use wif_core::{token::lifetime::Lifetime, azure::resource::Resource, secret::Secret};
 use wif_io::{clock::System, env::Env};

@@ -9,7 +9,7 @@ use wif_broker::{
     paths,
 };
 use wif_core::{code::Code, failure::Failure, foreign_text::one_line, secret::Secret};
-use wif_io::{env::Env, process::is_in_container};
+use wif_io::{clock::Clock, env::Env, process::is_in_container};
 
 use super::{
     Command, Screen,
@@ -41,6 +41,7 @@ pub struct Unanswered {
 pub async fn ask(
     command: &Command,
     env: &Env,
+    clock: &dyn Clock,
     out: &mut Screen<'_>,
     masks: &mut (dyn Write + Send),
 ) -> Result<(), Unanswered> {
@@ -54,9 +55,9 @@ pub async fn ask(
             let query =
                 [("resource", resource.as_deref().unwrap_or_default()), ("api-version", "2019-08-01")];
             let (asked, field) = if *id_token {
-                (address.ask(Method::POST, paths::ID_TOKEN, &[]).await, "oidcToken")
+                (address.ask(clock, Method::POST, paths::ID_TOKEN, &[]).await, "oidcToken")
             } else {
-                (address.ask(Method::GET, paths::IDENTITY, &query).await, "access_token")
+                (address.ask(clock, Method::GET, paths::IDENTITY, &query).await, "access_token")
             };
             let answer = asked.map_err(|error| unanswered(error, env))?;
             let masks: Option<&mut (dyn Write + Send)> = if *no_mask { None } else { Some(masks) };
@@ -64,7 +65,7 @@ pub async fn ask(
         }
         Command::Status { session } => {
             let address = address(env, &prefix(session.as_deref()))?;
-            let answer = address.ask(Method::GET, paths::STATUS, &[]).await;
+            let answer = address.ask(clock, Method::GET, paths::STATUS, &[]).await;
             show(&answer.map_err(|error| unanswered(error, env))?, out).map_err(gone)
         }
         Command::Task(_) | Command::Broker | Command::Explain { .. } | Command::Doctor(_) => Ok(()),

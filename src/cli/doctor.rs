@@ -44,7 +44,7 @@ pub async fn doctor(
     if is_in_job {
         let mut sessions = Vec::new();
         for prefix in prefixes {
-            let status = status(env, &prefix).await;
+            let status = status(env, &*clock, &prefix).await;
             sessions.push(SessionStatus { prefix, status });
         }
         let trial = trial(arguments);
@@ -101,9 +101,10 @@ fn trial(arguments: &DoctorArguments) -> Trial {
 }
 
 /// What the broker of a session says of itself.
-async fn status(env: &Env, prefix: &str) -> Result<serde_json::Value, Failure> {
+async fn status(env: &Env, clock: &dyn Clock, prefix: &str) -> Result<serde_json::Value, Failure> {
     let asked = async {
-        let answer = address(env, prefix)?.ask_within(STATUS_TIMEOUT, Method::GET, paths::STATUS, &[]).await;
+        let answer =
+            address(env, prefix)?.ask_within(clock, STATUS_TIMEOUT, Method::GET, paths::STATUS, &[]).await;
         answer.map_err(|error| unanswered(error, env))
     };
     asked.await.map_err(|unanswered| unanswered.failure)

@@ -16,6 +16,7 @@ use wif_core::{
         presented::{Presented, identity_parts},
     },
 };
+use wif_io::random;
 
 use super::{
     report::Topic,
@@ -102,7 +103,7 @@ impl Walk<'_> {
         let identity = sign_in.identity(client);
         let (http, deadline) = (&self.http, self.deadline);
         let exchanges = resources.iter().map(|resource| {
-            let (identity, request_id) = (&identity, Uuid::new_v4());
+            let (identity, request_id) = (&identity, random::id());
             async move {
                 let proof = Proof::IdToken(&id_token.token);
                 let result = identity.access_token(http, deadline, proof, resource, request_id).await;

@@ -12,7 +12,7 @@ use futures_util::{FutureExt as _, future::Shared};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 use wif_core::{failure::Failure, retry::Outcome, secret::Secret, token::lifetime::Lifetime};
-use wif_io::clock::Clock;
+use wif_io::clock::{Clock, Limit};
 
 /// A token and the time in which it works.
 #[derive(Clone, Debug)]
@@ -231,8 +231,8 @@ impl Slot {
         let (instead, patience) = match (works, failed) {
             // The token's end is a moment in its life, and no limit on a request.
             (Some((old, _, works_for)), _) if works_for < PATIENCE => (Ok(old), self.clock.sleep(works_for)),
-            (Some((old, ..)), _) => (Ok(old), self.clock.limit(PATIENCE)),
-            (None, Some(failure)) => (Err(failure), self.clock.limit(PATIENCE)),
+            (Some((old, ..)), _) => (Ok(old), self.clock.limit(Limit::Renewal, PATIENCE)),
+            (None, Some(failure)) => (Err(failure), self.clock.limit(Limit::Renewal, PATIENCE)),
             (None, None) => return flight.await,
         };
         tokio::select! {
