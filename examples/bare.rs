@@ -1,4 +1,4 @@
-//! What the broker is measured beside: a server of the same library that gives everybody the same answer, with as many bytes
+//! What the broker is measured beside: a server of the same library that gives every caller the same answer, with as many bytes
 //! as a token's, and is optimized for speed (the profile `bare`). It prints its URL, and serves until it is killed.
 
 use std::{convert::Infallible, error::Error, net::Ipv4Addr};

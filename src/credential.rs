@@ -1,4 +1,4 @@
-//! The same exchange as an `azure_core` credential, for Rust programs that run as tasks.
+//! The sign-in as an `azure_core` credential, for Rust programs that run as tasks.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -19,6 +19,7 @@ use crate::{
     agent::{connection::Connection, network},
     guards,
     sign_in::SignIn,
+    sources::azure_pipelines::AzurePipelines,
 };
 
 /// Signs in with a service connection of the job that this process is a task of.
@@ -33,7 +34,7 @@ pub struct PipelineCredential {
 }
 
 /// A token with less life than this is renewed.
-const MARGIN: time::Duration = time::Duration::minutes(5);
+const MIN_LIFETIME: time::Duration = time::Duration::minutes(5);
 
 impl PipelineCredential {
     /// A credential for the connection `id`, from a task's environment. Credentials go to hosts of the known clouds, and to
@@ -59,11 +60,13 @@ impl PipelineCredential {
     async fn signed_in(&self, resource: &Resource) -> Result<entra::token::AccessToken, Failure> {
         let mut tokens = self.tokens.lock().await;
         let now = self.http.clock().now();
-        if let Some(token) = tokens.get(resource).filter(|token| token.expires > now + MARGIN) {
+        if let Some(token) = tokens.get(resource).filter(|token| token.expires > now + MIN_LIFETIME) {
             return Ok(token.clone());
         }
         let Self { env, connection, allowed_hosts, .. } = self;
-        let sign_in = SignIn { http: Arc::clone(&self.http), env, connection, allowed_hosts, listing: None };
+        let (http, identity) = (Arc::clone(&self.http), &connection.identity);
+        let source = AzurePipelines::of(connection, env, allowed_hosts);
+        let sign_in = SignIn { http, env, identity, source: &source, listing: None };
         let signed_in = sign_in.run(std::slice::from_ref(resource), &mut |_| Ok(())).await?;
         let token = signed_in.access_tokens.into_iter().next();
         let token =
@@ -84,7 +87,7 @@ impl TokenCredential for PipelineCredential {
         let [scope] = scopes else {
             return Err(Error::with_message(ErrorKind::Credential, "exactly one scope is accepted"));
         };
-        let resource = Resource::parse(scope, &self.connection.audiences)
+        let resource = Resource::parse(scope, &self.connection.identity.audiences)
             .map_err(|error| Error::new(ErrorKind::Credential, error))?;
         let token = self.signed_in(&resource).await.map_err(failed)?;
         Ok(AccessToken::new(Secret::new(token.token.expose().to_owned()), token.expires))

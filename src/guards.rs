@@ -22,16 +22,19 @@ pub(crate) enum GuardError {
         "the connection's scheme is {scheme}, and the input requireFederation accepts WorkloadIdentityFederation only"
     )]
     Federation { scheme: Scheme },
-    #[error("the connection's tenant {tenant} is not one of the input allowedTenants ({})", texts(allowed))]
+    #[error(
+        "the connection's tenant {tenant} is not one of the input allowedTenants ({})",
+        join_ids(allowed)
+    )]
     Tenant { tenant: Uuid, allowed: Allowed<Uuid> },
     #[error(
         "the connection's subscription {subscription} is not one of the input allowedSubscriptions ({})",
-        texts(allowed)
+        join_ids(allowed)
     )]
     Subscription { subscription: Uuid, allowed: Allowed<Uuid> },
     #[error(
         "the connection has no subscription, and the input allowedSubscriptions names some ({})",
-        texts(allowed)
+        join_ids(allowed)
     )]
     NoSubscription { allowed: Allowed<Uuid> },
     #[error(
@@ -54,7 +57,7 @@ pub(crate) enum GuardError {
     NoIdToken { scheme: Scheme },
     #[error(
         "the input exports {}, which refresh: false cannot serve: a connection with the scheme {scheme} has no id token to leave",
-        said(families.as_ref())
+        describe_families(families.as_ref())
     )]
     NoSnapshot { scheme: Scheme, families: Option<BTreeSet<Family>> },
 }
@@ -70,8 +73,11 @@ pub(super) fn scheme(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> 
 /// Checks tenant, subscription and authority.
 pub(super) fn place(inputs: &Inputs, connection: &Connection) -> Result<(), GuardError> {
     let Inputs { allowed_tenants, allowed_subscriptions, allowed_authorities, .. } = inputs;
-    if !allowed_tenants.allows(|tenant| *tenant == connection.tenant) {
-        return Err(GuardError::Tenant { tenant: connection.tenant, allowed: allowed_tenants.clone() });
+    if !allowed_tenants.allows(|tenant| *tenant == connection.identity.tenant) {
+        return Err(GuardError::Tenant {
+            tenant: connection.identity.tenant,
+            allowed: allowed_tenants.clone(),
+        });
     }
     let allowed = || allowed_subscriptions.clone();
     match &connection.subscription {
@@ -149,7 +155,7 @@ pub(super) fn variables(tokens: &[(String, Resource)], exported: &[Variable]) ->
     Ok(())
 }
 
-fn said(families: Option<&BTreeSet<Family>>) -> String {
+fn describe_families(families: Option<&BTreeSet<Family>>) -> String {
     let names = |families: &BTreeSet<Family>| {
         families.iter().map(|family| family.as_str()).collect::<Vec<_>>().join(", ")
     };
@@ -159,7 +165,7 @@ fn said(families: Option<&BTreeSet<Family>>) -> String {
     }
 }
 
-fn texts(allowed: &Allowed<Uuid>) -> String {
+fn join_ids(allowed: &Allowed<Uuid>) -> String {
     match allowed {
         Allowed::Any => String::new(),
         Allowed::Only(ids) => ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(", "),
@@ -182,7 +188,7 @@ impl From<GuardError> for Failure {
             ),
             GuardError::Authority { .. } => (
                 Code::AuthorityNotAllowed,
-                "if you know this host, name it in the input allowedAuthorities; if nobody configured it, look for a step or a person that changed the connection",
+                "if you know this host, name it in the input allowedAuthorities; if it was not configured by your team, look for a step or a person that changed the connection",
             ),
             GuardError::TokenFileUnlimited => (
                 Code::InputsContradict,
@@ -360,7 +366,7 @@ mod tests {
 
     #[test]
     fn no_token_gets_a_name_that_the_step_sets_itself_however_it_is_written() {
-        let audiences = connection(&[]).audiences;
+        let audiences = connection(&[]).identity.audiences;
         let exported = [Variable { name: "ARM_TENANT_ID".to_owned(), value: Value::Plain(String::new()) }];
         let check = |names: &[&str]| {
             let arm = audiences.resource_manager();

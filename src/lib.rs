@@ -17,5 +17,6 @@ pub mod doctor;
 mod guards;
 pub mod session;
 mod sign_in;
+mod sources;
 pub mod task;
 pub mod world;

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         Command::Task(stage) => Some(stage),
         _ => None,
     });
-    // The system tells a process that cannot be read no longer where its program is.
+    // Must come before `forbid_reading`: a process that is not dumpable cannot read its own `/proc/self/exe`.
     let program = std::env::current_exe().ok().or_else(started_as);
     match command {
         Command::Broker => process::forbid_tracing(),
@@ -41,11 +41,11 @@ fn main() -> ExitCode {
                 }
             }
         });
-        // A name that is still being resolved would hold the end up for as long as the resolver likes.
+        // Name resolution runs on a blocking thread that cannot be canceled: do not wait for it on exit.
         runtime.shutdown_background();
         ended
     });
-    // Without standard output there is nobody to tell.
+    // The error was about standard output, so it cannot be written there.
     ended.unwrap_or(ExitCode::FAILURE)
 }
 
@@ -62,7 +62,7 @@ fn started_as() -> Option<PathBuf> {
 
 /// Serves the tokens of a session.
 async fn broker() -> io::Result<()> {
-    let signal = cancelled()?;
+    let signal = canceled()?;
     session::serve::serve(Arc::new(clock::System::new()), signal).await
 }
 
@@ -73,10 +73,7 @@ async fn ask(command: &Command) -> ExitCode {
     let masks_token = matches!(command, Command::Token { no_mask: false, .. }) && env.is_true("TF_BUILD");
     let job = env.get("VSTS_PROCESS_LOOKUP_ID").filter(|_| masks_token);
     let mut masks = process::MaskOutput::of_step(job);
-    let asked = cli::ask(command, &env, &clock::System::new(), &mut Screen::new(&mut out), &mut masks).await;
-    let Err(unanswered) = asked else { return ExitCode::SUCCESS };
-    complain(&unanswered.failure);
-    ExitCode::from(unanswered.exit)
+    ended(cli::ask(command, &env, &clock::System::new(), &mut Screen::new(&mut out), &mut masks).await)
 }
 
 /// Checks a connection, or what a step of a job finds. The exit code says how bad it is.
@@ -107,14 +104,14 @@ fn complain(failure: &Failure) {
 fn ended(result: Result<(), Failure>) -> ExitCode {
     let Err(failure) = result else { return ExitCode::SUCCESS };
     complain(&failure);
-    if failure.code == Code::ArgumentInvalid { ExitCode::from(2) } else { ExitCode::FAILURE }
+    ExitCode::from(failure.exit_code())
 }
 
 /// Runs a stage. A failure is told to the agent and is no failure of the process, since the agent would add an
 /// error of its own that explains nothing.
 async fn run(stage: Stage, program: Option<PathBuf>) -> io::Result<()> {
     // Listened for before there is anything to leave behind.
-    let cancelled = cancelled()?;
+    let canceled = canceled()?;
     let env = Env::of_process();
     if env.is_true("SYSTEM_DEBUG") {
         write_debug_lines();
@@ -129,7 +126,7 @@ async fn run(stage: Stage, program: Option<PathBuf>) -> io::Result<()> {
         }
         Stage::Run => tokio::select! {
             biased;
-            () = cancelled => None,
+            () = canceled => None,
             result = task::run::run(&mut world) => Some(result),
         },
     };
@@ -149,7 +146,7 @@ async fn run(stage: Stage, program: Option<PathBuf>) -> io::Result<()> {
 
 /// Listens from now on for what the agent sends: SIGINT and then SIGTERM.
 #[cfg(unix)]
-fn cancelled() -> io::Result<impl Future<Output = ()>> {
+fn canceled() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
@@ -162,7 +159,7 @@ fn cancelled() -> io::Result<impl Future<Output = ()>> {
 
 /// Listens from now on for what the agent sends: `CTRL_C` and then `CTRL_BREAK`.
 #[cfg(windows)]
-fn cancelled() -> io::Result<impl Future<Output = ()>> {
+fn canceled() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::windows::{ctrl_break, ctrl_c};
     let (mut interrupt, mut terminate) = (ctrl_c()?, ctrl_break()?);
     Ok(async move {
@@ -188,7 +185,7 @@ fn report_panics(stage: Option<Stage>) {
                 .error(failure.code, &failure.to_string())
                 .and_then(|()| commands.complete(Completion::Failed)),
             Some(Stage::Post) => commands.warning(&failure.to_string()),
-            // Standard output is for a token, or for nobody.
+            // A command's standard output may be captured as a token.
             None => Screen::new(&mut io::stderr()).text(&format!("error {failure}")),
         };
         #[expect(

@@ -138,7 +138,7 @@ function makeExecutable(binary) {
   try {
     fs.chmodSync(binary, 0o755); // on every run: an agent may unpack a task again before each of its steps
   } catch (error) {
-    // Read-only, or somebody else's file. It may be executable all the same.
+    // The file is read-only or another user's. It may be executable all the same.
   }
   try {
     fs.accessSync(binary, fs.constants.X_OK); // says no on a noexec mount, too
@@ -246,7 +246,7 @@ function say(line) {
   try {
     fs.writeSync(1, `${line}\n`);
   } catch (error) {
-    // Nobody reads the log any more.
+    // The agent reads the log no longer.
   }
 }
 

@@ -204,7 +204,7 @@ fn an_id_token_for_another_tenant() {
     let case = Case::with_entra_issuer()
         .parameter("tenantid", other)
         .parameter("workloadIdentityFederationIssuer", "");
-    let text = case.fails(Code::IdTokenForeign);
+    let text = case.fails(Code::IdTokenOfOtherTenant);
     assert!(text.contains(other) && text.contains(&emulator::USUAL.tenant.to_string()), "{text}");
     assert_eq!(case.asked(), (1, 0));
 }

@@ -143,7 +143,7 @@ fn a_job_without_token_or_address() {
     let case = Case::new().set("SYSTEM_OIDCREQUESTURI", "http://127.0.0.1/oidctoken");
     assert!(case.fails(Code::VariableMissing).contains("SYSTEM_OIDCREQUESTURI"));
     let case = Case::new().set("SYSTEM_OIDCREQUESTURI", "https://evil.example/oidctoken");
-    assert!(case.fails(Code::AddressForeign).contains("evil.example"));
+    assert!(case.fails(Code::OtherOrganization).contains("evil.example"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 use wif_core::{
     code::Code,
-    refusals::{self, Again, Name},
+    refusals::{self, Name, RetryAdvice},
 };
 use wif_io::clock::{Clock as _, Limit};
 
@@ -412,16 +412,16 @@ fn every_known_refusal_of_azure_is_explained() {
             // What cannot be read is no fault.
             let found = diagnose(&case);
             assert_eq!(found.faults, Vec::<String>::new(), "{name}: {}", found.text);
-            for part in [known.means, known.remedy, known.command] {
+            for part in [known.meaning, known.remedy, known.command] {
                 assert!(found.text.contains(part), "{name}: {}", found.text);
             }
             assert_eq!(case.emulator.count(Service::Graph, "GET /"), 1, "{name}");
             continue;
         }
-        let found = names_only(&case, known.code, &[name, known.means, known.remedy, known.command]);
+        let found = names_only(&case, known.code, &[name, known.meaning, known.remedy, known.command]);
         let asked = case.emulator.count(Service::Arm, "GET /subscriptions/");
-        match known.again {
-            Again::Passing => assert!(asked > 3, "{name}: {asked}"),
+        match known.retry {
+            RetryAdvice::Passing => assert!(asked > 3, "{name}: {asked}"),
             _ => assert_eq!(asked, 1, "{name}: {}", found.text),
         }
         assert!(case.clock.elapsed() < Duration::from_secs(75), "{name}");
@@ -519,12 +519,12 @@ fn job_five_the_workload_identity_of_an_aks_pod() {
 
 #[test]
 fn job_six_a_scope_that_is_no_subscription() {
-    let group = live().data("scopeLevel", "ManagementGroup").data("managementGroupName", "Landing zones");
+    let group = live().data("scopeLevel", "ManagementGroup").data("managementGroupName", "FetchResult zones");
     let group = group.data("subscriptionId", "").data("managementGroupId", "lz");
     says(
         &group,
         &[
-            "scope: the management group Landing zones;",
+            "scope: the management group FetchResult zones;",
             "no subscription",
             "ARM_SUBSCRIPTION_ID are not exported",
         ],

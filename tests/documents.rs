@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use wif_core::{
     code::Code,
-    refusals::{self, Known, Name},
+    refusals::{self, KnownRefusal, Name},
 };
 
 fn read(path: &str) -> String {
@@ -45,7 +45,7 @@ fn assert_page(page: &str, expected: &str) {
 
 fn refusals_page() -> String {
     let mut page = include_str!("pages/refusals.md").to_owned();
-    let group = |title: &str, is_of: fn(&Known) -> bool| {
+    let group = |title: &str, is_of: fn(&KnownRefusal) -> bool| {
         let mut known: Vec<_> = refusals::all().filter(|known| is_of(known)).collect();
         known.sort_by_key(|known| match known.name {
             Name::Entra(number) => (number, String::new()),

@@ -46,7 +46,7 @@ fn alone_it_lists_everything() {
     assert!(output.status.success());
     let list = text(&output.stdout);
     for known in refusals::all() {
-        assert!(list.contains(&format!("  {}: {}", known.name, known.means)), "{}", known.name);
+        assert!(list.contains(&format!("  {}: {}", known.name, known.meaning)), "{}", known.name);
     }
     assert!(list.contains("WIF2009  This machine's clock is wrong."), "{list}");
 }

@@ -54,7 +54,7 @@ proptest! {
         let env: Env = given.chain([secret]).collect();
         let said = match Connection::read(&env, ID) {
             Ok(connection) => {
-                prop_assert!(connection.authority.as_str().starts_with("https://"));
+                prop_assert!(connection.identity.authority.as_str().starts_with("https://"));
                 format!("{connection:?}")
             }
             Err(error) => {

@@ -131,9 +131,9 @@ fn an_earlier_step_that_moves_the_system_connection_gets_no_job_token() {
         let empty = case().set("SYSTEM_OIDCREQUESTURI", evil).set("ENDPOINT_URL_SYSTEMVSSCONNECTION", "");
         let collection = case().set("SYSTEM_COLLECTIONURI", evil);
         for (case, code) in [
-            (moved, Code::AddressForeign),
+            (moved, Code::OtherOrganization),
             (empty, Code::VariableMissing),
-            (collection, Code::AddressForeign),
+            (collection, Code::OtherOrganization),
         ] {
             if diagnose == "true" {
                 let run = case.run();

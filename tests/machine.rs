@@ -8,7 +8,7 @@ use emulator::{
 };
 use uuid::{Uuid, uuid};
 use wif::agent;
-use wif_azure::managed_identity::{Machine, MachineError};
+use wif_azure::managed_identity::{ManagedIdentity, ManagedIdentityError};
 use wif_core::code::Code;
 use wif_io::{
     clock::{self, Deadline},
@@ -188,11 +188,12 @@ fn arc_server(folder: &Path, change: impl FnOnce(&mut directory::Arc)) -> Case {
 }
 
 /// Asks as the step does, with a folder of the test's own for the keys.
-fn ask_arc(case: &Case, folder: &Path, client: Option<Uuid>) -> Result<Option<Uuid>, MachineError> {
-    let machine = Machine::find(&case.env()).unwrap().with_key_folder(folder);
+fn ask_arc(case: &Case, folder: &Path, client: Option<Uuid>) -> Result<Option<Uuid>, ManagedIdentityError> {
+    let machine = ManagedIdentity::find(&case.env()).unwrap().with_key_folder(folder);
     let http = Http::plain(machine.endpoint().clone(), Arc::new(clock::System::new())).unwrap();
     let deadline = Deadline::after(http.clock(), Duration::from_secs(20));
-    let audiences = agent::connection::Connection::read(&case.env(), case.connection).unwrap().audiences;
+    let audiences =
+        agent::connection::Connection::read(&case.env(), case.connection).unwrap().identity.audiences;
     let resource = audiences.resource_manager();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(machine.access_token(&http, deadline, client, &resource)).map(|(_, client)| client)
@@ -246,7 +247,7 @@ fn an_azure_arc_servers_answer_makes_this_program_send_no_other_file() {
     ] {
         let case = arc_server(&keys, |arc| arc.realm = Some(realm.clone()));
         let error = ask_arc(&case, &keys, None).unwrap_err();
-        assert!(matches!(error, MachineError::Challenge(_)), "{realm}: {error}");
+        assert!(matches!(error, ManagedIdentityError::Challenge(_)), "{realm}: {error}");
         assert!(error.to_string().contains(reason), "{realm}: {error}");
         assert_eq!(case.emulator.journal().len(), 1, "{realm}: nothing is sent");
     }
@@ -269,7 +270,7 @@ fn an_azure_arc_server_that_ignores_which_identity_is_asked_for_is_found_out() {
     let case = arc_server(temp.path(), |arc| arc.ignores_client = true);
     let other = uuid!("0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d");
     let error = ask_arc(&case, temp.path(), Some(other)).unwrap_err();
-    assert!(matches!(error, MachineError::OtherIdentity { client } if client == other), "{error}");
+    assert!(matches!(error, ManagedIdentityError::OtherIdentity { client } if client == other), "{error}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use emulator::{Fault, Service};
 use serde_json::json;
 use wif_core::{
     code::Code,
-    refusals::{self, Again, Name},
+    refusals::{self, Name, RetryAdvice},
 };
 use wif_io::clock::Clock as _;
 
@@ -27,22 +27,22 @@ fn every_known_refusal_is_explained() {
         entries += 1;
         let case = refused_with(number);
         let text = case.fails(known.code);
-        assert!(text.contains(&format!("AADSTS{number}): {}\n", known.means)), "{text}");
-        assert!(text.contains(&format!("\n  wrong: {}\n", known.code.party())), "{text}");
-        assert!(text.contains(&format!("\n  fix: {}\n  how: {}\n", known.remedy, known.command)), "{text}");
+        assert!(text.contains(&format!("AADSTS{number}): {}\n", known.meaning)), "{text}");
+        assert!(text.contains(&format!("\n  at fault: {}\n", known.code.party())), "{text}");
+        assert!(text.contains(&format!("\n  fix: {}\n  run: {}\n", known.remedy, known.command)), "{text}");
         assert!(text.contains("correlation ") && text.contains("trace "), "{text}");
         let waited: Duration = case.clock.sleeps().iter().sum();
         let (id_tokens, access_tokens) = case.asked();
-        match known.again {
-            Again::Passing => {
+        match known.retry {
+            RetryAdvice::Passing => {
                 assert!(access_tokens > 3 && waited < Duration::from_secs(60), "{number}");
             }
-            Again::Soon => {
+            RetryAdvice::Soon => {
                 assert_eq!((access_tokens, waited.as_secs()), (4, 14), "{number}");
                 assert!(case.clock.elapsed() < Duration::from_secs(20), "{number}");
             }
-            Again::No => assert_eq!(access_tokens, 1, "{number}"),
-            Again::FreshIdToken => assert_eq!(access_tokens, 2, "{number}"),
+            RetryAdvice::No => assert_eq!(access_tokens, 1, "{number}"),
+            RetryAdvice::FreshIdToken => assert_eq!(access_tokens, 2, "{number}"),
         }
         assert_eq!(id_tokens, 1 + usize::from(known.wants_fresh_id_token()), "{number}");
     }
@@ -88,17 +88,17 @@ fn every_known_refusal_of_azure_devops_is_explained() {
         let case = Case::new();
         case.emulator.fault(answer(name));
         let text = case.fails(known.code);
-        assert!(text.lines().next().unwrap().contains(known.means), "{name}: {text}");
+        assert!(text.lines().next().unwrap().contains(known.meaning), "{name}: {text}");
         assert!(
-            text.contains(&format!("\n  fix: {}\n  how: {}\n", known.remedy, known.command)),
+            text.contains(&format!("\n  fix: {}\n  run: {}\n", known.remedy, known.command)),
             "{name}: {text}"
         );
         let (id_tokens, access_tokens) = case.asked();
         let waited: Duration = case.clock.sleeps().iter().sum();
-        match known.again {
-            Again::Passing => assert!(id_tokens > 3 && waited < Duration::from_secs(60), "{name}"),
-            Again::Soon => assert_eq!((id_tokens, waited.as_secs()), (4, 14), "{name}"),
-            Again::No | Again::FreshIdToken => assert_eq!(id_tokens, 1, "{name}"),
+        match known.retry {
+            RetryAdvice::Passing => assert!(id_tokens > 3 && waited < Duration::from_secs(60), "{name}"),
+            RetryAdvice::Soon => assert_eq!((id_tokens, waited.as_secs()), (4, 14), "{name}"),
+            RetryAdvice::No | RetryAdvice::FreshIdToken => assert_eq!(id_tokens, 1, "{name}"),
         }
         assert_eq!(access_tokens, 0, "{name}");
     }
@@ -120,7 +120,7 @@ fn a_disabled_connection_of_the_emulated_azure_devops_is_named() {
     let case = Case::new();
     case.emulator.directory().connection(case.connection).disabled = true;
     let text = case.fails(Code::ConnectionDisabled);
-    assert!(text.contains("wrong: the service connection") && text.contains("> Enable"), "{text}");
+    assert!(text.contains("at fault: the service connection") && text.contains("> Enable"), "{text}");
     assert_eq!(case.asked(), (1, 0));
 }
 

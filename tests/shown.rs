@@ -192,7 +192,7 @@ fn every_example_says_who_is_wrong_and_where_to_read_more() {
             assert_eq!(example.lines().count(), 1, "{example}");
             continue;
         }
-        assert!(example.contains(&format!("\n  wrong: {}\n  fix: ", code.party())), "{example}");
-        assert!(example.ends_with(&format!("\n  more: {}", code.page())), "{example}");
+        assert!(example.contains(&format!("\n  at fault: {}\n  fix: ", code.party())), "{example}");
+        assert!(example.ends_with(&format!("\n  docs: {}", code.page())), "{example}");
     }
 }

@@ -21,7 +21,7 @@ fuzz_target!(|text: &str| {
     let said = match Connection::read(&env, ID) {
         Ok(connection) => {
             assert!(!connection.tenant.is_nil());
-            assert!(connection.authority.as_str().starts_with("https://"));
+            assert!(connection.identity.authority.as_str().starts_with("https://"));
             format!("{connection:?}")
         }
         Err(error) => {
@@ -32,7 +32,7 @@ fuzz_target!(|text: &str| {
     };
     for (name, value) in &variables {
         let secret = SECRETS.iter().any(|secret| *name == format!("ENDPOINT_AUTH_PARAMETER_{id}_{secret}"));
-        // Nobody else has the same value.
+        // No other field has the same value.
         let own = variables.iter().filter(|(_, other)| other.contains(value.as_str())).count() == 1;
         assert!(!(secret && own && value.len() > 20 && said.contains(value.as_str())), "{said}");
     }

@@ -20,7 +20,7 @@ use wif_azure::entra::token::{Identity, Proof, TokenError};
 use wif_core::{azure::{cloud::Cloud, resource::{Audiences, Resource}}, secret::Secret};
 use wif_io::{clock::{Clock, Deadline, Limit, Wait}, endpoint::Endpoint, env::Env, http::Http};
 
-/// Nobody waits: every sleep is over, and time has passed.
+/// No sleep lasts: every one is over at once, and time has passed.
 struct Hasty(AtomicU64);
 
 impl Clock for Hasty {

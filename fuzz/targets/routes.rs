@@ -10,7 +10,7 @@ use tokio::{
     runtime::{Builder, Runtime},
 };
 use wif::session::serve;
-use wif_broker::{cache::Fresh, server, session::Session};
+use wif_broker::{cache::CachedToken, server, session::Session};
 use wif_core::{token::lifetime::Lifetime, azure::resource::Resource, secret::Secret};
 use wif_io::{clock::System, env::Env};
 
@@ -27,7 +27,7 @@ impl Scene {
         let id = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
         let env: Env = [
             ("INPUT_AZURESUBSCRIPTION".to_owned(), id.to_owned()),
-            // So that nobody else is asked for a token.
+            // So that no upstream is asked for a token.
             ("INPUT_ALLOWEDRESOURCES".to_owned(), "arm".to_owned()),
             (format!("ENDPOINT_AUTH_SCHEME_{id}"), "WorkloadIdentityFederation".to_owned()),
             (format!("ENDPOINT_URL_{id}"), "https://management.azure.com/".to_owned()),
@@ -48,7 +48,7 @@ impl Scene {
             let (listener, session) = serve::open(env, None, key, Arc::new(System::new())).await.unwrap();
             let from = session.tokens.now();
             let lifetime = Lifetime { from, until: from + time::Duration::days(30) };
-            let fresh = Fresh::new(Secret::new(TOKEN.to_owned()), lifetime);
+            let fresh = CachedToken::new(Secret::new(TOKEN.to_owned()), lifetime);
             session
                 .tokens
                 .put(&Resource::parse("arm", &session.tokens.audiences).unwrap(), fresh.clone());
@@ -72,7 +72,7 @@ fuzz_target!(|text: &str| {
         assert!(answer.is_empty() || answer.starts_with("HTTP/1."), "{answer}");
         // In the path it may be percent-encoded, which is not decoded; in a header it stands as it is.
         assert!(request.contains(KEY) || !answer.contains(TOKEN), "{answer}");
-        // Whoever has the key may say it once more, as a resource, and is told that it is none.
+        // A caller with the key may send the key as a resource too, and is told that it is not one.
         assert!(request.matches(KEY).count() > 1 || !answer.contains(KEY), "{answer}");
     });
 });

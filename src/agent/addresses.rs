@@ -27,7 +27,8 @@ pub fn may_get_tokens(allowed: &AllowedHosts, service: Service, endpoint: &Endpo
 /// Where the connection says that Azure Resource Manager is: as it stands there.
 #[must_use]
 pub fn resource_manager<'a>(env: &'a Env, connection: &'a Connection) -> &'a str {
-    env.get(&format!("ENDPOINT_URL_{}", connection.id)).unwrap_or(&connection.audiences.resource_manager)
+    env.get(&format!("ENDPOINT_URL_{}", connection.id))
+        .unwrap_or(&connection.identity.audiences.resource_manager)
 }
 
 impl Addresses {
@@ -50,7 +51,7 @@ impl Addresses {
         };
         Ok(Self {
             resource_manager: endpoint("URL", url)?,
-            graph: endpoint("microsoftGraphUrl", &connection.audiences.graph_url())?,
+            graph: endpoint("microsoftGraphUrl", &connection.identity.audiences.graph_url())?,
         })
     }
 }

@@ -34,7 +34,7 @@ pub enum Percent {
 pub enum Visibility {
     /// Later steps find it in their environment.
     Plain,
-    /// The same, under a name whose letter case is kept.
+    /// Later steps find it in their environment, under a name whose letter case is kept.
     CaseKept,
     /// Masked, and given to later steps only where they map it.
     Secret,
@@ -85,7 +85,7 @@ impl<'a> Commands<'a> {
     ///
     /// # Errors
     ///
-    /// As `line`.
+    /// The agent closed the step's output.
     pub fn debug(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "##[debug]{}", one_line(text, MAX_DEBUG))
     }
@@ -94,7 +94,7 @@ impl<'a> Commands<'a> {
     ///
     /// # Errors
     ///
-    /// As `line`.
+    /// The agent closed the step's output.
     pub fn mask(&mut self, secret: &Secret) -> io::Result<()> {
         writeln!(self.out, "##vso[task.setsecret]{}", Data(secret.expose(), self.percent))
     }
@@ -103,7 +103,7 @@ impl<'a> Commands<'a> {
     ///
     /// # Errors
     ///
-    /// As `line`.
+    /// The agent closed the step's output.
     pub fn set_variable(&mut self, name: &str, value: &str, visibility: Visibility) -> io::Result<()> {
         let flag = match visibility {
             Visibility::Plain => "",
@@ -118,7 +118,7 @@ impl<'a> Commands<'a> {
     ///
     /// # Errors
     ///
-    /// As `line`.
+    /// The agent closed the step's output.
     pub fn set_output_variable(&mut self, name: &str, value: &str) -> io::Result<()> {
         let (name, value) = (Property(name, self.percent), Data(value, self.percent));
         writeln!(self.out, "##vso[task.setvariable variable={name};isoutput=true]{value}")
@@ -128,7 +128,7 @@ impl<'a> Commands<'a> {
     ///
     /// # Errors
     ///
-    /// As `line`.
+    /// The agent closed the step's output.
     pub fn set_task_variable(&mut self, name: &str, value: &str) -> io::Result<()> {
         let (name, value) = (Property(name, self.percent), Data(value, self.percent));
         writeln!(self.out, "##vso[task.settaskvariable variable={name}]{value}")
@@ -138,7 +138,7 @@ impl<'a> Commands<'a> {
     ///
     /// # Errors
     ///
-    /// As `line`.
+    /// The agent closed the step's output.
     pub fn prepend_path(&mut self, folder: &str) -> io::Result<()> {
         writeln!(self.out, "##vso[task.prependpath]{}", Data(folder, self.percent))
     }
@@ -147,7 +147,7 @@ impl<'a> Commands<'a> {
     ///
     /// # Errors
     ///
-    /// As `line`.
+    /// The agent closed the step's output.
     pub fn upload_summary(&mut self, path: &str) -> io::Result<()> {
         writeln!(self.out, "##vso[task.uploadsummary]{}", Data(path, self.percent))
     }
@@ -156,7 +156,7 @@ impl<'a> Commands<'a> {
     ///
     /// # Errors
     ///
-    /// As `line`.
+    /// The agent closed the step's output.
     pub fn warning(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "##vso[task.logissue type=warning]{}", Data(&lines(text), self.percent))
     }
@@ -165,7 +165,7 @@ impl<'a> Commands<'a> {
     ///
     /// # Errors
     ///
-    /// As `line`.
+    /// The agent closed the step's output.
     pub fn error(&mut self, code: Code, text: &str) -> io::Result<()> {
         writeln!(self.out, "##vso[task.logissue type=error;code={code}]{}", Data(&lines(text), self.percent))
     }
@@ -174,7 +174,7 @@ impl<'a> Commands<'a> {
     ///
     /// # Errors
     ///
-    /// As `line`.
+    /// The agent closed the step's output.
     pub fn complete(&mut self, completion: Completion) -> io::Result<()> {
         let result = match completion {
             Completion::Succeeded => "Succeeded",

@@ -86,7 +86,7 @@ impl From<JobError> for Failure {
                 (Code::VariableMissing, "do not set this variable; the agent sets it")
             }
             JobError::OtherOrganization { .. } => (
-                Code::AddressForeign,
+                Code::OtherOrganization,
                 "find the step that sets this variable, or the system connection's URL: it may be after this job's token",
             ),
             JobError::UnknownHost { .. } => (

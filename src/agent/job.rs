@@ -66,6 +66,28 @@ pub enum JobError {
     },
 }
 
+/// What [`Job::read`] reads of the environment.
+pub const VARIABLES: [&str; 12] = [
+    REQUEST_URI,
+    SYSTEM_URL,
+    COLLECTION_URLS[0],
+    COLLECTION_URLS[1],
+    READ_ONLY_URL,
+    "SYSTEM_TEAMPROJECTID",
+    "SYSTEM_HOSTTYPE",
+    "SYSTEM_PLANID",
+    "SYSTEM_JOBID",
+    TOKENS[0],
+    TOKENS[1],
+    TOKENS[2],
+];
+
+/// Where the job token is, from an agent of any version on.
+const TOKENS: [&str; 3] = [
+    "ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN",
+    "SECRET_SYSTEM_ACCESSTOKEN",
+    "SYSTEM_ACCESSTOKEN",
+];
 const REQUEST_URI: &str = "SYSTEM_OIDCREQUESTURI";
 /// The agent's own connection to Azure DevOps: where its job token belongs.
 const SYSTEM_URL: &str = "ENDPOINT_URL_SYSTEMVSSCONNECTION";
@@ -84,11 +106,7 @@ impl Job {
     /// Something is missing, or the address of the API is not one to send the job token to.
     pub fn read(env: &Env, allowed: &AllowedHosts) -> Result<Self, JobError> {
         let (_, organization) = organization(env, allowed)?;
-        let token = env
-            .secret("ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN")
-            .or_else(|| env.secret("SECRET_SYSTEM_ACCESSTOKEN"))
-            .or_else(|| env.secret("SYSTEM_ACCESSTOKEN"))
-            .ok_or(JobError::NoToken)?;
+        let token = TOKENS.iter().find_map(|name| env.secret(name)).ok_or(JobError::NoToken)?;
         let (oidc, query) = match env.get(REQUEST_URI) {
             Some(text) => given(&organization, text)?,
             None => (from_parts(env, &organization)?, Vec::new()),

@@ -5,7 +5,7 @@ use std::fmt;
 use wif_core::azure::hosts::{HTTPS, is_at_or_below};
 use wif_io::endpoint::Endpoint;
 
-/// Who a URL of Azure DevOps belongs to.
+/// The organization or server that a URL of Azure DevOps belongs to.
 ///
 /// Azure DevOps Services has two forms, `dev.azure.com/ORG` and `ORG.visualstudio.com`, each with the host of a service
 /// before it (`vsrm.dev.azure.com/ORG`, `ORG.vsrm.visualstudio.com`: classic releases). Everything else is a server.

@@ -99,14 +99,14 @@ fn find(variables: &[String], what: impl Fn(&str) -> Option<Passed>) -> Result<(
     let shadowed = variables.iter().find_map(|variable| {
         let name = env_name(variable);
         let what = what(&name)?;
-        let variable = shown(variable);
-        Some(ShadowedError::Shadowed { variable, what, name: shown(&name) })
+        let variable = printable(variable);
+        Some(ShadowedError::Shadowed { variable, what, name: printable(&name) })
     });
     shadowed.map_or(Ok(()), Err)
 }
 
 /// Only these characters are in a name that was found above.
-fn shown(name: &str) -> String {
+fn printable(name: &str) -> String {
     name.chars().filter(|c| c.is_ascii_alphanumeric() || "._- ".contains(*c)).take(120).collect()
 }
 

@@ -5,7 +5,7 @@ pub(crate) const FOLDER_VARIABLE: &str = "WIF_SESSION_FOLDER";
 /// The task variables by which the main stage tells the post-job stage which broker to end.
 pub(crate) const BROKER_URL_VARIABLE: &str = "WIF_BROKER_URL";
 pub(crate) const BROKER_KEY_VARIABLE: &str = "WIF_BROKER_KEY";
-/// The same for a broker that does not answer: its process.
+/// The task variable by which the post-job stage finds the process of a broker that does not answer.
 pub(crate) const BROKER_PROCESS_VARIABLE: &str = "WIF_BROKER_PROCESS";
 /// The task variable by which the shim of the main stage hands a copy of the program on to that of the post-job stage.
 pub(crate) const COPY_VARIABLE: &str = "WIF_COPY";

@@ -8,7 +8,7 @@ use wif_broker::{
     client::{Address, BrokerError},
     paths,
 };
-use wif_core::{code::Code, failure::Failure, foreign_text::one_line, secret::Secret};
+use wif_core::{code::Code, failure::Failure, foreign_text::one_line, retry::RetryClass, secret::Secret};
 use wif_io::{clock::Clock, env::Env, process::is_in_container};
 
 use super::{
@@ -24,15 +24,6 @@ const MAX_SESSION: usize = 60;
 /// How many lines of a broker's reason are shown.
 const MAX_LINES: usize = 40;
 
-/// Why there is no answer, and the exit code that says whose fault that is.
-#[derive(Debug)]
-pub struct Unanswered {
-    /// What to tell the user.
-    pub failure: Failure,
-    /// 1 ours, 2 the caller's, 3 refused, 4 not reached.
-    pub exit: u8,
-}
-
 /// Answers `wif token` and `wif status`.
 ///
 /// # Errors
@@ -44,10 +35,10 @@ pub async fn ask(
     clock: &dyn Clock,
     out: &mut Screen<'_>,
     masks: &mut (dyn Write + Send),
-) -> Result<(), Unanswered> {
+) -> Result<(), Failure> {
     let gone = |error: io::Error| {
-        let hint = "run the command again; its output was closed, or the broker's answer was none";
-        Unanswered { failure: Failure::new(Code::Bug, error, hint), exit: 1 }
+        let hint = "run the command again; its output was closed, or the broker gave no token";
+        Failure::new(Code::Bug, error, hint)
     };
     match command {
         Command::Token { resource, id_token, session, no_mask } => {
@@ -59,14 +50,14 @@ pub async fn ask(
             } else {
                 (address.ask(clock, Method::GET, paths::IDENTITY, &query).await, "access_token")
             };
-            let answer = asked.map_err(|error| unanswered(error, env))?;
+            let answer = asked.map_err(|error| failure_of(error, env))?;
             let masks: Option<&mut (dyn Write + Send)> = if *no_mask { None } else { Some(masks) };
             print(&answer, field, env, out, masks).map_err(gone)
         }
         Command::Status { session } => {
             let address = address(env, &prefix(session.as_deref()))?;
             let answer = address.ask(clock, Method::GET, paths::STATUS, &[]).await;
-            show(&answer.map_err(|error| unanswered(error, env))?, out).map_err(gone)
+            show(&answer.map_err(|error| failure_of(error, env))?, out).map_err(gone)
         }
         Command::Task(_) | Command::Broker | Command::Explain { .. } | Command::Doctor(_) => Ok(()),
     }
@@ -78,14 +69,14 @@ fn prefix(session: Option<&str>) -> String {
 }
 
 /// Where the session's broker is: in the variables that the sign-in exported.
-pub(super) fn address(env: &Env, prefix: &str) -> Result<Address, Unanswered> {
+pub(super) fn address(env: &Env, prefix: &str) -> Result<Address, Failure> {
     let [url, key] = BROKER.map(|name| format!("{prefix}{name}"));
     if let (Some(url), Some(key)) = (env.get(&url), env.secret(&key)) {
-        return Address::new(url, key).map_err(|error| unanswered(error, env));
+        return Address::new(url, key).map_err(|error| failure_of(error, env));
     }
     let why = not_set(env, prefix, is_in_container());
     let text = format!("this step finds no sign-in session: {url} and {key} are not set: {}", why.cause);
-    Err(Unanswered { failure: Failure::new(Code::BrokerGone, text, why.fix), exit: 2 })
+    Err(Failure::new(Code::BrokerGone, text, why.fix))
 }
 
 /// The token alone, for `$(wif token arm)`. In a pipeline the agent is told before that to mask it.
@@ -124,7 +115,7 @@ fn show(answer: &Value, out: &mut Screen<'_>) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn unanswered(error: BrokerError, env: &Env) -> Unanswered {
+pub(super) fn failure_of(error: BrokerError, env: &Env) -> Failure {
     let (code, hint) = match &error {
         BrokerError::Refused { .. } => {
             (Code::BrokerRefused, "see the reason; `wif status` shows who the session is".to_owned())
@@ -143,10 +134,11 @@ pub(super) fn unanswered(error: BrokerError, env: &Env) -> Unanswered {
             "run it in the same job as the sign-in, on the same machine or in the same container".to_owned(),
         ),
     };
-    let exit = match &error {
-        BrokerError::Address | BrokerError::Refused { status: 400, .. } => 2,
-        BrokerError::Refused { status, .. } if *status < 500 => 3,
-        _ => 4,
+    let outcome = match &error {
+        BrokerError::Address => RetryClass::Refused,
+        BrokerError::Refused { status, .. } if *status < 500 => RetryClass::Refused,
+        BrokerError::Refused { .. } => RetryClass::MayPass,
+        _ => RetryClass::Unreachable,
     };
     // The lines below the first are a failure's own details; as such they cannot pass for a line of ours.
     let more: Vec<_> = match &error {
@@ -155,5 +147,8 @@ pub(super) fn unanswered(error: BrokerError, env: &Env) -> Unanswered {
         }
         _ => Vec::new(),
     };
-    Unanswered { failure: Failure::new(code, error, hint).with_details(more), exit }
+    // The broker could not read what the caller asked for.
+    let by_caller = matches!(&error, BrokerError::Refused { status: 400, .. });
+    let failure = Failure::new(code, error, hint).with_details(more).with_retry_class(outcome);
+    if by_caller { failure.by_caller() } else { failure }
 }

@@ -9,7 +9,7 @@ use wif_io::{clock::Clock, env::Env};
 
 use super::{
     DoctorArguments, Screen,
-    ask::{address, unanswered},
+    ask::{address, failure_of},
     screen::closed,
 };
 use crate::{
@@ -105,7 +105,7 @@ async fn status(env: &Env, clock: &dyn Clock, prefix: &str) -> Result<serde_json
     let asked = async {
         let answer =
             address(env, prefix)?.ask_within(clock, STATUS_TIMEOUT, Method::GET, paths::STATUS, &[]).await;
-        answer.map_err(|error| unanswered(error, env))
+        answer.map_err(|error| failure_of(error, env))
     };
-    asked.await.map_err(|unanswered| unanswered.failure)
+    asked.await
 }

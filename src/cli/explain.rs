@@ -21,7 +21,7 @@ pub fn explain(name: Option<&str>, out: &mut Screen<'_>) -> Result<(), Failure> 
     let Some(name) = name else { return list(out).map_err(closed) };
     let text = section(name).map(str::to_owned).or_else(|| refusal(name)).ok_or_else(|| {
         let shown = one_line(name, MAX_NAME);
-        let error = format!("'{shown}' is no code or name that is known here");
+        let error = format!("unknown code or name '{shown}'");
         let hint = "run `wif explain` alone for a list";
         Failure::new(Code::ArgumentInvalid, error, hint)
             .with_command(Some("https://login.microsoftonline.com/error (for any AADSTS number)"))
@@ -50,7 +50,7 @@ fn list(out: &mut Screen<'_>) -> io::Result<()> {
         out.text(&format!("{code}  {what}"))?;
         let names = refusals::all().filter(|known| known.code == *code);
         for name in names {
-            out.text(&format!("  {}: {}", name.name, name.means))?;
+            out.text(&format!("  {}: {}", name.name, name.meaning))?;
         }
     }
     Ok(())

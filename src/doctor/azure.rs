@@ -8,19 +8,19 @@ use wif_core::{azure::hosts, code::Code, failure::Failure, foreign_text::identif
 
 use super::{
     connection::how_to_read,
-    report::Topic,
+    diagnosis::{ARM_TOKEN, Diagnosis, Evidence, Service},
+    report::{NO_FACTS, Topic},
     trust::{not_sent, unread},
-    walk::{ARM_TOKEN, Gathered, Service, Walk},
 };
 use crate::agent::{addresses::Addresses, connection::Connection};
 
-impl Walk<'_> {
+impl Diagnosis<'_> {
     /// Whether the identity sees its subscription, and by which roles.
     pub(super) async fn subscription(
         &mut self,
         connection: &Connection,
         addresses: &Addresses,
-        known: &Gathered,
+        known: &Evidence,
     ) {
         let token = known.arm.clone().or_else(|| self.env.secret(ARM_TOKEN));
         let reason = match (&connection.subscription, &token) {
@@ -44,11 +44,11 @@ impl Walk<'_> {
         self.report.skipped(Topic::Roles, reason);
     }
 
-    async fn look(&mut self, arm: &ResourceManager<'_>, subscription: Uuid, known: &Gathered) {
+    async fn look(&mut self, arm: &ResourceManager<'_>, subscription: Uuid, known: &Evidence) {
         match arm.subscription(subscription).await {
             Ok(found) => self.state(&found.state),
             Err(error) => {
-                self.report.fault(Topic::Subscription, error, Vec::new());
+                self.report.fault(Topic::Subscription, error, NO_FACTS);
                 return self.report.skipped(Topic::Roles, "the subscription cannot be read");
             }
         }
@@ -69,7 +69,7 @@ impl Walk<'_> {
                     .good(Topic::Roles, vec!["none of its own: those of a group, or of above".to_owned()]);
             }
             Ok(roles) => {
-                let facts = roles.iter().map(|Role { name, scope }| format!("{name} at {scope}")).collect();
+                let facts = roles.iter().map(|Role { name, scope }| format!("{name} at {scope}"));
                 self.report.good(Topic::Roles, facts);
             }
             Err(error) => self.report.skipped(Topic::Roles, unread(&error)),
@@ -90,8 +90,8 @@ impl Walk<'_> {
         };
         match state {
             "Enabled" => self.report.good(Topic::Subscription, vec!["it is seen and enabled".to_owned()]),
-            "Warned" | "PastDue" => self.report.warning(Topic::Subscription, failure(), Vec::new()),
-            _ => self.report.fault(Topic::Subscription, failure(), Vec::new()),
+            "Warned" | "PastDue" => self.report.warning(Topic::Subscription, failure(), NO_FACTS),
+            _ => self.report.fault(Topic::Subscription, failure(), NO_FACTS),
         }
     }
 }

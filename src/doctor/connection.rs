@@ -1,8 +1,9 @@
 //! The service connection: as the agent passes it, and as Azure DevOps shows it.
 
 use wif_azure::{
-    devops::service_connections::{ConnectionsError, Organization, Seen, Token},
-    managed_identity::Machine,
+    devops::service_connections::{ConnectionsError, Organization, ServiceConnection, Token},
+    identity::Credential,
+    managed_identity::ManagedIdentity,
 };
 use wif_core::{
     azure::cloud::Cloud,
@@ -17,18 +18,15 @@ use wif_core::{
 use wif_io::{endpoint::Endpoint, env::Env};
 
 use super::{
-    report::Topic,
-    walk::{ARM_TOKEN, DEVOPS_TOKEN, GRAPH_TOKEN, Service, Walk},
+    diagnosis::{ARM_TOKEN, DEVOPS_TOKEN, Diagnosis, GRAPH_TOKEN, Service},
+    report::{NO_FACTS, Topic},
 };
-use crate::agent::{
-    connection::{Connection, Credential},
-    inputs::env_name,
-};
+use crate::agent::{connection::Connection, inputs::env_name};
 
 /// After so many days without use it is time to say that it will be disabled.
 const SOON: i64 = 80;
 
-/// What somebody gave to read connections with, beside a job token.
+/// The token that the user gave to read connections with, beside a job token.
 pub(super) fn reader(env: &Env) -> Option<Token> {
     let personal = env.secret("AZURE_DEVOPS_EXT_PAT").map(Token::Personal);
     personal.or_else(|| env.secret(DEVOPS_TOKEN).map(Token::Bearer))
@@ -45,12 +43,12 @@ pub(super) fn how_to_read(what: &str) -> String {
     )
 }
 
-impl Walk<'_> {
+impl Diagnosis<'_> {
     /// What the connection says of itself.
     ///
     /// `variables` are those by which an agent passes it.
     pub(super) fn connection(&mut self, connection: &Connection, variables: &Env) {
-        let mut facts = vec![format!("scheme {}, tenant {}", connection.scheme, connection.tenant)];
+        let mut facts = vec![format!("scheme {}, tenant {}", connection.scheme, connection.identity.tenant)];
         facts.extend(connection.client().map(|client| format!("client {client}")));
         facts.extend(scope(connection, variables));
         facts.extend(
@@ -59,7 +57,7 @@ impl Walk<'_> {
                 .map(|host| format!("its authority {host} is not a known one: no credential is sent there")),
         );
         facts.extend(connection.stored_secret_warning());
-        let issuer = match &connection.credential {
+        let issuer = match &connection.identity.credential {
             Credential::Federated { issuer: Some(issuer), .. } => Some(Issuer::parse(issuer)),
             _ => None,
         };
@@ -80,8 +78,8 @@ impl Walk<'_> {
 
     /// Where the identity of the agent's machine is found, for a connection that signs in by it.
     pub(super) fn machine(&mut self, connection: &Connection) {
-        let Credential::ManagedIdentity { client } = &connection.credential else { return };
-        match Machine::find(self.env) {
+        let Credential::ManagedIdentity { client } = &connection.identity.credential else { return };
+        match ManagedIdentity::find(self.env) {
             Ok(machine) => {
                 let which = client.map_or_else(
                     || "the machine's only identity is asked for; one that has several needs msiclientId in the connection".to_owned(),
@@ -94,7 +92,7 @@ impl Walk<'_> {
         }
     }
 
-    /// What Azure DevOps says of the connection, to those whom it shows connections.
+    /// What Azure DevOps says of the connection, if it shows connections to the token's owner.
     pub(super) async fn connection_at_devops(
         &mut self,
         base: &Endpoint,
@@ -114,7 +112,12 @@ impl Walk<'_> {
     }
 
     /// How long the connection has not been used, before Azure DevOps disables it for that.
-    pub(super) async fn last_used(&mut self, organization: &Organization<'_>, project: &str, seen: &Seen) {
+    pub(super) async fn last_used(
+        &mut self,
+        organization: &Organization<'_>,
+        project: &str,
+        seen: &ServiceConnection,
+    ) {
         let Ok(used) = organization.last_used(project, seen.id).await else { return };
         let Some(used) = used else {
             return self.report.good(Topic::Connection, vec!["no use is on record".to_owned()]);
@@ -134,10 +137,10 @@ impl Walk<'_> {
     }
 
     /// What a connection's REST resource says.
-    pub(super) fn seen(&mut self, seen: &Seen) {
+    pub(super) fn seen(&mut self, seen: &ServiceConnection) {
         if seen.is_disabled {
             if let Some(known) = refusals::named("connection-disabled") {
-                let error = format!("Azure DevOps says that {}", known.means);
+                let error = format!("Azure DevOps says that {}", known.meaning);
                 let failure = Failure::new(known.code, error, known.remedy).with_command(Some(known.command));
                 self.report.fault(Topic::Connection, failure, causes(known.causes));
             }
@@ -147,7 +150,7 @@ impl Walk<'_> {
             self.report.fault(
                 Topic::Connection,
                 Failure::new(Code::ConnectionIncomplete, error, hint),
-                Vec::new(),
+                NO_FACTS,
             );
         } else if seen.authorization.is_none() {
             let reason = "the token may see that the connection exists, and no more; AZURE_DEVOPS_EXT_PAT with the scope Service Connections (read) sees more";
@@ -169,7 +172,7 @@ impl Walk<'_> {
         let failure = Failure::new(Code::ConnectionStale, error, hint)
             .with_details(found.iter().flat_map(|difference| difference.lines.clone()))
             .with_command(Some("Project settings > Service connections > the connection > Edit > Save"));
-        self.report.warning(Topic::Connection, failure, Vec::new());
+        self.report.warning(Topic::Connection, failure, NO_FACTS);
     }
 }
 

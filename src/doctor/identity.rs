@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use uuid::Uuid;
-use wif_azure::entra::token::{AccessToken, Proof};
+use wif_azure::{
+    entra::token::{AccessToken, Proof},
+    identity::Credential,
+};
 use wif_core::{
     azure::resource::Resource,
+    fact::Fact,
     failure::Failure,
     foreign_text::ForeignText,
     human_time::format_moment,
@@ -19,52 +23,54 @@ use wif_core::{
 use wif_io::random;
 
 use super::{
-    report::Topic,
-    walk::{Gathered, Service, Walk},
+    diagnosis::{Diagnosis, Evidence, Service},
+    report::{NO_FACTS, Topic},
 };
 use crate::{
-    agent::connection::{Connection, Credential},
-    sign_in::{IdToken, Seen, SignIn},
+    agent::connection::Connection,
+    sign_in::{IdToken, OnIdToken, SignIn},
+    sources::azure_pipelines::AzurePipelines,
 };
 
-impl Walk<'_> {
+impl Diagnosis<'_> {
     /// Signs in step by step, and exports nothing.
     pub(super) async fn sign_in(
         &mut self,
         connection: &Connection,
         resources: &[Resource],
-        known: &mut Gathered,
-        seen: &mut Seen<'_>,
+        known: &mut Evidence,
+        on_id_token: &mut OnIdToken<'_>,
     ) {
         let allowed_hosts = self.allowed_hosts.clone();
-        let (http, env, allowed_hosts) = (Arc::clone(&self.http), self.env, &allowed_hosts);
-        let sign_in = SignIn { http, env, connection, allowed_hosts, listing: None };
-        let first = connection.audiences.resource_manager();
+        let (http, env, identity) = (Arc::clone(&self.http), self.env, &connection.identity);
+        let source = AzurePipelines::of(connection, env, &allowed_hosts);
+        let sign_in = SignIn { http, env, identity, source: &source, listing: None };
+        let first = connection.identity.audiences.resource_manager();
         let others = resources.iter().filter(|resource| **resource != first).cloned();
         let asked: Vec<_> = std::iter::once(first.clone()).chain(others).collect();
-        let Credential::Federated { client, .. } = &connection.credential else {
+        let Credential::Federated { client, .. } = connection.identity.credential else {
             self.report.skipped(
                 Topic::IdToken,
                 format!("a connection with the scheme {} has none", connection.scheme),
             );
             return self.stored(&sign_in, &asked, known).await;
         };
-        let Some(id_token) = self.id_token(&sign_in, seen).await else {
+        let Some(id_token) = self.id_token(&sign_in, on_id_token).await else {
             return self.report.skipped(Topic::Exchange, "there is no id token");
         };
         let claims = Claims::from(&id_token.claims);
-        if let Some(registered) = connection.credential.registered() {
+        if let Some(registered) = connection.identity.credential.registered() {
             self.registered(&claims, &registered);
         }
         if self.network.reaches(Service::Entra) {
-            self.exchange(&sign_in, *client, &id_token, &asked, known).await;
+            self.exchange(&sign_in, client, &id_token, &asked, known).await;
         } else {
             self.report.skipped(Topic::Exchange, "Entra is not reached");
         }
         known.claims = Some(claims);
     }
 
-    async fn id_token(&mut self, sign_in: &SignIn<'_>, seen: &mut Seen<'_>) -> Option<IdToken> {
+    async fn id_token(&mut self, sign_in: &SignIn<'_>, on_id_token: &mut OnIdToken<'_>) -> Option<IdToken> {
         let reason = match () {
             () if self.report.is_faulty(Topic::Clock) => Some("the clock must be right first"),
             () if self.report.is_faulty(Topic::Token) => Some("Azure DevOps must take the job token first"),
@@ -75,18 +81,18 @@ impl Walk<'_> {
             self.report.skipped(Topic::IdToken, reason);
             return None;
         }
-        match sign_in.requested(self.deadline, seen).await {
+        match sign_in.requested(self.deadline, on_id_token).await {
             Ok(id_token) => {
                 let now = self.http.clock().now();
                 let parts = identity_parts(&id_token.claims).into_iter();
-                let mut facts: Vec<_> = parts.map(|(label, value)| format!("{label:<22}{value}")).collect();
-                facts.push(format!("{:<22}{}", "audience", ForeignText::join(&id_token.claims.audiences)));
-                facts.push(format!("{:<22}{}", "lives until", format_moment(id_token.claims.expires, now)));
+                let mut facts: Vec<_> = parts.map(|(label, value)| Fact::new(label, value)).collect();
+                facts.push(Fact::new("audience", ForeignText::join(&id_token.claims.audiences)));
+                facts.push(Fact::new("lives until", format_moment(id_token.claims.expires, now)));
                 self.report.good(Topic::IdToken, facts);
                 Some(id_token)
             }
             Err(error) => {
-                self.report.fault(Topic::IdToken, error, Vec::new());
+                self.report.fault(Topic::IdToken, error, NO_FACTS);
                 None
             }
         }
@@ -98,9 +104,9 @@ impl Walk<'_> {
         client: Uuid,
         id_token: &IdToken,
         resources: &[Resource],
-        known: &mut Gathered,
+        known: &mut Evidence,
     ) {
-        let identity = sign_in.identity(client);
+        let identity = sign_in.entra_identity(client);
         let (http, deadline) = (&self.http, self.deadline);
         let exchanges = resources.iter().map(|resource| {
             let (identity, request_id) = (&identity, random::id());
@@ -113,7 +119,7 @@ impl Walk<'_> {
         let results = join_all(exchanges).await;
         for (resource, result) in resources.iter().zip(results) {
             let result = result.map_err(|failed| {
-                let registered = sign_in.connection.credential.registered();
+                let registered = sign_in.identity.credential.registered();
                 let claims = Box::new(id_token.claims.clone());
                 sign_in.refused(failed, Presented::IdToken { claims, registered }).into()
             });
@@ -122,7 +128,7 @@ impl Walk<'_> {
     }
 
     /// With what the connection stores, or as the machine.
-    async fn stored(&mut self, sign_in: &SignIn<'_>, resources: &[Resource], known: &mut Gathered) {
+    async fn stored(&mut self, sign_in: &SignIn<'_>, resources: &[Resource], known: &mut Evidence) {
         if self.report.is_faulty(Topic::Clock) {
             return self.report.skipped(Topic::Exchange, "the clock must be right first");
         }
@@ -141,7 +147,7 @@ impl Walk<'_> {
         &mut self,
         resource: &Resource,
         result: Result<AccessToken, Failure>,
-        known: &mut Gathered,
+        known: &mut Evidence,
     ) {
         let is_first = known.exchanged.is_none();
         match result {
@@ -158,8 +164,8 @@ impl Walk<'_> {
             Err(mut failure) => {
                 known.exchanged = known.exchanged.or(Some(false));
                 // What is trusted is a check of its own here.
-                failure.details.retain(|line| !line.starts_with("trusted "));
-                self.report.fault(Topic::Exchange, failure, Vec::new());
+                failure.details.retain(|fact| fact.label != Some("trusted"));
+                self.report.fault(Topic::Exchange, failure, NO_FACTS);
             }
         }
     }

@@ -13,17 +13,17 @@ use wif_io::{
 
 use super::{
     connection::reader,
-    report::{Report, Topic},
+    diagnosis::{Diagnosis, Evidence, Network, ReadConnection, Service, read, settings},
+    report::{NO_FACTS, Report, Topic},
     tools,
     variables::JobFindings,
-    walk::{Gathered, Network, Readable, Service, Walk, read, settings},
 };
 use crate::{
     agent::{
         inputs::Inputs,
         job::{self, Job},
     },
-    sign_in::{DEADLINE, Seen},
+    sign_in::{OnIdToken, SIGN_IN_TIMEOUT},
 };
 
 /// What a diagnosis looks at beside the connection.
@@ -36,15 +36,15 @@ pub(crate) struct JobCheck<'a> {
     pub(crate) families: BTreeSet<Family>,
 }
 
-/// Checks a connection of a job, and the job around it. `seen` gets every id token before it is used.
+/// Checks a connection of a job, and the job around it. `on_id_token` gets every id token before it is used.
 pub(crate) async fn in_job(
     env: &Env,
     clock: Arc<dyn Clock>,
     inputs: &Inputs,
     job: JobCheck<'_>,
-    seen: &mut Seen<'_>,
+    on_id_token: &mut OnIdToken<'_>,
 ) -> Report {
-    let connection = of_connection(env, Arc::clone(&clock), inputs, job.resources, seen);
+    let connection = of_connection(env, Arc::clone(&clock), inputs, job.resources, on_id_token);
     // Beside each other, so that both are bounded by the same time.
     let (mut report, found) = join(connection, tools::find(env, &*clock)).await;
     job.findings.report(env, &mut report);
@@ -57,56 +57,56 @@ async fn of_connection(
     clock: Arc<dyn Clock>,
     inputs: &Inputs,
     resources: &[Resource],
-    seen: &mut Seen<'_>,
+    on_id_token: &mut OnIdToken<'_>,
 ) -> Report {
     let id = inputs.connection;
     let mut report = Report::default();
     let Some(http) = settings(env, &clock, &mut report) else { return report };
-    let deadline = Deadline::after(&*clock, DEADLINE);
+    let deadline = Deadline::after(&*clock, SIGN_IN_TIMEOUT);
     let allowed_hosts = inputs.allowed_authorities.clone();
     let network = Network::default();
-    let mut walk = Walk { http: Arc::new(http), env, deadline, allowed_hosts, report, network };
+    let mut diagnosis = Diagnosis { http: Arc::new(http), env, deadline, allowed_hosts, report, network };
     // No token goes anywhere that the job's variables do not agree on.
-    let base = job::organization_url(env, &walk.allowed_hosts).ok();
+    let base = job::organization_url(env, &diagnosis.allowed_hosts).ok();
     if let Some(base) = &base {
-        walk.reach_devops(base).await;
+        diagnosis.reach_devops(base).await;
     }
     let target = match read(env, id) {
         Ok(target) => {
-            walk.reach_azure(&target.connection, &target.addresses).await;
+            diagnosis.reach_azure(&target.connection, &target.addresses).await;
             Some(target)
         }
         Err(failure) => {
-            walk.report.fault(Topic::Connection, failure, Vec::new());
+            diagnosis.report.fault(Topic::Connection, failure, NO_FACTS);
             None
         }
     };
-    walk.report_network();
-    let token = walk.job_token(base.as_ref()).await;
-    let Some(Readable { connection, addresses }) = target else {
-        walk.skip_rest("the connection cannot be read");
-        return walk.report;
+    diagnosis.report_network();
+    let token = diagnosis.job_token(base.as_ref()).await;
+    let Some(ReadConnection { connection, addresses }) = target else {
+        diagnosis.skip_rest("the connection cannot be read");
+        return diagnosis.report;
     };
-    walk.connection(&connection, env);
-    walk.machine(&connection);
+    diagnosis.connection(&connection, env);
+    diagnosis.machine(&connection);
     let project = env.get("SYSTEM_TEAMPROJECTID").or_else(|| env.get("SYSTEM_TEAMPROJECT"));
     if let (Some(base), Some(project), Some(token)) = (&base, project, reader(env).or(token)) {
-        walk.connection_at_devops(base, project, &connection, &token).await;
+        diagnosis.connection_at_devops(base, project, &connection, &token).await;
     }
-    let mut known = Gathered::default();
-    walk.sign_in(&connection, resources, &mut known, seen).await;
-    walk.trust(&connection, &addresses, &mut known).await;
-    walk.subscription(&connection, &addresses, &known).await;
-    walk.report
+    let mut known = Evidence::default();
+    diagnosis.sign_in(&connection, resources, &mut known, on_id_token).await;
+    diagnosis.trust(&connection, &addresses, &mut known).await;
+    diagnosis.subscription(&connection, &addresses, &known).await;
+    diagnosis.report
 }
 
-impl Walk<'_> {
+impl Diagnosis<'_> {
     /// Whether the job token is there, and Azure DevOps takes it.
     async fn job_token(&mut self, base: Option<&Endpoint>) -> Option<Token> {
         let job = match Job::read(self.env, &self.allowed_hosts) {
             Ok(job) => job,
             Err(error) => {
-                self.report.fault(Topic::Token, error, Vec::new());
+                self.report.fault(Topic::Token, error, NO_FACTS);
                 return None;
             }
         };

@@ -4,6 +4,7 @@
 
 mod azure;
 mod connection;
+mod diagnosis;
 mod identity;
 mod job;
 mod network;
@@ -15,7 +16,6 @@ mod tools;
 mod tried;
 mod trust;
 mod variables;
-mod walk;
 
 pub(crate) use self::{
     job::{JobCheck, in_job},

@@ -4,22 +4,23 @@ use std::time::Duration;
 
 use reqwest::Method;
 use url::Url;
+use wif_azure::identity::AzureIdentity;
 use wif_core::{failure::Failure, human_time::format_skew};
 use wif_io::{endpoint::Endpoint, http::Request};
 
 use super::{
+    diagnosis::{Diagnosis, Network, Reached, Service},
     report::{Report, Topic},
-    walk::{Network, Reached, Service, Walk},
 };
 use crate::{
     agent::{addresses::Addresses, connection::Connection},
-    sign_in::{SKEW, SignInError},
+    sign_in::{MAX_SKEW, SignInError},
 };
 
 /// How long a service may take to answer something that needs no thought.
 const REACH_TIMEOUT: Duration = Duration::from_secs(10);
 
-impl Walk<'_> {
+impl Diagnosis<'_> {
     /// Asks Azure DevOps who is there; without a token it says that it wants one.
     pub(super) async fn reach_devops(&mut self, base: &Endpoint) {
         let request = Request::new(Method::GET, base.join(["_apis", "connectionData"]))
@@ -28,9 +29,9 @@ impl Walk<'_> {
     }
 
     /// Asks Entra for a token without saying who asks, which it refuses with a date that no cache has kept; and Azure
-    /// for what it tells everybody.
+    /// for what it tells every caller.
     pub(super) async fn reach_azure(&mut self, connection: &Connection, addresses: &Addresses) {
-        let Connection { authority, tenant, .. } = connection;
+        let AzureIdentity { authority, tenant, .. } = &connection.identity;
         let url: Url = authority.join([&*tenant.to_string(), "oauth2", "v2.0", "token"]);
         let request = Request::new(Method::POST, url).form(&[]);
         self.reach(Service::Entra, authority.host(), request).await;
@@ -88,10 +89,10 @@ impl Network {
                 if skew.is_negative() { "ahead of" } else { "behind" }
             ),
         });
-        let facts = facts.collect();
+        let facts: Vec<_> = facts.collect();
         match known.iter().map(|(_, skew)| *skew).max_by_key(|skew| skew.abs()) {
             None => report.skipped(Topic::Clock, "no service that answered sent the time"),
-            Some(skew) if skew.abs() >= SKEW => {
+            Some(skew) if skew.abs() >= MAX_SKEW => {
                 report.fault(Topic::Clock, Failure::from(SignInError::Clock { skew }), facts);
             }
             Some(_) => report.good(Topic::Clock, facts),

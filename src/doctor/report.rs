@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use wif_core::{
     code::Code,
+    fact::Fact,
     failure::Failure,
     foreign_text::{self, one_line},
 };
@@ -51,7 +52,7 @@ pub struct Check {
     /// What came of it.
     pub verdict: Verdict,
     /// What was seen, a line each.
-    pub facts: Vec<String>,
+    pub facts: Vec<Fact>,
 }
 
 /// What came of a check.
@@ -118,6 +119,9 @@ impl Verdict {
     }
 }
 
+/// For a check that has nothing to tell beside its verdict.
+pub(super) const NO_FACTS: [Fact; 0] = [];
+
 impl Report {
     /// A report for which no connection is checked, and why.
     #[must_use]
@@ -128,25 +132,40 @@ impl Report {
     }
 
     /// Adds a check. What it says is foreign in part: each fact becomes one harmless line.
-    pub(super) fn add(&mut self, topic: Topic, verdict: Verdict, facts: Vec<String>) {
-        let facts = facts.into_iter().map(|fact| one_line(&fact, MAX_FACT)).collect();
+    pub(super) fn add(
+        &mut self,
+        topic: Topic,
+        verdict: Verdict,
+        facts: impl IntoIterator<Item = impl Into<Fact>>,
+    ) {
+        let facts = facts.into_iter().map(|fact| fact.into().in_one_line(MAX_FACT)).collect();
         self.checks.push(Check { topic, verdict, facts });
         self.checks.sort_by_key(|check| check.topic);
     }
 
-    pub(super) fn good(&mut self, topic: Topic, facts: Vec<String>) {
+    pub(super) fn good(&mut self, topic: Topic, facts: impl IntoIterator<Item = impl Into<Fact>>) {
         self.add(topic, Verdict::Good, facts);
     }
 
     pub(super) fn skipped(&mut self, topic: Topic, reason: impl Into<String>) {
-        self.add(topic, Verdict::Skipped(one_line(&reason.into(), MAX_FACT)), Vec::new());
+        self.add(topic, Verdict::Skipped(one_line(&reason.into(), MAX_FACT)), NO_FACTS);
     }
 
-    pub(super) fn fault(&mut self, topic: Topic, failure: impl Into<Failure>, facts: Vec<String>) {
+    pub(super) fn fault(
+        &mut self,
+        topic: Topic,
+        failure: impl Into<Failure>,
+        facts: impl IntoIterator<Item = impl Into<Fact>>,
+    ) {
         self.add(topic, Verdict::Fault(Box::new(failure.into())), facts);
     }
 
-    pub(super) fn warning(&mut self, topic: Topic, failure: Failure, facts: Vec<String>) {
+    pub(super) fn warning(
+        &mut self,
+        topic: Topic,
+        failure: Failure,
+        facts: impl IntoIterator<Item = impl Into<Fact>>,
+    ) {
         self.add(topic, Verdict::Warning(Box::new(failure)), facts);
     }
 
@@ -213,8 +232,9 @@ impl Report {
         let first = faults.next()?;
         let failure = first.verdict.failure()?.again();
         let others: Vec<_> = self.faults().into_iter().filter(|code| *code != failure.code).collect();
-        let mut details = vec![format!("{:<22}{}", "found by the check", first.topic.as_str())];
-        details.extend(others.iter().map(|code| format!("{:<22}{code} ({})", "also wrong", code.party())));
+        let mut details = vec![Fact::new("found by the check", first.topic.as_str())];
+        details
+            .extend(others.iter().map(|code| Fact::new("also wrong", format!("{code} ({})", code.party()))));
         Some(failure.with_details(details))
     }
 
@@ -229,18 +249,22 @@ impl Report {
     }
 }
 
+/// The facts as lines, as the text shows them.
+fn lines(facts: &[Fact]) -> Vec<String> {
+    facts.iter().map(ToString::to_string).collect()
+}
+
 impl Check {
     fn json(&self) -> Value {
         let Self { topic, verdict, facts } = self;
-        let mut value =
-            json!({ "check": topic.as_str(), "verdict": verdict.as_str().to_lowercase(), "facts": facts });
+        let mut value = json!({ "check": topic.as_str(), "verdict": verdict.as_str().to_lowercase(), "facts": lines(facts) });
         let said = match verdict {
             Verdict::Good => return value,
             Verdict::Skipped(reason) => json!({ "reason": reason }),
             Verdict::Warning(failure) | Verdict::Fault(failure) => json!({
                 "code": failure.code.as_str(),
                 "says": failure.story(),
-                "details": failure.details,
+                "details": lines(&failure.details),
                 "wrong": failure.code.party().to_string(),
                 "fix": failure.hint,
                 "how": failure.command,

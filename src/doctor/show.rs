@@ -40,13 +40,17 @@ pub fn text(report: &Report) -> String {
 fn checks(report: &Report) -> Vec<(&Check, Vec<String>)> {
     let mut said = BTreeSet::new();
     let lines = |check: &Check| {
-        let mut lines = check.facts.clone();
+        let mut lines: Vec<_> = check.facts.iter().map(ToString::to_string).collect();
         match (check.verdict.failure(), report.first_with_the_remedy_of(check)) {
             (None, _) => {}
             (Some(failure), None) => lines.extend(failure.to_string().lines().map(str::to_owned)),
             (Some(failure), Some(first)) => {
                 lines.push(format!("{}: {}", failure.code, failure.story()));
-                let new = failure.details.iter().filter(|line| !said.contains(line.trim()));
+                let new = failure
+                    .details
+                    .iter()
+                    .map(ToString::to_string)
+                    .filter(|line| !said.contains(line.trim()));
                 lines.extend(new.map(|line| format!("  {line}")));
                 let remedy = if first.topic == check.topic { "above" } else { first.topic.as_str() };
                 lines.push(format!("  fix: see {remedy}"));
@@ -103,7 +107,10 @@ fn sum(report: &Report) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::report::Topic, *};
+    use super::{
+        super::report::{NO_FACTS, Topic},
+        *,
+    };
     use wif_core::{code::Code, failure::Failure};
 
     fn report() -> Report {
@@ -143,8 +150,8 @@ mod tests {
         let mut report = report();
         let same = Failure::new(Code::ClockWrong, "late", "set it");
         let details = ["seen".to_owned(), "sent".to_owned()];
-        report.fault(Topic::Exchange, same.with_details(details), Vec::new());
-        report.fault(Topic::Roles, Failure::new(Code::ClockWrong, "late", "wait"), Vec::new());
+        report.fault(Topic::Exchange, same.with_details(details), NO_FACTS);
+        report.fault(Topic::Roles, Failure::new(Code::ClockWrong, "late", "wait"), NO_FACTS);
         for text in [text(&report), markdown(&report)] {
             assert_eq!(text.matches("fix: set it").count(), 1, "{text}");
             assert_eq!(text.matches("fix: see clock").count(), 1, "{text}");

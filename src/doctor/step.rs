@@ -17,7 +17,7 @@ use wif_core::{
 use wif_io::{clock::Clock, env::Env, private_folder::Folder};
 
 use super::{
-    report::{Report, Topic},
+    report::{NO_FACTS, Report, Topic},
     tools,
     tried::{self, Trial},
     variables::JobFindings,
@@ -28,7 +28,7 @@ use super::{
 pub struct SessionStatus {
     /// What the names of its variables begin with; nothing, for the session without a name.
     pub prefix: String,
-    /// The broker's status, or why there is none.
+    /// The broker's status, or why it could not be asked.
     pub status: Result<Value, Failure>,
 }
 
@@ -233,7 +233,7 @@ fn report_sessions(report: &mut Report, found: &Found, sessions: Vec<SessionStat
         None => {
             let error = "this step finds no sign-in session: WIF_URL and WIF_KEY are not set";
             let hint = "run it in a step after AzureWorkloadIdentity@1, with the same target: sudo, docker run, env -i and a step with another target do not pass the session's variables on";
-            report.warning(Topic::Session, Failure::new(Code::BrokerGone, error, hint), Vec::new());
+            report.warning(Topic::Session, Failure::new(Code::BrokerGone, error, hint), NO_FACTS);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
-use wif_azure::devops::service_connections::{Organization, Seen, Token};
+use wif_azure::devops::service_connections::{Organization, ServiceConnection, Token};
 use wif_core::{
     azure::hosts::{self, AllowedHost, AllowedHosts},
     code::Code,
@@ -22,10 +22,10 @@ use wif_io::{
 
 use super::{
     connection::reader,
-    report::{Report, Topic},
-    walk::{DEVOPS_TOKEN, Gathered, Network, Readable, Service, Walk, read, settings},
+    diagnosis::{DEVOPS_TOKEN, Diagnosis, Evidence, Network, ReadConnection, Service, read, settings},
+    report::{NO_FACTS, Report, Topic},
 };
-use crate::{agent::inputs::env_name, sign_in::DEADLINE};
+use crate::{agent::inputs::env_name, sign_in::SIGN_IN_TIMEOUT};
 
 /// The longest argument that an error shows, in characters.
 const MAX_SHOWN: usize = 100;
@@ -62,50 +62,55 @@ pub async fn from_terminal(target: &Target, env: &Env, clock: Arc<dyn Clock>) ->
     }
     let mut report = Report::default();
     let Some(http) = settings(env, &clock, &mut report) else { return Ok(report) };
-    let deadline = Deadline::after(&*clock, DEADLINE);
+    let deadline = Deadline::after(&*clock, SIGN_IN_TIMEOUT);
     let network = Network::default();
-    let mut walk = Walk { http: Arc::new(http), env, deadline, allowed_hosts, report, network };
-    walk.reach_devops(&base).await;
-    let seen = walk.find(&base, target, &token).await;
+    let mut diagnosis = Diagnosis { http: Arc::new(http), env, deadline, allowed_hosts, report, network };
+    diagnosis.reach_devops(&base).await;
+    let seen = diagnosis.find(&base, target, &token).await;
     let Some((id, seen)) = seen else {
-        walk.report_network();
-        walk.skip_rest("the connection cannot be read");
-        return Ok(walk.report);
+        diagnosis.report_network();
+        diagnosis.skip_rest("the connection cannot be read");
+        return Ok(diagnosis.report);
     };
     let shown = variables(&seen, env);
     match read(&shown, seen.id) {
-        Ok(Readable { connection, addresses }) => {
-            walk.reach_azure(&connection, &addresses).await;
-            walk.report_network();
-            walk.connection(&connection, &shown);
-            walk.seen(&seen);
-            let http = Arc::clone(&walk.http);
+        Ok(ReadConnection { connection, addresses }) => {
+            diagnosis.reach_azure(&connection, &addresses).await;
+            diagnosis.report_network();
+            diagnosis.connection(&connection, &shown);
+            diagnosis.seen(&seen);
+            let http = Arc::clone(&diagnosis.http);
             let organization = Organization { http: &http, deadline, base: &base, token: &token };
-            walk.last_used(&organization, &target.project, &seen).await;
+            diagnosis.last_used(&organization, &target.project, &seen).await;
             let reason = "only a job gets one: set diagnose: true in a step AzureWorkloadIdentity@1";
-            walk.report.skipped(Topic::IdToken, reason);
-            walk.report.skipped(Topic::Exchange, reason);
-            let registered = connection.credential.registered();
+            diagnosis.report.skipped(Topic::IdToken, reason);
+            diagnosis.report.skipped(Topic::Exchange, reason);
+            let registered = connection.identity.credential.registered();
             if let Some(registered) = &registered {
-                walk.about(registered, id, seen.id);
+                diagnosis.about(registered, id, seen.id);
             }
             let claims = registered.as_ref().and_then(Claims::of_connection);
-            let mut known = Gathered { claims, ..Gathered::default() };
-            walk.trust(&connection, &addresses, &mut known).await;
-            walk.subscription(&connection, &addresses, &known).await;
+            let mut known = Evidence { claims, ..Evidence::default() };
+            diagnosis.trust(&connection, &addresses, &mut known).await;
+            diagnosis.subscription(&connection, &addresses, &known).await;
         }
         Err(failure) => {
-            walk.report_network();
-            walk.report.fault(Topic::Connection, failure, Vec::new());
-            walk.skip_rest("the connection cannot be used");
+            diagnosis.report_network();
+            diagnosis.report.fault(Topic::Connection, failure, NO_FACTS);
+            diagnosis.skip_rest("the connection cannot be used");
         }
     }
-    Ok(walk.report)
+    Ok(diagnosis.report)
 }
 
-impl Walk<'_> {
+impl Diagnosis<'_> {
     /// The organization's id, and the connection as it is shown.
-    async fn find(&mut self, base: &Endpoint, target: &Target, token: &Token) -> Option<(Uuid, Seen)> {
+    async fn find(
+        &mut self,
+        base: &Endpoint,
+        target: &Target,
+        token: &Token,
+    ) -> Option<(Uuid, ServiceConnection)> {
         if !self.network.reaches(Service::DevOps) {
             self.report.skipped(Topic::Token, "Azure DevOps is not reached");
             return None;
@@ -123,7 +128,7 @@ impl Walk<'_> {
                 None
             }
             Err(error) => {
-                self.report.fault(Topic::Connection, error, Vec::new());
+                self.report.fault(Topic::Connection, error, NO_FACTS);
                 None
             }
         }
@@ -141,7 +146,7 @@ impl Walk<'_> {
             self.report.warning(
                 Topic::Connection,
                 Failure::new(Code::ConnectionStale, error, hint),
-                Vec::new(),
+                NO_FACTS,
             );
         }
     }
@@ -177,7 +182,7 @@ fn no_token() -> Failure {
 }
 
 /// The connection as an agent would pass it, beside the tokens that were given.
-fn variables(seen: &Seen, env: &Env) -> Env {
+fn variables(seen: &ServiceConnection, env: &Env) -> Env {
     let id = seen.id;
     let mut variables = Vec::new();
     variables.extend(seen.url.clone().map(|url| (format!("ENDPOINT_URL_{id}"), url)));

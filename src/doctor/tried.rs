@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use wif_core::{
     azure::cloud::Cloud,
     code::Code,
+    fact::Fact,
     failure::Failure,
     foreign_text::{one_line, service_message},
     human_time::format_moment,
@@ -25,7 +26,7 @@ use wif_io::{
     random,
 };
 
-use super::report::{Report, Topic};
+use super::report::{NO_FACTS, Report, Topic};
 use crate::agent::tools::Tool;
 
 /// Which tools to start.
@@ -123,7 +124,7 @@ impl Backend {
 }
 
 /// What came of a trial.
-enum Outcome {
+enum RetryClass {
     /// It works.
     Works(String),
     /// It could not be tried.
@@ -150,13 +151,13 @@ pub(super) async fn report(report: &mut Report, trial: &Trial, env: &Env, clock:
     let (az, (terraform, sdk)) = join(az, join(terraform, sdk)).await;
     for outcome in az.into_iter().chain(terraform).chain(sdk) {
         match outcome {
-            Outcome::Works(fact) => report.good(Topic::Tried, vec![fact]),
-            Outcome::Absent(reason) if trial.named => {
+            RetryClass::Works(fact) => report.good(Topic::Tried, vec![fact]),
+            RetryClass::Absent(reason) if trial.named => {
                 let hint = "install it on the agent, or leave it out of --try";
-                report.warning(Topic::Tried, Failure::new(Code::ToolMissing, reason, hint), Vec::new());
+                report.warning(Topic::Tried, Failure::new(Code::ToolMissing, reason, hint), NO_FACTS);
             }
-            Outcome::Skipped(reason) | Outcome::Absent(reason) => report.skipped(Topic::Tried, reason),
-            Outcome::Fails(failure) => report.fault(Topic::Tried, *failure, Vec::new()),
+            RetryClass::Skipped(reason) | RetryClass::Absent(reason) => report.skipped(Topic::Tried, reason),
+            RetryClass::Fails(failure) => report.fault(Topic::Tried, *failure, NO_FACTS),
         }
     }
 }
@@ -170,16 +171,16 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    async fn azure_cli(&self) -> Outcome {
+    async fn azure_cli(&self) -> RetryClass {
         let Some(program) = Tool::AzureCli.find(self.env) else { return absent("az") };
         let arguments = ["account", "get-access-token", "--query", "expiresOn", "-o", "tsv"];
         match self.start("az", &program, &arguments, None, &[]).await {
             Ok(answer) => self.judge("az", &answer, answer.output.lines().rev().find_map(moment)),
-            Err(failure) => Outcome::Fails(failure),
+            Err(failure) => RetryClass::Fails(failure),
         }
     }
 
-    async fn sdk(&self) -> Vec<Outcome> {
+    async fn sdk(&self) -> Vec<RetryClass> {
         let resource =
             self.env.get("AZURE_AUTHORITY_HOST").and_then(Cloud::from_authority).unwrap_or(Cloud::Public);
         let scope = format!("{}/.default", resource.resource_manager().trim_end_matches('/'));
@@ -189,38 +190,38 @@ impl Bench<'_> {
         )
         .await;
         match (python, node) {
-            (Outcome::Absent(one), Outcome::Absent(other)) => {
-                vec![Outcome::Absent(format!("no Azure SDK is found to be tried: {one}; {other}"))]
+            (RetryClass::Absent(one), RetryClass::Absent(other)) => {
+                vec![RetryClass::Absent(format!("no Azure SDK is found to be tried: {one}; {other}"))]
             }
             // One of them is enough.
-            (Outcome::Absent(reason), other) | (other, Outcome::Absent(reason)) => {
-                vec![other, Outcome::Skipped(reason)]
+            (RetryClass::Absent(reason), other) | (other, RetryClass::Absent(reason)) => {
+                vec![other, RetryClass::Skipped(reason)]
             }
             (one, other) => vec![one, other],
         }
     }
 
-    async fn library(&self, tool: Tool, library: &str, arguments: [&str; 3]) -> Outcome {
+    async fn library(&self, tool: Tool, library: &str, arguments: [&str; 3]) -> RetryClass {
         let Some(program) = tool.find(self.env) else { return absent(tool.as_str()) };
         let name = format!("{library} of {} ({})", tool.as_str(), program.display());
         match self.start(&name, &program, &arguments, None, &[]).await {
             Ok(Answer { status: Some(status), .. }) if status.code() == Some(NO_LIBRARY) => {
-                Outcome::Absent(format!("{} has no {library} ({})", tool.as_str(), program.display()))
+                RetryClass::Absent(format!("{} has no {library} ({})", tool.as_str(), program.display()))
             }
             Ok(answer) => {
                 let seconds = answer.output.lines().rev().find_map(|line| line.trim().parse().ok());
                 let end = seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
                 self.judge(&name, &answer, end.map(|end| format_moment(end, self.clock.now())))
             }
-            Err(failure) => Outcome::Fails(failure),
+            Err(failure) => RetryClass::Fails(failure),
         }
     }
 
     /// `init` of a backend reads the list of its states, and writes nothing.
-    async fn terraform(&self, backend: Option<&Backend>) -> Outcome {
+    async fn terraform(&self, backend: Option<&Backend>) -> RetryClass {
         let Some(program) = Tool::Terraform.find(self.env) else { return absent("terraform") };
         let Some(Backend { account, container }) = backend else {
-            return Outcome::Skipped(
+            return RetryClass::Skipped(
                 "terraform: --backend ACCOUNT/CONTAINER names a blob container for it to open".to_owned(),
             );
         };
@@ -239,7 +240,7 @@ impl Bench<'_> {
         // The folder is there until it is dropped.
         let (folder, file) = match made {
             Ok(made) => made,
-            Err(error) => return Outcome::Fails(Box::new(error.into())),
+            Err(error) => return RetryClass::Fails(Box::new(error.into())),
         };
         let place = file.parent().unwrap_or(&temp);
         let data = place.join(".terraform").to_string_lossy().into_owned();
@@ -249,10 +250,10 @@ impl Bench<'_> {
         drop(folder);
         match answer {
             Ok(Answer { status: Some(status), .. }) if status.success() => {
-                Outcome::Works(format!("terraform opens the backend {account}/{container}"))
+                RetryClass::Works(format!("terraform opens the backend {account}/{container}"))
             }
-            Ok(answer) => Outcome::Fails(Box::new(self.failure("terraform", &answer))),
-            Err(failure) => Outcome::Fails(failure),
+            Ok(answer) => RetryClass::Fails(Box::new(self.failure("terraform", &answer))),
+            Err(failure) => RetryClass::Fails(failure),
         }
     }
 
@@ -280,10 +281,10 @@ impl Bench<'_> {
         })
     }
 
-    fn judge(&self, name: &str, answer: &Answer, end: Option<String>) -> Outcome {
+    fn judge(&self, name: &str, answer: &Answer, end: Option<String>) -> RetryClass {
         match end.filter(|_| answer.status.is_some_and(|status| status.success())) {
-            Some(end) => Outcome::Works(format!("{name} gets a token until {end}")),
-            None => Outcome::Fails(Box::new(self.failure(name, answer))),
+            Some(end) => RetryClass::Works(format!("{name} gets a token until {end}")),
+            None => RetryClass::Fails(Box::new(self.failure(name, answer))),
         }
     }
 
@@ -301,22 +302,21 @@ impl Bench<'_> {
     }
 
     /// The last lines that a tool wrote, without what may be a secret.
-    fn said(&self, answer: &Answer) -> Vec<String> {
+    fn said(&self, answer: &Answer) -> Vec<Fact> {
         let text = if answer.errors.trim().is_empty() { &answer.output } else { &answer.errors };
         let lines = text.lines().rev().filter_map(|line| {
             let hidden =
                 self.secrets.iter().fold(line.to_owned(), |line, secret| line.replace(secret, "(not shown)"));
             service_message(hidden.trim_matches(|c: char| c.is_whitespace() || "│╷╵".contains(c)))
         });
-        let mut lines: Vec<_> =
-            lines.take(MAX_LINES).map(|line| format!("{:<22}{line}", "it says")).collect();
+        let mut lines: Vec<_> = lines.take(MAX_LINES).map(|line| Fact::new("it says", line)).collect();
         lines.reverse();
         lines
     }
 }
 
-fn absent(name: &str) -> Outcome {
-    Outcome::Absent(format!("{name} is not on the PATH"))
+fn absent(name: &str) -> RetryClass {
+    RetryClass::Absent(format!("{name} is not on the PATH"))
 }
 
 /// A line that is a moment and nothing else, as az prints it: `2026-11-26 07:00:00.000000`.
@@ -342,7 +342,7 @@ fn secrets(env: &Env) -> Vec<String> {
         "SAS",
         "CONNECTION_STRING",
     ];
-    // A path or a moment is none, whatever it is of.
+    // A path or a moment is never a secret.
     let others = ["_FILE", "_PATH", "_EXPIRES_ON"];
     let may_be_secret = |name: &str| {
         let name = name.to_ascii_uppercase();

@@ -6,7 +6,7 @@ use wif_core::{
     azure::hosts,
     code::Code,
     failure::Failure,
-    refusals::{self, Known},
+    refusals::{self, KnownRefusal},
     secret::Secret,
     token::claims,
     trust::compare::{self, Claims, Difference, Trusted},
@@ -15,21 +15,21 @@ use wif_io::endpoint::Endpoint;
 
 use super::{
     connection::how_to_read,
-    report::{Topic, Verdict},
-    walk::{ARM_TOKEN, GRAPH_TOKEN, Gathered, Walk},
+    diagnosis::{ARM_TOKEN, Diagnosis, Evidence, GRAPH_TOKEN},
+    report::{NO_FACTS, Topic, Verdict},
 };
 use crate::agent::{
     addresses::{self, Addresses},
     connection::{Connection, Scheme},
 };
 
-impl Walk<'_> {
+impl Diagnosis<'_> {
     /// Reads the federated credentials, by whatever token there is, and compares.
     pub(super) async fn trust(
         &mut self,
         connection: &Connection,
         addresses: &Addresses,
-        known: &mut Gathered,
+        known: &mut Evidence,
     ) {
         let Some(client) =
             connection.client().filter(|_| connection.scheme == Scheme::WorkloadIdentityFederation)
@@ -50,7 +50,7 @@ impl Walk<'_> {
             (Ok(trusted), Some(claims)) => self.compare(claims, &trusted),
             (Ok(trusted), None) => {
                 let reason = "there is no id token to compare with".to_owned();
-                let facts = trusted.iter().map(|one| format!("read: {}", one.by)).collect();
+                let facts = trusted.iter().map(|one| format!("read: {}", one.by));
                 self.report.add(Topic::Trust, Verdict::Skipped(reason), facts);
             }
             (Err(reason), _) if known.exchanged == Some(true) => {
@@ -68,17 +68,17 @@ impl Walk<'_> {
         addresses: &Addresses,
         client: Uuid,
         token: &Secret,
-        known: &mut Gathered,
+        known: &mut Evidence,
     ) -> Result<Option<Vec<Trusted>>, String> {
         if !self.may_get_tokens(hosts::Service::Graph, &addresses.graph) {
             return Err(not_sent(&addresses.graph));
         }
         if let (_, Some(tenant)) = claims::object_and_tenant(token)
-            && tenant != connection.tenant
+            && tenant != connection.identity.tenant
         {
             return Err(format!(
                 "the token in {GRAPH_TOKEN} is of the tenant {tenant}, the connection of {}",
-                connection.tenant
+                connection.identity.tenant
             ));
         }
         let (http, deadline, base) = (&*self.http, self.deadline, &addresses.graph);
@@ -100,7 +100,7 @@ impl Walk<'_> {
         connection: &Connection,
         addresses: &Addresses,
         client: Uuid,
-        known: &Gathered,
+        known: &Evidence,
     ) -> Result<Vec<Trusted>, String> {
         let Some(subscription) = &connection.subscription else {
             return Err(
@@ -125,7 +125,7 @@ impl Walk<'_> {
     fn compare(&mut self, claims: &Claims, trusted: &[Trusted]) {
         let Some((nearest, differences)) = compare::nearest(claims, trusted) else {
             if let Some(known) = refusals::of_entra(70025) {
-                self.report.fault(Topic::Trust, of_known(known, known.means.to_owned()), Vec::new());
+                self.report.fault(Topic::Trust, of_known(known, known.meaning.to_owned()), NO_FACTS);
             }
             return;
         };
@@ -137,13 +137,14 @@ impl Walk<'_> {
             Some(known) => of_known(known, error),
             None => Failure::new(Code::TrustNotMatched, error, "correct the federated credential"),
         };
-        let details =
-            differences.into_iter().flat_map(|Difference { words, lines, .. }| [vec![words], lines].concat());
-        self.report.fault(Topic::Trust, failure.with_details(details), Vec::new());
+        let details = differences
+            .into_iter()
+            .flat_map(|Difference { words, lines, .. }| [vec![words.into()], lines].concat());
+        self.report.fault(Topic::Trust, failure.with_details(details), NO_FACTS);
     }
 }
 
-impl Walk<'_> {
+impl Diagnosis<'_> {
     pub(super) fn may_get_tokens(&self, service: hosts::Service, endpoint: &Endpoint) -> bool {
         addresses::may_get_tokens(&self.allowed_hosts, service, endpoint)
     }
@@ -156,7 +157,7 @@ pub(super) fn not_sent(endpoint: &Endpoint) -> String {
     )
 }
 
-fn of_known(known: &Known, error: String) -> Failure {
+fn of_known(known: &KnownRefusal, error: String) -> Failure {
     Failure::new(known.code, error, known.remedy).with_command(Some(known.command))
 }
 

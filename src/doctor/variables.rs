@@ -3,7 +3,7 @@
 use wif_core::failure::Failure;
 use wif_io::{env::Env, process::is_in_container};
 
-use super::report::{Report, Topic};
+use super::report::{NO_FACTS, Report, Topic};
 
 /// What the task found, by the same code as a sign-in.
 #[derive(Debug, Default)]
@@ -43,10 +43,10 @@ impl JobFindings {
             report.good(Topic::Job, facts);
         }
         for fault in new {
-            report.fault(Topic::Job, fault, Vec::new());
+            report.fault(Topic::Job, fault, NO_FACTS);
         }
         for warning in warnings {
-            report.warning(Topic::Job, warning, Vec::new());
+            report.warning(Topic::Job, warning, NO_FACTS);
         }
     }
 }

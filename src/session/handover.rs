@@ -5,10 +5,13 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
-use wif_broker::cache::Fresh;
+use wif_azure::managed_identity;
+use wif_broker::cache::CachedToken;
 use wif_core::{secret::Secret, token::lifetime::Lifetime};
 use wif_io::env::Env;
 use zeroize::Zeroizing;
+
+use crate::agent::{job, network};
 
 /// Everything that a broker begins with.
 #[derive(Serialize, Deserialize)]
@@ -44,62 +47,26 @@ pub(super) struct Handed {
 pub(super) enum Ready {
     /// The port of 127.0.0.1.
     Port(u16),
-    /// Why there is none.
+    /// Why it does not listen.
     Error(String),
 }
 
-/// What the step says when nothing can fail any more. A broker that hears the end of the pipe instead ends too: nobody
-/// would find it.
+/// What the step says when nothing can fail any more. A broker that hears the end of the pipe instead ends too: no
+/// later step would find it.
 pub(super) const GO: &[u8] = b"go\n";
-
-/// Names, and beginnings of names, of the variables that a sign-in reads.
-const NAMES: [&str; 28] = [
-    "SYSTEM_OIDCREQUESTURI",
-    "SYSTEM_COLLECTIONURI",
-    "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI",
-    "SYSTEM_TEAMFOUNDATIONSERVERURI",
-    "SYSTEM_TEAMPROJECTID",
-    "SYSTEM_HOSTTYPE",
-    "SYSTEM_PLANID",
-    "SYSTEM_JOBID",
-    "SYSTEM_ACCESSTOKEN",
-    "SECRET_SYSTEM_ACCESSTOKEN",
-    "SECRET_AGENT_PROXYPASSWORD",
-    "SECRET_AGENT_CLIENTCERTPASSWORD",
-    "HTTPS_PROXY",
-    "https_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-    "NO_PROXY",
-    "no_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "AZURE_POD_IDENTITY_AUTHORITY_HOST",
-    "IDENTITY_ENDPOINT",
-    "IDENTITY_HEADER",
-    // An Azure Arc server's service, and where Windows has its key files.
-    "IMDS_ENDPOINT",
-    "ProgramData",
-    // Tells an `IDENTITY_ENDPOINT` of the machine from one that a session of this job has left.
-    "WIF_URL",
-    "WIF_MACHINE_ENDPOINT",
-    "WIF_MACHINE_HEADER",
-];
 
 impl Handover {
     /// The variables of `env` that a sign-in with this connection reads, and no others: above all none of the job's
     /// other secrets.
     pub(super) fn pick(env: &Env, connection: Uuid) -> BTreeMap<String, Zeroizing<String>> {
         let id = connection.to_string();
+        let named = job::VARIABLES.into_iter().chain(managed_identity::VARIABLES).chain(network::variables());
+        let named: Vec<_> = named.collect();
         let ours = |name: &str| {
-            NAMES.iter().any(|own| own.eq_ignore_ascii_case(name))
+            // Windows has one case for all names.
+            named.iter().any(|own| own.eq_ignore_ascii_case(name))
                 || name.starts_with("INPUT_")
-                || name.starts_with("AGENT_PROXY")
-                || name.starts_with("AGENT_C")
-                || name == "AGENT_SKIPCERTVALIDATION"
-                || (name.starts_with("ENDPOINT_")
-                    // Windows has one case for all names.
-                    && (name.to_ascii_lowercase().contains(&id) || name.contains("SYSTEMVSSCONNECTION")))
+                || (name.starts_with("ENDPOINT_") && name.to_ascii_lowercase().contains(&id))
         };
         env.iter()
             .filter(|(name, _)| ours(name))
@@ -119,10 +86,10 @@ impl Handed {
         Self { token, from: from.unix_timestamp(), until: until.unix_timestamp() }
     }
 
-    pub(super) fn fresh(&self) -> Option<Fresh> {
+    pub(super) fn fresh(&self) -> Option<CachedToken> {
         let moment = |seconds| OffsetDateTime::from_unix_timestamp(seconds).ok();
         let lifetime = Lifetime { from: moment(self.from)?, until: moment(self.until)? };
-        Some(Fresh::new(Secret::new(self.token.as_str().to_owned()), lifetime))
+        Some(CachedToken::new(Secret::new(self.token.as_str().to_owned()), lifetime))
     }
 }
 

@@ -20,15 +20,15 @@ use zeroize::Zeroizing;
 
 use super::handover::{GO, Handover, Ready};
 
-/// A broker that listens and that nobody knows of yet. Dropped, it ends.
-pub(crate) struct Starting {
+/// A broker that listens and that no later step knows of yet. Dropped, it ends.
+pub(crate) struct BrokerProcess {
     child: Child,
     pipes: Option<(ChildStdin, Output)>,
     left: bool,
     /// Where it listens.
     pub(crate) port: u16,
     /// Which process it is; `None` where the system does not tell.
-    pub(crate) process: Option<ProcessRecord>,
+    pub(crate) record: Option<ProcessRecord>,
 }
 
 type Output = BufReader<Take<ChildStdout>>;
@@ -42,16 +42,16 @@ pub(crate) enum LaunchError {
     Spawn(#[source] io::Error),
     #[error("the broker ended before it listened")]
     Ended(#[source] io::Error),
-    #[error("the broker did not listen within {} s", PATIENCE.as_secs())]
+    #[error("the broker did not listen within {} s", START_TIMEOUT.as_secs())]
     Slow,
     #[error("the broker could not begin: {0}")]
     Refused(String),
 }
 
 /// It only has to read its trust roots and to open a port.
-const PATIENCE: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// The longest answer, in bytes.
-const MOST: u64 = 16 * 1024;
+const MAX_ANSWER_BYTES: u64 = 16 * 1024;
 /// By this the agent's orphan clean-up finds the processes of a job.
 const LOOKUP: &str = "VSTS_PROCESS_LOOKUP_ID";
 
@@ -61,13 +61,13 @@ pub(super) async fn launch(
     env: &Env,
     clock: &dyn Clock,
     handover: &Handover,
-) -> Result<Starting, LaunchError> {
+) -> Result<BrokerProcess, LaunchError> {
     let program = program.ok_or(LaunchError::NoProgram)?;
     let mut command = Command::new(program);
     command
         .arg("broker")
         .env_clear()
-        .current_dir(top(program))
+        .current_dir(root_folder(program))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
@@ -85,28 +85,28 @@ pub(super) async fn launch(
     process::keep_open_files().map_err(LaunchError::Spawn)?;
     let mut child = command.spawn().map_err(LaunchError::Spawn)?;
     let pipes = child.stdin.take().zip(child.stdout.take());
-    let pipes = pipes.map(|(input, output)| (input, BufReader::new(output.take(MOST))));
-    let mut starting = Starting { child, pipes, left: false, port: 0, process: None };
+    let pipes = pipes.map(|(input, output)| (input, BufReader::new(output.take(MAX_ANSWER_BYTES))));
+    let mut process = BrokerProcess { child, pipes, left: false, port: 0, record: None };
     let text =
         Zeroizing::new(serde_json::to_string(handover).map_err(|error| LaunchError::Ended(error.into()))?);
-    match starting.exchange(clock, &[text.as_bytes(), b"\n"]).await? {
-        Ready::Port(port) => starting.port = port,
+    match process.exchange(clock, &[text.as_bytes(), b"\n"]).await? {
+        Ready::Port(port) => process.port = port,
         Ready::Error(reason) => return Err(LaunchError::Refused(reason)),
     }
     // It has answered, so that it is the broker by now. Without the record, a broker that does not answer at the end is
     // left to the agent's clean-up.
-    starting.process = starting.child.id().and_then(|id| ProcessRecord::of(id).ok());
-    Ok(starting)
+    process.record = process.child.id().and_then(|id| ProcessRecord::of(id).ok());
+    Ok(process)
 }
 
-impl Starting {
+impl BrokerProcess {
     /// Lets the broker go on without this process, once it says that it will.
-    pub(crate) async fn go(&mut self, clock: &dyn Clock) -> Result<(), LaunchError> {
+    pub(crate) async fn confirm(&mut self, clock: &dyn Clock) -> Result<(), LaunchError> {
         self.exchange(clock, &[GO]).await.map(|_ready| ())
     }
 
     /// Leaves the broker to later steps: they know of it now.
-    pub(crate) fn leave(mut self) {
+    pub(crate) fn detach(mut self) {
         self.left = true;
     }
 
@@ -121,12 +121,12 @@ impl Starting {
             output.read_line(&mut line).await?;
             Ok(serde_json::from_str(&line)?)
         };
-        let ready = timeout(clock, Limit::BrokerStart, PATIENCE, exchange).await;
+        let ready = timeout(clock, Limit::BrokerStart, START_TIMEOUT, exchange).await;
         ready.ok_or(LaunchError::Slow)?.map_err(LaunchError::Ended)
     }
 }
 
-impl Drop for Starting {
+impl Drop for BrokerProcess {
     fn drop(&mut self) {
         if !self.left {
             let _ = self.child.start_kill();
@@ -134,7 +134,7 @@ impl Drop for Starting {
     }
 }
 
-/// A folder that nobody wants to remove while the broker runs.
-fn top(program: &Path) -> PathBuf {
+/// The root of the program's drive. A process that works in a folder keeps Windows from removing it; this one is never removed.
+fn root_folder(program: &Path) -> PathBuf {
     program.ancestors().last().unwrap_or(program).to_owned()
 }

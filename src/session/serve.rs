@@ -8,7 +8,7 @@ use tokio::{
 };
 use uuid::Uuid;
 use wif_broker::{
-    cache::{Fetch, Fresh, Slot},
+    cache::{CachedToken, Fetch, TokenSlot},
     server,
     session::Session,
     tokens::{FetchAccess, Tokens},
@@ -37,13 +37,14 @@ use crate::{
     },
     guards,
     sign_in::{IdToken, SignIn, SignedIn},
+    sources::azure_pipelines::AzurePipelines,
 };
 
-/// Serves until somebody ends it: the post-job stage, a signal (the agent's orphan clean-up), or the deadline.
+/// Serves until it is ended: by the post-job stage, a signal (the agent's orphan clean-up), or the deadline.
 ///
 /// # Errors
 ///
-/// What was handed over cannot be read, or the step went away before it had told anybody of this broker.
+/// What was handed over cannot be read, or the step went away before it had told the agent of this broker.
 pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> io::Result<()> {
     process::detach()?;
     process::allow_many_files();
@@ -74,7 +75,7 @@ pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> i
     let end = async move {
         match go.await {
             Ok(true) if say(&Ready::Port(port)).is_ok() => process::close_stdio(),
-            // The step ended before anybody could know this broker's address.
+            // The step ended before a later step could know this broker's address.
             _ => return,
         }
         tokio::select! {
@@ -95,7 +96,7 @@ pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> i
 ///
 /// # Errors
 ///
-/// The environment is none of a step, or there is no port.
+/// The environment is not that of a step, or there is no port.
 pub async fn open(
     env: Env,
     client: Option<Uuid>,
@@ -107,13 +108,13 @@ pub async fn open(
     guards::place(&inputs, &connection)?;
     let (settings, _remarks) = network::settings(&env)?;
     let http = Arc::new(Http::new(settings, Arc::clone(&clock))?);
-    let allowed = inputs.allowed_resources(&connection.audiences)?;
-    let identity = (connection.tenant, connection.client().or(client));
-    let audiences = connection.audiences.clone();
+    let allowed = inputs.allowed_resources(&connection.identity.audiences)?;
+    let identity = (connection.identity.tenant, connection.client().or(client));
+    let audiences = connection.identity.audiences.clone();
     let federated = connection.scheme == Scheme::WorkloadIdentityFederation;
     let gives_id_token = guards::gives_id_token(&inputs, connection.scheme);
     let upstream = Arc::new(Upstream { env, connection, allowed_hosts: inputs.allowed_authorities, http });
-    let id_token = federated.then(|| Slot::new(Arc::clone(&clock), upstream.fetch_id_token(), None));
+    let id_token = federated.then(|| TokenSlot::new(Arc::clone(&clock), upstream.fetch_id_token(), None));
     let fetch_access = upstream.fetch_access(id_token.clone());
     let tokens = Tokens::new(clock, identity, audiences, allowed, id_token, fetch_access);
     let (listener, port) = server::listen().await.map_err(|error| {
@@ -131,7 +132,7 @@ fn take_over(session: &Session, handover: &Handover) {
             slot.put(fresh);
         }
         if handover.id_token_file.is_some() {
-            slot.want_always();
+            slot.keep_fresh();
         }
     }
     for (scope, handed) in &handover.access_tokens {
@@ -159,7 +160,7 @@ impl Upstream {
     }
 
     /// Every resource's access token is fetched with the session's one id token.
-    fn fetch_access(self: &Arc<Self>, id_token: Option<Arc<Slot>>) -> FetchAccess {
+    fn fetch_access(self: &Arc<Self>, id_token: Option<Arc<TokenSlot>>) -> FetchAccess {
         let upstream = Arc::clone(self);
         Box::new(move |resource| {
             let (upstream, id_token, resource) = (Arc::clone(&upstream), id_token.clone(), resource.clone());
@@ -171,33 +172,37 @@ impl Upstream {
         })
     }
 
-    async fn id_token(&self) -> Result<Fresh, Failure> {
+    async fn id_token(&self) -> Result<CachedToken, Failure> {
         let from = self.http.clock().now();
-        let signed_in = self.sign_in(&self.connection.with_id_token(None), &[]).await?;
+        let signed_in = self.sign_in(None, &[]).await?;
         let Some(IdToken { token, claims }) = signed_in.id_token else {
             return Err(Failure::new(Code::Bug, "no id token came", "report this as a bug"));
         };
-        Ok(Fresh::new(token, Lifetime { from, until: claims.expires }))
+        Ok(CachedToken::new(token, Lifetime { from, until: claims.expires }))
     }
 
-    async fn access_token(&self, id_token: Option<Arc<Slot>>, resource: &Resource) -> Result<Fresh, Failure> {
-        let mut connection = self.connection.clone();
-        if let Some(slot) = id_token {
-            let fresh = slot.get().await.map_err(|failure| failure.again())?;
-            connection = connection.with_id_token(Some(fresh.token));
-        }
+    async fn access_token(
+        &self,
+        id_token: Option<Arc<TokenSlot>>,
+        resource: &Resource,
+    ) -> Result<CachedToken, Failure> {
+        let at_hand = match id_token {
+            Some(slot) => Some(slot.get().await.map_err(|failure| failure.again())?.token),
+            None => None,
+        };
         let from = self.http.clock().now();
-        let signed_in = self.sign_in(&connection, std::slice::from_ref(resource)).await?;
+        let signed_in = self.sign_in(at_hand, std::slice::from_ref(resource)).await?;
         let token = signed_in.access_tokens.into_iter().next();
         let token =
             token.ok_or_else(|| Failure::new(Code::Bug, "no access token came", "report this as a bug"))?;
-        Ok(Fresh::new(token.token, Lifetime { from, until: token.expires }))
+        Ok(CachedToken::new(token.token, Lifetime { from, until: token.expires }))
     }
 
-    async fn sign_in(&self, connection: &Connection, resources: &[Resource]) -> Result<SignedIn, Failure> {
-        let http = Arc::clone(&self.http);
-        let sign_in =
-            SignIn { http, env: &self.env, connection, allowed_hosts: &self.allowed_hosts, listing: None };
+    async fn sign_in(&self, at_hand: Option<Secret>, resources: &[Resource]) -> Result<SignedIn, Failure> {
+        let Self { env, connection, allowed_hosts, http } = self;
+        let (http, identity) = (Arc::clone(http), &connection.identity);
+        let source = AzurePipelines { at_hand, ..AzurePipelines::of(connection, env, allowed_hosts) };
+        let sign_in = SignIn { http, env, identity, source: &source, listing: None };
         Ok(sign_in.run(resources, &mut |_id_token| Ok(())).await?)
     }
 }
@@ -212,7 +217,7 @@ fn kept_file(handover: &Handover) -> Result<Option<PrivateFile>, FolderError> {
 /// Keeps the id token's file as fresh as the token; whether it is.
 fn rewrite(session: &Session, file: Option<&PrivateFile>, written: &mut Option<Secret>) -> bool {
     let fresh = session.tokens.id_token().and_then(|slot| slot.current());
-    let (Some(file), Some(Fresh { token, .. })) = (file, fresh) else { return true };
+    let (Some(file), Some(CachedToken { token, .. })) = (file, fresh) else { return true };
     if written.as_ref() == Some(&token) {
         return true;
     }

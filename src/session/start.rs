@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::{
     handover::{Handed, Handover},
-    launch::{self, LaunchError, Starting},
+    launch::{self, BrokerProcess, LaunchError},
 };
 use crate::{
     agent::{
@@ -27,9 +27,9 @@ use crate::{
 };
 
 /// A broker that listens, and that later steps will know of.
-pub(crate) struct Left {
+pub(crate) struct StartedBroker {
     pub(crate) endpoint: BrokerEndpoint,
-    pub(crate) starting: Starting,
+    pub(crate) process: BrokerProcess,
 }
 
 /// The step that starts a broker.
@@ -64,7 +64,7 @@ pub(crate) async fn start(
     step: &Step<'_>,
     session: NewSession<'_>,
     commands: &mut Commands<'_>,
-) -> Result<Left, Failure> {
+) -> Result<StartedBroker, Failure> {
     let NewSession { connection, signed_in, resources, id_token_file, hours, gives_id_token } = session;
     let now = step.clock.now();
     let key = random_key()?;
@@ -83,9 +83,9 @@ pub(crate) async fn start(
         id_token_file,
         hours,
     };
-    let starting = launch::launch(step.program, step.env, step.clock, &handover).await?;
+    let process = launch::launch(step.program, step.env, step.clock, &handover).await?;
     let endpoint = BrokerEndpoint {
-        url: format!("http://127.0.0.1:{}", starting.port),
+        url: format!("http://127.0.0.1:{}", process.port),
         key,
         id_token: paths::ID_TOKEN,
         azd: paths::AZD,
@@ -94,10 +94,10 @@ pub(crate) async fn start(
     // The post-job stage asks by these: a later step could set the others anew.
     commands.set_task_variable(BROKER_URL_VARIABLE, &endpoint.url).map_err(OutputError)?;
     commands.set_task_variable(BROKER_KEY_VARIABLE, endpoint.key.expose()).map_err(OutputError)?;
-    if let Some(process) = &starting.process {
+    if let Some(process) = &process.record {
         commands.set_task_variable(BROKER_PROCESS_VARIABLE, &process.to_string()).map_err(OutputError)?;
     }
-    Ok(Left { endpoint, starting })
+    Ok(StartedBroker { endpoint, process })
 }
 
 /// Takes back what the post-job stage was told of a broker.

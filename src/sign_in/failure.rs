@@ -9,12 +9,13 @@ use crate::agent::commands::OutputError;
 impl From<SignInError> for Failure {
     fn from(error: SignInError) -> Self {
         let (code, hint) = match error {
-            SignInError::Job(error) => return error.into(),
-            SignInError::Oidc(refusal) => return refusal.into(),
+            SignInError::Source(failure) => return *failure,
             SignInError::Entra { source, resource, request_id, presented } => {
                 return exchange_failure(source, &resource, request_id, &presented);
             }
-            SignInError::Machine { source, resource } => return managed_identity_failure(source, resource),
+            SignInError::ManagedIdentity { source, resource } => {
+                return managed_identity_failure(source, resource);
+            }
             SignInError::Setup(error) => return error.into(),
             SignInError::Output(error) => return OutputError::from(error).into(),
             SignInError::Certificate(_) => (
@@ -28,8 +29,8 @@ impl From<SignInError> for Failure {
             SignInError::Expired { .. } | SignInError::NotYet { .. } => {
                 (Code::IdTokenExpired, "check this machine's clock and run the job again")
             }
-            SignInError::Foreign { .. } => (
-                Code::IdTokenForeign,
+            SignInError::OtherTenant { .. } => (
+                Code::IdTokenOfOtherTenant,
                 "check the connection's tenant id; edit and save the connection, so that its issuer is set anew",
             ),
             SignInError::Clock { .. } => {

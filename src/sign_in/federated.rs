@@ -1,42 +1,39 @@
 //! Signing in with an id token of the job: the one that the agent brought along, or one of Azure DevOps.
 
 use uuid::Uuid;
-use wif_azure::{devops::oidc, entra::token::Proof};
+use wif_azure::{
+    entra::token::Proof,
+    identity::{AzureIdentity, Credential},
+};
 use wif_core::{
     azure::resource::Resource,
-    secret::Secret,
     token::claims::{Unverified, Validity},
     trust::{presented::Presented, subject::Issuer},
 };
 use wif_io::clock::Deadline;
 
-use super::{IdToken, Seen, SignIn, SignInError, SignedIn};
-use crate::agent::{
-    connection::{Connection, Credential},
-    job::Job,
-};
+use super::{IdToken, OnIdToken, SignIn, SignInError, SignedIn};
 
 /// An id token with less life than this may end before Entra reads it.
-const MARGIN: time::Duration = time::Duration::seconds(30);
+const MIN_LIFETIME: time::Duration = time::Duration::seconds(30);
 
 impl SignIn<'_> {
     pub(super) async fn federated(
         &self,
         client: Uuid,
-        id_token: Option<&Secret>,
         resources: &[Resource],
         deadline: Deadline,
-        seen: &mut Seen<'_>,
+        on_id_token: &mut OnIdToken<'_>,
     ) -> Result<SignedIn, SignInError> {
-        let identity = self.identity(client);
-        let brought = self.brought_along(id_token);
+        let identity = self.entra_identity(client);
+        let brought = self.at_hand();
         let warm = tokio::spawn(self.warm(&identity, resources.len(), brought.is_some()));
         let mut id_token = match brought {
             Some(brought) => {
-                seen(&brought.token)?;
+                on_id_token(&brought.token)?;
                 brought
             }
-            None => self.requested(deadline, seen).await?,
+            None => self.requested(deadline, on_id_token).await?,
         };
         // A failure to connect shows in the exchange itself.
         let _ = warm.await;
@@ -50,10 +47,10 @@ impl SignIn<'_> {
                 Err((error, ..)) if error.wants_fresh_assertion() && !renewed => {
                     self.check_clock()?;
                     renewed = true;
-                    id_token = self.requested(deadline, seen).await?;
+                    id_token = self.requested(deadline, on_id_token).await?;
                 }
                 Err(failed) => {
-                    let registered = self.connection.credential.registered();
+                    let registered = self.identity.credential.registered();
                     let claims = Box::new(id_token.claims);
                     return Err(self.refused(failed, Presented::IdToken { claims, registered }));
                 }
@@ -61,38 +58,35 @@ impl SignIn<'_> {
         }
     }
 
-    /// The id token that the agent brought along, where it can still be used.
-    fn brought_along(&self, token: Option<&Secret>) -> Option<IdToken> {
-        let token = token?.clone();
+    /// The id token that came along, where it can still be used.
+    fn at_hand(&self) -> Option<IdToken> {
+        let token = self.source.at_hand()?.clone();
         let now = self.http.clock().now();
         let claims = Unverified::read(&token).ok().filter(|claims| {
             claims.validity(now) == Validity::Now
-                && claims.expires > now + MARGIN
+                && claims.expires > now + MIN_LIFETIME
                 && self.check_tenant(claims).is_ok()
         });
         if claims.is_none() {
-            tracing::debug!("the connection's own id token cannot be used; asking for another");
+            tracing::debug!("the id token that came along cannot be used; asking for another");
         }
         Some(IdToken { token, claims: claims? })
     }
 
-    /// An id token of Azure DevOps that can be used.
+    /// A fresh id token that can be used.
     pub(crate) async fn requested(
         &self,
         deadline: Deadline,
-        seen: &mut Seen<'_>,
+        on_id_token: &mut OnIdToken<'_>,
     ) -> Result<IdToken, SignInError> {
-        let job = Job::read(self.env, self.allowed_hosts)?;
-        let url = job.id_token_url(self.connection.id);
-        let token = oidc::id_token(&self.http, deadline, &url, &job.token).await.map_err(|mut refusal| {
+        let token = self.source.fetch(&self.http, deadline).await.map_err(|failure| {
             // A refusal of the job token is no fault of this clock, but who repairs one must know of the other.
-            refusal.ids.extend(self.clock_warning());
-            refusal
+            SignInError::Source(Box::new(failure.with_details(self.clock_warning())))
         })?;
         // What is no token is neither masked, since it could be any word, nor ever printed.
         let malformed = |source| SignInError::Malformed { properties: token.properties(), source };
         let claims = Unverified::read(&token).map_err(malformed)?;
-        seen(&token)?;
+        on_id_token(&token)?;
         self.check_clock()?;
         match claims.validity(self.http.clock().now()) {
             Validity::Now => {}
@@ -105,11 +99,11 @@ impl SignIn<'_> {
 
     /// A token of Entra is for the connection's tenant, unless the connection is registered with that very issuer.
     fn check_tenant(&self, claims: &Unverified) -> Result<(), SignInError> {
-        let Connection { tenant, credential, .. } = self.connection;
+        let AzureIdentity { tenant, credential, .. } = self.identity;
         let registered = matches!(credential, Credential::Federated { issuer: Some(issuer), .. } if issuer == claims.issuer.raw());
         match Issuer::parse(claims.issuer.raw()).tenant() {
             Some(issued) if issued != *tenant && !registered => {
-                Err(SignInError::Foreign { issued, tenant: *tenant })
+                Err(SignInError::OtherTenant { issued, tenant: *tenant })
             }
             _ => Ok(()),
         }

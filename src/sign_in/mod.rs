@@ -9,15 +9,16 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 use futures_util::future::try_join_all;
 use uuid::Uuid;
 use wif_azure::{
-    devops::oidc,
     entra::{
         certificate::{Certificate, CertificateError},
         token::{AccessToken, Identity, Proof, TokenError},
     },
-    managed_identity::{Machine, MachineError},
+    identity::{AzureIdentity, Credential},
+    managed_identity::{ManagedIdentity, ManagedIdentityError},
 };
 use wif_core::{
-    azure::{hosts::AllowedHosts, resource::Resource},
+    azure::resource::Resource,
+    failure::Failure,
     human_time::{format_duration, format_skew},
     secret::Secret,
     token::claims::{ClaimsError, Unverified},
@@ -31,17 +32,14 @@ use wif_io::{
 };
 
 use self::subscriptions::Listing;
-use crate::agent::{
-    connection::{Connection, Credential},
-    job::JobError,
-};
+use crate::sources::IdTokenSource;
 
 /// How long a sign-in may take in all.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(60);
 /// Entra and Azure tolerate clocks that differ by this much.
-pub(crate) const SKEW: time::Duration = time::Duration::minutes(5);
+pub(crate) const MAX_SKEW: time::Duration = time::Duration::minutes(5);
 /// Gets every id token before it is used. One type for all callers keeps one copy of the sign-in in the program.
-pub(crate) type Seen<'a> = dyn FnMut(&Secret) -> io::Result<()> + Send + 'a;
+pub(crate) type OnIdToken<'a> = dyn FnMut(&Secret) -> io::Result<()> + Send + 'a;
 /// An id token and what it says of itself.
 #[derive(Clone, Debug)]
 pub(crate) struct IdToken {
@@ -63,18 +61,16 @@ pub(crate) struct SignedIn {
 /// A sign-in that did not work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignInError {
-    #[error(transparent)]
-    Job(#[from] JobError),
-    #[error(transparent)]
-    Oidc(#[from] oidc::Refusal),
-    #[error("what Azure DevOps sent as id token is none ({properties})")]
+    #[error("{0}")]
+    Source(Box<Failure>),
+    #[error("what Azure DevOps sent is not a JWT ({properties})")]
     Malformed { properties: String, source: ClaimsError },
     #[error("the id token from Azure DevOps ended {} ago", format_duration(*.ago))]
     Expired { ago: time::Duration },
-    #[error("the id token from Azure DevOps begins in {} only", format_duration(*.ahead))]
+    #[error("the id token from Azure DevOps is not valid for another {}", format_duration(*.ahead))]
     NotYet { ahead: time::Duration },
     #[error("the id token was issued in the tenant {issued}, but the connection's tenant is {tenant}")]
-    Foreign { issued: Uuid, tenant: Uuid },
+    OtherTenant { issued: Uuid, tenant: Uuid },
     #[error("this machine's clock is {} {} that of the services", format_skew(*skew), if skew.is_negative() { "ahead of" } else { "behind" })]
     Clock { skew: time::Duration },
     #[error(transparent)]
@@ -84,7 +80,7 @@ pub(crate) enum SignInError {
     #[error(transparent)]
     Setup(#[from] SetupError),
     #[error("{source}")]
-    Machine { source: MachineError, resource: Option<Resource> },
+    ManagedIdentity { source: ManagedIdentityError, resource: Option<Resource> },
     #[error("{source}")]
     Entra { source: TokenError, resource: Resource, request_id: Uuid, presented: Box<Presented> },
 }
@@ -92,13 +88,13 @@ pub(crate) enum SignInError {
 /// Why one exchange failed: the error, for which resource, under which id.
 pub(crate) type Failed = (TokenError, Resource, Uuid);
 
-/// Who signs in, and by which ways.
+/// A sign-in: the identity, and the ways to its tokens.
 pub(crate) struct SignIn<'a> {
     pub(crate) http: Arc<Http>,
     pub(crate) env: &'a Env,
-    pub(crate) connection: &'a Connection,
-    /// Hosts that may get tokens beside those of the known clouds.
-    pub(crate) allowed_hosts: &'a AllowedHosts,
+    pub(crate) identity: &'a AzureIdentity,
+    /// Where id tokens come from.
+    pub(crate) source: &'a dyn IdTokenSource,
     /// What begins as soon as the resource manager's access token is there.
     pub(crate) listing: Option<&'a Listing>,
 }
@@ -109,17 +105,15 @@ impl SignIn<'_> {
     pub(crate) async fn run(
         &self,
         resources: &[Resource],
-        seen: &mut Seen<'_>,
+        seen: &mut OnIdToken<'_>,
     ) -> Result<SignedIn, SignInError> {
-        let deadline = Deadline::after(self.http.clock(), DEADLINE);
+        let deadline = Deadline::after(self.http.clock(), SIGN_IN_TIMEOUT);
         self.http.forget_skew();
         // Without an id token, only an access token proves anything.
-        let proof = [self.connection.audiences.resource_manager()];
+        let proof = [self.identity.audiences.resource_manager()];
         let asked = if resources.is_empty() { &proof } else { resources };
-        match &self.connection.credential {
-            Credential::Federated { client, id_token, .. } => {
-                self.federated(*client, id_token.as_ref(), resources, deadline, seen).await
-            }
+        match &self.identity.credential {
+            Credential::Federated { client, .. } => self.federated(*client, resources, deadline, seen).await,
             Credential::ClientSecret { client, secret } => {
                 let presented = Presented::ClientSecret { properties: secret.properties() };
                 self.stored(*client, Proof::ClientSecret(secret), presented, asked, deadline).await
@@ -142,7 +136,7 @@ impl SignIn<'_> {
         resources: &[Resource],
         deadline: Deadline,
     ) -> Result<SignedIn, SignInError> {
-        let identity = self.identity(client);
+        let identity = self.entra_identity(client);
         self.warm(&identity, resources.len(), true).await;
         self.check_clock()?;
         let exchanged = self.exchanged(&identity, proof, resources, deadline).await;
@@ -157,8 +151,8 @@ impl SignIn<'_> {
         resources: &[Resource],
         deadline: Deadline,
     ) -> Result<SignedIn, SignInError> {
-        let failed = |source, resource| SignInError::Machine { source, resource };
-        let machine = Machine::find(self.env).map_err(|error| failed(error, None))?;
+        let failed = |source, resource| SignInError::ManagedIdentity { source, resource };
+        let machine = ManagedIdentity::find(self.env).map_err(|error| failed(error, None))?;
         let http = Http::plain(machine.endpoint().clone(), self.http.shared_clock())?;
         let (http, machine) = (&http, &machine);
         let exchange = |resource| async move {
@@ -221,8 +215,8 @@ impl SignIn<'_> {
         }
     }
 
-    pub(crate) fn identity(&self, client: Uuid) -> Identity {
-        let Connection { authority, tenant, .. } = self.connection;
+    pub(crate) fn entra_identity(&self, client: Uuid) -> Identity {
+        let AzureIdentity { authority, tenant, .. } = self.identity;
         Identity { authority: authority.clone(), tenant: *tenant, client }
     }
 
@@ -247,7 +241,7 @@ impl SignIn<'_> {
     pub(super) fn check_clock(&self) -> Result<(), SignInError> {
         self.http
             .skew()
-            .filter(|skew| skew.abs() >= SKEW)
+            .filter(|skew| skew.abs() >= MAX_SKEW)
             .map_or(Ok(()), |skew| Err(SignInError::Clock { skew }))
     }
 

@@ -61,7 +61,7 @@ pub(crate) fn allowed(allowed: &Allowed<Resource>, audiences: &Audiences) -> boo
 }
 
 impl Listing {
-    /// Prepares a list; where the token may not be sent there is none, and the reason is one that a user should know.
+    /// Prepares a list. The error is the reason, for the user, why the token may not be sent.
     ///
     /// `base` is the resource manager, where tokens may be sent there, and `resource` what its access token is for.
     pub(crate) fn prepare(

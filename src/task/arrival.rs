@@ -45,7 +45,7 @@ pub(super) struct Warning {
 }
 
 impl Warning {
-    /// The same for a report.
+    /// The warning as an entry of a report.
     pub(super) fn failure(&self) -> Failure {
         Failure::new(self.code, self.finding.clone(), self.remedy)
     }
@@ -132,13 +132,13 @@ impl Arrival {
             let by = if self.job.is_public(AZCOPY) { "the pipeline" } else { "the agent's machine" };
             self.notes.push(format!(
                 "{AZCOPY}={} of {by} is kept: azcopy signs in that way, and not by this session",
-                shown(value)
+                quoted(value)
             ));
         }
     }
 
     fn conflicts(&mut self, env: &Env, plan: &Plan, facts: &Facts, variables: &[Variable]) {
-        let cleared = plan.leftovers(env, variables);
+        let cleared = plan.stale_variables(env, variables);
         let is_ours = |name: &str| {
             variables.iter().any(|variable| variable.name == name) || cleared.iter().any(|own| own == name)
         };
@@ -184,8 +184,8 @@ impl Arrival {
             // Where a key of ours belongs, the old value may be one too.
             let (old, new) = match value {
                 Value::Plain(new) if new == old => continue,
-                Value::Plain(new) if new.is_empty() => (format!("={}", shown(old)), String::new()),
-                Value::Plain(new) => (format!("={}", shown(old)), format!(" by {}", shown(new))),
+                Value::Plain(new) if new.is_empty() => (format!("={}", quoted(old)), String::new()),
+                Value::Plain(new) => (format!("={}", quoted(old)), format!(" by {}", quoted(new))),
                 Value::Masked(_) | Value::Secret(_) => (String::new(), String::new()),
             };
             let notes = &mut self.notes;
@@ -202,7 +202,7 @@ impl Arrival {
                     code: Code::VariableConflicts,
                     finding: format!(
                         "The job has a variable {} beside {name}: both are {name} in an environment, and which of them a later step finds is not sure.",
-                        shown(other)
+                        quoted(other)
                     ),
                     remedy: "Rename it.",
                 });
@@ -233,6 +233,6 @@ fn exported_by(families: &[Family]) -> String {
     format!("{} of the input exports {}", names.join(" and "), if names.len() == 1 { "sets" } else { "set" })
 }
 
-fn shown(text: &str) -> String {
+fn quoted(text: &str) -> String {
     format!("'{}'", one_line(text, MAX_SHOWN))
 }

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// az looks for a repository's own settings in folders of the name that its own has.
-const NAME: &str = ".azure";
+const FOLDER_NAME: &str = ".azure";
 
 /// Warns of an installed `az` that cannot be signed in.
 pub(super) fn warning(plan: &Plan) -> Option<String> {
@@ -60,7 +60,7 @@ pub(super) async fn sign_in(
     profile.own = AzureCliOwnSettings { config: files.config, clouds: files.clouds };
 
     // A folder of its own in the session's, since az writes into it.
-    let own = folder.inner(NAME)?;
+    let own = folder.inner(FOLDER_NAME)?;
     for AzureCliFile { name, content } in exports::azure_cli_files(&profile) {
         own.write(name, &Secret::new(content))?;
     }

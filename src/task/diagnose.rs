@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The name of the report among a run's summaries.
-const FILE: &str = "diagnosis.md";
+const SUMMARY_FILE: &str = "diagnosis.md";
 
 /// Checks the connection, and writes the report to the log and to the run's summary. Nothing is exported.
 ///
@@ -36,7 +36,7 @@ pub(super) async fn diagnose(world: &mut World, inputs: &Inputs) -> Result<(), F
         guards::scheme(inputs, scheme)?;
         if let Ok(connection) = Connection::read(&world.env, inputs.connection) {
             guards::place(inputs, &connection)?;
-            let tokens = inputs.access_tokens(&connection.audiences)?;
+            let tokens = inputs.access_tokens(&connection.identity.audiences)?;
             resources.extend(tokens.into_iter().map(|(_, resource)| resource));
         }
     }
@@ -78,7 +78,7 @@ fn look_at_job(env: &Env) -> (JobFindings, BTreeSet<Family>) {
 /// may do so after the post-job stage.
 fn summary(world: &World, report: &Report) -> Result<String, Failure> {
     let folder = Folder::create(Folder::propose(&job::temp_folder(&world.env)?)?)?;
-    let path = folder.write(FILE, &Secret::new(show::markdown(report)))?;
+    let path = folder.write(SUMMARY_FILE, &Secret::new(show::markdown(report)))?;
     folder.keep();
     Ok(path.to_string_lossy().into_owned())
 }

@@ -1,9 +1,9 @@
-//! What is wanted: found out, and checked, before any request.
+//! The plan of a step: inputs and connection, checked before the first request is sent.
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use uuid::Uuid;
-use wif_azure::managed_identity::Machine;
+use wif_azure::{identity::AzureIdentity, managed_identity::ManagedIdentity};
 use wif_core::{
     azure::{
         allowed::Allowed,
@@ -37,7 +37,7 @@ use crate::{
     },
 };
 
-/// What is wanted, found out before any request.
+/// What a step is to do, checked before the first request is sent.
 pub(super) struct Plan {
     pub(super) connection: Connection,
     /// Whether a broker keeps the session alive.
@@ -91,7 +91,7 @@ fn lacks_graph(
     families: &BTreeSet<Family>,
     connection: &Connection,
 ) -> Option<LacksGraph> {
-    let graph = Resource::parse("graph", &connection.audiences);
+    let graph = Resource::parse("graph", &connection.identity.audiences);
     let has_graph = graph.is_ok_and(|graph| allowed.allows(|one| *one == graph));
     let by = if inputs.exports.is_some() { LacksGraph::Asked } else { LacksGraph::ByDefault };
     (families.contains(&Family::Terraform) && !has_graph).then_some(by)
@@ -109,19 +109,19 @@ impl Plan {
         guards::scheme(&inputs, connection::scheme(env, inputs.connection)?)?;
         let connection = Connection::read(env, inputs.connection)?;
         guards::place(&inputs, &connection)?;
-        let allowed = inputs.allowed_resources(&connection.audiences)?;
+        let allowed = inputs.allowed_resources(&connection.identity.audiences)?;
         guards::id_token(&inputs, connection.scheme)?;
         let families = guards::families(&inputs)?;
         if connection.scheme == Scheme::WorkloadIdentityFederation {
             Job::read(env, &inputs.allowed_authorities)?;
         }
         let lacks_graph = lacks_graph(&inputs, &allowed, &families, &connection);
-        let allows_resource_manager = subscriptions::allowed(&allowed, &connection.audiences);
-        let tokens = inputs.access_tokens(&connection.audiences)?;
+        let allows_resource_manager = subscriptions::allowed(&allowed, &connection.identity.audiences);
+        let tokens = inputs.access_tokens(&connection.identity.audiences)?;
         let gives_id_token = guards::gives_id_token(&inputs, connection.scheme);
         let (refresh, session) = (inputs.refresh, inputs.session);
         // A session with a name has names of its own.
-        let machine = Machine::to_keep(env).filter(|_| session.is_none());
+        let machine = ManagedIdentity::endpoint_to_restore(env).filter(|_| session.is_none());
         let url = addresses::resource_manager(env, &connection);
         // az would send its tokens wherever it is told to.
         let resource_manager = Endpoint::parse(url)
@@ -223,7 +223,7 @@ impl Plan {
 
     /// Whether an earlier session of the same name is there, which this one replaces.
     pub(super) fn replaces_a_session(&self, env: &Env) -> bool {
-        previous_session::is_there(env, |name| self.name(name))
+        previous_session::exists(env, |name| self.name(name))
     }
 
     /// What the session's broker is started with.
@@ -242,13 +242,13 @@ impl Plan {
         }
     }
 
-    /// The list of subscriptions, where the session signs `az` in; else, or where the token may not be sent, there is none,
-    /// and the reason where a user should know it.
+    /// The list of subscriptions, where the session signs `az` in. The error is the reason for having no list, where a user should
+    /// know it.
     pub(super) fn listing(&self, http: &Arc<Http>) -> Result<Listing, Option<String>> {
         if !self.signs_az_in() {
             return Err(None);
         }
-        let resource = self.connection.audiences.resource_manager();
+        let resource = self.connection.identity.audiences.resource_manager();
         let has_own = self.connection.subscription.is_some();
         Listing::prepare(http, resource, self.resource_manager.clone(), has_own, self.allows_resource_manager)
             .map_err(Some)
@@ -259,7 +259,7 @@ impl Plan {
     pub(super) fn resources(&self) -> Vec<Resource> {
         let for_azure = self.families.iter().any(|family| !family.needs(Need::IdToken));
         if self.tokens.is_empty() && for_azure {
-            return vec![self.connection.audiences.resource_manager()];
+            return vec![self.connection.identity.audiences.resource_manager()];
         }
         self.tokens.iter().map(|(_, resource)| resource.clone()).collect()
     }
@@ -291,7 +291,8 @@ impl Plan {
 
     /// What `az` is to know of the client that is signed in, where `az` is to be too.
     pub(super) fn azure_cli(&self, client: Option<Uuid>) -> Option<AzureCliProfile> {
-        let Connection { tenant, subscription, cloud, authority, audiences, .. } = &self.connection;
+        let Connection { identity, subscription, cloud, .. } = &self.connection;
+        let AzureIdentity { tenant, authority, audiences, .. } = identity;
         let known = cloud.map(|cloud| [cloud.authority(), cloud.resource_manager()]);
         let resource_manager = self.resource_manager.as_ref().map(Endpoint::bare);
         let resource_manager =
@@ -317,12 +318,12 @@ impl Plan {
     }
 
     /// What an earlier session of this name has left, and this one does not set anew.
-    pub(super) fn leftovers(&self, env: &Env, variables: &[Variable]) -> Vec<String> {
+    pub(super) fn stale_variables(&self, env: &Env, variables: &[Variable]) -> Vec<String> {
         if !self.replaces_a_session(env) {
             return Vec::new();
         }
         let own: BTreeSet<_> = variables.iter().map(|variable| variable.name.as_str()).collect();
-        let left = previous_session::names(self.expected_facts()).into_iter().filter_map(|bare| {
+        let left = previous_session::variable_names(self.expected_facts()).into_iter().filter_map(|bare| {
             let name = self.name(&bare);
             let value = env.get(&name)?;
             (may_replace(&bare, value) && !own.contains(name.as_str())).then_some(name)
@@ -369,9 +370,9 @@ impl Plan {
     ) -> Facts {
         Facts {
             client,
-            tenant: self.connection.tenant,
+            tenant: self.connection.identity.tenant,
             subscription: self.connection.subscription.as_ref().map(|subscription| subscription.id),
-            authority: self.connection.authority.as_str().to_owned(),
+            authority: self.connection.identity.authority.as_str().to_owned(),
             cloud: self.connection.cloud,
             id_token_file,
             azure_cli_folder,

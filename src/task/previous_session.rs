@@ -12,9 +12,9 @@ use crate::agent::sessions::BROKER;
 const SHARED: [&str; 3] = ["AZURE_EXTENSION_DIR", exports::MACHINE[0], exports::MACHINE[1]];
 
 /// Every name that a session can export, whatever its families, scheme and scope; what all share is not among them.
-pub(super) fn names(facts: Facts) -> BTreeSet<String> {
+pub(super) fn variable_names(facts: Facts) -> BTreeSet<String> {
     let facts = Facts { client: Some(Uuid::nil()), subscription: Some(Uuid::nil()), ..facts };
-    let all = BTreeSet::from_iter(Family::ALL.iter().copied());
+    let all: BTreeSet<_> = Family::ALL.iter().copied().collect();
     let endpoints = [true, false]
         .map(|gives_id_token| BrokerEndpoint { gives_id_token, ..BrokerEndpoint::placeholder() });
     let live = endpoints.iter().flat_map(|endpoint| exports::live(&all, &facts, endpoint));
@@ -23,7 +23,7 @@ pub(super) fn names(facts: Facts) -> BTreeSet<String> {
 }
 
 /// Whether an earlier session is there, which `name` gives its own names: by what only a session leaves.
-pub(super) fn is_there(env: &Env, name: impl Fn(&str) -> String) -> bool {
+pub(super) fn exists(env: &Env, name: impl Fn(&str) -> String) -> bool {
     let live = BROKER.iter().all(|variable| env.get(&name(variable)).is_some());
     live || ["AZURE_FEDERATED_TOKEN_FILE", "ARM_OIDC_TOKEN_FILE_PATH"]
         .iter()

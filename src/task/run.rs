@@ -24,6 +24,7 @@ use crate::{
     },
     session::start::{self, Step},
     sign_in::SignIn,
+    sources::azure_pipelines::AzurePipelines,
     world::World,
 };
 
@@ -31,7 +32,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// Whatever went wrong; nothing is exported then, and no file is left.
+/// The first fault; nothing is exported then, and no file is left.
 pub async fn run(world: &mut World) -> Result<(), Failure> {
     shadowed::check(&world.env, &TASK_VARIABLES)?;
     // Always set, so that the post-job stage never takes its name from a later step.
@@ -62,8 +63,9 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
 
     let http = Arc::new(Http::new(settings, Arc::clone(&world.clock))?);
     let listing = plan.listing(&http);
-    let (env, connection, allowed_hosts) = (&world.env, &plan.connection, &plan.allowed_hosts);
-    let sign_in = SignIn { http, env, connection, allowed_hosts, listing: listing.as_ref().ok() };
+    let (env, identity) = (&world.env, &plan.connection.identity);
+    let source = AzurePipelines::of(&plan.connection, env, &plan.allowed_hosts);
+    let sign_in = SignIn { http, env, identity, source: &source, listing: listing.as_ref().ok() };
     let signed_in = sign_in.run(&plan.resources(), &mut |id_token| commands.mask(id_token)).await?;
     let tokens = plan.granted(&signed_in);
     let file = folder
@@ -91,7 +93,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         variables.iter().chain(&outputs).try_for_each(check)?;
         tokens.iter().try_for_each(|granted| commands.mask(&granted.token)).map_err(OutputError)?;
         if let Some(broker) = &mut broker {
-            broker.starting.go(&*world.clock).await?;
+            broker.process.confirm(&*world.clock).await?;
         }
         Ok((variables, outputs))
     };
@@ -104,11 +106,11 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         }
     };
     let no_proxy = no_proxy_variables(&world.env);
-    let leftovers = plan.leftovers(&world.env, &variables);
+    let stale = plan.stale_variables(&world.env, &variables);
 
     let set = variables.iter().filter(|variable| arrival.sets(&world.env, variable));
     export(&mut commands, set, world.program.as_deref()).map_err(OutputError)?;
-    let mut emptied = leftovers.iter().map(String::as_str).chain(arrival.emptied.iter().copied());
+    let mut emptied = stale.iter().map(String::as_str).chain(arrival.emptied.iter().copied());
     emptied.try_for_each(|name| commands.set_variable(name, "", Visibility::Plain)).map_err(OutputError)?;
     no_proxy
         .iter()
@@ -116,7 +118,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         .map_err(OutputError)?;
     export_outputs(&mut commands, &outputs).map_err(OutputError)?;
     if let Some(broker) = broker {
-        broker.starting.leave();
+        broker.process.detach();
     }
     if let Some(folder) = folder {
         folder.keep();

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Width of the labels.
-const LABEL: usize = 22;
+const LABEL_WIDTH: usize = 22;
 /// The longest line, in characters: the names of all variables may be many.
 const MAX_LINE: usize = 10_000;
 
@@ -30,12 +30,12 @@ pub(super) struct Summary<'a> {
 
 impl Summary<'_> {
     pub(super) fn write(&self, commands: &mut Commands<'_>) -> io::Result<()> {
-        let Connection { tenant, subscription, scheme, .. } = self.connection;
+        let Connection { identity, subscription, scheme, .. } = self.connection;
         commands.line(&format!("Signed in to Azure with the scheme {scheme}"))?;
         let mut line = |label: &str, value: &str| {
-            commands.line(&one_line(&format!("  {label:<LABEL$}{value}"), MAX_LINE))
+            commands.line(&one_line(&format!("  {label:<LABEL_WIDTH$}{value}"), MAX_LINE))
         };
-        line("tenant", &tenant.to_string())?;
+        line("tenant", &identity.tenant.to_string())?;
         if let Some(client) = self.signed_in.client {
             line("client", &client.to_string())?;
         }

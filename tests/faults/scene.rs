@@ -5,7 +5,7 @@ use std::{any::Any, sync::Arc, time::Duration};
 use emulator::{Emulator, Entry, Fault, Proxy, ProxyOptions, Service};
 use serde_json::json;
 use wif::session::serve;
-use wif_broker::cache::{Fresh, Landing};
+use wif_broker::cache::{CachedToken, FetchResult};
 use wif_core::{azure::resource::Resource, secret::Secret, token::lifetime::Lifetime};
 use wif_io::clock::{Clock as _, Limit};
 
@@ -252,9 +252,9 @@ pub(crate) fn renewed(row: &Row, place: Place, expected: &Expected) {
             // Beforehand, so that time does not pass while it is on its way.
             session.tokens.id_token().unwrap().get().await.unwrap();
         }
-        session.tokens.put(&resource, Fresh::new(Secret::new(old.to_owned()), lifetime));
+        session.tokens.put(&resource, CachedToken::new(Secret::new(old.to_owned()), lifetime));
         let ask = async || session.tokens.access_token(&resource).await;
-        let told = |landing: &Landing| landing.as_ref().err().map(|failure| failure.code.as_str());
+        let told = |landing: &FetchResult| landing.as_ref().err().map(|failure| failure.code.as_str());
 
         assert_eq!(told(&ask().await), None, "{what}: the old token works");
         wait_for(

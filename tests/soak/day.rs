@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use emulator::{Gate, Service};
 use tokio::task::JoinSet;
-use wif_broker::cache::Landing;
+use wif_broker::cache::FetchResult;
 use wif_core::azure::resource::Resource;
 
 use super::weather::Weather;
@@ -134,7 +134,7 @@ impl Day {
 
     /// After enough fair weather a token has the half of its life, or it was about to be renewed; from then on it can
     /// only have grown older.
-    fn judge(&mut self, landing: &Landing) {
+    fn judge(&mut self, landing: &FetchResult) {
         self.seen.callers += 1;
         let (half, now) = (u64::from(self.weather.life) / 2, self.passed.as_secs());
         let fair = self.weather.last_fair(now, ENOUGH);

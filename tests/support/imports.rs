@@ -133,7 +133,7 @@ fn statements(code: &str) -> Vec<(bool, String)> {
         let Some(tree) = rest.strip_prefix("use ") else { continue };
         let mut tree = tree.to_owned();
         while !tree.ends_with(';') {
-            tree.push_str(lines.next().expect("a statement ends").trim());
+            tree.push_str(lines.next().unwrap().trim());
         }
         found.push((is_public, tree.trim_end_matches(';').to_owned()));
     }

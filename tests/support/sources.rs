@@ -28,7 +28,7 @@ pub(crate) fn sources(folders: &[&str]) -> Vec<Source> {
                 if !matches!(name.as_str(), "target" | "tests") {
                     open.push(path);
                 }
-            } else if name.ends_with(".rs") && name != "tests.rs" {
+            } else if path.extension().is_some_and(|extension| extension == "rs") && name != "tests.rs" {
                 let text = fs::read_to_string(&path).unwrap();
                 let code: Vec<_> = text.lines().take_while(|line| *line != "#[cfg(test)]").collect();
                 let path = path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::{
     process::{Result, cargo, output, root, run},
-    tools,
+    rust_version, tools,
 };
 
 const DENY: &str = "0.20.2";
@@ -18,6 +18,7 @@ pub(crate) fn audit(require_advisories: bool) -> Result<()> {
         .args(["--strict", "azure-pipelines.yml", "docs/examples"])
         .current_dir(root()))?;
     println!("YAML is as it should be");
+    println!("{}", rust_version::check()?);
 
     // A workspace of its own, which nothing else here locks.
     output(&mut cargo(&[

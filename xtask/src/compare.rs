@@ -17,8 +17,8 @@ use crate::{
     stage,
 };
 
-/// Compares the program in a task folder with the one that Cargo builds when it is told nothing.
-pub(crate) fn compare(task: &Path) -> Result<()> {
+/// Compares the program in a task folder with the one that Cargo builds when it is told nothing. Tells what is the same.
+pub(crate) fn compare(task: &Path) -> Result<String> {
     run(&mut cargo(&["build", "--locked", "--package", "wif", "--bin", "wif"]))?;
     let name = format!("wif{}", std::env::consts::EXE_SUFFIX);
     let other = target()?.join("debug").join(&name);
@@ -29,8 +29,7 @@ pub(crate) fn compare(task: &Path) -> Result<()> {
     same("help texts", &helps.0, &helps.1)?;
     let exports = (exports(task)?, exports(folder.path())?);
     same("exports", &exports.0, &exports.1)?;
-    println!("{} help texts and {} exports are the same", helps.0.len(), exports.0.len());
-    Ok(())
+    Ok(format!("{} help texts and {} exports are the same", helps.0.len(), exports.0.len()))
 }
 
 /// Copies a task folder, with another program in it. Tells where the first one is.

@@ -12,6 +12,7 @@ mod package;
 mod pictures;
 mod platforms;
 mod process;
+mod rust_version;
 mod soak;
 mod stage;
 mod test;
@@ -103,7 +104,7 @@ enum Chore {
         #[arg(long, default_value_t = 1)]
         jobs: usize,
     },
-    /// What CI runs: format, lints, documentation, all tests, the shim's tests
+    /// What CI runs: format, lints, documentation, the shim's tests, all tests (cargo-nextest); prints what ran, how many, how long
     Test,
 }
 

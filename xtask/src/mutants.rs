@@ -18,40 +18,65 @@ use crate::{
 /// What makes and tries the mutants.
 const VERSION: &str = "27.1.0";
 
+/// The package with the program, and with the tests of all that it consists of.
+const PROGRAM: &str = "wif";
+
 /// A file that guards, and the modules of tests that hold it.
 struct Guard {
+    /// In `src`, or in the `src` of a package in `crates`.
     file: &'static str,
-    /// In `src`. They are tried first: they take a tenth of the time.
+    /// In the package of the file. They are tried first: they take a tenth of the time.
     unit: &'static [&'static str],
     /// In `tests/`, for what is left.
     whole: &'static [&'static str],
 }
 
 const GUARDS: [Guard; 20] = [
-    guard("src/broker/guard.rs", &["broker::guard::"], &["broker::", "hostile::"]),
-    guard("src/broker/routes.rs", &[], &["broker::", "guards::", "hostile::", "shown::"]),
-    guard("src/broker/connections.rs", &["broker::connections::"], &["broker::", "hostile::"]),
-    guard("src/broker/proof.rs", &["broker::proof::"], &["broker::", "hostile::"]),
-    guard("src/broker/tokens.rs", &[], &["broker::", "hostile::", "live::", "shown::", "soak::"]),
-    guard("src/identity/resource.rs", &["identity::resource::"], &["broker::", "bad_input::", "guards::"]),
-    guard("src/identity/hosts.rs", &["identity::hosts::", "agent::"], &["clouds::", "doctor::", "guards::"]),
-    guard("src/identity/allowed.rs", &["identity::allowed::", "agent::"], &["bad_input::", "guards::"]),
-    guard("src/folder.rs", &["folder::"], &["az::", "earlier::", "job::", "live::"]),
-    guard("src/folder/directory.rs", &["folder::"], &["az::", "job::", "live::"]),
+    guard("crates/wif-broker/src/guard.rs", &["guard::"], &["broker::", "hostile::"]),
+    guard("crates/wif-broker/src/routes.rs", &[], &["broker::", "guards::", "hostile::", "shown::"]),
+    guard("crates/wif-broker/src/connections.rs", &["connections::"], &["broker::", "hostile::"]),
+    guard("crates/wif-broker/src/proof.rs", &["proof::"], &["broker::", "hostile::"]),
+    guard("crates/wif-broker/src/tokens.rs", &[], &["broker::", "hostile::", "live::", "shown::", "soak::"]),
+    guard(
+        "crates/wif-core/src/azure/resource.rs",
+        &["azure::resource::"],
+        &["broker::", "bad_input::", "guards::"],
+    ),
+    guard("crates/wif-core/src/azure/hosts.rs", &["azure::hosts::"], &["clouds::", "doctor::", "guards::"]),
+    guard("crates/wif-core/src/azure/allowed.rs", &["azure::allowed::"], &["bad_input::", "guards::"]),
+    guard(
+        "crates/wif-io/src/private_folder/mod.rs",
+        &["private_folder::"],
+        &["az::", "earlier::", "job::", "live::"],
+    ),
+    guard(
+        "crates/wif-io/src/private_folder/directory.rs",
+        &["private_folder::"],
+        &["az::", "job::", "live::"],
+    ),
     guard("src/agent/job.rs", &["agent::job::"], &["bad_input::", "doctor::", "guards::", "sign_in::"]),
     guard("src/agent/organization.rs", &["agent::"], &["doctor::", "guards::", "sign_in::"]),
     guard("src/agent/reserved.rs", &["agent::"], &["bad_input::", "documents::", "guards::"]),
     guard("src/agent/shadowed.rs", &["agent::shadowed::"], &["bad_input::", "guards::", "job::"]),
     guard("src/agent/job_variables.rs", &["agent::"], &["arrival::", "bad_input::", "earlier::", "guards::"]),
-    guard("src/task/guards.rs", &["task::guards::"], &["bad_input::", "guards::", "schemes::", "sign_in::"]),
-    guard("src/task/launch.rs", &[], &["cancellation::", "job::", "live::", "process::"]),
+    guard("src/guards.rs", &["guards::"], &["bad_input::", "guards::", "schemes::", "sign_in::"]),
+    guard("src/session/launch.rs", &[], &["cancellation::", "job::", "live::", "process::"]),
     guard("src/task/arrival.rs", &[], &["arrival::", "az::", "earlier::"]),
-    guard("src/secret.rs", &["secret::"], &["broker::", "shown::", "sign_in::"]),
-    guard("src/foreign_text.rs", &["foreign_text::"], &["foreign_bytes::", "foreign_text::", "shown::"]),
+    guard("crates/wif-core/src/secret.rs", &["secret::"], &["broker::", "shown::", "sign_in::"]),
+    guard(
+        "crates/wif-core/src/foreign_text.rs",
+        &["foreign_text::"],
+        &["foreign_bytes::", "foreign_text::", "shown::"],
+    ),
 ];
 
 const fn guard(file: &'static str, unit: &'static [&'static str], whole: &'static [&'static str]) -> Guard {
     Guard { file, unit, whole }
+}
+
+/// The package of a file: its folder in `crates` has its name.
+fn package(file: &str) -> &str {
+    file.strip_prefix("crates/").and_then(|rest| rest.split('/').next()).unwrap_or(PROGRAM)
 }
 
 /// Where the tests of a file begin.
@@ -90,12 +115,12 @@ pub(crate) fn mutants(only: &[String], jobs: usize) -> Result<()> {
         while let Some(Guard { file, unit, whole }) = next() {
             bench.begin(file)?;
             if !unit.is_empty() {
-                bench.attempt(file, "--lib", unit)?;
+                bench.attempt(file, package(file), "--lib", unit)?;
                 if bench.lines(file, "mutants.out/missed.txt").is_empty() {
                     continue;
                 }
             }
-            bench.attempt(file, "--test=main", whole)?;
+            bench.attempt(file, PROGRAM, "--test=main", whole)?;
         }
         Ok::<_, String>(())
     };
@@ -199,13 +224,13 @@ impl<'a> Bench<'a> {
         write(&kept, code)
     }
 
-    /// Tries the mutants of a file that no attempt has caught.
-    fn attempt(&self, file: &str, tests: &str, filters: &[&str]) -> Result<()> {
+    /// Tries the mutants of a file that no attempt has caught, by these tests of a package.
+    fn attempt(&self, file: &str, package: &str, tests: &str, filters: &[&str]) -> Result<()> {
         let mut command = self.command(file);
         command.args(["--in-place", "--baseline=skip", "--iterate", "--colors=never", "--output"]);
         command.arg(self.folder(file)).args(["--timeout", TEST_TIMEOUT, "--build-timeout", BUILD_TIMEOUT]);
-        command.arg(format!("--cargo-arg={tests}")).args(["--", "--"]).args(filters);
-        println!("\n== {file}: {tests} {}", filters.join(" "));
+        command.args(["--test-package", package, &format!("--cargo-arg={tests}"), "--", "--"]).args(filters);
+        println!("\n== {file}: --package={package} {tests} {}", filters.join(" "));
         let status = command.status().map_err(|error| format!("cargo-mutants: {error}"))?;
         let unviable = self.lines(file, "mutants.out/unviable.txt");
         let known = self.lines(file, "unviable.txt");
@@ -286,4 +311,46 @@ fn copy_tree(tree: &Path) -> Result<()> {
 
 fn make(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_table_is_there() {
+        for Guard { file, .. } in &GUARDS {
+            assert!(root().join(file).is_file(), "{file} is not there: it may have moved");
+        }
+    }
+
+    #[test]
+    fn every_module_of_tests_in_the_table_is_there() {
+        let modules = read(&root().join("tests/main.rs")).unwrap();
+        for Guard { file, whole, .. } in &GUARDS {
+            for module in *whole {
+                let line = format!("mod {};", module.trim_end_matches("::"));
+                assert!(modules.lines().any(|own| own == line), "{file}: tests/main.rs has no {line}");
+            }
+        }
+    }
+
+    /// A filter that fits no test would count every mutant as one that no test notices.
+    #[test]
+    fn every_file_with_unit_tests_in_the_table_names_a_module_that_holds_it() {
+        for Guard { file, unit, .. } in &GUARDS {
+            let path = file.split_once("src/").map_or(*file, |(_, path)| path).trim_end_matches(".rs");
+            let module = format!("{}::", path.replace('/', "::"));
+            assert!(
+                unit.is_empty() || unit.iter().any(|filter| module.starts_with(filter)),
+                "{file}: none of {unit:?} is {module} or above it"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_belongs_to_the_package_whose_folder_it_is_in() {
+        assert_eq!(package("src/task/launch.rs"), "wif");
+        assert_eq!(package("crates/wif-broker/src/guard.rs"), "wif-broker");
+    }
 }

@@ -4,6 +4,7 @@ use uuid::Uuid;
 use wif_core::{
     azure::resource::Resource,
     code::{Code, Party},
+    fact::Fact,
     failure::Failure,
     foreign_text::ForeignText,
     refusals,
@@ -20,7 +21,7 @@ use crate::{
         service_connections::ConnectionsError,
     },
     entra::token::TokenError,
-    managed_identity::MachineError,
+    managed_identity::ManagedIdentityError,
     rest::ManagementError,
 };
 
@@ -42,8 +43,8 @@ impl From<oidc::Refusal> for Failure {
         };
         let outcome = error.outcome();
         let command = known.map(|known| known.command);
-        let details = service_says(message).into_iter().chain(ids);
-        Failure::new(code, error, hint).with_details(details).with_outcome(outcome).with_command(command)
+        let details = service_says(message).into_iter().chain(ids.into_iter().map(Fact::from));
+        Failure::new(code, error, hint).with_details(details).with_retry_class(outcome).with_command(command)
     }
 }
 
@@ -67,7 +68,7 @@ impl From<ConnectionsError> for Failure {
             ),
         };
         let details = service_says(error.message().map(str::to_owned));
-        let failure = Self::new(code, error, hint).with_details(details).with_outcome(outcome);
+        let failure = Self::new(code, error, hint).with_details(details).with_retry_class(outcome);
         failure.with_command(known.map(|known| known.command))
     }
 }
@@ -90,10 +91,10 @@ impl From<ManagementError> for Failure {
             ManagementError::Refused { facts, .. } => facts.clone(),
             _ => Vec::new(),
         };
-        let facts = facts.into_iter().map(|(label, value)| format!("{label:<22}{value}"));
+        let facts = facts.into_iter().map(|(label, value)| Fact::new(label, value));
         let details: Vec<_> = service_says(error.message()).into_iter().chain(facts).collect();
         let outcome = error.outcome();
-        let failure = Self::new(code, error, hint).with_details(details).with_outcome(outcome);
+        let failure = Self::new(code, error, hint).with_details(details).with_retry_class(outcome);
         failure.with_command(known.map(|known| known.command))
     }
 }
@@ -131,65 +132,67 @@ pub fn exchange_failure(
             "check the proxy and its settings, and the connection's authority: something other than Entra may have answered",
         ),
     };
-    let mut details = vec![format!("{:<22}{resource}", "resource")];
+    let mut details = vec![Fact::new("resource", resource)];
     if matches!(error, TokenError::Refused(_)) {
-        details.extend(shown(presented));
+        details.extend(describe_presented(presented));
     }
     if code.party() == Party::FederatedCredential {
-        details.extend(trusted(presented));
+        details.extend(describe_trusted(presented));
     }
     if let Some(refusal) = error.refusal() {
         // Where the number has no meaning of its own here, the sentence is the story.
         let is_told = known.is_none() && matches!(error, TokenError::Refused(_));
         let sentence = refusal.sentence.as_deref().filter(|_| !is_told);
         details.extend(service_says(sentence.map(|sentence| without_claims(sentence, presented))));
-        details.extend(refusal.ids.iter().cloned());
+        details.extend(refusal.ids.iter().cloned().map(Fact::from));
     }
-    details.push(format!("request {request_id}"));
+    details.push(format!("request {request_id}").into());
     let outcome = error.outcome();
     let command = known.map(|known| known.command);
-    Failure::new(code, error, hint).with_details(details).with_outcome(outcome).with_command(command)
+    Failure::new(code, error, hint).with_details(details).with_retry_class(outcome).with_command(command)
 }
 
 /// Why a managed identity gave no token, for `resource` where one was asked for.
 #[must_use]
-pub fn managed_identity_failure(error: MachineError, resource: Option<Resource>) -> Failure {
+pub fn managed_identity_failure(error: ManagedIdentityError, resource: Option<Resource>) -> Failure {
     let (code, hint) = match &error {
-        MachineError::Address { .. } | MachineError::NotLocal { .. } => {
+        ManagedIdentityError::Address { .. } | ManagedIdentityError::NotLocal { .. } => {
             (Code::NetworkSettings, "correct the variable, or remove it from the agent's environment")
         }
-        MachineError::Challenge(_) => (
+        ManagedIdentityError::Challenge(_) => (
             Code::MachineIdentityRefused,
             "let the agent's user read the keys of the Azure Connected Machine agent: make it a member of the group himds (Linux) or \"Hybrid agent extension applications\" (Windows), and start the agent anew",
         ),
-        MachineError::OtherIdentity { .. } => (
+        ManagedIdentityError::OtherIdentity { .. } => (
             Code::MachineIdentityRefused,
             "update the Azure Connected Machine agent, or take the client id (msiclientId) out of the connection, so that it signs in as the server's own identity",
         ),
-        MachineError::Http(http) => match explain(http) {
-            (code @ (Code::ConnectionFailed | Code::TimedOut | Code::NameNotResolved), _) => (code, MACHINE),
+        ManagedIdentityError::Http(http) => match explain(http) {
+            (code @ (Code::ConnectionFailed | Code::TimedOut | Code::NameNotResolved), _) => {
+                (code, MACHINE_FIX)
+            }
             other => other,
         },
-        MachineError::Refused { number, .. } => match number.and_then(refusals::of_entra) {
+        ManagedIdentityError::Refused { number, .. } => match number.and_then(refusals::of_entra) {
             Some(known) => (known.code, known.remedy),
-            None if error.has_several_identities() => (Code::MachineIdentityRefused, SEVERAL),
-            None => (Code::MachineIdentityRefused, MACHINE),
+            None if error.has_several_identities() => (Code::MachineIdentityRefused, SEVERAL_FIX),
+            None => (Code::MachineIdentityRefused, MACHINE_FIX),
         },
-        MachineError::Busy { .. } => (Code::ServiceUnavailable, MACHINE),
-        MachineError::Unusable { .. } => (Code::AnswerUnusable, MACHINE),
+        ManagedIdentityError::Busy { .. } => (Code::ServiceUnavailable, MACHINE_FIX),
+        ManagedIdentityError::Unusable { .. } => (Code::AnswerUnusable, MACHINE_FIX),
     };
-    let details = resource.map(|resource| format!("{:<22}{resource}", "resource"));
+    let details = resource.map(|resource| Fact::new("resource", resource));
     let outcome = error.outcome();
-    Failure::new(code, error, hint).with_details(details).with_outcome(outcome)
+    Failure::new(code, error, hint).with_details(details).with_retry_class(outcome)
 }
 
-const MACHINE: &str = "run the job on an agent whose machine has the managed identity assigned (Microsoft-hosted agents have none), or convert the connection to workload identity federation";
+const MACHINE_FIX: &str = "run the job on an agent whose machine has the managed identity assigned (Microsoft-hosted agents have none), or convert the connection to workload identity federation";
 
-const SEVERAL: &str = "the machine has several user-assigned identities: choose one in the connection (Project settings > Service connections > the connection > Edit), whose client id becomes the connection's data msiclientId";
+const SEVERAL_FIX: &str = "the machine has several user-assigned identities: choose one in the connection (Project settings > Service connections > the connection > Edit), whose client id becomes the connection's data msiclientId";
 
 /// The service's own words, below ours.
-fn service_says(message: Option<impl std::fmt::Display>) -> Option<String> {
-    message.map(|message| format!("{:<22}{message}", "service says"))
+fn service_says(message: Option<impl std::fmt::Display>) -> Option<Fact> {
+    message.map(|message| Fact::new("service says", message))
 }
 
 /// Entra repeats issuer and subject as they are, which the agent's masks make unreadable. They stand above, in parts.
@@ -201,7 +204,7 @@ fn without_claims(sentence: &str, presented: &Presented) -> String {
 }
 
 /// What was presented, where it is long in parts, which the agent's masks of the whole do not hit.
-fn shown(presented: &Presented) -> Vec<String> {
+fn describe_presented(presented: &Presented) -> Vec<Fact> {
     let lines = match presented {
         Presented::IdToken { claims, .. } => {
             let parts = identity_parts(claims).into_iter();
@@ -212,23 +215,23 @@ fn shown(presented: &Presented) -> Vec<String> {
         Presented::ClientSecret { properties } => vec![("client secret", properties.clone())],
         Presented::Certificate { thumbprint } => vec![("certificate", thumbprint.clone())],
     };
-    lines.into_iter().map(|(label, value)| format!("{label:<22}{value}")).collect()
+    lines.into_iter().map(|(label, value)| Fact::new(label, value)).collect()
 }
 
 /// What is trusted is not in a job; what the connection says of itself is.
-fn trusted(presented: &Presented) -> Vec<String> {
+fn describe_trusted(presented: &Presented) -> Vec<Fact> {
     let Presented::IdToken { claims, registered } = presented else { return Vec::new() };
     let found =
         registered.iter().flat_map(|registered| compare::differences(&(&**claims).into(), registered));
-    let mut lines: Vec<_> = found
+    let mut lines: Vec<Fact> = found
         .flat_map(|Difference { words, lines, .. }| {
             let heading = format!("the connection says otherwise: {words}");
-            std::iter::once(heading).chain(lines)
+            std::iter::once(heading.into()).chain(lines)
         })
         .collect();
-    lines.push(format!(
-        "{:<22}not to be seen from a job: az ad app federated-credential list --id <client id>, or wif doctor, which compares",
-        "trusted"
+    lines.push(Fact::new(
+        "trusted",
+        "not to be seen from a job: az ad app federated-credential list --id <client id>, or wif doctor, which compares",
     ));
     lines
 }

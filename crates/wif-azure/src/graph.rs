@@ -1,4 +1,4 @@
-//! Microsoft Graph: whom an application trusts, and what its service principal is.
+//! Microsoft Graph: the federated credentials that an application trusts, and its service principal.
 
 use serde::Deserialize;
 use uuid::Uuid;

@@ -6,6 +6,7 @@ pub mod devops;
 pub mod entra;
 pub mod failure;
 pub mod graph;
+pub mod identity;
 pub mod managed_identity;
 pub mod resource_manager;
 pub mod rest;

@@ -137,7 +137,7 @@ const ROLES: [(&str, &str); 5] = [
 /// Longer names and scopes are cut, in characters.
 const MAX_NAME: usize = 200;
 /// More are not shown.
-const MOST: usize = 20;
+const MAX_ROLES: usize = 20;
 /// More subscriptions are not listed.
 pub const MAX_SUBSCRIPTIONS: usize = 1_000;
 /// A page has up to 1,000 subscriptions of some hundred bytes each, and their tags.
@@ -148,7 +148,7 @@ impl ResourceManager<'_> {
     ///
     /// # Errors
     ///
-    /// Its owner may not read it, or there is none.
+    /// The token's owner may not read it, or it does not exist.
     pub async fn subscription(&self, id: Uuid) -> Result<Subscription, ManagementError> {
         self.get(&format!("subscriptions/{id}"), &[("api-version", "2022-12-01")]).await
     }
@@ -192,7 +192,7 @@ impl ResourceManager<'_> {
         let filter = format!("principalId eq '{object}'");
         let query = [("api-version", "2022-04-01"), ("$filter", filter.as_str())];
         let List { value } = self.get::<List<Object<Assignment>>>(&path, &query).await?;
-        Ok(value.into_iter().take(MOST).map(|one| role(&one.properties)).collect())
+        Ok(value.into_iter().take(MAX_ROLES).map(|one| role(&one.properties)).collect())
     }
 
     /// The federated credentials of a managed identity of a subscription; none, if it has no such identity.

@@ -7,8 +7,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 use url::Url;
 use wif_core::{
     foreign_text::{identifier, service_message},
-    refusals::{self, Known},
-    retry::Outcome,
+    refusals::{self, KnownRefusal},
+    retry::RetryClass,
     secret::Secret,
 };
 use wif_io::{
@@ -23,14 +23,14 @@ pub enum ManagementError {
     #[error("no answer from Azure")]
     Http(#[from] HttpError),
     /// The service's own refusal.
-    #[error("Azure refused (it answered {status}{}){}", name.as_ref().map(|name| format!(", {name}")).unwrap_or_default(), known.map(|known| format!(": {}", known.means)).unwrap_or_default())]
+    #[error("Azure refused (it answered {status}{}){}", name.as_ref().map(|name| format!(", {name}")).unwrap_or_default(), known.map(|known| format!(": {}", known.meaning)).unwrap_or_default())]
     Refused {
         /// The HTTP status.
         status: u16,
         /// The error's code, where it is one.
         name: Option<String>,
         /// What it means, where that is known.
-        known: Option<&'static Known>,
+        known: Option<&'static KnownRefusal>,
         /// What the message tells: action, scope, object id.
         facts: Vec<(&'static str, String)>,
         /// The message itself, as far as it may be shown.
@@ -64,7 +64,7 @@ struct Reason {
 }
 
 /// How long one attempt may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Asks with an access token.
 ///
@@ -116,7 +116,7 @@ async fn answer(
             if is_usable(&response) { Ok(response) } else { Err(ManagementError::Unusable { status }) }
         }
     };
-    http.retrying(deadline, PATIENCE, ManagementError::outcome, attempt).await
+    http.retrying(deadline, ATTEMPT_TIMEOUT, ManagementError::outcome, attempt).await
 }
 
 fn checked(response: Response) -> Result<Response, ManagementError> {
@@ -124,7 +124,7 @@ fn checked(response: Response) -> Result<Response, ManagementError> {
     if (200..=299).contains(&status) {
         return Ok(response);
     }
-    // These services redirect nobody.
+    // These services never redirect.
     if (300..=399).contains(&status) {
         return Err(ManagementError::Unusable { status });
     }
@@ -142,18 +142,18 @@ fn checked(response: Response) -> Result<Response, ManagementError> {
 impl ManagementError {
     /// Whether another attempt may help.
     #[must_use]
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> RetryClass {
         match self {
             Self::Http(error) => error.outcome(),
-            Self::Busy { retry_after, .. } => Outcome::Busy { retry_after: *retry_after },
-            Self::Refused { known, .. } => known.map_or(Outcome::Refused, |known| known.again.outcome()),
-            Self::Unusable { .. } => Outcome::Unreachable,
+            Self::Busy { retry_after, .. } => RetryClass::Busy { retry_after: *retry_after },
+            Self::Refused { known, .. } => known.map_or(RetryClass::Refused, |known| known.retry.outcome()),
+            Self::Unusable { .. } => RetryClass::Unreachable,
         }
     }
 
     /// What it means, where that is known.
     #[must_use]
-    pub const fn known(&self) -> Option<&'static Known> {
+    pub const fn known(&self) -> Option<&'static KnownRefusal> {
         match self {
             Self::Refused { known, .. } => *known,
             Self::Http(_) | Self::Busy { .. } | Self::Unusable { .. } => None,

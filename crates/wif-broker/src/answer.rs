@@ -5,7 +5,7 @@ use http_body_util::Full;
 use serde_json::Value;
 use wif_core::secret::Secret;
 
-use super::cache::Fresh;
+use super::cache::CachedToken;
 
 /// What goes out, in one writing.
 pub(crate) type Body = Full<Chain<Chain<Bytes, Bytes>, Bytes>>;
@@ -20,7 +20,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// JSON that ends where the token belongs, and JSON that goes on there.
-    pub(crate) fn with_token(before: impl Into<Bytes>, fresh: &Fresh, after: impl Into<Bytes>) -> Self {
+    pub(crate) fn with_token(before: impl Into<Bytes>, fresh: &CachedToken, after: impl Into<Bytes>) -> Self {
         Self { before: before.into(), token: Token(Some(fresh.json.clone())), after: after.into() }
     }
 
@@ -61,7 +61,7 @@ mod tests {
         let now = OffsetDateTime::UNIX_EPOCH;
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         for token in ["", "eyJ.a-b_c", "a\"b\\c", "\u{1}\u{1f}", "é…"] {
-            let fresh = Fresh::new(Secret::new(token.to_owned()), Lifetime { from: now, until: now });
+            let fresh = CachedToken::new(Secret::new(token.to_owned()), Lifetime { from: now, until: now });
             let answer = Answer::with_token(r#"{"token":"#, &fresh, r#","type":"Bearer"}"#);
             let mut body = runtime.block_on(answer.into_body().collect()).unwrap().aggregate();
             let body = body.copy_to_bytes(body.remaining());

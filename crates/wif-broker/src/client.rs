@@ -34,10 +34,10 @@ pub struct Address {
 /// A broker that gives no good answer.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    /// The address is none of a broker.
+    /// The address cannot be a broker's.
     #[error("WIF_URL is not the address of a broker: accepted is http://127.0.0.1:PORT")]
     Address,
-    /// Nobody listens.
+    /// No process listens.
     #[error(
         "the broker of this session does not answer: it has ended with its job, or this step runs on another machine or in another container"
     )]

@@ -1,6 +1,6 @@
 //! The broker: one process for each session, on 127.0.0.1, that gives fresh tokens to the job's later steps.
 //!
-//! It knows neither Azure DevOps nor Entra: whoever starts it hands over how tokens are fetched.
+//! It knows neither Azure DevOps nor Entra: the process that serves passes in how tokens are fetched.
 
 mod answer;
 pub mod cache;

@@ -13,13 +13,13 @@ use wif_core::{
     failure::Failure,
     foreign_text::one_line,
     human_time::rfc3339,
-    retry::Outcome,
+    retry::RetryClass,
 };
 use wif_io::clock::{Limit, timeout};
 
 use super::{
     answer::{Answer, Body},
-    cache::{Fresh, Landing},
+    cache::{CachedToken, FetchResult},
     connections::Place,
     guard::{self, Refused, Shown},
     paths,
@@ -33,9 +33,9 @@ const AZD_TOKEN: &str = "/azd/token";
 /// The longest text that is a resource, in characters.
 const MAX_RESOURCE: usize = 400;
 /// The largest body of a request, in bytes.
-const BODY: usize = 64 * 1024;
+const MAX_BODY_BYTES: usize = 64 * 1024;
 /// How long it may take to come.
-const PATIENCE: Duration = Duration::from_secs(15);
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Answers one request. Whatever is wrong with it, the answer is JSON with a reason and no token.
 pub(crate) async fn answer(session: &Session, place: &Place, request: Request<Incoming>) -> Response<Body> {
@@ -225,8 +225,8 @@ async fn azd(session: &Session, headers: &HeaderMap, body: Incoming) -> Result<A
     if !json.is_some_and(|kind| kind.starts_with("application/json")) {
         return Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json"));
     }
-    let body = Limited::new(body, BODY).collect();
-    let body = timeout(&*session.tokens.clock(), Limit::RequestBody, PATIENCE, body).await;
+    let body = Limited::new(body, MAX_BODY_BYTES).collect();
+    let body = timeout(&*session.tokens.clock(), Limit::RequestBody, BODY_TIMEOUT, body).await;
     let slow = || Refused::new(StatusCode::REQUEST_TIMEOUT, "the body does not come");
     let body = body.ok_or_else(slow)?;
     let body = body
@@ -297,16 +297,19 @@ fn not_allowed(resource: &Resource, audiences: &Audiences) -> String {
     format!("the resource {resource} is not one of the input allowedResources{}", more.unwrap_or_default())
 }
 
-async fn access_token(session: &Session, resource: &Resource) -> Result<(Fresh, OffsetDateTime), Refused> {
+async fn access_token(
+    session: &Session,
+    resource: &Resource,
+) -> Result<(CachedToken, OffsetDateTime), Refused> {
     Ok((landed(session.tokens.access_token(resource).await)?, session.tokens.now()))
 }
 
 /// What cannot be mended by asking again gets an answer that clients do not ask again after.
-fn landed(landing: Landing) -> Result<Fresh, Refused> {
+fn landed(landing: FetchResult) -> Result<CachedToken, Refused> {
     landing.map_err(|failure: std::sync::Arc<Failure>| {
         let status = match failure.outcome {
-            Outcome::Refused | Outcome::Doubtful => StatusCode::FORBIDDEN,
-            Outcome::Unreachable | Outcome::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            RetryClass::Refused | RetryClass::MayPass => StatusCode::FORBIDDEN,
+            RetryClass::Unreachable | RetryClass::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
         };
         Refused::upstream(status, failure.to_string())
     })

@@ -1,4 +1,4 @@
-//! The listener. Its limits on number and time are in `connections`.
+//! The listener, and one task for each connection; limits on number and time are in `connections`.
 
 use std::{convert::Infallible, future, io, net::Ipv4Addr, pin::pin, sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use super::{
 /// How long to wait when the system gives no more open files, and no connection can be dropped for one.
 const NO_FILES_PAUSE: Duration = Duration::from_millis(50);
 /// The largest head of a request, in bytes; hyper takes no less than 8 KiB, and 100 headers of its own accord.
-const HEAD: usize = 16 * 1024;
+const MAX_HEAD_BYTES: usize = 16 * 1024;
 
 /// Listens on a port of 127.0.0.1 that the system chooses.
 ///
@@ -86,7 +86,7 @@ async fn connection(stream: TcpStream, session: Arc<Session>, place: Arc<Place>)
     // An error here is a caller that went away, or one that does not speak HTTP.
     let _ = http1::Builder::new()
         .header_read_timeout(None)
-        .max_buf_size(HEAD)
+        .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(stream, answer)
         .await;
 }

@@ -20,11 +20,11 @@ use wif_core::{
     code::Code,
     failure::Failure,
     foreign_text::one_line,
-    retry::Outcome,
+    retry::RetryClass,
 };
 use wif_io::clock::Clock;
 
-use super::cache::{Counts, Fetch, Fresh, Landing, Slot};
+use super::cache::{CachedToken, Counts, Fetch, FetchResult, TokenSlot};
 
 /// Makes the fetch of one resource's access token.
 pub type FetchAccess = Box<dyn Fn(&Resource) -> Fetch + Send + Sync>;
@@ -40,11 +40,11 @@ pub struct Tokens {
     pub audiences: Audiences,
     /// The only resources that are served.
     pub allowed: Allowed<Resource>,
-    id_token: Option<Arc<Slot>>,
+    id_token: Option<Arc<TokenSlot>>,
     fetch_access: FetchAccess,
     /// The access tokens that may be on their way at once.
     fetching: Arc<Semaphore>,
-    access: Mutex<BTreeMap<Resource, Arc<Slot>>>,
+    access: Mutex<BTreeMap<Resource, Arc<TokenSlot>>>,
     refused: AtomicU64,
     changed: Arc<Notify>,
 }
@@ -84,7 +84,8 @@ enum Crowded {
 impl From<Crowded> for Failure {
     fn from(error: Crowded) -> Self {
         let hint = "ask again later, and for fewer resources at once";
-        Self::new(Code::ServiceUnavailable, error, hint).with_outcome(Outcome::Busy { retry_after: None })
+        Self::new(Code::ServiceUnavailable, error, hint)
+            .with_retry_class(RetryClass::Busy { retry_after: None })
     }
 }
 
@@ -102,13 +103,13 @@ impl Tokens {
         identity: (Uuid, Option<Uuid>),
         audiences: Audiences,
         allowed: Allowed<Resource>,
-        id_token: Option<Arc<Slot>>,
+        id_token: Option<Arc<TokenSlot>>,
         fetch_access: FetchAccess,
     ) -> Self {
         let (tenant, client) = identity;
         let changed = Arc::new(Notify::new());
         if let Some(slot) = &id_token {
-            slot.tell(Arc::clone(&changed));
+            slot.notify_on_change(Arc::clone(&changed));
         }
         Self {
             clock,
@@ -126,13 +127,13 @@ impl Tokens {
     }
 
     /// Puts an access token in that came by other ways.
-    pub fn put(&self, resource: &Resource, fresh: Fresh) {
+    pub fn put(&self, resource: &Resource, fresh: CachedToken) {
         self.slots().insert(resource.clone(), self.slot(resource, Some(fresh)));
     }
 
     /// The id token's slot, for a federated connection.
     #[must_use]
-    pub fn id_token(&self) -> Option<&Arc<Slot>> {
+    pub fn id_token(&self) -> Option<&Arc<TokenSlot>> {
         self.id_token.as_ref()
     }
 
@@ -146,8 +147,8 @@ impl Tokens {
     ///
     /// # Errors
     ///
-    /// As [`Slot::get`].
-    pub async fn access_token(&self, resource: &Resource) -> Landing {
+    /// As [`TokenSlot::get`].
+    pub async fn access_token(&self, resource: &Resource) -> FetchResult {
         let slot = {
             let mut slots = self.slots();
             if let Some(slot) = slots.get(resource) {
@@ -197,7 +198,7 @@ impl Tokens {
     /// What is there, never a token.
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
-        let line = |what: String, slot: &Slot| Line {
+        let line = |what: String, slot: &TokenSlot| Line {
             what,
             until: slot.until(),
             counts: slot.counts(),
@@ -223,16 +224,16 @@ impl Tokens {
             let wait = next.map(|next| (next - self.clock.now()).max(time::Duration::ZERO));
             tokio::select! {
                 () = self.changed.notified() => behind = !changed(),
-                () = sleep(&*self.clock, wait) => slots.iter().for_each(Slot::renew),
+                () = sleep(&*self.clock, wait) => slots.iter().for_each(TokenSlot::renew),
                 () = self.clock.sleep(AGAIN), if behind => behind = !changed(),
             }
         }
     }
 
-    fn slot(&self, resource: &Resource, fresh: Option<Fresh>) -> Arc<Slot> {
+    fn slot(&self, resource: &Resource, fresh: Option<CachedToken>) -> Arc<TokenSlot> {
         let fetch = self.in_turn((self.fetch_access)(resource));
-        let slot = Slot::new(Arc::clone(&self.clock), fetch, fresh);
-        slot.tell(Arc::clone(&self.changed));
+        let slot = TokenSlot::new(Arc::clone(&self.clock), fetch, fresh);
+        slot.notify_on_change(Arc::clone(&self.changed));
         slot
     }
 
@@ -256,7 +257,7 @@ impl Tokens {
         })
     }
 
-    fn slots(&self) -> std::sync::MutexGuard<'_, BTreeMap<Resource, Arc<Slot>>> {
+    fn slots(&self) -> std::sync::MutexGuard<'_, BTreeMap<Resource, Arc<TokenSlot>>> {
         // Nothing that holds it can leave a half-made map.
         self.access.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use crate::{code::Code, foreign_text::one_line, retry::Outcome};
+use crate::{code::Code, fact::Fact, foreign_text::one_line, retry::RetryClass};
 
 /// The longest story, in characters.
 const MAX_STORY: usize = 2000;
@@ -20,26 +20,58 @@ pub struct Failure {
     /// The command or the click that does it, where there is one.
     pub command: Option<&'static str>,
     /// Facts under the summary, a line each: what was presented, trace and correlation ids. [`Failure::with_details`] adds.
-    pub details: Vec<String>,
+    pub details: Vec<Fact>,
     /// What happened.
     pub source: Box<dyn Error + Send + Sync>,
     /// Whether another attempt may help.
-    pub outcome: Outcome,
+    pub outcome: RetryClass,
+    /// Whether the caller of a command made the mistake, whatever the code says.
+    by_caller: bool,
 }
 
 impl Failure {
     /// A failure without details.
     pub fn new(code: Code, source: impl Into<Box<dyn Error + Send + Sync>>, hint: impl Into<String>) -> Self {
         let (hint, source) = (one_line(&hint.into(), MAX_DETAIL), source.into());
-        Self { code, hint, command: None, details: Vec::new(), source, outcome: Outcome::Refused }
+        Self {
+            code,
+            hint,
+            command: None,
+            details: Vec::new(),
+            source,
+            outcome: RetryClass::Refused,
+            by_caller: false,
+        }
     }
 
-    /// The same failure for somebody else who ran into it.
+    /// A copy for another caller who ran into the same failure.
     #[must_use]
     pub fn again(&self) -> Self {
         let Self { code, hint, command, details, outcome, .. } = self;
         let (hint, details) = (hint.clone(), details.clone());
-        Self { code: *code, hint, command: *command, details, source: self.story().into(), outcome: *outcome }
+        Self {
+            code: *code,
+            hint,
+            command: *command,
+            details,
+            source: self.story().into(),
+            outcome: *outcome,
+            by_caller: self.by_caller,
+        }
+    }
+
+    /// The exit code of a command that ends with it: 1 our bug, 2 the caller's mistake, 3 refused, 4 not reached.
+    ///
+    /// The stages of the task end with 0: they tell the agent how they ended.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match (self.code, self.outcome) {
+            _ if self.by_caller => 2,
+            (Code::ArgumentInvalid, _) | (Code::BrokerGone, RetryClass::Refused) => 2,
+            (Code::BrokerRefused, RetryClass::Refused) => 3,
+            (Code::BrokerGone | Code::BrokerRefused | Code::BrokerUnproven | Code::BrokerFailed, _) => 4,
+            _ => 1,
+        }
     }
 
     /// What happened, and why, and why that.
@@ -57,8 +89,14 @@ impl Failure {
 
     /// Says whether another attempt may help.
     #[must_use]
-    pub fn with_outcome(self, outcome: Outcome) -> Self {
+    pub fn with_retry_class(self, outcome: RetryClass) -> Self {
         Self { outcome, ..self }
+    }
+
+    /// Says that the caller of the command made the mistake.
+    #[must_use]
+    pub fn by_caller(self) -> Self {
+        Self { by_caller: true, ..self }
     }
 
     /// Adds the command or the click that mends it.
@@ -69,8 +107,8 @@ impl Failure {
 
     /// Adds lines under the summary.
     #[must_use]
-    pub fn with_details(mut self, details: impl IntoIterator<Item = String>) -> Self {
-        self.details.extend(details.into_iter().map(|line| one_line(&line, MAX_DETAIL)));
+    pub fn with_details(mut self, details: impl IntoIterator<Item = impl Into<Fact>>) -> Self {
+        self.details.extend(details.into_iter().map(|fact| fact.into().in_one_line(MAX_DETAIL)));
         self
     }
 }
@@ -81,11 +119,11 @@ impl fmt::Display for Failure {
         for line in &self.details {
             write!(f, "\n  {line}")?;
         }
-        write!(f, "\n  wrong: {}\n  fix: {}", self.code.party(), self.hint)?;
+        write!(f, "\n  at fault: {}\n  fix: {}", self.code.party(), self.hint)?;
         if let Some(command) = self.command {
-            write!(f, "\n  how: {command}")?;
+            write!(f, "\n  run: {command}")?;
         }
-        write!(f, "\n  more: {}", self.code.page())
+        write!(f, "\n  docs: {}", self.code.page())
     }
 }
 
@@ -100,13 +138,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_exit_code_says_whose_fault_it_is() {
+        let of = |code, outcome| Failure::new(code, "x", "y").with_retry_class(outcome).exit_code();
+        assert_eq!(of(Code::Bug, RetryClass::Refused), 1);
+        assert_eq!(of(Code::ArgumentInvalid, RetryClass::Refused), 2);
+        assert_eq!(of(Code::BrokerGone, RetryClass::Refused), 2, "this step has no session");
+        assert_eq!(of(Code::BrokerGone, RetryClass::Unreachable), 4);
+        assert_eq!(of(Code::BrokerRefused, RetryClass::Refused), 3);
+        assert_eq!(Failure::new(Code::BrokerRefused, "x", "y").by_caller().exit_code(), 2);
+        assert_eq!(of(Code::BrokerRefused, RetryClass::MayPass), 4);
+        assert_eq!(of(Code::BrokerUnproven, RetryClass::Refused), 4);
+        assert_eq!(of(Code::TimedOut, RetryClass::Unreachable), 1, "a doctor that could not begin");
+    }
+
+    #[test]
     fn a_failure_tells_what_why_and_what_to_do() {
         let failure = Failure::new(Code::TimedOut, "no answer from Entra", "try again")
             .with_details(["after 60 s".to_owned()]);
-        let text = "WIF3005: no answer from Entra\n  after 60 s\n  wrong: the network\n  fix: try again\n  \
-                    more: https://github.com/wif-azure/wif/blob/main/docs/errors.md#wif3005";
+        let text = "WIF3005: no answer from Entra\n  after 60 s\n  at fault: the network\n  fix: try again\n  \
+                    docs: https://github.com/wif-azure/wif/blob/main/docs/errors.md#wif3005";
         assert_eq!(failure.to_string(), text);
         let failure = failure.with_command(Some("curl -v https://dev.azure.com"));
-        assert!(failure.to_string().contains("\n  how: curl -v https://dev.azure.com\n  more: "));
+        assert!(failure.to_string().contains("\n  run: curl -v https://dev.azure.com\n  docs: "));
     }
 }

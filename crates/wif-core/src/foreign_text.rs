@@ -107,7 +107,7 @@ pub fn json(value: serde_json::Value) -> serde_json::Value {
 #[must_use]
 pub fn code_span(text: &str, max: usize) -> String {
     let text = one_line(text, max).replace(['`', '|'], "'");
-    // A code span of nothing is none, and a backslash at its end is read in more than one way.
+    // An empty code span is shown as backticks, and renderers differ on a backslash at its end.
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\\');
     format!("`{}`", if text.is_empty() { "-" } else { text })
 }
@@ -168,7 +168,7 @@ impl<'de> serde::Deserialize<'de> for ForeignText {
     }
 }
 
-/// Whether a word could be a token, a key or a password. A GUID is none.
+/// Whether a word could be a token, a key or a password. A GUID could not.
 fn may_be_secret(word: &str) -> bool {
     let word = word.trim_end_matches('.');
     let piece_may_be = |piece: &str| {

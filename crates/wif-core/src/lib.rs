@@ -5,6 +5,7 @@
 pub mod azure;
 pub mod code;
 pub mod exports;
+pub mod fact;
 pub mod failure;
 pub mod foreign_text;
 pub mod human_time;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// How an attempt ended, as far as another one is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Nobody answered, or somebody on the way did.
+pub enum RetryClass {
+    /// No answer came, or one of a proxy on the way.
     Unreachable,
     /// The service asked to come back, perhaps saying when.
     Busy {
@@ -14,7 +14,7 @@ pub enum Outcome {
     },
     /// A refusal that may pass: by a directory server that a new federated credential has not reached yet, by a plan
     /// that is not ready, by a proxy.
-    Doubtful,
+    MayPass,
     /// A refusal that another attempt cannot change.
     Refused,
 }
@@ -55,14 +55,20 @@ impl Policy {
     /// `jitter` is a random number; it takes up to half of an exponential delay away, and nothing of a delay
     /// that the service asked for.
     #[must_use]
-    pub fn after(&self, attempt: u32, outcome: Outcome, remaining: Duration, jitter: u8) -> Option<Duration> {
+    pub fn after(
+        &self,
+        attempt: u32,
+        outcome: RetryClass,
+        remaining: Duration,
+        jitter: u8,
+    ) -> Option<Duration> {
         let doubled = self.first.saturating_mul(2_u32.saturating_pow(attempt)).min(self.longest);
         let delay = match outcome {
-            Outcome::Refused => return None,
-            Outcome::Doubtful if attempt >= self.doubtful_retries => return None,
-            Outcome::Doubtful => Duration::from_secs(2).saturating_mul(2_u32.saturating_pow(attempt)),
-            Outcome::Busy { retry_after: Some(asked) } if asked > Duration::ZERO => asked,
-            Outcome::Unreachable | Outcome::Busy { .. } => {
+            RetryClass::Refused => return None,
+            RetryClass::MayPass if attempt >= self.doubtful_retries => return None,
+            RetryClass::MayPass => Duration::from_secs(2).saturating_mul(2_u32.saturating_pow(attempt)),
+            RetryClass::Busy { retry_after: Some(asked) } if asked > Duration::ZERO => asked,
+            RetryClass::Unreachable | RetryClass::Busy { .. } => {
                 doubled.mul_f64(1.0 - f64::from(jitter) / f64::from(u8::MAX) / 2.0)
             }
         };
@@ -78,19 +84,19 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn any_outcome() -> impl Strategy<Value = Outcome> {
+    fn any_outcome() -> impl Strategy<Value = RetryClass> {
         prop_oneof![
-            Just(Outcome::Unreachable),
-            Just(Outcome::Doubtful),
-            Just(Outcome::Busy { retry_after: None }),
-            (0_u64..100_000).prop_map(|s| Outcome::Busy { retry_after: Some(Duration::from_secs(s)) }),
+            Just(RetryClass::Unreachable),
+            Just(RetryClass::MayPass),
+            Just(RetryClass::Busy { retry_after: None }),
+            (0_u64..100_000).prop_map(|s| RetryClass::Busy { retry_after: Some(Duration::from_secs(s)) }),
         ]
     }
 
     proptest! {
         #[test]
         fn a_refusal_is_never_retried(attempt in any::<u32>(), jitter in any::<u8>()) {
-            prop_assert_eq!(Policy::default().after(attempt, Outcome::Refused, MINUTE, jitter), None);
+            prop_assert_eq!(Policy::default().after(attempt, RetryClass::Refused, MINUTE, jitter), None);
         }
 
         #[test]
@@ -108,7 +114,7 @@ mod tests {
         fn what_the_service_asks_for_is_honoured_to_the_second(
             attempt in any::<u32>(), asked in 1_u64..60, jitter in any::<u8>(),
         ) {
-            let outcome = Outcome::Busy { retry_after: Some(Duration::from_secs(asked)) };
+            let outcome = RetryClass::Busy { retry_after: Some(Duration::from_secs(asked)) };
             let delay = Policy::default().after(attempt, outcome, MINUTE, jitter);
             prop_assert_eq!(delay, (asked <= 58).then_some(Duration::from_secs(asked)));
         }
@@ -116,8 +122,8 @@ mod tests {
         #[test]
         fn jitter_takes_at_most_half(attempt in 0_u32..20, jitter in any::<u8>()) {
             let policy = Policy::default();
-            let most = policy.after(attempt, Outcome::Unreachable, MINUTE, 0).unwrap();
-            let some = policy.after(attempt, Outcome::Unreachable, MINUTE, jitter).unwrap();
+            let most = policy.after(attempt, RetryClass::Unreachable, MINUTE, 0).unwrap();
+            let some = policy.after(attempt, RetryClass::Unreachable, MINUTE, jitter).unwrap();
             prop_assert!(some <= most && some >= most / 2);
             prop_assert!(most <= policy.longest);
         }
@@ -126,7 +132,7 @@ mod tests {
     #[test]
     fn doubt_is_waited_out_three_times_and_fourteen_seconds() {
         let policy = Policy::default();
-        let delays: Vec<_> = (0..4).map_while(|n| policy.after(n, Outcome::Doubtful, MINUTE, 0)).collect();
+        let delays: Vec<_> = (0..4).map_while(|n| policy.after(n, RetryClass::MayPass, MINUTE, 0)).collect();
         assert_eq!(delays, [2, 4, 8].map(Duration::from_secs));
     }
 }

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use crate::random;
 
-/// A wait that somebody else may cut short.
+/// A wait that a test may cut short.
 pub type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A clock that tests can replace.

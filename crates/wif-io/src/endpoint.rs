@@ -21,7 +21,7 @@ pub enum EndpointError {
     Scheme,
     /// Neither http nor https.
     #[error("its scheme is neither http nor https")]
-    Foreign,
+    UnsupportedScheme,
     /// `https://user@host`
     #[error("it holds a user name or password")]
     User,
@@ -136,7 +136,7 @@ impl PlainEndpoint {
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
         let url = Url::parse(text.trim()).map_err(|_error| EndpointError::Url)?; // the parser's text adds nothing
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(EndpointError::Foreign);
+            return Err(EndpointError::UnsupportedScheme);
         }
         without_user_or_query(&url)?;
         Ok(Self(url))
@@ -242,7 +242,7 @@ mod tests {
     fn a_plain_address_is_http_or_https_and_nothing_more() {
         for (text, error) in [
             ("169.254.169.254", EndpointError::Url),
-            ("ftp://host", EndpointError::Foreign),
+            ("ftp://host", EndpointError::UnsupportedScheme),
             ("http://user:pass@host", EndpointError::User),
             ("http://host/?x=1", EndpointError::Query),
         ] {

@@ -32,7 +32,7 @@ impl Env {
         self.0.get(&key(name)).map(|value| value.as_str())
     }
 
-    /// The value, which nobody may see, of a variable that is set and not empty.
+    /// The value of a variable that is set and not empty, as a secret.
     #[must_use]
     pub fn secret(&self, name: &str) -> Option<Secret> {
         self.get(name).map(|value| Secret::new(value.to_owned()))

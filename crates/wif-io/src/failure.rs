@@ -21,7 +21,7 @@ impl From<HttpError> for Failure {
     fn from(error: HttpError) -> Self {
         let (code, hint) = explain(&error);
         let outcome = error.outcome();
-        Self::new(code, error, hint).with_outcome(outcome)
+        Self::new(code, error, hint).with_retry_class(outcome)
     }
 }
 
@@ -44,7 +44,7 @@ pub fn explain(error: &HttpError) -> (Code, &'static str) {
             Code::ConnectionFailed,
             "check the firewall: this machine must reach Azure DevOps and the authority on port 443, directly or by the agent's proxy",
         ),
-        HttpError::Stranger { .. } => (Code::Bug, "report this with the version of the task"),
+        HttpError::UnexpectedHost { .. } => (Code::Bug, "report this with the version of the task"),
         HttpError::Certificate { .. } => (
             Code::TlsFailed,
             "if a proxy inspects TLS here, let the agent trust its CA (--sslcacert), name a bundle that holds it in SSL_CERT_FILE, or add it to the system's trust store (NODE_EXTRA_CA_CERTS and REQUESTS_CA_BUNDLE are not read); check the clock too",

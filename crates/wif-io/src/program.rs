@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// What the children of a program that has ended may still have to say.
-const GRACE: Duration = Duration::from_secs(1);
+const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 /// The most that is read of a program's output, and of its errors, in bytes.
 const MAX_OUTPUT_BYTES: u64 = 64 * 1024;
 
@@ -109,7 +109,7 @@ impl Call<'_> {
             };
             // A child that it left behind may hold its output open for ever.
             if status.is_some() && !read_all {
-                let mut grace = clock.limit(Limit::Tool, GRACE);
+                let mut grace = clock.limit(Limit::Tool, OUTPUT_GRACE);
                 tokio::select! {
                     _ = &mut read => {}
                     () = &mut grace => {}
@@ -123,7 +123,7 @@ impl Call<'_> {
                 // It may have ended in this very moment.
                 let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
             }
-            // The same where there are no groups.
+            // Where there are no groups, the program itself ends.
             let _ = child.kill().await;
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -138,7 +138,8 @@ async fn read(stream: Option<impl AsyncRead + Unpin>, bytes: &mut Vec<u8>) {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _};
 

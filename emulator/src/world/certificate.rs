@@ -34,14 +34,14 @@ impl ClientCertificate {
     #[must_use]
     pub fn usual() -> &'static Self {
         static USUAL: OnceLock<ClientCertificate> = OnceLock::new();
-        USUAL.get_or_init(Self::generate)
+        USUAL.get_or_init(|| Self::generate("client"))
     }
 
     /// Another one, which is not registered from the start.
     #[must_use]
     pub fn another() -> &'static Self {
         static ANOTHER: OnceLock<ClientCertificate> = OnceLock::new();
-        ANOTHER.get_or_init(Self::generate)
+        ANOTHER.get_or_init(|| Self::generate("other-client"))
     }
 
     /// Certificate and key in one text, as a connection stores them.
@@ -50,8 +50,8 @@ impl ClientCertificate {
         format!("{}{}", self.key, self.certificate)
     }
 
-    fn generate() -> Self {
-        let pair = keys::new_pair();
+    fn generate(name: &str) -> Self {
+        let pair = keys::pair(name);
         let older = pair.to_pkcs1_der().expect("an RSA key has a DER form");
         let key = KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8(older.as_bytes()), &PKCS_RSA_SHA256)
             .expect("it is an RSA key");

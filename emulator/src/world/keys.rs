@@ -1,12 +1,13 @@
 //! The keys that sign tokens: one of Azure DevOps, one of Entra, made once per process when first needed.
 
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use rsa::RsaPrivateKey;
-use rsa::pkcs1::EncodeRsaPrivateKey as _;
+use rsa::pkcs1::{DecodeRsaPrivateKey as _, EncodeRsaPrivateKey as _};
 use rsa::rand_core::OsRng;
 use rsa::traits::PublicKeyParts as _;
 use serde_json::{Value, json};
@@ -16,13 +17,13 @@ const RSA_KEY_BITS: usize = 2048;
 /// Signs the tokens of the Azure DevOps issuer.
 pub(crate) fn devops() -> &'static Key {
     static KEY: OnceLock<Key> = OnceLock::new();
-    KEY.get_or_init(Key::generate)
+    KEY.get_or_init(|| Key::of(&pair("devops")))
 }
 
 /// Signs the id tokens and access tokens of Entra, for every tenant.
 pub(crate) fn entra() -> &'static Key {
     static KEY: OnceLock<Key> = OnceLock::new();
-    KEY.get_or_init(Key::generate)
+    KEY.get_or_init(|| Key::of(&pair("entra")))
 }
 
 /// A key pair, in the forms that signing, checking and publishing need.
@@ -35,8 +36,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    fn generate() -> Self {
-        let pair = new_pair();
+    fn of(pair: &RsaPrivateKey) -> Self {
         let modulus = URL_SAFE_NO_PAD.encode(pair.n().to_bytes_be());
         let exponent = URL_SAFE_NO_PAD.encode(pair.e().to_bytes_be());
         let der = pair.to_pkcs1_der().expect("an RSA key has a DER form");
@@ -71,8 +71,32 @@ impl Key {
     }
 }
 
-/// A new key pair, which takes some tenths of a second to make.
-pub(crate) fn new_pair() -> RsaPrivateKey {
+/// Names a folder in which processes of one run of tests find the key pairs that one of them has made.
+const FOLDER_VARIABLE: &str = "EMULATOR_KEYS";
+
+/// A key pair of this name. To make one takes some tenths of a second, so it is kept where a folder is named for that.
+pub(crate) fn pair(name: &str) -> RsaPrivateKey {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the emulator has no world that a variable could come from"
+    )]
+    let folder = std::env::var_os(FOLDER_VARIABLE).map(PathBuf::from);
+    let Some(folder) = folder else { return new_pair() };
+    let file = folder.join(name);
+    let kept = std::fs::read(&file).ok().and_then(|der| RsaPrivateKey::from_pkcs1_der(&der).ok());
+    kept.unwrap_or_else(|| keep(new_pair(), &file))
+}
+
+/// Another process may keep one at the same time: the last one stays, and each is good.
+fn keep(pair: RsaPrivateKey, file: &Path) -> RsaPrivateKey {
+    let der = pair.to_pkcs1_der().expect("an RSA key has a DER form");
+    let whole = file.with_extension(std::process::id().to_string());
+    // Where it cannot be kept, the next process makes its own.
+    let _kept = std::fs::write(&whole, der.as_bytes()).and_then(|()| std::fs::rename(&whole, file));
+    pair
+}
+
+fn new_pair() -> RsaPrivateKey {
     RsaPrivateKey::new(&mut OsRng, RSA_KEY_BITS).expect("an RSA key can be made")
 }
 

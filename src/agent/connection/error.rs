@@ -13,7 +13,7 @@ pub enum ConnectionError {
         /// Its id.
         id: Uuid,
     },
-    /// The scheme is none of the known ones.
+    /// The scheme is unknown.
     #[error(
         "the connection {id} has the scheme '{scheme}', accepted: WorkloadIdentityFederation, ServicePrincipal, ManagedServiceIdentity"
     )]
@@ -74,6 +74,6 @@ pub enum ConnectionError {
 }
 
 /// Foreign text in an error: cut, on one line.
-pub(super) fn shown(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     one_line(text, 100)
 }

@@ -7,7 +7,7 @@ use wif_core::{
 };
 use wif_io::{endpoint::Endpoint, env::Env};
 
-use super::error::{ConnectionError, shown};
+use super::error::{ConnectionError, printable};
 use crate::agent::inputs::env_name;
 
 /// A subscription.
@@ -44,7 +44,7 @@ impl<'a> Fields<'a> {
         Uuid::try_parse(value).ok().filter(|guid| !guid.is_nil()).ok_or_else(|| ConnectionError::NoGuid {
             id,
             what,
-            value: shown(value),
+            value: printable(value),
         })
     }
 
@@ -53,13 +53,13 @@ impl<'a> Fields<'a> {
             id: self.id,
             what,
             // A URL may carry a password or a signature.
-            value: if value.contains(['@', '?']) { "not shown".to_owned() } else { shown(value) },
+            value: if value.contains(['@', '?']) { "not printable".to_owned() } else { printable(value) },
             source,
         })
     }
 
     /// Every scope but a management group's is in a subscription: a resource group's, or that of a machine learning workspace. An
-    /// all-zero id, which some connections store, is none.
+    /// all-zero id, which some connections store, stands for no subscription.
     pub(super) fn subscription(&self) -> Result<Option<Subscription>, ConnectionError> {
         let scope = self.data("scopeLevel").unwrap_or_default();
         let above = ["ManagementGroup", "Tenant"].iter().any(|above| above.eq_ignore_ascii_case(scope));
@@ -68,7 +68,7 @@ impl<'a> Fields<'a> {
             return Ok(None);
         }
         let id = self.guid("subscription id (data subscriptionId)", stored)?;
-        Ok(Some(Subscription { id, name: self.data("subscriptionName").map(shown) }))
+        Ok(Some(Subscription { id, name: self.data("subscriptionName").map(printable) }))
     }
 
     /// The connection's own data first, its URL among it, then what its environment names.
@@ -89,7 +89,7 @@ impl<'a> Fields<'a> {
             (Some((key, url)), _) => self.endpoint(key, url)?,
             (None, Some(cloud)) => self.endpoint("environment", cloud.authority())?,
             (None, None) => {
-                let environment = shown(environment.unwrap_or_default());
+                let environment = printable(environment.unwrap_or_default());
                 return Err(ConnectionError::Cloud { id, environment });
             }
         };

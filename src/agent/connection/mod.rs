@@ -3,26 +3,22 @@
 //! Source: microsoft/azure-pipelines-agent, `Handler.cs`, `AddEndpointsToEnvironment`.
 
 use uuid::Uuid;
+use wif_azure::identity::AzureIdentity;
 
 mod credential;
 mod error;
 mod fields;
 
-pub use self::{
-    credential::{Credential, Scheme},
-    error::ConnectionError,
-    fields::Subscription,
-};
-use self::{error::shown, fields::Fields};
+pub use self::{credential::Scheme, error::ConnectionError, fields::Subscription};
+use self::{error::printable, fields::Fields};
 use wif_core::{
     azure::{
         cloud::Cloud,
         hosts::{AllowedHosts, Service},
-        resource::Audiences,
     },
     secret::Secret,
 };
-use wif_io::{endpoint::Endpoint, env::Env};
+use wif_io::env::Env;
 
 /// An Azure Resource Manager service connection.
 #[derive(Clone, Debug)]
@@ -31,18 +27,14 @@ pub struct Connection {
     pub id: Uuid,
     /// How it signs in.
     pub scheme: Scheme,
-    /// The tenant.
-    pub tenant: Uuid,
-    /// What it signs in with, and as whom.
-    pub credential: Credential,
+    /// Which identity signs in, and with what.
+    pub identity: AzureIdentity,
+    /// An id token that the agent brought along.
+    pub id_token: Option<Secret>,
     /// The subscription, where it has subscription scope.
     pub subscription: Option<Subscription>,
     /// The cloud, where it is a known one.
     pub cloud: Option<Cloud>,
-    /// Entra's base URL.
-    pub authority: Endpoint,
-    /// Where the aliases of resources lead.
-    pub audiences: Audiences,
 }
 
 /// The connection's scheme, before anything else of it is read.
@@ -53,7 +45,9 @@ pub struct Connection {
 pub fn scheme(env: &Env, id: Uuid) -> Result<Scheme, ConnectionError> {
     let scheme = env.get(&format!("ENDPOINT_AUTH_SCHEME_{id}"));
     match scheme {
-        Some(text) => Scheme::parse(text).ok_or_else(|| ConnectionError::Scheme { id, scheme: shown(text) }),
+        Some(text) => {
+            Scheme::parse(text).ok_or_else(|| ConnectionError::Scheme { id, scheme: printable(text) })
+        }
         // A connection without a scheme is one from before there were others.
         None if env.even_empty(&format!("ENDPOINT_AUTH_{id}")).is_some() => Ok(Scheme::ServicePrincipal),
         None => Err(ConnectionError::Absent { id }),
@@ -70,17 +64,16 @@ impl Connection {
         let scheme = scheme(env, id)?;
         let fields = Fields { env, id };
         let tenant = fields.guid("tenant id (parameter tenantid)", fields.parameter("tenantid"))?;
-        let credential = Credential::read(scheme, &fields)?;
+        let credential = credential::read(scheme, &fields)?;
         let (cloud, authority, audiences) = fields.cloud()?;
+        let is_federated = scheme == Scheme::WorkloadIdentityFederation;
         Ok(Self {
             id,
             scheme,
-            tenant,
-            credential,
+            identity: AzureIdentity { tenant, authority, audiences, credential },
+            id_token: fields.secret("idToken").filter(|_| is_federated),
             subscription: fields.subscription()?,
             cloud,
-            authority,
-            audiences,
         })
     }
 }
@@ -90,7 +83,7 @@ impl Connection {
     /// data.
     #[must_use]
     pub fn foreign_authority(&self, allowed: &AllowedHosts) -> Option<String> {
-        let (host, port) = (self.authority.host(), self.authority.port());
+        let (host, port) = (self.identity.authority.host(), self.identity.authority.port());
         (!allowed.admits(Service::Authority, host, port)).then(|| match port {
             443 => host.to_owned(),
             port => format!("{host}:{port}"),
@@ -100,23 +93,13 @@ impl Connection {
     /// The application or managed identity, where the connection names it.
     #[must_use]
     pub const fn client(&self) -> Option<Uuid> {
-        self.credential.client()
-    }
-
-    /// The same connection with another id token brought along, or none; without federation there is none to bring.
-    #[must_use]
-    pub fn with_id_token(&self, token: Option<Secret>) -> Self {
-        let mut connection = self.clone();
-        if let Credential::Federated { id_token, .. } = &mut connection.credential {
-            *id_token = token;
-        }
-        connection
+        self.identity.credential.client()
     }
 
     /// What to tell the user of a connection that stores a secret.
     #[must_use]
     pub fn stored_secret_warning(&self) -> Option<String> {
-        let stored = self.credential.stored()?;
+        let stored = self.identity.credential.stored()?;
         Some(format!(
             "The connection stores a {stored}, which can be stolen and will end. Convert it to workload identity federation, which stores none: Project settings > Service connections > the connection > Convert"
         ))
@@ -125,6 +108,8 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
+    use wif_azure::identity::Credential;
+
     use super::*;
 
     const ID: &str = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
@@ -182,8 +167,8 @@ mod tests {
             ] {
                 let found = found.unwrap();
                 assert_eq!(found.cloud, Some(cloud));
-                assert_eq!(found.authority.bare(), cloud.authority());
-                assert_eq!(found.audiences.resource_manager, cloud.resource_manager());
+                assert_eq!(found.identity.authority.bare(), cloud.authority());
+                assert_eq!(found.identity.audiences.resource_manager, cloud.resource_manager());
             }
         }
     }
@@ -197,11 +182,11 @@ mod tests {
             ("DATA_ACTIVEDIRECTORYSERVICEENDPOINTRESOURCEID", "https://arm.example/"),
         ])
         .unwrap();
-        assert_eq!(connection.authority.as_str(), "https://one.example/");
-        assert_eq!(connection.audiences.resource_manager, "https://arm.example");
+        assert_eq!(connection.identity.authority.as_str(), "https://one.example/");
+        assert_eq!(connection.identity.audiences.resource_manager, "https://arm.example");
         assert_eq!(connection.cloud, Some(Cloud::Public));
         assert_eq!(connection.foreign_authority(&AllowedHosts::default()).as_deref(), Some("one.example"));
-        let resource = |changes: &[_]| read(changes).unwrap().audiences.resource_manager;
+        let resource = |changes: &[_]| read(changes).unwrap().identity.audiences.resource_manager;
         assert_eq!(resource(&[("URL", "https://arm.example/")]), "https://arm.example");
         assert_eq!(resource(&[("URL", "https://127.0.0.1:8443/")]), "https://management.azure.com");
     }
@@ -230,7 +215,7 @@ mod tests {
         let old = [("AUTH_SCHEME", ""), ("AUTH", "{}"), ("PARAMETER_SERVICEPRINCIPALKEY", "hunter2")];
         let connection = read(&old).unwrap();
         assert_eq!(connection.scheme, Scheme::ServicePrincipal);
-        assert!(matches!(connection.credential, Credential::ClientSecret { .. }));
+        assert!(matches!(connection.identity.credential, Credential::ClientSecret { .. }));
         assert!(!format!("{connection:?}").contains("hunter2"));
     }
 
@@ -251,7 +236,10 @@ mod tests {
             (principal(&certificate), "certificate"),
         ] {
             let connection = connection.unwrap();
-            assert_eq!((connection.credential.stored(), connection.client()), (Some(stored), Some(client)));
+            assert_eq!(
+                (connection.identity.credential.stored(), connection.client()),
+                (Some(stored), Some(client))
+            );
             assert!(connection.stored_secret_warning().unwrap().contains(stored));
         }
         for (changes, words) in [

@@ -16,6 +16,25 @@ use zeroize::Zeroizing;
 pub use self::remarks::{NetworkError, Remarks};
 use self::{file::read_file, remarks::MAX_SHOWN};
 
+/// What [`settings`] reads of the environment.
+pub fn variables() -> impl Iterator<Item = &'static str> {
+    let of_agent = [CERTIFICATE, CERTIFICATE_KEY, CERTIFICATE_ARCHIVE, SKIPS_VALIDATION];
+    let roots = [roots::AGENT_FILE, roots::FILE, roots::FOLDERS];
+    let of_others = roots::OF_OTHERS;
+    of_agent
+        .into_iter()
+        .chain(roots)
+        .chain(of_others)
+        .chain(proxy::OF_AGENT)
+        .chain(proxy::PROXIES)
+        .chain(proxy::EXCEPTIONS)
+}
+
+const CERTIFICATE: &str = "AGENT_CLIENTCERT";
+const CERTIFICATE_KEY: &str = "AGENT_CLIENTCERTKEY";
+const CERTIFICATE_ARCHIVE: &str = "AGENT_CLIENTCERTARCHIVE";
+const SKIPS_VALIDATION: &str = "AGENT_SKIPCERTVALIDATION";
+
 /// Reads the settings.
 ///
 /// # Errors
@@ -24,10 +43,10 @@ use self::{file::read_file, remarks::MAX_SHOWN};
 pub fn settings(env: &Env) -> Result<(Settings, Remarks), NetworkError> {
     let mut remarks = Remarks::default();
     let (proxy, proxy_login) = proxy::read(env, &mut remarks)?;
-    let skip_validation = env.is_true("AGENT_SKIPCERTVALIDATION");
+    let skip_validation = env.is_true(SKIPS_VALIDATION);
     if skip_validation {
         remarks.warnings.push(
-            "The agent is configured with --sslskipcertvalidation: server certificates are NOT checked, so anybody on the network can read this job's \
+            "The agent is configured with --sslskipcertvalidation: server certificates are NOT checked, so any machine on the way can read this job's \
              tokens. Trust the right CA instead (--sslcacert)."
                 .to_owned(),
         );
@@ -46,9 +65,9 @@ pub fn settings(env: &Env) -> Result<(Settings, Remarks), NetworkError> {
 }
 
 fn identity(env: &Env, remarks: &mut Remarks) -> Result<Option<reqwest::Identity>, NetworkError> {
-    let variable = "AGENT_CLIENTCERT";
+    let variable = CERTIFICATE;
     let Some(path) = env.get(variable) else {
-        if env.get("AGENT_CLIENTCERTARCHIVE").is_some() {
+        if env.get(CERTIFICATE_ARCHIVE).is_some() {
             remarks.warnings.push(
                 "The agent's client certificate is given as an archive only and is not used; configure it as PEM too (--sslclientcert and --sslclientcertkey)"
                     .to_owned(),
@@ -64,7 +83,7 @@ fn identity(env: &Env, remarks: &mut Remarks) -> Result<Option<reqwest::Identity
         }
         Err(source) => return Err(NetworkError::Unreadable { variable, source }),
     };
-    let variable = "AGENT_CLIENTCERTKEY";
+    let variable = CERTIFICATE_KEY;
     let key = env.get(variable).unwrap_or(path);
     let key = read_file(key).map_err(|source| NetworkError::Unreadable { variable, source })?;
     let sections = pem::sections(&certificate).chain(pem::sections(&key));

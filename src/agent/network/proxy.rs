@@ -15,13 +15,20 @@ use super::remarks::{MAX_SHOWN, NetworkError, Remarks};
 pub(super) type Proxy = (Option<ProxyRule>, Option<(String, Secret)>);
 
 /// Variables that name the machine's own proxy, in the order in which curl reads them.
-const PROXIES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+pub(super) const PROXIES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 /// Variables that name hosts which the machine's proxy does not lead to.
-const EXCEPTIONS: [&str; 2] = ["no_proxy", "NO_PROXY"];
+pub(super) const EXCEPTIONS: [&str; 2] = ["no_proxy", "NO_PROXY"];
+
+/// What the agent passes of its own proxy.
+pub(super) const OF_AGENT: [&str; 4] = [URL, USER_NAME, PASSWORD, BYPASS_LIST];
+const URL: &str = "AGENT_PROXYURL";
+const USER_NAME: &str = "AGENT_PROXYUSERNAME";
+const PASSWORD: &str = "SECRET_AGENT_PROXYPASSWORD";
+const BYPASS_LIST: &str = "AGENT_PROXYBYPASSLIST";
 
 /// The agent's proxy, else the machine's own.
 pub(super) fn read(env: &Env, remarks: &mut Remarks) -> Result<Proxy, NetworkError> {
-    match env.get("AGENT_PROXYURL") {
+    match env.get(URL) {
         Some(url) => of_agent(env, url, remarks),
         None => Ok((of_machine(env)?, None)),
     }
@@ -30,8 +37,8 @@ pub(super) fn read(env: &Env, remarks: &mut Remarks) -> Result<Proxy, NetworkErr
 fn of_agent(env: &Env, url: &str, remarks: &mut Remarks) -> Result<Proxy, NetworkError> {
     let proxy = proxy_url("AGENT_PROXYURL", url)?;
     let bypass = BypassList::read(env, remarks);
-    let login = env.get("AGENT_PROXYUSERNAME").map(|user| {
-        let password = env.secret("SECRET_AGENT_PROXYPASSWORD");
+    let login = env.get(USER_NAME).map(|user| {
+        let password = env.secret(PASSWORD);
         (user.to_owned(), password.unwrap_or_else(|| Secret::new(String::new())))
     });
     let rule: ProxyRule =
@@ -128,7 +135,7 @@ struct BypassList {
 
 impl BypassList {
     fn read(env: &Env, remarks: &mut Remarks) -> Self {
-        let list = env.get("AGENT_PROXYBYPASSLIST").unwrap_or("[]");
+        let list = env.get(BYPASS_LIST).unwrap_or("[]");
         let list: Vec<String> = serde_json::from_str(list).unwrap_or_else(|_error| {
             remarks
                 .warnings
@@ -254,7 +261,7 @@ mod tests {
             (r"*\\.corp:8443", "https://a.corp/", true),
         ] {
             let list = format!("[\"{entry}\"]");
-            let variables = [("AGENT_PROXYURL", "http://proxy:3128"), ("AGENT_PROXYBYPASSLIST", &*list)];
+            let variables = [("AGENT_PROXYURL", "http://proxy:3128"), (BYPASS_LIST, &*list)];
             assert_eq!(is_proxied(&variables, url), expected, "{entry} {url}");
             assert_eq!(remarks(&variables), Remarks::default(), "{entry}");
         }
@@ -262,23 +269,20 @@ mod tests {
 
     #[test]
     fn an_invalid_bypass_entry_is_passed_over_aloud_and_the_others_count() {
-        let variables = [
-            ("AGENT_PROXYURL", "http://proxy:3128"),
-            ("AGENT_PROXYBYPASSLIST", r#"["*\\.corp","dev\\.azure","("]"#),
-        ];
+        let variables =
+            [("AGENT_PROXYURL", "http://proxy:3128"), (BYPASS_LIST, r#"["*\\.corp","dev\\.azure","("]"#)];
         let Remarks { warnings, notes } = remarks(&variables);
         assert!(warnings.len() == 1 && warnings[0].contains("'('") && notes.is_empty(), "{warnings:?}");
         assert!(!is_proxied(&variables, "https://DEV.azure.com/x"));
         assert!(is_proxied(&variables, "https://login.microsoftonline.com"));
         assert!(!is_proxied(&variables, "https://127.0.0.1:8443/"));
-        let none = remarks(&[("AGENT_PROXYURL", "proxy"), ("AGENT_PROXYBYPASSLIST", "a,b")]);
-        assert!(none.warnings.len() == 1 && none.warnings[0].contains("AGENT_PROXYBYPASSLIST"), "{none:?}");
+        let none = remarks(&[("AGENT_PROXYURL", "proxy"), (BYPASS_LIST, "a,b")]);
+        assert!(none.warnings.len() == 1 && none.warnings[0].contains(BYPASS_LIST), "{none:?}");
     }
 
     #[test]
     fn an_anchored_bypass_entry_sees_the_origin() {
-        let variables =
-            [("AGENT_PROXYURL", "proxy:3128"), ("AGENT_PROXYBYPASSLIST", r#"["^https://a\\.example$"]"#)];
+        let variables = [("AGENT_PROXYURL", "proxy:3128"), (BYPASS_LIST, r#"["^https://a\\.example$"]"#)];
         assert!(!is_proxied(&variables, "https://a.example/path"));
         assert!(is_proxied(&variables, "https://b.a.example/path"));
     }

@@ -23,10 +23,10 @@ use super::{
 const MAX_FILES: usize = 2000;
 
 /// Variables by which other programs are told of a CA: Node, and Python's requests.
-const OF_OTHERS: [&str; 3] = ["NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
-const AGENT_FILE: &str = "AGENT_CAINFO";
-const FILE: &str = "SSL_CERT_FILE";
-const FOLDERS: &str = "SSL_CERT_DIR";
+pub(super) const OF_OTHERS: [&str; 3] = ["NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
+pub(super) const AGENT_FILE: &str = "AGENT_CAINFO";
+pub(super) const FILE: &str = "SSL_CERT_FILE";
+pub(super) const FOLDERS: &str = "SSL_CERT_DIR";
 /// Whether the system's store is files. Elsewhere the system itself judges, and these variables only add to it.
 const STORE_IS_FILES: bool = cfg!(all(unix, not(target_vendor = "apple")));
 

@@ -1,4 +1,4 @@
-//! The broker: memory, sleep, and a token from the cache beside a server that gives everybody the same answer.
+//! The broker: memory, sleep, and a token from the cache beside a server that gives every caller the same answer.
 
 use std::{
     fs,

@@ -8,8 +8,8 @@ use url::Url;
 use wif_core::{
     code::Code,
     foreign_text::{identifier, one_line, service_message},
-    refusals::{self, Known},
-    retry::{Outcome, asked_to_wait},
+    refusals::{self, KnownRefusal},
+    retry::{RetryClass, asked_to_wait},
     secret::Secret,
 };
 use wif_io::{
@@ -52,12 +52,12 @@ pub enum OidcError {
         retry_after: Option<Duration>,
     },
     /// A refusal that its words tell.
-    #[error("Azure DevOps refused to sign an id token (it answered {status}, {}): {}", known.name, known.means)]
+    #[error("Azure DevOps refused to sign an id token (it answered {status}, {}): {}", known.name, known.meaning)]
     Told {
         /// The HTTP status.
         status: u16,
         /// What it means.
-        known: &'static Known,
+        known: &'static KnownRefusal,
     },
     /// Any other refusal.
     #[error("Azure DevOps refused to sign an id token (it answered {status}{}){}", kind.as_ref().map(|kind| format!(", {kind}")).unwrap_or_default(), colon(known_refused(*.status, kind.as_deref())))]
@@ -103,7 +103,7 @@ struct Answer {
 /// The longest id that is shown, in characters. `x-msedge-ref` has about 90.
 const MAX_ID: usize = 200;
 /// A throttled request is held for up to 30 seconds and then answered as usual.
-const PATIENCE: Duration = Duration::from_secs(35);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(35);
 
 /// Asks for an id token.
 ///
@@ -136,7 +136,7 @@ pub async fn id_token(
             })
         }
     };
-    http.retrying(deadline, PATIENCE, |refusal: &Refusal| refusal.error.outcome(), attempt).await
+    http.retrying(deadline, ATTEMPT_TIMEOUT, |refusal: &Refusal| refusal.error.outcome(), attempt).await
 }
 
 fn read(response: &Response) -> Result<Secret, OidcError> {
@@ -169,7 +169,7 @@ fn read(response: &Response) -> Result<Secret, OidcError> {
 impl OidcError {
     /// What it means, where that is known.
     #[must_use]
-    pub fn known(&self) -> Option<&'static Known> {
+    pub fn known(&self) -> Option<&'static KnownRefusal> {
         match self {
             Self::JobToken { status, .. } => refusals::named(known_job_token(*status)),
             Self::NotReferenced => refusals::named(NOT_REFERENCED),
@@ -184,17 +184,17 @@ impl OidcError {
 
     /// Whether another attempt may help.
     #[must_use]
-    pub const fn outcome(&self) -> Outcome {
+    pub const fn outcome(&self) -> RetryClass {
         match self {
             Self::Http(error) => error.outcome(),
-            Self::PlanSecurity { .. } => Outcome::Doubtful,
-            Self::Busy { retry_after, .. } => Outcome::Busy { retry_after: *retry_after },
-            Self::NoToken { .. } => Outcome::Unreachable,
+            Self::PlanSecurity { .. } => RetryClass::MayPass,
+            Self::Busy { retry_after, .. } => RetryClass::Busy { retry_after: *retry_after },
+            Self::NoToken { .. } => RetryClass::Unreachable,
             Self::JobToken { .. }
             | Self::NotReferenced
             | Self::UnknownConnection
             | Self::Told { .. }
-            | Self::Refused { .. } => Outcome::Refused,
+            | Self::Refused { .. } => RetryClass::Refused,
         }
     }
 }
@@ -215,16 +215,16 @@ const fn known_busy(status: u16) -> &'static str {
     if status == 429 { "TF400733" } else { "oidctoken-503" }
 }
 
-fn known_refused(status: u16, kind: Option<&str>) -> Option<&'static Known> {
+fn known_refused(status: u16, kind: Option<&str>) -> Option<&'static KnownRefusal> {
     if status == 405 { refusals::named("oidctoken-405") } else { kind.and_then(refusals::named) }
 }
 
 fn means(name: &str) -> &'static str {
-    refusals::named(name).map(|known| known.means).unwrap_or_default()
+    refusals::named(name).map(|known| known.meaning).unwrap_or_default()
 }
 
-fn colon(known: Option<&Known>) -> String {
-    known.map(|known| format!(": {}", known.means)).unwrap_or_default()
+fn colon(known: Option<&KnownRefusal>) -> String {
+    known.map(|known| format!(": {}", known.meaning)).unwrap_or_default()
 }
 
 impl Answer {

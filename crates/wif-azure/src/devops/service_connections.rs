@@ -10,8 +10,8 @@ use url::Url;
 use uuid::Uuid;
 use wif_core::{
     foreign_text::service_message,
-    refusals::{self, Known},
-    retry::Outcome,
+    refusals::{self, KnownRefusal},
+    retry::RetryClass,
     secret::Secret,
 };
 use wif_io::{
@@ -45,7 +45,7 @@ pub struct Organization<'a> {
 /// A connection, as its REST resource tells.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Seen {
+pub struct ServiceConnection {
     /// Its id.
     pub id: Uuid,
     /// Its name in this project.
@@ -53,7 +53,7 @@ pub struct Seen {
     pub name: String,
     /// Its URL.
     pub url: Option<String>,
-    /// How it signs in. None for somebody who may only see that it exists.
+    /// How it signs in. None for a caller that may only see that it exists.
     pub authorization: Option<Authorization>,
     /// Its data.
     pub data: Option<BTreeMap<String, Option<String>>>,
@@ -87,12 +87,12 @@ pub enum ConnectionsError {
         status: u16,
     },
     /// A refusal.
-    #[error("Azure DevOps refused (it answered {status}){}", known.map(|known| format!(": {}", known.means)).unwrap_or_default())]
+    #[error("Azure DevOps refused (it answered {status}){}", known.map(|known| format!(": {}", known.meaning)).unwrap_or_default())]
     Refused {
         /// The HTTP status.
         status: u16,
         /// What it means, where that is known.
-        known: Option<&'static Known>,
+        known: Option<&'static KnownRefusal>,
         /// Its own message, as far as it may be shown.
         message: Option<String>,
     },
@@ -104,7 +104,7 @@ pub enum ConnectionsError {
         /// When to come back.
         retry_after: Option<Duration>,
     },
-    /// There is none in this project.
+    /// The project has no such connection.
     #[error("the project has no such service connection, or none that this token may see")]
     Absent,
     /// Not what the protocol says.
@@ -120,7 +120,7 @@ struct Described {
 
 #[derive(Deserialize)]
 struct List {
-    value: Vec<Seen>,
+    value: Vec<ServiceConnection>,
 }
 
 #[derive(Deserialize)]
@@ -140,12 +140,12 @@ struct Execution {
 }
 
 /// How long one attempt may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The version that tells whether a connection is disabled.
 const API_VERSION: &str = "7.2-preview.4";
 
 impl Organization<'_> {
-    /// The organization's id, to whoever it knows.
+    /// The organization's id, which it tells every user that it knows.
     ///
     /// # Errors
     ///
@@ -160,11 +160,11 @@ impl Organization<'_> {
     ///
     /// # Errors
     ///
-    /// There is none that the token may see, or Azure DevOps cannot be reached.
-    pub async fn by_id(&self, project: &str, id: Uuid) -> Result<Seen, ConnectionsError> {
+    /// The token's owner may see no such connection, or Azure DevOps cannot be reached.
+    pub async fn by_id(&self, project: &str, id: Uuid) -> Result<ServiceConnection, ConnectionsError> {
         let url = self.base.join([project, "_apis", "serviceendpoint", "endpoints", &id.to_string()]);
         // Nothing is found as well by success and null.
-        let found: Option<Seen> = self.get(url, API_VERSION).await?;
+        let found: Option<ServiceConnection> = self.get(url, API_VERSION).await?;
         found.ok_or(ConnectionsError::Absent)
     }
 
@@ -172,7 +172,7 @@ impl Organization<'_> {
     ///
     /// # Errors
     ///
-    /// As `by_id`.
+    /// The token's owner may see no such connection, or Azure DevOps cannot be reached.
     pub async fn last_used(
         &self,
         project: &str,
@@ -192,8 +192,8 @@ impl Organization<'_> {
     ///
     /// # Errors
     ///
-    /// As `by_id`.
-    pub async fn by_name(&self, project: &str, name: &str) -> Result<Seen, ConnectionsError> {
+    /// The token's owner may see no such connection, or Azure DevOps cannot be reached.
+    pub async fn by_name(&self, project: &str, name: &str) -> Result<ServiceConnection, ConnectionsError> {
         let mut url = self.base.join([project, "_apis", "serviceendpoint", "endpoints"]);
         url.query_pairs_mut().append_pair("endpointNames", name);
         let List { value } = self.get(url, API_VERSION).await?;
@@ -231,7 +231,7 @@ impl Organization<'_> {
                 if is_usable(&response) { Ok(response) } else { Err(ConnectionsError::Unusable) }
             }
         };
-        self.http.retrying(self.deadline, PATIENCE, ConnectionsError::outcome, attempt).await
+        self.http.retrying(self.deadline, ATTEMPT_TIMEOUT, ConnectionsError::outcome, attempt).await
     }
 }
 
@@ -267,12 +267,12 @@ impl ConnectionsError {
 
     /// Whether another attempt may help.
     #[must_use]
-    pub const fn outcome(&self) -> Outcome {
+    pub const fn outcome(&self) -> RetryClass {
         match self {
             Self::Http(error) => error.outcome(),
-            Self::Busy { retry_after, .. } => Outcome::Busy { retry_after: *retry_after },
-            Self::Unusable => Outcome::Unreachable,
-            Self::Token { .. } | Self::Refused { .. } | Self::Absent => Outcome::Refused,
+            Self::Busy { retry_after, .. } => RetryClass::Busy { retry_after: *retry_after },
+            Self::Unusable => RetryClass::Unreachable,
+            Self::Token { .. } | Self::Refused { .. } | Self::Absent => RetryClass::Refused,
         }
     }
 }

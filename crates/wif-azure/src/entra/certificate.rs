@@ -52,7 +52,7 @@ pub enum CertificateError {
     },
     /// The two do not belong together.
     #[error("its private key does not belong to its certificate")]
-    Strangers,
+    KeyMismatch,
     /// The machine has no randomness.
     #[error("its private key could not sign")]
     Sign,
@@ -96,7 +96,8 @@ impl Certificate {
         let key = key.ok_or(CertificateError::NoKey)?;
         // A certificate holds its public key in the very form that RFC 8017 §A.1.1 gives it.
         let public = key.public().as_ref();
-        let own = certificates.iter().find(|der| contains(der, public)).ok_or(CertificateError::Strangers)?;
+        let own =
+            certificates.iter().find(|der| contains(der, public)).ok_or(CertificateError::KeyMismatch)?;
         let sha256 = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, own));
         let sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, own);
         Ok(Self { key, sha256, thumbprint: hexadecimal(sha1.as_ref()) })

@@ -60,13 +60,13 @@ impl Refusal {
 
     /// What it means in this flow, where that is known.
     #[must_use]
-    pub fn known(&self) -> Option<&'static refusals::Known> {
+    pub fn known(&self) -> Option<&'static refusals::KnownRefusal> {
         self.number.and_then(refusals::of_entra)
     }
 
     pub(super) fn summary(&self) -> String {
         let number = self.number.map_or_else(|| format!(" ({})", self.error), |_| number(Some(self)));
-        let cause = self.known().map(|known| known.means.to_owned()).or_else(|| self.sentence.clone());
+        let cause = self.known().map(|known| known.meaning.to_owned()).or_else(|| self.sentence.clone());
         cause.map_or_else(|| number.clone(), |cause| format!("{number}: {cause}"))
     }
 }

@@ -10,8 +10,8 @@ use url::Url;
 use uuid::Uuid;
 use wif_core::{
     azure::resource::Resource,
-    refusals::Known,
-    retry::{Outcome, asked_to_wait},
+    refusals::KnownRefusal,
+    retry::{RetryClass, asked_to_wait},
     secret::Secret,
 };
 use wif_io::{
@@ -99,9 +99,9 @@ struct Granted {
 /// RFC 7521 §4.2.
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// How long one attempt may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 /// No access token lives longer, whatever the answer says.
-pub const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+pub const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The shortest and the longest access token, in bytes: a shorter text would be masked in every log line that has it by
 /// chance, a longer one does not fit in a variable on every operating system.
 const TOKEN_BYTES: RangeInclusive<usize> = 20..=32_000;
@@ -149,7 +149,7 @@ impl Identity {
             let answer = http.send(request, limit);
             async move { read(&answer.await?, begin, proof.name()) }
         };
-        http.retrying(deadline, PATIENCE, TokenError::outcome, attempt).await
+        http.retrying(deadline, ATTEMPT_TIMEOUT, TokenError::outcome, attempt).await
     }
 }
 
@@ -185,7 +185,7 @@ fn read(
         }
         return Ok(AccessToken {
             token,
-            expires: begin + LONGEST.min(Duration::from_secs(granted.expires_in)),
+            expires: begin + MAX_LIFETIME.min(Duration::from_secs(granted.expires_in)),
         });
     }
     let retry_after = response.retry_after;
@@ -204,19 +204,19 @@ fn read(
 impl TokenError {
     /// Whether another attempt with the same proof may help.
     #[must_use]
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> RetryClass {
         match self {
             Self::Http(error) => error.outcome(),
-            Self::Refused(refusal) => match refusal.known().map(|known| known.again.outcome()) {
-                Some(Outcome::Busy { .. }) => Outcome::Busy { retry_after: refusal.retry_after },
+            Self::Refused(refusal) => match refusal.known().map(|known| known.retry.outcome()) {
+                Some(RetryClass::Busy { .. }) => RetryClass::Busy { retry_after: refusal.retry_after },
                 Some(outcome) => outcome,
-                None => Outcome::Refused,
+                None => RetryClass::Refused,
             },
-            Self::Busy { retry_after, .. } => Outcome::Busy { retry_after: *retry_after },
+            Self::Busy { retry_after, .. } => RetryClass::Busy { retry_after: *retry_after },
             // A proxy has refused, not Entra: it is tried again, but not for as long as a fault.
-            Self::Unusable { status: 400.., .. } => Outcome::Doubtful,
-            Self::Unusable { .. } => Outcome::Unreachable,
-            Self::Certificate(_) => Outcome::Refused,
+            Self::Unusable { status: 400.., .. } => RetryClass::MayPass,
+            Self::Unusable { .. } => RetryClass::Unreachable,
+            Self::Certificate(_) => RetryClass::Refused,
         }
     }
 
@@ -232,7 +232,7 @@ impl TokenError {
     /// Whether an attempt with a fresh id token may help.
     #[must_use]
     pub fn wants_fresh_assertion(&self) -> bool {
-        matches!(self, Self::Refused(refusal) if refusal.known().is_some_and(Known::wants_fresh_id_token))
+        matches!(self, Self::Refused(refusal) if refusal.known().is_some_and(KnownRefusal::wants_fresh_id_token))
     }
 }
 
@@ -249,7 +249,7 @@ pub fn is_token_byte(byte: u8) -> bool {
 }
 
 /// Entra sends numbers, and in some places numbers as text.
-pub fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+pub(crate) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Seconds {

@@ -12,6 +12,9 @@ use wif_core::secret::Secret;
 use wif_io::{env::Env, http::Response};
 use zeroize::Zeroizing;
 
+/// Where Windows has the key files.
+pub(super) const PROGRAM_DATA: &str = "ProgramData";
+
 /// The folder that the service writes its keys into.
 #[derive(Clone, Debug)]
 pub(super) struct Folder(PathBuf);
@@ -43,7 +46,7 @@ impl Folder {
     /// Where the service of this system has it.
     pub(super) fn of_service(env: &Env) -> Self {
         if cfg!(windows) {
-            let data = env.get("ProgramData").unwrap_or("C:\\ProgramData");
+            let data = env.get(PROGRAM_DATA).unwrap_or("C:\\ProgramData");
             Self(PathBuf::from(data).join("AzureConnectedMachineAgent").join("Tokens"))
         } else {
             Self(PathBuf::from("/var/opt/azcmagent/tokens"))

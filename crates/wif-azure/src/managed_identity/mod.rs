@@ -17,13 +17,13 @@ pub use self::arc::ChallengeError;
 use self::arc::{Challenge, Folder};
 use super::entra::{
     error_response::sentence,
-    token::{AccessToken, LONGEST, is_token, seconds},
+    token::{AccessToken, MAX_LIFETIME, is_token, seconds},
 };
 use wif_core::{
     azure::resource::Resource,
     exports::{IDENTITY_PATH, MACHINE},
     refusals,
-    retry::{Outcome, asked_to_wait},
+    retry::{RetryClass, asked_to_wait},
     secret::Secret,
     token::claims,
 };
@@ -36,7 +36,7 @@ use wif_io::{
 
 /// Where the machine's own identity is found.
 #[derive(Clone, Debug)]
-pub struct Machine {
+pub struct ManagedIdentity {
     endpoint: PlainEndpoint,
     protocol: Protocol,
 }
@@ -53,7 +53,7 @@ enum Protocol {
 
 /// No access token of the machine's identity.
 #[derive(Debug, thiserror::Error)]
-pub enum MachineError {
+pub enum ManagedIdentityError {
     /// A variable leads nowhere.
     #[error("the variable {name} is no address of a managed identity service")]
     Address {
@@ -115,13 +115,19 @@ pub enum MachineError {
 }
 
 /// Where every virtual machine finds it.
-const USUAL: &str = "http://169.254.169.254";
+const IMDS: &str = "http://169.254.169.254";
 /// How long one attempt may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Names another host for the usual path.
 const HOST: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
 /// Names the host of an Azure Arc server's service, beside an `IDENTITY_ENDPOINT` without a header.
 const ARC_HOST: &str = "IMDS_ENDPOINT";
+/// What [`ManagedIdentity::find`] reads of the environment.
+pub const VARIABLES: [&str; 8] =
+    [ENDPOINT[0], ENDPOINT[1], MACHINE[0], MACHINE[1], HOST, ARC_HOST, BROKER, arc::PROGRAM_DATA];
+/// The broker of an earlier session: it tells an `IDENTITY_ENDPOINT` of the machine from one that a session of this job has left.
+const BROKER: &str = "WIF_URL";
+
 /// The path of the service, of virtual machines and of Azure Arc servers.
 const PATH: [&str; 4] = ["metadata", "identity", "oauth2", "token"];
 /// Name the whole address, and with it the other protocol, and the header that it wants.
@@ -144,7 +150,7 @@ struct Refused {
     error_description: Option<String>,
 }
 
-impl Machine {
+impl ManagedIdentity {
     /// Finds the service by the environment, else at its usual address. An `IDENTITY_ENDPOINT` that an earlier
     /// sign-in of this very job has set leads to our own broker, which speaks for another connection; the machine's is
     /// then where that sign-in has kept it.
@@ -152,9 +158,9 @@ impl Machine {
     /// # Errors
     ///
     /// A variable holds no such address.
-    pub fn find(env: &Env) -> Result<Self, MachineError> {
+    pub fn find(env: &Env) -> Result<Self, ManagedIdentityError> {
         let parsed = |name, text: &str| {
-            PlainEndpoint::parse(text).map_err(|source| MachineError::Address { name, source })
+            PlainEndpoint::parse(text).map_err(|source| ManagedIdentityError::Address { name, source })
         };
         for [address, header] in [ENDPOINT, MACHINE] {
             if let (Some(text), Some(header)) = (env.get(address), env.secret(header)) {
@@ -173,11 +179,11 @@ impl Machine {
             };
             if !endpoint.is_on_this_machine() {
                 let name = if own.is_some() { ENDPOINT[0] } else { ARC_HOST };
-                return Err(MachineError::NotLocal { name });
+                return Err(ManagedIdentityError::NotLocal { name });
             }
             return Ok(Self { endpoint, protocol: Protocol::Arc { folder: Folder::of_service(env) } });
         }
-        let base = env.get(HOST).map_or_else(|| parsed(HOST, USUAL), |text| parsed(HOST, text))?;
+        let base = env.get(HOST).map_or_else(|| parsed(HOST, IMDS), |text| parsed(HOST, text))?;
         Ok(Self { endpoint: base.join(PATH), protocol: Protocol::Imds })
     }
 
@@ -193,9 +199,9 @@ impl Machine {
     }
 
     /// What a session must keep for a later one of the same job before it takes the usual names: the address of the
-    /// machine's own service, and its header. Nothing, where there is none, or where it is kept already.
+    /// machine's own service, and its header. `None` where the machine has no such service, or where it is kept already.
     #[must_use]
-    pub fn to_keep(env: &Env) -> Option<(String, Secret)> {
+    pub fn endpoint_to_restore(env: &Env) -> Option<(String, Secret)> {
         let [address, header] = ENDPOINT;
         let (text, header) = (env.get(address)?, env.secret(header)?);
         PlainEndpoint::parse(text).ok().filter(|endpoint| !is_ours(env, endpoint, &header))?;
@@ -219,7 +225,7 @@ impl Machine {
         deadline: Deadline,
         client: Option<Uuid>,
         resource: &Resource,
-    ) -> Result<(AccessToken, Option<Uuid>), MachineError> {
+    ) -> Result<(AccessToken, Option<Uuid>), ManagedIdentityError> {
         let request = self.request(client, resource);
         tracing::debug!(%resource, "asking the machine's identity for an access token");
         let attempt = |limit| {
@@ -238,7 +244,7 @@ impl Machine {
                 self.confirmed(client, read(&answer, begin)?)
             }
         };
-        http.retrying(deadline, PATIENCE, MachineError::outcome, attempt).await
+        http.retrying(deadline, ATTEMPT_TIMEOUT, ManagedIdentityError::outcome, attempt).await
     }
 
     /// An Azure Arc agent that knows one identity only ignores which one is asked for.
@@ -246,10 +252,10 @@ impl Machine {
         &self,
         asked_for: Option<Uuid>,
         granted: (AccessToken, Option<Uuid>),
-    ) -> Result<(AccessToken, Option<Uuid>), MachineError> {
+    ) -> Result<(AccessToken, Option<Uuid>), ManagedIdentityError> {
         match (&self.protocol, asked_for) {
             (Protocol::Arc { .. }, Some(client)) if granted.1 != Some(client) => {
-                Err(MachineError::OtherIdentity { client })
+                Err(ManagedIdentityError::OtherIdentity { client })
             }
             _ => Ok(granted),
         }
@@ -275,7 +281,7 @@ impl Machine {
 /// Whether an address is that of a broker which an earlier sign-in of this job has left: the last one's, or one that looks
 /// like a broker's and wants a broker's key.
 fn is_ours(env: &Env, endpoint: &PlainEndpoint, header: &Secret) -> bool {
-    let last = env.get("WIF_URL").and_then(|url| PlainEndpoint::parse(url).ok());
+    let last = env.get(BROKER).and_then(|url| PlainEndpoint::parse(url).ok());
     let broker =
         endpoint.as_str().starts_with("http://127.0.0.1:") && endpoint.as_str().ends_with(IDENTITY_PATH);
     let key = header.expose();
@@ -284,25 +290,31 @@ fn is_ours(env: &Env, endpoint: &PlainEndpoint, header: &Secret) -> bool {
 }
 
 /// `begin` is the time before the request was sent.
-fn read(response: &Response, begin: OffsetDateTime) -> Result<(AccessToken, Option<Uuid>), MachineError> {
+fn read(
+    response: &Response,
+    begin: OffsetDateTime,
+) -> Result<(AccessToken, Option<Uuid>), ManagedIdentityError> {
     let status = response.status;
     match status {
         200..=299 => granted(response, begin),
         404 | 408 | 410 | 429 | 500..=599 => {
-            Err(MachineError::Busy { status, retry_after: response.retry_after })
+            Err(ManagedIdentityError::Busy { status, retry_after: response.retry_after })
         }
         400..=499 => {
             let reason = response.json::<Refused>().and_then(|refused| refused.error_description);
             let number = reason.as_deref().and_then(refusals::number_in);
             let sentence = reason.as_deref().and_then(sentence);
-            Err(MachineError::Refused { status, number, sentence })
+            Err(ManagedIdentityError::Refused { status, number, sentence })
         }
-        _ => Err(MachineError::Unusable { status, body: response.kind() }),
+        _ => Err(ManagedIdentityError::Unusable { status, body: response.kind() }),
     }
 }
 
-fn granted(response: &Response, begin: OffsetDateTime) -> Result<(AccessToken, Option<Uuid>), MachineError> {
-    let unusable = |body| MachineError::Unusable { status: response.status, body };
+fn granted(
+    response: &Response,
+    begin: OffsetDateTime,
+) -> Result<(AccessToken, Option<Uuid>), ManagedIdentityError> {
+    let unusable = |body| ManagedIdentityError::Unusable { status: response.status, body };
     let granted = response.json::<Granted>().ok_or_else(|| unusable(response.kind()))?;
     let token = Secret::new(granted.access_token);
     let bearer = granted.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
@@ -319,10 +331,10 @@ fn granted(response: &Response, begin: OffsetDateTime) -> Result<(AccessToken, O
         by_life.into_iter().chain(by_clock).min().ok_or_else(|| unusable("JSON without the token's end"))?;
     let named = granted.client_id.and_then(|id| Uuid::try_parse(&id).ok());
     let client = named.or_else(|| claims::client(&token)).filter(|id| !id.is_nil());
-    Ok((AccessToken { token, expires: begin + LONGEST.min(life) }, client))
+    Ok((AccessToken { token, expires: begin + MAX_LIFETIME.min(life) }, client))
 }
 
-impl MachineError {
+impl ManagedIdentityError {
     /// Whether the machine has several identities, and none was named.
     #[must_use]
     pub fn has_several_identities(&self) -> bool {
@@ -331,16 +343,16 @@ impl MachineError {
 
     /// Whether another attempt may help.
     #[must_use]
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> RetryClass {
         match self {
             Self::Http(error) => error.outcome(),
-            Self::Busy { retry_after, .. } => Outcome::Busy { retry_after: *retry_after },
+            Self::Busy { retry_after, .. } => RetryClass::Busy { retry_after: *retry_after },
             Self::Address { .. }
             | Self::NotLocal { .. }
             | Self::Challenge(_)
             | Self::OtherIdentity { .. }
-            | Self::Refused { .. } => Outcome::Refused,
-            Self::Unusable { .. } => Outcome::Unreachable,
+            | Self::Refused { .. } => RetryClass::Refused,
+            Self::Unusable { .. } => RetryClass::Unreachable,
         }
     }
 }
@@ -353,9 +365,9 @@ fn maybe_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u6
 mod tests {
     use super::*;
 
-    fn find(variables: &[(&str, &str)]) -> Result<Machine, MachineError> {
+    fn find(variables: &[(&str, &str)]) -> Result<ManagedIdentity, ManagedIdentityError> {
         let env = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Machine::find(&env)
+        ManagedIdentity::find(&env)
     }
 
     #[test]
@@ -384,7 +396,7 @@ mod tests {
             assert_eq!(find(variables).unwrap().endpoint().as_str(), address, "{variables:?}");
         }
         for variables in [&[("IDENTITY_ENDPOINT", "localhost"), header][..], &[(HOST, "file:///x")]] {
-            assert!(matches!(find(variables), Err(MachineError::Address { .. })), "{variables:?}");
+            assert!(matches!(find(variables), Err(ManagedIdentityError::Address { .. })), "{variables:?}");
         }
     }
 }

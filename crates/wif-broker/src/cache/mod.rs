@@ -11,12 +11,12 @@ use std::{
 use futures_util::{FutureExt as _, future::Shared};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
-use wif_core::{failure::Failure, retry::Outcome, secret::Secret, token::lifetime::Lifetime};
+use wif_core::{failure::Failure, retry::RetryClass, secret::Secret, token::lifetime::Lifetime};
 use wif_io::clock::{Clock, Limit};
 
 /// A token and the time in which it works.
 #[derive(Clone, Debug)]
-pub struct Fresh {
+pub struct CachedToken {
     /// The token.
     pub token: Secret,
     /// The token as a JSON text, made once for all who ask.
@@ -25,7 +25,7 @@ pub struct Fresh {
     pub lifetime: Lifetime,
 }
 
-impl Fresh {
+impl CachedToken {
     /// A token that works for so long.
     #[must_use]
     pub fn new(token: Secret, lifetime: Lifetime) -> Self {
@@ -35,13 +35,14 @@ impl Fresh {
 }
 
 /// How a flight ended. The failure is shared by all who waited for it.
-pub type Landing = Result<Fresh, Arc<Failure>>;
+pub type FetchResult = Result<CachedToken, Arc<Failure>>;
 /// Fetches a token.
-pub type Fetch = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Fresh, Failure>> + Send>> + Send + Sync>;
-type Flight = Shared<Pin<Box<dyn Future<Output = Landing> + Send>>>;
+pub type Fetch =
+    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<CachedToken, Failure>> + Send>> + Send + Sync>;
+type Flight = Shared<Pin<Box<dyn Future<Output = FetchResult> + Send>>>;
 
 /// One token, for one resource, of one session.
-pub struct Slot {
+pub struct TokenSlot {
     clock: Arc<dyn Clock>,
     fetch: Fetch,
     /// Told of every landing.
@@ -53,13 +54,13 @@ pub struct Slot {
 struct State {
     fresh: Option<Held>,
     flight: Option<Flight>,
-    /// The last attempt's failure, and when the next attempt may begin: by the clock that nobody sets.
+    /// The last attempt's failure, and when the next attempt may begin: by the monotonic clock.
     failed: Option<(Arc<Failure>, Duration)>,
     /// Attempts that failed in a row.
     failures: u32,
     /// After a renewal that brought nothing later: when to try again.
     again_at: Option<OffsetDateTime>,
-    /// Whether anybody asked since the last renewal, or somebody reads the token without asking.
+    /// Whether a caller asked since the last renewal, or a file keeps the token for readers that never ask.
     wanted: bool,
     always_wanted: bool,
     counts: Counts,
@@ -80,7 +81,7 @@ impl Moment {
 
 /// A token, and its end by the clock that cannot be set, beside the end by the wall clock: the earlier counts.
 struct Held {
-    fresh: Fresh,
+    fresh: CachedToken,
     end: Duration,
 }
 
@@ -89,14 +90,14 @@ const SAME_END: Duration = Duration::from_secs(1);
 
 impl Held {
     /// A token that is there now.
-    fn new(fresh: Fresh, at: Moment) -> Self {
+    fn new(fresh: CachedToken, at: Moment) -> Self {
         let end = at.elapsed + positive(fresh.lifetime.until - at.wall);
         Self { fresh, end }
     }
 
     /// A token that came now, and was asked for when so much time had elapsed: its life begins there, though the wall
     /// clock may have been set back since.
-    fn asked_at(asked: Duration, fresh: Fresh, at: Moment) -> Self {
+    fn asked_at(asked: Duration, fresh: CachedToken, at: Moment) -> Self {
         let life = positive(fresh.lifetime.until - fresh.lifetime.from);
         let held = Self::new(fresh, at);
         Self { end: held.end.min(asked + life), ..held }
@@ -121,7 +122,7 @@ impl Held {
     }
 
     /// The token as it is given away.
-    fn given(&self, at: Moment) -> Fresh {
+    fn given(&self, at: Moment) -> CachedToken {
         let mut fresh = self.fresh.clone();
         fresh.lifetime.until = self.until(at);
         fresh
@@ -143,7 +144,7 @@ pub struct Counts {
 
 /// How long a caller waits for a renewal while there is something else to give: a token that ends soon, or the failure
 /// of the attempt before.
-const PATIENCE: Duration = Duration::from_secs(3);
+const RENEWAL_WAIT: Duration = Duration::from_secs(3);
 /// With so much life left, a token is given away without waiting for its renewal.
 const COMFORT: time::Duration = time::Duration::minutes(2);
 /// How long callers without a token get the last failure at once before another attempt: doubling, up to the second.
@@ -151,18 +152,18 @@ const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(
 /// The longest rest that a service can ask for.
 const LONGEST_REST: Duration = Duration::from_secs(600);
 
-impl Slot {
+impl TokenSlot {
     /// A slot that begins with a token, or empty.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, fetch: Fetch, fresh: Option<Fresh>) -> Arc<Self> {
+    pub fn new(clock: Arc<dyn Clock>, fetch: Fetch, fresh: Option<CachedToken>) -> Arc<Self> {
         let fresh = fresh.map(|fresh| Held::new(fresh, Moment::of(&*clock)));
         let state = State { fresh, ..State::default() };
         Arc::new(Self { clock, fetch, changed: OnceLock::new(), state: Mutex::new(state) })
     }
 
     /// Names who is to be told of every landing.
-    pub fn tell(&self, changed: Arc<Notify>) {
-        // Whoever was named first stays.
+    pub fn notify_on_change(&self, changed: Arc<Notify>) {
+        // The first one that was given stays.
         let _ = self.changed.set(changed);
     }
 
@@ -173,20 +174,20 @@ impl Slot {
     }
 
     /// Puts a token in that came by other ways.
-    pub fn put(&self, fresh: Fresh) {
+    pub fn put(&self, fresh: CachedToken) {
         let held = Held::new(fresh, self.moment());
         self.state().fresh = Some(held);
     }
 
-    /// Keeps the token fresh though nobody asks: somebody reads it from a file.
-    pub fn want_always(&self) {
+    /// Keeps the token fresh even if no caller asks: it is read from a file.
+    pub fn keep_fresh(&self) {
         self.state().always_wanted = true;
         self.notify();
     }
 
     /// The token that is there, whatever its age.
     #[must_use]
-    pub fn current(&self) -> Option<Fresh> {
+    pub fn current(&self) -> Option<CachedToken> {
         self.state().fresh.as_ref().map(|held| held.fresh.clone())
     }
 
@@ -195,7 +196,7 @@ impl Slot {
     /// # Errors
     ///
     /// No token works, and no other could be fetched, now or a moment ago.
-    pub async fn get(self: &Arc<Self>) -> Landing {
+    pub async fn get(self: &Arc<Self>) -> FetchResult {
         let (works, failed, flight) = {
             let mut state = self.state();
             state.counts.asked += 1;
@@ -230,9 +231,11 @@ impl Slot {
         };
         let (instead, patience) = match (works, failed) {
             // The token's end is a moment in its life, and no limit on a request.
-            (Some((old, _, works_for)), _) if works_for < PATIENCE => (Ok(old), self.clock.sleep(works_for)),
-            (Some((old, ..)), _) => (Ok(old), self.clock.limit(Limit::Renewal, PATIENCE)),
-            (None, Some(failure)) => (Err(failure), self.clock.limit(Limit::Renewal, PATIENCE)),
+            (Some((old, _, works_for)), _) if works_for < RENEWAL_WAIT => {
+                (Ok(old), self.clock.sleep(works_for))
+            }
+            (Some((old, ..)), _) => (Ok(old), self.clock.limit(Limit::Renewal, RENEWAL_WAIT)),
+            (None, Some(failure)) => (Err(failure), self.clock.limit(Limit::Renewal, RENEWAL_WAIT)),
             (None, None) => return flight.await,
         };
         tokio::select! {
@@ -241,7 +244,7 @@ impl Slot {
         }
     }
 
-    /// Begins to renew the token if it is time to. Whoever keeps the slot alive calls this at [`Slot::next`].
+    /// Begins to renew the token if it is time to. The loop that keeps the slot fresh calls this at [`TokenSlot::next`].
     pub fn renew(self: &Arc<Self>) {
         let mut state = self.state();
         let at = self.moment();
@@ -253,7 +256,7 @@ impl Slot {
         }
     }
 
-    /// When [`Slot::renew`] has something to do; never, for a token that nobody has asked for since its last renewal.
+    /// When [`TokenSlot::renew`] has something to do; never, for a token that no caller has asked for since its last renewal.
     #[must_use]
     pub fn next(&self) -> Option<OffsetDateTime> {
         let state = self.state();
@@ -286,7 +289,7 @@ impl Slot {
         self.state().fresh.as_ref().map(|held| held.until(at))
     }
 
-    /// The flight that is under way, or a new one. It goes on if everybody who waits for it goes away.
+    /// The flight that is under way, or a new one. It goes on even if every caller that waits for it goes away.
     fn flight(self: &Arc<Self>, state: &mut State) -> Flight {
         if let Some(flight) = &state.flight {
             return flight.clone();
@@ -297,7 +300,7 @@ impl Slot {
         let fetched = (self.fetch)();
         let flight = async move {
             let result = fetched.await;
-            slot.land(asked, result)
+            slot.complete(asked, result)
         };
         let flight = flight.boxed().shared();
         state.flight = Some(flight.clone());
@@ -305,7 +308,7 @@ impl Slot {
         flight
     }
 
-    fn land(&self, asked: Duration, result: Result<Fresh, Failure>) -> Landing {
+    fn complete(&self, asked: Duration, result: Result<CachedToken, Failure>) -> FetchResult {
         let at = self.moment();
         let mut state = self.state();
         state.flight = None;
@@ -333,7 +336,7 @@ impl Slot {
                 let failure = Arc::new(failure);
                 let rest = REST.0.saturating_mul(2_u32.saturating_pow(state.failures)).min(REST.1);
                 let asked = match failure.outcome {
-                    Outcome::Busy { retry_after: Some(asked) } => asked.min(LONGEST_REST),
+                    RetryClass::Busy { retry_after: Some(asked) } => asked.min(LONGEST_REST),
                     _ => Duration::ZERO,
                 };
                 state.failures = (state.failures + 1).min(16);

@@ -55,7 +55,7 @@ impl Clock for Hand {
 }
 
 /// A source whose n-th answer lives so many seconds, or is a failure.
-fn slot(clock: &Arc<Hand>, lives: &'static [Option<i64>]) -> (Arc<Slot>, Arc<AtomicUsize>) {
+fn slot(clock: &Arc<Hand>, lives: &'static [Option<i64>]) -> (Arc<TokenSlot>, Arc<AtomicUsize>) {
     let (asked, hand) = (Arc::new(AtomicUsize::new(0)), Arc::clone(clock));
     let counter = Arc::clone(&asked);
     let fetch: Fetch = Arc::new(move || {
@@ -67,16 +67,16 @@ fn slot(clock: &Arc<Hand>, lives: &'static [Option<i64>]) -> (Arc<Slot>, Arc<Ato
                 Some(life) => {
                     let until = from + time::Duration::seconds(life);
                     let token = Secret::new(format!("token {nth}"));
-                    Ok(Fresh::new(token, Lifetime { from, until }))
+                    Ok(CachedToken::new(token, Lifetime { from, until }))
                 }
                 None => Err(Failure::new(Code::TimedOut, "down", "wait")),
             }
         })
     });
-    (Slot::new(Arc::clone(clock) as _, fetch, None), asked)
+    (TokenSlot::new(Arc::clone(clock) as _, fetch, None), asked)
 }
 
-async fn token(slot: &Arc<Slot>) -> Result<String, Code> {
+async fn token(slot: &Arc<TokenSlot>) -> Result<String, Code> {
     slot.get().await.map(|fresh| fresh.token.expose().to_owned()).map_err(|failure| failure.code)
 }
 
@@ -125,7 +125,7 @@ fn what_still_works_is_given_away_while_renewals_fail_and_after_it_the_failure_a
     });
 }
 
-async fn landed(slot: &Arc<Slot>) {
+async fn landed(slot: &Arc<TokenSlot>) {
     for _ in 0..100 {
         if slot.state().flight.is_none() {
             return;
@@ -159,11 +159,11 @@ fn whoever_renews_hears_that_a_token_is_wanted_again() {
         let clock = Arc::new(Hand::default());
         let (slot, _) = slot(&clock, &[]);
         let changed = Arc::new(Notify::new());
-        slot.tell(Arc::clone(&changed));
+        slot.notify_on_change(Arc::clone(&changed));
         let from = clock.now();
         let lifetime = Lifetime { from, until: from + time::Duration::hours(1) };
-        slot.put(Fresh::new(Secret::new("brought along".to_owned()), lifetime));
-        assert_eq!(slot.next(), None, "nobody has asked for it");
+        slot.put(CachedToken::new(Secret::new("brought along".to_owned()), lifetime));
+        assert_eq!(slot.next(), None, "no caller has asked for it");
         token(&slot).await.unwrap();
         changed.notified().await;
         assert_eq!(slot.next().map(OffsetDateTime::unix_timestamp), Some(1800));
@@ -178,13 +178,13 @@ fn a_service_that_asks_for_time_gets_it_and_nobody_waits_for_a_token_with_minute
         let counter = Arc::clone(&attempts);
         let fetch: Fetch = Arc::new(move || {
             counter.fetch_add(1, Ordering::SeqCst);
-            let outcome = Outcome::Busy { retry_after: Some(Duration::from_secs(300)) };
-            let busy = Failure::new(Code::TimedOut, "busy", "wait").with_outcome(outcome);
+            let outcome = RetryClass::Busy { retry_after: Some(Duration::from_secs(300)) };
+            let busy = Failure::new(Code::TimedOut, "busy", "wait").with_retry_class(outcome);
             Box::pin(std::future::ready(Err(busy)))
         });
         let (from, life) = (clock.now(), time::Duration::hours(1));
-        let fresh = Fresh::new(Secret::new("old".to_owned()), Lifetime { from, until: from + life });
-        let slot = Slot::new(Arc::clone(&clock) as _, fetch, Some(fresh));
+        let fresh = CachedToken::new(Secret::new("old".to_owned()), Lifetime { from, until: from + life });
+        let slot = TokenSlot::new(Arc::clone(&clock) as _, fetch, Some(fresh));
         for (second, expected) in [(1800, 1), (2099, 1), (2100, 2), (2399, 2), (2400, 3)] {
             clock.set(second);
             assert_eq!(token(&slot).await.as_deref(), Ok("old"));
@@ -266,12 +266,15 @@ fn a_token_of_seconds_is_not_given_away_after_a_wait_that_outlives_it() {
             match attempts.fetch_add(1, Ordering::SeqCst) {
                 0 => {
                     let lifetime = Lifetime { from, until: from + time::Duration::seconds(10) };
-                    Box::pin(std::future::ready(Ok(Fresh::new(Secret::new("short".to_owned()), lifetime))))
+                    Box::pin(std::future::ready(Ok(CachedToken::new(
+                        Secret::new("short".to_owned()),
+                        lifetime,
+                    ))))
                 }
                 _ => Box::pin(std::future::pending()),
             }
         });
-        let slot = Slot::new(Arc::clone(&clock) as _, fetch, None);
+        let slot = TokenSlot::new(Arc::clone(&clock) as _, fetch, None);
         assert_eq!(token(&slot).await.as_deref(), Ok("short"));
         clock.set(8);
         assert_eq!(token(&slot).await.as_deref(), Ok("short"));
@@ -291,8 +294,8 @@ proptest::proptest! {
             let lifetime = Lifetime { from: clock.now(), until: clock.now() + time::Duration::seconds(life) };
             let ended = Failure::new(Code::TimedOut, "down", "wait");
             let fetch: Fetch = Arc::new(move || Box::pin(std::future::ready(Err(ended.again()))));
-            let fresh = Fresh::new(Secret::new("token".to_owned()), lifetime);
-            let slot = Slot::new(Arc::clone(&clock) as _, fetch, Some(fresh));
+            let fresh = CachedToken::new(Secret::new("token".to_owned()), lifetime);
+            let slot = TokenSlot::new(Arc::clone(&clock) as _, fetch, Some(fresh));
             let life = Duration::from_secs(life.unsigned_abs());
             for (passed, set) in steps {
                 clock.elapsed.fetch_add(passed, Ordering::SeqCst);
@@ -317,7 +320,7 @@ fn a_flight_that_hangs_holds_nobody_up_who_can_be_told_of_the_failure_before_it(
             0 => Box::pin(std::future::ready(Err(Failure::new(Code::TimedOut, "down", "wait")))),
             _ => Box::pin(std::future::pending()),
         });
-        let slot = Slot::new(Arc::clone(&clock) as _, fetch, None);
+        let slot = TokenSlot::new(Arc::clone(&clock) as _, fetch, None);
         assert_eq!(token(&slot).await, Err(Code::TimedOut));
         clock.set(2);
         assert_eq!(token(&slot).await, Err(Code::TimedOut), "the second attempt is under way");
@@ -354,13 +357,13 @@ fn a_token_that_nobody_asks_for_is_not_renewed_unless_it_is_read_from_a_file() {
         assert_eq!(slot.next(), None, "a renewal is under way");
         landed(&slot).await;
         assert_eq!(slot.until().map(OffsetDateTime::unix_timestamp), Some(5400));
-        assert_eq!(slot.next(), None, "nobody asked since");
+        assert_eq!(slot.next(), None, "no caller asked since");
         let fetched = slot.counts().fetched;
         clock.set(3600);
         slot.renew();
-        assert_eq!(slot.counts().fetched, fetched, "somebody else's timer renews nothing here");
+        assert_eq!(slot.counts().fetched, fetched, "the timer of another slot renews nothing here");
         clock.set(1800);
-        slot.want_always();
+        slot.keep_fresh();
         assert_eq!(slot.next().map(OffsetDateTime::unix_timestamp), Some(3600));
     });
 }

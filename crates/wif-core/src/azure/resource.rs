@@ -25,7 +25,7 @@ pub struct Audiences {
     pub graph: Option<String>,
 }
 
-/// A text that is no resource.
+/// A text that is not a resource.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{text}' is not a resource; accepted are an alias ({}), an https:// resource, the URI of an application, a GUID, or a scope ending in /.default",
@@ -83,7 +83,7 @@ impl Resource {
     ///
     /// # Errors
     ///
-    /// The text is none of them.
+    /// The text is neither an alias nor a resource.
     pub fn parse(text: &str, audiences: &Audiences) -> Result<Self, ResourceError> {
         let error = || ResourceError { text: one_line(text, 100) };
         if text.is_empty() || text.len() > MAX_LENGTH {

@@ -71,12 +71,12 @@ codes! {
     ConnectionUnknown = "WIF2004",
     /// Azure DevOps refused to sign an id token for another reason.
     IdTokenRefused = "WIF2005",
-    /// What came as id token is none.
+    /// What Azure DevOps sent is not a JWT.
     IdTokenMalformed = "WIF2006",
     /// The id token is not valid now.
     IdTokenExpired = "WIF2007",
     /// The id token was issued for another tenant.
-    IdTokenForeign = "WIF2008",
+    IdTokenOfOtherTenant = "WIF2008",
     /// This machine's clock is wrong.
     ClockWrong = "WIF2009",
     /// The application trusts no federated credential at all.
@@ -154,7 +154,7 @@ codes! {
     /// A value cannot be exported as it is.
     ValueNotExportable = "WIF4005",
     /// A variable names another organization than the job's.
-    AddressForeign = "WIF4006",
+    OtherOrganization = "WIF4006",
     /// A variable of the job has the name of something that the agent passes to this task.
     VariableShadows = "WIF4007",
     /// A variable of the agent's machine would win over the session's.

@@ -1,4 +1,4 @@
-//! Who has to change something: the first thing that a person wants to know.
+//! The party that has to change something.
 
 use std::fmt;
 
@@ -32,7 +32,7 @@ pub enum Party {
 }
 
 impl Code {
-    /// Who has to change something.
+    /// The party that has to change something.
     #[must_use]
     pub const fn party(self) -> Party {
         match self {
@@ -50,7 +50,7 @@ impl Code {
             | Self::ConnectionNotReferenced
             | Self::ApprovalPending
             | Self::ResourceUnknown
-            | Self::AddressForeign => Party::Pipeline,
+            | Self::OtherOrganization => Party::Pipeline,
             Self::SchemeUnsupported
             | Self::ConnectionIncomplete
             | Self::AuthorityInvalid
@@ -62,7 +62,7 @@ impl Code {
             | Self::ConnectionDisabled
             | Self::ConnectionStale
             | Self::IssuerRetires
-            | Self::IdTokenForeign
+            | Self::IdTokenOfOtherTenant
             | Self::TenantUnknown
             | Self::CloudMismatch
             | Self::CredentialRefused

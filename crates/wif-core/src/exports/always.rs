@@ -1,4 +1,4 @@
-//! Who we are: in every session, whatever its families.
+//! What every session exports, whatever its families: client, tenant, subscription, authority.
 
 use super::variable::{Facts, Variable};
 

@@ -42,16 +42,16 @@ pub struct Variable {
 /// A variable's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// For everybody.
+    /// For every step, shown in logs.
     Plain(String),
-    /// For everybody in the job, and nobody who reads the log.
+    /// For every step, masked in logs.
     Masked(Secret),
     /// For those who map it.
     Secret(Secret),
 }
 
 impl Variable {
-    /// A variable for everybody.
+    /// A variable whose value logs may show.
     #[must_use]
     pub fn plain(name: &str, value: impl Into<String>) -> Self {
         Self { name: name.to_owned(), value: Value::Plain(value.into()) }

@@ -1,6 +1,6 @@
 //! The application, and what it proves itself with where that is no id token.
 
-use super::entry::Known;
+use super::entry::KnownRefusal;
 use crate::code::Code;
 
 const ENABLE: (&str, &str) = (
@@ -17,8 +17,8 @@ const CERTIFICATE: (&str, &str) = (
 );
 const CONVERT: &str = "Project settings > Service connections > the connection > Convert";
 
-pub(super) const KNOWN: &[Known] = &[
-    Known::of_entra(
+pub(super) const KNOWN: &[KnownRefusal] = &[
+    KnownRefusal::of_entra(
         700_016,
         Code::ApplicationUnknown,
         "the connection's tenant has no application or managed identity with the connection's client id",
@@ -30,21 +30,21 @@ pub(super) const KNOWN: &[Known] = &[
         ],
         WHICH,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         700_011,
         Code::ApplicationUnknown,
         "the connection's tenant does not know the application of the connection's client id",
         &["the application was deleted, or lives in another tenant"],
         WHICH,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         7_000_229,
         Code::ApplicationUnknown,
         "the application has no service principal in the connection's tenant",
         &["the application was registered without one, or its enterprise application was deleted"],
         ("make the service principal, then give it its roles again", "az ad sp create --id <client id>"),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         7_000_112,
         Code::ApplicationDisabled,
         "the application is disabled",
@@ -53,21 +53,21 @@ pub(super) const KNOWN: &[Known] = &[
         ],
         ENABLE,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         70001,
         Code::ApplicationDisabled,
         "the application is disabled or not known",
         &["an administrator has disabled the application", "it was deleted"],
         ENABLE,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         1_000_031,
         Code::ApplicationDisabled,
         "the application cannot be used at this time",
         &["Microsoft or an administrator has blocked the application"],
         ENABLE,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         7_000_215,
         Code::CredentialRefused,
         "the connection's client secret is wrong",
@@ -80,21 +80,21 @@ pub(super) const KNOWN: &[Known] = &[
             CONVERT,
         ),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         7_000_222,
         Code::CredentialRefused,
         "the connection's client secret has expired",
-        &["nobody renewed it: secrets of automatic connections last three months"],
+        &["it was not renewed: secrets of automatic connections last three months"],
         ("convert the connection to workload identity federation, which stores no secret", CONVERT),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         70002,
         Code::CredentialRefused,
         "Entra does not accept what the application proves itself with",
         &["the client secret is not the application's"],
         ("convert the connection to workload identity federation, which stores no secret", CONVERT),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         700_027,
         Code::CredentialRefused,
         "Entra does not accept the signature of the assertion",
@@ -104,21 +104,21 @@ pub(super) const KNOWN: &[Known] = &[
         ],
         CERTIFICATE,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         700_030,
         Code::CredentialRefused,
         "Entra does not accept the subject name of the connection's certificate",
         &["the application trusts certificates by subject name, and not by this one"],
         CERTIFICATE,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         50012,
         Code::CredentialRefused,
         "Entra does not accept the connection's certificate",
         &["it has ended, its chain is not trusted, or its thumbprint is not registered"],
         CERTIFICATE,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         50013,
         Code::CredentialRefused,
         "Entra does not accept the signature or the form of the assertion",
@@ -132,7 +132,7 @@ pub(super) const KNOWN: &[Known] = &[
             "curl -v https://login.microsoftonline.com (who signed the certificate that it shows?)",
         ),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         50027,
         Code::CredentialRefused,
         "Entra cannot read the assertion: it is no JWT with the claims that it must have",
@@ -142,21 +142,21 @@ pub(super) const KNOWN: &[Known] = &[
             "curl -v https://login.microsoftonline.com (who signed the certificate that it shows?)",
         ),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         50048,
         Code::CredentialRefused,
         "the subject of the assertion is not its issuer, as it must be for a certificate",
         &["the connection's certificate is used for another application"],
         CERTIFICATE,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         700_021,
         Code::CredentialRefused,
         "the assertion is for another application than the request",
         &["the connection's client id was changed, and its certificate belongs to the old one"],
         CERTIFICATE,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         700_023,
         Code::CredentialRefused,
         "the assertion is for another tenant or cloud than the request",
@@ -166,7 +166,7 @@ pub(super) const KNOWN: &[Known] = &[
             "Project settings > Service connections > the connection > Edit",
         ),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         700_025,
         Code::CredentialRefused,
         "the application is a public client, which proves itself with nothing",

@@ -1,6 +1,6 @@
 //! Azure DevOps signs no id token, or shows no connection. Where an answer has no name of its own, it has one here.
 
-use super::entry::{Again, Known, Name};
+use super::entry::{KnownRefusal, Name, RetryAdvice};
 use crate::code::Code;
 
 const CONNECTIONS: &str = "Project settings > Service connections > the connection";
@@ -31,14 +31,14 @@ pub(super) const WORDS: &[(&[&str], &str)] = &[
 const fn known(
     name: &'static str,
     code: Code,
-    means: &'static str,
+    meaning: &'static str,
     causes: &'static [&'static str],
     remedy: (&'static str, &'static str),
-) -> Known {
-    Known::new(Name::DevOps(name), code, means, causes, remedy)
+) -> KnownRefusal {
+    KnownRefusal::new(Name::DevOps(name), code, meaning, causes, remedy)
 }
 
-pub(super) const KNOWN: &[Known] = &[
+pub(super) const KNOWN: &[KnownRefusal] = &[
     known(
         "no-explicit-reference",
         Code::ConnectionNotReferenced,
@@ -57,7 +57,7 @@ pub(super) const KNOWN: &[Known] = &[
         Code::JobTokenRefused,
         "Azure DevOps does not accept the job token",
         &[
-            "the job was cancelled, or has run for about 24 hours",
+            "the job was canceled, or has run for about 24 hours",
             "the token is a personal one, which signs no id tokens",
         ],
         (
@@ -153,17 +153,20 @@ pub(super) const KNOWN: &[Known] = &[
         "approval-pending",
         Code::ApprovalPending,
         "an approval or a check of the connection is still pending",
-        &["nobody has approved yet", "a check, such as branch control or business hours, has not passed yet"],
+        &[
+            "no approver has approved yet",
+            "a check, such as branch control or business hours, has not passed yet",
+        ],
         ("approve, or wait for the check, then run the stage again", "the run's page > Review, or Checks"),
     ),
     known(
         "TaskOrchestrationPlanSecurityException",
         Code::IdTokenRefused,
         "the run's plan does not let this job in, or not yet",
-        &["the plan is not ready, which passes", "the job was cancelled, or the run has ended"],
+        &["the plan is not ready, which passes", "the job was canceled, or the run has ended"],
         ("run the job again; if it lasts, give the ids above to the administrators of Azure DevOps", HEALTH),
     )
-    .again(Again::Soon),
+    .retried(RetryAdvice::Soon),
     known(
         "VssInvalidPreviewVersionException",
         Code::IdTokenRefused,
@@ -211,7 +214,7 @@ pub(super) const KNOWN: &[Known] = &[
         &["its requests have used up what Azure DevOps grants within five minutes"],
         ("run the job again later, and let fewer jobs start at once", "Organization settings > Usage"),
     )
-    .again(Again::Passing),
+    .retried(RetryAdvice::Passing),
     known(
         "oidctoken-503",
         Code::ServiceUnavailable,
@@ -219,5 +222,5 @@ pub(super) const KNOWN: &[Known] = &[
         &["Azure DevOps has an outage"],
         ("run the job again later; look at the health of Azure DevOps", HEALTH),
     )
-    .again(Again::Passing),
+    .retried(RetryAdvice::Passing),
 ];

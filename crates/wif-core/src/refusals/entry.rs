@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-use crate::{code::Code, retry::Outcome};
+use crate::{code::Code, retry::RetryClass};
 
 /// A refusal that is known.
 #[derive(Clone, Copy, Debug)]
-pub struct Known {
-    /// Its name, as whoever refuses spells it.
+pub struct KnownRefusal {
+    /// Its name, as the refusing service spells it.
     pub name: Name,
     /// The code that users see beside it.
     pub code: Code,
     /// What is wrong, in this flow.
-    pub means: &'static str,
+    pub meaning: &'static str,
     /// Why it comes, the likeliest first.
     pub causes: &'static [&'static str],
     /// What to do.
@@ -20,7 +20,7 @@ pub struct Known {
     /// The command or the click that does it.
     pub command: &'static str,
     /// Whether it passes.
-    pub again: Again,
+    pub retry: RetryAdvice,
 }
 
 /// What a refusal is called.
@@ -36,7 +36,7 @@ pub enum Name {
 
 /// Whether another attempt can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Again {
+pub enum RetryAdvice {
     /// No.
     No,
     /// Federated credentials reach Entra's servers minutes after they were made; plans become ready.
@@ -47,48 +47,48 @@ pub enum Again {
     Passing,
 }
 
-impl Known {
+impl KnownRefusal {
     /// A refusal that another attempt cannot change.
     pub(super) const fn new(
         name: Name,
         code: Code,
-        means: &'static str,
+        meaning: &'static str,
         causes: &'static [&'static str],
         (remedy, command): (&'static str, &'static str),
     ) -> Self {
-        Self { name, code, means, causes, remedy, command, again: Again::No }
+        Self { name, code, meaning, causes, remedy, command, retry: RetryAdvice::No }
     }
 
     /// The same, of Entra.
     pub(super) const fn of_entra(
         number: u32,
         code: Code,
-        means: &'static str,
+        meaning: &'static str,
         causes: &'static [&'static str],
         remedy: (&'static str, &'static str),
     ) -> Self {
-        Self::new(Name::Entra(number), code, means, causes, remedy)
+        Self::new(Name::Entra(number), code, meaning, causes, remedy)
     }
 
-    pub(super) const fn again(self, again: Again) -> Self {
-        Self { again, ..self }
+    pub(super) const fn retried(self, retry: RetryAdvice) -> Self {
+        Self { retry, ..self }
     }
 
     /// Whether an attempt with a fresh id token may help.
     #[must_use]
     pub fn wants_fresh_id_token(&self) -> bool {
-        self.again == Again::FreshIdToken
+        self.retry == RetryAdvice::FreshIdToken
     }
 }
 
-impl Again {
+impl RetryAdvice {
     /// What the law of retrying makes of it.
     #[must_use]
-    pub const fn outcome(self) -> Outcome {
+    pub const fn outcome(self) -> RetryClass {
         match self {
-            Self::No | Self::FreshIdToken => Outcome::Refused,
-            Self::Soon => Outcome::Doubtful,
-            Self::Passing => Outcome::Busy { retry_after: None },
+            Self::No | Self::FreshIdToken => RetryClass::Refused,
+            Self::Soon => RetryClass::MayPass,
+            Self::Passing => RetryClass::Busy { retry_after: None },
         }
     }
 }
@@ -102,7 +102,7 @@ impl fmt::Display for Name {
     }
 }
 
-impl fmt::Display for Again {
+impl fmt::Display for RetryAdvice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::No => "no",
@@ -115,15 +115,15 @@ impl fmt::Display for Again {
     }
 }
 
-impl fmt::Display for Known {
+impl fmt::Display for KnownRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, code, means, causes, remedy, command, again } = self;
-        writeln!(f, "{name}: {means}")?;
+        let Self { name, code, meaning, causes, remedy, command, retry } = self;
+        writeln!(f, "{name}: {meaning}")?;
         writeln!(f, "  code: {code}")?;
         for cause in *causes {
             writeln!(f, "  cause: {cause}")?;
         }
-        writeln!(f, "  tried again: {again}")?;
-        write!(f, "  wrong: {}\n  fix: {remedy}\n  how: {command}\n  more: {}", code.party(), code.page())
+        writeln!(f, "  tried again: {retry}")?;
+        write!(f, "  at fault: {}\n  fix: {remedy}\n  run: {command}\n  docs: {}", code.party(), code.page())
     }
 }

@@ -17,10 +17,10 @@ mod service;
 mod tenant;
 mod trust;
 
-pub use self::entry::{Again, Known, Name};
+pub use self::entry::{KnownRefusal, Name, RetryAdvice};
 
 /// Every refusal that is known, by who gives it.
-const TABLES: [&[Known]; 8] = [
+const TABLES: [&[KnownRefusal]; 8] = [
     trust::KNOWN,
     application::KNOWN,
     tenant::KNOWN,
@@ -32,25 +32,25 @@ const TABLES: [&[Known]; 8] = [
 ];
 
 /// Every refusal that is known.
-pub fn all() -> impl Iterator<Item = &'static Known> {
+pub fn all() -> impl Iterator<Item = &'static KnownRefusal> {
     TABLES.into_iter().flatten()
 }
 
 /// The refusal `AADSTS<number>`, if it is a known one.
 #[must_use]
-pub fn of_entra(number: u32) -> Option<&'static Known> {
+pub fn of_entra(number: u32) -> Option<&'static KnownRefusal> {
     all().find(|known| known.name == Name::Entra(number))
 }
 
 /// The refusal of this name, in any case.
 #[must_use]
-pub fn named(name: &str) -> Option<&'static Known> {
+pub fn named(name: &str) -> Option<&'static KnownRefusal> {
     all().find(|known| known.name.to_string().eq_ignore_ascii_case(name))
 }
 
 /// The refusal that a text of Azure DevOps tells of.
 #[must_use]
-pub fn in_words(text: &str) -> Option<&'static Known> {
+pub fn in_words(text: &str) -> Option<&'static KnownRefusal> {
     let text = text.to_lowercase();
     let fits = |words: &[&str]| words.iter().all(|word| text.contains(&word.to_lowercase()));
     devops::WORDS.iter().find(|(words, _)| fits(words)).and_then(|(_, name)| named(name))
@@ -69,9 +69,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::{code::Code, retry::Outcome};
+    use crate::{code::Code, retry::RetryClass};
 
-    fn numbers() -> impl Iterator<Item = (u32, &'static Known)> {
+    fn numbers() -> impl Iterator<Item = (u32, &'static KnownRefusal)> {
         all().filter_map(|known| match known.name {
             Name::Entra(number) => Some((number, known)),
             Name::DevOps(_) | Name::ResourceManager(_) => None,
@@ -105,7 +105,7 @@ mod tests {
         for known in all() {
             let text = known.to_string();
             assert!(!known.causes.is_empty() && known.causes.len() <= 4, "{text}");
-            for part in [known.means, known.remedy, known.command].iter().chain(known.causes) {
+            for part in [known.meaning, known.remedy, known.command].iter().chain(known.causes) {
                 assert!(!part.is_empty() && part.len() <= 260 && !part.ends_with('.'), "{text}");
             }
             assert!(text.lines().count() <= 12, "{text}");
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn only_what_may_pass_is_tried_again() {
         let retried: BTreeSet<_> = numbers()
-            .filter(|(_, known)| known.again.outcome() != Outcome::Refused)
+            .filter(|(_, known)| known.retry.outcome() != RetryClass::Refused)
             .map(|(number, _)| number)
             .collect();
         let may_pass = [

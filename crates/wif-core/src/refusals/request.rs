@@ -1,6 +1,6 @@
 //! Entra does not understand the request: ours, or altered on its way.
 
-use super::entry::Known;
+use super::entry::KnownRefusal;
 use crate::code::Code;
 
 const REPORT: (&str, &str) = (
@@ -8,8 +8,8 @@ const REPORT: (&str, &str) = (
     "curl -v https://login.microsoftonline.com (who signed the certificate that it shows?)",
 );
 
-const fn malformed(number: u32, means: &'static str) -> Known {
-    Known::of_entra(
+const fn malformed(number: u32, means: &'static str) -> KnownRefusal {
+    KnownRefusal::of_entra(
         number,
         Code::EntraRefused,
         means,
@@ -18,7 +18,7 @@ const fn malformed(number: u32, means: &'static str) -> Known {
     )
 }
 
-pub(super) const KNOWN: &[Known] = &[
+pub(super) const KNOWN: &[KnownRefusal] = &[
     malformed(900_144, "a parameter of the request is missing"),
     malformed(90014, "a field of the request is missing"),
     malformed(90013, "the request holds something that is not valid"),
@@ -33,7 +33,7 @@ pub(super) const KNOWN: &[Known] = &[
         "the request holds neither an assertion nor a secret, as the client credentials grant must",
     ),
     malformed(900_561, "the request came by another method than POST"),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         50034,
         Code::EntraRefused,
         "Entra looked for a user, which this sign-in does not have",
@@ -43,7 +43,7 @@ pub(super) const KNOWN: &[Known] = &[
             "Project settings > Service connections > the connection > Edit",
         ),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         700_003,
         Code::EntraRefused,
         "Entra looked for a device, which this sign-in does not have",
@@ -53,7 +53,7 @@ pub(super) const KNOWN: &[Known] = &[
             "Project settings > Service connections > the connection > Edit",
         ),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         50196,
         Code::EntraRefused,
         "Entra has seen the same request too often and takes it for a loop",

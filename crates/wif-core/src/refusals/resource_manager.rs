@@ -1,6 +1,6 @@
 //! Azure Resource Manager and Microsoft Graph: the sign-in works, and what it is for does not.
 
-use super::entry::{Again, Known, Name};
+use super::entry::{KnownRefusal, Name, RetryAdvice};
 use crate::code::Code;
 
 const ASSIGN: &str = "az role assignment create --assignee-object-id <object id> --assignee-principal-type ServicePrincipal --role Reader --scope <scope>";
@@ -18,14 +18,14 @@ const TOKEN: (&str, &str) = (
 const fn known(
     name: &'static str,
     code: Code,
-    means: &'static str,
+    meaning: &'static str,
     causes: &'static [&'static str],
     remedy: (&'static str, &'static str),
-) -> Known {
-    Known::new(Name::ResourceManager(name), code, means, causes, remedy)
+) -> KnownRefusal {
+    KnownRefusal::new(Name::ResourceManager(name), code, meaning, causes, remedy)
 }
 
-pub(super) const KNOWN: &[Known] = &[
+pub(super) const KNOWN: &[KnownRefusal] = &[
     known(
         "AuthorizationFailed",
         Code::RoleMissing,
@@ -81,7 +81,7 @@ pub(super) const KNOWN: &[Known] = &[
         "ReadOnlyDisabledSubscription",
         Code::SubscriptionUnusable,
         "the subscription is disabled",
-        &["it was cancelled, or its bill was not paid"],
+        &["it was canceled, or its bill was not paid"],
         (
             "have the subscription's owner enable it",
             "Azure portal > Subscriptions > the subscription > Reactivate",
@@ -104,7 +104,7 @@ pub(super) const KNOWN: &[Known] = &[
     known(
         "InvalidAuthenticationToken",
         Code::CloudMismatch,
-        "the access token is none that this service accepts",
+        "this service does not accept the access token",
         &["the connection's URL leads to another cloud or a stand-in", "the token was altered on its way"],
         TOKEN,
     ),
@@ -122,7 +122,7 @@ pub(super) const KNOWN: &[Known] = &[
         &["many jobs ask at once"],
         (AGAIN, "let fewer jobs start at once"),
     )
-    .again(Again::Passing),
+    .retried(RetryAdvice::Passing),
     known(
         "ServerTimeout",
         Code::ServiceUnavailable,
@@ -130,14 +130,14 @@ pub(super) const KNOWN: &[Known] = &[
         &["the service has an outage"],
         HEALTH,
     )
-    .again(Again::Passing),
+    .retried(RetryAdvice::Passing),
     known(
         "Authorization_RequestDenied",
         Code::RoleMissing,
         "the token's identity may not read applications in Microsoft Graph",
         &["it has no permission such as Application.Read.All, and does not own the application"],
         (
-            "run the doctor as somebody who may read the application, or compare by hand",
+            "run the doctor with an account that may read the application, or compare by hand",
             "az ad app federated-credential list --id <client id>",
         ),
     ),

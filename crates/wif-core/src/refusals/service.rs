@@ -1,35 +1,36 @@
 //! Entra cannot answer now.
 
-use super::entry::{Again, Known};
+use super::entry::{KnownRefusal, RetryAdvice};
 use crate::code::Code;
 
 const REMEDY: &str = "run the job again; if it lasts, look at the health of Entra and of Azure DevOps";
 const HEALTH: (&str, &str) = (REMEDY, "https://azure.status.microsoft and https://status.dev.azure.com");
 const KEYS: &[&str] = &[
     "the issuer or the way to it has an outage",
-    "the issuer is none that can be reached from the internet, as with a connection to a stand-in",
+    "the issuer cannot be reached from the internet, as with a connection to a stand-in",
 ];
 
-const fn passing(number: u32, means: &'static str) -> Known {
-    let known = Known::of_entra(
+const fn passing(number: u32, means: &'static str) -> KnownRefusal {
+    let known = KnownRefusal::of_entra(
         number,
         Code::ServiceUnavailable,
         means,
         &["a service behind Entra has an outage"],
         HEALTH,
     );
-    known.again(Again::Passing)
+    known.retried(RetryAdvice::Passing)
 }
 
-const fn keys(number: u32, means: &'static str) -> Known {
-    Known::of_entra(number, Code::ServiceUnavailable, means, KEYS, HEALTH).again(Again::Passing)
+const fn keys(number: u32, means: &'static str) -> KnownRefusal {
+    KnownRefusal::of_entra(number, Code::ServiceUnavailable, means, KEYS, HEALTH)
+        .retried(RetryAdvice::Passing)
 }
 
-pub(super) const KNOWN: &[Known] = &[
+pub(super) const KNOWN: &[KnownRefusal] = &[
     keys(50166, "Entra could not ask the issuer for its signing keys"),
     keys(501_661, "Entra could not fetch the issuer's description or signing keys"),
     keys(90061, "Entra could not reach the issuer to fetch its signing keys"),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         900_612,
         Code::ServiceUnavailable,
         "Entra could not read the issuer's signing keys",
@@ -42,26 +43,26 @@ pub(super) const KNOWN: &[Known] = &[
     passing(90024, "Entra has used up its time for the request"),
     passing(90033, "Entra's directory is unavailable for the moment"),
     passing(90090, "Entra's directory has a passing fault"),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         50000,
         Code::ServiceUnavailable,
         "Entra could not make the token",
         &["a fault inside Entra"],
         HEALTH,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         90036,
         Code::ServiceUnavailable,
         "Entra's directory has a fault that does not pass by itself",
         &["a fault inside Entra"],
         HEALTH,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         90055,
         Code::ServiceUnavailable,
         "the tenant is throttled",
         &["the tenant's identities ask for too many tokens"],
         (REMEDY, "let fewer jobs start at once; wif status shows in a later step what was asked for"),
     )
-    .again(Again::Passing),
+    .retried(RetryAdvice::Passing),
 ];

@@ -1,6 +1,6 @@
 //! The tenant: which one, in which cloud, and what its policies allow.
 
-use super::entry::Known;
+use super::entry::KnownRefusal;
 use crate::code::Code;
 
 const EDIT: &str = "Project settings > Service connections > the connection > Edit";
@@ -18,8 +18,8 @@ const MANAGED_IDENTITY: (&str, &str) = (
     SIGN_INS,
 );
 
-pub(super) const KNOWN: &[Known] = &[
-    Known::of_entra(
+pub(super) const KNOWN: &[KnownRefusal] = &[
+    KnownRefusal::of_entra(
         90002,
         Code::TenantUnknown,
         "there is no such tenant at this authority",
@@ -29,56 +29,56 @@ pub(super) const KNOWN: &[Known] = &[
         ],
         WHICH,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         900_023,
         Code::TenantUnknown,
         "the tenant id is neither a domain nor a GUID",
         &["the connection's tenant id is malformed"],
         WHICH,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         50128,
         Code::TenantUnknown,
         "nothing in the request names a tenant that is known",
         &["the connection's tenant id is wrong"],
         WHICH,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         50059,
         Code::TenantUnknown,
         "nothing in the request names a tenant",
         &["the connection has no tenant, or one that is not known"],
         WHICH,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         90019,
         Code::TenantUnknown,
         "Entra could not find out the tenant",
         &["the connection has no tenant, or one that is not known"],
         WHICH,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         50049,
         Code::TenantUnknown,
-        "the authority is none that Entra knows",
+        "Entra does not know the authority",
         &["the connection's authority (data activeDirectoryAuthority) is wrong"],
         WHICH,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         90038,
         Code::TenantUnknown,
         "the tenant lives in another national cloud",
         &["the connection's environment is not the cloud of its tenant"],
         ("set the connection's environment to the cloud of its tenant", EDIT),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         90051,
         Code::TenantUnknown,
-        "the request names a national cloud that is none",
+        "the request names a national cloud that does not exist",
         &["the connection's environment or authority is wrong"],
         ("set the connection's environment to the cloud of its tenant", EDIT),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         900_382,
         Code::CloudMismatch,
         "the application and the authority are in different clouds",
@@ -88,35 +88,35 @@ pub(super) const KNOWN: &[Known] = &[
         ],
         CLOUD,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         900_432,
         Code::CloudMismatch,
         "the application and the authority are in different clouds",
         &["the connection's environment is not the application's cloud"],
         CLOUD,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         900_439,
         Code::CloudMismatch,
         "an application of the government cloud cannot sign in at the public authority",
         &["the connection's environment is AzureCloud in place of AzureUSGovernment"],
         CLOUD,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         1_000_104,
         Code::CloudMismatch,
         "the identity's tenant does not allow resources of that cloud",
         &["the resource is one of another cloud"],
         CLOUD,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         700_223,
         Code::PolicyForbids,
         "the tenant's policy does not allow workload identity federation for this application",
         &["federated credentials are disabled or constrained for applications"],
         MANAGED_IDENTITY,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         700_238,
         Code::PolicyForbids,
         "the tenant's policy does not allow this issuer for this kind of identity",
@@ -126,14 +126,14 @@ pub(super) const KNOWN: &[Known] = &[
             SIGN_INS,
         ),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         7_002_381,
         Code::PolicyForbids,
         "the tenant's policy asks for a claim that the id token does not have",
         &["the tenant accepts id tokens of this issuer with certain claims only"],
         MANAGED_IDENTITY,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         53003,
         Code::PolicyForbids,
         "a Conditional Access policy of the tenant blocks this sign-in",
@@ -143,28 +143,28 @@ pub(super) const KNOWN: &[Known] = &[
         ],
         ADMINISTRATOR,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         530_032,
         Code::PolicyForbids,
         "a security policy of the tenant blocks this sign-in",
         &["an administrator has set a policy for the whole tenant"],
         ADMINISTRATOR,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         530_035,
         Code::PolicyForbids,
         "the security defaults of the tenant block this sign-in",
         &["the request was judged to be unsafe"],
         ADMINISTRATOR,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         50131,
         Code::PolicyForbids,
         "Conditional Access blocks this sign-in",
         &["suspicious activity, or a rule for places or devices"],
         ADMINISTRATOR,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         500_021,
         Code::PolicyForbids,
         "the network here does not allow this tenant",
@@ -176,7 +176,7 @@ pub(super) const KNOWN: &[Known] = &[
             "the proxy's rule for login.microsoftonline.com, header Restrict-Access-To-Tenants",
         ),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         500_213,
         Code::PolicyForbids,
         "the cross-tenant access policy of the resource's tenant does not allow it",

@@ -1,6 +1,6 @@
 //! Entra compares the id token with the federated credentials, and none matches.
 
-use super::entry::{Again, Known};
+use super::entry::{KnownRefusal, RetryAdvice};
 use crate::code::Code;
 
 const LIST: &str = "az ad app federated-credential list --id <client id>";
@@ -22,16 +22,16 @@ const AUDIENCE: (&str, &str) = (
 );
 const NEW: &str = "the federated credential was made or changed minutes ago";
 
-pub(super) const KNOWN: &[Known] = &[
-    Known::of_entra(
+pub(super) const KNOWN: &[KnownRefusal] = &[
+    KnownRefusal::of_entra(
         70021,
         Code::TrustNotMatched,
         "no federated credential of the application matches the id token",
         &[NEW, "issuer, subject or audience differs; this older code does not say which"],
         REGISTER,
     )
-    .again(Again::Soon),
-    Known::of_entra(
+    .retried(RetryAdvice::Soon),
+    KnownRefusal::of_entra(
         700_211,
         Code::IssuerNotTrusted,
         "no federated credential of the application has the id token's issuer",
@@ -46,16 +46,16 @@ pub(super) const KNOWN: &[Known] = &[
             CREATE,
         ),
     )
-    .again(Again::Soon),
-    Known::of_entra(
+    .retried(RetryAdvice::Soon),
+    KnownRefusal::of_entra(
         700_212,
         Code::AudienceNotTrusted,
         "no federated credential of the application has the id token's audience",
         &["it was registered with another audience, or with that of another cloud", NEW],
         AUDIENCE,
     )
-    .again(Again::Soon),
-    Known::of_entra(
+    .retried(RetryAdvice::Soon),
+    KnownRefusal::of_entra(
         700_213,
         Code::SubjectNotTrusted,
         "no federated credential of the application has the id token's subject",
@@ -66,22 +66,22 @@ pub(super) const KNOWN: &[Known] = &[
         ],
         SUBJECT,
     )
-    .again(Again::Soon),
-    Known::of_entra(
+    .retried(RetryAdvice::Soon),
+    KnownRefusal::of_entra(
         7_002_137,
         Code::SubjectNotTrusted,
         "no federated credential of the application has the id token's subject",
         &["the federated credential's subject is of another kind than the ones that Azure DevOps signs"],
         SUBJECT,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         7_002_138,
         Code::SubjectNotTrusted,
         "a federated credential of the application has the id token's subject, but in other letter case",
         &["the subject was typed, or a project or connection was renamed in case only"],
         ("write the federated credential's subject in exactly the letter case above", UPDATE),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         700_214,
         Code::AudienceNotTrusted,
         "the federated credential is registered with a GUID as audience",
@@ -91,7 +91,7 @@ pub(super) const KNOWN: &[Known] = &[
             UPDATE,
         ),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         70025,
         Code::NoFederatedCredential,
         "the application has no federated credential at all",
@@ -101,7 +101,7 @@ pub(super) const KNOWN: &[Known] = &[
         ],
         REGISTER,
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         700_024,
         Code::AssertionExpired,
         "the id token was outside its validity when it reached Entra",
@@ -114,8 +114,8 @@ pub(super) const KNOWN: &[Known] = &[
             "sudo timedatectl set-ntp true (Windows: w32tm /resync)",
         ),
     )
-    .again(Again::FreshIdToken),
-    Known::of_entra(
+    .retried(RetryAdvice::FreshIdToken),
+    KnownRefusal::of_entra(
         70023,
         Code::AssertionExpired,
         "the id token is valid for longer than Entra accepts (25 hours)",
@@ -125,7 +125,7 @@ pub(super) const KNOWN: &[Known] = &[
             "https://developercommunity.visualstudio.com/AzureDevOps",
         ),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         70052,
         Code::MultiTenantApplication,
         "the application is multi-tenant, and such an application cannot trust id tokens issued by Entra",
@@ -135,14 +135,14 @@ pub(super) const KNOWN: &[Known] = &[
             "az ad app update --id <client id> --sign-in-audience AzureADMyOrg",
         ),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         700_229,
         Code::EntraRefused,
         "Entra does not accept this kind of id token as assertion: only app-only tokens of Entra may be one",
         &["the id token is of a user, which no connection of Azure Resource Manager gives"],
         ("check that the connection is an Azure Resource Manager connection with workload identity federation", LIST),
     ),
-    Known::of_entra(
+    KnownRefusal::of_entra(
         700_231,
         Code::EntraRefused,
         "Entra does not accept this kind of id token as assertion in this flow",

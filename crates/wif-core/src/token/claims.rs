@@ -1,4 +1,4 @@
-//! The claims of a JWT that nobody verified.
+//! The claims of a JWT whose signature was not verified.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
@@ -27,7 +27,7 @@ pub struct Unverified {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClaimsError {
     /// Longer than any id token.
-    #[error("it is longer than {MOST} characters")]
+    #[error("it is longer than {MAX_TOKEN_BYTES} characters")]
     TooLong,
     /// Not `header.payload.signature`.
     #[error("it does not have the three base64url parts of a JWT")]
@@ -57,7 +57,7 @@ pub enum Validity {
 /// Entra accepts a token whose `nbf` is this far in the future.
 const TOLERANCE: Duration = Duration::minutes(5);
 /// The longest id token that is read, in bytes. Real ones have one to three thousand.
-const MOST: usize = 16 * 1024;
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 #[derive(Deserialize)]
 struct Payload {
@@ -83,7 +83,7 @@ impl Unverified {
     /// The text is no such JWT. The error tells in which way, and nothing of the text.
     pub fn read(token: &Secret) -> Result<Self, ClaimsError> {
         let token = token.expose();
-        if token.len() > MOST {
+        if token.len() > MAX_TOKEN_BYTES {
             return Err(ClaimsError::TooLong);
         }
         let mut parts = token.split('.');
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(refused("<html>.</html>.c"), ClaimsError::Parts);
         assert_eq!(refused("a.b.c\nd"), ClaimsError::Parts);
         assert_eq!(refused("a.b.c"), ClaimsError::Base64);
-        assert_eq!(refused(&"a".repeat(MOST + 1)), ClaimsError::TooLong);
+        assert_eq!(refused(&"a".repeat(MAX_TOKEN_BYTES + 1)), ClaimsError::TooLong);
         assert_eq!(read("{}"), Err(ClaimsError::Json));
         assert_eq!(read(r#"{"iss":"i","sub":"s","aud":"a"}"#), Err(ClaimsError::Json));
         assert_eq!(read(r#"{"iss":"i","sub":"s","aud":"a","exp":1e300}"#), Err(ClaimsError::Time));

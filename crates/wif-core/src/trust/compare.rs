@@ -1,17 +1,16 @@
-//! What an id token presents against what somebody trusts: where they part, and in words why.
+//! Compares what an id token presents with what a federated credential trusts, and says in words where they differ.
 //!
 //! Matching is exact, letter case and white space included; only the audience of Entra's own id tokens is a GUID that
 //! stands for a name.
 
 use super::side_by_side::side_by_side;
 use super::subject::{Issuer, Subject};
-use crate::foreign_text::ForeignText;
-use crate::token::claims::Unverified;
+use crate::{fact::Fact, foreign_text::ForeignText, token::claims::Unverified};
 
 /// What is trusted: by a federated credential, or as the connection says it is registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trusted {
-    /// Who says so, as a person calls it: a harmless line.
+    /// Where this was read, in words for a person: a harmless line.
     pub by: String,
     /// The issuer.
     pub issuer: ForeignText,
@@ -74,7 +73,7 @@ pub struct Difference {
     /// Why, in words.
     pub words: String,
     /// Both sides, a line for each segment, so that no mask of the whole hits them.
-    pub lines: Vec<String>,
+    pub lines: Vec<Fact>,
 }
 
 /// When the Azure DevOps issuer ends, in the public cloud.
@@ -219,8 +218,8 @@ fn audience(claims: &Claims, trusted: &Trusted) -> Option<Difference> {
     };
     let presented: Vec<_> = claims.audiences.iter().map(meant).collect();
     let lines = vec![
-        format!("{:<22}presented  {}", "audience", ForeignText::join(&presented)),
-        format!("{:<22}trusted    {}", "", ForeignText::join(&trusted.audiences)),
+        Fact::new("audience", format!("presented  {}", ForeignText::join(&presented))),
+        Fact::new("", format!("trusted    {}", ForeignText::join(&trusted.audiences))),
     ];
     let number = if registered_id { 700_214 } else { 700_212 };
     Some(Difference { part: Part::Audience, number, words: words.to_owned(), lines })

@@ -1,6 +1,6 @@
 //! Two texts that should be the same, segment by segment.
 
-use crate::foreign_text::ForeignText;
+use crate::{fact::Fact, foreign_text::ForeignText};
 
 type Parts = [(&'static str, ForeignText)];
 
@@ -11,11 +11,13 @@ pub(super) fn side_by_side(
     theirs: &Parts,
     presented: &str,
     expected: &str,
-) -> Vec<String> {
+) -> Vec<Fact> {
     let labels = |parts: &Parts| parts.iter().map(|(label, _)| *label).collect::<Vec<_>>();
     if labels(ours) != labels(theirs) {
         let lines = |side: &'static str, parts: &Parts| {
-            let line = move |(label, value): &(&str, ForeignText)| format!("{label:<22}{side}  {value}");
+            let line = move |(label, value): &(&'static str, ForeignText)| {
+                Fact::new(label, format!("{side}  {value}"))
+            };
             parts.iter().map(line).collect::<Vec<_>>()
         };
         return [lines("presented", ours), lines("trusted  ", theirs)].concat();
@@ -28,25 +30,25 @@ pub(super) fn side_by_side(
         let rest = if ours.len() == theirs.len() {
             Vec::new()
         } else {
-            vec![format!("{label:<22}one has a slash more")]
+            vec![Fact::new(label, "one has a slash more")]
         };
         return [pairs(&ours, &theirs), rest].concat();
     }
     pairs(ours, theirs)
 }
 
-fn pairs(ours: &Parts, theirs: &Parts) -> Vec<String> {
+fn pairs(ours: &Parts, theirs: &Parts) -> Vec<Fact> {
     let lines = ours.iter().zip(theirs).flat_map(|((label, one), (_, other))| {
         if one == other {
-            return vec![format!("{label:<22}both       {one}")];
+            return vec![Fact::new(label, format!("both       {one}"))];
         }
         let (one, other) = (one.to_string(), other.to_string());
         // Kinds of white space, which all look alike.
         let marks = if one == other { "other white space".to_owned() } else { marks(&one, &other) };
         vec![
-            format!("{label:<22}presented  {one}"),
-            format!("{:<22}trusted    {other}", ""),
-            format!("{:<22}           {marks}", ""),
+            Fact::new(label, format!("presented  {one}")),
+            Fact::new("", format!("trusted    {other}")),
+            Fact::new("", format!("           {marks}")),
         ]
     });
     lines.collect()
@@ -70,7 +72,7 @@ fn marks(one: &str, other: &str) -> String {
 mod tests {
     use super::*;
 
-    fn both(one: &str, other: &str) -> Vec<String> {
+    fn both(one: &str, other: &str) -> Vec<Fact> {
         let part = |value: &str| vec![("subject project", ForeignText::from(value))];
         side_by_side("subject", &part(one), &part(other), one, other)
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::foreign_text::ForeignText;
 
-/// Who signed an id token.
+/// The signer of an id token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Issuer {
     /// Azure DevOps itself, for one organization. Retired on 2027-07-01 for the public cloud.

@@ -2,7 +2,7 @@
 
 use std::{error::Error, io, time::Duration};
 
-use wif_core::retry::Outcome;
+use wif_core::retry::RetryClass;
 
 use super::limits::CONNECT_TIMEOUT;
 
@@ -79,9 +79,9 @@ pub enum HttpError {
         /// What went wrong.
         reason: String,
     },
-    /// A request without TLS to somebody else than the machine's own service: never sent.
+    /// A request without TLS to another host than the machine's own service: never sent.
     #[error("{host} is not the managed identity service of this machine")]
-    Stranger {
+    UnexpectedHost {
         /// The host that was to be asked.
         host: String,
     },
@@ -108,24 +108,24 @@ impl HttpError {
             Self::Proxy { .. } => "the proxy does not connect",
             Self::Timeout { .. } => "it takes too long",
             Self::Broken { .. } => "the connection breaks",
-            Self::Stranger { .. } => "it may not be asked",
+            Self::UnexpectedHost { .. } => "it may not be asked",
             Self::TooLarge { .. } => "its answer is too large",
         }
     }
 
     /// Whether another attempt may help.
     #[must_use]
-    pub const fn outcome(&self) -> Outcome {
+    pub const fn outcome(&self) -> RetryClass {
         match self {
-            Self::Certificate { .. } | Self::ProxyLogin { .. } | Self::Stranger { .. } => Outcome::Refused,
-            Self::Alert { .. } | Self::Proxy { .. } => Outcome::Doubtful,
+            Self::Certificate { .. } | Self::ProxyLogin { .. } | Self::UnexpectedHost { .. } => RetryClass::Refused,
+            Self::Alert { .. } | Self::Proxy { .. } => RetryClass::MayPass,
             Self::Name { .. }
             | Self::Connect { .. }
             | Self::Tls { .. }
             | Self::Timeout { .. }
             | Self::Broken { .. }
             // No service answers at such length, but a page of something on the way may.
-            | Self::TooLarge { .. } => Outcome::Unreachable,
+            | Self::TooLarge { .. } => RetryClass::Unreachable,
         }
     }
 }

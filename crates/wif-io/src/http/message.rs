@@ -77,7 +77,7 @@ impl Request {
         self.secret_header("authorization", &Secret::new(format!("Bearer {}", token.expose())))
     }
 
-    /// Adds a header that nobody may see. A value that no header can hold is left out, which the service then says.
+    /// Adds a header with a secret value, which is never logged. A value that no header can hold is left out; the service then says that it is missing.
     #[must_use]
     pub fn secret_header(mut self, name: &'static str, value: &Secret) -> Self {
         if let Ok(mut value) = HeaderValue::from_str(value.expose()) {

@@ -34,7 +34,7 @@ use crate::{
     endpoint::PlainEndpoint,
 };
 use wif_core::{
-    retry::{Outcome, Policy},
+    retry::{Policy, RetryClass},
     secret::Secret,
 };
 
@@ -80,7 +80,7 @@ pub struct SetupError {
 }
 
 /// No skew has been seen yet.
-const UNKNOWN: i64 = i64::MIN;
+const NO_SKEW: i64 = i64::MIN;
 
 impl Http {
     /// Builds the client.
@@ -118,7 +118,7 @@ impl Http {
         Ok(Self { proxy: settings.proxy, roots_of_others: settings.roots_of_others, ..http })
     }
 
-    /// Builds a client for the machine's own managed identity service, which speaks no TLS: it asks nobody else, and
+    /// Builds a client for the machine's own managed identity service, which speaks no TLS: it asks no other host, and
     /// never by a proxy.
     ///
     /// # Errors
@@ -137,7 +137,7 @@ impl Http {
     ) -> Result<Self, SetupError> {
         let client = builder.build().map_err(|error| SetupError { reason: root_cause(&error) })?;
         let (proxy, roots_of_others) = (None, Vec::new());
-        Ok(Self { client, only, proxy, roots_of_others, clock, skew: AtomicI64::new(UNKNOWN) })
+        Ok(Self { client, only, proxy, roots_of_others, clock, skew: AtomicI64::new(NO_SKEW) })
     }
 
     /// The clock, for another client.
@@ -156,14 +156,14 @@ impl Http {
     #[must_use]
     pub fn skew(&self) -> Option<time::Duration> {
         match self.skew.load(Ordering::Relaxed) {
-            UNKNOWN => None,
+            NO_SKEW => None,
             seconds => Some(time::Duration::seconds(seconds)),
         }
     }
 
     /// Forgets what earlier answers told of the clock: it may have been set since.
     pub fn forget_skew(&self) {
-        self.skew.store(UNKNOWN, Ordering::Relaxed);
+        self.skew.store(NO_SKEW, Ordering::Relaxed);
     }
 
     /// Opens a connection to the host of `url`, so that a later request finds it ready. Whether it works is
@@ -187,7 +187,7 @@ impl Http {
         &self,
         deadline: Deadline,
         patience: Duration,
-        outcome: impl Fn(&E) -> Outcome,
+        outcome: impl Fn(&E) -> RetryClass,
         mut attempt: impl FnMut(Duration) -> F,
     ) -> Result<T, E> {
         let policy = Policy::default();
@@ -243,7 +243,7 @@ impl Http {
     async fn exchange(&self, request: Request) -> Result<Response, HttpError> {
         let (host, max_bytes) = (request.host(), request.max_answer_bytes);
         if self.only.as_ref().is_some_and(|only| !only.admits(&request.url)) {
-            return Err(HttpError::Stranger { host });
+            return Err(HttpError::UnexpectedHost { host });
         }
         let proxy = self.proxy.as_ref().and_then(|rule| rule(&request.url));
         let proxy = proxy.as_ref().and_then(Url::host_str);
@@ -300,9 +300,13 @@ mod tests {
         let ask = || Request::new(Method::GET, url.clone());
         let plain = Http::plain(own, clock()).unwrap();
         let refused = plain.send(ask(), Duration::from_secs(5)).await.err().unwrap();
-        assert!(matches!(refused, HttpError::Stranger { .. }), "{refused}");
+        assert!(matches!(refused, HttpError::UnexpectedHost { .. }), "{refused}");
         let usual = Http::new(Settings::default(), clock()).unwrap();
         assert!(usual.send(ask(), Duration::from_secs(5)).await.is_err());
-        assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody connected");
+        assert_eq!(
+            listener.accept().unwrap_err().kind(),
+            std::io::ErrorKind::WouldBlock,
+            "no connection came"
+        );
     }
 }

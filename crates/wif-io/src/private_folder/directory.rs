@@ -142,7 +142,7 @@ impl Handle {
 
     fn open(path: &Path) -> io::Result<Self> {
         let metadata = fs::symlink_metadata(path)?;
-        // A junction is no directory for Rust, as a symbolic link is none.
+        // Rust takes neither a junction nor a symbolic link for a directory.
         if !metadata.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }

@@ -29,7 +29,7 @@ pub enum FolderError {
     },
 }
 
-/// The same of an error of the operating system.
+/// Wraps an error of the operating system: what was tried, and on which path.
 pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {
     let path = path.to_owned();
     move |source| FolderError::Io { action, path, source }

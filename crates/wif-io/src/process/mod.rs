@@ -54,7 +54,7 @@ fn not_inherited(handle: std::os::windows::io::RawHandle) -> io::Result<()> {
     if handle.is_null() {
         return Ok(()); // there is no such stream
     }
-    // SAFETY: the call takes numbers and no memory of ours; a handle that is none is an error that it reports.
+    // SAFETY: the call takes numbers and no memory of ours; it reports an invalid handle as an error.
     match unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0) } {
         0 => Err(io::Error::last_os_error()),
         _ => Ok(()),
@@ -84,7 +84,7 @@ pub fn write_line(line: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Gives up standard input, output and error: whoever waits for them to end waits no longer.
+/// Closes standard input, output and error, so that the process at their other end sees the end of them.
 pub fn close_stdio() {
     #[cfg(unix)]
     if let Ok(null) = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null") {

@@ -101,7 +101,7 @@ mod system {
     /// A descriptor of one process, whatever its id is given to later (`pidfd_open(2)`).
     pub(super) struct Process(OwnedFd);
 
-    /// When a broker of this id started, in ticks since the system did (`proc_pid_stat(5)`); `None` when there is none.
+    /// When a broker of this id started, in ticks since the system did (`proc_pid_stat(5)`); `None` when it does not run.
     pub(super) fn start(id: u32) -> io::Result<Option<String>> {
         let folder = format!("/proc/{id}");
         let (arguments, stat) =
@@ -165,7 +165,7 @@ mod system {
         start: Option<String>,
     }
 
-    /// When a broker of this id started, to the second; `None` when there is none.
+    /// When a broker of this id started, to the second; `None` when it does not run.
     pub(super) fn start(id: u32) -> io::Result<Option<String>> {
         let mut command = Command::new("/bin/ps");
         let command =
@@ -223,7 +223,7 @@ mod system {
     /// A handle of one process: while it is open, its id is given to no other.
     pub(super) struct Process(OwnedHandle);
 
-    /// When the process of this id was created; `None` when there is none, or it has ended.
+    /// When the process of this id was created; `None` when it never ran, or has ended.
     pub(super) fn start(id: u32) -> io::Result<Option<String>> {
         let Some(process) = Process::open(id)? else { return Ok(None) };
         if process.has_ended() { Ok(None) } else { process.created().map(Some) }

@@ -14,7 +14,7 @@ use wif_io::{
     http::{Http, HttpError},
 };
 
-use super::report::{Report, Topic};
+use super::report::{NO_FACTS, Report, Topic};
 use crate::agent::{addresses::Addresses, connection::Connection, network};
 
 /// An access token of Entra for Azure DevOps.
@@ -25,7 +25,7 @@ pub(super) const GRAPH_TOKEN: &str = "WIF_GRAPH_TOKEN";
 pub(super) const ARM_TOKEN: &str = "WIF_ARM_TOKEN";
 
 /// What a walk needs and gathers.
-pub(super) struct Walk<'a> {
+pub(super) struct Diagnosis<'a> {
     pub(super) http: Arc<Http>,
     pub(super) env: &'a Env,
     pub(super) deadline: Deadline,
@@ -36,14 +36,14 @@ pub(super) struct Walk<'a> {
 }
 
 /// A connection that could be read, and where its services are.
-pub(super) struct Readable {
+pub(super) struct ReadConnection {
     pub(super) connection: Connection,
     pub(super) addresses: Addresses,
 }
 
 /// What is known of the identity behind a connection.
 #[derive(Default)]
-pub(super) struct Gathered {
+pub(super) struct Evidence {
     /// What its id tokens present.
     pub(super) claims: Option<Claims>,
     /// Whether Entra took one.
@@ -54,7 +54,7 @@ pub(super) struct Gathered {
     pub(super) object: Option<Uuid>,
 }
 
-/// Who is asked.
+/// A service that is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
     DevOps,
@@ -113,20 +113,20 @@ pub(super) fn settings(env: &Env, clock: &Arc<dyn Clock>, report: &mut Report) -
             Some(http)
         }
         Err(failure) => {
-            report.fault(Topic::Settings, failure, Vec::new());
+            report.fault(Topic::Settings, failure, NO_FACTS);
             None
         }
     }
 }
 
 /// The connection as the variables tell.
-pub(super) fn read(env: &Env, id: Uuid) -> Result<Readable, Failure> {
+pub(super) fn read(env: &Env, id: Uuid) -> Result<ReadConnection, Failure> {
     let connection = Connection::read(env, id)?;
     let addresses = Addresses::read(env, &connection)?;
-    Ok(Readable { connection, addresses })
+    Ok(ReadConnection { connection, addresses })
 }
 
-impl Walk<'_> {
+impl Diagnosis<'_> {
     /// The organization's id, which its service tells the owner of a token that it takes.
     pub(super) async fn organization(&mut self, base: &Endpoint, token: &Token) -> Option<Uuid> {
         let organization = Organization { http: &self.http, deadline: self.deadline, base, token };
@@ -140,7 +140,7 @@ impl Walk<'_> {
                 None
             }
             Err(error) => {
-                self.report.fault(Topic::Token, error, Vec::new());
+                self.report.fault(Topic::Token, error, NO_FACTS);
                 None
             }
         }

@@ -1,0 +1,43 @@
+//! Azure DevOps signs an id token for a service connection of the job.
+
+use uuid::Uuid;
+use wif_azure::devops::oidc;
+use wif_core::{azure::hosts::AllowedHosts, failure::Failure, secret::Secret};
+use wif_io::{clock::Deadline, env::Env, http::Http};
+
+use super::{Fetched, IdTokenSource};
+use crate::agent::{connection::Connection, job::Job};
+
+/// The id tokens of one connection.
+pub(crate) struct AzurePipelines<'a> {
+    pub(crate) env: &'a Env,
+    /// Hosts that may get the job token beside those of Azure DevOps.
+    pub(crate) allowed_hosts: &'a AllowedHosts,
+    /// The connection's id.
+    pub(crate) connection: Uuid,
+    /// An id token that came along.
+    pub(crate) at_hand: Option<Secret>,
+}
+
+impl<'a> AzurePipelines<'a> {
+    /// The id tokens of a connection of this job.
+    pub(crate) fn of(connection: &Connection, env: &'a Env, allowed_hosts: &'a AllowedHosts) -> Self {
+        Self { env, allowed_hosts, connection: connection.id, at_hand: connection.id_token.clone() }
+    }
+
+    async fn ask(&self, http: &Http, deadline: Deadline) -> Result<Secret, Failure> {
+        let job = Job::read(self.env, self.allowed_hosts)?;
+        let url = job.id_token_url(self.connection);
+        Ok(oidc::id_token(http, deadline, &url, &job.token).await?)
+    }
+}
+
+impl IdTokenSource for AzurePipelines<'_> {
+    fn at_hand(&self) -> Option<&Secret> {
+        self.at_hand.as_ref()
+    }
+
+    fn fetch<'a>(&'a self, http: &'a Http, deadline: Deadline) -> Fetched<'a> {
+        Box::pin(async move { self.ask(http, deadline).await.map_err(Box::new) })
+    }
+}
