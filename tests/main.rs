@@ -40,6 +40,8 @@ mod retries;
 mod schemes;
 mod shown;
 mod sign_in;
+#[cfg(unix)]
+mod snapshots;
 mod soak;
 mod terminal;
 mod time_limits;
