@@ -72,9 +72,10 @@ fn marks(one: &str, other: &str) -> String {
 mod tests {
     use super::*;
 
-    fn both(one: &str, other: &str) -> Vec<Fact> {
+    fn both(one: &str, other: &str) -> Vec<String> {
         let part = |value: &str| vec![("subject project", ForeignText::from(value))];
-        side_by_side("subject", &part(one), &part(other), one, other)
+        let facts = side_by_side("subject", &part(one), &part(other), one, other);
+        facts.iter().map(ToString::to_string).collect()
     }
 
     #[test]
