@@ -27,9 +27,11 @@ use crate::support::{Case, REAL_LIMIT, Virtual, idle, run, timeout, wait_for};
 
 pub(crate) const KEY: &str = "0123456789abcdef";
 
+/// A broker in this process, with what a step hands over to its own.
 pub(crate) async fn open(case: &Case, clock: Arc<dyn Clock>) -> Arc<Session> {
     let key = Secret::new(KEY.to_owned());
-    let (listener, session) = serve::open(case.env(), None, key, clock).await.unwrap();
+    let env = serve::environment(&case.env(), case.connection);
+    let (listener, session) = serve::open(env, None, key, clock).await.unwrap();
     tokio::spawn(server::serve(listener, Arc::clone(&session), std::future::pending()));
     session
 }

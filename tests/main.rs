@@ -29,6 +29,7 @@ mod faults;
 mod foreign_bytes;
 mod foreign_text;
 mod guards;
+mod handover;
 mod hostile;
 mod job;
 mod live;
