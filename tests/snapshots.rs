@@ -184,7 +184,8 @@ fn diagnosis_as_markdown() -> String {
 
 fn diagnosis_as_json() -> String {
     let (emulator, [graph, arm]) = known();
-    emulator.directory().connection(emulator.usual().connection).name = "sc-new".to_owned();
+    let id = emulator.usual().connection;
+    "sc-new".clone_into(&mut emulator.directory().connection(id).name);
     let environment =
         [("AZURE_DEVOPS_EXT_PAT", PERSONAL), ("WIF_GRAPH_TOKEN", &*graph), ("WIF_ARM_TOKEN", &*arm)];
     let output = terminal::doctor(&emulator, "sc-new", &environment, &["--json"]);
