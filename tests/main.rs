@@ -35,6 +35,7 @@ mod job;
 mod live;
 mod machine;
 mod network;
+mod no_answer;
 mod process;
 mod refusals;
 mod retries;

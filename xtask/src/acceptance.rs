@@ -4,12 +4,17 @@
 //! everything in the journal belongs to it. Nothing is installed outside `target/acceptance/`.
 
 mod azurite;
+mod bash;
 mod broker;
 mod container;
 mod install;
 mod job;
+mod journal;
 mod judge;
+mod mirror;
+mod organization;
 mod scheme;
+mod server;
 mod table;
 mod tools;
 

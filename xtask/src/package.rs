@@ -14,6 +14,7 @@ use std::{
 
 use ring::digest::{SHA256, digest};
 
+pub(crate) use compile::SHIPPED;
 pub(crate) use platform::{Host, PLATFORMS, Platform};
 
 use crate::{
@@ -21,8 +22,6 @@ use crate::{
     tools,
 };
 
-/// What Cargo is told to build for the job: the program without what only the library gives to Rust callers.
-pub(crate) const SHIPPED: [&str; 5] = ["--package", "wif", "--bin", "wif", "--no-default-features"];
 /// A larger program is not shipped, in bytes.
 pub(crate) const LARGEST_PROGRAM: u64 = 4_500_000;
 /// Nor is a larger extension, for each program in it.

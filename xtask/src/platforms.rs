@@ -4,14 +4,16 @@
 mod arm;
 mod bare;
 mod checks;
+mod program;
 mod wine;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use emulator::agent::Agent;
 
-use crate::{package, process::Result, tools};
-use checks::Machine;
+use crate::{package, process::Result};
+use checks::{Machine, by_file};
+use program::is_executable;
 
 /// A platform that is not this machine's own.
 struct Place {
@@ -49,34 +51,4 @@ fn own(task: &Path) -> Result<()> {
         trusting: &|ca| Ok(by_file(Agent::new(), ca)),
         wif: "wif",
     })
-}
-
-/// Where a trust store is a file, its place can be named.
-fn by_file(agent: Agent, ca: &Path) -> Agent {
-    agent.machine_env("SSL_CERT_FILE", ca.to_string_lossy())
-}
-
-/// Writes a script that stands in for a program. bash, since other shells drop variables with a `-` in their names.
-fn program(path: &Path, script: &str) -> Result<PathBuf> {
-    tools::write(path, format!("#!/bin/bash\n{script}\n"))?;
-    executable(path)?;
-    Ok(path.to_owned())
-}
-
-fn executable(path: &Path) -> Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let failed = |error: std::io::Error| format!("{}: {error}", path.display());
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).map_err(failed)?;
-    }
-    Ok(())
-}
-
-fn is_executable(file: &std::fs::Metadata) -> bool {
-    #[cfg(unix)]
-    let executable = std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o111 != 0;
-    #[cfg(not(unix))]
-    let executable = !file.is_file();
-    executable
 }

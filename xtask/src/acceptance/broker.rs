@@ -9,14 +9,10 @@ use emulator::{
 use serde_json::Value;
 
 use super::{
-    job::ACCESS_TOKEN_LIVES,
-    judge,
+    journal::{assertion, is_by},
     scheme::Scheme,
-    tools::{Client, Proof},
+    tools::{ACCESS_TOKEN_LIVES, Client, Proof, STATUS},
 };
-
-/// The display name of the step that runs `wif status`.
-pub(super) const STATUS: &str = "Status";
 
 /// The client's last token is another than its first, which had ended by then.
 pub(super) fn renewed(lines: &[Value], client: &Client) -> Result<(), String> {
@@ -33,7 +29,7 @@ pub(super) fn renewed(lines: &[Value], client: &Client) -> Result<(), String> {
 /// What does not fit in the journal of a job with a broker.
 pub(super) fn kept(journal: &[Entry], client: &Client, scheme: Scheme) -> Vec<String> {
     let mut complaints = Vec::new();
-    let by_us: Vec<_> = journal.iter().filter(|entry| judge::is_by(entry, "wif/")).collect();
+    let by_us: Vec<_> = journal.iter().filter(|entry| is_by(entry, "wif/")).collect();
     for entry in &by_us {
         if entry.status != Some(200) {
             let status = entry.status.map_or("no answer".to_owned(), |status| status.to_string());
@@ -51,8 +47,8 @@ pub(super) fn kept(journal: &[Entry], client: &Client, scheme: Scheme) -> Vec<St
     }
     let assertions: BTreeSet<_> = journal
         .iter()
-        .filter(|entry| entry.service == Service::Entra && !judge::is_by(entry, "wif/"))
-        .filter_map(|entry| judge::assertion(entry).map(|claims| claims.to_string()))
+        .filter(|entry| entry.service == Service::Entra && !is_by(entry, "wif/"))
+        .filter_map(|entry| assertion(entry).map(|claims| claims.to_string()))
         .collect();
     if exchanges && assertions.len() < 3 {
         complaints.push(format!("the client exchanged {} different id tokens", assertions.len()));

@@ -1,48 +1,55 @@
-//! What a container is made of, without an engine: processes and mounts of its own, in which steps are started one by one.
+//! Where the steps of a job run: on the machine itself, or in a container of one kind or another.
 
-use std::process::{Child, Command, Stdio};
+mod namespaces;
+mod podman;
 
-use crate::process::{Result, output};
+use std::path::Path;
+
+use crate::process::Result;
+use namespaces::Namespaces;
+use podman::{Network, Podman};
+pub(super) use podman::{image, required, run_line, starts, version_of};
+
+/// Where the steps of a job run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// All of them on the agent's machine.
+    Machine,
+    /// All of them in namespaces of their own, without a container engine.
+    Namespaces,
+    /// All of them in a container with a network of its own, as in a container job.
+    ContainerJob,
+    /// The sign-in on the agent's machine, the client in a container that shares the machine's network.
+    SharedNetwork,
+    /// The sign-in on the agent's machine, the client by a `podman run` of the step's own, with the variables that
+    /// `docs/containers.md` names.
+    Run,
+}
 
 /// A container, whose processes end with it.
-pub(super) struct Container {
-    first: Child,
-    /// The id of its first process, as seen from outside.
-    id: String,
+pub(super) enum Container {
+    /// Without an engine.
+    Namespaces(Namespaces),
+    /// By podman.
+    Podman(Podman),
 }
 
 impl Container {
-    /// Starts one that does nothing by itself, as the agent starts a job's.
-    pub(super) fn start() -> Result<Self> {
-        let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child"]);
-        // It says that it is there, and ends when nobody listens any more.
-        command.args(["sh", "-c", "echo ready; exec cat"]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let failed = |error| format!("unshare, with user namespaces for everybody ({error})");
-        let mut first = command.spawn().map_err(failed)?;
-        let mut ready = String::new();
-        if let Some(stdout) = &mut first.stdout {
-            std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut ready).map_err(failed)?;
-        }
-        let id = output(Command::new("pgrep").args(["--parent", &first.id().to_string()]))?;
-        let container = Self { first, id };
-        if ready == "ready\n" {
-            Ok(container)
-        } else {
-            Err("unshare, with user namespaces for everybody".to_owned())
-        }
+    /// Starts what the place asks for, with these folders and files, and these ports of the machine's loopback on its own.
+    pub(super) fn start(place: Place, paths: &[&Path], ports: &[u16]) -> Result<Option<Self>> {
+        Ok(match place {
+            Place::Machine | Place::Run => None,
+            Place::Namespaces => Some(Self::Namespaces(Namespaces::start()?)),
+            Place::ContainerJob => Some(Self::Podman(Podman::start(Network::Bridge(ports), paths)?)),
+            Place::SharedNetwork => Some(Self::Podman(Podman::start(Network::Host, paths)?)),
+        })
     }
 
     /// What goes in front of a command line that is to be run inside.
-    pub(super) fn enter(&self) -> [&str; 8] {
-        ["nsenter", "--target", &self.id, "--user", "--preserve-credentials", "--pid", "--mount", "--"]
-    }
-}
-
-impl Drop for Container {
-    fn drop(&mut self) {
-        // Its processes end with the first, whatever they do.
-        let _ = self.first.kill();
-        let _ = self.first.wait();
+    pub(super) fn enter(&self) -> Vec<String> {
+        match self {
+            Self::Namespaces(namespaces) => namespaces.enter().map(str::to_owned).to_vec(),
+            Self::Podman(podman) => podman.enter(),
+        }
     }
 }

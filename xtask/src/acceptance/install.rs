@@ -6,7 +6,11 @@ use std::{
     process::Command,
 };
 
-use super::container::Container;
+use super::{
+    bash::quoted,
+    container::{self, Container, Place},
+    mirror,
+};
 use crate::{
     process::{Result, cargo, output, root, run, target},
     tools::{debian, npm_into, once, write},
@@ -19,8 +23,18 @@ pub(crate) struct Installed {
     pub(super) command: String,
     /// What the machine's `PATH` begins with.
     pub(crate) path: Option<PathBuf>,
-    /// azurite's program, where the tool needs a storage account beyond the emulator's.
-    pub(super) azurite: Option<PathBuf>,
+    /// What takes the place of one of the emulator's services.
+    pub(super) instead: Instead,
+}
+
+/// What takes the place of one of the emulator's services.
+pub(super) enum Instead {
+    /// Nothing does.
+    Nothing,
+    /// azurite, whose program this is, that of the blob service.
+    Azurite(PathBuf),
+    /// An organization with projects, that of Azure DevOps.
+    Organization,
 }
 
 /// What came of looking for a tool.
@@ -62,7 +76,7 @@ fn node(folder: &Path, pins: &str, program: &Path) -> Found {
             version: pinned_by_npm(&read(&format!("{pins}package.json"))?, "@azure/identity")?,
             command: format!("{} {}", quoted(program), quoted(&script)),
             path: None,
-            azurite: None,
+            instead: Instead::Nothing,
         })
     })
 }
@@ -92,7 +106,7 @@ pub(super) fn azcopy(folder: &Path) -> Found {
             version: pinned_by_npm(&read("azcopy/package.json")?, "@azure-tools/azcopy-linux")?,
             command: format!("bash {} {}", quoted(&kept("azcopy.sh")), quoted(&program)),
             path: None,
-            azurite: Some(azurite),
+            instead: Instead::Azurite(azurite),
         })
     })
 }
@@ -111,7 +125,7 @@ pub(super) fn rust_identity(_folder: &Path) -> Found {
         let program = target()?.join("debug").join("examples").join("identity");
         let version = locked("azure_identity")?;
         let command = format!("{} {version}", quoted(&program));
-        Ok(Installed { version, command, path: None, azurite: None })
+        Ok(Installed { version, command, path: None, instead: Instead::Nothing })
     })
 }
 
@@ -149,7 +163,7 @@ fn python(folder: &Path, pins: &str, package: &str, command: impl FnOnce(&Path) 
             output(Command::new(&program).args(["-m", "pip", "check"])).map(|_printed| ())
         })?;
         let version = pinned_by_pip(&text, package)?;
-        Ok(Installed { version, command: command(&bin), path: Some(bin), azurite: None })
+        Ok(Installed { version, command: command(&bin), path: Some(bin), instead: Instead::Nothing })
     })
 }
 
@@ -161,16 +175,36 @@ pub(super) fn curl(_folder: &Path) -> Found {
     found(|| {
         let version = printed.split_whitespace().nth(1).ok_or("curl names no version")?;
         let command = format!("bash {}", quoted(&kept("curl.sh")));
-        Ok(Installed { version: version.to_owned(), command, path: None, azurite: None })
+        Ok(Installed { version: version.to_owned(), command, path: None, instead: Instead::Nothing })
     })
 }
 
 /// The same, where a job can have processes and mounts of its own, as in a container.
 pub(super) fn curl_in_namespaces(folder: &Path) -> Found {
-    match Container::start() {
+    match Container::start(Place::Namespaces, &[], &[]) {
         Ok(_container) => curl(folder),
         Err(error) => Found::Missing(error),
     }
+}
+
+/// The curl of podman's image, where a container can be started.
+pub(super) fn curl_in_podman(_folder: &Path) -> Found {
+    if let Err(lacks) = container::required() {
+        return Found::Missing(lacks);
+    }
+    if let Err(error) = container::image() {
+        return Found::Broken(error);
+    }
+    if let Err(lacks) = container::starts() {
+        return Found::Missing(lacks);
+    }
+    found(|| {
+        let printed = container::version_of("curl")?;
+        let version = printed.split_whitespace().nth(1).ok_or("curl names no version")?;
+        // podman leaves this file in every container, so that it shows whether the client is in one.
+        let command = format!("test -e /run/.containerenv && bash {}", quoted(&kept("curl.sh")));
+        Ok(Installed { version: version.to_owned(), command, path: None, instead: Instead::Nothing })
+    })
 }
 
 /// The machine's terraform.
@@ -182,55 +216,30 @@ pub(super) fn terraform(_folder: &Path) -> Found {
         let version = printed.lines().find_map(|line| line.strip_prefix("Terraform v"));
         let version = version.ok_or("terraform names no version")?;
         let script = format!("bash {} {}", quoted(&kept("terraform.sh")), quoted(&kept("backend.tf")));
-        Ok(Installed { version: version.to_owned(), command: script, path: None, azurite: None })
+        Ok(Installed { version: version.to_owned(), command: script, path: None, instead: Instead::Nothing })
     })
 }
 
-/// A provider of Terraform, where [`MIRROR`] names a folder that has it: there is no package of it, and Terraform's own
-/// registry is not asked.
+/// A provider of Terraform, where a mirror is given that has it: there is no package of it, and Terraform's own registry is
+/// not asked.
 pub(super) fn provider(namespace: &str, name: &str) -> Found {
     if output(Command::new("terraform").arg("version")).is_err() {
         return Found::Missing("terraform".to_owned());
     }
-    match mirror() {
-        Some(mirror) => mirrored(&mirror, namespace, name),
-        None => {
-            Found::Missing(format!("{MIRROR}: the folder of a file-system mirror with {namespace}/{name}"))
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the caller of this chore says where the providers are")]
-fn mirror() -> Option<PathBuf> {
-    std::env::var_os(MIRROR).map(PathBuf::from)
-}
-
-fn mirrored(mirror: &Path, namespace: &str, name: &str) -> Found {
-    let folder = mirror.join("registry.terraform.io").join(namespace).join(name);
-    let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let Some(version) = newest(names, name) else {
-        return Found::Missing(format!("{namespace}/{name} in {}", mirror.display()));
+    let Some(mirror) = mirror::folder() else {
+        return Found::Missing(format!(
+            "{}: the folder of a file-system mirror with {namespace}/{name}",
+            mirror::VARIABLE
+        ));
     };
-    let script = quoted(&kept("provider.sh"));
-    let command = format!("bash {script} {name} {} {version}", quoted(mirror));
-    Found::Ready(Installed { version, command, path: None, azurite: None })
+    found(|| {
+        let version = mirror::version(&mirror, namespace, name, &mirror::platform())?;
+        let script = quoted(&kept("provider.sh"));
+        let command = format!("bash {script} {name} {} {version}", quoted(&mirror));
+        let instead = if name == "azuredevops" { Instead::Organization } else { Instead::Nothing };
+        Ok(Installed { version, command, path: None, instead })
+    })
 }
-
-/// The newest version in a mirror's folder of a provider, whose entries are `VERSION` or `terraform-provider-NAME_VERSION_OS_ARCH.zip`.
-fn newest(entries: impl Iterator<Item = String>, name: &str) -> Option<String> {
-    let packed = format!("terraform-provider-{name}_");
-    let version = |entry: String| {
-        let version =
-            entry.strip_prefix(&packed).map_or(entry.as_str(), |rest| rest.split('_').next().unwrap_or(rest));
-        let numbers: Vec<u32> = version.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
-        Some((numbers, version.to_owned()))
-    };
-    entries.filter_map(version).max().map(|(_numbers, version)| version)
-}
-
-/// The variable that names a folder in the layout of Terraform's file-system mirror.
-const MIRROR: &str = "WIF_PROVIDER_MIRROR";
 
 fn found(install: impl FnOnce() -> Result<Installed>) -> Found {
     install().map_or_else(Found::Broken, Found::Ready)
@@ -265,11 +274,6 @@ fn read(name: &str) -> Result<String> {
     fs::read_to_string(kept(name)).map_err(|error| format!("{name}: {error}"))
 }
 
-/// One word of bash.
-fn quoted(path: &Path) -> String {
-    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,19 +305,5 @@ mod tests {
         for lock in ["package-lock.json", "node-newest/package-lock.json", "azcopy/package-lock.json"] {
             assert!(!read(lock).unwrap().contains("\"resolved\""), "{lock} names a registry");
         }
-    }
-
-    #[test]
-    fn a_mirror_gives_the_newest_version_packed_or_unpacked() {
-        let entries = ["9.0.0", "terraform-provider-azapi_10.2.0_linux_amd64.zip", "index.json", "10.1.0"];
-        assert_eq!(newest(entries.map(str::to_owned).into_iter(), "azapi").as_deref(), Some("10.2.0"));
-        assert_eq!(newest(std::iter::empty(), "azapi"), None);
-        let empty = mirrored(Path::new("/nowhere"), "Azure", "azapi");
-        assert!(matches!(empty, Found::Missing(what) if what == "Azure/azapi in /nowhere"));
-    }
-
-    #[test]
-    fn a_folder_with_a_blank_or_an_apostrophe_is_one_word() {
-        assert_eq!(quoted(Path::new("/it's here")), r"'/it'\''s here'");
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use emulator::{
-    Emulator, Proxy,
+    Emulator, Proxy, Service,
     agent::{Agent, Step, StepResult},
     blob::{ACCOUNT, CONTAINER},
     directory::{Lifetimes, Subscription},
@@ -13,15 +13,17 @@ use emulator::{
 use uuid::Uuid;
 
 use super::{
-    azurite::{self, Azurite},
+    azurite,
+    bash::word,
     broker,
-    container::Container,
-    install::Installed,
-    judge,
+    container::{Container, Place, run_line},
+    install::{Installed, Instead},
+    judge, organization,
     scheme::Scheme,
     table::Outcome,
-    tools::{Client, Mode, Tool},
+    tools::{ACCESS_TOKEN_LIVES, Client, Mode, STATUS, Tool},
 };
+use crate::{process::Result, stage::EMULATOR};
 
 /// Runs it, and tells what came of it.
 pub(super) fn run(
@@ -39,17 +41,21 @@ pub(super) fn run(
     }
     emulator.directory().deployment_seconds = DEPLOYMENT_TAKES;
     let other_subscription = see_another_subscription(&emulator);
-    let azurite = installed.azurite.as_deref().map(|program| Azurite::start(program, &emulator)).transpose();
-    let azurite = match azurite {
-        Ok(azurite) => azurite,
+    let server = match &installed.instead {
+        Instead::Nothing => None,
+        Instead::Azurite(program) => Some((azurite::start(program, &emulator), azurite::HOST)),
+        Instead::Organization => Some((organization::start(&emulator, scheme.client()), organization::HOST)),
+    };
+    let server = match server.map(|(started, host)| started.map(|server| (server, host))).transpose() {
+        Ok(server) => server,
         Err(error) => return Outcome::Failed(error),
     };
     let connections: Vec<_> = [connection].into_iter().chain(second.map(|(id, _)| id)).collect();
     let mut message = emulator.job_with(&connections);
     let job_token = message.job_token.clone();
     let mut leading = Proxy::leading_to(&emulator);
-    if let Some(azurite) = &azurite {
-        leading = leading.lead("*.blob.core.windows.net:443", azurite.port());
+    if let Some((server, host)) = &server {
+        leading = leading.lead(host, server.port());
     }
     let proxy = Proxy::start(leading);
     for (name, value, secret) in [
@@ -65,7 +71,6 @@ pub(super) fn run(
     }
 
     let names: Vec<_> = [name].into_iter().chain(second.map(|(_, name)| name)).collect();
-    let steps = steps(&emulator, task, tool, installed, client, &names);
     let mut agent = Agent::new().ca_file(emulator.ca_file());
     if let Some(path) = &installed.path {
         agent = agent.path(path);
@@ -74,13 +79,21 @@ pub(super) fn run(
         let (endpoint, header) = emulator.app_service();
         agent = agent.machine_env("IDENTITY_ENDPOINT", endpoint).machine_env("IDENTITY_HEADER", header);
     }
-    let container = match tool.container.then(Container::start).transpose() {
+    let ca = emulator.ca_file().parent().unwrap_or(emulator.ca_file());
+    let ports: Vec<_> = SERVICES.iter().map(|service| emulator.port(*service)).collect();
+    let container = match Container::start(tool.place, &[agent.root_folder(), task, ca], &ports) {
         Ok(container) => container,
         Err(error) => return Outcome::Failed(error),
     };
-    if let Some(container) = &container {
-        agent = agent.container(&container.enter());
+    let enter = container.as_ref().map(Container::enter).unwrap_or_default();
+    let command = match command(tool.place, installed, client, &enter, ca) {
+        Ok(command) => command,
+        Err(error) => return Outcome::Failed(error),
+    };
+    if tool.place != Place::SharedNetwork {
+        agent = agent.container(&enter.iter().map(String::as_str).collect::<Vec<_>>());
     }
+    let steps = steps(&emulator, task, tool, client, &command, &names);
     let report = agent.run(&message, &steps);
 
     let ran: Vec<_> = report.steps.iter().filter(|step| step.display_name == CLIENT).collect();
@@ -96,9 +109,12 @@ pub(super) fn run(
     }
     complaints.extend(judge::asked(&emulator.journal(), tool, client, scheme));
     complaints.extend(judge::stored(&emulator.storage(), client));
-    if let Some(azurite) = &azurite {
-        complaints.extend(azurite::copied(&azurite.log()));
-    }
+    let log = server.map(|(server, _host)| server.log()).unwrap_or_default();
+    complaints.extend(match installed.instead {
+        Instead::Nothing => Vec::new(),
+        Instead::Azurite(_) => azurite::copied(&log, client.steps),
+        Instead::Organization => organization::read(&log),
+    });
     if client.mode == Mode::Broker {
         complaints.extend(broker::kept(&emulator.journal(), client, scheme));
         complaints.extend(broker::ended(&report));
@@ -112,11 +128,28 @@ pub(super) fn run(
         return Outcome::Ok;
     }
     let (complaints, journal) = (complaints.join("\n"), emulator.journal_text());
-    let azurite = azurite.map(|azurite| azurite.log().join("\n")).unwrap_or_default();
     Outcome::Failed(format!(
-        "{complaints}\n\n{}\nWhat the services were asked:\n{journal}\n{azurite}",
-        report.log
+        "{complaints}\n\n{}\nWhat the services were asked:\n{journal}\n{}",
+        report.log,
+        log.join("\n")
     ))
+}
+
+/// The client's line of bash. Where the job is not in a container and the client is, it begins with how that one is entered.
+fn command(
+    place: Place,
+    installed: &Installed,
+    client: &Client,
+    enter: &[String],
+    ca: &Path,
+) -> Result<String> {
+    let command = format!("{} {}", installed.command, word(client.credential));
+    let enter = match place {
+        Place::Machine | Place::Namespaces | Place::ContainerJob => return Ok(command),
+        Place::SharedNetwork => enter.iter().map(|text| word(text)).collect::<Vec<_>>().join(" "),
+        Place::Run => run_line(ca)?,
+    };
+    Ok(format!("{enter} bash -c {}", word(&command)))
 }
 
 /// A second subscription, in which everyone with a role in the first has one.
@@ -133,14 +166,13 @@ fn steps(
     emulator: &Emulator,
     task: &Path,
     tool: &Tool,
-    installed: &Installed,
     client: &Client,
+    command: &str,
     connections: &[&str],
 ) -> Vec<Step> {
     let refresh = if client.mode == Mode::Broker { "true" } else { "false" };
     let sign_in = |(number, connection): (usize, &&str)| {
-        let mut inputs =
-            vec![("azureSubscription", *connection), ("refresh", refresh), crate::stage::EMULATOR];
+        let mut inputs = vec![("azureSubscription", *connection), ("refresh", refresh), EMULATOR];
         inputs.extend(client.inputs);
         inputs.extend((number > 0).then_some(("session", "hub")));
         Step::task(task, &inputs).display_name("Sign in")
@@ -151,7 +183,7 @@ fn steps(
             let wait = format!("sleep {}", ACCESS_TOKEN_LIVES + 1);
             steps.push(Step::bash(wait).display_name("Wait until every token ended"));
         }
-        let mut ask = Step::bash(format!("{} '{}'", installed.command, client.credential))
+        let mut ask = Step::bash(command)
             .display_name(CLIENT)
             .env(tool.trust, emulator.ca_file().to_string_lossy())
             .env("ROUNDS", client.rounds.to_string())
@@ -162,7 +194,7 @@ fn steps(
         steps.push(ask);
     }
     if client.mode == Mode::Broker {
-        steps.push(Step::bash("wif status").display_name(broker::STATUS));
+        steps.push(Step::bash("wif status").display_name(STATUS));
     }
     steps
 }
@@ -175,12 +207,13 @@ fn shorten(lifetimes: &mut Lifetimes) {
     lifetimes.managed_identity_access_token = ACCESS_TOKEN_LIVES;
 }
 
+/// What a step in a container of its own must reach.
+const SERVICES: [Service; 6] =
+    [Service::DevOps, Service::Entra, Service::Arm, Service::Blob, Service::Machine, Service::Graph];
 /// The display name of the client's steps.
 const CLIENT: &str = "Client";
 /// Seconds, beside a broker.
 const ID_TOKEN_LIVES: i64 = 6;
-/// Seconds, beside a broker.
-pub(super) const ACCESS_TOKEN_LIVES: i64 = 8;
 /// Seconds, longer than an access token lives.
 const DEPLOYMENT_TAKES: i64 = 12;
 /// Seconds between the rounds of a client.

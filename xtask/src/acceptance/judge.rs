@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{
     broker,
+    journal::{assertion, is_by},
     scheme::Scheme,
     tools::{Client, Mode, Proof, Tool},
 };
@@ -122,11 +123,6 @@ pub(super) fn asked(journal: &[Entry], tool: &Tool, client: &Client, scheme: Sch
     complaints
 }
 
-pub(super) fn is_by(entry: &Entry, agent: &str) -> bool {
-    let products = entry.header("user-agent").map(|sent| sent.split(' ')).into_iter().flatten();
-    products.into_iter().any(|product| product.starts_with(agent))
-}
-
 /// For the connection's client, with an assertion of the connection's issuer.
 fn is_of(exchange: &Entry, scheme: Scheme) -> bool {
     let signer = match scheme {
@@ -138,11 +134,6 @@ fn is_of(exchange: &Entry, scheme: Scheme) -> bool {
     let by = claims.as_ref().and_then(|claims| claims["iss"].as_str());
     exchange.form("client_id") == Some(&scheme.client().to_string())
         && by.is_some_and(|by| by.starts_with(signer))
-}
-
-/// The claims of the id token that was exchanged; each id token has its own.
-pub(super) fn assertion(exchange: &Entry) -> Option<Value> {
-    serde_json::from_str(exchange.form("client_assertion")?).ok()
 }
 
 #[cfg(test)]

@@ -30,7 +30,13 @@ pub(super) enum Outcome {
 impl Row {
     /// For whoever waits.
     pub(super) fn line(&self) -> String {
-        format!("{}, {}, {}: {}", self.credential, self.mode(), self.scheme.words(), self.result())
+        format!(
+            "{}, {}, {}: {}",
+            self.credential,
+            self.mode(),
+            self.scheme.words(),
+            self.reason().unwrap_or_else(|| self.word().to_owned())
+        )
     }
 
     fn is_beside(&self, other: &Self) -> bool {
@@ -44,11 +50,20 @@ impl Row {
         }
     }
 
-    fn result(&self) -> String {
+    /// For a field of the table.
+    fn word(&self) -> &'static str {
         match &self.outcome {
-            Outcome::Ok => "ok".to_owned(),
-            Outcome::Failed(_log) => "FAILED".to_owned(),
-            Outcome::Skipped(what) => format!("skipped: no {what}"),
+            Outcome::Ok => "ok",
+            Outcome::Failed(_log) => "FAILED",
+            Outcome::Skipped(_what) => "skipped",
+        }
+    }
+
+    /// Why it was not run.
+    fn reason(&self) -> Option<String> {
+        match &self.outcome {
+            Outcome::Ok | Outcome::Failed(_) => None,
+            Outcome::Skipped(what) => Some(format!("skipped: no {what}")),
         }
     }
 }
@@ -71,16 +86,23 @@ pub(super) fn print(rows: &[Row]) -> Result<()> {
     for rows in rows.chunk_by(Row::is_beside) {
         let [Row { tool, version, credential, family, .. }, ..] = rows else { continue };
         let version = if version.is_empty() { "–" } else { version };
-        let result = |scheme: &Scheme| rows.iter().find(|row| row.scheme == *scheme).map(Row::result);
+        let result = |scheme: &Scheme| rows.iter().find(|row| row.scheme == *scheme).map(Row::word);
         let results: Vec<_> = ALL.iter().map(|scheme| result(scheme).unwrap_or_default()).collect();
         let mode = rows.first().map_or("", Row::mode);
         println!("| {tool} | {version} | {family} | {credential} | {mode} | {} |", results.join(" | "));
+    }
+    // Apart from the table, where a sentence would stretch every column.
+    println!();
+    for rows in rows.chunk_by(|one, other| (one.tool, one.reason()) == (other.tool, other.reason())) {
+        if let Some((tool, reason)) = rows.first().and_then(|row| Some((row.tool, row.reason()?))) {
+            println!("{tool}: {reason}");
+        }
     }
     let count = |is: fn(&Outcome) -> bool| rows.iter().filter(|row| is(&row.outcome)).count();
     let ok = count(|outcome| matches!(outcome, Outcome::Ok));
     let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
     let skipped = count(|outcome| matches!(outcome, Outcome::Skipped(_)));
-    println!("\n{ok} ok, {failed} failed, {skipped} skipped");
+    println!("{ok} ok, {failed} failed, {skipped} skipped");
     match failed {
         0 => Ok(()),
         _ => Err(format!("{failed} of {} clients failed", rows.len())),

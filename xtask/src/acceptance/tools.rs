@@ -3,9 +3,15 @@
 use std::{ops::RangeInclusive, path::Path};
 
 use super::{
+    container::Place,
     install::{self, Found},
     scheme::{ALL, FEDERATED, OTHERS, Scheme},
 };
+
+/// The display name of the step that runs `wif status`.
+pub(super) const STATUS: &str = "Status";
+/// Seconds, beside a broker.
+pub(super) const ACCESS_TOKEN_LIVES: i64 = 8;
 
 /// A tool, and the ways in which it signs in.
 pub(super) struct Tool {
@@ -19,8 +25,8 @@ pub(super) struct Tool {
     pub(super) asks_as: &'static str,
     /// How the user agent of its calls to ARM or the blob store begins.
     pub(super) calls_as: &'static str,
-    /// Whether the job runs in a container.
-    pub(super) container: bool,
+    /// Where the steps of the job run.
+    pub(super) place: Place,
     /// Its credentials.
     pub(super) clients: &'static [Client],
 }
@@ -157,6 +163,9 @@ const ENDPOINT: Client = Client {
 const IDENTITY: Client = Client { credential: "IDENTITY_ENDPOINT", ..ENDPOINT };
 const WIF_TOKEN: Client = Client { family: "any", credential: "wif token", ..ENDPOINT };
 
+/// Only where the client runs differs from the rows on the machine, so one of each kind is enough.
+const SHARED: &[Scheme] = &[Scheme::DevOps, Scheme::Secret];
+
 /// The broker's dialects, and the program's own command.
 const RAW: &[Client] = &[
     ACCESS_TOKEN,
@@ -241,7 +250,7 @@ const AZ: Tool = Tool {
     trust: "REQUESTS_CA_BUNDLE",
     asks_as: "az asks nobody but the broker",
     calls_as: "AZURECLI/",
-    container: false,
+    place: Place::Machine,
     clients: &[AZ_ACCOUNT, AZ_DEPLOYMENT],
 };
 
@@ -265,7 +274,7 @@ const PROVIDER: Tool = Tool {
     trust: "SSL_CERT_FILE",
     asks_as: "Go-http-client/",
     calls_as: "HashiCorp/go-azure-sdk",
-    container: false,
+    place: Place::Machine,
     clients: &[PLAN, PLAN_MSI],
 };
 
@@ -280,7 +289,7 @@ pub(super) const TOOLS: &[Tool] = &[
         trust: "NODE_EXTRA_CA_CERTS",
         asks_as: "azsdk-js-identity/",
         calls_as: "node",
-        container: false,
+        place: Place::Machine,
         clients: &[PIPELINES, WORKLOAD, DEFAULT, ENDPOINT],
     },
     Tool {
@@ -289,7 +298,7 @@ pub(super) const TOOLS: &[Tool] = &[
         trust: "NODE_EXTRA_CA_CERTS",
         asks_as: "azsdk-js-identity/",
         calls_as: "node",
-        container: false,
+        place: Place::Machine,
         clients: &[WORKLOAD, DEFAULT, ENDPOINT],
     },
     Tool {
@@ -298,7 +307,7 @@ pub(super) const TOOLS: &[Tool] = &[
         trust: "REQUESTS_CA_BUNDLE",
         asks_as: "azsdk-python-identity/",
         calls_as: "python-requests/",
-        container: false,
+        place: Place::Machine,
         clients: &[PIPELINES, WORKLOAD, DEFAULT, ENDPOINT],
     },
     Tool {
@@ -307,7 +316,7 @@ pub(super) const TOOLS: &[Tool] = &[
         trust: "SSL_CERT_FILE",
         asks_as: "azsdk-rust-",
         calls_as: "reqwest",
-        container: false,
+        place: Place::Machine,
         clients: &[Client { credential: "ManagedIdentityCredential", ..ENDPOINT }],
     },
     Tool {
@@ -316,7 +325,7 @@ pub(super) const TOOLS: &[Tool] = &[
         trust: "CURL_CA_BUNDLE",
         asks_as: "curl/",
         calls_as: "curl/",
-        container: false,
+        place: Place::Machine,
         clients: RAW,
     },
     Tool {
@@ -325,8 +334,35 @@ pub(super) const TOOLS: &[Tool] = &[
         trust: "CURL_CA_BUNDLE",
         asks_as: "curl/",
         calls_as: "curl/",
-        container: true,
+        place: Place::Namespaces,
         clients: &[IDENTITY, WIF_TOKEN],
+    },
+    Tool {
+        name: "curl, container job of podman",
+        find: install::curl_in_podman,
+        trust: "CURL_CA_BUNDLE",
+        asks_as: "curl/",
+        calls_as: "curl/",
+        place: Place::ContainerJob,
+        clients: &[IDENTITY, WIF_TOKEN],
+    },
+    Tool {
+        name: "curl, podman with the machine's network",
+        find: install::curl_in_podman,
+        trust: "CURL_CA_BUNDLE",
+        asks_as: "curl/",
+        calls_as: "curl/",
+        place: Place::SharedNetwork,
+        clients: &[Client { schemes: SHARED, ..IDENTITY }, Client { schemes: SHARED, ..WIF_TOKEN }],
+    },
+    Tool {
+        name: "curl, podman run in a step",
+        find: install::curl_in_podman,
+        trust: "CURL_CA_BUNDLE",
+        asks_as: "curl/",
+        calls_as: "curl/",
+        place: Place::Run,
+        clients: &[Client { schemes: SHARED, ..IDENTITY }, Client { schemes: SHARED, ..WIF_TOKEN }],
     },
     Tool {
         name: "Terraform, azurerm backend",
@@ -334,7 +370,7 @@ pub(super) const TOOLS: &[Tool] = &[
         trust: "SSL_CERT_FILE",
         asks_as: "Go-http-client/",
         calls_as: "HashiCorp/go-azure-sdk",
-        container: false,
+        place: Place::Machine,
         clients: &[BACKEND, REQUEST, TWO_SESSIONS, MSI],
     },
     Tool {
@@ -343,7 +379,7 @@ pub(super) const TOOLS: &[Tool] = &[
         trust: "SSL_CERT_FILE",
         asks_as: "azsdk-go-azidentity/",
         calls_as: "AzCopy/",
-        container: false,
+        place: Place::Machine,
         clients: &[
             Client {
                 mode: Mode::Snapshot,
@@ -367,6 +403,13 @@ pub(super) const TOOLS: &[Tool] = &[
     Tool {
         name: "Terraform, provider azuread",
         find: |_folder| install::provider("hashicorp", "azuread"),
+        ..PROVIDER
+    },
+    Tool {
+        name: "Terraform, provider azuredevops",
+        find: |_folder| install::provider("microsoft", "azuredevops"),
+        asks_as: "azsdk-go-",
+        calls_as: "azure-devops-go-api/",
         ..PROVIDER
     },
     AZ,

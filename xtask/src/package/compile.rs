@@ -12,14 +12,14 @@ use std::{
     process::Command,
 };
 
-use super::{
-    SHIPPED,
-    platform::{Host, Platform},
-};
+use super::platform::{Host, Platform};
 use crate::{
     process::{Result, cargo, forget_package, output, root, target},
     tools,
 };
+
+/// What Cargo is told to build for the job: the program without what only the library gives to Rust callers.
+pub(crate) const SHIPPED: [&str; 5] = ["--package", "wif", "--bin", "wif", "--no-default-features"];
 
 /// Whose compiler is used.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::PLATFORMS;
+use super::platform::PLATFORMS;
 use crate::process::{Result, cargo, output};
 
 const HEAD: &str = "\

@@ -5,9 +5,8 @@ use std::{fs, path::Path};
 use emulator::agent::Agent;
 
 use super::{
-    by_file,
-    checks::{self, Machine},
-    program,
+    checks::{self, Machine, by_file},
+    program::program,
 };
 use crate::{
     process::{Result, output, root},

@@ -7,7 +7,7 @@ use emulator::agent::Agent;
 
 use super::{
     checks::{self, Machine},
-    program,
+    program::{executable, program},
 };
 use crate::{
     process::{Result, output},
@@ -24,7 +24,7 @@ pub(super) fn run(task: &Path) -> Result<()> {
     }
     fs::create_dir_all(root.join("etc")).map_err(failed)?;
     fs::copy(task.join("bin/linux-x64/wif"), root.join("wif")).map_err(failed)?;
-    super::executable(&root.join("wif"))?;
+    executable(&root.join("wif"))?;
     tools::write(&root.join("etc/hosts"), "127.0.0.1 localhost\n")?;
     fs::create_dir(root.join("dev")).map_err(failed)?;
     output(Command::new("mknod").arg(root.join("dev/null")).args(["c", "1", "3"]))?;

@@ -25,6 +25,11 @@ pub(super) struct Machine<'a> {
     pub(super) wif: &'a str,
 }
 
+/// Where a trust store is a file, its place can be named.
+pub(super) fn by_file(agent: Agent, ca: &Path) -> Agent {
+    agent.machine_env("SSL_CERT_FILE", ca.to_string_lossy())
+}
+
 type Check = fn(&Machine<'_>) -> Result<()>;
 
 /// Every check, with the sentence that it holds to be true.

@@ -9,7 +9,7 @@ use emulator::agent::Agent;
 
 use super::{
     checks::{self, Machine},
-    program,
+    program::program,
 };
 use crate::{
     process::{Result, root, run as finish},

@@ -2,6 +2,8 @@
 
 use url::{Host, Url};
 
+use super::cloud::{Cloud, OTHER_CLOUDS_AUTHORITIES};
+
 /// What a host is asked as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
@@ -26,32 +28,6 @@ pub struct AllowedHost {
     port: Option<u16>,
 }
 
-/// Source: <https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud>, and the list that
-/// Microsoft's authentication libraries trust without asking (`KnownAuthorities`).
-const AUTHORITIES: [&str; 10] = [
-    "login.microsoftonline.com",
-    "login.windows.net",
-    "login.microsoft.com",
-    "login.microsoftonline.us",
-    "login.chinacloudapi.cn",
-    "login.partner.microsoftonline.cn",
-    "login.microsoftonline.de",
-    "login.sovcloud-identity.fr",
-    "login.sovcloud-identity.de",
-    "login.sovcloud-identity.sg",
-];
-const RESOURCE_MANAGERS: [&str; 4] = [
-    "management.azure.com",
-    "management.core.windows.net",
-    "management.usgovcloudapi.net",
-    "management.chinacloudapi.cn",
-];
-const GRAPHS: [&str; 4] = [
-    "graph.microsoft.com",
-    "graph.microsoft.us",
-    "dod-graph.microsoft.us",
-    "microsoftgraph.chinacloudapi.cn",
-];
 /// All hosts of Azure DevOps Services are below these two, and Microsoft alone gives names there.
 const DEVOPS: [&str; 2] = ["dev.azure.com", "visualstudio.com"];
 
@@ -82,9 +58,13 @@ impl AllowedHosts {
     #[must_use]
     pub fn admits(&self, service: Service, host: &str, port: u16) -> bool {
         let known = match service {
-            Service::Authority => AUTHORITIES.contains(&host),
-            Service::ResourceManager => RESOURCE_MANAGERS.contains(&host),
-            Service::Graph => GRAPHS.contains(&host),
+            Service::Authority => is_known_authority(host),
+            Service::ResourceManager => Cloud::ALL.iter().any(|cloud| {
+                is_host(cloud.resource_manager(), host) || cloud.names().other_resource_manager == Some(host)
+            }),
+            Service::Graph => Cloud::ALL
+                .iter()
+                .any(|cloud| is_host(cloud.names().graph, host) || cloud.names().other_graph == Some(host)),
             Service::DevOps => DEVOPS.iter().any(|known| is_at_or_below(host, known)),
         };
         let is_same = |allowed: &AllowedHost| {
@@ -97,7 +77,14 @@ impl AllowedHosts {
 /// Whether a host is an authority of a known cloud.
 #[must_use]
 pub fn is_known_authority(host: &str) -> bool {
-    AUTHORITIES.contains(&host)
+    OTHER_CLOUDS_AUTHORITIES.contains(&host)
+        || Cloud::ALL
+            .iter()
+            .any(|cloud| is_host(cloud.authority(), host) || cloud.names().other_authorities.contains(&host))
+}
+
+fn is_host(url: &str, host: &str) -> bool {
+    url.strip_prefix("https://") == Some(host)
 }
 
 /// Whether a host is this one, or one of those that its owner gives names to.

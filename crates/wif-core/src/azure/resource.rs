@@ -54,15 +54,6 @@ pub const ALIASES: [&str; 14] = [
 ];
 
 const DEFAULT: &str = "/.default";
-/// What tools call the resource manager: `az` has names of its own for it.
-const RESOURCE_MANAGER_NAMES: [&str; 6] = [
-    "https://management.azure.com",
-    "https://management.core.windows.net",
-    "https://management.core.usgovcloudapi.net",
-    "https://management.core.chinacloudapi.cn",
-    "https://management.usgovcloudapi.net",
-    "https://management.chinacloudapi.cn",
-];
 /// The one service whose resource ends in a slash, so that its scope has two.
 const MANAGED_DISK: &str = "https://disk.azure.com";
 /// Azure Storage, whatever the account.
@@ -98,7 +89,9 @@ impl Resource {
         let scope = text.strip_suffix(DEFAULT);
         let resource = with_lower_case_host(scope.unwrap_or(text));
         let bare = resource.trim_end_matches('/');
-        if RESOURCE_MANAGER_NAMES.contains(&bare) || bare == audiences.resource_manager {
+        let is_resource_manager =
+            |cloud: Cloud| [cloud.resource_manager(), cloud.names().older_resource_manager].contains(&bare);
+        if Cloud::ALL.into_iter().any(is_resource_manager) || bare == audiences.resource_manager {
             return Ok(audiences.resource_manager());
         }
         if !is_resource(&resource, scope.is_some()) {
@@ -197,62 +190,27 @@ impl Audiences {
     }
 
     fn alias(&self, alias: &str) -> Option<String> {
-        let by_cloud = |public: &str, government: &str, china: &str| {
-            match self.cloud {
-                Cloud::Public => public,
-                Cloud::UsGovernment => government,
-                Cloud::China => china,
-            }
-            .to_owned()
-        };
+        let names = self.cloud.names();
         Some(match alias {
             "arm" => self.resource_manager.clone(),
-            "keyvault" => self.key_vault.clone().unwrap_or_else(|| {
-                by_cloud(
-                    "https://vault.azure.net",
-                    "https://vault.usgovcloudapi.net",
-                    "https://vault.azure.cn",
-                )
-            }),
+            "keyvault" => self.key_vault.clone().unwrap_or_else(|| names.key_vault.to_owned()),
             // Entra knows no loopback address as a resource: such a URL leads to a stand-in.
             "graph" => self
                 .graph
                 .clone()
                 .filter(|url| !Url::parse(url).is_ok_and(|url| is_loopback(&url)))
-                .unwrap_or_else(|| {
-                    by_cloud(
-                        "https://graph.microsoft.com",
-                        "https://graph.microsoft.us",
-                        "https://microsoftgraph.chinacloudapi.cn",
-                    )
-                }),
+                .unwrap_or_else(|| names.graph.to_owned()),
             "storage" => STORAGE.to_owned(),
-            "sql" => by_cloud(
-                "https://database.windows.net",
-                "https://database.usgovcloudapi.net",
-                "https://database.chinacloudapi.cn",
-            ),
-            "ossrdbms" => by_cloud(
-                "https://ossrdbms-aad.database.windows.net",
-                "https://ossrdbms-aad.database.usgovcloudapi.net",
-                "https://ossrdbms-aad.database.chinacloudapi.cn",
-            ),
+            "sql" => names.sql.to_owned(),
+            "ossrdbms" => names.ossrdbms.to_owned(),
             "devops" => "499b84ac-1321-427f-aa17-267ca6975798".to_owned(),
             "aks" => "6dae42f8-4368-4678-94ff-3960e28e3630".to_owned(),
             "acr" => "https://containerregistry.azure.net".to_owned(),
             "disk" => MANAGED_DISK.to_owned(),
             "cosmos" => "https://cosmos.azure.com".to_owned(),
             "servicebus" => "https://servicebus.azure.net".to_owned(),
-            "loganalytics" => by_cloud(
-                "https://api.loganalytics.io",
-                "https://api.loganalytics.us",
-                "https://api.loganalytics.azure.cn",
-            ),
-            "batch" => by_cloud(
-                "https://batch.core.windows.net",
-                "https://batch.core.usgovcloudapi.net",
-                "https://batch.chinacloudapi.cn",
-            ),
+            "loganalytics" => names.log_analytics.to_owned(),
+            "batch" => names.batch.to_owned(),
             _ => return None,
         })
     }

@@ -64,7 +64,7 @@ const MAX_READ_MILLISECONDS: u32 = 500;
 /// Waits until a pipe has been read. The agent reads the two streams of a step beside each other: it must have the mask
 /// before the script prints the token to the other one.
 #[cfg(target_os = "linux")]
-fn wait_until_read(stream: &io::Stderr) {
+fn wait_until_read(stream: &impl std::os::fd::AsFd) {
     use rustix::fs::{FileType, fstat};
     let is_pipe = fstat(stream).is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Fifo);
     let mut tries = if is_pipe { MAX_READ_MILLISECONDS } else { 0 };
@@ -207,5 +207,24 @@ mod tests {
     fn without_an_id_of_the_job_there_is_no_step() {
         assert!(MaskOutput::of_step(None).step.is_none());
         assert!(MaskOutput::of_step(Some("no job has this id")).step.is_none());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_pipe_is_waited_for_until_it_was_read_and_not_for_ever() {
+        use std::sync::mpsc;
+        let (mut reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(b"mask").unwrap();
+        wait_until_read(&writer);
+        assert_eq!(rustix::io::ioctl_fionread(&writer), Ok(4), "no reader came");
+        let (begins, begun) = mpsc::channel();
+        let waits = std::thread::spawn(move || {
+            begins.send(()).unwrap();
+            wait_until_read(&writer);
+            rustix::io::ioctl_fionread(&writer)
+        });
+        begun.recv().unwrap();
+        io::Read::read_exact(&mut reader, &mut [0; 4]).unwrap();
+        assert_eq!(waits.join().unwrap(), Ok(0));
     }
 }
