@@ -18,7 +18,7 @@ fn an_unknown_code_is_the_callers_fault() {
         let output = wif(&["explain", name]);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
         let error = text(&output.stderr);
-        assert!(error.starts_with(&format!("error WIF1012: '{name}' is no code")), "{error}");
+        assert!(error.starts_with(&format!("error WIF1012: unknown code or name '{name}'")), "{error}");
         assert!(error.contains("fix: run `wif explain` alone for a list"), "{error}");
     }
 }

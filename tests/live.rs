@@ -142,6 +142,7 @@ fn a_program_that_took_the_port_of_a_broker_that_was_killed_is_told_no_key() {
     let emulator = Emulator::start();
     let take = Step::bash(format!(
         "{FIND} broker=$(broker_of \"$WIF_URL\"); kill -9 $broker
+         for n in $(seq 3000); do ss -ltn | grep -q \":${{WIF_URL##*:}} \" || break; sleep 0.01; done
          cat > other.py <<'END'
 import http.server, sys
 class Other(http.server.BaseHTTPRequestHandler):
@@ -151,10 +152,12 @@ class Other(http.server.BaseHTTPRequestHandler):
         self.send_response(200); self.send_header('Content-Length', str(len(body))); self.end_headers(); self.wfile.write(body)
     do_POST = do_GET
     def log_message(self, *all): pass
-http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Other).serve_forever()
+server = http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Other)
+open('listens', 'w').close()
+server.serve_forever()
 END
          env -u VSTS_PROCESS_LOOKUP_ID timeout 60 python3 other.py ${{WIF_URL##*:}} < /dev/null > /dev/null 2>&1 &
-         for n in $(seq 500); do ss -ltn | grep -q \":${{WIF_URL##*:}} \" && break; sleep 0.01; done
+         for n in $(seq 3000); do [ -e listens ] && break; sleep 0.01; done
          for command in 'wif token arm' 'wif token --id-token' 'wif status'; do $command; echo \"exit $?\"; done
          wif token arm 2> /dev/null | grep . && exit 1
          grep -c proof heard; grep -F \"$WIF_KEY\" heard && exit 1; true",

@@ -211,3 +211,15 @@ fn a_snapshot_and_a_session_of_tokens_are_known_for_what_they_are() {
     let (exit, report) = job(&emulator, &machine, &inputs, "wif doctor");
     assert_eq!(exit, 0, "{}", said(&report));
 }
+
+#[test]
+fn the_tools_are_tried_in_the_session_that_is_named() {
+    let (emulator, machine) = (Emulator::start(), whole_machine());
+    let named = [("session", "hub")];
+    let (exit, report) = job(&emulator, &machine, &named, "wif doctor --try az,sdk");
+    assert_eq!(exit, 11, "{}", said(&report));
+    let (exit, report) = job(&emulator, &machine, &named, "wif doctor --try az,sdk --session hub");
+    assert!(exit < 11 && said(&report).contains("az gets a token until"), "{}", said(&report));
+    let (exit, report) = job(&emulator, &machine, &named, "wif doctor --try az --session spoke 2>&1");
+    assert!(exit == 2 && said(&report).contains("no session SPOKE; it finds: HUB"), "{}", said(&report));
+}

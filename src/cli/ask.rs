@@ -64,7 +64,7 @@ pub async fn ask(
 }
 
 /// What the names of a session's variables begin with, by the argument `--session`.
-fn prefix(session: Option<&str>) -> String {
+pub(super) fn prefix(session: Option<&str>) -> String {
     session.map(|name| format!("{}_", one_line(name, MAX_SESSION).to_uppercase())).unwrap_or_default()
 }
 

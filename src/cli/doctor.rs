@@ -1,6 +1,6 @@
 //! `wif doctor`: every check that needs no task, from a terminal or in a later step of a job.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use reqwest::Method;
 use wif_broker::paths;
@@ -9,7 +9,7 @@ use wif_io::{clock::Clock, env::Env};
 
 use super::{
     DoctorArguments, Screen,
-    ask::{address, failure_of},
+    ask::{address, failure_of, prefix},
     screen::closed,
 };
 use crate::{
@@ -42,12 +42,12 @@ pub async fn doctor(
         ),
     };
     if is_in_job {
+        let trial = trial(arguments, &prefixes)?;
         let mut sessions = Vec::new();
         for prefix in prefixes {
             let status = status(env, &*clock, &prefix).await;
             sessions.push(SessionStatus { prefix, status });
         }
-        let trial = trial(arguments);
         doctor::in_step(&mut report, env, &*clock, sessions, target.is_some(), &trial).await;
     }
     let text = if arguments.json { format!("{:#}", report.json()) } else { show::text(&report) };
@@ -91,13 +91,22 @@ fn target(arguments: &DoctorArguments, env: &Env, is_in_job: bool) -> Result<Opt
     Ok(Some(Target { organization, is_organization_named, project, connection, allowed_hosts }))
 }
 
-fn trial(arguments: &DoctorArguments) -> Trial {
+/// What to try, and in which session.
+fn trial(arguments: &DoctorArguments, prefixes: &BTreeSet<String>) -> Result<Trial, Failure> {
+    let session = arguments.session.as_deref().map(|name| prefix(Some(name)));
+    if let Some(session) = session.as_ref().filter(|session| !prefixes.contains(*session)) {
+        let name = session.trim_end_matches('_');
+        let others: Vec<_> = prefixes.iter().map(|prefix| prefix.trim_end_matches('_')).collect();
+        let error = format!("this step finds no session {name}; it finds: {}", others.join(", "));
+        let hint = "name one of them, as the input session of the sign-in does, or leave --session out";
+        return Err(Failure::new(Code::ArgumentInvalid, error, hint));
+    }
     let (tools, named) = match &arguments.tools {
         None => (Vec::new(), false),
         Some(tools) if tools.is_empty() => (Candidate::ALL.to_vec(), false),
         Some(tools) => (tools.clone(), true),
     };
-    Trial { tools, named, backend: arguments.backend.clone() }
+    Ok(Trial { tools, named, backend: arguments.backend.clone(), session })
 }
 
 /// What the broker of a session says of itself.

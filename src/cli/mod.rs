@@ -97,6 +97,9 @@ pub struct DoctorArguments {
     /// The blob container that terraform is to open, for --try
     #[arg(long, value_name = "ACCOUNT/CONTAINER", value_parser = backend, requires = "tools")]
     pub backend: Option<Backend>,
+    /// The session that the tools are to use, for --try, when the job signed in to several connections
+    #[arg(long, value_name = "NAME", requires = "tools")]
+    pub session: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

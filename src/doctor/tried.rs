@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use wif_core::{
     azure::cloud::Cloud,
     code::Code,
+    exports,
     fact::Fact,
     failure::Failure,
     foreign_text::{one_line, service_message},
@@ -38,6 +39,8 @@ pub struct Trial {
     pub named: bool,
     /// The container that Terraform is to open.
     pub backend: Option<Backend>,
+    /// What the names of the session's variables begin with, where the tools are not to find them as they are.
+    pub session: Option<String>,
 }
 
 /// What can be tried.
@@ -124,7 +127,7 @@ impl Backend {
 }
 
 /// What came of a trial.
-enum RetryClass {
+enum TrialResult {
     /// It works.
     Works(String),
     /// It could not be tried.
@@ -137,7 +140,8 @@ enum RetryClass {
 
 /// Starts every tool of the trial, at the same time, and reports what each said.
 pub(super) async fn report(report: &mut Report, trial: &Trial, env: &Env, clock: &dyn Clock) {
-    let bench = Bench { env, clock, secrets: secrets(env) };
+    let of_session = trial.session.as_ref().map(|prefix| under_plain_names(env, prefix));
+    let bench = Bench { env: of_session.as_ref().unwrap_or(env), clock, secrets: secrets(env) };
     let wants = |candidate| trial.tools.contains(&candidate);
     let az = async { if wants(Candidate::AzureCli) { vec![bench.azure_cli().await] } else { Vec::new() } };
     let terraform = async {
@@ -151,15 +155,28 @@ pub(super) async fn report(report: &mut Report, trial: &Trial, env: &Env, clock:
     let (az, (terraform, sdk)) = join(az, join(terraform, sdk)).await;
     for outcome in az.into_iter().chain(terraform).chain(sdk) {
         match outcome {
-            RetryClass::Works(fact) => report.good(Topic::Tried, vec![fact]),
-            RetryClass::Absent(reason) if trial.named => {
+            TrialResult::Works(fact) => report.good(Topic::Tried, vec![fact]),
+            TrialResult::Absent(reason) if trial.named => {
                 let hint = "install it on the agent, or leave it out of --try";
                 report.warning(Topic::Tried, Failure::new(Code::ToolMissing, reason, hint), NO_FACTS);
             }
-            RetryClass::Skipped(reason) | RetryClass::Absent(reason) => report.skipped(Topic::Tried, reason),
-            RetryClass::Fails(failure) => report.fault(Topic::Tried, *failure, NO_FACTS),
+            TrialResult::Skipped(reason) | TrialResult::Absent(reason) => {
+                report.skipped(Topic::Tried, reason)
+            }
+            TrialResult::Fails(failure) => report.fault(Topic::Tried, *failure, NO_FACTS),
         }
     }
+}
+
+/// The environment of a step that maps each variable of a named session to the name that tools look for (`env:`).
+fn under_plain_names(env: &Env, prefix: &str) -> Env {
+    let own = env.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let of_session = exports::every_name();
+    let of_session = of_session.into_iter().filter_map(|name| {
+        let value = env.get(&format!("{prefix}{name}"))?.to_owned();
+        Some((name, value))
+    });
+    own.chain(of_session).collect()
 }
 
 /// What every trial needs.
@@ -171,16 +188,16 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    async fn azure_cli(&self) -> RetryClass {
+    async fn azure_cli(&self) -> TrialResult {
         let Some(program) = Tool::AzureCli.find(self.env) else { return absent("az") };
         let arguments = ["account", "get-access-token", "--query", "expiresOn", "-o", "tsv"];
         match self.start("az", &program, &arguments, None, &[]).await {
             Ok(answer) => self.judge("az", &answer, answer.output.lines().rev().find_map(moment)),
-            Err(failure) => RetryClass::Fails(failure),
+            Err(failure) => TrialResult::Fails(failure),
         }
     }
 
-    async fn sdk(&self) -> Vec<RetryClass> {
+    async fn sdk(&self) -> Vec<TrialResult> {
         let resource =
             self.env.get("AZURE_AUTHORITY_HOST").and_then(Cloud::from_authority).unwrap_or(Cloud::Public);
         let scope = format!("{}/.default", resource.resource_manager().trim_end_matches('/'));
@@ -190,38 +207,38 @@ impl Bench<'_> {
         )
         .await;
         match (python, node) {
-            (RetryClass::Absent(one), RetryClass::Absent(other)) => {
-                vec![RetryClass::Absent(format!("no Azure SDK is found to be tried: {one}; {other}"))]
+            (TrialResult::Absent(one), TrialResult::Absent(other)) => {
+                vec![TrialResult::Absent(format!("no Azure SDK is found to be tried: {one}; {other}"))]
             }
             // One of them is enough.
-            (RetryClass::Absent(reason), other) | (other, RetryClass::Absent(reason)) => {
-                vec![other, RetryClass::Skipped(reason)]
+            (TrialResult::Absent(reason), other) | (other, TrialResult::Absent(reason)) => {
+                vec![other, TrialResult::Skipped(reason)]
             }
             (one, other) => vec![one, other],
         }
     }
 
-    async fn library(&self, tool: Tool, library: &str, arguments: [&str; 3]) -> RetryClass {
+    async fn library(&self, tool: Tool, library: &str, arguments: [&str; 3]) -> TrialResult {
         let Some(program) = tool.find(self.env) else { return absent(tool.as_str()) };
         let name = format!("{library} of {} ({})", tool.as_str(), program.display());
         match self.start(&name, &program, &arguments, None, &[]).await {
             Ok(Answer { status: Some(status), .. }) if status.code() == Some(NO_LIBRARY) => {
-                RetryClass::Absent(format!("{} has no {library} ({})", tool.as_str(), program.display()))
+                TrialResult::Absent(format!("{} has no {library} ({})", tool.as_str(), program.display()))
             }
             Ok(answer) => {
                 let seconds = answer.output.lines().rev().find_map(|line| line.trim().parse().ok());
                 let end = seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
                 self.judge(&name, &answer, end.map(|end| format_moment(end, self.clock.now())))
             }
-            Err(failure) => RetryClass::Fails(failure),
+            Err(failure) => TrialResult::Fails(failure),
         }
     }
 
     /// `init` of a backend reads the list of its states, and writes nothing.
-    async fn terraform(&self, backend: Option<&Backend>) -> RetryClass {
+    async fn terraform(&self, backend: Option<&Backend>) -> TrialResult {
         let Some(program) = Tool::Terraform.find(self.env) else { return absent("terraform") };
         let Some(Backend { account, container }) = backend else {
-            return RetryClass::Skipped(
+            return TrialResult::Skipped(
                 "terraform: --backend ACCOUNT/CONTAINER names a blob container for it to open".to_owned(),
             );
         };
@@ -240,7 +257,7 @@ impl Bench<'_> {
         // The folder is there until it is dropped.
         let (folder, file) = match made {
             Ok(made) => made,
-            Err(error) => return RetryClass::Fails(Box::new(error.into())),
+            Err(error) => return TrialResult::Fails(Box::new(error.into())),
         };
         let place = file.parent().unwrap_or(&temp);
         let data = place.join(".terraform").to_string_lossy().into_owned();
@@ -250,10 +267,10 @@ impl Bench<'_> {
         drop(folder);
         match answer {
             Ok(Answer { status: Some(status), .. }) if status.success() => {
-                RetryClass::Works(format!("terraform opens the backend {account}/{container}"))
+                TrialResult::Works(format!("terraform opens the backend {account}/{container}"))
             }
-            Ok(answer) => RetryClass::Fails(Box::new(self.failure("terraform", &answer))),
-            Err(failure) => RetryClass::Fails(failure),
+            Ok(answer) => TrialResult::Fails(Box::new(self.failure("terraform", &answer))),
+            Err(failure) => TrialResult::Fails(failure),
         }
     }
 
@@ -281,10 +298,10 @@ impl Bench<'_> {
         })
     }
 
-    fn judge(&self, name: &str, answer: &Answer, end: Option<String>) -> RetryClass {
+    fn judge(&self, name: &str, answer: &Answer, end: Option<String>) -> TrialResult {
         match end.filter(|_| answer.status.is_some_and(|status| status.success())) {
-            Some(end) => RetryClass::Works(format!("{name} gets a token until {end}")),
-            None => RetryClass::Fails(Box::new(self.failure(name, answer))),
+            Some(end) => TrialResult::Works(format!("{name} gets a token until {end}")),
+            None => TrialResult::Fails(Box::new(self.failure(name, answer))),
         }
     }
 
@@ -315,8 +332,8 @@ impl Bench<'_> {
     }
 }
 
-fn absent(name: &str) -> RetryClass {
-    RetryClass::Absent(format!("{name} is not on the PATH"))
+fn absent(name: &str) -> TrialResult {
+    TrialResult::Absent(format!("{name} is not on the PATH"))
 }
 
 /// A line that is a moment and nothing else, as az prints it: `2026-11-26 07:00:00.000000`.

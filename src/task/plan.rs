@@ -323,7 +323,7 @@ impl Plan {
             return Vec::new();
         }
         let own: BTreeSet<_> = variables.iter().map(|variable| variable.name.as_str()).collect();
-        let left = previous_session::variable_names(self.expected_facts()).into_iter().filter_map(|bare| {
+        let left = previous_session::variable_names().into_iter().filter_map(|bare| {
             let name = self.name(&bare);
             let value = env.get(&name)?;
             (may_replace(&bare, value) && !own.contains(name.as_str())).then_some(name)

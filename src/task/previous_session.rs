@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use uuid::Uuid;
-use wif_core::exports::{self, BrokerEndpoint, Facts, Family};
+use wif_core::exports;
 use wif_io::{env::Env, private_folder::Folder};
 
 use crate::agent::sessions::BROKER;
@@ -11,15 +10,9 @@ use crate::agent::sessions::BROKER;
 /// Variables that are not this task's alone.
 const SHARED: [&str; 3] = ["AZURE_EXTENSION_DIR", exports::MACHINE[0], exports::MACHINE[1]];
 
-/// Every name that a session can export, whatever its families, scheme and scope; what all share is not among them.
-pub(super) fn variable_names(facts: Facts) -> BTreeSet<String> {
-    let facts = Facts { client: Some(Uuid::nil()), subscription: Some(Uuid::nil()), ..facts };
-    let all: BTreeSet<_> = Family::ALL.iter().copied().collect();
-    let endpoints = [true, false]
-        .map(|gives_id_token| BrokerEndpoint { gives_id_token, ..BrokerEndpoint::placeholder() });
-    let live = endpoints.iter().flat_map(|endpoint| exports::live(&all, &facts, endpoint));
-    let variables = live.chain(exports::snapshot(&all, &facts));
-    variables.map(|variable| variable.name).filter(|name| !SHARED.contains(&name.as_str())).collect()
+/// Every name that a session can leave behind; what all share is not among them.
+pub(super) fn variable_names() -> BTreeSet<String> {
+    exports::every_name().into_iter().filter(|name| !SHARED.contains(&name.as_str())).collect()
 }
 
 /// Whether an earlier session is there, which `name` gives its own names: by what only a session leaves.

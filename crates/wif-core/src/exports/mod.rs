@@ -11,7 +11,9 @@ mod terraform;
 mod token_file;
 mod variable;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
+
+use uuid::Uuid;
 
 use self::definition::Definition;
 pub use self::{
@@ -30,6 +32,7 @@ use self::{
     broker_endpoint::IDENTITY_ENDPOINT,
     conflict::{Conflict, Served},
 };
+use crate::{azure::cloud::Cloud, secret::Secret};
 
 macro_rules! families {
     ($($(#[doc = $doc:literal])+ $family:ident = $file:ident,)+) => {
@@ -132,6 +135,28 @@ pub fn snapshot(families: &BTreeSet<Family>, facts: &Facts) -> Vec<Variable> {
     first_of_each_name(variables)
 }
 
+/// Every name that a session can export for its families, whatever its scheme, scope and cloud.
+#[must_use]
+pub fn every_name() -> BTreeSet<String> {
+    let all: BTreeSet<_> = Family::ALL.iter().copied().collect();
+    let some = || Some(PathBuf::new());
+    let facts = Facts {
+        client: Some(Uuid::nil()),
+        tenant: Uuid::nil(),
+        subscription: Some(Uuid::nil()),
+        authority: String::new(),
+        cloud: Some(Cloud::Public),
+        id_token_file: some(),
+        azure_cli_folder: some(),
+        azure_cli_extensions: some(),
+        machine: Some((String::new(), Secret::new(String::new()))),
+    };
+    let endpoints = [true, false]
+        .map(|gives_id_token| BrokerEndpoint { gives_id_token, ..BrokerEndpoint::placeholder() });
+    let live = endpoints.iter().flat_map(|endpoint| live(&all, &facts, endpoint));
+    live.chain(snapshot(&all, &facts)).map(|variable| variable.name).collect()
+}
+
 /// Whether a session takes the names by which the machine's own identity is found.
 fn hides_machine(variables: &[Variable]) -> bool {
     variables.iter().any(|variable| variable.name == IDENTITY_ENDPOINT)
@@ -165,7 +190,6 @@ mod tests {
     use time::macros::datetime;
 
     use super::{conflict::Remedy, variable::tests::facts, *};
-    use crate::{azure::cloud::Cloud, secret::Secret};
 
     fn names(families: &[Family], facts: &Facts) -> Vec<String> {
         let families = families.iter().copied().collect();
@@ -273,5 +297,16 @@ mod tests {
             assert!(!named.is_empty(), "{name}");
             assert!(named.iter().all(|conflict| conflict.from_machine == Remedy::Warn), "{name}");
         }
+    }
+
+    #[test]
+    fn the_names_of_all_sessions_are_those_of_each() {
+        let all = every_name();
+        for name in
+            ["ARM_MSI_ENDPOINT", "ARM_OIDC_REQUEST_URL", "ARM_OIDC_TOKEN_FILE_PATH", "ARM_ENVIRONMENT"]
+        {
+            assert!(all.contains(name), "{name}");
+        }
+        assert!(names(Family::ALL, &facts()).iter().all(|name| all.contains(name)));
     }
 }
