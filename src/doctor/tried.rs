@@ -161,7 +161,7 @@ pub(super) async fn report(report: &mut Report, trial: &Trial, env: &Env, clock:
                 report.warning(Topic::Tried, Failure::new(Code::ToolMissing, reason, hint), NO_FACTS);
             }
             TrialResult::Skipped(reason) | TrialResult::Absent(reason) => {
-                report.skipped(Topic::Tried, reason)
+                report.skipped(Topic::Tried, reason);
             }
             TrialResult::Fails(failure) => report.fault(Topic::Tried, *failure, NO_FACTS),
         }
