@@ -37,7 +37,7 @@ fn main() -> ExitCode {
                 Command::Token { .. } | Command::Status { .. } => Ok(ask(&command).await),
                 Command::Doctor(arguments) => Ok(doctor(arguments).await),
                 Command::Explain { code } => {
-                    Ok(ended(cli::explain(code.as_deref(), &mut Screen::new(&mut io::stdout()))))
+                    Ok(ended(cli::explain(code.as_deref(), &mut Screen::new(&mut stdout()))))
                 }
             }
         });
@@ -47,6 +47,12 @@ fn main() -> ExitCode {
     });
     // The error was about standard output, so it cannot be written there.
     ended.unwrap_or(ExitCode::FAILURE)
+}
+
+/// The only place that names it: what is written in between goes to a [`World`] or a [`Screen`].
+#[expect(clippy::disallowed_methods, reason = "this is the program's standard output")]
+fn stdout() -> io::Stdout {
+    io::stdout()
 }
 
 /// Where this program is by the name that it was started by: all that is known without `/proc`.
@@ -62,19 +68,18 @@ async fn broker() -> io::Result<()> {
 
 /// Asks the broker of this job's session.
 async fn ask(command: &Command) -> ExitCode {
-    let (mut out, env) = (io::stdout(), Env::of_process());
+    let (mut out, env) = (stdout(), Env::of_process());
     // The search looks at every process above this one.
     let masks_token = matches!(command, Command::Token { no_mask: false, .. }) && env.is_true("TF_BUILD");
     let job = env.get("VSTS_PROCESS_LOOKUP_ID").filter(|_| masks_token);
     let mut masks = process::MaskOutput::of_step(job);
-    let asked = cli::ask(command, &env, &mut Screen::new(&mut out), &mut masks).await;
-    ended(asked)
+    ended(cli::ask(command, &env, &clock::System::new(), &mut Screen::new(&mut out), &mut masks).await)
 }
 
 /// Checks a connection, or what a step of a job finds. The exit code says how bad it is.
 async fn doctor(arguments: &DoctorArguments) -> ExitCode {
     let clock = Arc::new(clock::System::new());
-    match cli::doctor(arguments, &Env::of_process(), clock, &mut Screen::new(&mut io::stdout())).await {
+    match cli::doctor(arguments, &Env::of_process(), clock, &mut Screen::new(&mut stdout())).await {
         Ok(severity) => ExitCode::from(severity),
         Err(failure) => ended(Err(failure)),
     }
@@ -82,7 +87,7 @@ async fn doctor(arguments: &DoctorArguments) -> ExitCode {
 
 /// Shows what is wrong with the arguments, or the help that they ask for.
 fn tell(unparsed: &Unparsed) -> ExitCode {
-    let (mut out, mut errors) = (io::stdout(), io::stderr());
+    let (mut out, mut errors) = (stdout(), io::stderr());
     let stream: &mut dyn io::Write = if unparsed.is_error { &mut errors } else { &mut out };
     // Without its stream the exit code says it.
     let _ = Screen::new(stream).text(unparsed.text.trim_end());
@@ -112,7 +117,7 @@ async fn run(stage: Stage, program: Option<PathBuf>) -> io::Result<()> {
         write_debug_lines();
     }
     let clock = Arc::new(clock::System::new());
-    let mut world = World { env, program, clock, out: Box::new(io::stdout()) };
+    let mut world = World { env, program, clock, out: Box::new(stdout()) };
     let ended = match stage {
         Stage::Post => {
             // Whatever the variables say, only what is a session's own is ended and removed.
@@ -172,7 +177,7 @@ fn report_panics(stage: Option<Stage>) {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let hint = "report this place and the version at https://github.com/wif-azure/wif/issues";
         let failure = Failure::new(Code::Bug, format!("a bug at {place}"), hint);
-        let mut out = io::stdout();
+        let mut out = stdout();
         let mut commands = Commands::new(&mut out, &Env::default());
         // The program is ending already.
         let _ = match stage {
@@ -218,14 +223,14 @@ impl<'a> MakeWriter<'a> for DebugLines {
 impl io::Write for DebugLines {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
-        let (mut out, env) = (io::stdout(), Env::default());
+        let (mut out, env) = (stdout(), Env::default());
         let mut commands = Commands::new(&mut out, &env);
         text.lines().try_for_each(|line| commands.debug(line))?;
         Ok(event.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stdout().flush()
+        stdout().flush()
     }
 }
 

@@ -23,19 +23,17 @@ use wif_broker::{
 use wif_core::{azure::resource::Resource, code::Code, secret::Secret};
 use wif_io::clock::{self, Clock};
 
-use crate::support::{Case, Virtual};
+use crate::support::{Case, REAL_LIMIT, Virtual, idle, run, timeout, wait_for};
 
 pub(crate) const KEY: &str = "0123456789abcdef";
 
+/// A broker in this process, with what a step hands over to its own.
 pub(crate) async fn open(case: &Case, clock: Arc<dyn Clock>) -> Arc<Session> {
     let key = Secret::new(KEY.to_owned());
-    let (listener, session) = serve::open(case.env(), None, key, clock).await.unwrap();
+    let env = serve::environment(&case.env(), case.connection);
+    let (listener, session) = serve::open(env, None, key, clock).await.unwrap();
     tokio::spawn(server::serve(listener, Arc::clone(&session), std::future::pending()));
     session
-}
-
-pub(crate) fn run(test: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
 }
 
 fn arm(session: &Session) -> Resource {
@@ -253,6 +251,13 @@ fn a_thousand_callers_at_once_cost_one_request() {
     });
 }
 
+async fn renewed(case: &Case, session: &Session) {
+    idle().await;
+    let journal = || case.emulator.journal_text();
+    wait_for("nothing is renewed", journal, || session.tokens.lines().iter().all(|line| !line.renewing))
+        .await;
+}
+
 /// Lets a job of so many hours pass, a caller each minute, and returns the least life that an answer had.
 async fn job(case: &Case, session: &Arc<Session>, clock: &Virtual, hours: u64) -> time::Duration {
     let keeper = Arc::clone(session);
@@ -265,9 +270,7 @@ async fn job(case: &Case, session: &Arc<Session>, clock: &Virtual, hours: u64) -
         case.emulator.shift_clock(i64::try_from(step.as_secs()).unwrap());
         let fresh = session.tokens.access_token(&resource).await;
         // This clock is faster than the services.
-        while session.tokens.lines().iter().any(|line| line.renewing) {
-            tokio::task::yield_now().await;
-        }
+        renewed(case, session).await;
         let fresh = fresh.unwrap_or_else(|failure| panic!("after {passed:?}: {failure}"));
         least = least.min(fresh.lifetime.until - clock.now());
     }
@@ -284,7 +287,8 @@ fn a_job_of_a_day_is_signed_in_all_day_with_id_tokens_of_five_minutes() {
         assert!(least > time::Duration::minutes(20), "{least}");
         let (id_tokens, access_tokens) = case.asked();
         assert!((47..=50).contains(&access_tokens), "one each half hour: {access_tokens}");
-        assert!(id_tokens <= access_tokens + 1, "{id_tokens}");
+        // Each is asked for once, and renewed once ahead of its end.
+        assert!(id_tokens <= 2 * access_tokens, "{id_tokens}");
     });
 }
 
@@ -318,13 +322,15 @@ fn an_outage_is_invisible_while_the_token_lives_then_an_error_and_then_nothing_a
                 let step = clock.pass(left);
                 case.emulator.shift_clock(i64::try_from(step.as_secs()).unwrap());
                 left -= step;
-                for _ in 0..20 {
-                    tokio::task::yield_now().await;
-                }
+                idle().await;
+                let journal = || case.emulator.journal_text();
+                let waits =
+                    || clock.sleepers() > 0 || session.tokens.lines().iter().all(|line| !line.renewing);
+                wait_for("every attempt has ended, or waits for time to pass", journal, waits).await;
             }
         };
         assert!(session.tokens.access_token(&resource).await.is_ok());
-        // A refusal for good, so that no attempt waits on a clock that this test holds.
+        // Refusals: some are for good, and others are tried again a few times.
         for (service, path) in [(Service::DevOps, "/oidctoken"), (Service::Entra, "/token")] {
             case.emulator.fault(Fault::on(service, "POST", path).times(4).status(418));
         }
@@ -359,12 +365,7 @@ fn a_token_is_renewed_ahead_of_its_end_though_callers_come_seldom() {
         let pass = async |seconds: u64| {
             let mut left = Duration::from_secs(seconds);
             while !left.is_zero() {
-                for _ in 0..20 {
-                    tokio::task::yield_now().await;
-                }
-                while session.tokens.lines().iter().any(|line| line.renewing) {
-                    tokio::task::yield_now().await;
-                }
+                renewed(&case, &session).await;
                 let step = clock.pass(left);
                 case.emulator.shift_clock(i64::try_from(step.as_secs()).unwrap());
                 left -= step;
@@ -484,7 +485,8 @@ fn two_hundred_resources_at_once_cost_sixteen_requests_at_once() {
     let case = Case::new();
     let gate = Gate::new();
     run(async {
-        let session = open(&case, Arc::new(clock::System::new())).await;
+        let (clock, wire) = Virtual::watching(case.emulator.now());
+        let session = open(&case, clock as _).await;
         assert!(session.tokens.id_token().unwrap().get().await.is_ok());
         case.emulator.fault(Fault::on(Service::Entra, "POST", "/token").always().gate(&gate));
         let ask = |number: usize| {
@@ -494,12 +496,10 @@ fn two_hundred_resources_at_once_cost_sixteen_requests_at_once() {
             tokio::spawn(async move { session.tokens.access_token(&resource).await.map_err(|f| f.code) })
         };
         let callers: Vec<_> = (0..200).map(ask).collect();
-        gate.reached(16).await;
+        timeout(REAL_LIMIT, gate.reached(16)).await.unwrap();
         // What goes on without an answer of Entra goes on.
-        for _ in 0..1000 {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(gate.waiting(), 16);
+        idle().await;
+        assert_eq!((wire.requests(), gate.waiting()), (16, 16));
         let refused = ask(200).await.unwrap();
         assert_eq!(
             refused.unwrap_err(),
@@ -543,18 +543,12 @@ fn what_waits_for_its_turn_is_told_so_after_a_minute() {
             tokio::spawn(async move { tokens.access_token(&resource).await.map_err(|f| f.code) })
         };
         let callers: Vec<_> = (0..17).map(ask).collect();
-        for _ in 0..20 {
-            tokio::task::yield_now().await;
-        }
+        idle().await;
         clock.pass(Duration::from_secs(59));
-        for _ in 0..20 {
-            tokio::task::yield_now().await;
-        }
+        idle().await;
         assert!(callers.iter().all(|caller| !caller.is_finished()));
         clock.pass(Duration::from_secs(1));
-        for _ in 0..20 {
-            tokio::task::yield_now().await;
-        }
+        idle().await;
         let finished: Vec<_> = callers.into_iter().filter(tokio::task::JoinHandle::is_finished).collect();
         assert_eq!((finished.len(), under_way.load(Ordering::SeqCst)), (1, 16));
         for caller in finished {

@@ -1,9 +1,10 @@
 //! Documents that can be tested are.
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use wif_core::{
     code::Code,
+    exports::Family,
     refusals::{self, KnownRefusal, Name},
 };
 
@@ -157,20 +158,52 @@ fn the_reserved_names_are_listed_and_no_others() {
 }
 
 #[test]
-fn the_help_is_what_the_readme_says() {
-    let output = Command::new(env!("CARGO_BIN_EXE_wif")).arg("--help").output().unwrap();
-    let help = String::from_utf8(output.stdout).unwrap();
-    assert!(help.starts_with("Secret-free sign-in to Azure from Azure Pipelines"), "{help}");
-}
-
-#[test]
 fn no_input_is_undocumented() {
     let task: serde_json::Value = serde_json::from_str(&read("task/task.json")).unwrap();
+    let inputs = task["inputs"].as_array().unwrap();
+    let listed = inputs_of_overview();
+    let names: Vec<_> = inputs.iter().map(|input| input["name"].as_str().unwrap()).collect();
+    assert_eq!(listed.iter().map(|[name, ..]| name.as_str()).collect::<Vec<_>>(), names);
+    for (input, [name, default, meaning]) in inputs.iter().zip(&listed) {
+        let of_task = input["defaultValue"].as_str().unwrap_or_default();
+        let expected = match (name.as_str(), input["required"].as_bool() == Some(true)) {
+            (_, true) => "required".to_owned(),
+            // An empty list stands for the families that suit.
+            ("exports", _) if of_task.is_empty() => format!("`{}`", names_of(&Family::of_session())),
+            ("allowedResources", _) if of_task.is_empty() => "all".to_owned(),
+            ("allowedTenants" | "allowedSubscriptions", _) if of_task.is_empty() => "any".to_owned(),
+            ("allowedAuthorities", _) if of_task.is_empty() => "the known clouds".to_owned(),
+            ("session", _) if of_task.is_empty() => String::new(),
+            _ => format!("`{of_task}`"),
+        };
+        assert_eq!(*default, expected, "the default of {name}");
+        assert!(meaning.len() > 20, "{name}: {meaning}");
+    }
+    let snapshot = format!("With `refresh: false` the default is `{}`", names_of(&Family::of_snapshot()));
+    assert!(
+        listed.iter().any(|[name, _, meaning]| name == "exports" && meaning.contains(&snapshot)),
+        "{snapshot}"
+    );
     let readme = read("README.md");
-    let overview = read("overview.md");
-    for input in task["inputs"].as_array().unwrap() {
-        let name = input["name"].as_str().unwrap();
-        assert!(overview.contains(&format!("`{name}`")), "overview.md does not name {name}");
+    for name in names {
         assert!(readme.contains(&format!("`{name}`")), "README.md does not name {name}");
     }
+}
+
+fn names_of(families: &BTreeSet<Family>) -> String {
+    families.iter().map(|family| family.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Name, default and meaning in each row of the table of inputs in overview.md.
+fn inputs_of_overview() -> Vec<[String; 3]> {
+    let page = read("overview.md");
+    let (_, rest) = page.split_once("\n| input | default | meaning |\n|---|---|---|\n").unwrap();
+    let rows = rest.lines().take_while(|line| line.starts_with('|'));
+    let row = |line: &str| {
+        let cells: Vec<_> =
+            line.trim_matches('|').splitn(3, '|').map(|cell| cell.trim().to_owned()).collect();
+        let [name, default, meaning] = <[String; 3]>::try_from(cells).unwrap();
+        [name.trim_matches('`').to_owned(), default, meaning]
+    };
+    rows.map(row).collect()
 }

@@ -1,6 +1,6 @@
 //! Callers without the key: they get nothing, and hold up no caller with it.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{future::pending, io, sync::Arc, time::Duration};
 
 use hyper::Method;
 use serde_json::Value;
@@ -8,7 +8,6 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     task::JoinHandle,
-    time::timeout,
 };
 use wif_broker::{
     client::{Address, BrokerError},
@@ -19,12 +18,10 @@ use wif_core::secret::Secret;
 use wif_io::{clock, process};
 
 use crate::{
-    broker::{KEY, open, run},
-    support::{Case, Virtual},
+    broker::{KEY, open},
+    support::{Case, REAL_LIMIT, Virtual, idle, run, timeout},
 };
 
-/// How long an answer may take on a machine that is busy with other tests.
-const REAL_LIMIT: Duration = Duration::from_secs(20);
 const HOSTILE: usize = 512;
 
 fn address(port: u16) -> Address {
@@ -32,7 +29,7 @@ fn address(port: u16) -> Address {
 }
 
 async fn status(port: u16) -> Result<Value, BrokerError> {
-    address(port).ask(Method::GET, paths::STATUS, &[]).await
+    address(port).ask(&clock::System::new(), Method::GET, paths::STATUS, &[]).await
 }
 
 async fn connect(port: u16) -> TcpStream {
@@ -183,6 +180,7 @@ fn a_caller_with_the_key_is_answered_beside_512_hostile_connections_of_any_kind(
             let session = open(&case, Virtual::new(case.emulator.now()) as _).await;
             let hostile: Vec<_> = (0..HOSTILE).map(|_| kind.start(session.port)).collect();
             for _ in 0..3 {
+                // They come in between.
                 for _ in 0..50 {
                     tokio::task::yield_now().await;
                 }
@@ -218,9 +216,7 @@ fn at_the_limit_the_oldest_connection_without_the_key_makes_room_and_none_with_i
 
 async fn at(clock: &Virtual, passed: &mut Duration, seconds: u64) {
     while *passed < Duration::from_secs(seconds) {
-        for _ in 0..20 {
-            tokio::task::yield_now().await;
-        }
+        idle().await;
         *passed += clock.pass(Duration::from_secs(seconds).saturating_sub(*passed));
     }
 }
@@ -275,21 +271,25 @@ fn a_connection_with_the_key_may_rest_and_wait_but_not_block() {
         let mut passed = Duration::ZERO;
         let mut used = send(port, &keyed(port)).await;
         one_answer(&mut used).await;
-        let mut idle = send(port, &keyed(port)).await;
-        one_answer(&mut idle).await;
+        let mut resting = send(port, &keyed(port)).await;
+        one_answer(&mut resting).await;
         at(&clock, &mut passed, 14).await;
         used.write_all(keyed(port).as_bytes()).await.unwrap();
         one_answer(&mut used).await;
         at(&clock, &mut passed, 16).await;
-        assert!(is_closed(&mut idle).await, "after 15 s without a request");
+        assert!(is_closed(&mut resting).await, "after 15 s without a request");
         assert!(!closes_soon(&mut used).await, "it asked at second 14");
         // This one never reads: answers are made until the buffers between the two are full.
         let mut never_reads = send(port, &keyed(port)).await;
         let many = keyed(port).repeat(100);
-        while let Ok(written) =
-            timeout(Duration::from_millis(300), never_reads.write_all(many.as_bytes())).await
-        {
-            written.unwrap();
+        let mut blocked = 0;
+        while blocked < 3 {
+            idle().await;
+            match never_reads.try_write(many.as_bytes()) {
+                Ok(_) => blocked = 0,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => blocked += 1,
+                Err(error) => panic!("{error}"),
+            }
         }
         at(&clock, &mut passed, 60).await;
         // What is in the buffers can still be read; after it the connection is broken.

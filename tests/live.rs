@@ -12,7 +12,7 @@ use emulator::{
     directory::{App, ClientSecret, Connection, Issuer, Kind},
 };
 
-use crate::support::{Case, EMULATOR, task_folder};
+use crate::support::{Case, EMULATOR, block_until, task_folder};
 
 fn sign_in(inputs: &[(&str, &str)]) -> Step {
     let usual = [("azureSubscription", "sc-prod"), ("exports", "terraform, azure-sdk"), EMULATOR];
@@ -228,20 +228,24 @@ fn a_step_that_is_killed_after_it_started_the_broker_leaves_none() {
     let mut step = case.command(env!("CARGO_BIN_EXE_wif"));
     let mut step = step.args(["task", "run"]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let id = step.id().to_string();
-    let broker = loop {
-        let children = Command::new("pgrep").args(["-P", &id, "-a"]).output().unwrap();
-        let children = String::from_utf8(children.stdout).unwrap();
-        if let Some(line) = children.lines().find(|line| line.ends_with(" broker")) {
-            break line.split(' ').next().unwrap().to_owned();
-        }
-        assert!(step.try_wait().unwrap().is_none(), "the step should hang");
-    };
+    let mut broker = String::new();
+    block_until(
+        "the step starts its broker",
+        || case.emulator.journal_text(),
+        || {
+            let children = Command::new("pgrep").args(["-P", &id, "-a"]).output().unwrap();
+            let children = String::from_utf8(children.stdout).unwrap();
+            assert!(step.try_wait().unwrap().is_none(), "the step should hang");
+            if let Some(line) = children.lines().find(|line| line.ends_with(" broker")) {
+                line.split(' ').next().unwrap().clone_into(&mut broker);
+            }
+            !broker.is_empty()
+        },
+    );
     step.kill().unwrap();
     step.wait().unwrap();
     // It hears the end of the pipe.
-    while alive(&broker) {
-        std::thread::yield_now();
-    }
+    block_until("the broker ends", || case.emulator.journal_text(), || !alive(&broker));
 }
 
 #[test]

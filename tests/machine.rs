@@ -177,7 +177,7 @@ fn an_identity_that_nobody_names_is_not_exported() {
 }
 
 /// An Azure Arc server with the identity, and the variables that its agent sets.
-fn arc_server(folder: &Path, change: impl FnOnce(&mut directory::Arc)) -> Case {
+pub(crate) fn arc_server(folder: &Path, change: impl FnOnce(&mut directory::Arc)) -> Case {
     let case = of_machine().unset("AZURE_POD_IDENTITY_AUTHORITY_HOST");
     let mut arc = directory::Arc::new(folder);
     change(&mut arc);

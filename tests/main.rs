@@ -29,6 +29,7 @@ mod faults;
 mod foreign_bytes;
 mod foreign_text;
 mod guards;
+mod handover;
 mod hostile;
 mod job;
 mod live;
@@ -42,8 +43,11 @@ mod schemes;
 mod shipped;
 mod shown;
 mod sign_in;
+#[cfg(unix)]
+mod snapshots;
 mod soak;
 mod terminal;
+mod time_limits;
 #[cfg(target_os = "linux")]
 mod try_tools;
 mod upgrade;

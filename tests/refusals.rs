@@ -1,16 +1,19 @@
 //! Every refusal of Entra that has a meaning: the step fails with its code, cause and remedy, and only what may
 //! pass is tried again.
 
-use std::time::Duration;
+mod expected;
+
+use std::{collections::BTreeSet, time::Duration};
 
 use emulator::{Fault, Service};
 use serde_json::json;
 use wif_core::{
     code::Code,
-    refusals::{self, Name, RetryAdvice},
+    refusals::{self, Name},
 };
-use wif_io::clock::Clock as _;
 
+use self::expected::Expected;
+pub(crate) use self::expected::{Again, of_azure};
 use crate::support::Case;
 
 fn refused_with(number: u32) -> Case {
@@ -19,34 +22,47 @@ fn refused_with(number: u32) -> Case {
     case
 }
 
+/// The names of the catalogue that are of this kind.
+pub(crate) fn known(is_of: impl Fn(Name) -> bool) -> BTreeSet<String> {
+    refusals::all().map(|known| known.name).filter(|name| is_of(*name)).map(|name| name.to_string()).collect()
+}
+
+/// What the catalogue says of it stands in the text.
+fn check_text(expected: &Expected, text: &str) {
+    let first = text.lines().next().unwrap();
+    assert!(first.contains(expected.says), "{}: no '{}' in\n{text}", expected.name, expected.says);
+    let known = refusals::named(expected.name).unwrap();
+    assert!(first.contains(known.meaning), "{text}");
+    assert!(text.contains(&format!("\n  at fault: {}\n", expected.code.party())), "{text}");
+    assert!(text.contains(&format!("\n  fix: {}\n  run: {}\n", known.remedy, known.command)), "{text}");
+}
+
+#[test]
+fn every_refusal_that_is_known_is_expected_and_no_other() {
+    let names = |expected: Vec<Expected>| expected.iter().map(|expected| expected.name.to_owned()).collect();
+    let all: [(BTreeSet<String>, _); 3] = [
+        (names(expected::of_entra()), known(|name| matches!(name, Name::Entra(_)))),
+        (names(expected::of_devops()), known(|name| matches!(name, Name::DevOps(_)))),
+        (names(expected::of_azure()), known(|name| matches!(name, Name::ResourceManager(_)))),
+    ];
+    for (expected, known) in all {
+        assert_eq!(expected, known);
+    }
+}
+
 #[test]
 fn every_known_refusal_is_explained() {
-    let mut entries = 0;
-    for known in refusals::all() {
-        let Name::Entra(number) = known.name else { continue };
-        entries += 1;
-        let case = refused_with(number);
-        let text = case.fails(known.code);
-        assert!(text.contains(&format!("AADSTS{number}): {}\n", known.meaning)), "{text}");
-        assert!(text.contains(&format!("\n  at fault: {}\n", known.code.party())), "{text}");
-        assert!(text.contains(&format!("\n  fix: {}\n  run: {}\n", known.remedy, known.command)), "{text}");
+    for expected in expected::of_entra() {
+        let name = expected.name;
+        let case = refused_with(name.trim_start_matches("AADSTS").parse().unwrap());
+        let text = case.fails(expected.code);
+        check_text(&expected, &text);
+        assert!(text.lines().next().unwrap().contains(&format!("({name})")), "{text}");
         assert!(text.contains("correlation ") && text.contains("trace "), "{text}");
-        let waited: Duration = case.clock.sleeps().iter().sum();
         let (id_tokens, access_tokens) = case.asked();
-        match known.retry {
-            RetryAdvice::Passing => {
-                assert!(access_tokens > 3 && waited < Duration::from_secs(60), "{number}");
-            }
-            RetryAdvice::Soon => {
-                assert_eq!((access_tokens, waited.as_secs()), (4, 14), "{number}");
-                assert!(case.clock.elapsed() < Duration::from_secs(20), "{number}");
-            }
-            RetryAdvice::No => assert_eq!(access_tokens, 1, "{number}"),
-            RetryAdvice::FreshIdToken => assert_eq!(access_tokens, 2, "{number}"),
-        }
-        assert_eq!(id_tokens, 1 + usize::from(known.wants_fresh_id_token()), "{number}");
+        expected.again.check(name, access_tokens, &case.clock.sleeps());
+        assert_eq!(id_tokens, if expected.again == Again::Fresh { 2 } else { 1 }, "{name}");
     }
-    assert!(entries >= 60, "{entries}");
 }
 
 /// The answer of Azure DevOps that has this name.
@@ -75,34 +91,22 @@ fn answer(name: &str) -> Fault {
         "connection-disabled" => says(fault, 403, "ServiceEndpointException", "The service connection sc-prod is disabled."),
         "connection-unused" => says(fault, 403, "ServiceEndpointException", "The service connection sc-prod was disabled: it has not been used for 100 days."),
         "approval-pending" => says(fault, 403, "CheckException", "The approval of the service connection is still pending."),
-        kind => says(fault, 400, kind, "An exception with a type of its own."),
+        "TaskOrchestrationPlanSecurityException" => says(fault, 400, "TaskOrchestrationPlanSecurityException", "An exception with a type of its own."),
+        "VssInvalidPreviewVersionException" => says(fault, 400, "VssInvalidPreviewVersionException", "The requested version \"7.1\" of the resource is under preview."),
+        other => panic!("what does Azure DevOps send for {other}?"),
     }
 }
 
 #[test]
 fn every_known_refusal_of_azure_devops_is_explained() {
-    let mut entries = 0;
-    for known in refusals::all() {
-        let Name::DevOps(name) = known.name else { continue };
-        entries += 1;
+    for expected in expected::of_devops() {
         let case = Case::new();
-        case.emulator.fault(answer(name));
-        let text = case.fails(known.code);
-        assert!(text.lines().next().unwrap().contains(known.meaning), "{name}: {text}");
-        assert!(
-            text.contains(&format!("\n  fix: {}\n  run: {}\n", known.remedy, known.command)),
-            "{name}: {text}"
-        );
+        case.emulator.fault(answer(expected.name));
+        check_text(&expected, &case.fails(expected.code));
         let (id_tokens, access_tokens) = case.asked();
-        let waited: Duration = case.clock.sleeps().iter().sum();
-        match known.retry {
-            RetryAdvice::Passing => assert!(id_tokens > 3 && waited < Duration::from_secs(60), "{name}"),
-            RetryAdvice::Soon => assert_eq!((id_tokens, waited.as_secs()), (4, 14), "{name}"),
-            RetryAdvice::No | RetryAdvice::FreshIdToken => assert_eq!(id_tokens, 1, "{name}"),
-        }
-        assert_eq!(access_tokens, 0, "{name}");
+        expected.again.check(expected.name, id_tokens, &case.clock.sleeps());
+        assert_eq!(access_tokens, 0, "{}", expected.name);
     }
-    assert!(entries >= 15, "{entries}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(crate) fn case(client: Uuid, change: impl FnOnce(Connection) -> Connection) 
     Case::with(emulator, |_| id).input("exports", "none")
 }
 
-fn with_secret() -> Case {
+pub(crate) fn with_secret() -> Case {
     let case = case(USUAL.client, |connection| connection.with_secret(SECRET));
     let secret = ClientSecret { value: SECRET.to_owned(), expires: None };
     case.emulator.directory().app(USUAL.client).secrets.push(secret);
@@ -39,7 +39,7 @@ fn storing(pem: &str) -> Case {
     case
 }
 
-fn with_certificate() -> Case {
+pub(crate) fn with_certificate() -> Case {
     storing(&ClientCertificate::usual().pem())
 }
 

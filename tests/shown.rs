@@ -10,7 +10,7 @@ use wif_core::code::Code;
 use crate::{clouds::behind, doctor::reader, support::Case};
 
 /// A job under public names, so that the text holds what a real one does.
-fn public(change: impl FnOnce(&Emulator)) -> (Case, Proxy) {
+pub(crate) fn public(change: impl FnOnce(&Emulator)) -> (Case, Proxy) {
     behind(|emulator| Proxy::start(Proxy::leading_to(emulator)), change)
 }
 
@@ -29,7 +29,7 @@ fn public_by_entra(change: impl FnOnce(&Emulator)) -> (Case, Proxy) {
 }
 
 /// What differs from run to run, and ids of the emulated landscape, as the page writes them.
-fn as_on_the_page(case: &Case, text: &str) -> String {
+pub(crate) fn as_on_the_page(case: &Case, text: &str) -> String {
     let usual = case.emulator.usual();
     let named = [
         (usual.tenant, "11111111-1111-1111-1111-111111111111"),
@@ -61,7 +61,7 @@ fn refused(number: u32) -> impl Fn(&Emulator) {
     }
 }
 
-fn subject(subject: &'static str) -> impl Fn(&Emulator) {
+pub(crate) fn subject(subject: &'static str) -> impl Fn(&Emulator) {
     move |emulator| {
         let client = emulator.usual().client;
         subject.clone_into(&mut emulator.directory().app(client).federated_credentials[0].subject);
@@ -83,7 +83,7 @@ fn failures() -> Vec<(Code, String)> {
     show(Code::ConnectionAbsent, absent(public(|_| ())));
     show(Code::ConnectionNotReferenced, {
         let (case, proxy) = public(|_| ());
-        case.emulator.directory().jobs[0].connections = vec![Uuid::new_v4()];
+        case.emulator.directory().jobs[0].connections = vec![Uuid::from_u128(0x2222)];
         (case, proxy)
     });
     show(Code::ClockWrong, {

@@ -1,11 +1,13 @@
 //! A sign-in that works: what is asked, what is exported, what is said.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use emulator::{Fault, Gate, Service};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::support::Case;
+use wif_io::clock::Limit;
+
+use crate::support::{Case, block_until};
 
 #[test]
 fn one_id_token_and_one_access_token_cost_one_request_each() {
@@ -112,9 +114,11 @@ fn the_connection_to_entra_is_made_while_the_id_token_is_on_its_way() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             gate.wait_until_reached(1);
-            while case.emulator.connections(Service::Entra) == 0 {
-                std::thread::yield_now();
-            }
+            block_until(
+                "a connection to Entra",
+                || case.emulator.journal_text(),
+                || case.emulator.connections(Service::Entra) > 0,
+            );
             gate.open();
         });
         case.succeeds();
@@ -125,6 +129,8 @@ fn the_connection_to_entra_is_made_while_the_id_token_is_on_its_way() {
 #[test]
 fn a_slow_start_at_entra_does_not_hold_the_exchange_back_for_long() {
     let case = Case::new();
+    let emulator = Arc::clone(&case.emulator);
+    case.clock.hangs(Limit::ConnectionAhead, move || emulator.count(Service::Entra, "/openid-configuration"));
     case.emulator.fault(Fault::on(Service::Entra, "GET", "/openid-configuration").always().hang());
     case.succeeds();
     assert_eq!(case.asked(), (1, 1));

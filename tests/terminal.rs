@@ -7,10 +7,15 @@ use serde_json::Value;
 
 use crate::doctor::reader;
 
-const PERSONAL: &str = "personal-access-token-of-an-administrator";
+pub(crate) const PERSONAL: &str = "personal-access-token-of-an-administrator";
 
 /// Runs it with this environment and nothing else, and checks that nothing leaked.
-fn doctor(emulator: &Emulator, connection: &str, environment: &[(&str, &str)], more: &[&str]) -> Output {
+pub(crate) fn doctor(
+    emulator: &Emulator,
+    connection: &str,
+    environment: &[(&str, &str)],
+    more: &[&str],
+) -> Output {
     let url = format!("{}/contoso", emulator.devops_url());
     let arguments = ["doctor", "--organization", &url, "--project", "Platform", "--connection", connection];
     let mut command = Command::new(env!("CARGO_BIN_EXE_wif"));
@@ -27,7 +32,7 @@ fn text(output: &Output) -> String {
 }
 
 /// An emulator, with tokens for all that a person may read.
-fn known() -> (Emulator, [String; 2]) {
+pub(crate) fn known() -> (Emulator, [String; 2]) {
     let emulator = Emulator::start();
     emulator.directory().personal_tokens.push(PERSONAL.to_owned());
     let tokens = ["https://graph.microsoft.com", "https://management.azure.com"];

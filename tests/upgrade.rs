@@ -212,7 +212,7 @@ mod jobs {
         project.connections.clear();
         let mut ids = Vec::new();
         for (name, subscription) in CONNECTIONS {
-            let client = Uuid::new_v4();
+            let client = Uuid::from_u128(0x2222_0000 + u128::try_from(ids.len()).unwrap());
             let connection = Connection::federated(name, Issuer::Entra, usual.tenant, client, subscription);
             let id = connection.id;
             directory.organizations[0].projects[0].connections.push(connection);

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use wif::agent::network;
 use wif_azure::entra::token::{Identity, Proof, TokenError};
 use wif_core::{azure::{cloud::Cloud, resource::{Audiences, Resource}}, secret::Secret};
-use wif_io::{clock::{Clock, Deadline, Wait}, endpoint::Endpoint, env::Env, http::Http};
+use wif_io::{clock::{Clock, Deadline, Limit, Wait}, endpoint::Endpoint, env::Env, http::Http};
 
 /// No sleep lasts: every one is over at once, and time has passed.
 struct Hasty(AtomicU64);
@@ -37,8 +37,12 @@ impl Clock for Hasty {
         Box::pin(std::future::ready(()))
     }
 
-    fn limit(&self, duration: Duration) -> Wait {
+    fn limit(&self, _: Limit, duration: Duration) -> Wait {
         Box::pin(tokio::time::sleep(duration))
+    }
+
+    fn jitter(&self) -> u8 {
+        0
     }
 }
 

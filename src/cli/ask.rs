@@ -9,7 +9,7 @@ use wif_broker::{
     paths,
 };
 use wif_core::{code::Code, failure::Failure, foreign_text::one_line, retry::RetryClass, secret::Secret};
-use wif_io::{env::Env, process::is_in_container};
+use wif_io::{clock::Clock, env::Env, process::is_in_container};
 
 use super::{
     Command, Screen,
@@ -32,6 +32,7 @@ const MAX_LINES: usize = 40;
 pub async fn ask(
     command: &Command,
     env: &Env,
+    clock: &dyn Clock,
     out: &mut Screen<'_>,
     masks: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
@@ -45,9 +46,9 @@ pub async fn ask(
             let query =
                 [("resource", resource.as_deref().unwrap_or_default()), ("api-version", "2019-08-01")];
             let (asked, field) = if *id_token {
-                (address.ask(Method::POST, paths::ID_TOKEN, &[]).await, "oidcToken")
+                (address.ask(clock, Method::POST, paths::ID_TOKEN, &[]).await, "oidcToken")
             } else {
-                (address.ask(Method::GET, paths::IDENTITY, &query).await, "access_token")
+                (address.ask(clock, Method::GET, paths::IDENTITY, &query).await, "access_token")
             };
             let answer = asked.map_err(|error| failure_of(error, env))?;
             let masks: Option<&mut (dyn Write + Send)> = if *no_mask { None } else { Some(masks) };
@@ -55,7 +56,7 @@ pub async fn ask(
         }
         Command::Status { session } => {
             let address = address(env, &prefix(session.as_deref()))?;
-            let answer = address.ask(Method::GET, paths::STATUS, &[]).await;
+            let answer = address.ask(clock, Method::GET, paths::STATUS, &[]).await;
             show(&answer.map_err(|error| failure_of(error, env))?, out).map_err(gone)
         }
         Command::Task(_) | Command::Broker | Command::Explain { .. } | Command::Doctor(_) => Ok(()),

@@ -45,7 +45,7 @@ pub async fn doctor(
         let trial = trial(arguments, &prefixes)?;
         let mut sessions = Vec::new();
         for prefix in prefixes {
-            let status = status(env, &prefix).await;
+            let status = status(env, &*clock, &prefix).await;
             sessions.push(SessionStatus { prefix, status });
         }
         doctor::in_step(&mut report, env, &*clock, sessions, target.is_some(), &trial).await;
@@ -110,9 +110,10 @@ fn trial(arguments: &DoctorArguments, prefixes: &BTreeSet<String>) -> Result<Tri
 }
 
 /// What the broker of a session says of itself.
-async fn status(env: &Env, prefix: &str) -> Result<serde_json::Value, Failure> {
+async fn status(env: &Env, clock: &dyn Clock, prefix: &str) -> Result<serde_json::Value, Failure> {
     let asked = async {
-        let answer = address(env, prefix)?.ask_within(STATUS_TIMEOUT, Method::GET, paths::STATUS, &[]).await;
+        let answer =
+            address(env, prefix)?.ask_within(clock, STATUS_TIMEOUT, Method::GET, paths::STATUS, &[]).await;
         answer.map_err(|error| failure_of(error, env))
     };
     asked.await

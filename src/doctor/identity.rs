@@ -20,6 +20,7 @@ use wif_core::{
         presented::{Presented, identity_parts},
     },
 };
+use wif_io::random;
 
 use super::{
     diagnosis::{Diagnosis, Evidence, Service},
@@ -108,7 +109,7 @@ impl Diagnosis<'_> {
         let identity = sign_in.entra_identity(client);
         let (http, deadline) = (&self.http, self.deadline);
         let exchanges = resources.iter().map(|resource| {
-            let (identity, request_id) = (&identity, Uuid::new_v4());
+            let (identity, request_id) = (&identity, random::id());
             async move {
                 let proof = Proof::IdToken(&id_token.token);
                 let result = identity.access_token(http, deadline, proof, resource, request_id).await;

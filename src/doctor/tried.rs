@@ -9,7 +9,6 @@ use std::{
 use futures_util::future::join;
 use regex_lite::Regex;
 use time::OffsetDateTime;
-use uuid::Uuid;
 use wif_core::{
     azure::cloud::Cloud,
     code::Code,
@@ -25,6 +24,7 @@ use wif_io::{
     env::Env,
     private_folder::Folder,
     program::{Answer, Call},
+    random,
 };
 
 use super::report::{NO_FACTS, Report, Topic};
@@ -247,7 +247,7 @@ impl Bench<'_> {
         let configuration = serde_json::json!({ "terraform": { "backend": { "azurerm": {
             "storage_account_name": account,
             "container_name": container,
-            "key": format!("wif-doctor-{}.tfstate", Uuid::new_v4()),
+            "key": format!("wif-doctor-{}.tfstate", random::id()),
             "use_azuread_auth": true,
         }}}});
         let made = Folder::propose(&temp).and_then(Folder::create).and_then(|folder| {

@@ -12,6 +12,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 use wif_io::{
+    clock::{Clock, Limit, timeout},
     env::Env,
     process::{self, ProcessRecord},
 };
@@ -58,6 +59,7 @@ const LOOKUP: &str = "VSTS_PROCESS_LOOKUP_ID";
 pub(super) async fn launch(
     program: Option<&Path>,
     env: &Env,
+    clock: &dyn Clock,
     handover: &Handover,
 ) -> Result<BrokerProcess, LaunchError> {
     let program = program.ok_or(LaunchError::NoProgram)?;
@@ -87,7 +89,7 @@ pub(super) async fn launch(
     let mut process = BrokerProcess { child, pipes, left: false, port: 0, record: None };
     let text =
         Zeroizing::new(serde_json::to_string(handover).map_err(|error| LaunchError::Ended(error.into()))?);
-    match process.exchange(&[text.as_bytes(), b"\n"]).await? {
+    match process.exchange(clock, &[text.as_bytes(), b"\n"]).await? {
         Ready::Port(port) => process.port = port,
         Ready::Error(reason) => return Err(LaunchError::Refused(reason)),
     }
@@ -99,8 +101,8 @@ pub(super) async fn launch(
 
 impl BrokerProcess {
     /// Lets the broker go on without this process, once it says that it will.
-    pub(crate) async fn confirm(&mut self) -> Result<(), LaunchError> {
-        self.exchange(&[GO]).await.map(|_ready| ())
+    pub(crate) async fn confirm(&mut self, clock: &dyn Clock) -> Result<(), LaunchError> {
+        self.exchange(clock, &[GO]).await.map(|_ready| ())
     }
 
     /// Leaves the broker to later steps: they know of it now.
@@ -108,7 +110,7 @@ impl BrokerProcess {
         self.left = true;
     }
 
-    async fn exchange(&mut self, parts: &[&[u8]]) -> Result<Ready, LaunchError> {
+    async fn exchange(&mut self, clock: &dyn Clock, parts: &[&[u8]]) -> Result<Ready, LaunchError> {
         let exchange = async {
             let (input, output) = self.pipes.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
             for part in parts {
@@ -119,9 +121,8 @@ impl BrokerProcess {
             output.read_line(&mut line).await?;
             Ok(serde_json::from_str(&line)?)
         };
-        let ready =
-            tokio::time::timeout(START_TIMEOUT, exchange).await.map_err(|_elapsed| LaunchError::Slow)?;
-        ready.map_err(LaunchError::Ended)
+        let ready = timeout(clock, Limit::BrokerStart, START_TIMEOUT, exchange).await;
+        ready.ok_or(LaunchError::Slow)?.map_err(LaunchError::Ended)
     }
 }
 

@@ -91,6 +91,13 @@ pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> i
     Ok(())
 }
 
+/// The part of a step's environment that a broker of this connection begins with.
+#[must_use]
+pub fn environment(env: &Env, connection: Uuid) -> Env {
+    let picked = Handover::pick(env, connection);
+    picked.into_iter().map(|(name, value)| (name, value.as_str().to_owned())).collect()
+}
+
 /// A listening session of the connection that a step's environment names, with no token yet; `client` is whom the
 /// step found to be signed in, where the connection does not say.
 ///

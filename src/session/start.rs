@@ -6,13 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use time::OffsetDateTime;
 use uuid::Uuid;
 use wif_broker::paths;
 use wif_core::{
     azure::resource::Resource, code::Code, exports::BrokerEndpoint, failure::Failure, secret::Secret,
 };
-use wif_io::env::Env;
+use wif_io::{clock::Clock, env::Env, random};
 use zeroize::Zeroizing;
 
 use super::{
@@ -38,7 +37,7 @@ pub(crate) struct Step<'a> {
     /// The program that serves, which is the step's own.
     pub(crate) program: Option<&'a Path>,
     pub(crate) env: &'a Env,
-    pub(crate) now: OffsetDateTime,
+    pub(crate) clock: &'a dyn Clock,
 }
 
 /// What a broker is started with.
@@ -67,23 +66,24 @@ pub(crate) async fn start(
     commands: &mut Commands<'_>,
 ) -> Result<StartedBroker, Failure> {
     let NewSession { connection, signed_in, resources, id_token_file, hours, gives_id_token } = session;
+    let now = step.clock.now();
     let key = random_key()?;
     commands.mask(&key).map_err(OutputError)?;
     let id_token = signed_in.id_token.as_ref();
     let granted = resources.into_iter().zip(&signed_in.access_tokens);
     let granted = granted.map(|(resource, access)| {
-        (resource.scope().to_owned(), Handed::new(&access.token, step.now, access.expires))
+        (resource.scope().to_owned(), Handed::new(&access.token, now, access.expires))
     });
     let handover = Handover {
         variables: Handover::pick(step.env, connection),
         key: Zeroizing::new(key.expose().to_owned()),
         client: signed_in.client.map(|client| client.to_string()),
-        id_token: id_token.map(|id_token| Handed::new(&id_token.token, step.now, id_token.claims.expires)),
+        id_token: id_token.map(|id_token| Handed::new(&id_token.token, now, id_token.claims.expires)),
         access_tokens: granted.collect::<BTreeMap<_, _>>(),
         id_token_file,
         hours,
     };
-    let process = launch::launch(step.program, step.env, &handover).await?;
+    let process = launch::launch(step.program, step.env, step.clock, &handover).await?;
     let endpoint = BrokerEndpoint {
         url: format!("http://127.0.0.1:{}", process.port),
         key,
@@ -109,10 +109,7 @@ pub(crate) fn forget(commands: &mut Commands<'_>) -> io::Result<()> {
 
 /// 256 random bits, in hexadecimal digits.
 fn random_key() -> Result<Secret, Failure> {
-    let half = || {
-        let mut random = Zeroizing::new([0_u8; 16]);
-        getrandom::fill(random.as_mut_slice()).map(|()| u128::from_le_bytes(*random))
-    };
+    let half = || random::bytes().map(Zeroizing::new).map(|random| u128::from_le_bytes(*random));
     let no_random = |error| {
         Failure::new(Code::BrokerFailed, error, "run the job again; the system gave no random numbers")
     };

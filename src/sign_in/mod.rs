@@ -28,6 +28,7 @@ use wif_io::{
     clock::Deadline,
     env::Env,
     http::{Http, SetupError},
+    random,
 };
 
 use self::subscriptions::Listing;
@@ -180,7 +181,7 @@ impl SignIn<'_> {
         deadline: Deadline,
     ) -> Result<Vec<AccessToken>, Failed> {
         let exchange = |resource: &Resource| {
-            let (resource, request_id) = (resource.clone(), Uuid::new_v4());
+            let (resource, request_id) = (resource.clone(), random::id());
             async move {
                 let result = identity.access_token(&self.http, deadline, proof, &resource, request_id).await;
                 self.offer(&resource, result.as_ref().ok());
@@ -189,7 +190,7 @@ impl SignIn<'_> {
         };
         let wanted = try_join_all(resources.iter().map(exchange));
         let additional = |resource: Resource, deadline| async move {
-            let id = Uuid::new_v4();
+            let id = random::id();
             identity.access_token(&self.http, deadline, proof, &resource, id).await.ok()
         };
         Listing::beside(self.listing, resources, wanted, additional).await

@@ -19,7 +19,11 @@ use wif_core::{
     },
     exports::AzureCliSubscription,
 };
-use wif_io::{clock::Deadline, endpoint::Endpoint, http::Http};
+use wif_io::{
+    clock::{Deadline, Limit},
+    endpoint::Endpoint,
+    http::Http,
+};
 
 /// How long the list may take, with an access token of its own and all pages.
 const LIST_TIMEOUT: Duration = Duration::from_secs(3);
@@ -101,7 +105,7 @@ impl Listing {
         let (deadline, warm) = (self.deadline(), locked(&self.warm).take());
         *running = Some(tokio::spawn(async move {
             if let Some(warm) = warm {
-                let limit = http.clock().limit(deadline.remaining(http.clock()));
+                let limit = http.clock().limit(Limit::Request, deadline.remaining(http.clock()));
                 tokio::select! {
                     // Whether it connected is found out by the list.
                     _ = warm => {}

@@ -10,6 +10,7 @@ use wif_broker::{
 };
 use wif_core::failure::Failure;
 use wif_io::{
+    clock::Clock,
     env::Env,
     private_folder::Folder,
     process::{Ending, ProcessRecord},
@@ -62,7 +63,7 @@ enum BrokerEnd {
 /// Standard output is gone.
 pub async fn post(world: &mut World) -> io::Result<()> {
     let mut commands = Commands::new(&mut *world.out, &world.env);
-    let broker = end_broker(&world.env).await;
+    let broker = end_broker(&world.env, &*world.clock).await;
     let folder = remove_folder(&world.env);
     match &broker {
         BrokerEnd::None if folder.is_none() => {
@@ -96,19 +97,19 @@ pub async fn post(world: &mut World) -> io::Result<()> {
 
 /// Asks the broker to end, and kills its process if it does not: a broker that is stopped, or that others crowd, does not
 /// answer.
-async fn end_broker(env: &Env) -> BrokerEnd {
+async fn end_broker(env: &Env, clock: &dyn Clock) -> BrokerEnd {
     let url = env.get(&task_variable(BROKER_URL_VARIABLE));
     let key = env.secret(&task_variable(BROKER_KEY_VARIABLE));
     let (Some(url), Some(key)) = (url, key) else { return BrokerEnd::None };
     let process = env.get(&task_variable(BROKER_PROCESS_VARIABLE));
     let process = process.and_then(|process| process.parse::<ProcessRecord>().ok());
     let asked = match Address::new(url, key) {
-        Ok(address) => address.ask_within(END_TIMEOUT, Method::POST, paths::END, &[]).await,
+        Ok(address) => address.ask_within(clock, END_TIMEOUT, Method::POST, paths::END, &[]).await,
         Err(error) => Err(error),
     };
     let grace = if asked.is_ok() { END_GRACE } else { Duration::ZERO };
     let ending = match &process {
-        Some(process) => match process.end(grace).await {
+        Some(process) => match process.end(clock, grace).await {
             Ok(ending) => Some(ending),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 return BrokerEnd::StillThere("its process was killed, and did not end".to_owned());

@@ -75,7 +75,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         .map(|(folder, id_token)| folder.write("id-token", &id_token.token));
     let file = file.transpose()?;
     let mut broker = if plan.refresh {
-        let step = Step { program: world.program.as_deref(), env: &world.env, now: world.clock.now() };
+        let step = Step { program: world.program.as_deref(), env: &world.env, clock: &*world.clock };
         let session = plan.session(&signed_in, file.clone());
         Some(start::start(&step, session, &mut commands).await?)
     } else {
@@ -93,7 +93,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         variables.iter().chain(&outputs).try_for_each(check)?;
         tokens.iter().try_for_each(|granted| commands.mask(&granted.token)).map_err(OutputError)?;
         if let Some(broker) = &mut broker {
-            broker.process.confirm().await?;
+            broker.process.confirm(&*world.clock).await?;
         }
         Ok((variables, outputs))
     };

@@ -1,6 +1,6 @@
 //! The table's rows and cells.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::time::Duration;
 
 /// One fault, how often it happens, and what comes of it at each place.
 pub(crate) struct Row {
@@ -14,7 +14,7 @@ pub(crate) struct Row {
 pub(crate) struct Expected {
     /// The code of the failure, or none.
     pub(crate) code: Option<&'static str>,
-    pub(crate) tries: RangeInclusive<usize>,
+    pub(crate) tries: usize,
     pub(crate) within: Duration,
 }
 
@@ -28,7 +28,7 @@ impl Row {
     }
 
     /// Whether something waits that nobody answers.
-    pub(crate) fn is_slow(&self) -> bool {
+    pub(crate) fn hangs(&self) -> bool {
         ["silent", "hang", "drip"].iter().any(|word| self.fault.contains(word))
     }
 }
@@ -37,10 +37,9 @@ impl Expected {
     fn read(cell: &'static str) -> Self {
         let words: Vec<_> = cell.split(' ').collect();
         let [outcome, tries, within] = words[..] else { panic!("{cell}") };
-        let (least, most) = tries.split_once('-').unwrap_or((tries, tries));
         Self {
             code: (outcome != "ok").then_some(outcome),
-            tries: least.parse().unwrap()..=most.parse().unwrap(),
+            tries: tries.parse().unwrap(),
             within: Duration::from_secs(within.trim_end_matches('s').parse().unwrap()),
         }
     }

@@ -3,14 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use emulator::{Gate, Service};
-use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use tokio::task::JoinSet;
 use wif_broker::cache::FetchResult;
 use wif_core::azure::resource::Resource;
 
 use super::weather::Weather;
 use crate::{
     broker::open,
-    support::{Case, Virtual, Wire},
+    support::{Case, REAL_LIMIT, Virtual, Wire, idle, run, timeout},
 };
 
 pub(crate) const MINUTES: u64 = 24 * 60;
@@ -68,25 +68,24 @@ impl Day {
 
     /// Lets it pass, and holds every answer to the law.
     pub(crate) fn run(mut self) -> Seen {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
+        run(async {
             let session = open(&self.case, Arc::clone(&self.clock) as _).await;
             let keeper = Arc::clone(&session);
             tokio::spawn(async move { keeper.tokens.keep(|| true).await });
             let resources = RESOURCES.map(|name| Resource::parse(name, &session.tokens.audiences).unwrap());
             for minute in 0..MINUTES {
                 self.change_weather(minute);
-                let mut callers: FuturesUnordered<_> =
-                    resources.iter().map(|resource| session.tokens.access_token(resource)).collect();
+                let mut callers = JoinSet::new();
+                for resource in resources.clone() {
+                    let session = Arc::clone(&session);
+                    callers.spawn(async move { session.tokens.access_token(&resource).await });
+                }
                 let end = Duration::from_secs(60 * (minute + 1));
                 while self.passed < end || !callers.is_empty() {
-                    // Whoever can go on does, and whoever is answered is heard.
-                    for _ in 0..20 {
-                        tokio::task::yield_now().await;
-                        while let Some(Some(landing)) = futures_util::FutureExt::now_or_never(callers.next())
-                        {
-                            self.judge(&landing);
-                        }
+                    // Every task that can go on does, and every answer is heard.
+                    idle().await;
+                    while let Some(landing) = callers.try_join_next() {
+                        self.judge(&landing.unwrap());
                     }
                     self.pass(end).await;
                 }
@@ -110,12 +109,21 @@ impl Day {
             usize::from(outages.iter().any(|outage| (outage.from..outage.until).contains(&minute)));
     }
 
-    /// Lets time pass to the next who wakes, when nobody waits for an answer that will come.
+    /// Lets time pass to the next sleeper that wakes; or, while an answer is on its way, waits for that.
     async fn pass(&mut self, end: Duration) {
         let hung = || self.gate.waiting();
-        tokio::select! {
-            () = self.wire.quiet(hung) => {}
-            () = self.gate.reached(hung() + 1) => return,
+        if self.wire.requests() > hung() {
+            let changed = async {
+                tokio::select! {
+                    () = self.wire.quiet(hung) => {}
+                    () = self.gate.reached(hung() + 1) => {}
+                }
+            };
+            let waited = timeout(REAL_LIMIT, changed).await;
+            waited.unwrap_or_else(|error| {
+                panic!("seed {}: {error}\n{}", self.seed, self.case.emulator.journal_text())
+            });
+            return;
         }
         let most = end.saturating_sub(self.passed).max(Duration::from_secs(1));
         let before = self.passed.as_secs();

@@ -3,21 +3,27 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicI64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use time::OffsetDateTime;
-use wif_io::clock::{Clock, Wait};
+use wif_io::clock::{Clock, Limit, Wait};
 
-/// Sleeps are jumps. Limits are real, since what they limit is, but can be made ten times as short.
+use super::REAL_LIMIT;
+
+/// Time passes only by what is waited for: a sleep is a jump, and so is a limit that is over. A limit is over at once where
+/// the test says that what it limits hangs; else it is as long as it would be, which no test waits for.
 pub(crate) struct Manual {
-    begin: Instant,
     ahead: Arc<Ahead>,
     wrong_by: AtomicI64,
-    impatient: AtomicBool,
+    hung: Mutex<Vec<(Limit, Hung)>>,
+    runs_out: Mutex<Option<Limit>>,
 }
+
+/// How many requests have come to where they hang.
+type Hung = Arc<dyn Fn() -> usize + Send + Sync>;
 
 #[derive(Default)]
 struct Ahead {
@@ -25,16 +31,16 @@ struct Ahead {
     sleeps: Mutex<Vec<Duration>>,
 }
 
-const SPEED: u32 = 10;
+/// How often to look whether a request hangs.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 impl Manual {
-    #[expect(clippy::disallowed_methods, reason = "this is a clock")]
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
-            begin: Instant::now(),
             ahead: Arc::default(),
             wrong_by: AtomicI64::new(0),
-            impatient: AtomicBool::new(false),
+            hung: Mutex::default(),
+            runs_out: Mutex::default(),
         })
     }
 
@@ -43,9 +49,15 @@ impl Manual {
         self.wrong_by.store(seconds, Ordering::SeqCst);
     }
 
-    /// Makes limits short, for what hangs.
-    pub(crate) fn be_impatient(&self) {
-        self.impatient.store(true, Ordering::SeqCst);
+    /// Ends a limit of this kind as soon as more of what it limits than at its begin has come to where it hangs; `count`
+    /// tells how many.
+    pub(crate) fn hangs(&self, what: Limit, count: impl Fn() -> usize + Send + Sync + 'static) {
+        self.hung.lock().unwrap().push((what, Arc::new(count)));
+    }
+
+    /// Ends the limits of this kind at once.
+    pub(crate) fn runs_out(&self, what: Limit) {
+        *self.runs_out.lock().unwrap() = Some(what);
     }
 
     /// Every wait before another attempt.
@@ -62,7 +74,7 @@ impl Clock for Manual {
     }
 
     fn elapsed(&self) -> Duration {
-        self.begin.elapsed() + *self.ahead.by.lock().unwrap()
+        *self.ahead.by.lock().unwrap()
     }
 
     fn sleep(&self, duration: Duration) -> Wait {
@@ -71,12 +83,40 @@ impl Clock for Manual {
         Box::pin(tokio::task::yield_now())
     }
 
-    fn limit(&self, duration: Duration) -> Wait {
+    #[expect(clippy::disallowed_methods, reason = "this is a clock")]
+    fn limit(&self, what: Limit, duration: Duration) -> Wait {
         let ahead = Arc::clone(&self.ahead);
-        let real = if self.impatient.load(Ordering::SeqCst) { duration / SPEED } else { duration };
+        let end = self.elapsed() + duration;
+        let runs_out = *self.runs_out.lock().unwrap() == Some(what);
+        let hung =
+            self.hung.lock().unwrap().iter().find(|(kind, _)| *kind == what).map(|(_, hung)| hung.clone());
+        // Counted before what is limited begins.
+        let hung = hung.map(|hung| (hung(), hung));
+        // A busy machine may take longer than the limit, for what does not hang.
+        let real = if hung.is_some() { duration.max(REAL_LIMIT) } else { duration };
         Box::pin(async move {
-            tokio::time::sleep(real).await;
-            *ahead.by.lock().unwrap() += duration.saturating_sub(real);
+            let over = async {
+                match hung {
+                    _ if runs_out => tokio::task::yield_now().await,
+                    Some((before, hung)) => {
+                        while hung() == before {
+                            tokio::time::sleep(LOOK_EVERY).await;
+                        }
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = over => {}
+                () = tokio::time::sleep(real) => {}
+            }
+            let mut by = ahead.by.lock().unwrap();
+            *by = end.max(*by);
         })
+    }
+
+    /// The delays are the longest.
+    fn jitter(&self) -> u8 {
+        0
     }
 }

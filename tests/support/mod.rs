@@ -5,6 +5,7 @@ mod imports;
 mod sources;
 mod staged;
 mod virtual_clock;
+mod wait;
 mod world;
 
 pub(crate) use clock::Manual;
@@ -12,4 +13,5 @@ pub(crate) use imports::{Imports, circles};
 pub(crate) use sources::{SHIPPED, sources};
 pub(crate) use staged::{EMULATOR, node24, task_folder};
 pub(crate) use virtual_clock::{Virtual, Wire};
+pub(crate) use wait::{REAL_LIMIT, block_until, idle, run, timeout, wait_for};
 pub(crate) use world::{Case, Run};

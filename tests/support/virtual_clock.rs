@@ -10,7 +10,7 @@ use std::{
 
 use time::OffsetDateTime;
 use tokio::sync::{Notify, oneshot};
-use wif_io::clock::{Clock, Wait};
+use wif_io::clock::{Clock, Limit, Wait};
 
 /// Time since the test began, and who sleeps until when. Limits are real, since what they limit is, unless the test
 /// watches what is on the wire.
@@ -33,9 +33,6 @@ struct State {
     sleepers: Vec<(Duration, oneshot::Sender<()>)>,
 }
 
-/// How long a caller of the broker waits for a renewal: the one limit that limits no request.
-const PATIENCE: Duration = Duration::from_secs(3);
-
 impl Virtual {
     pub(crate) fn new(begin: OffsetDateTime) -> Arc<Self> {
         Arc::new(Self { begin, state: Mutex::default(), wire: None })
@@ -46,6 +43,11 @@ impl Virtual {
         let wire = Arc::<Wire>::default();
         let clock = Self { begin, state: Mutex::default(), wire: Some(Arc::clone(&wire)) };
         (Arc::new(clock), wire)
+    }
+
+    /// How many wait for time to pass.
+    pub(crate) fn sleepers(&self) -> usize {
+        self.state.lock().unwrap().sleepers.iter().filter(|(_, sleeper)| !sleeper.is_closed()).count()
     }
 
     /// Lets time pass until the next sleeper wakes, but not beyond `most`; how much it was.
@@ -87,24 +89,35 @@ impl Clock for Virtual {
         })
     }
 
-    fn limit(&self, duration: Duration) -> Wait {
+    #[expect(clippy::disallowed_methods, reason = "this is a clock")]
+    fn limit(&self, what: Limit, duration: Duration) -> Wait {
         let Some(wire) = &self.wire else { return Box::pin(tokio::time::sleep(duration)) };
         let over = self.sleep(duration);
-        let request = (duration != PATIENCE).then(|| OnWire::new(wire));
+        let request = (what == Limit::Request).then(|| OnWire::new(wire));
         Box::pin(async move {
             let _request = request;
             over.await;
         })
     }
+
+    /// The delays are the longest.
+    fn jitter(&self) -> u8 {
+        0
+    }
 }
 
 impl Wire {
+    /// How many requests are on the wire.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+
     /// Until nothing is on the wire but so many requests that nobody will answer.
     pub(crate) async fn quiet(&self, hanging: impl Fn() -> usize) {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable();
-            if self.requests.load(Ordering::SeqCst) <= hanging() {
+            if self.requests() <= hanging() {
                 return;
             }
             changed.await;

@@ -19,10 +19,11 @@ use super::{EMULATOR, Manual};
 
 /// A step that is about to run.
 pub(crate) struct Case {
-    pub(crate) emulator: Emulator,
+    pub(crate) emulator: Arc<Emulator>,
     pub(crate) clock: Arc<Manual>,
     pub(crate) connection: Uuid,
     env: BTreeMap<String, String>,
+    program: Option<PathBuf>,
     temp: tempfile::TempDir,
 }
 
@@ -48,7 +49,8 @@ impl Case {
         let message = emulator.job(connection);
         let temp = tempfile::tempdir().unwrap();
         let env = environment(&message, connection);
-        let case = Self { emulator, clock: Manual::new(), connection, env, temp };
+        let emulator = Arc::new(emulator);
+        let case = Self { emulator, clock: Manual::new(), connection, env, program: None, temp };
         let (ca, temp) =
             (case.emulator.ca_file().display().to_string(), case.temp.path().display().to_string());
         case.set("AGENT_CAINFO", &ca)
@@ -81,6 +83,11 @@ impl Case {
         self.set(&name, value)
     }
 
+    /// What the step starts its broker from.
+    pub(crate) fn program(self, program: PathBuf) -> Self {
+        Self { program: Some(program), ..self }
+    }
+
     /// Looks for a service of the emulator at another host and port.
     pub(crate) fn moved(mut self, service: Service, to: &str) -> Self {
         let from = format!("127.0.0.1:{}", self.emulator.port(service));
@@ -107,7 +114,7 @@ impl Case {
         let out = Shared::default();
         let mut world = World {
             env: self.env(),
-            program: None,
+            program: self.program.clone(),
             clock: Arc::clone(&self.clock) as _,
             out: Box::new(out.clone()),
         };

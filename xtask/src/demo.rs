@@ -16,6 +16,7 @@ use crate::{
 const PIPELINE: &str = "docs/examples/demo.yml";
 
 /// Runs the pipeline as a job, and prints its log as the web page shows it.
+#[expect(clippy::disallowed_methods, reason = "it is asked whether it is a terminal, and not written to")]
 pub(crate) fn demo() -> Result<()> {
     let (report, journal) = job()?;
     println!("{}", report.render(std::io::stdout().is_terminal()));

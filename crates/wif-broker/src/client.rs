@@ -16,6 +16,10 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use url::Url;
 use wif_core::{azure::hosts, foreign_text::lines, secret::Secret};
+use wif_io::{
+    clock::{Clock, Limit, timeout},
+    random,
+};
 use zeroize::Zeroizing;
 
 use super::{guard::KEY_HEADER, paths, proof::Nonce};
@@ -57,7 +61,7 @@ pub enum BrokerError {
     },
     /// The system gave no random numbers.
     #[error("the system gave no random numbers")]
-    NoRandom(#[source] getrandom::Error),
+    NoRandom(#[source] random::Error),
     /// It said no.
     #[error("the broker refused ({status}): {}", reason.lines().next().unwrap_or_default())]
     Refused {
@@ -95,11 +99,12 @@ impl Address {
     /// The broker is gone, slow, or refuses; or what answers is not the broker.
     pub async fn ask(
         &self,
+        clock: &dyn Clock,
         method: Method,
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<Value, BrokerError> {
-        self.ask_within(ANSWER_TIMEOUT, method, path, query).await
+        self.ask_within(clock, ANSWER_TIMEOUT, method, path, query).await
     }
 
     /// The same, with a limit on the time that all of it takes.
@@ -109,16 +114,17 @@ impl Address {
     /// As [`Self::ask`].
     pub async fn ask_within(
         &self,
+        clock: &dyn Clock,
         limit: Duration,
         method: Method,
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<Value, BrokerError> {
         let exchange = async {
-            let mut broker = within(PROOF_TIMEOUT, self.find()).await?;
+            let mut broker = within(clock, PROOF_TIMEOUT, self.find()).await?;
             self.exchange(&mut broker, method, path, query).await
         };
-        within(limit, exchange).await
+        within(clock, limit, exchange).await
     }
 
     /// A connection to the broker, which has proven to be it.
@@ -199,10 +205,11 @@ impl Address {
 }
 
 async fn within<T>(
+    clock: &dyn Clock,
     limit: Duration,
     asked: impl Future<Output = Result<T, BrokerError>>,
 ) -> Result<T, BrokerError> {
-    tokio::time::timeout(limit, asked).await.unwrap_or(Err(BrokerError::Slow(limit)))
+    timeout(clock, Limit::BrokerAnswer, limit, asked).await.unwrap_or(Err(BrokerError::Slow(limit)))
 }
 
 async fn read(response: Response<Incoming>) -> Result<Value, BrokerError> {

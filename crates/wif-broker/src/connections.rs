@@ -215,7 +215,7 @@ mod tests {
     use time::OffsetDateTime;
 
     use super::*;
-    use wif_io::clock::Wait;
+    use wif_io::clock::{Limit, Wait};
 
     /// A clock that stands still until it is set.
     #[derive(Default)]
@@ -234,8 +234,12 @@ mod tests {
             Box::pin(pending())
         }
 
-        fn limit(&self, _: Duration) -> Wait {
+        fn limit(&self, _: Limit, _: Duration) -> Wait {
             Box::pin(pending())
+        }
+
+        fn jitter(&self) -> u8 {
+            0
         }
     }
 

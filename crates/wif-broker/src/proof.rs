@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use ring::hmac;
 use subtle::ConstantTimeEq as _;
 use wif_core::secret::Secret;
+use wif_io::random;
 
 /// Digits of a nonce: 256 bits in hexadecimal.
 const NONCE_DIGITS: usize = 64;
@@ -21,10 +22,8 @@ impl Nonce {
     /// # Errors
     ///
     /// The system gave no random numbers.
-    pub(super) fn random() -> Result<Self, getrandom::Error> {
-        let mut bytes = [0_u8; NONCE_DIGITS / 2];
-        getrandom::fill(&mut bytes)?;
-        Ok(Self(hexadecimal(&bytes)))
+    pub(super) fn random() -> Result<Self, random::Error> {
+        random::bytes::<{ NONCE_DIGITS / 2 }>().map(|bytes| Self(hexadecimal(&bytes)))
     }
 
     /// What a caller sent; `None` when it is not a nonce.

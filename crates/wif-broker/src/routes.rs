@@ -15,6 +15,7 @@ use wif_core::{
     human_time::rfc3339,
     retry::RetryClass,
 };
+use wif_io::clock::{Limit, timeout};
 
 use super::{
     answer::{Answer, Body},
@@ -225,8 +226,9 @@ async fn azd(session: &Session, headers: &HeaderMap, body: Incoming) -> Result<A
         return Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json"));
     }
     let body = Limited::new(body, MAX_BODY_BYTES).collect();
-    let slow = |_elapsed| Refused::new(StatusCode::REQUEST_TIMEOUT, "the body does not come");
-    let body = tokio::time::timeout(BODY_TIMEOUT, body).await.map_err(slow)?;
+    let body = timeout(&*session.tokens.clock(), Limit::RequestBody, BODY_TIMEOUT, body).await;
+    let slow = || Refused::new(StatusCode::REQUEST_TIMEOUT, "the body does not come");
+    let body = body.ok_or_else(slow)?;
     let body = body
         .map_err(|_error| Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or broken"))? // may quote it
         .to_bytes();

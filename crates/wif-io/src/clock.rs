@@ -1,4 +1,4 @@
-//! Time: what the wall says, how long something took, and waiting.
+//! Time: what the wall says, how long something took, waiting, and how far waits are spread.
 
 use std::{
     future::Future,
@@ -7,6 +7,8 @@ use std::{
 };
 
 use time::OffsetDateTime;
+
+use crate::random;
 
 /// A wait that a test may cut short.
 pub type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -19,8 +21,45 @@ pub trait Clock: Send + Sync {
     fn elapsed(&self) -> Duration;
     /// Waits on purpose, for instance before another attempt.
     fn sleep(&self, duration: Duration) -> Wait;
-    /// Ends when something else has taken too long.
-    fn limit(&self, duration: Duration) -> Wait;
+    /// Ends when something else has taken too long; `what` it is.
+    fn limit(&self, what: Limit, duration: Duration) -> Wait;
+    /// By how much to shorten a delay, so that many jobs do not try again at one moment: a random number.
+    fn jitter(&self) -> u8;
+}
+
+/// What a limit is set to. Tests tell limits apart by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// A request to a service, or several.
+    Request,
+    /// The connection that is made ahead of a request.
+    ConnectionAhead,
+    /// The renewal of a token, for which a caller of the broker waits.
+    Renewal,
+    /// A tool.
+    Tool,
+    /// What the step waits for when it starts its broker.
+    BrokerStart,
+    /// An answer of the broker.
+    BrokerAnswer,
+    /// The end of the broker's process.
+    BrokerEnd,
+    /// The body of a request to the broker.
+    RequestBody,
+}
+
+/// What comes of `future`; `None` when it takes longer than `limit`.
+pub async fn timeout<T>(
+    clock: &dyn Clock,
+    what: Limit,
+    limit: Duration,
+    future: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        biased;
+        result = future => Some(result),
+        () = clock.limit(what, limit) => None,
+    }
 }
 
 /// The machine's clock.
@@ -52,12 +91,18 @@ impl Clock for System {
         self.0.elapsed()
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is the machine's clock")]
     fn sleep(&self, duration: Duration) -> Wait {
         Box::pin(tokio::time::sleep(duration))
     }
 
-    fn limit(&self, duration: Duration) -> Wait {
-        Box::pin(tokio::time::sleep(duration))
+    fn limit(&self, _what: Limit, duration: Duration) -> Wait {
+        self.sleep(duration)
+    }
+
+    fn jitter(&self) -> u8 {
+        // Without randomness the delays are the longest.
+        random::bytes::<1>().map_or(0, |[byte]| byte)
     }
 }
 

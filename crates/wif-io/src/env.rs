@@ -1,6 +1,9 @@
 //! The environment, as it was when the program started.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use wif_core::secret::Secret;
 use zeroize::Zeroizing;
@@ -8,7 +11,13 @@ use zeroize::Zeroizing;
 /// A snapshot of environment variables, many of them secret: wiped on drop. Names compare as the operating system compares them: case counts,
 /// except on Windows.
 #[derive(Clone, Default)]
-pub struct Env(HashMap<String, Zeroizing<String>>);
+pub struct Env {
+    variables: HashMap<String, Zeroizing<String>>,
+    read: Option<Read>,
+}
+
+/// The names that were asked for, whether they are set or not.
+pub type Read = Arc<Mutex<BTreeSet<String>>>;
 
 impl Env {
     /// The process's own environment. Variables that are not Unicode are left out: none that is read here can be.
@@ -29,7 +38,17 @@ impl Env {
     /// The value of a variable that is set, be it empty.
     #[must_use]
     pub fn even_empty(&self, name: &str) -> Option<&str> {
-        self.0.get(&key(name)).map(|value| value.as_str())
+        if let Some(read) = &self.read {
+            read.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        }
+        self.variables.get(&key(name)).map(|value| value.as_str())
+    }
+
+    /// The same variables, with a record of those that are read: for tests, and only by name.
+    #[must_use]
+    pub fn recorded(self) -> (Self, Read) {
+        let read = Read::default();
+        (Self { read: Some(Arc::clone(&read)), ..self }, read)
     }
 
     /// The value of a variable that is set and not empty, as a secret.
@@ -40,7 +59,7 @@ impl Env {
 
     /// Names and values, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Whether a variable is set to `true`, in any case.
@@ -52,14 +71,15 @@ impl Env {
 
 impl FromIterator<(String, String)> for Env {
     fn from_iter<T: IntoIterator<Item = (String, String)>>(variables: T) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (key(&name), Zeroizing::new(value))).collect())
+        let variables = variables.into_iter().map(|(name, value)| (key(&name), Zeroizing::new(value)));
+        Self { variables: variables.collect(), read: None }
     }
 }
 
 impl std::fmt::Debug for Env {
     /// Names only: most values are secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.variables.keys()).finish()
     }
 }
 

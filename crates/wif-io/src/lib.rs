@@ -1,4 +1,4 @@
-//! This machine and the way out of it: the environment, the clock, private files, the process, and HTTP.
+//! This machine and the way out of it: the environment, the clock, random numbers, private files, the process, and HTTP.
 #![cfg_attr(not(windows), forbid(unsafe_code))]
 #![cfg_attr(windows, deny(unsafe_code))] // one audited call, in `process`
 
@@ -10,3 +10,4 @@ pub mod http;
 pub mod private_folder;
 pub mod process;
 pub mod program;
+pub mod random;

@@ -14,7 +14,11 @@ use tokio::{
     process::Command,
 };
 
-use crate::{clock::Clock, env::Env, process};
+use crate::{
+    clock::{Clock, Limit},
+    env::Env,
+    process,
+};
 
 /// What the children of a program that has ended may still have to say.
 const OUTPUT_GRACE: Duration = Duration::from_secs(1);
@@ -94,7 +98,7 @@ impl Call<'_> {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let status = {
             let mut read = pin!(join(read(stdout, &mut output), read(stderr, &mut errors)));
-            let mut limit = clock.limit(self.limit);
+            let mut limit = clock.limit(Limit::Tool, self.limit);
             let mut read_all = false;
             let status = loop {
                 tokio::select! {
@@ -105,7 +109,7 @@ impl Call<'_> {
             };
             // A child that it left behind may hold its output open for ever.
             if status.is_some() && !read_all {
-                let mut grace = clock.limit(OUTPUT_GRACE);
+                let mut grace = clock.limit(Limit::Tool, OUTPUT_GRACE);
                 tokio::select! {
                     _ = &mut read => {}
                     () = &mut grace => {}

@@ -14,6 +14,7 @@ use time::{Duration, OffsetDateTime};
 use url::Url;
 use uuid::Uuid;
 use wif_core::{pem, secret::Secret};
+use wif_io::random;
 use zeroize::Zeroizing;
 
 /// A certificate that an application is registered with, and the key that proves it.
@@ -124,7 +125,7 @@ impl Certificate {
             "aud": audience.as_str(),
             "iss": client.to_string(),
             "sub": client.to_string(),
-            "jti": Uuid::new_v4().to_string(),
+            "jti": random::id().to_string(),
             "nbf": now.unix_timestamp(),
             "exp": (now + LIFE).unix_timestamp(),
         });

@@ -12,7 +12,7 @@ use futures_util::{FutureExt as _, future::Shared};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 use wif_core::{failure::Failure, retry::RetryClass, secret::Secret, token::lifetime::Lifetime};
-use wif_io::clock::Clock;
+use wif_io::clock::{Clock, Limit};
 
 /// A token and the time in which it works.
 #[derive(Clone, Debug)]
@@ -234,8 +234,8 @@ impl TokenSlot {
             (Some((old, _, works_for)), _) if works_for < RENEWAL_WAIT => {
                 (Ok(old), self.clock.sleep(works_for))
             }
-            (Some((old, ..)), _) => (Ok(old), self.clock.limit(RENEWAL_WAIT)),
-            (None, Some(failure)) => (Err(failure), self.clock.limit(RENEWAL_WAIT)),
+            (Some((old, ..)), _) => (Ok(old), self.clock.limit(Limit::Renewal, RENEWAL_WAIT)),
+            (None, Some(failure)) => (Err(failure), self.clock.limit(Limit::Renewal, RENEWAL_WAIT)),
             (None, None) => return flight.await,
         };
         tokio::select! {

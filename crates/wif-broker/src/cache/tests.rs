@@ -40,13 +40,17 @@ impl Clock for Hand {
         Box::pin(std::future::ready(()))
     }
 
-    fn limit(&self, duration: Duration) -> Wait {
+    fn limit(&self, _: Limit, duration: Duration) -> Wait {
         self.waits.lock().unwrap().push(duration);
         Box::pin(async {
             for _ in 0..10 {
                 tokio::task::yield_now().await;
             }
         })
+    }
+
+    fn jitter(&self) -> u8 {
+        0
     }
 }
 
@@ -122,9 +126,13 @@ fn what_still_works_is_given_away_while_renewals_fail_and_after_it_the_failure_a
 }
 
 async fn landed(slot: &Arc<TokenSlot>) {
-    while slot.state().flight.is_some() {
+    for _ in 0..100 {
+        if slot.state().flight.is_none() {
+            return;
+        }
         tokio::task::yield_now().await;
     }
+    panic!("the flight does not land");
 }
 
 #[test]
@@ -347,9 +355,8 @@ fn a_token_that_nobody_asks_for_is_not_renewed_unless_it_is_read_from_a_file() {
         clock.set(1800);
         slot.renew();
         assert_eq!(slot.next(), None, "a renewal is under way");
-        while slot.until().map(OffsetDateTime::unix_timestamp) == Some(3600) {
-            tokio::task::yield_now().await;
-        }
+        landed(&slot).await;
+        assert_eq!(slot.until().map(OffsetDateTime::unix_timestamp), Some(5400));
         assert_eq!(slot.next(), None, "no caller asked since");
         let fetched = slot.counts().fetched;
         clock.set(3600);

@@ -30,7 +30,7 @@ use self::{
     message::{delay, http_date},
 };
 use crate::{
-    clock::{Clock, Deadline},
+    clock::{Clock, Deadline, Limit},
     endpoint::PlainEndpoint,
 };
 use wif_core::{
@@ -169,7 +169,7 @@ impl Http {
     /// Opens a connection to the host of `url`, so that a later request finds it ready. Whether it works is
     /// found out by that request.
     pub async fn warm(&self, url: Url) {
-        let limit = self.clock.limit(WARM_TIMEOUT);
+        let limit = self.clock.limit(Limit::ConnectionAhead, WARM_TIMEOUT);
         tokio::select! {
             // Its date is not looked at: a cache on the way may have kept this answer.
             _ = self.exchange(Request::new(Method::GET, url)) => {}
@@ -199,7 +199,7 @@ impl Http {
                 Err(error) => error,
             };
             let remaining = deadline.remaining(&*self.clock);
-            let Some(delay) = policy.after(tries, outcome(&error), remaining, jitter()) else {
+            let Some(delay) = policy.after(tries, outcome(&error), remaining, self.clock.jitter()) else {
                 return Err(error);
             };
             tracing::debug!(tries, ?delay, "trying again");
@@ -219,7 +219,7 @@ impl Http {
         let begin = self.clock.elapsed();
         let result = tokio::select! {
             result = self.exchange(request) => result,
-            () = self.clock.limit(limit) => Err(HttpError::Timeout { host: host.clone(), after: limit }),
+            () = self.clock.limit(Limit::Request, limit) => Err(HttpError::Timeout { host: host.clone(), after: limit }),
         };
         if let Ok(response) = &result {
             self.look_at_date(response);
@@ -284,11 +284,6 @@ fn builder() -> reqwest::ClientBuilder {
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
         .no_proxy()
-}
-
-fn jitter() -> u8 {
-    // Without randomness the delays are the longest.
-    getrandom::u32().map_or(0, |number| number.to_le_bytes()[0])
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub enum FolderError {
     },
     /// No name could be made.
     #[error("the operating system gave no random numbers")]
-    Random(#[source] getrandom::Error),
+    Random(#[source] crate::random::Error),
     /// The path is no folder that this program makes.
     #[error("{} is not a session's folder", path.display())]
     NotOurs {

@@ -10,6 +10,7 @@ use std::{
 
 use self::error::io_error;
 pub use self::{directory::Directory, error::FolderError};
+use crate::random;
 
 use wif_core::secret::Secret;
 
@@ -37,8 +38,7 @@ impl Folder {
     ///
     /// There are no random numbers.
     pub fn propose(parent: &Path) -> Result<PathBuf, FolderError> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(FolderError::Random)?;
+        let random = random::bytes().map_err(FolderError::Random)?;
         Ok(parent.join(format!("{PREFIX}{:032x}", u128::from_le_bytes(random))))
     }
 

@@ -32,6 +32,7 @@ pub fn detach() -> io::Result<()> {
 /// # Errors
 ///
 /// The system refuses.
+#[cfg_attr(windows, expect(clippy::disallowed_methods, reason = "a handle is taken, and nothing written"))]
 pub fn keep_open_files() -> io::Result<()> {
     // Whatever this process opens itself has the mark already.
     #[cfg(unix)]
@@ -76,6 +77,7 @@ pub fn read_line() -> io::Result<Zeroizing<String>> {
 /// # Errors
 ///
 /// The pipe is broken.
+#[expect(clippy::disallowed_methods, reason = "the step reads it here, before there is a session")]
 pub fn write_line(line: &str) -> io::Result<()> {
     let mut out = io::stdout();
     writeln!(out, "{line}")?;

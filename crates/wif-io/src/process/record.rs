@@ -2,6 +2,8 @@
 
 use std::{fmt, io, str::FromStr, time::Duration};
 
+use crate::clock::{Clock, Limit, timeout};
+
 /// What the step notes of its broker, for the post-job stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessRecord {
@@ -43,17 +45,17 @@ impl ProcessRecord {
     /// # Errors
     ///
     /// The system refuses, or the process is still there.
-    pub async fn end(&self, grace: Duration) -> io::Result<Ending> {
+    pub async fn end(&self, clock: &dyn Clock, grace: Duration) -> io::Result<Ending> {
         let Some(process) = system::Process::open(self.id)? else { return Ok(Ending::Gone) };
         // After it was opened, so that what is compared is what is killed.
         if system::start(self.id)?.as_ref() != Some(&self.start) {
             return Ok(Ending::Gone);
         }
-        if ends_within(grace, &process).await {
+        if ends_within(clock, grace, &process).await {
             return Ok(Ending::ByItself);
         }
         process.kill()?;
-        if ends_within(KILL_TIMEOUT, &process).await {
+        if ends_within(clock, KILL_TIMEOUT, &process).await {
             Ok(Ending::Killed)
         } else {
             Err(io::ErrorKind::TimedOut.into())
@@ -61,13 +63,13 @@ impl ProcessRecord {
     }
 }
 
-async fn ends_within(limit: Duration, process: &system::Process) -> bool {
+async fn ends_within(clock: &dyn Clock, limit: Duration, process: &system::Process) -> bool {
     let ended = async {
         while !process.has_ended() {
-            tokio::time::sleep(LOOK_EVERY).await;
+            clock.sleep(LOOK_EVERY).await;
         }
     };
-    tokio::time::timeout(limit, ended).await.is_ok()
+    timeout(clock, Limit::BrokerEnd, limit, ended).await.is_some()
 }
 
 impl fmt::Display for ProcessRecord {
@@ -283,6 +285,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::clock::System;
 
     /// A process that is called as a broker is, and that waits.
     fn process(argument: &str) -> Child {
@@ -299,15 +302,17 @@ mod tests {
         let command = command.arg0("wif").arg("broker").current_dir(folder.path()).stdin(Stdio::piped());
         let child = command.spawn().unwrap();
         // Until it is the shell, and no longer a copy of this process.
-        while ProcessRecord::of(child.id()).is_err() {
+        let starts = (0..1_000_000).any(|_| {
             std::thread::yield_now();
-        }
+            ProcessRecord::of(child.id()).is_ok()
+        });
+        assert!(starts, "it does not become a shell");
         (child, folder)
     }
 
     fn end(record: &ProcessRecord) -> Ending {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(record.end(Duration::ZERO)).unwrap()
+        runtime.block_on(record.end(&System::new(), Duration::ZERO)).unwrap()
     }
 
     #[test]
