@@ -14,7 +14,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig, server::TlsStream};
 use url::Url;
 use wif_io::{
-    clock::{Clock, Wait},
+    clock::{Clock, Limit, Wait},
     http::{Http, Settings},
 };
 
@@ -194,8 +194,13 @@ impl Clock for Jumping {
         Box::pin(tokio::task::yield_now())
     }
 
-    fn limit(&self, duration: Duration) -> Wait {
+    #[expect(clippy::disallowed_methods, reason = "this is a clock")]
+    fn limit(&self, _what: Limit, duration: Duration) -> Wait {
         Box::pin(tokio::time::sleep(duration))
+    }
+
+    fn jitter(&self) -> u8 {
+        0
     }
 }
 
