@@ -103,10 +103,9 @@ pub(crate) fn authority(connection: &Connection, allowed: &AllowedHosts) -> Resu
 /// Only a federated connection has an id token, and all that is left without a broker is made of it; where resources are
 /// limited, it may not leave.
 pub(super) fn id_token(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> {
-    let families = inputs.exports.as_ref();
-    let all_but_none = families.is_none_or(|families| !families.is_empty());
-    let has_token_file =
-        families.is_some_and(|families| families.iter().any(|family| family.needs(Need::IdToken)));
+    let families = asked_or_default(inputs);
+    let all_but_none = !families.is_empty();
+    let has_token_file = families.iter().any(|family| family.needs(Need::IdToken));
     if inputs.limits_resources() && has_token_file {
         return Err(GuardError::TokenFileUnlimited);
     }
@@ -125,12 +124,18 @@ pub(super) fn id_token(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError
     Ok(())
 }
 
+/// The families that the input names, or those that it stands for when it is empty.
+fn asked_or_default(inputs: &Inputs) -> BTreeSet<Family> {
+    let default = if inputs.refresh { Family::of_session } else { Family::of_snapshot };
+    inputs.exports.clone().unwrap_or_else(default)
+}
+
 /// The families to export.
 pub(super) fn families(inputs: &Inputs) -> Result<BTreeSet<Family>, GuardError> {
+    let families = asked_or_default(inputs);
     if inputs.refresh {
-        return Ok(inputs.exports.clone().unwrap_or_else(Family::of_session));
+        return Ok(families);
     }
-    let families = inputs.exports.clone().unwrap_or_else(Family::of_snapshot);
     match families.iter().find(|family| !family.has_snapshot()) {
         Some(family) => Err(GuardError::NeedsBroker { family: *family }),
         None => Ok(families),

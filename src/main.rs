@@ -49,13 +49,13 @@ fn main() -> ExitCode {
     ended.unwrap_or(ExitCode::FAILURE)
 }
 
-/// The only place that names it: what is written in between goes to a [`World`] or a [`Screen`].
+/// The process's standard output. All other code writes to a [`World`] or a [`Screen`].
 #[expect(clippy::disallowed_methods, reason = "this is the program's standard output")]
 fn stdout() -> io::Stdout {
     io::stdout()
 }
 
-/// Where this program is by the name that it was started by: all that is known without `/proc`.
+/// The program's path from its first argument, if that is absolute: the fallback without `/proc`.
 fn started_as() -> Option<PathBuf> {
     std::env::args_os().next().map(PathBuf::from).filter(|name| name.is_absolute())
 }
@@ -138,7 +138,7 @@ async fn run(stage: Stage, program: Option<PathBuf>) -> io::Result<()> {
             commands.complete(Completion::Failed)
         }
         None => {
-            commands.line("Cancelled: nothing is left behind")?;
+            commands.line("Canceled: nothing is left behind")?;
             commands.complete(Completion::Canceled)
         }
     }

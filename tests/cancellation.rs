@@ -32,7 +32,7 @@ fn a_cancelled_step_stops_and_leaves_no_process_and_no_file() {
         let (report, took) = cancel(job);
         let step = report.step("Sign in");
         assert_eq!(step.result, StepResult::Canceled, "{}", report.log);
-        assert!(step.log.contains("Cancelled: nothing is left behind"), "{}", step.log);
+        assert!(step.log.contains("Canceled: nothing is left behind"), "{}", step.log);
         assert!(took < PROMISED, "{took:?}");
         assert!(!step.raw_stdout.contains("task.setvariable"), "{}", step.raw_stdout);
         assert!(report.left_in_temp.is_empty(), "{:?}", report.left_in_temp);

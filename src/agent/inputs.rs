@@ -388,7 +388,7 @@ pub const CONNECTION_VARIABLE: &str = declared::AZURE_SUBSCRIPTION.variable;
 const HOURS_VARIABLE: &str = "WIF_SESSION_HOURS";
 /// A job token ends after about a day.
 const DEFAULT_HOURS: u32 = 24;
-/// No job is meant to take longer.
+/// The highest value of the variable: 14 days.
 const MAX_HOURS: u32 = 24 * 14;
 
 /// The variable's value is no time that a broker can live for.

@@ -39,7 +39,7 @@ pub enum JobError {
     #[error("the agent gave this task no job token (System.AccessToken)")]
     NoToken,
     /// A variable holds no base URL.
-    #[error("the variable {variable} is no address that a job token can be sent to")]
+    #[error("the variable {variable} is not an address that the job token can be sent to")]
     NoEndpoint {
         /// Its name in the environment.
         variable: &'static str,
@@ -147,7 +147,7 @@ pub fn organization_url(env: &Env, allowed: &AllowedHosts) -> Result<Endpoint, J
     organization(env, allowed).map(|(url, _)| url)
 }
 
-/// The URL of the system connection, and whose it is. An agent older than v5.277.0 lets a step set it. The variables of the collection, and
+/// The URL of the system connection, and its organization. An agent older than v5.277.0 lets a step set it. The variables of the collection, and
 /// above all the one that no step can set, must name the same organization.
 fn organization(env: &Env, allowed: &AllowedHosts) -> Result<(Endpoint, Organization), JobError> {
     let system = base(env, SYSTEM_URL)?.ok_or(JobError::Missing { variable: SYSTEM_URL })?;

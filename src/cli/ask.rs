@@ -134,7 +134,7 @@ pub(super) fn failure_of(error: BrokerError, env: &Env) -> Failure {
             "run it in the same job as the sign-in, on the same machine or in the same container".to_owned(),
         ),
     };
-    let outcome = match &error {
+    let retry_class = match &error {
         BrokerError::Address => RetryClass::Refused,
         BrokerError::Refused { status, .. } if *status < 500 => RetryClass::Refused,
         BrokerError::Refused { .. } => RetryClass::MayPass,
@@ -149,6 +149,6 @@ pub(super) fn failure_of(error: BrokerError, env: &Env) -> Failure {
     };
     // The broker could not read what the caller asked for.
     let by_caller = matches!(&error, BrokerError::Refused { status: 400, .. });
-    let failure = Failure::new(code, error, hint).with_details(more).with_retry_class(outcome);
+    let failure = Failure::new(code, error, hint).with_details(more).with_retry_class(retry_class);
     if by_caller { failure.by_caller() } else { failure }
 }

@@ -67,7 +67,7 @@ fn target(arguments: &DoctorArguments, env: &Env, is_in_job: bool) -> Result<Opt
     }
     if tools.is_some() && !is_in_job {
         let error =
-            "--try starts tools with the variables of a sign-in session, and this is no step of a job";
+            "--try starts tools with the variables of a sign-in session, and this is not a step of a job";
         let hint = "run it in a step after AzureWorkloadIdentity@1, or leave --try out";
         return Err(Failure::new(Code::ArgumentInvalid, error, hint));
     }

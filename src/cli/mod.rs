@@ -119,7 +119,7 @@ fn allowed_host(text: &str) -> Result<AllowedHost, String> {
     AllowedHost::parse(text).ok_or_else(|| "accepted is a host, with or without a port".to_owned())
 }
 
-/// Arguments that ask for nothing that can be done, or for help.
+/// Arguments that are wrong, or that ask for help: the text to print, and where.
 #[derive(Debug)]
 pub struct Unparsed {
     /// What to tell the user: harmless, whatever the arguments hold.

@@ -145,7 +145,7 @@ impl Diagnosis<'_> {
                 self.report.fault(Topic::Connection, failure, causes(known.causes));
             }
         } else if seen.is_ready == Some(false) {
-            let error = "the connection was not made to its end: Azure DevOps says that it is not ready";
+            let error = "the connection is incomplete: Azure DevOps says that it is not ready";
             let hint = "edit the connection, verify and save it";
             self.report.fault(
                 Topic::Connection,
@@ -166,7 +166,7 @@ impl Diagnosis<'_> {
         let found = compare::differences(claims, registered);
         let Some(first) = found.first() else { return };
         let error =
-            format!("the connection says something else of itself than Azure DevOps signs: {}", first.words);
+            format!("the connection's issuer or subject is not what Azure DevOps signs: {}", first.words);
         let hint =
             "edit the connection and save it, then copy its issuer and subject into the federated credential";
         let failure = Failure::new(Code::ConnectionStale, error, hint)

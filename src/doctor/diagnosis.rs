@@ -24,7 +24,7 @@ pub(super) const GRAPH_TOKEN: &str = "WIF_GRAPH_TOKEN";
 /// An access token for Azure Resource Manager.
 pub(super) const ARM_TOKEN: &str = "WIF_ARM_TOKEN";
 
-/// What a walk needs and gathers.
+/// A diagnosis: how it asks, and the report that it fills.
 pub(super) struct Diagnosis<'a> {
     pub(super) http: Arc<Http>,
     pub(super) env: &'a Env,

@@ -1,4 +1,4 @@
-//! The walk in a job of a pipeline.
+//! The diagnosis in a job of a pipeline.
 
 use std::{collections::BTreeSet, sync::Arc};
 

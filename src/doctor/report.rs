@@ -32,7 +32,7 @@ pub enum Topic {
     Connection,
     /// The id token.
     IdToken,
-    /// Whom the identity trusts.
+    /// The identity's federated credentials.
     Trust,
     /// The access tokens.
     Exchange,

@@ -1,4 +1,4 @@
-//! The walk from a terminal, for those who have a token for Azure DevOps.
+//! The diagnosis from a terminal, for users with a token for Azure DevOps.
 
 use std::sync::Arc;
 

@@ -153,8 +153,8 @@ pub(super) async fn report(report: &mut Report, trial: &Trial, env: &Env, clock:
     };
     let sdk = async { if wants(Candidate::Sdk) { bench.sdk().await } else { Vec::new() } };
     let (az, (terraform, sdk)) = join(az, join(terraform, sdk)).await;
-    for outcome in az.into_iter().chain(terraform).chain(sdk) {
-        match outcome {
+    for retry_class in az.into_iter().chain(terraform).chain(sdk) {
+        match retry_class {
             TrialResult::Works(fact) => report.good(Topic::Tried, vec![fact]),
             TrialResult::Absent(reason) if trial.named => {
                 let hint = "install it on the agent, or leave it out of --try";
@@ -170,11 +170,13 @@ pub(super) async fn report(report: &mut Report, trial: &Trial, env: &Env, clock:
 
 /// The environment of a step that maps each variable of a named session to the name that tools look for (`env:`).
 fn under_plain_names(env: &Env, prefix: &str) -> Env {
-    let own = env.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let of_session = exports::every_name();
-    let of_session = of_session.into_iter().filter_map(|name| {
+    let names = exports::every_name();
+    // Nothing of a session without a name stays beside it.
+    let own = env.iter().filter(|(name, _)| !names.contains(*name));
+    let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let of_session = names.iter().filter_map(|name| {
         let value = env.get(&format!("{prefix}{name}"))?.to_owned();
-        Some((name, value))
+        Some((name.clone(), value))
     });
     own.chain(of_session).collect()
 }
@@ -392,6 +394,23 @@ mod tests {
         ] {
             assert_eq!(Backend::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_named_session_is_found_by_plain_names_and_nothing_of_another_beside_it() {
+        let variables = [
+            ("PATH", "/bin"),
+            ("HUB_PATH", "/else"),
+            ("AZURE_FEDERATED_TOKEN_FILE", "/other"),
+            ("AZURE_CONFIG_DIR", "/other"),
+            ("HUB_AZURE_CONFIG_DIR", "/hub"),
+        ];
+        let env: Env =
+            variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
+        let mapped = under_plain_names(&env, "HUB_");
+        assert_eq!(mapped.get("PATH"), Some("/bin"));
+        assert_eq!(mapped.get("AZURE_CONFIG_DIR"), Some("/hub"));
+        assert_eq!(mapped.get("AZURE_FEDERATED_TOKEN_FILE"), None);
     }
 
     #[test]

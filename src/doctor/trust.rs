@@ -1,4 +1,4 @@
-//! Whom the identity trusts, against what its id tokens present.
+//! Compares the identity's federated credentials with what its id tokens present.
 
 use uuid::Uuid;
 use wif_azure::{graph, management::ManagementError, resource_manager::ResourceManager};

@@ -17,7 +17,7 @@ pub(crate) struct JobFindings {
 }
 
 /// Said where nothing was found.
-const NOTHING: &str = "none is secret, replaced, or in the way of a session";
+const NOTHING: &str = "no variable is secret, replaced, or in the way of a session";
 /// A wall that a session does not cross.
 const CONTAINER: &str = "this step runs in a container: steps with another target, and programs outside of it, do not find its session; a second sign-in with a name (session:) on the other side is one for them";
 

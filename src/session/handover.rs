@@ -11,7 +11,7 @@ use wif_core::{secret::Secret, token::lifetime::Lifetime};
 use wif_io::env::Env;
 use zeroize::Zeroizing;
 
-use crate::agent::{job, network};
+use crate::{agent::network, sources};
 
 /// Everything that a broker begins with.
 #[derive(Serialize, Deserialize)]
@@ -20,7 +20,7 @@ pub(super) struct Handover {
     pub(super) variables: BTreeMap<String, Zeroizing<String>>,
     /// What callers must have.
     pub(super) key: Zeroizing<String>,
-    /// Whom the step signed in as, which a machine's connection need not say.
+    /// The client id that the step signed in as; a managed identity's connection may not name it.
     pub(super) client: Option<String>,
     /// The id token that the step signed in with.
     pub(super) id_token: Option<Handed>,
@@ -60,7 +60,7 @@ impl Handover {
     /// other secrets.
     pub(super) fn pick(env: &Env, connection: Uuid) -> BTreeMap<String, Zeroizing<String>> {
         let id = connection.to_string();
-        let named = job::VARIABLES.into_iter().chain(managed_identity::VARIABLES).chain(network::variables());
+        let named = sources::variables().chain(managed_identity::VARIABLES).chain(network::variables());
         let named: Vec<_> = named.collect();
         let ours = |name: &str| {
             // Windows has one case for all names.

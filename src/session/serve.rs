@@ -98,7 +98,7 @@ pub fn environment(env: &Env, connection: Uuid) -> Env {
     picked.into_iter().map(|(name, value)| (name, value.as_str().to_owned())).collect()
 }
 
-/// A listening session of the connection that a step's environment names, with no token yet; `client` is whom the
+/// A listening session of the connection that a step's environment names, with no token yet; `client` is what the
 /// step found to be signed in, where the connection does not say.
 ///
 /// # Errors

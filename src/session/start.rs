@@ -109,7 +109,7 @@ pub(crate) fn forget(commands: &mut Commands<'_>) -> io::Result<()> {
 
 /// 256 random bits, in hexadecimal digits.
 fn random_key() -> Result<Secret, Failure> {
-    let half = || random::bytes().map(Zeroizing::new).map(|random| u128::from_le_bytes(*random));
+    let half = || random::bytes().map(|random| u128::from_le_bytes(*random));
     let no_random = |error| {
         Failure::new(Code::BrokerFailed, error, "run the job again; the system gave no random numbers")
     };

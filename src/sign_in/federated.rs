@@ -80,10 +80,10 @@ impl SignIn<'_> {
         on_id_token: &mut OnIdToken<'_>,
     ) -> Result<IdToken, SignInError> {
         let token = self.source.fetch(&self.http, deadline).await.map_err(|failure| {
-            // A refusal of the job token is no fault of this clock, but who repairs one must know of the other.
+            // A refusal of the job token is no fault of this clock, but the user must know of both.
             SignInError::Source(Box::new(failure.with_details(self.clock_warning())))
         })?;
-        // What is no token is neither masked, since it could be any word, nor ever printed.
+        // Text that is not a token is never printed. It is not masked: it could be any word.
         let malformed = |source| SignInError::Malformed { properties: token.properties(), source };
         let claims = Unverified::read(&token).map_err(malformed)?;
         on_id_token(&token)?;

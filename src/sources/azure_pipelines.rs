@@ -6,7 +6,13 @@ use wif_core::{azure::hosts::AllowedHosts, failure::Failure, secret::Secret};
 use wif_io::{clock::Deadline, env::Env, http::Http};
 
 use super::{Fetched, IdTokenSource};
-use crate::agent::{connection::Connection, job::Job};
+use crate::agent::{
+    connection::Connection,
+    job::{self, Job},
+};
+
+/// What this source reads of the environment.
+pub(super) const VARIABLES: [&str; 12] = job::VARIABLES;
 
 /// The id tokens of one connection.
 pub(crate) struct AzurePipelines<'a> {

@@ -7,6 +7,11 @@ use std::pin::Pin;
 use wif_core::{failure::Failure, secret::Secret};
 use wif_io::{clock::Deadline, http::Http};
 
+/// What all sources read of the environment.
+pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
+    azure_pipelines::VARIABLES.into_iter()
+}
+
 /// Gives id tokens to this process. One type for all callers keeps one copy of the sign-in in the program.
 pub(crate) trait IdTokenSource: Send + Sync {
     /// An id token that came along, which may have ended by now.

@@ -215,7 +215,7 @@ impl Arrival {
         let sessions = sessions::prefixes(env);
         let other = sessions.iter().any(|prefix| prefix.is_empty() == plan.is_named());
         if plan.refresh && other {
-            // Two sessions whose variables are used by their own names are right.
+            // No warning: two sessions are fine if each step uses the names of its own.
             self.reminders.push(Warning {
                 code: Code::SessionsMixed,
                 finding: conflict::SESSIONS_MIXED.to_owned(),

@@ -33,7 +33,7 @@ pub(super) fn export<'a>(
             Value::Secret(secret) => commands.set_variable(name, secret.expose(), Visibility::Secret)?,
         }
     }
-    // A folder that the agent would not carry as it is, is no loss that a sign-in should fail for.
+    // A path that the agent would change is left out: a sign-in does not fail for it.
     match program.and_then(Path::parent).and_then(Path::to_str) {
         Some(folder) if !folder.contains(['\r', '\n']) => commands.prepend_path(folder),
         _ => Ok(()),

@@ -64,7 +64,7 @@ pub(super) struct Plan {
     pub(super) allowed_hosts: AllowedHosts,
     /// Whether later steps may have the id token.
     gives_id_token: bool,
-    /// What azurerm will ask for in vain.
+    /// Set when azurerm will ask for Microsoft Graph, and be refused.
     lacks_graph: Option<LacksGraph>,
 }
 

@@ -41,10 +41,13 @@ impl From<oidc::Refusal> for Failure {
                 "run the job again; if it lasts, give the ids above to the administrators of Azure DevOps",
             ),
         };
-        let outcome = error.outcome();
+        let retry_class = error.retry_class();
         let command = known.map(|known| known.command);
         let details = service_says(message).into_iter().chain(ids.into_iter().map(Fact::from));
-        Failure::new(code, error, hint).with_details(details).with_retry_class(outcome).with_command(command)
+        Failure::new(code, error, hint)
+            .with_details(details)
+            .with_retry_class(retry_class)
+            .with_command(command)
     }
 }
 
@@ -58,7 +61,7 @@ impl From<ConnectionsError> for Failure {
             ConnectionsError::Absent => refusals::named("oidctoken-404"),
             ConnectionsError::Http(_) | ConnectionsError::Unusable => None,
         };
-        let outcome = error.outcome();
+        let retry_class = error.retry_class();
         let (code, hint) = match (&error, known) {
             (ConnectionsError::Http(http), _) => explain(http),
             (_, Some(known)) => (known.code, known.remedy),
@@ -68,7 +71,7 @@ impl From<ConnectionsError> for Failure {
             ),
         };
         let details = service_says(error.message().map(str::to_owned));
-        let failure = Self::new(code, error, hint).with_details(details).with_retry_class(outcome);
+        let failure = Self::new(code, error, hint).with_details(details).with_retry_class(retry_class);
         failure.with_command(known.map(|known| known.command))
     }
 }
@@ -93,8 +96,8 @@ impl From<ManagementError> for Failure {
         };
         let facts = facts.into_iter().map(|(label, value)| Fact::new(label, value));
         let details: Vec<_> = service_says(error.message()).into_iter().chain(facts).collect();
-        let outcome = error.outcome();
-        let failure = Self::new(code, error, hint).with_details(details).with_retry_class(outcome);
+        let retry_class = error.retry_class();
+        let failure = Self::new(code, error, hint).with_details(details).with_retry_class(retry_class);
         failure.with_command(known.map(|known| known.command))
     }
 }
@@ -147,9 +150,9 @@ pub fn exchange_failure(
         details.extend(refusal.ids.iter().cloned().map(Fact::from));
     }
     details.push(format!("request {request_id}").into());
-    let outcome = error.outcome();
+    let retry_class = error.retry_class();
     let command = known.map(|known| known.command);
-    Failure::new(code, error, hint).with_details(details).with_retry_class(outcome).with_command(command)
+    Failure::new(code, error, hint).with_details(details).with_retry_class(retry_class).with_command(command)
 }
 
 /// Why a managed identity gave no token, for `resource` where one was asked for.
@@ -182,8 +185,8 @@ pub fn managed_identity_failure(error: ManagedIdentityError, resource: Option<Re
         ManagedIdentityError::Unusable { .. } => (Code::AnswerUnusable, MACHINE_FIX),
     };
     let details = resource.map(|resource| Fact::new("resource", resource));
-    let outcome = error.outcome();
-    Failure::new(code, error, hint).with_details(details).with_retry_class(outcome)
+    let retry_class = error.retry_class();
+    Failure::new(code, error, hint).with_details(details).with_retry_class(retry_class)
 }
 
 const MACHINE_FIX: &str = "run the job on an agent whose machine has the managed identity assigned (Microsoft-hosted agents have none), or convert the connection to workload identity federation";

@@ -63,7 +63,7 @@ pub async fn federated_credentials(
 ///
 /// # Errors
 ///
-/// As for `federated_credentials`.
+/// The token may not read it, or the tenant has no such application.
 pub async fn principal(
     http: &Http,
     deadline: Deadline,

@@ -96,7 +96,7 @@ impl From<&RestError> for ManagementError {
 
 impl ServiceError for ManagementError {
     fn retry_class(&self) -> RetryClass {
-        self.outcome()
+        self.retry_class()
     }
 }
 
@@ -116,11 +116,13 @@ impl ManagementError {
 
     /// Whether another attempt may help.
     #[must_use]
-    pub fn outcome(&self) -> RetryClass {
+    pub fn retry_class(&self) -> RetryClass {
         match self {
-            Self::Http(error) => error.outcome(),
+            Self::Http(error) => error.retry_class(),
             Self::Busy { retry_after, .. } => RetryClass::Busy { retry_after: *retry_after },
-            Self::Refused { known, .. } => known.map_or(RetryClass::Refused, |known| known.retry.outcome()),
+            Self::Refused { known, .. } => {
+                known.map_or(RetryClass::Refused, |known| known.retry.retry_class())
+            }
             Self::Unusable { .. } => RetryClass::Unreachable,
         }
     }

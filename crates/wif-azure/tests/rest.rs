@@ -223,6 +223,21 @@ async fn a_wait_that_a_success_asks_for_holds_back_the_next_call() {
     }
 }
 
+#[tokio::test]
+async fn a_refusal_holds_back_no_call_whatever_it_asks_for() {
+    let server = Server::start(|_, _| {
+        Reply::Answer(403, vec![("Retry-After", "300".to_owned())], json!({}).to_string())
+    })
+    .await;
+    let case = Case::new();
+    let rest = case.rest(&server);
+    for _ in 0..2 {
+        let refused = read(&rest).await;
+        assert!(matches!(refused, Err(ManagementError::Refused { status: 403, .. })), "{refused:?}");
+    }
+    assert_eq!((server.seen().len(), case.clock.sleeps().len()), (2, 0));
+}
+
 fn date_in(seconds: i64) -> String {
     #[expect(clippy::disallowed_methods, reason = "the date of an answer")]
     let now = OffsetDateTime::now_utc();
@@ -290,12 +305,12 @@ async fn a_change_is_sent_again_only_where_the_answer_proves_that_nothing_was_do
         let server =
             Server::start(move |_, number| if number == 0 { first() } else { Reply::status(204) }).await;
         let case = Case::new();
-        let outcome = match write(&case.rest(&server)).await {
+        let retry_class = match write(&case.rest(&server)).await {
             Ok(_) => "done",
             Err(WriteError::NotDone(_)) => "not done",
             Err(WriteError::Unknown(_)) => "unknown",
         };
-        assert_eq!((outcome, server.seen().len()), (expected, requests), "{name}");
+        assert_eq!((retry_class, server.seen().len()), (expected, requests), "{name}");
         let slept = if requests == 2 { vec![2] } else { Vec::new() };
         assert_eq!(case.clock.sleeps(), slept, "{name}");
     }
@@ -448,6 +463,22 @@ async fn a_call_of_a_batch_that_is_always_turned_away_keeps_that_answer() {
     let (answers, end) = rest.batch::<ManagementError>(&["$batch"], &[BatchCall::get("/a".to_owned())]).await;
     assert!(end.is_none(), "{end:?}");
     assert_eq!((answers[0].as_ref().unwrap().status, server.seen().len()), (429, 5));
+}
+
+#[tokio::test]
+async fn a_call_of_a_batch_that_is_answered_twice_is_sent_once() {
+    let server = Server::start(|seen, _| {
+        let id = seen.json()["requests"][0]["id"].clone();
+        let turned_away = json!({ "id": id, "status": 429, "headers": { "Retry-After": "1" } });
+        let good = json!({ "id": id, "status": 200, "body": {} });
+        Reply::json(&json!({ "responses": [good, turned_away, turned_away] }))
+    })
+    .await;
+    let case = Case::new();
+    let rest = case.rest(&server);
+    let (answers, end) = rest.batch::<ManagementError>(&["$batch"], &[BatchCall::get("/a".to_owned())]).await;
+    assert!(end.is_none(), "{end:?}");
+    assert_eq!((answers[0].as_ref().unwrap().status, sizes(&server)), (200, vec![1]));
 }
 
 #[tokio::test]

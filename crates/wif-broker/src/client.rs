@@ -74,7 +74,7 @@ pub enum BrokerError {
 
 /// How long an answer may take: the broker itself may wait for a minute.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(70);
-/// How long the proof may take, which the broker waits for nothing for.
+/// How long the proof may take. The broker computes it at once.
 const PROOF_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often to connect: a broker that others crowd may drop a connection that has not shown the key.
 const ATTEMPTS: usize = 3;

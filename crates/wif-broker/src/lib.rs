@@ -1,6 +1,7 @@
 //! The broker: one process for each session, on 127.0.0.1, that gives fresh tokens to the job's later steps.
 //!
 //! It knows neither Azure DevOps nor Entra: the process that serves passes in how tokens are fetched.
+#![forbid(unsafe_code)]
 
 mod answer;
 pub mod cache;

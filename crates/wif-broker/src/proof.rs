@@ -12,7 +12,7 @@ use wif_io::random;
 
 /// Digits of a nonce: 256 bits in hexadecimal.
 const NONCE_DIGITS: usize = 64;
-/// What the key signs here it signs nowhere else.
+/// Domain separation: no other message that the key signs begins like this.
 const DOMAIN: &[u8] = b"wif broker proof v1\n";
 
 /// A number that is used once, in hexadecimal digits.
@@ -23,7 +23,7 @@ impl Nonce {
     ///
     /// The system gave no random numbers.
     pub(super) fn random() -> Result<Self, random::Error> {
-        random::bytes::<{ NONCE_DIGITS / 2 }>().map(|bytes| Self(hexadecimal(&bytes)))
+        random::bytes::<{ NONCE_DIGITS / 2 }>().map(|bytes| Self(hexadecimal(&*bytes)))
     }
 
     /// What a caller sent; `None` when it is not a nonce.

@@ -34,7 +34,7 @@ const AZD_TOKEN: &str = "/azd/token";
 const MAX_RESOURCE: usize = 400;
 /// The largest body of a request, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
-/// How long it may take to come.
+/// How long the body of a request may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Answers one request. Whatever is wrong with it, the answer is JSON with a reason and no token.
@@ -71,7 +71,7 @@ pub(crate) async fn answer(session: &Session, place: &Place, request: Request<In
     response
 }
 
-/// What a request may have.
+/// A request that passed the guard.
 enum Admitted<'a> {
     /// The proof, which needs no key.
     WithoutKey(Answer),
@@ -304,10 +304,10 @@ async fn access_token(
     Ok((landed(session.tokens.access_token(resource).await)?, session.tokens.now()))
 }
 
-/// What cannot be mended by asking again gets an answer that clients do not ask again after.
+/// A failure that another request cannot change gets 403, which clients do not retry.
 fn landed(landing: FetchResult) -> Result<CachedToken, Refused> {
     landing.map_err(|failure: std::sync::Arc<Failure>| {
-        let status = match failure.outcome {
+        let status = match failure.retry_class {
             RetryClass::Refused | RetryClass::MayPass => StatusCode::FORBIDDEN,
             RetryClass::Unreachable | RetryClass::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
         };

@@ -66,7 +66,7 @@ pub struct Line {
 const MAX_RESOURCES: usize = 200;
 /// Access tokens that are asked for at once; what is asked for beside them waits.
 const MAX_FETCHES: usize = 16;
-/// How long it waits for its turn, as long as a sign-in may take.
+/// How long a fetch waits for its turn: as long as a sign-in may take.
 const TURN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The services take too long for what callers want.

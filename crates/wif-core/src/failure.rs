@@ -1,4 +1,4 @@
-//! What leaves a use-case that failed: a stable code, what happened, what to do.
+//! How a step or command fails: a stable code, what happened, what to do.
 
 use std::{error::Error, fmt};
 
@@ -24,7 +24,7 @@ pub struct Failure {
     /// What happened.
     pub source: Box<dyn Error + Send + Sync>,
     /// Whether another attempt may help.
-    pub outcome: RetryClass,
+    pub retry_class: RetryClass,
     /// Whether the caller of a command made the mistake, whatever the code says.
     by_caller: bool,
 }
@@ -39,7 +39,7 @@ impl Failure {
             command: None,
             details: Vec::new(),
             source,
-            outcome: RetryClass::Refused,
+            retry_class: RetryClass::Refused,
             by_caller: false,
         }
     }
@@ -47,7 +47,7 @@ impl Failure {
     /// A copy for another caller who ran into the same failure.
     #[must_use]
     pub fn again(&self) -> Self {
-        let Self { code, hint, command, details, outcome, .. } = self;
+        let Self { code, hint, command, details, retry_class, .. } = self;
         let (hint, details) = (hint.clone(), details.clone());
         Self {
             code: *code,
@@ -55,7 +55,7 @@ impl Failure {
             command: *command,
             details,
             source: self.story().into(),
-            outcome: *outcome,
+            retry_class: *retry_class,
             by_caller: self.by_caller,
         }
     }
@@ -65,7 +65,7 @@ impl Failure {
     /// The stages of the task end with 0: they tell the agent how they ended.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
-        match (self.code, self.outcome) {
+        match (self.code, self.retry_class) {
             _ if self.by_caller => 2,
             (Code::ArgumentInvalid, _) | (Code::BrokerGone, RetryClass::Refused) => 2,
             (Code::BrokerRefused, RetryClass::Refused) => 3,
@@ -74,7 +74,7 @@ impl Failure {
         }
     }
 
-    /// What happened, and why, and why that.
+    /// The error and all its causes, in one sentence.
     #[must_use]
     pub fn story(&self) -> String {
         let mut text = self.source.to_string();
@@ -89,8 +89,8 @@ impl Failure {
 
     /// Says whether another attempt may help.
     #[must_use]
-    pub fn with_retry_class(self, outcome: RetryClass) -> Self {
-        Self { outcome, ..self }
+    pub fn with_retry_class(self, retry_class: RetryClass) -> Self {
+        Self { retry_class, ..self }
     }
 
     /// Says that the caller of the command made the mistake.
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn an_exit_code_says_whose_fault_it_is() {
-        let of = |code, outcome| Failure::new(code, "x", "y").with_retry_class(outcome).exit_code();
+        let of = |code, retry_class| Failure::new(code, "x", "y").with_retry_class(retry_class).exit_code();
         assert_eq!(of(Code::Bug, RetryClass::Refused), 1);
         assert_eq!(of(Code::ArgumentInvalid, RetryClass::Refused), 2);
         assert_eq!(of(Code::BrokerGone, RetryClass::Refused), 2, "this step has no session");

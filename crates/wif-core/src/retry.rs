@@ -1,4 +1,4 @@
-//! The laws of retrying. The loop around them is in `http`.
+//! The laws of retrying. The loop is `Http::retrying` of `wif-io`.
 
 use std::time::Duration;
 
@@ -32,18 +32,18 @@ pub struct Policy {
     pub first: Duration,
     /// No delay is longer, unless the service asked for it.
     pub longest: Duration,
-    /// How often a doubtful refusal is retried.
-    pub doubtful_retries: u32,
+    /// How often a refusal that may pass is retried.
+    pub may_pass_retries: u32,
 }
 
 /// With less time than this an attempt would only end in a timeout, and hide what really happened.
 const WORTHWHILE: Duration = Duration::from_secs(2);
 
 impl Default for Policy {
-    /// Half a second, doubling to eight; three retries of a doubtful refusal, 14 seconds in all, so that one that
+    /// Half a second, doubling to eight; three retries of a refusal that may pass, 14 seconds in all, so that one that
     /// does not pass is reported within 20 seconds.
     fn default() -> Self {
-        Self { first: Duration::from_millis(500), longest: Duration::from_secs(8), doubtful_retries: 3 }
+        Self { first: Duration::from_millis(500), longest: Duration::from_secs(8), may_pass_retries: 3 }
     }
 }
 
@@ -58,14 +58,14 @@ impl Policy {
     pub fn after(
         &self,
         attempt: u32,
-        outcome: RetryClass,
+        retry_class: RetryClass,
         remaining: Duration,
         jitter: u8,
     ) -> Option<Duration> {
         let doubled = self.first.saturating_mul(2_u32.saturating_pow(attempt)).min(self.longest);
-        let delay = match outcome {
+        let delay = match retry_class {
             RetryClass::Refused => return None,
-            RetryClass::MayPass if attempt >= self.doubtful_retries => return None,
+            RetryClass::MayPass if attempt >= self.may_pass_retries => return None,
             RetryClass::MayPass => Duration::from_secs(2).saturating_mul(2_u32.saturating_pow(attempt)),
             RetryClass::Busy { retry_after: Some(asked) } if asked > Duration::ZERO => asked,
             RetryClass::Unreachable | RetryClass::Busy { .. } => {
@@ -102,10 +102,10 @@ mod tests {
 
         #[test]
         fn no_delay_leaves_too_little_for_an_attempt(
-            attempt in any::<u32>(), outcome in any_outcome(), left in 0_u64..100, jitter in any::<u8>(),
+            attempt in any::<u32>(), retry_class in any_outcome(), left in 0_u64..100, jitter in any::<u8>(),
         ) {
             let remaining = Duration::from_secs(left);
-            if let Some(delay) = Policy::default().after(attempt, outcome, remaining, jitter) {
+            if let Some(delay) = Policy::default().after(attempt, retry_class, remaining, jitter) {
                 prop_assert!(delay.saturating_add(WORTHWHILE) <= remaining);
                 prop_assert!(delay > Duration::ZERO);
             }
@@ -115,8 +115,8 @@ mod tests {
         fn what_the_service_asks_for_is_honoured_to_the_second(
             attempt in any::<u32>(), asked in 1_u64..60, jitter in any::<u8>(),
         ) {
-            let outcome = RetryClass::Busy { retry_after: Some(Duration::from_secs(asked)) };
-            let delay = Policy::default().after(attempt, outcome, MINUTE, jitter);
+            let retry_class = RetryClass::Busy { retry_after: Some(Duration::from_secs(asked)) };
+            let delay = Policy::default().after(attempt, retry_class, MINUTE, jitter);
             prop_assert_eq!(delay, (asked <= 58).then_some(Duration::from_secs(asked)));
         }
 

@@ -17,7 +17,7 @@ impl Secret {
         Self(Arc::new(Zeroizing::new(text)))
     }
 
-    /// The one way to read it. `grep -rn 'expose()' src` is the security review.
+    /// The one way to read it. `grep -rn 'expose()' src crates` is the security review.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

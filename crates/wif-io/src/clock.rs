@@ -102,7 +102,7 @@ impl Clock for System {
 
     fn jitter(&self) -> u8 {
         // Without randomness the delays are the longest.
-        random::bytes::<1>().map_or(0, |[byte]| byte)
+        random::bytes().map_or(0, |byte| u8::from_le_bytes(*byte))
     }
 }
 

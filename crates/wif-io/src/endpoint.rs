@@ -10,7 +10,7 @@ use wif_core::azure::hosts::is_loopback;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint(Url);
 
-/// A text that is no such URL. It may hold anything, so it is not quoted; who knows where it came from names it.
+/// A text that is no such URL. It may hold a secret, so it is not quoted: the caller names the variable that it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
     /// No absolute URL.

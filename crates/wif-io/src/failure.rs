@@ -20,8 +20,8 @@ impl From<SetupError> for Failure {
 impl From<HttpError> for Failure {
     fn from(error: HttpError) -> Self {
         let (code, hint) = explain(&error);
-        let outcome = error.outcome();
-        Self::new(code, error, hint).with_retry_class(outcome)
+        let retry_class = error.retry_class();
+        Self::new(code, error, hint).with_retry_class(retry_class)
     }
 }
 

@@ -2,8 +2,9 @@
 
 pub use getrandom::Error;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
-/// So many random bytes.
+/// So many random bytes, wiped when they are dropped: they may be a key.
 ///
 /// # Errors
 ///
@@ -12,9 +13,9 @@ use uuid::Uuid;
     clippy::disallowed_methods,
     reason = "this is the one place that asks the system for random numbers"
 )]
-pub fn bytes<const COUNT: usize>() -> Result<[u8; COUNT], Error> {
-    let mut bytes = [0; COUNT];
-    getrandom::fill(&mut bytes)?;
+pub fn bytes<const COUNT: usize>() -> Result<Zeroizing<[u8; COUNT]>, Error> {
+    let mut bytes = Zeroizing::new([0; COUNT]);
+    getrandom::fill(bytes.as_mut_slice())?;
     Ok(bytes)
 }
 

@@ -44,7 +44,7 @@ pub(super) fn read(scheme: Scheme, fields: &Fields<'_>) -> Result<Credential, Co
             let what = "certificate (parameter servicePrincipalCertificate)";
             Ok(Credential::Certificate { client, pem: secret(what, "servicePrincipalCertificate")? })
         }
-        // A connection that does not say is one from before there were others.
+        // Connections without the entry are older than it: the only kind was then the one below.
         kind if kind.is_none_or(|kind| kind.eq_ignore_ascii_case("spnKey")) => {
             let what = "client secret (parameter serviceprincipalkey)";
             Ok(Credential::ClientSecret { client, secret: secret(what, "serviceprincipalkey")? })

@@ -48,7 +48,7 @@ pub fn scheme(env: &Env, id: Uuid) -> Result<Scheme, ConnectionError> {
         Some(text) => {
             Scheme::parse(text).ok_or_else(|| ConnectionError::Scheme { id, scheme: printable(text) })
         }
-        // A connection without a scheme is one from before there were others.
+        // Connections without the entry are older than it: the only kind was then the one below.
         None if env.even_empty(&format!("ENDPOINT_AUTH_{id}")).is_some() => Ok(Scheme::ServicePrincipal),
         None => Err(ConnectionError::Absent { id }),
     }

@@ -119,7 +119,7 @@ fn cancels(machine: &Machine<'_>) -> Result<()> {
     let step = report.step("Sign in");
     if step.result != StepResult::Canceled
         || step.raw_stdout.contains("task.setvariable")
-        || !step.raw_stdout.contains("Cancelled: nothing is left behind")
+        || !step.raw_stdout.contains("Canceled: nothing is left behind")
     {
         return Err(format!("it is not cancelled as it should be:\n{}", report.log));
     }

@@ -53,7 +53,7 @@ pub enum OidcError {
         /// When to come back.
         retry_after: Option<Duration>,
     },
-    /// A refusal that its words tell.
+    /// A refusal that is known by its message only.
     #[error("Azure DevOps refused to sign an id token (it answered {status}, {}): {}", known.name, known.meaning)]
     Told {
         /// The HTTP status.
@@ -150,7 +150,7 @@ impl From<&RestError> for Refusal {
 
 impl ServiceError for Refusal {
     fn retry_class(&self) -> RetryClass {
-        self.error.outcome()
+        self.error.retry_class()
     }
 }
 
@@ -199,9 +199,9 @@ impl OidcError {
 
     /// Whether another attempt may help.
     #[must_use]
-    pub const fn outcome(&self) -> RetryClass {
+    pub const fn retry_class(&self) -> RetryClass {
         match self {
-            Self::Http(error) => error.outcome(),
+            Self::Http(error) => error.retry_class(),
             Self::PlanSecurity { .. } => RetryClass::MayPass,
             Self::Busy { retry_after, .. } => RetryClass::Busy { retry_after: *retry_after },
             Self::NoToken { .. } => RetryClass::Unreachable,
@@ -243,7 +243,7 @@ fn colon(known: Option<&KnownRefusal>) -> String {
 }
 
 impl Answer {
-    /// Whatever it says in words.
+    /// Every message in the body, joined.
     fn texts(&self) -> String {
         let value = self.value.as_ref();
         let nested = value.and_then(|value| value.get("Message").or_else(|| value.get("message")));

@@ -51,7 +51,7 @@ pub struct ServiceConnection {
     /// Whether it is disabled; not every version tells.
     #[serde(default)]
     pub is_disabled: bool,
-    /// Whether it was made to its end.
+    /// Whether its creation is complete (`isReady`).
     pub is_ready: Option<bool>,
 }
 
@@ -224,7 +224,7 @@ impl ServiceError for ConnectionsError {
     }
 
     fn retry_class(&self) -> RetryClass {
-        self.outcome()
+        self.retry_class()
     }
 }
 
@@ -256,9 +256,9 @@ impl ConnectionsError {
 
     /// Whether another attempt may help.
     #[must_use]
-    pub const fn outcome(&self) -> RetryClass {
+    pub const fn retry_class(&self) -> RetryClass {
         match self {
-            Self::Http(error) => error.outcome(),
+            Self::Http(error) => error.retry_class(),
             Self::Busy { retry_after, .. } => RetryClass::Busy { retry_after: *retry_after },
             Self::Unusable => RetryClass::Unreachable,
             Self::Token { .. } | Self::Refused { .. } | Self::Absent => RetryClass::Refused,

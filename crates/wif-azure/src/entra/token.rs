@@ -79,7 +79,7 @@ pub enum TokenError {
         refusal: Option<Box<Refusal>>,
     },
     /// Not what the protocol says.
-    #[error("the authority answered {status} with something that is no answer of Entra: the body is {body}")]
+    #[error("the authority answered {status} in a form that Entra does not use: the body is {body}")]
     Unusable {
         /// The HTTP status.
         status: u16,
@@ -149,7 +149,7 @@ impl Identity {
             let answer = http.send(request, limit);
             async move { read(&answer.await?, begin, proof.name()) }
         };
-        http.retrying(deadline, ATTEMPT_TIMEOUT, TokenError::outcome, attempt).await
+        http.retrying(deadline, ATTEMPT_TIMEOUT, TokenError::retry_class, attempt).await
     }
 }
 
@@ -204,12 +204,12 @@ fn read(
 impl TokenError {
     /// Whether another attempt with the same proof may help.
     #[must_use]
-    pub fn outcome(&self) -> RetryClass {
+    pub fn retry_class(&self) -> RetryClass {
         match self {
-            Self::Http(error) => error.outcome(),
-            Self::Refused(refusal) => match refusal.known().map(|known| known.retry.outcome()) {
+            Self::Http(error) => error.retry_class(),
+            Self::Refused(refusal) => match refusal.known().map(|known| known.retry.retry_class()) {
                 Some(RetryClass::Busy { .. }) => RetryClass::Busy { retry_after: refusal.retry_after },
-                Some(outcome) => outcome,
+                Some(retry_class) => retry_class,
                 None => RetryClass::Refused,
             },
             Self::Busy { retry_after, .. } => RetryClass::Busy { retry_after: *retry_after },

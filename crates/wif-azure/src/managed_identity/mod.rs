@@ -54,8 +54,8 @@ enum Protocol {
 /// No access token of the machine's identity.
 #[derive(Debug, thiserror::Error)]
 pub enum ManagedIdentityError {
-    /// A variable leads nowhere.
-    #[error("the variable {name} is no address of a managed identity service")]
+    /// A variable holds something that is not an address.
+    #[error("the variable {name} is not the address of a managed identity service")]
     Address {
         /// The variable.
         name: &'static str,
@@ -104,7 +104,7 @@ pub enum ManagedIdentityError {
     },
     /// Not what the protocol says.
     #[error(
-        "the managed identity service of this machine answered {status} with something that is no token: the body is {body}"
+        "the managed identity service of this machine answered {status} without a token: the body is {body}"
     )]
     Unusable {
         /// The HTTP status.
@@ -114,11 +114,11 @@ pub enum ManagedIdentityError {
     },
 }
 
-/// Where every virtual machine finds it.
+/// The address of the instance metadata service (IMDS) on every virtual machine.
 const IMDS: &str = "http://169.254.169.254";
 /// How long one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
-/// Names another host for the usual path.
+/// The variable that replaces the host of IMDS; the path stays.
 const HOST: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
 /// Names the host of an Azure Arc server's service, beside an `IDENTITY_ENDPOINT` without a header.
 const ARC_HOST: &str = "IMDS_ENDPOINT";
@@ -130,7 +130,7 @@ const BROKER: &str = "WIF_URL";
 
 /// The path of the service, of virtual machines and of Azure Arc servers.
 const PATH: [&str; 4] = ["metadata", "identity", "oauth2", "token"];
-/// Name the whole address, and with it the other protocol, and the header that it wants.
+/// App Service's protocol: the variables with the endpoint's URL and with the value of `X-IDENTITY-HEADER`.
 const ENDPOINT: [&str; 2] = ["IDENTITY_ENDPOINT", "IDENTITY_HEADER"];
 
 #[derive(Deserialize)]
@@ -244,7 +244,7 @@ impl ManagedIdentity {
                 self.confirmed(client, read(&answer, begin)?)
             }
         };
-        http.retrying(deadline, ATTEMPT_TIMEOUT, ManagedIdentityError::outcome, attempt).await
+        http.retrying(deadline, ATTEMPT_TIMEOUT, ManagedIdentityError::retry_class, attempt).await
     }
 
     /// An Azure Arc agent that knows one identity only ignores which one is asked for.
@@ -343,9 +343,9 @@ impl ManagedIdentityError {
 
     /// Whether another attempt may help.
     #[must_use]
-    pub fn outcome(&self) -> RetryClass {
+    pub fn retry_class(&self) -> RetryClass {
         match self {
-            Self::Http(error) => error.outcome(),
+            Self::Http(error) => error.retry_class(),
             Self::Busy { retry_after, .. } => RetryClass::Busy { retry_after: *retry_after },
             Self::Address { .. }
             | Self::NotLocal { .. }

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// One call of a batch.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct BatchCall {
     /// The method.
     pub method: Method,
@@ -28,7 +28,7 @@ pub struct BatchCall {
 }
 
 /// The answer to one call of a batch.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct BatchAnswer {
     id: String,
     /// The HTTP status of this call.
@@ -71,10 +71,11 @@ impl Rest<'_> {
                     Ok(responses) => responses,
                     Err(error) => return (answers, Some(error)),
                 };
+                // Each call is answered once: a second answer to it is not one.
+                let mut unanswered: BTreeMap<_, _> =
+                    batch.iter().map(|call| (call.0.to_string(), call)).collect();
                 for answer in responses {
-                    let Some(call) = batch.iter().find(|(number, _)| number.to_string() == answer.id) else {
-                        continue;
-                    };
+                    let Some(call) = unanswered.remove(&answer.id) else { continue };
                     // It has not been begun, so that it may be sent again whatever it is.
                     if let Some(delay) = answer.turned_away() {
                         self.hold(answer.status, delay);

@@ -75,7 +75,7 @@ impl RestError {
     /// Whether a call that changes something may be sent again: only where this error proves that nothing was done.
     pub(super) const fn retry_class_of_change(&self) -> RetryClass {
         match self {
-            Self::Http(error) if !may_have_arrived(error) => error.outcome(),
+            Self::Http(error) if !may_have_arrived(error) => error.retry_class(),
             Self::HeldBack { retry_after, .. } => RetryClass::Busy { retry_after: Some(*retry_after) },
             Self::Busy(response) if was_turned_away(response) => {
                 RetryClass::Busy { retry_after: response.retry_after }

@@ -31,8 +31,11 @@ impl Throttle {
         }
     }
 
+    /// A refusal is not a wait, whatever else it asks for.
     pub(super) fn note_answer(&self, clock: &dyn Clock, response: &Response) {
-        self.note(clock, response.status, response.retry_after);
+        if matches!(response.status, 200..=299 | 408 | 429 | 500..=599) {
+            self.note(clock, response.status, response.retry_after);
+        }
     }
 
     /// How long the next request has to wait, and the status of the answer that asked for it; none, if not at all.

@@ -45,7 +45,7 @@ type Flight = Shared<Pin<Box<dyn Future<Output = FetchResult> + Send>>>;
 pub struct TokenSlot {
     clock: Arc<dyn Clock>,
     fetch: Fetch,
-    /// Told of every landing.
+    /// Notified when a fetch ends.
     changed: OnceLock<Arc<Notify>>,
     state: Mutex<State>,
 }
@@ -133,7 +133,7 @@ fn positive(duration: time::Duration) -> Duration {
     duration.max(time::Duration::ZERO).unsigned_abs()
 }
 
-/// What a slot was asked, and what it asked.
+/// How often callers asked for the token, and how often it was fetched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Callers.
@@ -161,7 +161,7 @@ impl TokenSlot {
         Arc::new(Self { clock, fetch, changed: OnceLock::new(), state: Mutex::new(state) })
     }
 
-    /// Names who is to be told of every landing.
+    /// Sets what is notified when a fetch ends.
     pub fn notify_on_change(&self, changed: Arc<Notify>) {
         // The first one that was given stays.
         let _ = self.changed.set(changed);
@@ -270,7 +270,7 @@ impl TokenSlot {
         Some(at.wall + wait.max(rest.try_into().unwrap_or(time::Duration::MAX)))
     }
 
-    /// What it was asked, and what it asked.
+    /// How often callers asked for the token, and how often it was fetched.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.state().counts
@@ -335,13 +335,13 @@ impl TokenSlot {
             Err(failure) => {
                 let failure = Arc::new(failure);
                 let rest = REST.0.saturating_mul(2_u32.saturating_pow(state.failures)).min(REST.1);
-                let asked = match failure.outcome {
+                let asked = match failure.retry_class {
                     RetryClass::Busy { retry_after: Some(asked) } => asked.min(LONGEST_REST),
                     _ => Duration::ZERO,
                 };
                 state.failures = (state.failures + 1).min(16);
                 state.failed = Some((Arc::clone(&failure), self.clock.elapsed() + rest.max(asked)));
-                // What was wanted still is.
+                // The failed renewal is tried again, although no caller asks meanwhile.
                 state.wanted = true;
                 Err(failure)
             }

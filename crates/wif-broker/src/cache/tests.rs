@@ -178,8 +178,8 @@ fn a_service_that_asks_for_time_gets_it_and_nobody_waits_for_a_token_with_minute
         let counter = Arc::clone(&attempts);
         let fetch: Fetch = Arc::new(move || {
             counter.fetch_add(1, Ordering::SeqCst);
-            let outcome = RetryClass::Busy { retry_after: Some(Duration::from_secs(300)) };
-            let busy = Failure::new(Code::TimedOut, "busy", "wait").with_retry_class(outcome);
+            let retry_class = RetryClass::Busy { retry_after: Some(Duration::from_secs(300)) };
+            let busy = Failure::new(Code::TimedOut, "busy", "wait").with_retry_class(retry_class);
             Box::pin(std::future::ready(Err(busy)))
         });
         let (from, life) = (clock.now(), time::Duration::hours(1));

@@ -10,7 +10,7 @@ use super::{
 pub(super) struct Definition {
     /// Its name in the input `exports`.
     pub(super) name: &'static str,
-    /// Whom it serves.
+    /// The tools that it serves.
     pub(super) summary: &'static str,
     /// Whether a session, and whether a snapshot, exports it when nothing is asked for.
     pub(super) by_default: (bool, bool),

@@ -81,7 +81,7 @@ impl Family {
         self.definition().name
     }
 
-    /// Whom it serves, as a page says it.
+    /// The tools that it serves, as a page says it.
     #[must_use]
     pub const fn summary(self) -> &'static str {
         self.definition().summary

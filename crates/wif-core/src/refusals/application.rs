@@ -135,7 +135,7 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
     KnownRefusal::of_entra(
         50027,
         Code::CredentialRefused,
-        "Entra cannot read the assertion: it is no JWT with the claims that it must have",
+        "Entra cannot read the assertion: it is not a JWT with the required claims",
         &["something on the way altered the id token or the request"],
         (
             "run the job again; if it lasts, check for a proxy that alters requests",

@@ -84,7 +84,7 @@ impl KnownRefusal {
 impl RetryAdvice {
     /// What the law of retrying makes of it.
     #[must_use]
-    pub const fn outcome(self) -> RetryClass {
+    pub const fn retry_class(self) -> RetryClass {
         match self {
             Self::No | Self::FreshIdToken => RetryClass::Refused,
             Self::Soon => RetryClass::MayPass,

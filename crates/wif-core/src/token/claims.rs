@@ -137,7 +137,7 @@ pub fn object_and_tenant(token: &Secret) -> (Option<Uuid>, Option<Uuid>) {
     (id(payload.oid), id(payload.tid))
 }
 
-/// Whom an access token of Entra was given to: `appid`, which version 2.0 calls `azp`. None, where it does not say.
+/// The client id that an access token of Entra was issued to: `appid`, which version 2.0 calls `azp`. None, where it does not say.
 #[must_use]
 pub fn client(token: &Secret) -> Option<Uuid> {
     #[derive(Deserialize)]

@@ -22,11 +22,11 @@ pub enum Issuer {
         /// The tenant that the token was issued in.
         tenant: Uuid,
     },
-    /// Anybody else.
+    /// Another issuer.
     Other(ForeignText),
 }
 
-/// Whom an id token is about.
+/// The subject of an id token, in parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// `sc://organization/project/connection`: by names, so that a rename breaks the trust.

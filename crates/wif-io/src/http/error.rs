@@ -115,7 +115,7 @@ impl HttpError {
 
     /// Whether another attempt may help.
     #[must_use]
-    pub const fn outcome(&self) -> RetryClass {
+    pub const fn retry_class(&self) -> RetryClass {
         match self {
             Self::Certificate { .. } | Self::ProxyLogin { .. } | Self::UnexpectedHost { .. } => RetryClass::Refused,
             Self::Alert { .. } | Self::Proxy { .. } => RetryClass::MayPass,

@@ -61,10 +61,10 @@ pub struct Settings {
     pub skip_validation: bool,
 }
 
-/// An HTTP client that holds to the house's limits.
+/// An HTTP client with limits on time, size and hosts.
 pub struct Http {
     client: reqwest::Client,
-    /// The only service that is asked; none: whichever speaks https.
+    /// The only service that is asked; none: every https service.
     only: Option<PlainEndpoint>,
     proxy: Option<ProxyRule>,
     roots_of_others: Vec<&'static str>,
@@ -187,7 +187,7 @@ impl Http {
         &self,
         deadline: Deadline,
         patience: Duration,
-        outcome: impl Fn(&E) -> RetryClass,
+        retry_class: impl Fn(&E) -> RetryClass,
         mut attempt: impl FnMut(Duration) -> F,
     ) -> Result<T, E> {
         let policy = Policy::default();
@@ -199,7 +199,7 @@ impl Http {
                 Err(error) => error,
             };
             let remaining = deadline.remaining(&*self.clock);
-            let Some(delay) = policy.after(tries, outcome(&error), remaining, self.clock.jitter()) else {
+            let Some(delay) = policy.after(tries, retry_class(&error), remaining, self.clock.jitter()) else {
                 return Err(error);
             };
             tracing::debug!(tries, ?delay, "trying again");

@@ -39,7 +39,7 @@ impl Folder {
     /// There are no random numbers.
     pub fn propose(parent: &Path) -> Result<PathBuf, FolderError> {
         let random = random::bytes().map_err(FolderError::Random)?;
-        Ok(parent.join(format!("{PREFIX}{:032x}", u128::from_le_bytes(random))))
+        Ok(parent.join(format!("{PREFIX}{:032x}", u128::from_le_bytes(*random))))
     }
 
     /// Makes the folder, mode 0700 where modes exist; elsewhere it inherits the temporary folder's rights.

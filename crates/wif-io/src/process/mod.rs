@@ -61,7 +61,7 @@ fn not_inherited(handle: std::os::windows::io::RawHandle) -> io::Result<()> {
     }
 }
 
-/// Reads a line from who started this process, with its line end; nothing at the end of the pipe.
+/// Reads a line from the process that started this one, with its line end; nothing at the end of the pipe.
 ///
 /// # Errors
 ///
@@ -72,7 +72,7 @@ pub fn read_line() -> io::Result<Zeroizing<String>> {
     Ok(line)
 }
 
-/// Writes a line to who started this process.
+/// Writes a line to the process that started this one.
 ///
 /// # Errors
 ///
