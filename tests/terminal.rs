@@ -186,7 +186,7 @@ fn outside_of_a_job_every_argument_is_needed_and_the_missing_ones_are_named() {
     for (arguments, words) in [
         (&[][..], "not given: --organization, --project, --connection"),
         (&["--project", "p", "--organization", "o"], "not given: --connection"),
-        (&["--try"], "this is no step of a job"),
+        (&["--try"], "this is not a step of a job"),
     ] {
         let output = alone(&[("AZURE_DEVOPS_EXT_PAT", PERSONAL)], arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

@@ -36,7 +36,16 @@ pub(super) fn of_job(lookup_id: &str, step: &str) -> Vec<ProcessRecord> {
     let mut found = Vec::new();
     for pid in pids() {
         // The process is another user's, or has just ended.
-        let Ok(environ) = std::fs::read(format!("/proc/{pid}/environ")) else { continue };
+        let environ = || std::fs::read(format!("/proc/{pid}/environ"));
+        let (Ok(environ), Ok(arguments), Ok(environ_after)) =
+            (environ(), std::fs::read(format!("/proc/{pid}/cmdline")), environ())
+        else {
+            continue;
+        };
+        // It ends, or another program takes its place, at this very moment: these are not one program's.
+        if arguments.is_empty() || environ != environ_after {
+            continue;
+        }
         if !environ.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes()) {
             continue;
         }
@@ -46,11 +55,10 @@ pub(super) fn of_job(lookup_id: &str, step: &str) -> Vec<ProcessRecord> {
                 variable.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
             })
             .collect();
-        let arguments = split_at_nul(&std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default());
         found.push(ProcessRecord {
             pid,
             name: process_name(pid),
-            arguments,
+            arguments: split_at_nul(&arguments),
             environment,
             step: step.to_owned(),
         });
