@@ -1,8 +1,9 @@
 //! Time: what the wall says, how long something took, waiting, and how far waits are spread.
 
 use std::{
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -55,11 +56,17 @@ pub async fn timeout<T>(
     limit: Duration,
     future: impl Future<Output = T>,
 ) -> Option<T> {
-    tokio::select! {
-        biased;
-        result = future => Some(result),
-        () = clock.limit(what, limit) => None,
-    }
+    let mut future = pin!(future);
+    // Most are there at once: a caller of the broker waits for no timer that it does not need.
+    let mut wait = None;
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending => {
+            let wait = wait.get_or_insert_with(|| clock.limit(what, limit));
+            wait.as_mut().poll(context).map(|()| None)
+        }
+    })
+    .await
 }
 
 /// The machine's clock.
