@@ -99,9 +99,8 @@ pub(super) fn settings(env: &Env, clock: &Arc<dyn Clock>, report: &mut Report) -
         .and_then(|(settings, remarks)| Ok((Http::new(settings, Arc::clone(clock))?, remarks.warnings)));
     match made {
         Ok((http, warnings)) if warnings.is_empty() => {
-            let proxy = ["AGENT_PROXYURL", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-            let by = proxy.into_iter().find(|name| env.get(name).is_some());
-            let fact = by.map_or_else(|| "no proxy".to_owned(), |name| format!("the proxy of {name}"));
+            let fact = network::proxy_variable(env)
+                .map_or_else(|| "no proxy".to_owned(), |name| format!("the proxy of {name}"));
             report.good(Topic::Settings, vec![fact]);
             Some(http)
         }

@@ -5,6 +5,7 @@ use std::io;
 use time::OffsetDateTime;
 use wif_core::{
     exports::{Granted, Variable},
+    fact::LABEL_WIDTH,
     foreign_text::one_line,
     human_time::format_moment,
     trust::presented::identity_parts,
@@ -15,8 +16,6 @@ use crate::{
     sign_in::{IdToken, SignedIn},
 };
 
-/// Width of the labels.
-const LABEL_WIDTH: usize = 22;
 /// The longest line, in characters: the names of all variables may be many.
 const MAX_LINE: usize = 10_000;
 

@@ -3,11 +3,9 @@
 //! Another program may have taken the port of a broker that ended. So `wif` sends a random number first, and the key
 //! only over the same connection, after the right answer.
 
-use std::fmt::Write as _;
-
 use ring::hmac;
 use subtle::ConstantTimeEq as _;
-use wif_core::secret::Secret;
+use wif_core::{hexadecimal::hexadecimal, secret::Secret};
 use wif_io::random;
 
 /// Digits of a nonce: 256 bits in hexadecimal.
@@ -51,15 +49,6 @@ impl Nonce {
     pub(super) fn is_proven(&self, key: &Secret, port: u16, proof: &str) -> bool {
         self.proof(key, port).as_bytes().ct_eq(proof.as_bytes()).into()
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a text in memory cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 #[cfg(test)]

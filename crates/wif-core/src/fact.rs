@@ -14,7 +14,7 @@ pub struct Fact {
 }
 
 /// The width of the column of labels, in characters.
-const LABEL_WIDTH: usize = 22;
+pub const LABEL_WIDTH: usize = 22;
 
 impl Fact {
     /// A value with its label.

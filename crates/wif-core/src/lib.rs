@@ -8,6 +8,7 @@ pub mod exports;
 pub mod fact;
 pub mod failure;
 pub mod foreign_text;
+pub mod hexadecimal;
 pub mod human_time;
 pub mod pem;
 pub mod refusals;

@@ -37,7 +37,7 @@ pub struct Policy {
 }
 
 /// With less time than this an attempt would only end in a timeout, and hide what really happened.
-const WORTHWHILE: Duration = Duration::from_secs(2);
+pub const WORTHWHILE: Duration = Duration::from_secs(2);
 
 impl Default for Policy {
     /// Half a second, doubling to eight; three retries of a refusal that may pass, 14 seconds in all, so that one that

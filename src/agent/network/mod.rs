@@ -35,6 +35,12 @@ const CERTIFICATE_KEY: &str = "AGENT_CLIENTCERTKEY";
 const CERTIFICATE_ARCHIVE: &str = "AGENT_CLIENTCERTARCHIVE";
 const SKIPS_VALIDATION: &str = "AGENT_SKIPCERTVALIDATION";
 
+/// The variable that names the proxy, where there is one.
+#[must_use]
+pub fn proxy_variable(env: &Env) -> Option<&'static str> {
+    proxy::URLS.into_iter().find(|name| env.get(name).is_some())
+}
+
 /// Reads the settings.
 ///
 /// # Errors

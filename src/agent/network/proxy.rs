@@ -22,6 +22,8 @@ pub(super) const EXCEPTIONS: [&str; 2] = ["no_proxy", "NO_PROXY"];
 /// What the agent passes of its own proxy.
 pub(super) const OF_AGENT: [&str; 4] = [URL, USER_NAME, PASSWORD, BYPASS_LIST];
 const URL: &str = "AGENT_PROXYURL";
+/// The variables that may name the proxy, in their order.
+pub(super) const URLS: [&str; 5] = [URL, PROXIES[0], PROXIES[1], PROXIES[2], PROXIES[3]];
 const USER_NAME: &str = "AGENT_PROXYUSERNAME";
 const PASSWORD: &str = "SECRET_AGENT_PROXYPASSWORD";
 const BYPASS_LIST: &str = "AGENT_PROXYBYPASSLIST";

@@ -13,7 +13,7 @@ use serde_json::json;
 use time::{Duration, OffsetDateTime};
 use url::Url;
 use uuid::Uuid;
-use wif_core::{pem, secret::Secret};
+use wif_core::{hexadecimal::hexadecimal, pem, secret::Secret};
 use wif_io::random;
 use zeroize::Zeroizing;
 
@@ -100,7 +100,7 @@ impl Certificate {
             certificates.iter().find(|der| contains(der, public)).ok_or(CertificateError::KeyMismatch)?;
         let sha256 = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, own));
         let sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, own);
-        Ok(Self { key, sha256, thumbprint: hexadecimal(sha1.as_ref()) })
+        Ok(Self { key, sha256, thumbprint: hexadecimal(sha1.as_ref()).to_uppercase() })
     }
 
     /// The thumbprint that the application's page shows beside its certificates.
@@ -151,11 +151,6 @@ impl std::fmt::Debug for Certificate {
 fn is_rsa(pkcs8: &[u8]) -> bool {
     const OID: [u8; 11] = [0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01];
     pkcs8.get(..40).is_some_and(|begin| contains(begin, &OID))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect::<String>().to_uppercase()
 }
 
 fn contains(bytes: &[u8], wanted: &[u8]) -> bool {

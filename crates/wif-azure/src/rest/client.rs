@@ -7,7 +7,10 @@ use reqwest::Method;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use url::Url;
-use wif_core::{retry::RetryClass, secret::Secret};
+use wif_core::{
+    retry::{RetryClass, WORTHWHILE},
+    secret::Secret,
+};
 use wif_io::{
     clock::Deadline,
     http::{Http, Request, Response},
@@ -42,18 +45,27 @@ pub struct Rest<'a> {
     throttle: Throttle,
 }
 
-/// A call that changes nothing: it is sent again whenever that may help.
+/// A call that was not sent yet.
 #[must_use]
-pub struct Query<'a> {
+pub struct Draft<'a, K> {
     pub(super) call: Call<'a>,
-    pub(super) is_single: bool,
+    kind: K,
 }
 
+/// A call that changes nothing: it is sent again whenever that may help.
+pub type Query<'a> = Draft<'a, Reading>;
+
 /// A call that changes something: it is sent again only where it is certain that the service has done nothing.
-#[must_use]
-pub struct Change<'a> {
-    call: Call<'a>,
+pub type Change<'a> = Draft<'a, Changing>;
+
+/// Of a [`Query`]: whether it is sent once only.
+#[derive(Default)]
+pub struct Reading {
+    is_single: bool,
 }
+
+/// Of a [`Change`].
+pub struct Changing;
 
 #[derive(Clone)]
 pub(super) struct Call<'a> {
@@ -79,8 +91,6 @@ struct Judgment<'a> {
 pub const CHANGE_EVENT: &str = "sending a request that changes something";
 /// How long one attempt may take, unless a call says otherwise.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-/// With less time than this an attempt would only end in a timeout.
-const WORTHWHILE: Duration = Duration::from_secs(2);
 
 impl Token {
     fn authorization(&self) -> Secret {
@@ -108,32 +118,32 @@ impl<'a> Rest<'a> {
 
     /// Reads. Each segment of the path is escaped.
     pub fn get<'s>(&self, segments: impl IntoIterator<Item = &'s str>) -> Query<'_> {
-        Query { call: self.call(Method::GET, segments), is_single: false }
+        Draft { call: self.call(Method::GET, segments), kind: Reading::default() }
     }
 
     /// Asks by POST what changes nothing: a query, or a token.
     pub fn post_query<'s>(&self, segments: impl IntoIterator<Item = &'s str>) -> Query<'_> {
-        Query { call: self.call(Method::POST, segments), is_single: false }
+        Draft { call: self.call(Method::POST, segments), kind: Reading::default() }
     }
 
     /// Creates something, or begins an operation.
     pub fn post<'s>(&self, segments: impl IntoIterator<Item = &'s str>) -> Change<'_> {
-        Change { call: self.call(Method::POST, segments) }
+        Draft { call: self.call(Method::POST, segments), kind: Changing }
     }
 
     /// Creates or replaces something.
     pub fn put<'s>(&self, segments: impl IntoIterator<Item = &'s str>) -> Change<'_> {
-        Change { call: self.call(Method::PUT, segments) }
+        Draft { call: self.call(Method::PUT, segments), kind: Changing }
     }
 
     /// Changes a part of something.
     pub fn patch<'s>(&self, segments: impl IntoIterator<Item = &'s str>) -> Change<'_> {
-        Change { call: self.call(Method::PATCH, segments) }
+        Draft { call: self.call(Method::PATCH, segments), kind: Changing }
     }
 
     /// Deletes something.
     pub fn delete<'s>(&self, segments: impl IntoIterator<Item = &'s str>) -> Change<'_> {
-        Change { call: self.call(Method::DELETE, segments) }
+        Draft { call: self.call(Method::DELETE, segments), kind: Changing }
     }
 
     fn call<'s>(&self, method: Method, segments: impl IntoIterator<Item = &'s str>) -> Call<'_> {
@@ -235,7 +245,7 @@ impl Call<'_> {
     }
 }
 
-impl Query<'_> {
+impl<K> Draft<'_, K> {
     /// Adds to the address's query.
     pub fn query(mut self, pairs: &[(&str, &str)]) -> Self {
         self.call.url.query_pairs_mut().extend_pairs(pairs);
@@ -265,10 +275,12 @@ impl Query<'_> {
         self.call.max_answer_bytes = Some(bytes);
         self
     }
+}
 
+impl Query<'_> {
     /// Asks once, for as long as the client's deadline allows: for what a caller can do without.
     pub fn once(mut self) -> Self {
-        self.is_single = true;
+        self.kind.is_single = true;
         self
     }
 
@@ -284,7 +296,7 @@ impl Query<'_> {
         let retry_class = |error: &RestError| E::from(error).retry_class();
         let judgment = Judgment { is_success: E::is_success, is_usable, retry_class: &retry_class };
         let call = &self.call;
-        let answer = if self.is_single {
+        let answer = if self.kind.is_single {
             call.attempt(call.request(), Duration::MAX, &judgment).await
         } else {
             call.send(&judgment).await
@@ -304,36 +316,6 @@ impl Query<'_> {
 }
 
 impl Change<'_> {
-    /// Adds to the address's query.
-    pub fn query(mut self, pairs: &[(&str, &str)]) -> Self {
-        self.call.url.query_pairs_mut().extend_pairs(pairs);
-        self
-    }
-
-    /// Adds a header.
-    pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
-        self.call.headers.push((name, value));
-        self
-    }
-
-    /// Sends JSON.
-    pub fn body(mut self, body: &Value) -> Self {
-        self.call.body = Some(Zeroizing::new(body.to_string().into_bytes()));
-        self
-    }
-
-    /// Lets one attempt take so long.
-    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.call.attempt_timeout = timeout;
-        self
-    }
-
-    /// Reads an answer of up to so many bytes.
-    pub fn max_answer_bytes(mut self, bytes: usize) -> Self {
-        self.call.max_answer_bytes = Some(bytes);
-        self
-    }
-
     /// Sends the request. The answer has no body, or JSON.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ mod throttle;
 
 pub use self::{
     batch::{BatchAnswer, BatchCall, MAX_BATCH},
-    client::{CHANGE_EVENT, Change, Query, Rest, Token},
+    client::{CHANGE_EVENT, Change, Changing, Draft, Query, Reading, Rest, Token},
     error::{RestError, ServiceError, WriteError},
     pages::{ListEnd, PageLimits},
 };
