@@ -246,6 +246,9 @@ impl<'a> Bench<'a> {
     /// What came of all mutants that the file has now.
     fn count(&self, file: &str) -> Result<Count> {
         let all = output(self.command(file).arg("--list"))?;
+        if all.is_empty() {
+            return Err(format!("{file}: cargo-mutants finds nothing to change in it, so that nothing was tried"));
+        }
         let set = |names: [&str; 2]| -> BTreeSet<String> {
             names.iter().flat_map(|name| self.lines(file, name)).collect()
         };
@@ -266,7 +269,8 @@ impl<'a> Bench<'a> {
 
     fn command(&self, file: &str) -> Command {
         let mut command = Command::new(self.program);
-        command.args(["mutants", "--no-config", "--file", file]).current_dir(&self.tree);
+        // Without `--workspace`, a file outside the root's package has no mutants, and no survivor either.
+        command.args(["mutants", "--no-config", "--workspace", "--file", file]).current_dir(&self.tree);
         command.env("TMPDIR", &self.temporary).env_remove("CARGO_TARGET_DIR");
         forget_package(&mut command);
         command
