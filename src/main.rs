@@ -36,8 +36,9 @@ fn main() -> ExitCode {
                 Command::Broker => broker().await.map(|()| ExitCode::SUCCESS),
                 Command::Token { .. } | Command::Status { .. } => Ok(ask(&command).await),
                 Command::Doctor(arguments) => Ok(doctor(arguments).await),
-                Command::Explain { code } => {
-                    Ok(ended(cli::explain(code.as_deref(), &mut Screen::new(&mut stdout()))))
+                Command::Explain { code, json } => {
+                    let mut log = io::stdin().lock();
+                    Ok(ended(cli::explain(code.as_deref(), *json, &mut log, &mut Screen::new(&mut stdout()))))
                 }
             }
         });

@@ -13,6 +13,7 @@ mod support;
 
 mod architecture;
 mod arrival;
+mod ask;
 mod az;
 mod bad_answers;
 mod bad_input;

@@ -10,7 +10,7 @@ use wif_io::{clock::Clock, env::Env};
 use super::{
     DoctorArguments, Screen,
     ask::{address, failure_of, prefix},
-    screen::closed,
+    screen::unwritable,
 };
 use crate::{
     agent::sessions,
@@ -51,7 +51,7 @@ pub async fn doctor(
         doctor::in_step(&mut report, env, &*clock, sessions, target.is_some(), &trial).await;
     }
     let text = if arguments.json { format!("{:#}", report.json()) } else { show::text(&report) };
-    out.text(text.trim_end()).map_err(closed)?;
+    out.text(text.trim_end()).map_err(unwritable)?;
     Ok(report.exit_code())
 }
 

@@ -53,6 +53,12 @@ pub enum Command {
         /// Do not ask the agent to mask the token in the logs of this job
         #[arg(long)]
         no_mask: bool,
+        /// Print one line of JSON: the token, what it is for, and when it ends
+        #[arg(long)]
+        json: bool,
+        /// Print a line for curl's configuration, so that the token is in no argument: curl --config <(wif token arm --curl) URL
+        #[arg(long, conflicts_with = "json")]
+        curl: bool,
     },
     /// Check a service connection from here, or what this step of a job finds of its sign-in session
     ///
@@ -64,14 +70,20 @@ pub enum Command {
     Doctor(Box<DoctorArguments>),
     /// Explain a code, such as WIF2013 or AADSTS700213, without a network; alone: list what is known
     Explain {
-        /// The code, or what Azure DevOps or Azure calls the refusal
+        /// The code, what Azure DevOps or Azure calls the refusal, or a message that names some; -: the log on standard input
         code: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Show who is signed in, which tokens are there, until when, and what they cost; never a token
     Status {
         /// The session's name, when the job signed in to several connections
         #[arg(long, value_name = "NAME")]
         session: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
