@@ -189,6 +189,8 @@ struct Bench<'a> {
     tree: PathBuf,
     temporary: PathBuf,
     results: PathBuf,
+    /// The emulator's key pairs: making them takes longer than most tests.
+    keys: PathBuf,
 }
 
 impl<'a> Bench<'a> {
@@ -198,8 +200,10 @@ impl<'a> Bench<'a> {
             tree: folder.join(format!("tree-{number}")),
             temporary: folder.join(format!("temp-{number}")),
             results: folder.join("results"),
+            keys: folder.join("emulator-keys"),
         };
         make(&bench.temporary)?;
+        make(&bench.keys)?;
         copy_tree(&bench.tree)?;
         Ok(bench)
     }
@@ -227,9 +231,12 @@ impl<'a> Bench<'a> {
     /// Tries the mutants of a file that no attempt has caught, by these tests of a package.
     fn attempt(&self, file: &str, package: &str, tests: &str, filters: &[&str]) -> Result<()> {
         let mut command = self.command(file);
-        command.args(["--in-place", "--baseline=skip", "--iterate", "--colors=never", "--output"]);
+        // cargo-nextest ends at the first failure; the other runner would wait for the tests that a change makes hang.
+        command.args(["--in-place", "--baseline=skip", "--test-tool=nextest"]);
+        command.env("NEXTEST_PROFILE", "mutants");
+        command.args(["--iterate", "--colors=never", "--output"]);
         command.arg(self.folder(file)).args(["--timeout", TEST_TIMEOUT, "--build-timeout", BUILD_TIMEOUT]);
-        command.args(["--test-package", package, &format!("--cargo-arg={tests}"), "--", "--"]).args(filters);
+        command.args(["--test-package", package, &format!("--cargo-arg={tests}"), "--"]).args(filters);
         println!("\n== {file}: --package={package} {tests} {}", filters.join(" "));
         let status = command.status().map_err(|error| format!("cargo-mutants: {error}"))?;
         let unviable = self.lines(file, "mutants.out/unviable.txt");
@@ -247,7 +254,9 @@ impl<'a> Bench<'a> {
     fn count(&self, file: &str) -> Result<Count> {
         let all = output(self.command(file).arg("--list"))?;
         if all.is_empty() {
-            return Err(format!("{file}: cargo-mutants finds nothing to change in it, so that nothing was tried"));
+            return Err(format!(
+                "{file}: cargo-mutants finds nothing to change in it, so that nothing was tried"
+            ));
         }
         let set = |names: [&str; 2]| -> BTreeSet<String> {
             names.iter().flat_map(|name| self.lines(file, name)).collect()
@@ -271,7 +280,10 @@ impl<'a> Bench<'a> {
         let mut command = Command::new(self.program);
         // Without `--workspace`, a file outside the root's package has no mutants, and no survivor either.
         command.args(["mutants", "--no-config", "--workspace", "--file", file]).current_dir(&self.tree);
-        command.env("TMPDIR", &self.temporary).env_remove("CARGO_TARGET_DIR");
+        command
+            .env("TMPDIR", &self.temporary)
+            .env("EMULATOR_KEYS", &self.keys)
+            .env_remove("CARGO_TARGET_DIR");
         forget_package(&mut command);
         command
     }
