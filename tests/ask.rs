@@ -72,7 +72,7 @@ fn a_token_as_json_says_what_it_is_for_and_when_it_ends() {
     assert_eq!((&status["schema"], &status["refused"]), (&json!("wif.status/1"), &json!(0)));
     let tokens: Vec<_> =
         status["tokens"].as_array().unwrap().iter().map(|line| line["what"].as_str().unwrap()).collect();
-    assert_eq!(tokens, ["id token", "https://management.azure.com"]);
+    assert_eq!(tokens, ["id token", "https://management.core.windows.net"]);
     assert!(!texts[2].contains(access["token"].as_str().unwrap()));
 }
 
