@@ -10,7 +10,7 @@ use super::{
     connection::how_to_read,
     diagnosis::{ARM_TOKEN, Diagnosis, Evidence, Service},
     report::{NO_FACTS, Topic},
-    trust::{not_sent, unread},
+    trust::{describe_read_error, not_sent},
 };
 use crate::agent::{addresses::Addresses, connection::Connection};
 
@@ -72,7 +72,7 @@ impl Diagnosis<'_> {
                 let facts = roles.iter().map(|Role { name, scope }| format!("{name} at {scope}"));
                 self.report.good(Topic::Roles, facts);
             }
-            Err(error) => self.report.skipped(Topic::Roles, unread(&error)),
+            Err(error) => self.report.skipped(Topic::Roles, describe_read_error(&error)),
         }
     }
 

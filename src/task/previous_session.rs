@@ -8,7 +8,8 @@ use wif_io::{env::Env, private_folder::Folder};
 use crate::agent::sessions::BROKER;
 
 /// Variables that are not this task's alone.
-const SHARED: [&str; 3] = ["AZURE_EXTENSION_DIR", exports::MACHINE[0], exports::MACHINE[1]];
+const SHARED: [&str; 3] =
+    ["AZURE_EXTENSION_DIR", exports::KEPT_MACHINE_VARIABLES[0], exports::KEPT_MACHINE_VARIABLES[1]];
 
 /// Every name that a session can leave behind; what all share is not among them.
 pub(super) fn variable_names() -> BTreeSet<String> {

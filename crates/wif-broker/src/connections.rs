@@ -18,7 +18,7 @@ use wif_io::clock::Clock;
 /// Connections at a time; a caller more waits in the listener's queue only while all of these have shown the key.
 const MAX_CONNECTIONS: usize = 1024;
 /// How long a connection may take to show the key, whatever it does meanwhile.
-const KEYLESS_LIFE: Duration = Duration::from_secs(10);
+const KEY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a caller with the key may take to send the head of the next request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a caller with the key may take to read an answer.
@@ -99,7 +99,7 @@ impl Connections {
         // The lock is held until the entry is there: the task may end at once.
         let task = tokio::spawn(serve(place)).abort_handle();
         open.keyless.insert(number, Entry { activity, task });
-        (now + KEYLESS_LIFE, dropped)
+        (now + KEY_TIMEOUT, dropped)
     }
 
     /// Makes room; false when every connection has shown the key.
@@ -141,7 +141,7 @@ impl Activity {
         let moment = |of: &AtomicU64| Duration::from_millis(of.load(Ordering::Relaxed));
         let stalled = moment(&self.stalled);
         match () {
-            () if !self.keyed.load(Ordering::Relaxed) => moment(&self.last) + KEYLESS_LIFE,
+            () if !self.keyed.load(Ordering::Relaxed) => moment(&self.last) + KEY_TIMEOUT,
             () if !stalled.is_zero() => stalled + WRITE_TIMEOUT,
             () if self.answering.load(Ordering::Relaxed) => now + HEADER_TIMEOUT,
             () => moment(&self.last) + HEADER_TIMEOUT,

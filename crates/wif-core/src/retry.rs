@@ -112,7 +112,7 @@ mod tests {
         }
 
         #[test]
-        fn what_the_service_asks_for_is_honoured_to_the_second(
+        fn what_the_service_asks_for_is_honored_to_the_second(
             attempt in any::<u32>(), asked in 1_u64..60, jitter in any::<u8>(),
         ) {
             let retry_class = RetryClass::Busy { retry_after: Some(Duration::from_secs(asked)) };

@@ -59,7 +59,7 @@ const CONFLICTS: &[Conflict] = &[
 ];
 
 const WINS: Conflict =
-    Conflict { variables: &[], values: Values::Any, served: LIVE, from_machine: Remedy::Warn, effect: "" };
+    Conflict { variables: &[], values: Values::Any, sessions: LIVE, from_machine: Remedy::Warn, effect: "" };
 
 fn live(facts: &Facts, endpoint: &BrokerEndpoint) -> Vec<Variable> {
     let folder = facts.azure_cli_folder.as_ref();

@@ -1,4 +1,5 @@
-//! What is exported arrives at later steps, and wins there: what stands in the way is found before the first request.
+//! The variables that the job has already: which of them keep an export from later steps, or win over it. They are found before the
+//! first request.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -20,9 +21,9 @@ use crate::agent::{
     sessions,
 };
 
-/// What the step does about what is in the job already.
+/// What the step does about variables that the job has already.
 #[derive(Debug, Default)]
-pub(super) struct Arrival {
+pub(super) struct ExistingVariables {
     job: JobVariables,
     /// Variables of the agent's machine that are emptied for the job.
     pub(super) emptied: Vec<&'static str>,
@@ -57,9 +58,9 @@ impl fmt::Display for Warning {
     }
 }
 
-/// A variable would not arrive.
+/// An exported variable would not reach later steps.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ArrivalError {
+pub(super) enum ExistingVariablesError {
     /// The agent gives no script a variable that was secret once.
     #[error(
         "the job has a secret variable {}, and {} a variable of that name for later steps: the agent keeps a name secret for the whole job, so that their scripts would not find it",
@@ -79,24 +80,24 @@ pub(super) enum ArrivalError {
 /// Old values in the log are cut.
 const MAX_SHOWN: usize = 80;
 
-impl Arrival {
+impl ExistingVariables {
     /// Looks at everything that the session would export.
     ///
     /// # Errors
     ///
     /// One of the names is that of a secret variable.
-    pub(super) fn find(env: &Env, plan: &Plan) -> Result<Self, ArrivalError> {
-        let (facts, variables) = (&plan.expected_facts(), &*plan.everything());
-        let mut arrival = Self { job: JobVariables::read(env)?, ..Self::default() };
-        arrival.check_secrets(plan, variables)?;
+    pub(super) fn find(env: &Env, plan: &Plan) -> Result<Self, ExistingVariablesError> {
+        let (facts, variables) = (&plan.expected_facts(), &*plan.expected_exports());
+        let mut existing = Self { job: JobVariables::read(env)?, ..Self::default() };
+        existing.check_secrets(plan, variables)?;
         if !plan.is_named() {
-            arrival.keep_azcopy(env, plan);
-            arrival.conflicts(env, plan, facts, variables);
+            existing.keep_azcopy(env, plan);
+            existing.conflicts(env, plan, facts, variables);
         }
-        arrival.replaced(env, plan, variables);
-        arrival.spelled_otherwise(variables);
-        arrival.other_sessions(env, plan);
-        Ok(arrival)
+        existing.replaced(env, plan, variables);
+        existing.spelled_otherwise(variables);
+        existing.other_sessions(env, plan);
+        Ok(existing)
     }
 
     /// Whether a variable is set for later steps: not when it has the value already as a public variable, which they get
@@ -111,12 +112,12 @@ impl Arrival {
         !has_it && !self.kept.contains(name.as_str())
     }
 
-    fn check_secrets(&self, plan: &Plan, variables: &[Variable]) -> Result<(), ArrivalError> {
+    fn check_secrets(&self, plan: &Plan, variables: &[Variable]) -> Result<(), ExistingVariablesError> {
         let delivered = variables.iter().filter(|variable| !matches!(variable.value, Value::Secret(_)));
         for variable in delivered {
             if let Some(secret) = self.job.secret_called(&variable.name) {
                 let families = plan.families_of(&variable.name);
-                return Err(ArrivalError::Secret { secret: secret.to_owned(), families });
+                return Err(ExistingVariablesError::Secret { secret: secret.to_owned(), families });
             }
         }
         Ok(())
@@ -144,7 +145,7 @@ impl Arrival {
         };
         let families = plan.families.iter().copied();
         for conflict in
-            exports::conflicts_in_force(families, plan.served(), facts, |name| env.get(name), is_ours)
+            exports::conflicts_in_force(families, plan.session_kind(), facts, |name| env.get(name), is_ours)
         {
             self.conflict(conflict);
         }
