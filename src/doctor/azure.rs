@@ -37,16 +37,16 @@ impl Diagnosis<'_> {
                 let base = &addresses.resource_manager;
                 let http = Arc::clone(&self.http);
                 let arm = ResourceManager { http: &http, deadline: self.deadline, base, token };
-                return self.look(&arm, subscription.id, known).await;
+                return self.check_subscription(&arm, subscription.id, known).await;
             }
         };
         self.report.skipped(Topic::Subscription, reason.clone());
         self.report.skipped(Topic::Roles, reason);
     }
 
-    async fn look(&mut self, arm: &ResourceManager<'_>, subscription: Uuid, known: &Evidence) {
+    async fn check_subscription(&mut self, arm: &ResourceManager<'_>, subscription: Uuid, known: &Evidence) {
         match arm.subscription(subscription).await {
-            Ok(found) => self.state(&found.state),
+            Ok(found) => self.report_subscription_state(&found.state),
             Err(error) => {
                 self.report.fault(Topic::Subscription, error, NO_FACTS);
                 return self.report.skipped(Topic::Roles, "the subscription cannot be read");
@@ -76,7 +76,7 @@ impl Diagnosis<'_> {
         }
     }
 
-    fn state(&mut self, state: &str) {
+    fn report_subscription_state(&mut self, state: &str) {
         let shown = identifier(state, 40).unwrap_or_else(|| "unknown".to_owned());
         let failure = || {
             let error = format!("the subscription's state is {shown}");

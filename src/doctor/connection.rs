@@ -144,7 +144,7 @@ impl Diagnosis<'_> {
             if let Some(known) = refusals::named("connection-disabled") {
                 let error = format!("Azure DevOps says that {}", known.meaning);
                 let failure = Failure::new(known.code, error, known.remedy).with_command(Some(known.command));
-                self.report.fault(Topic::Connection, failure, causes(known.causes));
+                self.report.fault(Topic::Connection, failure, describe_causes(known.causes));
             }
         } else if shown.is_ready == Some(false) {
             let error = "the connection is incomplete: Azure DevOps says that it is not ready";
@@ -205,7 +205,7 @@ fn scope(connection: &Connection, variables: &Env) -> Vec<String> {
     scope.into_iter().chain([subscription]).collect()
 }
 
-pub(super) fn causes(causes: &[&str]) -> Vec<String> {
+pub(super) fn describe_causes(causes: &[&str]) -> Vec<String> {
     causes.iter().map(|cause| format!("maybe: {cause}")).collect()
 }
 

@@ -194,7 +194,7 @@ impl TrialContext<'_> {
         let Some(program) = Tool::AzureCli.find(self.env) else { return absent("az") };
         let arguments = ["account", "get-access-token", "--query", "expiresOn", "-o", "tsv"];
         match self.start("az", &program, &arguments, None, &[]).await {
-            Ok(answer) => self.judge("az", &answer, answer.output.lines().rev().find_map(moment)),
+            Ok(answer) => self.result_of("az", &answer, answer.output.lines().rev().find_map(parse_moment)),
             Err(failure) => TrialResult::Fails(failure),
         }
     }
@@ -230,7 +230,7 @@ impl TrialContext<'_> {
             Ok(answer) => {
                 let seconds = answer.output.lines().rev().find_map(|line| line.trim().parse().ok());
                 let end = seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
-                self.judge(&name, &answer, end.map(|end| format_moment(end, self.clock.now())))
+                self.result_of(&name, &answer, end.map(|end| format_moment(end, self.clock.now())))
             }
             Err(failure) => TrialResult::Fails(failure),
         }
@@ -303,7 +303,7 @@ impl TrialContext<'_> {
         })
     }
 
-    fn judge(&self, name: &str, answer: &Answer, end: Option<String>) -> TrialResult {
+    fn result_of(&self, name: &str, answer: &Answer, end: Option<String>) -> TrialResult {
         match end.filter(|_| answer.status.is_some_and(|status| status.success())) {
             Some(end) => TrialResult::Works(format!("{name} gets a token until {end}")),
             None => TrialResult::Fails(Box::new(self.failure(name, answer))),
@@ -342,7 +342,7 @@ fn absent(name: &str) -> TrialResult {
 }
 
 /// A line that is a moment and nothing else, as az prints it: `2026-11-26 07:00:00.000000`.
-fn moment(line: &str) -> Option<String> {
+fn parse_moment(line: &str) -> Option<String> {
     static MOMENT: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[0-9.:+Z-]{0,20}$").ok());
     let line = line.trim();
@@ -419,10 +419,10 @@ mod tests {
     #[test]
     fn a_moment_is_no_other_text() {
         for text in ["2026-11-26 07:00:00.000000", "2026-11-26T07:00:00+00:00", " 2026-11-26 07:00:00 "] {
-            assert_eq!(moment(text).as_deref(), Some(text.trim()));
+            assert_eq!(parse_moment(text).as_deref(), Some(text.trim()));
         }
         for text in ["", "1764140400", "2026-11-26", "eyJ0.eyJ1.c2ln", "2026-11-26 07:00:00 ##vso[x]"] {
-            assert_eq!(moment(text), None, "{text}");
+            assert_eq!(parse_moment(text), None, "{text}");
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct ExistingVariables {
     /// Variables of the agent's machine that are emptied for the job.
     pub(super) emptied: Vec<&'static str>,
     /// Variables that this session leaves as they are.
-    kept: BTreeSet<&'static str>,
+    left_alone: BTreeSet<&'static str>,
     /// What works, and is worth a line in the log.
     pub(super) notes: Vec<String>,
     /// What may not work as it is meant.
@@ -92,11 +92,11 @@ impl ExistingVariables {
         existing.check_secrets(plan, variables)?;
         if !plan.is_named() {
             existing.keep_azcopy(env, plan);
-            existing.conflicts(env, plan, facts, variables);
+            existing.find_conflicts(env, plan, facts, variables);
         }
-        existing.replaced(env, plan, variables);
-        existing.spelled_otherwise(variables);
-        existing.other_sessions(env, plan);
+        existing.note_replaced_values(env, plan, variables);
+        existing.warn_of_other_spellings(variables);
+        existing.remind_of_other_sessions(env, plan);
         Ok(existing)
     }
 
@@ -109,7 +109,7 @@ impl ExistingVariables {
             Value::Plain(text) => is_public() && env.even_empty(name) == Some(text),
             Value::Masked(_) | Value::Secret(_) => false,
         };
-        !has_it && !self.kept.contains(name.as_str())
+        !has_it && !self.left_alone.contains(name.as_str())
     }
 
     fn check_secrets(&self, plan: &Plan, variables: &[Variable]) -> Result<(), ExistingVariablesError> {
@@ -129,7 +129,7 @@ impl ExistingVariables {
             return;
         };
         if !may_replace(AZCOPY, value) {
-            self.kept.insert(AZCOPY);
+            self.left_alone.insert(AZCOPY);
             let by = if self.job.is_public(AZCOPY) { "the pipeline" } else { "the agent's machine" };
             self.notes.push(format!(
                 "{AZCOPY}={} of {by} is kept: azcopy signs in that way, and not by this session",
@@ -138,7 +138,7 @@ impl ExistingVariables {
         }
     }
 
-    fn conflicts(&mut self, env: &Env, plan: &Plan, facts: &Facts, variables: &[Variable]) {
+    fn find_conflicts(&mut self, env: &Env, plan: &Plan, facts: &Facts, variables: &[Variable]) {
         let cleared = plan.stale_variables(env, variables);
         let is_ours = |name: &str| {
             variables.iter().any(|variable| variable.name == name) || cleared.iter().any(|own| own == name)
@@ -147,11 +147,11 @@ impl ExistingVariables {
         for conflict in
             exports::conflicts_in_force(families, plan.session_kind(), facts, |name| env.get(name), is_ours)
         {
-            self.conflict(conflict);
+            self.report_conflict(conflict);
         }
     }
 
-    fn conflict(&mut self, conflict: &Conflict) {
+    fn report_conflict(&mut self, conflict: &Conflict) {
         let Conflict { variables, effect, from_machine, .. } = conflict;
         let names = variables.join(" and ");
         let by_pipeline = variables.iter().any(|name| self.job.is_public(name));
@@ -174,13 +174,14 @@ impl ExistingVariables {
     }
 
     /// A value of the pipeline that later steps find no more. What an earlier session has set is no loss.
-    fn replaced(&mut self, env: &Env, plan: &Plan, variables: &[Variable]) {
+    fn note_replaced_values(&mut self, env: &Env, plan: &Plan, variables: &[Variable]) {
         if plan.replaces_a_session(env) {
             return;
         }
         for Variable { name, value } in variables {
-            let old =
-                env.get(name).filter(|_| self.job.is_public(name) && !self.kept.contains(name.as_str()));
+            let old = env
+                .get(name)
+                .filter(|_| self.job.is_public(name) && !self.left_alone.contains(name.as_str()));
             let Some(old) = old else { continue };
             // Where a key of ours belongs, the old value may be one too.
             let (old, new) = match value {
@@ -196,7 +197,7 @@ impl ExistingVariables {
         }
     }
 
-    fn spelled_otherwise(&mut self, variables: &[Variable]) {
+    fn warn_of_other_spellings(&mut self, variables: &[Variable]) {
         for Variable { name, .. } in variables {
             if let Some(other) = self.job.other_spelling(name) {
                 self.warnings.push(Warning {
@@ -212,7 +213,7 @@ impl ExistingVariables {
     }
 
     /// A step's `env:` loses against a variable of the job that has the same name, without a word.
-    fn other_sessions(&mut self, env: &Env, plan: &Plan) {
+    fn remind_of_other_sessions(&mut self, env: &Env, plan: &Plan) {
         let sessions = sessions::prefixes(env);
         let other = sessions.iter().any(|prefix| prefix.is_empty() == plan.is_named());
         if plan.refresh && other {

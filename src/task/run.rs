@@ -101,7 +101,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         Ok(prepared) => prepared,
         Err(failure) => {
             // The broker ends with this stage, so that the post-job stage does not miss it.
-            start::forget(&mut commands).map_err(OutputError)?;
+            start::clear_task_variables(&mut commands).map_err(OutputError)?;
             return Err(failure);
         }
     };

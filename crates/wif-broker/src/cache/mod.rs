@@ -91,14 +91,14 @@ const SAME_END: Duration = Duration::from_secs(1);
 impl StoredToken {
     /// A token that is there now.
     fn new(fresh: CachedToken, at: Moment) -> Self {
-        let end = at.elapsed + positive(fresh.lifetime.until - at.wall);
+        let end = at.elapsed + not_negative(fresh.lifetime.until - at.wall);
         Self { fresh, end }
     }
 
     /// A token that came now, and was asked for when so much time had elapsed: its life begins there, though the wall
     /// clock may have been set back since.
     fn asked_at(asked: Duration, fresh: CachedToken, at: Moment) -> Self {
-        let life = positive(fresh.lifetime.until - fresh.lifetime.from);
+        let life = not_negative(fresh.lifetime.until - fresh.lifetime.from);
         let stored = Self::new(fresh, at);
         Self { end: stored.end.min(asked + life), ..stored }
     }
@@ -112,7 +112,7 @@ impl StoredToken {
         self.fresh.lifetime.works(self.now(at))
     }
 
-    fn left(&self, at: Moment) -> time::Duration {
+    fn remaining(&self, at: Moment) -> time::Duration {
         self.fresh.lifetime.until - self.now(at)
     }
 
@@ -122,14 +122,14 @@ impl StoredToken {
     }
 
     /// The token as it is given away.
-    fn given(&self, at: Moment) -> CachedToken {
+    fn for_caller(&self, at: Moment) -> CachedToken {
         let mut fresh = self.fresh.clone();
         fresh.lifetime.until = self.until(at);
         fresh
     }
 }
 
-fn positive(duration: time::Duration) -> Duration {
+fn not_negative(duration: time::Duration) -> Duration {
     duration.max(time::Duration::ZERO).unsigned_abs()
 }
 
@@ -212,7 +212,7 @@ impl TokenSlot {
             if let Some(stored) = works
                 && (backing_off || !state.is_due(stored, at))
             {
-                return Ok(stored.given(at));
+                return Ok(stored.for_caller(at));
             }
             let failed = state.failed.as_ref().map(|(failure, _)| Arc::clone(failure));
             if let (None, Some(failure)) = (works, &failed)
@@ -222,8 +222,8 @@ impl TokenSlot {
                 return Err(Arc::clone(failure));
             }
             let works = works.map(|stored| {
-                let works_for = positive(stored.fresh.lifetime.works_until() - stored.now(at));
-                (stored.given(at), stored.left(at), works_for)
+                let works_for = not_negative(stored.fresh.lifetime.works_until() - stored.now(at));
+                (stored.for_caller(at), stored.remaining(at), works_for)
             });
             let fetch = self.start_or_join_fetch(&mut state);
             match works {
@@ -328,7 +328,7 @@ impl TokenSlot {
                     }
                     _ => (new, None),
                 };
-                let given = kept.given(at);
+                let given = kept.for_caller(at);
                 state.again_at = again_at;
                 state.fresh = Some(kept);
                 state.failed = None;

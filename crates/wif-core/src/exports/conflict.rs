@@ -93,13 +93,13 @@ impl Conflict {
         facts: &Facts,
         value: impl Fn(&str) -> Option<&'a str>,
     ) -> bool {
-        let counts = |name: &&str| value(name).is_some_and(|value| self.values.hold(value.trim(), facts));
+        let counts = |name: &&str| value(name).is_some_and(|value| self.values.contains(value.trim(), facts));
         self.sessions.contains(&session_kind) && self.variables.iter().all(counts)
     }
 }
 
 impl Values {
-    fn hold(self, value: &str, facts: &Facts) -> bool {
+    fn contains(self, value: &str, facts: &Facts) -> bool {
         let is = |text: &&str| text.eq_ignore_ascii_case(value);
         match self {
             Self::Any => true,
