@@ -12,7 +12,6 @@
 mod support;
 
 mod architecture;
-mod arrival;
 mod ask;
 mod az;
 mod bad_answers;
@@ -25,6 +24,7 @@ mod doctor;
 mod documents;
 mod earlier;
 mod examples;
+mod existing_variables;
 mod explain;
 mod faults;
 mod foreign_bytes;

@@ -20,7 +20,7 @@ use super::{
     no_session::{not_reached, not_set},
     screen::unwritable,
 };
-use crate::agent::{commands::Commands, sessions::BROKER};
+use crate::agent::{commands::Commands, sessions::BROKER_VARIABLES};
 
 /// The longest value that the status shows, in characters.
 const MAX_NAME: usize = 200;
@@ -83,7 +83,7 @@ pub(super) fn prefix(session: Option<&str>) -> String {
 
 /// Where the session's broker is: in the variables that the sign-in exported.
 pub(super) fn address(env: &Env, prefix: &str) -> Result<Address, Failure> {
-    let [url, key] = BROKER.map(|name| format!("{prefix}{name}"));
+    let [url, key] = BROKER_VARIABLES.map(|name| format!("{prefix}{name}"));
     if let (Some(url), Some(key)) = (env.get(&url), env.secret(&key)) {
         return Address::new(url, key).map_err(|error| failure_of(error, env));
     }

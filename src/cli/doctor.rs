@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     agent::sessions,
-    doctor::{self, Candidate, Report, SessionStatus, Target, Trial, show},
+    doctor::{self, Report, SessionStatus, Target, Trial, TrialTool, show},
 };
 
 /// How long a broker may take to say who its session is.
@@ -103,7 +103,7 @@ fn trial(arguments: &DoctorArguments, prefixes: &BTreeSet<String>) -> Result<Tri
     }
     let (tools, named) = match &arguments.tools {
         None => (Vec::new(), false),
-        Some(tools) if tools.is_empty() => (Candidate::ALL.to_vec(), false),
+        Some(tools) if tools.is_empty() => (TrialTool::ALL.to_vec(), false),
         Some(tools) => (tools.clone(), true),
     };
     Ok(Trial { tools, named, backend: arguments.backend.clone(), session })

@@ -14,7 +14,7 @@ use wif_core::{
     foreign_text::{lines, one_line},
 };
 
-use crate::doctor::{Backend, Candidate};
+use crate::doctor::{Backend, TrialTool};
 
 pub use ask::ask;
 pub use doctor::doctor;
@@ -104,8 +104,8 @@ pub struct DoctorArguments {
     pub allowed_authorities: Vec<AllowedHost>,
     /// Start tools as this step would, and ask each for a token: az, terraform, sdk (azure-identity of python3 or node);
     /// alone: all that are installed
-    #[arg(long = "try", value_name = "TOOL,…", value_delimiter = ',', num_args = 0..=1, value_parser = candidate)]
-    pub tools: Option<Vec<Candidate>>,
+    #[arg(long = "try", value_name = "TOOL,…", value_delimiter = ',', num_args = 0..=1, value_parser = trial_tool)]
+    pub tools: Option<Vec<TrialTool>>,
     /// The blob container that terraform is to open, for --try
     #[arg(long, value_name = "ACCOUNT/CONTAINER", value_parser = backend, requires = "tools")]
     pub backend: Option<Backend>,
@@ -117,8 +117,8 @@ pub struct DoctorArguments {
     pub json: bool,
 }
 
-fn candidate(text: &str) -> Result<Candidate, String> {
-    Candidate::parse(text).ok_or_else(|| "accepted are az, terraform and sdk".to_owned())
+fn trial_tool(text: &str) -> Result<TrialTool, String> {
+    TrialTool::parse(text).ok_or_else(|| "accepted are az, terraform and sdk".to_owned())
 }
 
 fn backend(text: &str) -> Result<Backend, String> {

@@ -58,10 +58,14 @@ const GUARDS: [Guard; 20] = [
     guard("src/agent/organization.rs", &["agent::"], &["doctor::", "guards::", "sign_in::"]),
     guard("src/agent/reserved.rs", &["agent::"], &["bad_input::", "documents::", "guards::"]),
     guard("src/agent/shadowed.rs", &["agent::shadowed::"], &["bad_input::", "guards::", "job::"]),
-    guard("src/agent/job_variables.rs", &["agent::"], &["arrival::", "bad_input::", "earlier::", "guards::"]),
+    guard(
+        "src/agent/job_variables.rs",
+        &["agent::"],
+        &["bad_input::", "earlier::", "existing_variables::", "guards::"],
+    ),
     guard("src/guards.rs", &["guards::"], &["bad_input::", "guards::", "schemes::", "sign_in::"]),
     guard("src/session/launch.rs", &[], &["cancellation::", "job::", "live::", "process::"]),
-    guard("src/task/arrival.rs", &[], &["arrival::", "az::", "earlier::"]),
+    guard("src/task/existing_variables.rs", &[], &["az::", "earlier::", "existing_variables::"]),
     guard("crates/wif-core/src/secret.rs", &["secret::"], &["broker::", "shown::", "sign_in::"]),
     guard(
         "crates/wif-core/src/foreign_text.rs",

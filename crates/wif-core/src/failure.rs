@@ -46,7 +46,7 @@ impl Failure {
 
     /// A copy for another caller who ran into the same failure.
     #[must_use]
-    pub fn again(&self) -> Self {
+    pub fn duplicate(&self) -> Self {
         let Self { code, hint, command, details, retry_class, .. } = self;
         let (hint, details) = (hint.clone(), details.clone());
         Self {
