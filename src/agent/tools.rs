@@ -30,6 +30,9 @@ pub enum Tool {
 }
 
 impl Tool {
+    /// Every tool, in the order in which a report names them.
+    pub const ALL: [Self; 5] = [Self::AzureCli, Self::Terraform, Self::Azcopy, Self::Python, Self::Node];
+
     /// Its name, which is that of its program.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
