@@ -32,11 +32,19 @@ pub(super) fn token_of_user(env: &Env) -> Option<Token> {
     personal.or_else(|| env.secret(DEVOPS_TOKEN).map(Token::Bearer))
 }
 
-/// Says how the user can give a token to read with.
-pub(super) fn how_to_read(what: &str) -> String {
-    let (variable, resource) = match what {
-        "Microsoft Graph" => (GRAPH_TOKEN, "https://graph.microsoft.com"),
-        _ => (ARM_TOKEN, "https://management.azure.com"),
+/// A service that is read with a token of the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReadService {
+    Graph,
+    ResourceManager,
+}
+
+/// Says how the user can give a token to read with, in the cloud of the connection.
+pub(super) fn how_to_read(service: ReadService, connection: &Connection) -> String {
+    let audiences = &connection.identity.audiences;
+    let (what, variable, resource) = match service {
+        ReadService::Graph => ("Microsoft Graph", GRAPH_TOKEN, audiences.graph()),
+        ReadService::ResourceManager => ("Azure Resource Manager", ARM_TOKEN, audiences.resource_manager()),
     };
     format!(
         "no token for {what}; set {variable} to that of: az account get-access-token --resource {resource} --query accessToken --output tsv"

@@ -154,9 +154,9 @@ impl Diagnosis<'_> {
 }
 
 fn organization(text: &str) -> Result<Endpoint, Failure> {
-    let url = if text.contains("://") { text.to_owned() } else { format!("https://dev.azure.com/{text}") };
+    let url = if text.contains("://") { text.to_owned() } else { format!("https://{}/{text}", hosts::DEVOPS) };
     Endpoint::parse(&url).map_err(|error| {
-        let hint = "give its name, as in dev.azure.com/<name>, or its https URL";
+        let hint = format!("give its name, as in {}/<name>, or its https URL", hosts::DEVOPS);
         let shown =
             if text.contains(['@', '?']) { "not shown".to_owned() } else { one_line(text, MAX_SHOWN) };
         let error = format!("--organization '{shown}' is not the name or URL of an organization: {error}");
