@@ -189,7 +189,7 @@ impl Inputs {
 
     /// Whether `allowedResources` is set: then no id token may leave, since it opens every resource.
     #[must_use]
-    pub const fn limits_resources(&self) -> bool {
+    pub(crate) const fn limits_resources(&self) -> bool {
         self.allowed_resources.is_set()
     }
 }
@@ -360,7 +360,7 @@ fn session(env: &Env) -> Result<Option<SessionName>, InputError> {
 /// # Errors
 ///
 /// The agent keeps the name or publishes it, or it changes how programs start.
-pub fn check_token_variable(variable: &str) -> Result<(), InputError> {
+pub(crate) fn check_token_variable(variable: &str) -> Result<(), InputError> {
     let input = declared::ACCESS_TOKENS;
     let is_output = reserved::OUTPUT_VARIABLES.iter().any(|output| output.eq_ignore_ascii_case(variable));
     let output = is_output.then_some("the agent would publish it as an output variable of the step");
@@ -382,7 +382,7 @@ pub fn variables() -> impl Iterator<Item = &'static str> {
 }
 
 /// The variable in which the agent passes the connection's id.
-pub const CONNECTION_VARIABLE: &str = declared::AZURE_SUBSCRIPTION.variable;
+pub(crate) const CONNECTION_VARIABLE: &str = declared::AZURE_SUBSCRIPTION.variable;
 
 /// The variable by which a pipeline sets the broker's absolute end, in hours.
 const HOURS_VARIABLE: &str = "WIF_SESSION_HOURS";
@@ -397,7 +397,7 @@ const MAX_HOURS: u32 = 24 * 14;
     "the variable {HOURS_VARIABLE} is '{}'; accepted: whole hours, 1 to {MAX_HOURS}",
     one_line(value, 100)
 )]
-pub struct HoursError {
+pub(crate) struct HoursError {
     value: String,
 }
 
@@ -406,7 +406,7 @@ pub struct HoursError {
 /// # Errors
 ///
 /// The variable is no number of whole hours from 1 to 336.
-pub fn hours(env: &Env) -> Result<u32, HoursError> {
+pub(crate) fn hours(env: &Env) -> Result<u32, HoursError> {
     let Some(value) = env.get(HOURS_VARIABLE) else { return Ok(DEFAULT_HOURS) };
     let hours = value.trim().parse().ok().filter(|hours| (1..=MAX_HOURS).contains(hours));
     hours.ok_or_else(|| HoursError { value: value.to_owned() })

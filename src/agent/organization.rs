@@ -12,7 +12,7 @@ use wif_io::endpoint::Endpoint;
 ///
 /// Source: <https://learn.microsoft.com/azure/devops/organizations/security/allow-list-ip-url>.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Organization {
+pub(crate) enum Organization {
     /// Of Azure DevOps Services: its name, in lower case.
     Services(String),
     /// Of a server of its own: host and port.
@@ -22,7 +22,7 @@ pub enum Organization {
 impl Organization {
     /// The organization of a URL.
     #[must_use]
-    pub fn of(url: &Endpoint) -> Self {
+    pub(crate) fn of(url: &Endpoint) -> Self {
         let host = url.host();
         let labels = host.strip_suffix(OLDER_DEVOPS).and_then(|labels| labels.strip_suffix('.'));
         let name = match labels {

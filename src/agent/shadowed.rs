@@ -83,7 +83,7 @@ pub fn check(env: &Env, task_variables: &[&str]) -> Result<(), ShadowedError> {
 /// # Errors
 ///
 /// A public variable of the job has the name of one of them.
-pub fn check_task_variables(env: &Env, task_variables: &[&str]) -> Result<(), ShadowedError> {
+pub(crate) fn check_task_variables(env: &Env, task_variables: &[&str]) -> Result<(), ShadowedError> {
     check_task_variables_of(&JobVariables::read(env)?.public, task_variables)
 }
 

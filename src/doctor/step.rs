@@ -25,11 +25,11 @@ use super::{
 
 /// A session that the step's variables lead to, and what its broker says of itself.
 #[derive(Debug)]
-pub struct SessionStatus {
+pub(crate) struct SessionStatus {
     /// What the names of its variables begin with; nothing, for the session without a name.
-    pub prefix: String,
+    pub(crate) prefix: String,
     /// The broker's status, or why it could not be asked.
-    pub status: Result<Value, Failure>,
+    pub(crate) status: Result<Value, Failure>,
 }
 
 /// The longest value that a report shows, in characters.
@@ -38,7 +38,7 @@ const MAX_SHOWN: usize = 80;
 /// Checks what this step finds of the job's sessions, and tries tools where that is asked for.
 ///
 /// `has_connection` says whether a connection is checked too.
-pub async fn in_step(
+pub(crate) async fn in_step(
     report: &mut Report,
     env: &Env,
     clock: &dyn Clock,
