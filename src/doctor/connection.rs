@@ -223,3 +223,40 @@ fn unreadable(error: &ConnectionsError) -> String {
         "not shown by Azure DevOps: {error}{message}; AZURE_DEVOPS_EXT_PAT with the scope Service Connections (read) sees more"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_that_is_missing_is_asked_for_in_the_connections_own_cloud() {
+        let id = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+        for (environment, graph, resource_manager) in [
+            ("AzureCloud", "https://graph.microsoft.com ", "https://management.azure.com "),
+            ("AzureUSGovernment", "https://graph.microsoft.us ", "https://management.usgovcloudapi.net "),
+            (
+                "AzureChinaCloud",
+                "https://microsoftgraph.chinacloudapi.cn ",
+                "https://management.chinacloudapi.cn ",
+            ),
+        ] {
+            let variables = [
+                (format!("ENDPOINT_AUTH_SCHEME_{id}"), "WorkloadIdentityFederation"),
+                (format!("ENDPOINT_AUTH_PARAMETER_{id}_TENANTID"), "11111111-1111-1111-1111-111111111111"),
+                (
+                    format!("ENDPOINT_AUTH_PARAMETER_{id}_SERVICEPRINCIPALID"),
+                    "22222222-2222-2222-2222-222222222222",
+                ),
+                (format!("ENDPOINT_DATA_{id}_ENVIRONMENT"), environment),
+            ];
+            let env = variables.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+            let connection = Connection::read(&env, uuid::Uuid::try_parse(id).unwrap()).unwrap();
+            for (service, resource) in
+                [(ReadService::Graph, graph), (ReadService::ResourceManager, resource_manager)]
+            {
+                let text = how_to_read(service, &connection);
+                assert!(text.contains(&format!("--resource {resource}")), "{environment}: {text}");
+            }
+        }
+    }
+}
