@@ -9,11 +9,11 @@ use wif_core::{
         allowed::Allowed,
         cloud::Cloud,
         hosts::{AllowedHosts, Service},
-        resource::Resource,
+        resource::{Audiences, Resource},
     },
     exports::{
         self, AzureCliOwnSettings, AzureCliProfile, AzureCliScope, BrokerEndpoint, Facts, Family, NamedToken,
-        Need, Value, Variable, azure_sdk::may_replace, conflict::SessionKind,
+        Need, Value, Variable, conflict::SessionKind, may_replace,
     },
     failure::Failure,
     secret::Secret,
@@ -64,37 +64,28 @@ pub(super) struct Plan {
     pub(super) allowed_hosts: AllowedHosts,
     /// Whether later steps may have the id token.
     gives_id_token: bool,
-    /// Set when azurerm will ask for Microsoft Graph, and be refused.
-    lacks_graph: Option<LacksGraph>,
+    /// What the inputs ask for, and may not be meant.
+    pub(super) warnings: Vec<&'static str>,
+    /// What is worth a line in the log, and no warning.
+    pub(super) notes: Vec<&'static str>,
 }
-
-/// Terraform is served resource by resource, and Microsoft Graph is not among them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LacksGraph {
-    /// The input `exports` names terraform.
-    Asked,
-    /// Terraform is exported by default.
-    ByDefault,
-}
-
-/// azurerm asks for Microsoft Graph whenever it starts (hashicorp/terraform-provider-azurerm, `internal/clients/account.go`).
-const NO_GRAPH: &str = "allowedResources lacks graph: Terraform's azurerm provider asks for Microsoft Graph whenever it starts, and will be refused. Add graph to allowedResources (allowedResources: arm, graph) where Terraform runs.";
 
 /// A connection of a management group, or of a tenant.
 const NO_SUBSCRIPTION: &str = "The connection has no subscription, so AZURE_SUBSCRIPTION_ID and ARM_SUBSCRIPTION_ID are not exported: Terraform's azurerm provider needs ARM_SUBSCRIPTION_ID, or subscription_id in its configuration.";
 
-/// Whether Terraform will ask for Microsoft Graph in vain. Without the guard it exchanges the id token itself, or may have
-/// every resource.
-fn lacks_graph(
-    inputs: &Inputs,
+/// What tools of these families ask for as they start, and will be refused. Without the guard they exchange the id token
+/// themselves, or may have every resource.
+fn refused_at_start(
     allowed: &Allowed<Resource>,
     families: &BTreeSet<Family>,
-    connection: &Connection,
-) -> Option<LacksGraph> {
-    let graph = Resource::parse("graph", &connection.identity.audiences);
-    let has_graph = graph.is_ok_and(|graph| allowed.allows(|one| *one == graph));
-    let by = if inputs.exports.is_some() { LacksGraph::Asked } else { LacksGraph::ByDefault };
-    (families.contains(&Family::Terraform) && !has_graph).then_some(by)
+    audiences: &Audiences,
+) -> Vec<&'static str> {
+    let is_allowed = |alias: &str| {
+        let resource = Resource::parse(alias, audiences);
+        resource.is_ok_and(|resource| allowed.allows(|one| *one == resource))
+    };
+    let asked = families.iter().filter_map(|family| family.resource_at_start());
+    asked.filter(|(alias, _)| !is_allowed(alias)).map(|(_, warning)| warning).collect()
 }
 
 /// Whether later steps find az signed in.
@@ -115,7 +106,14 @@ impl Plan {
         if connection.scheme == Scheme::WorkloadIdentityFederation {
             Job::read(env, &inputs.allowed_authorities)?;
         }
-        let lacks_graph = lacks_graph(&inputs, &allowed, &families, &connection);
+        let refused_at_start = refused_at_start(&allowed, &families, &connection.identity.audiences);
+        // A family that is exported by default need not be meant.
+        let (mut warnings, mut notes) = match &inputs.exports {
+            Some(_) => (refused_at_start, Vec::new()),
+            None => (Vec::new(), refused_at_start),
+        };
+        warnings.extend(exports::warnings(&families));
+        notes.extend(connection.subscription.is_none().then_some(NO_SUBSCRIPTION));
         let allows_resource_manager =
             subscriptions::allows_resource_manager(&allowed, &connection.identity.audiences);
         let tokens = inputs.access_tokens(&connection.identity.audiences)?;
@@ -144,7 +142,8 @@ impl Plan {
             hours: inputs::hours(env)?,
             allowed_hosts: inputs.allowed_authorities,
             gives_id_token,
-            lacks_graph,
+            warnings,
+            notes,
         };
         let named = |(variable, resource): (String, _)| (plan.name(&variable), resource);
         plan.tokens = tokens.into_iter().map(named).collect();
@@ -183,23 +182,6 @@ impl Plan {
         let placeholder =
             BrokerEndpoint { gives_id_token: self.gives_id_token, ..BrokerEndpoint::placeholder() };
         self.variables_of(families, &self.expected_facts(), self.refresh.then_some(&placeholder))
-    }
-
-    /// What the inputs ask for, and may not be meant.
-    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
-        let graph = (self.lacks_graph == Some(LacksGraph::Asked)).then(|| NO_GRAPH.to_owned());
-        let both = [Family::TokenFile, Family::AzureSdk].iter().all(|family| self.families.contains(family));
-        let file = both.then(|| {
-            "exports has token-file beside azure-sdk: SDKs prefer the file and keep what they read for 5 to 10 minutes, longer than a short id token lives".to_owned()
-        });
-        graph.into_iter().chain(file)
-    }
-
-    /// What is worth a line in the log, and no warning.
-    pub(super) fn notes(&self) -> impl Iterator<Item = &str> {
-        let graph = (self.lacks_graph == Some(LacksGraph::ByDefault)).then_some(NO_GRAPH);
-        let subscription = self.connection.subscription.is_none().then_some(NO_SUBSCRIPTION);
-        graph.into_iter().chain(subscription)
     }
 
     /// How later steps get their tokens.

@@ -45,12 +45,12 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let existing = ExistingVariables::find(&world.env, &plan)?;
     plan.propose_folder(&world.env)?;
     let (settings, Remarks { mut warnings, notes }) = network::settings(&world.env)?;
-    warnings.extend(plan.warnings());
+    warnings.extend(plan.warnings.iter().map(|warning| (*warning).to_owned()));
     warnings.extend(existing.warnings.iter().map(ToString::to_string));
     warnings.extend(plan.connection.stored_secret_warning());
     warnings.extend(azure_cli::warning(&plan));
     let mut commands = Commands::new(&mut *world.out, &world.env);
-    plan.notes().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
+    plan.notes.iter().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
     existing.notes.iter().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
     existing
         .reminders
