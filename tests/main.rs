@@ -36,6 +36,7 @@ mod live;
 mod machine;
 mod network;
 mod no_answer;
+mod pages;
 mod process;
 mod refusals;
 mod retries;
