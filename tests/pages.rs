@@ -320,25 +320,34 @@ fn figures_on_the_first_pages_are_those_that_were_measured() {
 
 #[test]
 fn a_tool_has_one_state_on_every_page() {
-    const STATES: [&str; 4] =
-        ["run here", "run where its files are given", "run where their files are given", "not tried"];
-    let state = |text: &str| STATES.into_iter().find(|state| text.starts_with(state)).map(ToOwned::to_owned);
     let page = read("docs/tools.md");
     let known = rows(&page, "| tool | state |");
+    let agrees = |tool: &str, said: &str| {
+        let said = state(said).unwrap_or_else(|| panic!("{tool}: '{said}' is not a state"));
+        let mut rows = (0..known.len()).filter(|at| known[*at][0].contains(tool)).peekable();
+        assert!(rows.peek().is_some(), "docs/tools.md does not name {tool}");
+        rows.inspect(|at| assert_eq!(state(known[*at][1]), Some(said), "{tool}")).collect::<Vec<_>>()
+    };
     let mut named = BTreeSet::new();
     for row in rows(&read("README.md"), "| tools | state |") {
-        let said = state(row[1]).unwrap_or_else(|| panic!("README.md: {} is not a state", row[1]));
-        for tool in row[0].split(';').map(str::trim) {
-            let found: Vec<_> =
-                known.iter().enumerate().filter(|(_, known)| known[0].contains(tool)).collect();
-            assert!(!found.is_empty(), "docs/tools.md does not name {tool}");
-            for (at, known) in found {
-                assert_eq!(state(known[1]).as_deref(), Some(said.as_str()), "{tool}");
-                named.insert(at);
-            }
-        }
+        named.extend(row[0].split(';').flat_map(|tool| agrees(tool.trim(), row[1])));
     }
     assert_eq!(named.len(), known.len(), "README.md leaves out a row of docs/tools.md");
+    let recipes = read("docs/recipes.md");
+    for section in recipes.split("\n## ").skip(1) {
+        let line = section.lines().nth(2).unwrap();
+        let states = line.strip_prefix('*').and_then(|line| line.strip_suffix(".*"));
+        let states = states.unwrap_or_else(|| panic!("docs/recipes.md has no state: {section}"));
+        for (tool, said) in states.split(". ").map(|each| each.rsplit_once(": ").unwrap()) {
+            agrees(tool, said);
+        }
+    }
+}
+
+/// The state of a tool that a text begins with.
+fn state(text: &str) -> Option<&'static str> {
+    const STATES: [&str; 3] = ["run here", "run where their files are given", "not tried"];
+    STATES.into_iter().find(|state| text.starts_with(state))
 }
 
 /// A section with commands of other tools, or files for them, says that they were not run.
@@ -361,6 +370,27 @@ fn what_no_test_runs_is_marked() {
         }
     }
     assert!(marked > 4, "{marked}");
+}
+
+#[cfg(unix)]
+#[test]
+fn every_script_on_the_first_pages_is_one_that_bash_can_read() {
+    use std::{
+        io::Write as _,
+        process::{Command, Stdio},
+    };
+    let mut seen = 0;
+    for page in FIRST {
+        for (_, script) in blocks(&read(page)).into_iter().filter(|(language, _)| language == "sh") {
+            let mut bash = Command::new("bash");
+            let mut bash = bash.arg("-n").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            bash.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+            let ended = bash.wait_with_output().unwrap();
+            assert!(ended.status.success(), "{page}: {}\n{script}", String::from_utf8_lossy(&ended.stderr));
+            seen += 1;
+        }
+    }
+    assert!(seen > 4, "{seen}");
 }
 
 #[test]
