@@ -57,7 +57,7 @@ fn pages() -> Vec<String> {
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let folder = folder.to_owned();
         names
-            .filter(|name| name.ends_with(".md"))
+            .filter(|name| Path::new(name).extension().is_some_and(|end| end == "md"))
             .map(move |name| format!("{folder}{name}"))
             .collect::<Vec<_>>()
     };
