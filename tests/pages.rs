@@ -123,26 +123,22 @@ fn commands(page: &str) -> Vec<String> {
 /// Whether the program has this command with these options, and takes as many arguments.
 fn check(command: &str) -> Result<(), String> {
     let mut level = Arguments::command();
+    level.build();
     let (mut arguments, mut value_is_due) = (0, false);
-    for word in command.split_whitespace() {
-        if word.contains('…') {
-            continue;
-        }
-        if word == "--" {
-            break;
+    for word in command.split_whitespace().filter(|word| !word.contains('…')) {
+        let is_handed_on = level.is_allow_external_subcommands_set()
+            || level.get_positionals().any(clap::Arg::is_trailing_var_arg_set);
+        if word == "--" || is_handed_on {
+            return Ok(());
         }
         if let Some(option) = word.strip_prefix("--") {
-            let (name, value) =
-                option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value)));
-            if ["help", "version"].contains(&name) {
-                return Ok(());
-            }
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
             let known = level.get_arguments().find(|argument| {
                 argument.get_long() == Some(name)
                     || argument.get_all_aliases().is_some_and(|aliases| aliases.contains(&name))
             });
             let known = known.ok_or_else(|| format!("there is no option --{name}"))?;
-            value_is_due = value.is_none() && known.get_action().takes_values();
+            value_is_due = value.is_empty() && known.get_action().takes_values();
         } else if value_is_due {
             value_is_due = false;
         } else if let Some(below) = level.find_subcommand(word) {
@@ -153,7 +149,8 @@ fn check(command: &str) -> Result<(), String> {
             arguments += 1;
         }
     }
-    let most = level.get_positionals().count();
+    let takes = |argument: &clap::Arg| argument.get_num_args().map_or(1, |number| number.max_values());
+    let most = level.get_positionals().map(takes).fold(0, usize::saturating_add);
     if arguments > most { Err(format!("{arguments} arguments, {most} at the most")) } else { Ok(()) }
 }
 
