@@ -360,7 +360,8 @@ fn what_no_test_runs_is_marked() {
             });
             if foreign {
                 let title = section.lines().next().unwrap();
-                assert!(section.to_lowercase().contains(MARK), "{page}: {title}: nothing says '{MARK}'");
+                let words = section.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+                assert!(words.contains(MARK), "{page}: {title}: nothing says '{MARK}'");
                 marked += 1;
             }
         }
