@@ -38,6 +38,7 @@ mod network;
 mod no_answer;
 mod pages;
 mod process;
+mod reference;
 mod refusals;
 mod retries;
 mod schemes;
