@@ -68,7 +68,11 @@ const GUARDS: [Guard; 22] = [
         &["bad_input::", "earlier::", "existing_variables::", "guards::"],
     ),
     guard("src/guards.rs", &["guards::"], &["bad_input::", "guards::", "schemes::", "sign_in::"]),
-    guard("src/session/launch.rs", &[], &["cancellation::", "job::", "live::", "process::"]),
+    guard(
+        "src/session/launch.rs",
+        &["session::launch::"],
+        &["cancellation::", "job::", "live::", "process::"],
+    ),
     guard("src/task/existing_variables.rs", &[], &["az::", "earlier::", "existing_variables::"]),
     guard("crates/wif-core/src/secret.rs", &["secret::"], &["broker::", "shown::", "sign_in::"]),
     guard(
