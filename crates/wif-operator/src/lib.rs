@@ -2,5 +2,13 @@
 //!
 //! [`snapshot`] is what was read; everything after it is a pure function of it and of a moment.
 
+pub mod credential;
 pub mod moment;
+pub mod request;
+pub mod rule;
+pub mod severity;
 pub mod snapshot;
+pub mod subject;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod yaml;
