@@ -6,9 +6,11 @@ pub mod credential;
 pub mod moment;
 pub mod request;
 pub mod rule;
+pub mod rules;
 pub mod severity;
 pub mod snapshot;
 pub mod subject;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod usage;
 pub mod yaml;

@@ -180,9 +180,7 @@ fn scope(written: &Spanned<WrittenScope>, file: &str) -> Result<String, YamlErro
         (Some(subscription), Some(group), None) => {
             Ok(format!("/subscriptions/{subscription}/resourceGroups/{group}"))
         }
-        (None, None, Some(group)) => {
-            Ok(format!("/providers/Microsoft.Management/managementGroups/{group}"))
-        }
+        (None, None, Some(group)) => Ok(format!("/providers/Microsoft.Management/managementGroups/{group}")),
         _ => {
             let why = "scope: accepted are { subscription }, { subscription, resourceGroup } and { managementGroup }";
             Err(wrong(file, written, why))

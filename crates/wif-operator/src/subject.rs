@@ -37,6 +37,9 @@ mod tests {
     fn a_tenant_is_written_as_in_a_known_subject() {
         let tenant = Uuid::try_parse("8d1c7a34-0b7e-4e55-9f61-7c0e3b9a2d41").unwrap();
         let subject = of_entra(tenant, Uuid::nil(), Uuid::nil());
-        assert!(subject.starts_with("/eid1/c/pub/t/NHocjX4LVU6fYXwOO5otQQ/a/rISbSSETf0KqFyZ8ppdXmA/sc/"), "{subject}");
+        assert!(
+            subject.starts_with("/eid1/c/pub/t/NHocjX4LVU6fYXwOO5otQQ/a/rISbSSETf0KqFyZ8ppdXmA/sc/"),
+            "{subject}"
+        );
     }
 }

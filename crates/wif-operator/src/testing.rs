@@ -10,7 +10,8 @@ use crate::{
         Coverage, Existence, Layer, Organization, Project, Snapshot, State,
         connection::{Connection, Person, Pipeline, PipelinePermissions, ProjectReference, Run},
         identity::{
-            FederatedCredential, Identity, IdentityKind, Owner, RoleAssignment, StoredCredential, Subscription, Tenant,
+            FederatedCredential, Identity, IdentityKind, Owner, RoleAssignment, StoredCredential,
+            Subscription, Tenant,
         },
     },
     subject::of_entra,
@@ -66,7 +67,11 @@ pub(crate) fn reference(number: u32, project: &str, connection: &str, is_owner: 
         is_owner,
         pipelines: Some(PipelinePermissions {
             is_open_to_all: false,
-            pipelines: vec![Pipeline { id: 7, name: Some("Release".to_owned()), existence: Existence::Found }],
+            pipelines: vec![Pipeline {
+                id: 7,
+                name: Some("Release".to_owned()),
+                existence: Existence::Found,
+            }],
         }),
         runs: Some(vec![Run {
             kind: Some("Build".to_owned()),
@@ -190,7 +195,8 @@ pub(crate) fn read(layer: Layer) -> Coverage {
 
 /// An organization without connections.
 pub(crate) fn organization() -> Organization {
-    let project = |number, name: &str, is_public| Project { id: project_id(number), name: name.to_owned(), is_public };
+    let project =
+        |number, name: &str, is_public| Project { id: project_id(number), name: name.to_owned(), is_public };
     Organization {
         id: Some(ORGANIZATION),
         tenant: Some(TENANT),

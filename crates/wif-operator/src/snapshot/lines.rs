@@ -166,7 +166,9 @@ pub fn read(input: &mut dyn BufRead) -> Result<Snapshot, SnapshotError> {
         if let Record::End(expected) = record {
             next(input, &mut line, number + 1)?;
             if !line.is_empty() || expected != records {
-                let why = format!("it says that {expected} records come before it, and there are {records}, or more follow");
+                let why = format!(
+                    "it says that {expected} records come before it, and there are {records}, or more follow"
+                );
                 return Err(SnapshotError::Record { line: number, why });
             }
             snapshot.sort();
@@ -207,8 +209,10 @@ fn header(line: &[u8]) -> Result<Header, SnapshotError> {
             SnapshotError::NoSnapshot
         });
     }
-    serde_json::from_slice(line)
-        .map_err(|error| SnapshotError::Record { line: 1, why: format!("its first line is damaged: {error}") })
+    serde_json::from_slice(line).map_err(|error| SnapshotError::Record {
+        line: 1,
+        why: format!("its first line is damaged: {error}"),
+    })
 }
 
 /// Adds a record to the organization that was read last. None, if there is no organization yet.
