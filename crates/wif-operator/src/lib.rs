@@ -3,7 +3,12 @@
 //! [`snapshot`] is what was read; everything after it is a pure function of it and of a moment.
 
 pub mod credential;
+pub mod formats;
+pub mod glob;
+pub mod judge;
 pub mod moment;
+pub mod redact;
+pub mod report;
 pub mod request;
 pub mod rule;
 pub mod rules;
@@ -13,4 +18,5 @@ pub mod subject;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod usage;
+pub mod waiver;
 pub mod yaml;
