@@ -1,4 +1,4 @@
-//! The arrows: who may use whom. The manifests of the crates hold what the compiler can hold; here is the rest.
+//! The arrows: which part may use which. The manifests of the crates hold what the compiler can hold; here is the rest.
 
 use std::{collections::BTreeSet, process::Command};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Imports, SHIPPED, circles, sources};
 
-/// Whom each crate may use, of this project's own.
+/// The crates of this project that each crate may use.
 const CRATES: [(&str, &[&str]); 6] = [
     ("wif-core", &[]),
     ("wif-io", &["wif-core"]),
@@ -20,7 +20,7 @@ const CRATES: [(&str, &[&str]); 6] = [
 const IMPURE: [&str; 8] =
     ["tokio", "reqwest", "hyper", "hyper-util", "rustix", "getrandom", "tracing", "rustls"];
 
-/// Whom each part of `src` may use, of the others; what a line does not name it may not use.
+/// The other parts of `src` that each part may use; what a line does not name it may not use.
 const PARTS: [(&str, &[&str]); 10] = [
     ("main", &["agent", "cli", "doctor", "session", "task", "world"]),
     ("cli", &["agent", "doctor"]),
@@ -108,15 +108,18 @@ fn broken(rule: impl Fn(&str, &str) -> bool) -> Vec<String> {
 #[test]
 fn only_the_command_writer_and_main_write_to_the_user() {
     let found = broken(|path, line| {
-        let may = path == "src/main.rs" || path.starts_with("crates/wif-io/src/process");
+        let may = path.ends_with("src/main.rs") || path.starts_with("crates/wif-io/src/process");
         !may && (line.contains("io::stdout") || line.contains("println!") || line.contains("eprint"))
     });
     assert_eq!(found, Vec::<String>::new());
 }
 
+/// The writers of commands: the task's, and the operators' program's.
+const COMMAND_WRITERS: [&str; 2] = ["src/agent/commands.rs", "crates/wif-operator/src/job.rs"];
+
 #[test]
 fn no_command_is_written_by_hand() {
-    let found = broken(|path, line| line.contains("\"##vso") && path != "src/agent/commands.rs");
+    let found = broken(|path, line| line.contains("\"##vso") && !COMMAND_WRITERS.contains(&path));
     assert_eq!(found, Vec::<String>::new());
 }
 

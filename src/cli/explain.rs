@@ -1,68 +1,81 @@
 //! `wif explain`: what a code or a refusal means, offline.
 
-use std::io;
+use std::io::{self, BufRead};
 
-use wif_core::{code::Code, failure::Failure, foreign_text::one_line, refusals};
+use serde_json::json;
+use wif_core::{
+    code::Code,
+    explain::{Entry, all, collect, entry, in_text, list},
+    failure::Failure,
+    foreign_text::one_line,
+};
 
-use super::{Screen, screen::closed};
-
-/// The page that has a section for each code. It is part of the program, so that both say the same.
-const PAGE: &str = include_str!("../../docs/errors.md");
+use super::{Screen, screen::unwritable};
 
 /// The longest name that an error shows, in characters.
 const MAX_NAME: usize = 60;
+/// The most that is read of a log, in bytes.
+const MAX_LOG: u64 = 64 * 1024 * 1024;
 
-/// Prints what is known of a code, or a list of all.
+/// Prints what is known of a code, of each that a message or a log names, or a list of all.
 ///
 /// # Errors
 ///
-/// There is no such code or name.
-pub fn explain(name: Option<&str>, out: &mut Screen<'_>) -> Result<(), Failure> {
-    let Some(name) = name else { return list(out).map_err(closed) };
-    let text = section(name).map(str::to_owned).or_else(|| refusal(name)).ok_or_else(|| {
-        let shown = one_line(name, MAX_NAME);
-        let error = format!("unknown code or name '{shown}'");
-        let hint = "run `wif explain` alone for a list";
-        Failure::new(Code::ArgumentInvalid, error, hint)
-            .with_command(Some("https://login.microsoftonline.com/error (for any AADSTS number)"))
-    })?;
-    out.text(text.trim_end()).map_err(closed)
-}
-
-/// A code's section of the page, without the marks of its heading.
-fn section(name: &str) -> Option<&'static str> {
-    let code = Code::ALL.iter().find(|code| code.as_str().eq_ignore_ascii_case(name))?;
-    let begin = PAGE.find(&format!("### {code}\n"))?;
-    let rest = PAGE.get(begin..)?.strip_prefix("### ")?;
-    let end = ["\n### ", "\n## "].into_iter().filter_map(|next| rest.find(next)).min();
-    Some(end.and_then(|end| rest.get(..end)).unwrap_or(rest))
-}
-
-/// `AADSTS700213`, or the number alone, or another name.
-fn refusal(name: &str) -> Option<String> {
-    let number = name.parse().ok().and_then(refusals::of_entra);
-    number.or_else(|| refusals::named(name)).map(ToString::to_string)
-}
-
-fn list(out: &mut Screen<'_>) -> io::Result<()> {
-    for code in Code::ALL {
-        let what = section(code.as_str()).and_then(|text| text.split("**").nth(1)).unwrap_or_default();
-        out.text(&format!("{code}  {what}"))?;
-        let names = refusals::all().filter(|known| known.code == *code);
-        for name in names {
-            out.text(&format!("  {}: {}", name.name, name.meaning))?;
+/// There is no such code or name, or `log` cannot be read.
+pub fn explain(
+    name: Option<&str>,
+    json: bool,
+    log: &mut dyn BufRead,
+    out: &mut Screen<'_>,
+) -> Result<(), Failure> {
+    let (entries, unknown) = match name {
+        None if json => (all(), String::new()),
+        None => return list().iter().try_for_each(|line| out.text(line)).map_err(unwritable),
+        Some("-") => (in_log(log)?, "no known code or name is on standard input".to_owned()),
+        Some(name) => {
+            let found = entry(name).map_or_else(|| in_text(name), |entry| vec![entry]);
+            (found, format!("unknown code or name '{}'", one_line(name, MAX_NAME)))
         }
+    };
+    if entries.is_empty() {
+        let hint = "run `wif explain` alone for a list";
+        return Err(Failure::new(Code::ArgumentInvalid, unknown, hint)
+            .with_command(Some("https://login.microsoftonline.com/error (for any AADSTS number)")));
     }
-    Ok(())
+    if json {
+        let entries: Vec<_> =
+            entries.iter().map(|Entry { name, text }| json!({"name": name, "text": text})).collect();
+        let answer = json!({"schema": "wif.explain/1", "explained": entries});
+        return out.text(&answer.to_string()).map_err(unwritable);
+    }
+    let texts: Vec<_> = entries.into_iter().map(|entry| entry.text).collect();
+    out.text(&texts.join("\n\n")).map_err(unwritable)
+}
+
+/// What is known of the names in a log.
+fn in_log(log: &mut dyn BufRead) -> Result<Vec<Entry>, Failure> {
+    let (mut found, mut line) = (Vec::new(), Vec::new());
+    let mut log = io::Read::take(log, MAX_LOG);
+    let unreadable = |error: io::Error| {
+        Failure::new(Code::ArgumentInvalid, error, "give the log on standard input: wif explain - < job.log")
+    };
+    while log.read_until(b'\n', &mut line).map_err(unreadable)? > 0 {
+        collect(&String::from_utf8_lossy(&line), &mut found);
+        line.clear();
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
 mod tests {
+    use wif_core::refusals;
+
     use super::*;
 
     fn explained(name: &str) -> Result<String, Failure> {
         let mut out = Vec::new();
-        explain(Some(name), &mut Screen::new(&mut out)).map(|()| String::from_utf8(out).unwrap())
+        explain(Some(name), false, &mut io::empty(), &mut Screen::new(&mut out))
+            .map(|()| String::from_utf8(out).unwrap())
     }
 
     #[test]
@@ -78,8 +91,11 @@ mod tests {
     fn every_code_and_every_name_is_explained() {
         for code in Code::ALL {
             let text = explained(code.as_str()).unwrap();
-            assert!(text.starts_with(&format!("{code}\n\n**")) && text.contains("**Remedy**"), "{text}");
-            assert_eq!(text.matches("\n### ").count(), 0, "{text}");
+            assert!(text.starts_with(&format!("{code}\n\n")) && text.contains("\nRemedy"), "{text}");
+            // An example quotes what is printed elsewhere.
+            for line in text.lines().filter(|line| !line.starts_with("    ")) {
+                assert!(!["###", "**", "`", "]("].iter().any(|mark| line.contains(mark)), "{line}");
+            }
         }
         for known in refusals::all() {
             assert_eq!(explained(&known.name.to_string()).unwrap(), format!("{known}\n"));

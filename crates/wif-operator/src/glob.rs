@@ -35,9 +35,14 @@ mod tests {
 
     #[test]
     fn patterns_match_as_in_a_shell() {
-        for (pattern, name) in
-            [("*", ""), ("*", "a"), ("sc-*", "SC-prod"), ("*-prod-*", "a-prod-b"), ("a?c", "abc"), ("a**c", "ac")]
-        {
+        for (pattern, name) in [
+            ("*", ""),
+            ("*", "a"),
+            ("sc-*", "SC-prod"),
+            ("*-prod-*", "a-prod-b"),
+            ("a?c", "abc"),
+            ("a**c", "ac"),
+        ] {
             assert!(matches(pattern, name), "{pattern} {name}");
         }
         for (pattern, name) in [("", "a"), ("sc-*", "xsc-a"), ("a?c", "ac"), ("*x", "ab"), ("a.c", "abc")] {

@@ -59,13 +59,15 @@ pub fn judge(snapshot: &Snapshot, settings: &Settings, selection: &Selection) ->
         (rule.check)(&context, &mut drafts);
         for draft in drafts.drain(..) {
             let mut finding = finding(&rule, draft, &names);
-            finding.new = selection.baseline.as_ref().is_some_and(|known| !known.contains(&finding.fingerprint));
+            finding.new =
+                selection.baseline.as_ref().is_some_and(|known| !known.contains(&finding.fingerprint));
             finding.waived = waived(&finding, &selection.waivers, settings, &mut used);
             report.findings.push(finding);
         }
     }
     report.findings.sort_by(|one, other| {
-        let order = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.rule, finding.connection);
+        let order =
+            |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.rule, finding.connection);
         order(one).cmp(&order(other)).then_with(|| one.fingerprint.cmp(&other.fingerprint))
     });
     report.waivers = notices(&selection.waivers, settings, &used);
@@ -210,11 +212,7 @@ fn waived(finding: &Finding, waivers: &[Waiver], settings: &Settings, used: &mut
     found
 }
 
-fn notices(
-    waivers: &[Waiver],
-    settings: &Settings,
-    used: &[bool],
-) -> Vec<crate::waiver::WaiverNotice> {
+fn notices(waivers: &[Waiver], settings: &Settings, used: &[bool]) -> Vec<crate::waiver::WaiverNotice> {
     let notice = |(waiver, used): (&Waiver, &bool)| {
         let state = match (waiver.holds(settings.now), used) {
             (false, _) => WaiverState::Ended,
@@ -297,7 +295,9 @@ fn identity_kind(connection: &Connection, identity: Option<&Identity>) -> Identi
     let read = identity.map(|identity| identity.kind).unwrap_or_default();
     let written = connection.identity_type.as_deref().unwrap_or_default();
     match read {
-        IdentityKind::Unknown if written.eq_ignore_ascii_case("ManagedIdentity") => IdentityKind::ManagedIdentity,
+        IdentityKind::Unknown if written.eq_ignore_ascii_case("ManagedIdentity") => {
+            IdentityKind::ManagedIdentity
+        }
         IdentityKind::Unknown if written.to_ascii_lowercase().starts_with("appregistration") => {
             IdentityKind::Application
         }
@@ -338,7 +338,8 @@ fn roles(identity: &Identity) -> Option<Vec<RoleEntry>> {
 
 /// Open in one project is open; closed is what is closed in all.
 fn is_open(connection: &Connection) -> Option<bool> {
-    let mut states = connection.projects.iter().map(|one| one.pipelines.as_ref().map(|one| one.is_open_to_all));
+    let mut states =
+        connection.projects.iter().map(|one| one.pipelines.as_ref().map(|one| one.is_open_to_all));
     if states.clone().any(|state| state == Some(true)) {
         return Some(true);
     }

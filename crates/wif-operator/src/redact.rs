@@ -119,7 +119,10 @@ mod tests {
         let mut text = Vec::new();
         lines::write(&snapshot, &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
-        assert!(!text.contains("ada@contoso.com") && !text.contains("ops@") && !text.contains("Byron"), "{text}");
+        assert!(
+            !text.contains("ada@contoso.com") && !text.contains("ops@") && !text.contains("Byron"),
+            "{text}"
+        );
         assert!(text.contains("Leads") && text.contains("Contributors") && text.contains("app-2"), "{text}");
     }
 }

@@ -110,7 +110,8 @@ fn waiver(written: &Spanned<Written>, file: &str, now: Moment) -> Result<Waiver,
         (None, Some(project), None) => Target::Project(project.clone()),
         (None, None, Some(name)) => Target::Name(name.clone()),
         _ => {
-            let why = "exactly one of connection (name or id), project, name (a pattern with * and ?) is needed";
+            let why =
+                "exactly one of connection (name or id), project, name (a pattern with * and ?) is needed";
             return Err(wrong(file, written, why));
         }
     };
@@ -232,7 +233,9 @@ mod tests {
             assert!(waiver(target.clone()).covers(about), "{target:?}");
             assert!(!waiver(target).covers(About { rule: "WIF6302", ..about }));
         }
-        for target in [Target::Connection(text("sc")), Target::Project(text("Platform")), Target::Name(text("prod"))] {
+        for target in
+            [Target::Connection(text("sc")), Target::Project(text("Platform")), Target::Name(text("prod"))]
+        {
             assert!(!waiver(target.clone()).covers(about), "{target:?}");
         }
         // A finding about no connection has neither name nor project.

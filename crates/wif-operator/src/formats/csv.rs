@@ -10,9 +10,30 @@ use crate::report::{ConnectionEntry, Finding, Report};
 
 /// The columns of a connection.
 pub(super) const CONNECTION: [&str; 24] = [
-    "organization", "project", "connection", "connectionId", "type", "scheme", "credential", "issuerKind", "issuer",
-    "subject", "tenant", "client", "identityKind", "scope", "created", "createdBy", "disabled", "lastUsed", "use",
-    "disabledOn", "secretEnds", "openToAllPipelines", "roles", "visible",
+    "organization",
+    "project",
+    "connection",
+    "connectionId",
+    "type",
+    "scheme",
+    "credential",
+    "issuerKind",
+    "issuer",
+    "subject",
+    "tenant",
+    "client",
+    "identityKind",
+    "scope",
+    "created",
+    "createdBy",
+    "disabled",
+    "lastUsed",
+    "use",
+    "disabledOn",
+    "secretEnds",
+    "openToAllPipelines",
+    "roles",
+    "visible",
 ];
 /// The columns of a finding.
 const FINDING: [&str; 9] =
@@ -68,11 +89,30 @@ pub(super) fn connection_cells(one: &ConnectionEntry) -> Vec<String> {
         roles.join("; ")
     });
     let cells = [
-        cell(&one.organization), cell(owner), cell(&one.name), cell(one.id), cell(&one.kind), cell(&one.scheme),
-        cell(one.credential), cell(one.issuer_kind), cell(&one.issuer), cell(&one.subject), cell(one.tenant),
-        cell(one.client), cell(one.identity_kind), cell(&one.scope), cell(one.created), cell(&one.created_by),
-        cell(one.disabled), cell(one.last_used), cell(one.usage), cell(&one.disabled_on), cell(one.secret_ends),
-        cell(one.open_to_all_pipelines), cell(roles), cell(one.visible),
+        cell(&one.organization),
+        cell(owner),
+        cell(&one.name),
+        cell(one.id),
+        cell(&one.kind),
+        cell(&one.scheme),
+        cell(one.credential),
+        cell(one.issuer_kind),
+        cell(&one.issuer),
+        cell(&one.subject),
+        cell(one.tenant),
+        cell(one.client),
+        cell(one.identity_kind),
+        cell(&one.scope),
+        cell(one.created),
+        cell(&one.created_by),
+        cell(one.disabled),
+        cell(one.last_used),
+        cell(one.usage),
+        cell(&one.disabled_on),
+        cell(one.secret_ends),
+        cell(one.open_to_all_pipelines),
+        cell(roles),
+        cell(one.visible),
     ];
     cells.to_vec()
 }
@@ -80,8 +120,15 @@ pub(super) fn connection_cells(one: &ConnectionEntry) -> Vec<String> {
 fn finding_cells(finding: &Finding) -> [String; 9] {
     let until = finding.waived.as_ref().map(|waived| &waived.until);
     [
-        cell(finding.rule), cell(finding.severity), cell(finding.title), cell(&finding.detail), cell(&finding.fix),
-        cell(&finding.command), cell(finding.new), cell(until), cell(&finding.fingerprint),
+        cell(finding.rule),
+        cell(finding.severity),
+        cell(finding.title),
+        cell(&finding.detail),
+        cell(&finding.fix),
+        cell(&finding.command),
+        cell(finding.new),
+        cell(until),
+        cell(&finding.fingerprint),
     ]
 }
 

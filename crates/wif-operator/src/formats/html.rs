@@ -96,13 +96,15 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn page(report: &Report) -> Page<'_> {
-    let is_stored =
-        |one: &&ConnectionEntry| matches!(one.credential, CredentialKind::Secret | CredentialKind::Certificate);
+    let is_stored = |one: &&ConnectionEntry| {
+        matches!(one.credential, CredentialKind::Secret | CredentialKind::Certificate)
+    };
     let mut stored: Vec<_> =
         report.connections.iter().filter(is_stored).filter(|one| one.secret_ends.is_some()).collect();
     stored.sort_by_key(|one| (one.secret_ends, one.id));
     let soon = report.now.after(SOON);
-    let ending: Vec<_> = stored.iter().copied().filter(|one| one.secret_ends.is_some_and(|end| end <= soon)).collect();
+    let ending: Vec<_> =
+        stored.iter().copied().filter(|one| one.secret_ends.is_some_and(|end| end <= soon)).collect();
     let totals = &report.totals;
     let mut by_connection = BTreeMap::<_, Vec<&Finding>>::new();
     for finding in &report.findings {
@@ -211,7 +213,8 @@ fn row<'a>(one: &'a ConnectionEntry, findings: Vec<&'a Finding>) -> Row<'a> {
             lines.push(format!("{:<23}{value}", if at == 0 { label } else { "" }));
         }
     }
-    let worst = findings.iter().filter(|finding| finding.waived.is_none()).map(|finding| finding.severity).max();
+    let worst =
+        findings.iter().filter(|finding| finding.waived.is_none()).map(|finding| finding.severity).max();
     Row {
         one,
         owner: owner(one),

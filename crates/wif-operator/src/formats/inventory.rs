@@ -5,9 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::csv::{CONNECTION, connection_cells, writer};
-use crate::report::{
-    ConnectionEntry, CoverageEntry, INVENTORY_SCHEMA, OrganizationEntry, Report, UseState,
-};
+use crate::report::{ConnectionEntry, CoverageEntry, INVENTORY_SCHEMA, OrganizationEntry, Report, UseState};
 
 /// The widest column, in characters.
 const MAX_COLUMN: usize = 40;
@@ -50,7 +48,8 @@ pub fn write_csv(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 ///
 /// Writing fails.
 pub fn write_text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let heading = ["organization", "project", "connection", "type", "credential", "issuer", "last used", "secret ends"];
+    let heading =
+        ["organization", "project", "connection", "type", "credential", "issuer", "last used", "secret ends"];
     let mut rows = vec![heading.map(str::to_owned)];
     rows.extend(report.connections.iter().map(row));
     let widths: Vec<_> = (0..heading.len())

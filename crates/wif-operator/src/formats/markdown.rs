@@ -23,11 +23,20 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "\n{comparison}.")?;
     }
     for group in groups(report) {
-        writeln!(out, "\n## {}\n\n| rule | severity | where | what |\n|---|---|---|---|", group.remedy.title())?;
+        writeln!(
+            out,
+            "\n## {}\n\n| rule | severity | where | what |\n|---|---|---|---|",
+            group.remedy.title()
+        )?;
         for finding in group.findings.iter().take(MAX_ROWS) {
             let new = if finding.new { " (new)" } else { "" };
             let (rule, severity) = (finding.rule, finding.severity.as_str());
-            writeln!(out, "| {rule} | {severity}{new} | {} | {} |", escape(&place(finding)), escape(&finding.detail))?;
+            writeln!(
+                out,
+                "| {rule} | {severity}{new} | {} | {} |",
+                escape(&place(finding)),
+                escape(&finding.detail)
+            )?;
         }
         if group.findings.len() > MAX_ROWS {
             writeln!(out, "\n… {} more", group.findings.len() - MAX_ROWS)?;
@@ -36,7 +45,10 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
     let gaps: Vec<_> = report.gaps().collect();
     if !gaps.is_empty() {
-        writeln!(out, "\n## Not seen, and so not judged\n\n| where | layer | state | why |\n|---|---|---|---|")?;
+        writeln!(
+            out,
+            "\n## Not seen, and so not judged\n\n| where | layer | state | why |\n|---|---|---|---|"
+        )?;
         for gap in gaps.iter().take(MAX_GAPS) {
             let place = match &gap.project {
                 Some(project) => format!("{}/{project}", gap.organization),

@@ -55,7 +55,8 @@ fn log(report: &Report) -> Value {
             })
         })
         .collect();
-    let results: Vec<_> = report.findings.iter().map(|finding| result(report, finding, index(finding.rule))).collect();
+    let results: Vec<_> =
+        report.findings.iter().map(|finding| result(report, finding, index(finding.rule))).collect();
     let gaps: Vec<_> = report.gaps().map(notification).collect();
     let has_failed = report.coverage.iter().any(|entry| entry.state == State::Failed);
     json!({
@@ -117,8 +118,10 @@ fn result(report: &Report, finding: &Finding, index: Option<usize>) -> Value {
     });
     let Value::Object(fields) = &mut result else { return result };
     if let Some(waived) = &finding.waived {
-        let justification = format!("{} (accepted by {} until {})", waived.reason, waived.owner, waived.until);
-        let suppression = json!([{ "kind": "external", "status": "accepted", "justification": justification }]);
+        let justification =
+            format!("{} (accepted by {} until {})", waived.reason, waived.owner, waived.until);
+        let suppression =
+            json!([{ "kind": "external", "status": "accepted", "justification": justification }]);
         fields.insert("suppressions".to_owned(), suppression);
     }
     if report.baseline.is_some() {

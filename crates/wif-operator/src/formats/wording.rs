@@ -97,7 +97,8 @@ pub(super) fn comparison(report: &Report) -> Option<String> {
 
 /// Where a finding is: `contoso/Platform/sc-prod`.
 pub(super) fn place(finding: &Finding) -> String {
-    let parts = [Some(finding.organization.as_str()), finding.project.as_deref(), finding.connection_name.as_deref()];
+    let parts =
+        [Some(finding.organization.as_str()), finding.project.as_deref(), finding.connection_name.as_deref()];
     let parts: Vec<_> = parts.into_iter().flatten().collect();
     parts.join("/")
 }
