@@ -8,6 +8,8 @@ pub mod markdown;
 pub mod sarif;
 pub mod text;
 
+#[cfg(test)]
+mod tests;
 mod wording;
 
 use std::io::{self, Write};
