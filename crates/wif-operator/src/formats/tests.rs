@@ -22,13 +22,13 @@ fn report_named(name: &str) -> Report {
         connection.projects[0].name = name.to_owned();
         connection.projects[0].connection_name = name.to_owned();
         connection.projects[0].pipelines.as_mut().unwrap().pipelines[0].name = Some(name.to_owned());
-        connection.description = Some(name.to_owned());
+        connection.description = Some(format!("d{name}"));
         connection.scheme = Some("ServicePrincipal".to_owned());
         identity.name = Some(name.to_owned());
     });
     planted = planted.with(3, |connection, identity| {
         connection.name = name.to_owned();
-        identity.federated_credentials.as_mut().unwrap()[0].subject = Some(name.to_owned());
+        identity.federated_credentials.as_mut().unwrap()[0].subject = Some(format!("s{name}s"));
         identity.federated_credentials.as_mut().unwrap()[0].name = name.to_owned();
         connection.created_by.as_mut().unwrap().name = Some(name.to_owned());
     });
