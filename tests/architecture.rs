@@ -7,12 +7,13 @@ use serde_json::Value;
 use crate::support::{Imports, SHIPPED, circles, sources};
 
 /// Whom each crate may use, of this project's own.
-const CRATES: [(&str, &[&str]); 5] = [
+const CRATES: [(&str, &[&str]); 6] = [
     ("wif-core", &[]),
     ("wif-io", &["wif-core"]),
     ("wif-azure", &["wif-core", "wif-io"]),
     ("wif-broker", &["wif-core", "wif-io"]),
     ("wif", &["wif-azure", "wif-broker", "wif-core", "wif-io"]),
+    ("wif-operator", &["wif-core"]),
 ];
 
 /// What the pure crate has no use for: a clock, I/O, an executor.
