@@ -10,6 +10,7 @@ pub(crate) mod issued;
 pub(crate) mod journal;
 pub(crate) mod keys;
 pub(crate) mod leak;
+pub mod organization;
 pub mod storage;
 pub(crate) mod tls;
 pub(crate) mod usual;

@@ -135,7 +135,7 @@ pub(super) async fn roles(
             let name = format!("{scope}.{}", one.role);
             json!({
                 "identity": {
-                    "id": Uuid::from_u128(one.identity.bytes().fold(7, |sum, byte| sum * 31 + u128::from(byte)) >> 8),
+                    "id": Uuid::from_u128(one.identity.bytes().fold(7_u128, |sum, byte| sum.wrapping_mul(31).wrapping_add(u128::from(byte)))),
                     "displayName": one.identity, "uniqueName": one.identity,
                 },
                 "role": {

@@ -34,6 +34,8 @@ pub struct Directory {
     pub subscriptions: Vec<Subscription>,
     /// Role assignments, beside those that `Subscription::roles` makes.
     pub role_assignments: Vec<RoleAssignment>,
+    /// Ids of the management groups; every id is one, if absent.
+    pub management_groups: Option<Vec<String>>,
     /// Jobs that were started, newest last.
     pub jobs: Vec<Job>,
     /// The machine that the agent runs on.
@@ -105,6 +107,13 @@ impl Directory {
             .flat_map(|project| &mut project.connections)
             .find(|connection| connection.id == id)
             .expect("no such connection")
+    }
+
+    /// The projects of an organization. Panics if it does not exist.
+    #[must_use]
+    pub fn projects_of(&self, organization: &str) -> &[Project] {
+        let known = self.organizations.iter().find(|one| one.name == organization);
+        &known.expect("no such organization").projects
     }
 
     /// A project, to change it. Panics if it does not exist.
