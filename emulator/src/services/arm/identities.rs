@@ -21,7 +21,7 @@ pub(super) async fn role_assignments(
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
-    let (path, query) = place(&request);
+    let (address, query) = place(&request);
     let filter = request::value(&query, "$filter").unwrap_or_default().to_owned();
     let list = checks::authenticate(&world, request).and_then(|caller| {
         let directory = world.directory();
@@ -29,7 +29,7 @@ pub(super) async fn role_assignments(
         let subscription = checks::authorize(&directory, &caller, &id, action)?;
         Ok(role_assignment_list(&directory, subscription, &filter))
     });
-    answered(&world, list.and_then(|list| paged(&world, &path, &query, list)))
+    answered(&world, list.and_then(|list| paged(&world, &address, &query, list)))
 }
 
 pub(super) async fn managed_identities(
@@ -37,14 +37,14 @@ pub(super) async fn managed_identities(
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
-    let (path, query) = place(&request);
+    let (address, query) = place(&request);
     let list = checks::authenticate(&world, request).and_then(|caller| {
         let directory = world.directory();
         let action = "Microsoft.ManagedIdentity/userAssignedIdentities/read";
         let subscription = checks::authorize(&directory, &caller, &id, action)?;
         Ok(managed_identity_list(&directory, subscription))
     });
-    answered(&world, list.and_then(|list| paged(&world, &path, &query, list)))
+    answered(&world, list.and_then(|list| paged(&world, &address, &query, list)))
 }
 
 pub(super) async fn federated_credentials(
@@ -52,18 +52,22 @@ pub(super) async fn federated_credentials(
     Path((id, _group, name)): Path<(String, String, String)>,
     request: Request,
 ) -> Response {
-    let (path, query) = place(&request);
+    let (address, query) = place(&request);
     let list = checks::authenticate(&world, request).and_then(|caller| {
         let directory = world.directory();
         let action = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/read";
         checks::authorize(&directory, &caller, &id, action)?;
         federated_credential_list(&directory, &name)
     });
-    answered(&world, list.and_then(|list| paged(&world, &path, &query, list)))
+    answered(&world, list.and_then(|list| paged(&world, &address, &query, list)))
 }
 
+/// The address of a request, without and with its query.
 fn place(request: &Request) -> (String, Vec<(String, String)>) {
-    (request.uri().path().to_owned(), request::query(request.uri()))
+    let host = request.headers().get("host").and_then(|host| host.to_str().ok());
+    let authority = request.uri().authority().map(ToString::to_string).or_else(|| host.map(str::to_owned));
+    let address = format!("https://{}{}", authority.unwrap_or_default(), request.uri().path());
+    (address, request::query(request.uri()))
 }
 
 /// The role assignments of the principal in the filter (`principalId eq '…'`), or of all principals.
@@ -157,7 +161,12 @@ fn federated_credential_list(directory: &Directory, identity: &str) -> Result<Ve
 }
 
 /// A list, in pages where the directory says so.
-fn paged(world: &World, path: &str, query: &[(String, String)], list: Vec<Value>) -> Result<Value, Refusal> {
+fn paged(
+    world: &World,
+    address: &str,
+    query: &[(String, String)],
+    list: Vec<Value>,
+) -> Result<Value, Refusal> {
     const SKIP_TOKEN: &str = "$skiptoken";
     let Some(size) = world.directory().quirks.arm_page else { return Ok(json!({ "value": list })) };
     let begin = request::value(query, SKIP_TOKEN).map_or(Ok(0), str::parse::<usize>);
@@ -168,7 +177,7 @@ fn paged(world: &World, path: &str, query: &[(String, String)], list: Vec<Value>
         let mut next = url::form_urlencoded::Serializer::new(String::new());
         next.extend_pairs(query.iter().filter(|(name, _)| name != SKIP_TOKEN));
         next.append_pair(SKIP_TOKEN, &end.to_string());
-        page["nextLink"] = json!(format!("{}{path}?{}", world.urls.arm, next.finish()));
+        page["nextLink"] = json!(format!("{address}?{}", next.finish()));
     }
     Ok(page)
 }

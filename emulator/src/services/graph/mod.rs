@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use axum::routing::post;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::services::answer::{json_answer, set_header};
 use crate::services::bearer::{self, TokenError};
-use crate::services::graph::objects::{Set, federated_credentials, owner};
+use crate::services::graph::objects::{Set, owner};
 use crate::services::graph::query::{Filter, shape};
 use crate::services::graph::refusal::Refusal;
 use crate::services::request::{decode_pairs, value};
@@ -40,6 +40,8 @@ fn is_graph(world: &World, audience: &str) -> bool {
 
 /// A call, by itself or in a batch.
 struct Call<'a> {
+    /// The base URL that the client used, for links to other pages.
+    base: &'a str,
     method: &'a str,
     /// Below the version, without the query.
     path: String,
@@ -49,6 +51,7 @@ struct Call<'a> {
 
 async fn single(State(world): Shared, request: Request) -> Response {
     let uri = request.uri();
+    let base = host_url(uri, request.headers());
     let decoded = decode_pairs(format!("path={}", uri.path().replace('+', "%2B")).as_bytes());
     let path = decoded.into_iter().next().map(|(_, path)| path).unwrap_or_default();
     let answer = authorize(&world, request.headers()).and_then(|tenant| {
@@ -56,7 +59,7 @@ async fn single(State(world): Shared, request: Request) -> Response {
         let query = decode_pairs(uri.query().unwrap_or_default().as_bytes());
         let is_eventual =
             is_eventual(request.headers().get("consistencylevel").and_then(|value| value.to_str().ok()));
-        let call = Call { method: request.method().as_str(), path, query, is_eventual };
+        let call = Call { base: &base, method: request.method().as_str(), path, query, is_eventual };
         answer_call(&world, tenant, &call)
     });
     to_response(answer)
@@ -96,7 +99,7 @@ fn inner_answer(world: &World, tenant: Uuid, inner: &Value) -> Value {
     let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
     let query = decode_pairs(query.as_bytes());
     let method = inner["method"].as_str().unwrap_or_default();
-    let call = Call { method, path, query, is_eventual: is_eventual(level) };
+    let call = Call { base: &world.urls.graph, method, path, query, is_eventual: is_eventual(level) };
     let (status, body) = match answer_call(world, tenant, &call) {
         Ok(body) => (200, body),
         Err(refusal) => (refusal.0, refusal_body(&refusal)),
@@ -104,6 +107,13 @@ fn inner_answer(world: &World, tenant: Uuid, inner: &Value) -> Value {
     json!({
         "id": inner["id"], "status": status, "headers": { "Content-Type": "application/json" }, "body": body,
     })
+}
+
+/// The base URL that the client used: a public name when a proxy led it here, else an address.
+fn host_url(uri: &Uri, headers: &HeaderMap) -> String {
+    let host = headers.get("host").and_then(|host| host.to_str().ok());
+    let authority = uri.authority().map(ToString::to_string).or_else(|| host.map(str::to_owned));
+    format!("https://{}", authority.unwrap_or_default())
 }
 
 fn is_eventual(level: Option<&str>) -> bool {
@@ -164,8 +174,8 @@ fn answer_call(world: &World, tenant: Uuid, call: &Call<'_>) -> Result<Value, Re
     };
     let Some((id, by_client)) = object else {
         let filter = Filter::parse(&call.query, call.is_eventual)?;
-        let found: Vec<&App> = apps().filter(|app| set.has(app) && filter.takes(app)).collect();
-        return page(world, directory.quirks.graph_page, &found, set, call);
+        let found: Vec<&App> = apps().filter(|app| set.has(app) && filter.takes(app, set)).collect();
+        return page(directory.quirks.graph_page, &found, set, call);
     };
     let wanted = Uuid::try_parse(id).ok();
     let is_it = |app: &&App| Some(if by_client { app.client_id } else { set.id(app) }) == wanted;
@@ -177,13 +187,13 @@ fn answer_call(world: &World, tenant: Uuid, call: &Call<'_>) -> Result<Value, Re
     })?;
     match list {
         None => shape(app, set, &call.query),
-        Some("federatedIdentityCredentials") => Ok(json!({ "value": federated_credentials(app) })),
+        Some("federatedIdentityCredentials") => Ok(json!({ "value": set.credentials(app) })),
         Some("owners") => Ok(json!({ "value": app.record.owners.iter().map(owner).collect::<Vec<_>>() })),
         Some(_) => Err(not_found()),
     }
 }
 
-fn page(world: &World, size: usize, found: &[&App], set: Set, call: &Call<'_>) -> Result<Value, Refusal> {
+fn page(size: usize, found: &[&App], set: Set, call: &Call<'_>) -> Result<Value, Refusal> {
     let number = |name: &str| value(&call.query, name).and_then(|value| value.parse::<usize>().ok());
     let begin = number("$skiptoken").unwrap_or(0);
     let size = number("$top").unwrap_or(size).min(size).max(1);
@@ -198,7 +208,7 @@ fn page(world: &World, size: usize, found: &[&App], set: Set, call: &Call<'_>) -
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(call.query.iter().filter(|(name, _)| name != "$skiptoken"));
         query.append_pair("$skiptoken", &end.to_string());
-        let url = format!("{}/v1.0{}?{}", world.urls.graph, call.path, query.finish());
+        let url = format!("{}/v1.0{}?{}", call.base, call.path, query.finish());
         answer["@odata.nextLink"] = json!(url);
     }
     Ok(answer)

@@ -37,6 +37,15 @@ impl Set {
         }
     }
 
+    /// The federated credentials that objects of this set show: those of an application are no matter of its service
+    /// principal.
+    pub(super) fn credentials(self, app: &App) -> Vec<Value> {
+        if self == Self::ServicePrincipals && app.kind == Kind::Application {
+            return vec![];
+        }
+        federated_credentials(app)
+    }
+
     pub(super) fn object(self, app: &App) -> Value {
         match self {
             Self::Applications | Self::DeletedApplications => application(app),
@@ -112,10 +121,11 @@ fn service_principal(app: &App) -> Value {
         "accountEnabled": !app.disabled,
         "signInAudience": audience,
         "alternativeNames": names,
+        "appOwnerOrganizationId": app.record.home_tenant,
     })
 }
 
-pub(super) fn federated_credentials(app: &App) -> Vec<Value> {
+fn federated_credentials(app: &App) -> Vec<Value> {
     let plain = app.federated_credentials.iter().enumerate().map(|(at, one)| {
         json!({
             "id": derived(app.client_id, 2000 + at), "name": one.name, "issuer": one.issuer, "subject": one.subject,

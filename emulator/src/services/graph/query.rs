@@ -3,7 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::services::graph::objects::{Set, federated_credentials, owner};
+use crate::services::graph::objects::{Set, owner};
 use crate::services::graph::refusal::Refusal;
 use crate::services::request::value;
 use crate::world::directory::entra::App;
@@ -72,7 +72,7 @@ impl Filter {
         Ok(parsed)
     }
 
-    pub(super) fn takes(&self, app: &App) -> bool {
+    pub(super) fn takes(&self, app: &App, set: Set) -> bool {
         let compare = |prefix: bool, text: &str, value: &str| {
             let (text, value) = (text.to_lowercase(), value.to_lowercase());
             if prefix { value.starts_with(&text) } else { value == text }
@@ -81,7 +81,7 @@ impl Filter {
             Self::All => true,
             Self::AppIds(ids) => ids.contains(&app.client_id),
             Self::Names { prefix, text } => compare(*prefix, text, &app.name()),
-            Self::Trusts { subject, prefix, text } => federated_credentials(app).iter().any(|one| {
+            Self::Trusts { subject, prefix, text } => set.credentials(app).iter().any(|one| {
                 let value = if *subject { &one["subject"] } else { &one["issuer"] };
                 value.as_str().is_some_and(|value| compare(*prefix, text, value))
             }),
@@ -115,7 +115,7 @@ pub(super) fn shape(app: &App, set: Set, query: &[(String, String)]) -> Result<V
         return Err((400, "Request_BadRequest", message));
     }
     let mut list = match name {
-        "federatedIdentityCredentials" => federated_credentials(app),
+        "federatedIdentityCredentials" => set.credentials(app),
         // An expanded property has twenty objects at most, and says nothing of the others.
         "owners" => app.record.owners.iter().take(20).map(owner).collect(),
         _ => {

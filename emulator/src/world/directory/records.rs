@@ -140,6 +140,8 @@ pub struct AppRecord {
     pub more_credentials: Vec<Value>,
     /// Certificates that it is registered with, by their ends.
     pub certificate_ends: Vec<OffsetDateTime>,
+    /// The tenant that the application is registered in, where that is told.
+    pub home_tenant: Option<Uuid>,
     /// The subscription that a managed identity lies in; each of its tenant's, if absent.
     pub subscription: Option<Uuid>,
 }
