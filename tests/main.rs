@@ -12,7 +12,7 @@
 mod support;
 
 mod architecture;
-mod arrival;
+mod ask;
 mod az;
 mod bad_answers;
 mod bad_input;
@@ -24,6 +24,7 @@ mod doctor;
 mod documents;
 mod earlier;
 mod examples;
+mod existing_variables;
 mod explain;
 mod faults;
 mod foreign_bytes;

@@ -101,7 +101,7 @@ pub(crate) async fn start(
 }
 
 /// Takes back what the post-job stage was told of a broker.
-pub(crate) fn forget(commands: &mut Commands<'_>) -> io::Result<()> {
+pub(crate) fn clear_task_variables(commands: &mut Commands<'_>) -> io::Result<()> {
     [BROKER_URL_VARIABLE, BROKER_KEY_VARIABLE, BROKER_PROCESS_VARIABLE]
         .iter()
         .try_for_each(|name| commands.set_task_variable(name, ""))

@@ -163,6 +163,8 @@ codes! {
     ToolTooOld = "WIF4009",
     /// A tool that was to be tried is not there.
     ToolMissing = "WIF4010",
+    /// What a command prints could not be written.
+    OutputUnwritable = "WIF4020",
 
     /// The broker could not be started.
     BrokerFailed = "WIF5001",
