@@ -5,6 +5,7 @@
 
 pub mod connection;
 pub mod identity;
+pub mod lines;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -22,6 +23,8 @@ pub struct Snapshot {
     pub taken: Moment,
     /// How deep was read.
     pub depth: Layer,
+    /// The projects that were asked for, by name. Empty: all that can be seen.
+    pub projects: Vec<String>,
     /// Whether names and mail addresses of people were removed.
     pub redacted: bool,
     /// The organizations that were asked for, by name.
