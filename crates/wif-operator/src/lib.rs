@@ -10,7 +10,6 @@ pub mod rule;
 pub mod rules;
 pub mod severity;
 pub mod snapshot;
-pub mod snapshot;
 pub mod subject;
 #[cfg(test)]
 pub(crate) mod testing;

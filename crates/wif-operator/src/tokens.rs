@@ -30,6 +30,7 @@ pub struct Tokens {
     /// For Azure Resource Manager.
     pub arm: Option<Token>,
     graph_tenant: Option<Uuid>,
+    is_job_token: bool,
 }
 
 /// Which services are to be asked.
@@ -51,6 +52,8 @@ enum Wanted {
 const CLI_TIMEOUT: Duration = Duration::from_secs(60);
 /// Azure DevOps as a resource of Entra.
 const DEVOPS_RESOURCE: &str = "499b84ac-1321-427f-aa17-267ca6975798";
+/// The job's own token.
+const JOB_TOKEN: &str = "SYSTEM_ACCESSTOKEN";
 /// The longest name of a session, in characters.
 const MAX_SESSION: usize = 60;
 /// The programs of the Azure CLI.
@@ -114,9 +117,13 @@ impl Tokens {
                     say(&format!("{name}: no token{why}"));
                 }
             }
+            let is_job_token = found.as_ref().is_some_and(|(_, source)| source.starts_with(JOB_TOKEN));
             let token = found.map(|(token, _)| token);
             match wanted {
-                Wanted::DevOps => tokens.devops = token,
+                Wanted::DevOps => {
+                    tokens.devops = token;
+                    tokens.is_job_token = is_job_token;
+                }
                 Wanted::Graph => {
                     tokens.graph_tenant = token.as_ref().and_then(tenant);
                     tokens.graph = token;
@@ -131,6 +138,12 @@ impl Tokens {
     #[must_use]
     pub fn graph_tenant(&self) -> Option<Uuid> {
         self.graph_tenant
+    }
+
+    /// Whether Azure DevOps is asked with the job's own token, which as a rule sees one project.
+    #[must_use]
+    pub fn is_job_token(&self) -> bool {
+        self.is_job_token
     }
 }
 
@@ -165,9 +178,9 @@ async fn find(
         }
     }
     if wanted == Wanted::DevOps
-        && let Some(token) = env.secret("SYSTEM_ACCESSTOKEN")
+        && let Some(token) = env.secret(JOB_TOKEN)
     {
-        let source = "SYSTEM_ACCESSTOKEN, which as a rule sees one project".to_owned();
+        let source = format!("{JOB_TOKEN}, which as a rule sees one project");
         return Some((Token::Bearer(token), source));
     }
     None

@@ -4,6 +4,7 @@ mod endpoint;
 mod error;
 mod gaps;
 mod identities;
+pub mod network;
 mod organization;
 mod pace;
 pub mod progress;
@@ -139,6 +140,7 @@ pub async fn read(
             depth: options.depth,
             jobs: options.jobs,
             progress,
+            is_job_token: tokens.is_job_token(),
             projects: &options.projects,
             name: address.name.clone(),
             id: Cell::new(None),

@@ -35,6 +35,8 @@ pub(super) struct Reader<'a> {
     pub(super) depth: Layer,
     pub(super) jobs: usize,
     pub(super) progress: &'a Progress,
+    /// Azure DevOps is asked with the job's own token.
+    pub(super) is_job_token: bool,
     /// Names or ids of the projects that are meant; all, if there are none.
     pub(super) projects: &'a [String],
     /// Gathered so far.
@@ -149,6 +151,9 @@ impl Reader<'_> {
             let number = items.len() - projects.len();
             let why = format!("Azure DevOps listed {number} without an id or a name");
             self.gap(Layer::List, None, State::Partial, ("projects", &why));
+        }
+        if self.is_job_token {
+            self.gap(Layer::List, None, State::Partial, ("other projects", JOB_TOKEN));
         }
         let is_empty = projects.is_empty();
         // A page may repeat what was on the one before when projects are made meanwhile.
@@ -339,6 +344,8 @@ impl Reader<'_> {
 /// Said where there is no token for Azure DevOps at all.
 pub(super) const NO_DEVOPS: &str =
     "Azure DevOps: no token; sign in with az login, or set AZURE_DEVOPS_EXT_PAT";
+/// Said where the job's own token is all there is.
+const JOB_TOKEN: &str = "Azure DevOps: SYSTEM_ACCESSTOKEN as a rule sees the project of its pipeline only; sign in with a connection whose identity is a user of the organization";
 /// Said of a connection of which only id and name are told.
 const INVISIBLE: &str =
     "Azure DevOps tells only that it exists; make the token's owner a reader of this connection";
