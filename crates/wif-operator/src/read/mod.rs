@@ -169,7 +169,13 @@ pub async fn read(
     if !is_interrupted && is_complete {
         options.projects.iter().try_for_each(|text| is_there(text, &names))?;
     }
-    let mut snapshot = Snapshot { taken, depth: options.depth, redacted: false, organizations };
+    let mut snapshot = Snapshot {
+        taken,
+        depth: options.depth,
+        projects: options.projects.clone(),
+        redacted: false,
+        organizations,
+    };
     snapshot.sort();
     Ok(snapshot)
 }
