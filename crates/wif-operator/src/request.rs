@@ -216,7 +216,7 @@ reason: CHG-1042
     #[test]
     fn what_is_unknown_missing_or_wrong_is_named_with_its_place() {
         for (from, to, place, field) in [
-            ("owner: platform-team@contoso.com\n", "", "sc.yaml:1:", "owner"),
+            ("owner: platform-team@contoso.com\n", "", "sc.yaml:10:", "owner"),
             ("reason: CHG-1042", "reason: ''", "sc.yaml:11:", "reason"),
             ("pipelines: [Release]", "pipeline: [Release]", "sc.yaml:8:", "pipeline"),
             ("wif/v1", "wif/v2", "sc.yaml:1:", "apiVersion"),

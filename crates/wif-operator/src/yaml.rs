@@ -65,7 +65,9 @@ pub fn parse<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, YamlError
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let error = error.without_snippet();
         let place = error.location().unwrap_or(Location::UNKNOWN);
-        content(file, place, &error.to_string())
+        let text = error.to_string();
+        // The place stands at the beginning already.
+        content(file, place, text.split(" at line ").next().unwrap_or(&text))
     })
 }
 

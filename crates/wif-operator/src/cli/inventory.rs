@@ -1,0 +1,74 @@
+//! `wif inventory`: the connections, without judgment.
+
+use std::io::{BufWriter, Write};
+
+use time::Duration;
+use wif_core::{code::Code, failure::Failure};
+
+use super::{
+    files::{Readers, pair, write},
+    options::{InventoryArguments, InventoryFormat},
+    screen::Host,
+    source::{absent, nothing_read, read},
+};
+use crate::{
+    formats::inventory::{write_chain, write_csv, write_json, write_text},
+    judge,
+    moment::Moment,
+    report::Report,
+    rule::{Context, Settings},
+};
+
+/// Lists. The exit code is 12 where something could not be read.
+///
+/// # Errors
+///
+/// Arguments or files are wrong, or standard output is gone.
+pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
+    let formats = if arguments.formats.is_empty() { &[InventoryFormat::Text] } else { &*arguments.formats };
+    let targets = pair(formats, &arguments.outputs)?;
+    let snapshot = read(&arguments.read, host).await?;
+    let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
+    // Nothing is judged, so that nothing depends on these.
+    let settings =
+        Settings { now, expires_within: Duration::ZERO, unused_for: Duration::ZERO, requests: Vec::new() };
+    let mut report = judge::inventory(&Context::new(&snapshot, &settings));
+    select(&mut report, &arguments.connections)?;
+    for (format, output) in &targets {
+        let mut content = |out: &mut dyn Write| match format {
+            InventoryFormat::Text if arguments.chain => write_chain(&report, out),
+            InventoryFormat::Text => write_text(&report, out),
+            InventoryFormat::Json => write_json(&report, out),
+            InventoryFormat::Csv => write_csv(&report, out),
+        };
+        match output {
+            Some(path) => write(path, Readers::Usual, &mut content)?,
+            None => {
+                let mut out = BufWriter::new(&mut *host.out);
+                content(&mut out).and_then(|()| out.flush()).map_err(|error| {
+                    Failure::new(Code::Bug, error, "run the command again; its output was closed")
+                })?;
+            }
+        }
+    }
+    let has_gaps = report.gaps().next().is_some() && !arguments.read.allow_gaps;
+    Ok(nothing_read(&snapshot).unwrap_or(if has_gaps { 12 } else { 0 }))
+}
+
+fn select(report: &mut Report, wanted: &[String]) -> Result<(), Failure> {
+    for name in wanted {
+        let is_meant = |one: &crate::report::ConnectionEntry| is(one, name);
+        if !report.connections.iter().any(is_meant) {
+            let names = report.connections.iter().map(|one| one.name.as_str());
+            return Err(absent("--connection", name, names, "what was read"));
+        }
+    }
+    if !wanted.is_empty() {
+        report.connections.retain(|one| wanted.iter().any(|name| is(one, name)));
+    }
+    Ok(())
+}
+
+fn is(one: &crate::report::ConnectionEntry, name: &str) -> bool {
+    one.name.to_lowercase() == name.to_lowercase() || one.id.to_string().eq_ignore_ascii_case(name)
+}
