@@ -39,6 +39,7 @@ use wif_io::{endpoint::Endpoint, env::Env, http::Http};
 use self::{gaps::Gaps, organization::Reader, progress::Progress, scopes::Roles, service::Service};
 use crate::{
     moment::Moment,
+    nearest::nearest,
     snapshot::{Existence, Layer, Snapshot},
     tokens::Tokens,
 };
@@ -81,8 +82,6 @@ struct Address {
 
 /// The longest argument that an error shows, in characters.
 const MAX_SHOWN: usize = 100;
-/// How many names are offered in place of one that is not there.
-const MAX_OFFERED: usize = 3;
 
 /// Reads the organizations. When `stop` ends first, the snapshot has what is known by then, and coverage says what is not.
 ///
@@ -263,13 +262,8 @@ fn is_there(text: &str, projects: &[(Uuid, String)]) -> Result<(), Failure> {
     if projects.iter().any(is_it) {
         return Ok(());
     }
-    let wanted = text.to_lowercase();
-    let mut near: Vec<_> =
-        projects.iter().map(|(_, name)| (distance(&wanted, &name.to_lowercase()), name)).collect();
-    near.sort();
-    near.dedup();
-    let near: Vec<_> =
-        near.iter().take(MAX_OFFERED).map(|(_, name)| format!("'{}'", one_line(name, MAX_SHOWN))).collect();
+    let near = nearest(text, projects.iter().map(|(_, name)| name.as_str()));
+    let near: Vec<_> = near.iter().map(|name| format!("'{}'", one_line(name, MAX_SHOWN))).collect();
     let error = format!("the token sees no project '{}'", one_line(text, MAX_SHOWN));
     let hint = if near.is_empty() {
         "use a token that sees it".to_owned()
@@ -277,22 +271,4 @@ fn is_there(text: &str, projects: &[(Uuid, String)]) -> Result<(), Failure> {
         format!("check its name; the nearest are {}", near.join(", "))
     };
     Err(Failure::new(Code::ArgumentInvalid, error, hint))
-}
-
-/// How many letters have to be changed, added or taken away to make one text of the other (Levenshtein).
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<_> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, letter) in one.chars().enumerate() {
-        let mut diagonal = at;
-        let mut left = at + 1;
-        let mut next = vec![left];
-        for (above, wanted) in row.iter().skip(1).zip(&other) {
-            left = (diagonal + usize::from(letter != *wanted)).min(left + 1).min(above + 1);
-            diagonal = *above;
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
