@@ -13,7 +13,7 @@ const CRATES: [(&str, &[&str]); 6] = [
     ("wif-azure", &["wif-core", "wif-io"]),
     ("wif-broker", &["wif-core", "wif-io"]),
     ("wif", &["wif-azure", "wif-broker", "wif-core", "wif-io"]),
-    ("wif-operator", &["wif-core", "wif-io"]),
+    ("wif-operator", &["wif", "wif-azure", "wif-broker", "wif-core", "wif-io"]),
 ];
 
 /// What the pure crate has no use for: a clock, I/O, an executor.

@@ -333,6 +333,27 @@ fn a_managed_identity_is_read_from_azure_resource_manager() {
 }
 
 #[test]
+fn a_managed_identity_and_its_credential_are_found_on_a_later_page() {
+    let case = with_ids();
+    let client = case.emulator.usual().entra_client;
+    {
+        let mut directory = case.emulator.directory();
+        directory.quirks.arm_page = Some(1);
+        let tenant = case.emulator.usual().tenant;
+        directory.tenant(tenant).apps.insert(0, App::new(Uuid::from_u128(0x3333), Kind::ManagedIdentity));
+        let app = directory.app(client);
+        app.kind = Kind::ManagedIdentity;
+        let own = app.federated_credentials[0].clone();
+        let other = FederatedCredential { subject: "sc://other/other/other".to_owned(), ..own };
+        app.federated_credentials.insert(0, other);
+    }
+    let token = reader(&case.emulator, "https://management.azure.com");
+    let found = diagnose(&case.set("WIF_ARM_TOKEN", &token));
+    assert_eq!(found.faults, Vec::<String>::new(), "{}", found.text);
+    assert!(found.text.contains("managed identity"), "{}", found.text);
+}
+
+#[test]
 fn a_connection_that_leads_elsewhere_gets_no_token() {
     let case = with_ids().data("microsoftGraphUrl", "https://graph.evil.example/");
     let found = diagnose(&case);
