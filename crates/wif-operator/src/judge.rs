@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ring::digest;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::to_raw_value};
 use uuid::Uuid;
 use wif_core::foreign_text::one_line;
 
@@ -149,7 +149,10 @@ pub fn inventory(context: &Context<'_>) -> Report {
 
 /// Text from outside as it stands in a report: one harmless line.
 fn text(text: &str) -> String {
-    one_line(text, MAX_TEXT)
+    let mut line = one_line(text, MAX_TEXT);
+    // There are a million of them in a large report.
+    line.shrink_to_fit();
+    line
 }
 
 fn texts(values: &[String]) -> Vec<String> {
@@ -182,7 +185,7 @@ fn finding(rule: &Rule, draft: Draft, names: &BTreeMap<Uuid, String>) -> Finding
         connection: draft.connection,
         connection_name: draft.connection.and_then(|id| names.get(&id).cloned()),
         project: draft.project.as_deref().map(text),
-        evidence: harmless_fields(draft.evidence),
+        evidence: to_raw_value(&harmless_fields(draft.evidence)).unwrap_or_default(),
         fix: text(&draft.fix),
         command: one_line(&draft.command, MAX_COMMAND),
         new: false,

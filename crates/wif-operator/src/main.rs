@@ -1,12 +1,24 @@
 //! `wif-operator`: takes a snapshot of the environment, reads the arguments, calls, and says how it ended.
 #![forbid(unsafe_code)]
 
-use std::{io, process::ExitCode};
+use std::{
+    cell::Cell,
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use tokio::runtime;
 use wif_core::{code::Code, failure::Failure};
-use wif_io::{clock, env::Env, process};
-use wif_operator::cli::{self, Command, Host, Screen, Unparsed};
+use wif_io::{
+    clock::{self, Clock},
+    env::Env,
+    process,
+};
+use wif_operator::{
+    cli::{self, Command, Host, Screen, Unparsed},
+    read::progress::Progress,
+};
 
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os()) {
@@ -35,9 +47,11 @@ fn main() -> ExitCode {
 }
 
 async fn run(command: &Command) -> Result<u8, Failure> {
-    let (env, clock) = (Env::of_process(), clock::System::new());
-    let (mut out, mut errors) = (stdout(), io::stderr());
-    let mut host = Host { env: &env, clock: &clock, out: &mut out, talk: Screen::new(&mut errors) };
+    let (env, clock): (_, Arc<dyn Clock>) = (Env::of_process(), Arc::new(clock::System::new()));
+    let mut out = stdout();
+    let talk = Progress::new(Box::new(io::stderr()), io::stderr().is_terminal(), Arc::clone(&clock));
+    let mut host =
+        Host { env: &env, clock: &clock, out: &mut out, talk: &talk, is_interrupted: Cell::new(false) };
     match command {
         Command::Audit(arguments) => cli::audit(arguments, &mut host).await,
         Command::Inventory(arguments) => cli::inventory(arguments, &mut host).await,

@@ -1,7 +1,7 @@
 //! What an audit says: the one input of every format. All text in it is harmless lines already.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{
@@ -243,8 +243,8 @@ pub struct Finding {
     pub connection_name: Option<String>,
     /// The project that owns the connection.
     pub project: Option<String>,
-    /// The facts, by name.
-    pub evidence: Map<String, Value>,
+    /// The facts, by name: an object of JSON as it is written, which takes a fraction of the room that its parts would.
+    pub evidence: Box<RawValue>,
     /// What to do.
     pub fix: String,
     /// The next command, or the page to open.

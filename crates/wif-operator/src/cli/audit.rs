@@ -13,8 +13,8 @@ use wif_core::failure::Failure;
 use super::{
     files::{Readers, argument, pair, write},
     options::{AuditArguments, FailOn},
-    screen::Host,
-    source::{nothing_read, read},
+    screen::{Host, INTERRUPTED},
+    source::{nothing_read, snapshot},
 };
 use crate::{
     formats::{Format, markdown},
@@ -47,8 +47,10 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<u8
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
     // Before anything is read: an audit that takes minutes must not end with a mistake in a file.
     let (settings, selection) = judgment(arguments, now)?;
-    let snapshot = read(&arguments.read, host).await?;
+    let snapshot = snapshot(&arguments.read, host).await?;
     let report = judge(&snapshot, &settings, &selection);
+    let unread = nothing_read(&snapshot);
+    drop(snapshot);
     for notice in &report.waivers {
         let what = match notice.state {
             WaiverState::Ended => "has ended, and what it was about counts again",
@@ -70,8 +72,10 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<u8
     if host.env.is_true("TF_BUILD") && !is_data_on_screen {
         tell_job(&report, host)?;
     }
-    Ok(nothing_read(&snapshot)
-        .unwrap_or_else(|| exit_code(&report, arguments.fail_on, arguments.read.allow_gaps)))
+    if host.is_interrupted.get() {
+        return Ok(INTERRUPTED);
+    }
+    Ok(unread.unwrap_or_else(|| exit_code(&report, arguments.fail_on, arguments.read.allow_gaps)))
 }
 
 fn closed(error: std::io::Error) -> Failure {

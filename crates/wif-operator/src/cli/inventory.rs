@@ -8,8 +8,8 @@ use wif_core::{code::Code, failure::Failure};
 use super::{
     files::{Readers, pair, write},
     options::{InventoryArguments, InventoryFormat},
-    screen::Host,
-    source::{absent, nothing_read, read},
+    screen::{Host, INTERRUPTED},
+    source::{absent, nothing_read, snapshot},
 };
 use crate::{
     formats::inventory::{write_chain, write_csv, write_json, write_text},
@@ -27,7 +27,7 @@ use crate::{
 pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
     let formats = if arguments.formats.is_empty() { &[InventoryFormat::Text] } else { &*arguments.formats };
     let targets = pair(formats, &arguments.outputs)?;
-    let snapshot = read(&arguments.read, host).await?;
+    let snapshot = snapshot(&arguments.read, host).await?;
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
     // Nothing is judged, so that nothing depends on these.
     let settings =
@@ -52,6 +52,9 @@ pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> R
         }
     }
     let has_gaps = report.gaps().next().is_some() && !arguments.read.allow_gaps;
+    if host.is_interrupted.get() {
+        return Ok(INTERRUPTED);
+    }
     Ok(nothing_read(&snapshot).unwrap_or(if has_gaps { 12 } else { 0 }))
 }
 

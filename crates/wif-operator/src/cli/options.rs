@@ -143,6 +143,16 @@ pub struct FailOn {
     pub only_new: bool,
 }
 
+impl From<Cloud> for wif_core::azure::cloud::Cloud {
+    fn from(cloud: Cloud) -> Self {
+        match cloud {
+            Cloud::Public => Self::Public,
+            Cloud::Usgovernment => Self::UsGovernment,
+            Cloud::China => Self::China,
+        }
+    }
+}
+
 impl From<LayerArgument> for Layer {
     fn from(layer: LayerArgument) -> Self {
         match layer {

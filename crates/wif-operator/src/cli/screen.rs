@@ -1,20 +1,31 @@
 //! Where the command line reads and writes: what tests replace.
 
-use std::io::{self, Write};
+use std::{
+    cell::Cell,
+    io::{self, Write},
+    sync::Arc,
+};
 
 use wif_core::foreign_text::lines;
 use wif_io::{clock::Clock, env::Env};
+
+use crate::read::progress::Progress;
+
+/// The exit code of a command that was interrupted.
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// What a command finds around it.
 pub struct Host<'a> {
     /// The environment.
     pub env: &'a Env,
     /// The clock.
-    pub clock: &'a dyn Clock,
+    pub clock: &'a Arc<dyn Clock>,
     /// Standard output: data.
     pub out: &'a mut (dyn Write + Send),
     /// Standard error: talk.
-    pub talk: Screen<'a>,
+    pub talk: &'a Progress,
+    /// Whether the user asked to stop while organizations were read.
+    pub is_interrupted: Cell<bool>,
 }
 
 /// A stream that people and the agent read. The agent looks for commands in the output of every step, so that there is no way

@@ -11,8 +11,10 @@ use super::{
 };
 use crate::{
     nearest::nearest,
+    read::{self, ReadOptions, network},
     redact::redact,
     snapshot::{Layer, Snapshot, State, lines},
+    tokens::{Needs, Tokens},
 };
 
 /// Reads what the arguments name.
@@ -20,7 +22,7 @@ use crate::{
 /// # Errors
 ///
 /// The arguments name nothing, or a file cannot be read or written.
-pub(super) async fn read(arguments: &ReadArguments, host: &mut Host<'_>) -> Result<Snapshot, Failure> {
+pub(super) async fn snapshot(arguments: &ReadArguments, host: &mut Host<'_>) -> Result<Snapshot, Failure> {
     let mut snapshot = match &arguments.offline {
         Some(path) => {
             let mut snapshot = of_file(path)?;
@@ -39,8 +41,36 @@ pub(super) async fn read(arguments: &ReadArguments, host: &mut Host<'_>) -> Resu
     Ok(snapshot)
 }
 
-async fn of_organizations(_arguments: &ReadArguments, _host: &mut Host<'_>) -> Result<Snapshot, Failure> {
-    Err(argument("reading an organization is not part of this version", "take a snapshot with --offline"))
+async fn of_organizations(arguments: &ReadArguments, host: &mut Host<'_>) -> Result<Snapshot, Failure> {
+    let Host { env, clock, talk, .. } = host;
+    let (http, warnings) = network::client(env, clock)?;
+    warnings.iter().for_each(|warning| talk.say(warning));
+    let depth = Layer::from(arguments.layer);
+    let cloud = arguments.cloud.into();
+    let needs = Needs { identities: depth > Layer::List };
+    let session = arguments.session.as_deref();
+    let mut say = |line: &str| talk.say(line);
+    let tokens = Tokens::find(env, &***clock, cloud, session, needs, &mut say).await;
+    let options = ReadOptions {
+        organizations: arguments.organizations.clone(),
+        projects: arguments.projects.clone(),
+        depth,
+        jobs: arguments.jobs.into(),
+        cloud,
+    };
+    let interrupted = &host.is_interrupted;
+    let stop = async {
+        interrupt().await;
+        interrupted.set(true);
+    };
+    read::read(&options, env, &http, &tokens, talk, stop).await
+}
+
+/// Ends when the user, or the agent, asks to stop. Where that cannot be listened for, it never ends.
+async fn interrupt() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 fn of_file(path: &Path) -> Result<Snapshot, Failure> {

@@ -27,8 +27,9 @@ const STYLE: &str = include_str!("../../templates/report.css");
 const SCRIPT: &str = include_str!("../../templates/report.js");
 /// The most findings of a group; the others stand at their connections.
 const MAX_FINDINGS: usize = 50;
-/// The most ends that are listed.
+/// The most ends to come that are listed, and the most that are over.
 const MAX_ENDS: usize = 10;
+const MAX_OVER: usize = 3;
 /// What ends within so long is counted at the top.
 const SOON: Duration = Duration::days(30);
 
@@ -50,6 +51,7 @@ struct Page<'a> {
     counts: String,
     comparison: Option<String>,
     groups: Vec<Section<'a>>,
+    ended: usize,
     ends: Vec<End>,
     gaps: Vec<&'a CoverageEntry>,
     by_connection: BTreeMap<(&'a str, Uuid), Vec<&'a Finding>>,
@@ -102,6 +104,9 @@ fn page(report: &Report) -> Page<'_> {
     let mut stored: Vec<_> =
         report.connections.iter().filter(is_stored).filter(|one| one.secret_ends.is_some()).collect();
     stored.sort_by_key(|one| (one.secret_ends, one.id));
+    // What ended long ago was told long ago: the last that ended, and the next that will.
+    let (over, ahead): (Vec<&ConnectionEntry>, Vec<&ConnectionEntry>) =
+        stored.iter().partition(|one| one.secret_ends.is_some_and(|end| end <= report.now));
     let soon = report.now.after(SOON);
     let ending: Vec<_> =
         stored.iter().copied().filter(|one| one.secret_ends.is_some_and(|end| end <= soon)).collect();
@@ -135,7 +140,14 @@ fn page(report: &Report) -> Page<'_> {
         } else {
             "good"
         },
-        ends: stored.iter().take(MAX_ENDS).map(|one| end(report, one)).collect(),
+        ended: over.len(),
+        ends: over
+            .iter()
+            .rev()
+            .take(MAX_OVER)
+            .chain(ahead.iter().take(MAX_ENDS))
+            .map(|one| end(report, one))
+            .collect(),
         ending,
         soon_days: SOON.whole_days(),
         retiring: report.connections.iter().filter(is_retiring).count(),
@@ -197,12 +209,32 @@ fn owner(one: &ConnectionEntry) -> &str {
 }
 
 impl<'a> Page<'a> {
-    /// The rows, made one by one as they are written.
+    fn findings_of(&self, one: &'a ConnectionEntry) -> &[&'a Finding] {
+        self.by_connection.get(&(one.organization.as_str(), one.id)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The rows, the worst first, made one by one as they are written.
     fn rows(&self) -> impl Iterator<Item = Row<'a>> {
-        self.report.connections.iter().map(|one| {
-            let findings = self.by_connection.get(&(one.organization.as_str(), one.id)).cloned();
-            row(one, findings.unwrap_or_default())
-        })
+        let mut connections: Vec<_> = self.report.connections.iter().collect();
+        connections.sort_by_cached_key(|one| {
+            (order(worst(self.findings_of(one))), &one.organization, &one.name, one.id)
+        });
+        connections.into_iter().map(move |one| row(one, self.findings_of(one).to_vec()))
+    }
+}
+
+/// The worst of what no waiver accepts.
+fn worst(findings: &[&Finding]) -> Option<Severity> {
+    findings.iter().filter(|finding| finding.waived.is_none()).map(|finding| finding.severity).max()
+}
+
+/// The place of a row among the others.
+const fn order(worst: Option<Severity>) -> usize {
+    match worst {
+        Some(Severity::Fault) => 0,
+        Some(Severity::Warning) => 1,
+        Some(Severity::Note) => 2,
+        None => 3,
     }
 }
 
@@ -213,8 +245,6 @@ fn row<'a>(one: &'a ConnectionEntry, findings: Vec<&'a Finding>) -> Row<'a> {
             lines.push(format!("{:<23}{value}", if at == 0 { label } else { "" }));
         }
     }
-    let worst =
-        findings.iter().filter(|finding| finding.waived.is_none()).map(|finding| finding.severity).max();
     Row {
         one,
         owner: owner(one),
@@ -226,12 +256,7 @@ fn row<'a>(one: &'a ConnectionEntry, findings: Vec<&'a Finding>) -> Row<'a> {
         ends: one.secret_ends.map_or_else(|| "-".to_owned(), |end| end.date().to_string()),
         last_used: last_used(one),
         chain: lines.join("\n"),
-        order: match worst {
-            Some(Severity::Fault) => 0,
-            Some(Severity::Warning) => 1,
-            Some(Severity::Note) => 2,
-            None => 3,
-        },
+        order: order(worst(&findings)),
         findings,
     }
 }
@@ -256,6 +281,11 @@ impl Row<'_> {
     fn mark(&self) -> &'static str {
         self.severity().map_or("", |severity| mark(&severity))
     }
+}
+
+/// How many gaps of coverage there are.
+fn gap_count(count: usize) -> String {
+    plural(count, "gap")
 }
 
 /// A shape beside each word, for those who see no colors.
