@@ -7,6 +7,7 @@ mod bump;
 mod compare;
 mod demo;
 mod fuzz;
+mod judges;
 mod mutants;
 mod package;
 mod pictures;
@@ -46,6 +47,8 @@ enum Chore {
         /// Only this: step, trips, start, broker or size
         only: Option<String>,
     },
+    /// Let Microsoft's own clients, pinned, read an emulated organization, and print what they accept
+    Judges,
     /// Pack the extension with the programs of every platform that this machine can compile for, into dist/
     Package {
         /// A folder with programs that other machines compiled, as target/package/bin has them
@@ -112,6 +115,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().chore {
         Chore::Stage => stage::stage().map(|_folder| ()),
         Chore::Demo => demo::demo(),
+        Chore::Judges => judges::judges(),
         Chore::Acceptance { only } => acceptance::acceptance(only.as_deref()),
         Chore::Bench { only } => bench::bench(only.as_deref()),
         Chore::Mutants { files, jobs } => mutants::mutants(&files, jobs),
