@@ -17,7 +17,7 @@ use crate::{
     rules,
     severity::Severity,
     snapshot::{
-        Snapshot,
+        Layer, Snapshot, State,
         connection::{Connection, Person},
         identity::{Identity, IdentityKind},
     },
@@ -103,6 +103,20 @@ pub fn inventory(context: &Context<'_>) -> Report {
                 CredentialKind::Other => &mut totals.other,
                 CredentialKind::Unknown => &mut totals.unknown,
             } += 1;
+            // What cannot be seen is told, whatever the reader made of it.
+            let is_told =
+                || organization.coverage.iter().any(|known| known.connection == Some(connection.id));
+            if entry.credential == CredentialKind::Unknown && !is_told() {
+                coverage.push(CoverageEntry {
+                    organization: text(&organization.name),
+                    project: connection.owner().map(|project| text(&project.name)),
+                    layer: Layer::List,
+                    connection: Some(connection.id),
+                    state: State::Partial,
+                    why: "Azure DevOps shows only that the connection exists; make the caller a Reader of it"
+                        .to_owned(),
+                });
+            }
             connections.push(entry);
         }
         coverage.extend(organization.coverage.iter().map(|entry| CoverageEntry {

@@ -32,7 +32,7 @@ pub struct ReadArguments {
     #[arg(long, value_name = "SNAPSHOT")]
     pub save: Option<PathBuf>,
     /// Take what was read from a file of --save, without a network
-    #[arg(long, value_name = "SNAPSHOT", conflicts_with = "save")]
+    #[arg(long, value_name = "SNAPSHOT")]
     pub offline: Option<PathBuf>,
     /// Leave out the names and mail addresses of people
     #[arg(long)]

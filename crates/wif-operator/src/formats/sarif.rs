@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
 };
 
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::wording::place;
@@ -33,11 +34,42 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-fn log(report: &Report) -> Value {
+/// The whole file. Of an organization with ten thousand connections it is large, so that results are made as they are written.
+#[derive(Serialize)]
+struct Log<'a> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    version: &'static str,
+    runs: [Run<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run<'a> {
+    tool: Value,
+    automation_details: Value,
+    invocations: Value,
+    column_kind: &'static str,
+    results: Results<'a>,
+}
+
+struct Results<'a> {
+    report: &'a Report,
+    rules: Vec<&'static str>,
+}
+
+impl Serialize for Results<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let index = |code: &str| self.rules.iter().position(|rule| *rule == code);
+        let findings = self.report.findings.iter();
+        serializer.collect_seq(findings.map(|finding| result(self.report, finding, index(finding.rule))))
+    }
+}
+
+fn log(report: &Report) -> Log<'_> {
     let names: Vec<_> = report.organizations.iter().map(|one| one.name.as_str()).collect();
     let found: BTreeSet<_> = report.findings.iter().map(|finding| finding.rule).collect();
     let rules: Vec<_> = rules::ALL.iter().filter(|rule| found.contains(rule.code)).collect();
-    let index = |code: &str| rules.iter().position(|rule| rule.code == code);
     let descriptors: Vec<_> = rules
         .iter()
         .map(|rule| {
@@ -55,39 +87,35 @@ fn log(report: &Report) -> Value {
             })
         })
         .collect();
-    let results: Vec<_> =
-        report.findings.iter().map(|finding| result(report, finding, index(finding.rule))).collect();
     let gaps: Vec<_> = report.gaps().map(notification).collect();
     let has_failed = report.coverage.iter().any(|entry| entry.state == State::Failed);
-    json!({
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {
-                "driver": {
-                    "name": "wif-operator",
-                    "version": report.version,
-                    "semanticVersion": report.version,
-                    "informationUri": "https://github.com/wif-azure/wif",
-                    "rules": descriptors,
-                    "notifications": [{
-                        "id": GAP,
-                        "name": "NotRead",
-                        "shortDescription": { "text": "A part of the organization could not be read" },
-                        "helpUri": format!("{PAGE}#{}", GAP.to_ascii_lowercase()),
-                    }],
-                },
-            },
-            "automationDetails": { "id": format!("wif-audit/{}/", encode(&names.join("+"))) },
-            "invocations": [{
-                "executionSuccessful": !has_failed,
-                "startTimeUtc": report.taken,
-                "toolExecutionNotifications": gaps,
+    let tool = json!({
+        "driver": {
+            "name": "wif-operator",
+            "version": report.version,
+            "semanticVersion": report.version,
+            "informationUri": "https://github.com/wif-azure/wif",
+            "rules": descriptors,
+            "notifications": [{
+                "id": GAP,
+                "name": "NotRead",
+                "shortDescription": { "text": "A part of the organization could not be read" },
+                "helpUri": format!("{PAGE}#{}", GAP.to_ascii_lowercase()),
             }],
-            "columnKind": "unicodeCodePoints",
-            "results": results,
-        }],
-    })
+        },
+    });
+    let run = Run {
+        tool,
+        automation_details: json!({ "id": format!("wif-audit/{}/", encode(&names.join("+"))) }),
+        invocations: json!([{
+            "executionSuccessful": !has_failed,
+            "startTimeUtc": report.taken,
+            "toolExecutionNotifications": gaps,
+        }]),
+        column_kind: "unicodeCodePoints",
+        results: Results { report, rules: rules.iter().map(|rule| rule.code).collect() },
+    };
+    Log { schema: SCHEMA, version: "2.1.0", runs: [run] }
 }
 
 fn result(report: &Report, finding: &Finding, index: Option<usize>) -> Value {

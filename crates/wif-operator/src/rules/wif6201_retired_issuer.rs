@@ -47,7 +47,7 @@ fn judge(context: &Context<'_>, entry: Entry<'_>) -> Draft {
     };
     let when = if days > 0 { format!("in {days} days") } else { format!("{} days ago", -days) };
     let detail = if is_in_scope {
-        format!("its issuer is retired on {RETIRED} ({when}): {why}")
+        format!("its issuer is retired on {RETIRED} ({when}); it is concerned: {why}")
     } else {
         format!("it has the Azure DevOps issuer, and its retirement does not concern it yet: {why}")
     };
