@@ -33,7 +33,11 @@ struct Guard {
 
 const GUARDS: [Guard; 20] = [
     guard("crates/wif-broker/src/guard.rs", &["guard::"], &["broker::", "hostile::"]),
-    guard("crates/wif-broker/src/routes.rs", &[], &["broker::", "guards::", "hostile::", "shown::"]),
+    guard(
+        "crates/wif-broker/src/routes.rs",
+        &[],
+        &["broker::", "guards::", "hostile::", "shown::", "snapshots::"],
+    ),
     guard("crates/wif-broker/src/connections.rs", &["connections::"], &["broker::", "hostile::"]),
     guard("crates/wif-broker/src/proof.rs", &["proof::"], &["broker::", "hostile::"]),
     guard("crates/wif-broker/src/tokens.rs", &[], &["broker::", "hostile::", "live::", "shown::", "soak::"]),

@@ -256,6 +256,9 @@ mod tests {
             "https://user@host",
             "https://host?q",
             "https://host\n",
+            "1api://x",
+            "a_b://x",
+            "://x",
         ] {
             let error = scope(text).unwrap_err().to_string();
             assert!(
