@@ -203,15 +203,33 @@ impl Reader<'_> {
                 None => {}
             }
         }
+        let mut again = Vec::new();
         for (group, answer) in groups.iter().zip(principals) {
             let Some(Ok(page)) = self.judge(graph, answer.as_ref(), "service principals") else { continue };
-            without_principal.extend(group.iter().copied());
-            for object in list(&page, "value") {
-                let Some(client) = id(object, "appId") else { continue };
-                without_principal.remove(&client);
-                if let Some(identity) = identities.get_mut(&client) {
-                    read_principal(identity, object);
+            let objects = list(&page, "value");
+            let found: BTreeSet<_> = objects.iter().filter_map(|object| id(object, "appId")).collect();
+            for object in objects {
+                read_principal(&mut identities, object);
+            }
+            let missing = group.iter().filter(|client| !found.contains(client));
+            // What is not on the first page may be on the next one, so that it is asked for by itself.
+            if has_next(&page) {
+                again.extend(missing.copied());
+            } else {
+                without_principal.extend(missing.copied());
+            }
+        }
+        let one = |client: &Uuid| {
+            BatchCall::get(format!("/servicePrincipals(appId='{client}')?$select={PRINCIPAL}"))
+        };
+        let calls: Vec<_> = again.iter().map(one).collect();
+        for (client, answer) in again.iter().zip(self.batches(graph, &calls).await) {
+            match self.judge(graph, answer.as_ref(), "service principals") {
+                Some(Ok(object)) => read_principal(&mut identities, &object),
+                Some(Err(_absent)) => {
+                    without_principal.insert(*client);
                 }
+                None => {}
             }
         }
         self.credentials_of(graph, &mut identities, trusting, &without_application).await;
@@ -363,7 +381,14 @@ fn read_application(identity: &mut Identity, object: &Value) {
     identity.owners = owners.map(|owners| owners.iter().filter_map(owner).collect());
 }
 
-fn read_principal(identity: &mut Identity, object: &Value) {
+/// Whether a list goes on.
+fn has_next(page: &Value) -> bool {
+    text(page, "@odata.nextLink").is_some()
+}
+
+fn read_principal(identities: &mut BTreeMap<Uuid, Identity>, object: &Value) {
+    let client = id(object, "appId");
+    let Some(identity) = client.and_then(|client| identities.get_mut(&client)) else { return };
     identity.existence = Existence::Found;
     identity.principal_object = id(object, "id");
     identity.is_enabled = flag(object, "accountEnabled");

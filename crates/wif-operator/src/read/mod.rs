@@ -113,12 +113,12 @@ pub async fn read(
         tenants: RefCell::default(),
         roles: RefCell::default(),
     };
-    let with_token = |name, base, token| {
-        let service = |token| Service::new(name, http, (base, token), GRAPH_HEADERS, pace(), progress);
+    let with_token = |name, base, token, headers| {
+        let service = |token| Service::new(name, http, (base, token), headers, pace(), progress);
         Option::map(token, service)
     };
-    let graph = with_token("Microsoft Graph", &graph, tokens.graph.as_ref());
-    let arm = with_token("Azure Resource Manager", &arm, tokens.arm.as_ref());
+    let graph = with_token("Microsoft Graph", &graph, tokens.graph.as_ref(), GRAPH_HEADERS);
+    let arm = with_token("Azure Resource Manager", &arm, tokens.arm.as_ref(), &[]);
     let taken = Moment::new(http.clock().now());
     let mut stop = pin!(stop);
     let mut is_interrupted = false;

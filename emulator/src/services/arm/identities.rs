@@ -49,7 +49,7 @@ pub(super) async fn managed_identities(
 
 pub(super) async fn federated_credentials(
     State(world): State<Arc<World>>,
-    Path((id, _group, name)): Path<(String, String, String)>,
+    Path((id, _groups, _group, name)): Path<(String, String, String, String)>,
     request: Request,
 ) -> Response {
     let (address, query) = place(&request);

@@ -38,7 +38,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
             get(identities::managed_identities),
         )
         .route(
-            "/subscriptions/{id}/resourcegroups/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}/federatedIdentityCredentials",
+            "/subscriptions/{id}/{groups}/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}/federatedIdentityCredentials",
             get(identities::federated_credentials),
         )
         .route(
