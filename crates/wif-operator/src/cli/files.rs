@@ -87,7 +87,7 @@ pub(super) fn pair<F: Copy>(
     outputs: &[PathBuf],
 ) -> Result<Vec<(F, Option<PathBuf>)>, Failure> {
     if outputs.len() > formats.len() {
-        let error = format!("--output is given {} times, --format {} times", outputs.len(), formats.len());
+        let error = format!("more --output than --format: {} and {}", outputs.len(), formats.len());
         return Err(argument(error, "give a --format for each --output: the n-th goes to the n-th"));
     }
     let outputs = outputs.iter().map(Some).chain(std::iter::repeat(None));

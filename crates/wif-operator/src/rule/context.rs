@@ -73,7 +73,7 @@ impl<'a> Context<'a> {
         for organization in &snapshot.organizations {
             context.organization_ids.extend(organization.id);
             for connection in &organization.connections {
-                if let Some(client) = connection.client {
+                if let Some(client) = client_of(connection) {
                     context.by_client.entry(client).or_default().push(Entry { organization, connection });
                 }
             }
@@ -107,7 +107,7 @@ impl<'a> Context<'a> {
     /// The application or managed identity of a connection, as far as it was read.
     #[must_use]
     pub fn identity(&self, connection: &Connection) -> Option<&'a Identity> {
-        let client = connection.client?;
+        let client = client_of(connection)?;
         let exact = self.identities.get(&(client, connection.tenant));
         exact.or_else(|| self.identities.get(&(client, None))).copied()
     }
@@ -139,6 +139,16 @@ impl<'a> Context<'a> {
             && list.peek().is_some()
             && list.all(|entry| entry.state == State::Read)
     }
+}
+
+/// The application or managed identity that a connection signs in as. A publish profile, or the identity of a machine, may be
+/// written beside the id of an application that it does not use.
+#[must_use]
+pub fn client_of(connection: &Connection) -> Option<Uuid> {
+    let kind = CredentialKind::of(connection);
+    let is_used =
+        matches!(kind, CredentialKind::Federated | CredentialKind::Secret | CredentialKind::Certificate);
+    connection.client.filter(|_| is_used)
 }
 
 /// `/subscriptions/ID` or `/providers/Microsoft.Management/managementGroups/ID` of a scope, in lower case.

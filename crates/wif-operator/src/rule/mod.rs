@@ -4,7 +4,7 @@ pub mod command;
 mod context;
 mod finding;
 
-pub use context::{Context, Entry, Settings, root_of};
+pub use context::{Context, Entry, Settings, client_of, root_of};
 pub use finding::Draft;
 
 use serde::Serialize;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    rule::{Context, Draft, Remedy, Rule, command},
+    rule::{Context, Draft, Remedy, Rule, client_of, command},
     severity::Severity,
 };
 
@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
 
 fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
     for entry in context.visible() {
-        let Some(client) = entry.connection.client else { continue };
+        let Some(client) = client_of(entry.connection) else { continue };
         let others: Vec<_> = context
             .users_of(client)
             .iter()

@@ -1,4 +1,4 @@
-//! WIF6303: shared with other projects, or in a public project.
+//! WIF6303: shared with other projects, or into a public project.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::{
 /// The rule.
 pub const RULE: Rule = Rule {
     code: "WIF6303",
-    title: "Shared with other projects, or in a public project",
+    title: "Shared with other projects, or into a public project",
     severity: Severity::Note,
     remedy: Remedy::RestrictUse,
     check,
@@ -28,6 +28,9 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
             .map(|project| project.id)
             .collect();
         let projects = &entry.connection.projects;
+        if projects.len() < 2 {
+            continue;
+        }
         let in_public = projects.iter().find(|project| public.contains(&project.id));
         let (severity, detail) = match in_public {
             Some(project) => (
@@ -37,8 +40,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
                     project.name
                 ),
             ),
-            None if projects.len() > 1 => (Severity::Note, format!("{} projects can use it", projects.len())),
-            None => continue,
+            None => (Severity::Note, format!("{} projects can use it", projects.len())),
         };
         let told = projects.iter().map(|project| {
             json!({ "id": project.id, "name": project.name, "public": public.contains(&project.id), "owner": project.is_owner })
@@ -56,7 +58,7 @@ mod tests {
     use super::RULE;
     use crate::{
         severity::Severity,
-        testing::{one, reference},
+        testing::{count, one, reference},
     };
 
     #[test]
@@ -67,8 +69,9 @@ mod tests {
         let public =
             one(&RULE, |connection, _| connection.projects.push(reference(3, "Open", "sc-2", false)));
         assert_eq!(public.severity, Severity::Fault);
-        let alone =
-            one(&RULE, |connection, _| connection.projects = vec![reference(3, "Open", "sc-2", true)]);
-        assert_eq!(alone.severity, Severity::Fault);
+        assert_eq!(
+            count(&RULE, |connection, _| connection.projects = vec![reference(3, "Open", "sc-2", true)]),
+            0
+        );
     }
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::{
     rule::{Context, Draft, Remedy, Rule},
     severity::Severity,
+    snapshot::Existence,
 };
 
 /// The rule.
@@ -23,6 +24,10 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
         else {
             continue;
         };
+        // Beside a scope that is gone every role is elsewhere.
+        if context.subscription(declared).is_some_and(|scope| scope.existence == Existence::Gone) {
+            continue;
+        }
         let roles = identity.roles.as_deref().unwrap_or_default();
         let outside: Vec<_> = roles.iter().filter(|role| is_outside(&role.scope, declared)).collect();
         let Some(first) = outside.first() else { continue };

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    rule::{Context, Draft, Entry, Remedy, Rule, command},
+    rule::{Context, Draft, Entry, Remedy, Rule, client_of, command},
     severity::Severity,
     snapshot::Existence,
 };
@@ -43,7 +43,7 @@ fn judge(context: &Context<'_>, entry: Entry<'_>, found: &mut Vec<Draft>) {
                 .fix("find who answers for it now, and write it into its description", command::page(entry));
         found.push(finding);
     }
-    let (Some(client), Some(scope)) = (connection.client, connection.scope.as_deref()) else { return };
+    let (Some(client), Some(scope)) = (client_of(connection), connection.scope.as_deref()) else { return };
     let is_twin = |other: &&Entry<'_>| {
         other.connection.id != connection.id
             && other.connection.scope.as_deref().is_some_and(|other| other.eq_ignore_ascii_case(scope))
