@@ -74,7 +74,7 @@ fn plain(markdown: &str) -> String {
         if line.starts_with("```") {
             fenced = !fenced;
         } else if fenced {
-            text.push_str(&format!("    {line}\n"));
+            text.extend(["    ", line, "\n"]);
         } else {
             text.push_str(&without_links(line).replace("**", "").replace('`', ""));
             text.push('\n');
@@ -90,7 +90,7 @@ fn without_links(line: &str) -> String {
         text.push_str(before);
         text.push_str(label);
         if address.starts_with("https://") {
-            text.push_str(&format!(" ({address})"));
+            text.extend([" (", address, ")"]);
         }
         rest = after;
     }

@@ -113,7 +113,9 @@ mod tests {
         assert!(issues[0].is_error && issues[0].text.contains("4 connections"), "{issues:?}");
         let mut out = Vec::new();
         let mut commands = Commands::new(&mut out, &Env::default());
-        issues.iter().for_each(|issue| commands.issue(issue.is_error, issue.code, &issue.text).unwrap());
+        for issue in &issues {
+            commands.issue(issue.is_error, issue.code, &issue.text).unwrap();
+        }
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text.matches("##vso[").count(), issues.len(), "{text}");
         assert_eq!(text.lines().count(), issues.len(), "{text}");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ring::digest;
 use serde_json::{Map, Value, value::to_raw_value};
 use uuid::Uuid;
-use wif_core::foreign_text::one_line;
+use wif_core::{foreign_text::one_line, hexadecimal::hexadecimal};
 
 use crate::{
     credential::{CredentialKind, IssuerKind},
@@ -201,8 +201,7 @@ fn fingerprint(rule: &str, draft: &Draft) -> String {
     let connection = draft.connection.map(|id| id.to_string()).unwrap_or_default();
     let parts = [rule, &organization, &connection, &draft.key].join("\0");
     let digest = digest::digest(&digest::SHA256, parts.as_bytes());
-    let digits: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    digits.chars().take(FINGERPRINT_DIGITS).collect()
+    hexadecimal(digest.as_ref()).chars().take(FINGERPRINT_DIGITS).collect()
 }
 
 fn waived(finding: &Finding, waivers: &[Waiver], settings: &Settings, used: &mut [bool]) -> Option<Waived> {

@@ -15,7 +15,7 @@ pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Ve
         .map(|name| (distance(&wanted, &name.to_lowercase()), name))
         .filter(|(distance, name)| *distance <= wanted.chars().count().max(name.chars().count()) / 2)
         .collect();
-    near.sort();
+    near.sort_unstable();
     near.into_iter().take(MAX_NAMES).map(|(_, name)| name).collect()
 }
 

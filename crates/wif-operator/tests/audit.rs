@@ -73,7 +73,7 @@ const EXPECTED: [(Planted, &[&str]); 41] = [
 
 fn run(fixture: &Fixture, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wif-operator"));
-    let output = command.args(arguments).env_clear().envs(fixture.variables()).output().unwrap();
+    let output = command.args(arguments).env_clear().envs(fixture.env().iter()).output().unwrap();
     let said = [&*output.stdout, &*output.stderr].concat();
     assert_eq!(emulator::leaks(&fixture.emulator.issued(), &said), Vec::<String>::new());
     output
@@ -124,7 +124,9 @@ fn every_planted_fault_is_found_where_it_is_and_nowhere_else() {
     let is_shared = |rules: &BTreeSet<_>| *rules == BTreeSet::from(["WIF6207", "WIF6501"]);
     let shared: Vec<_> =
         found.iter().filter(|(_, rules)| is_shared(rules)).map(|(id, _)| id.clone()).collect();
-    shared.iter().for_each(|id| drop(found.remove(id)));
+    for id in &shared {
+        found.remove(id);
+    }
     assert_eq!(shared.len(), 1, "{shared:?}");
     assert!(wrong.is_empty() && found.is_empty(), "{wrong:#?}\n{found:#?}");
     let unseen = fixture.made.planted[&Planted::PartlyVisible].to_string();

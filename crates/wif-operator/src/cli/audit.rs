@@ -22,6 +22,7 @@ use crate::{
     judge::{Selection, judge},
     moment::Moment,
     nearest::nearest,
+    redact::without_addresses,
     report::{Report, SCHEMA},
     request::Request,
     rule::Settings,
@@ -60,13 +61,12 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<u8
     }
     let mut is_data_on_screen = false;
     for (format, output) in &targets {
-        match output {
-            Some(path) => write(path, Readers::Usual, &mut |out| format.write(&report, out))?,
-            None => {
-                is_data_on_screen |= !format.is_for_people();
-                let mut out = BufWriter::new(&mut *host.out);
-                format.write(&report, &mut out).and_then(|()| out.flush()).map_err(closed)?;
-            }
+        if let Some(path) = output {
+            write(path, Readers::Usual, &mut |out| format.write(&report, out))?;
+        } else {
+            is_data_on_screen |= !format.is_for_people();
+            let mut out = BufWriter::new(&mut *host.out);
+            format.write(&report, &mut out).and_then(|()| out.flush()).map_err(closed)?;
         }
     }
     if host.env.is_true("TF_BUILD") && !is_data_on_screen {
@@ -104,6 +104,13 @@ fn judgment(arguments: &AuditArguments, now: Moment) -> Result<(Settings, Select
     let waivers = waivers.transpose().map_err(|error| {
         Failure::new(wif_core::code::Code::ArgumentInvalid, error, "mend the file of --waivers")
     })?;
+    let mut waivers = waivers.unwrap_or_default();
+    if arguments.read.redact {
+        for waiver in &mut waivers {
+            "(not shown)".clone_into(&mut waiver.owner);
+            waiver.reason = without_addresses(&waiver.reason);
+        }
+    }
     let baseline = arguments.baseline.as_deref().map(fingerprints).transpose()?;
     let requests = arguments.requests.as_deref().map(requests).transpose()?;
     let settings = Settings {
@@ -112,7 +119,7 @@ fn judgment(arguments: &AuditArguments, now: Moment) -> Result<(Settings, Select
         unused_for: arguments.unused_for,
         requests: requests.unwrap_or_default(),
     };
-    let selection = Selection { rules: selected, waivers: waivers.unwrap_or_default(), baseline };
+    let selection = Selection { rules: selected, waivers, baseline };
     Ok((settings, selection))
 }
 

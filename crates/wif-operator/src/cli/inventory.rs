@@ -41,14 +41,13 @@ pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> R
             InventoryFormat::Json => write_json(&report, out),
             InventoryFormat::Csv => write_csv(&report, out),
         };
-        match output {
-            Some(path) => write(path, Readers::Usual, &mut content)?,
-            None => {
-                let mut out = BufWriter::new(&mut *host.out);
-                content(&mut out).and_then(|()| out.flush()).map_err(|error| {
-                    Failure::new(Code::Bug, error, "run the command again; its output was closed")
-                })?;
-            }
+        if let Some(path) = output {
+            write(path, Readers::Usual, &mut content)?;
+        } else {
+            let mut out = BufWriter::new(&mut *host.out);
+            content(&mut out).and_then(|()| out.flush()).map_err(|error| {
+                Failure::new(Code::Bug, error, "run the command again; its output was closed")
+            })?;
         }
     }
     let has_gaps = report.gaps().next().is_some() && !arguments.read.allow_gaps;

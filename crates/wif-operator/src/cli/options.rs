@@ -10,7 +10,7 @@ use crate::{formats::Format, moment::Moment, severity::Severity, snapshot::Layer
 /// What to read, and from where.
 #[derive(Clone, Debug, Args)]
 pub struct ReadArguments {
-    /// An organization: its name, or its URL; else WIF_ORGANIZATION, else this job's [repeatable]
+    /// An organization: its name, or its URL; else `WIF_ORGANIZATION`, else this job's [repeatable]
     #[arg(long = "organization", visible_alias = "org", alias = "organisation", value_name = "NAME|URL")]
     pub organizations: Vec<String>,
     /// Only this project [repeatable; default: all that can be seen]

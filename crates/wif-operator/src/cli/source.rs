@@ -44,7 +44,9 @@ pub(super) async fn snapshot(arguments: &ReadArguments, host: &mut Host<'_>) -> 
 async fn of_organizations(arguments: &ReadArguments, host: &mut Host<'_>) -> Result<Snapshot, Failure> {
     let Host { env, clock, talk, .. } = host;
     let (http, warnings) = network::client(env, clock)?;
-    warnings.iter().for_each(|warning| talk.say(warning));
+    for warning in &warnings {
+        talk.say(warning);
+    }
     let depth = Layer::from(arguments.layer);
     let cloud = arguments.cloud.into();
     let needs = Needs { identities: depth > Layer::List };

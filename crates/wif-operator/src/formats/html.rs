@@ -289,6 +289,7 @@ fn gap_count(count: usize) -> String {
 }
 
 /// A shape beside each word, for those who see no colors.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the template passes fields by reference")]
 const fn mark(severity: &Severity) -> &'static str {
     match severity {
         Severity::Fault => "■",
@@ -297,6 +298,7 @@ const fn mark(severity: &Severity) -> &'static str {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the template passes fields by reference")]
 const fn layer(layer: &Layer) -> &'static str {
     match layer {
         Layer::List => "list",
@@ -305,6 +307,7 @@ const fn layer(layer: &Layer) -> &'static str {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the template passes fields by reference")]
 const fn state_word(state: &State) -> &'static str {
     super::wording::state(*state)
 }

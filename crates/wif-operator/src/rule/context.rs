@@ -50,7 +50,7 @@ pub struct Entry<'a> {
     pub connection: &'a Connection,
 }
 
-impl<'a> Entry<'a> {
+impl Entry<'_> {
     /// What it signs in with.
     #[must_use]
     pub fn credential(self) -> CredentialKind {

@@ -35,7 +35,6 @@ fn judge(context: &Context<'_>, entry: Entry<'_>, identity: &Identity) -> Option
         None if secrets.is_empty() => {
             (Severity::Fault, "the application has no secret, so the stored one has ended".to_owned())
         }
-        None => return None,
         Some(ends) if ends <= now => {
             (Severity::Fault, format!("the last of the application's secrets ended on {}", ends.date()))
         }
@@ -47,7 +46,7 @@ fn judge(context: &Context<'_>, entry: Entry<'_>, identity: &Identity) -> Option
                 format!("the last of the application's secrets ends in {days} days, on {date}"),
             )
         }
-        Some(_) => return None,
+        _ => return None,
     };
     let finding = Draft::of(entry, severity, detail)
         .evidence("client", identity.client)

@@ -94,7 +94,7 @@ fn duplicates(credentials: &[FederatedCredential]) -> Vec<[&str; 2]> {
         let fold = |text: &str| text.trim().trim_end_matches('/').to_lowercase();
         match seen.entry((fold(issuer), fold(subject))) {
             std::collections::btree_map::Entry::Occupied(first) => {
-                pairs.push([*first.get(), one.name.as_str()])
+                pairs.push([*first.get(), one.name.as_str()]);
             }
             std::collections::btree_map::Entry::Vacant(place) => {
                 place.insert(&one.name);

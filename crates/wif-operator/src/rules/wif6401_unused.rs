@@ -30,10 +30,9 @@ fn judge(context: &Context<'_>, entry: Entry<'_>) -> Option<Draft> {
         return None;
     }
     let last = match Usage::of(connection) {
-        Usage::Unread => return None,
         Usage::Never => None,
         Usage::Last(last) if now.since(last) >= limit => Some(last),
-        Usage::Last(_) => return None,
+        Usage::Last(_) | Usage::Unread => return None,
     };
     let disabled = disabled_on(connection);
     let when = match disabled {

@@ -142,11 +142,6 @@ impl Fixture {
         self.variables.iter().cloned().collect()
     }
 
-    /// The environment, for a program.
-    pub(crate) fn variables(&self) -> Vec<(String, String)> {
-        self.variables.clone()
-    }
-
     /// Reads, until `stop` ends.
     pub(crate) fn try_read(&self, stop: impl Future<Output = ()>) -> Result<Snapshot, Failure> {
         let env = self.env();
