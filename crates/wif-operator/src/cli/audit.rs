@@ -1,17 +1,12 @@
 //! `wif audit`: reads, judges, writes the reports, and says by its exit code how bad it is.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    io::{BufWriter, Read as _, Write},
-    path::Path,
-};
+use std::{collections::BTreeSet, fs, io::Read as _, path::Path};
 
 use serde::Deserialize;
 use wif_core::failure::Failure;
 
 use super::{
-    files::{Readers, argument, pair, write},
+    files::{Readers, argument, closed, pair, show, write},
     options::{AuditArguments, FailOn},
     screen::{Host, INTERRUPTED},
     source::{nothing_read, snapshot},
@@ -65,8 +60,7 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<u8
             write(path, Readers::Usual, &mut |out| format.write(&report, out))?;
         } else {
             is_data_on_screen |= !format.is_for_people();
-            let mut out = BufWriter::new(&mut *host.out);
-            format.write(&report, &mut out).and_then(|()| out.flush()).map_err(closed)?;
+            show(&mut *host.out, &mut |out| format.write(&report, out))?;
         }
     }
     if host.env.is_true("TF_BUILD") && !is_data_on_screen {
@@ -76,10 +70,6 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<u8
         return Ok(INTERRUPTED);
     }
     Ok(unread.unwrap_or_else(|| exit_code(&report, arguments.fail_on, arguments.read.allow_gaps)))
-}
-
-fn closed(error: std::io::Error) -> Failure {
-    Failure::new(wif_core::code::Code::Bug, error, "run the command again; its output was closed")
 }
 
 /// What the rules are to judge by.

@@ -72,6 +72,27 @@ fn beside(path: &Path) -> Option<PathBuf> {
     Some(path.with_file_name(format!(".{name}.{}.part", std::process::id())))
 }
 
+/// Writes to standard output. A reader that has read enough is not a failure.
+///
+/// # Errors
+///
+/// It cannot be written for another reason.
+pub(super) fn show(
+    out: &mut (dyn Write + Send),
+    content: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let mut out = BufWriter::new(out);
+    match content(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(closed(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Why a command failed whose output was closed.
+pub(super) fn closed(error: io::Error) -> Failure {
+    Failure::new(Code::Bug, error, "run the command again; its output was closed")
+}
+
 /// A mistake in an argument or a file.
 pub(super) fn argument(text: impl Into<String>, hint: &str) -> Failure {
     Failure::new(Code::ArgumentInvalid, text.into(), hint)

@@ -1,12 +1,12 @@
 //! `wif inventory`: the connections, without judgment.
 
-use std::io::{BufWriter, Write};
+use std::io::Write;
 
 use time::Duration;
-use wif_core::{code::Code, failure::Failure};
+use wif_core::failure::Failure;
 
 use super::{
-    files::{Readers, pair, write},
+    files::{Readers, pair, show, write},
     options::{InventoryArguments, InventoryFormat},
     screen::{Host, INTERRUPTED},
     source::{absent, nothing_read, snapshot},
@@ -44,10 +44,7 @@ pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> R
         if let Some(path) = output {
             write(path, Readers::Usual, &mut content)?;
         } else {
-            let mut out = BufWriter::new(&mut *host.out);
-            content(&mut out).and_then(|()| out.flush()).map_err(|error| {
-                Failure::new(Code::Bug, error, "run the command again; its output was closed")
-            })?;
+            show(&mut *host.out, &mut content)?;
         }
     }
     let has_gaps = report.gaps().next().is_some() && !arguments.read.allow_gaps;

@@ -242,7 +242,7 @@ fn row<'a>(one: &'a ConnectionEntry, findings: Vec<&'a Finding>) -> Row<'a> {
     let mut lines = Vec::new();
     for (label, values) in chain(one) {
         for (at, value) in values.iter().enumerate() {
-            lines.push(format!("{:<23}{value}", if at == 0 { label } else { "" }));
+            lines.push(format!("{:<24}{value}", if at == 0 { label } else { "" }));
         }
     }
     Row {

@@ -117,7 +117,7 @@ pub fn write_chain(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}/{}/{}  {}", one.organization, owner(one), one.name, one.id)?;
         for (label, values) in chain(one) {
             for (at, value) in values.iter().enumerate() {
-                writeln!(out, "  {:<22}{value}", if at == 0 { label } else { "" })?;
+                writeln!(out, "  {:<24}{value}", if at == 0 { label } else { "" })?;
             }
         }
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Existence;
+use super::existence::Existence;
 use crate::moment::Moment;
 
 /// A connection, counted once however many projects it is shared with.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Existence;
+use super::existence::Existence;
 use crate::moment::Moment;
 
 /// An application or a managed identity.

@@ -4,11 +4,14 @@
 //! something was not read stands in [`Coverage`].
 
 pub mod connection;
+mod existence;
 pub mod identity;
 pub mod lines;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub use self::existence::Existence;
 
 use self::{
     connection::Connection,
@@ -106,19 +109,6 @@ pub enum State {
     Denied,
     /// The service did not answer, or not usably.
     Failed,
-}
-
-/// Whether something that is named elsewhere exists.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Existence {
-    /// It was seen.
-    Found,
-    /// The service said that it does not exist.
-    Gone,
-    /// It was not asked for, or the answer does not tell.
-    #[default]
-    Unknown,
 }
 
 impl Organization {
