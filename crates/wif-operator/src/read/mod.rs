@@ -225,11 +225,7 @@ fn address(text: &str, is_named: bool) -> Result<Address, Failure> {
     let whole = Endpoint::parse(&url).map_err(|error| invalid(&error.to_string()))?;
     // `https://NAME.visualstudio.com/` has its name in the host.
     let old = whole.host().strip_suffix(".visualstudio.com").filter(|name| !name.contains('.'));
-    let name = match (whole.first_segment(), old) {
-        (_, Some(name)) => name.to_owned(),
-        (Some(name), None) => name.to_owned(),
-        (None, None) => return Err(invalid("its path is empty")),
-    };
+    let name = old.or_else(|| whole.first_segment()).ok_or_else(|| invalid("its path is empty"))?.to_owned();
     let base = if old.is_some() {
         "https://dev.azure.com/".to_owned()
     } else {
