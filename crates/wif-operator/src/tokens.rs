@@ -109,13 +109,11 @@ impl Tokens {
             let mut tried = Vec::new();
             let found = find(env, clock, (wanted, &wanted.resource(cloud)), session, &mut tried).await;
             let name = wanted.name();
-            match &found {
-                Some((_, source)) => say(&format!("{name}: token of {source}")),
-                None => {
-                    let why =
-                        if tried.is_empty() { String::new() } else { format!(" ({})", tried.join("; ")) };
-                    say(&format!("{name}: no token{why}"));
-                }
+            if let Some((_, source)) = &found {
+                say(&format!("{name}: token of {source}"));
+            } else {
+                let why = if tried.is_empty() { String::new() } else { format!(" ({})", tried.join("; ")) };
+                say(&format!("{name}: no token{why}"));
             }
             let is_job_token = found.as_ref().is_some_and(|(_, source)| source.starts_with(JOB_TOKEN));
             let token = found.map(|(token, _)| token);

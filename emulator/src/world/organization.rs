@@ -292,7 +292,7 @@ impl Maker {
         connection.parameters.insert("scope".to_owned(), self.group_scope());
         let used = self.now - Duration::days(3);
         let record = &mut connection.record;
-        record.description = "Deploys the app. Owner: platform-team@contoso.com".to_owned();
+        "Deploys the app. Owner: platform-team@contoso.com".clone_into(&mut record.description);
         record.created = Some(self.now - Duration::days(200));
         record.modified = Some(self.now - Duration::days(100));
         record.created_by = Some(self.owner.clone());
@@ -354,7 +354,6 @@ impl Maker {
         });
     }
 
-    #[expect(clippy::too_many_lines, reason = "one arm for each fault")]
     fn plant(&mut self, what: Planted) -> Uuid {
         let name = format!("sc-{}", words(what));
         let (mut connection, mut app) = self.both(&name);

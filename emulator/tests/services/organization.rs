@@ -23,9 +23,9 @@ struct Fixture {
 }
 
 impl Fixture {
-    fn of(plan: OrganizationPlan) -> Self {
+    fn of(plan: &OrganizationPlan) -> Self {
         let emulator = Emulator::start();
-        let (client, made) = (client(&emulator), emulator.add_organization(&plan));
+        let (client, made) = (client(&emulator), emulator.add_organization(plan));
         Self { emulator, client, made }
     }
 
@@ -81,7 +81,7 @@ fn ids(list: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn a_thousand_projects_come_in_pages_that_a_header_names() {
-    let fixture = Fixture::of(OrganizationPlan::new(NAME).projects(1001));
+    let fixture = Fixture::of(&OrganizationPlan::new(NAME).projects(1001));
     let (mut seen, mut pages, mut token) = (BTreeSet::new(), 0, None::<String>);
     loop {
         let next = token.map(|token| format!("&continuationToken={token}")).unwrap_or_default();
@@ -103,7 +103,7 @@ async fn a_thousand_projects_come_in_pages_that_a_header_names() {
 async fn the_list_of_a_project_has_what_is_shared_with_it_and_half_made_connections_only_when_asked() {
     let planted =
         [Planted::SharedWithProject, Planted::CreationFailed, Planted::PartlyVisible, Planted::StoredSecret];
-    let fixture = Fixture::of(OrganizationPlan::new(NAME).projects(3).connections(3).planted(&planted));
+    let fixture = Fixture::of(&OrganizationPlan::new(NAME).projects(3).connections(3).planted(&planted));
     let list = async |project: usize, more: &str| {
         let project = fixture.project(project);
         fixture
@@ -137,7 +137,7 @@ async fn the_list_of_a_project_has_what_is_shared_with_it_and_half_made_connecti
 
 #[tokio::test]
 async fn each_way_to_say_no_is_a_switch() {
-    let fixture = Fixture::of(OrganizationPlan::new(NAME).projects(3).connections(3));
+    let fixture = Fixture::of(&OrganizationPlan::new(NAME).projects(3).connections(3));
     let project = fixture.project(0);
     let path = |version: &str| format!("{project}/_apis/serviceendpoint/endpoints?api-version={version}");
     let unknown = format!("{project}/_apis/serviceendpoint/endpoints/{}?api-version=7.1", Uuid::from_u128(1));
@@ -183,7 +183,7 @@ async fn each_way_to_say_no_is_a_switch() {
 
 #[tokio::test]
 async fn a_busy_organization_asks_to_wait_with_success() {
-    let fixture = Fixture::of(OrganizationPlan::new(NAME));
+    let fixture = Fixture::of(&OrganizationPlan::new(NAME));
     fixture.emulator.directory().quirks.slow_down = Some((2, 7));
     let mut waits = vec![];
     for _ in 0..4 {
@@ -195,7 +195,7 @@ async fn a_busy_organization_asks_to_wait_with_success() {
 
 #[tokio::test]
 async fn uses_come_newest_first_in_pages_that_count_down() {
-    let fixture = Fixture::of(OrganizationPlan::new(NAME).projects(2).connections(2));
+    let fixture = Fixture::of(&OrganizationPlan::new(NAME).projects(2).connections(2));
     let id = fixture.made.healthy[0];
     let uses: Vec<_> = (0..5)
         .map(|day| {
@@ -228,7 +228,7 @@ async fn uses_come_newest_first_in_pages_that_count_down() {
 #[tokio::test]
 async fn pipelines_checks_and_roles_say_who_may_use_a_connection() {
     let fixture =
-        Fixture::of(OrganizationPlan::new(NAME).projects(2).connections(2).planted(&[Planted::OpenToAll]));
+        Fixture::of(&OrganizationPlan::new(NAME).projects(2).connections(2).planted(&[Planted::OpenToAll]));
     let (id, project) = (fixture.made.healthy[0], fixture.project(0));
     {
         let mut directory = fixture.emulator.directory();
@@ -278,7 +278,7 @@ async fn pipelines_checks_and_roles_say_who_may_use_a_connection() {
 #[tokio::test]
 async fn graph_finds_identities_by_what_they_trust_in_pages_and_only_with_its_header() {
     let planted = [Planted::OldIssuer, Planted::ManagedIdentity, Planted::DeletedApplication];
-    let fixture = Fixture::of(OrganizationPlan::new(NAME).connections(5).planted(&planted));
+    let fixture = Fixture::of(&OrganizationPlan::new(NAME).connections(5).planted(&planted));
     fixture.emulator.directory().quirks.graph_page = 2;
     let base = fixture.emulator.graph_url();
     let filter =
@@ -327,7 +327,7 @@ async fn graph_finds_identities_by_what_they_trust_in_pages_and_only_with_its_he
 #[tokio::test]
 async fn graph_answers_a_batch_call_by_call_and_never_a_secret() {
     let planted = [Planted::SecretBesideFederation, Planted::GuestOwner, Planted::ManagedIdentity];
-    let fixture = Fixture::of(OrganizationPlan::new(NAME).planted(&planted));
+    let fixture = Fixture::of(&OrganizationPlan::new(NAME).planted(&planted));
     let clients: Vec<Uuid> = {
         let mut directory = fixture.emulator.directory();
         planted.iter().map(|what| directory.connection(fixture.made.planted[what]).client).collect()
@@ -368,7 +368,7 @@ async fn graph_answers_a_batch_call_by_call_and_never_a_secret() {
 #[tokio::test]
 async fn resource_graph_lists_role_assignments_of_all_identities_in_pages() {
     let planted = [Planted::OwnerRole, Planted::NoRole];
-    let fixture = Fixture::of(OrganizationPlan::new(NAME).connections(4).planted(&planted));
+    let fixture = Fixture::of(&OrganizationPlan::new(NAME).connections(4).planted(&planted));
     let query = "authorizationresources | where type =~ 'microsoft.authorization/roleassignments' | order by id asc | project id, principalId, scope, roleName";
     let ask = |skip: Option<&str>, query: &str| json!({ "query": query, "options": { "$top": 3, "$skipToken": skip, "resultFormat": "objectArray" } });
     let (_, first) = fixture.arm_query(&ask(None, query)).await;
@@ -390,7 +390,7 @@ async fn resource_graph_lists_role_assignments_of_all_identities_in_pages() {
 
 #[tokio::test]
 async fn the_resource_manager_lists_identities_credentials_and_roles_in_pages() {
-    let fixture = Fixture::of(OrganizationPlan::new(NAME).connections(3));
+    let fixture = Fixture::of(&OrganizationPlan::new(NAME).connections(3));
     {
         let mut directory = fixture.emulator.directory();
         directory.quirks.arm_page = Some(2);

@@ -102,7 +102,6 @@ impl Query<'_> {
     }
 
     /// The same call for another page.
-    #[must_use]
     pub fn at(mut self, page: &NextPage) -> Self {
         // The token goes to the service that named the page, and to no other one.
         if let Some(url) = self.call.rest.own_link(page.0.as_str()) {

@@ -81,17 +81,14 @@ impl Connections {
     /// Adds what one project's list has.
     pub(super) fn add(&mut self, listed: Listed, project: &Project) {
         let names = (project.name.clone(), listed.connection.name.clone());
-        match self.0.get_mut(&listed.id()) {
-            Some(known) => {
-                known.listed.insert(project.id, names);
-                if listed.rank() > known.best.rank() {
-                    known.best = listed;
-                }
+        let id = listed.id();
+        if let Some(known) = self.0.get_mut(&id) {
+            known.listed.insert(project.id, names);
+            if listed.rank() > known.best.rank() {
+                known.best = listed;
             }
-            None => {
-                let id = listed.id();
-                self.0.insert(id, Merged { best: listed, listed: BTreeMap::from([(project.id, names)]) });
-            }
+        } else {
+            self.0.insert(id, Merged { best: listed, listed: BTreeMap::from([(project.id, names)]) });
         }
     }
 
@@ -130,13 +127,12 @@ impl Merged {
             }
         }
         for (project, (name, connection_name)) in listed {
-            match projects.iter_mut().find(|known| known.id == project) {
+            if let Some(known) = projects.iter_mut().find(|known| known.id == project) {
                 // The list of projects has the name of today.
-                Some(known) => known.name = name,
-                None => {
-                    let is_owner = projects.is_empty();
-                    projects.push(of(project, name, connection_name, is_owner));
-                }
+                known.name = name;
+            } else {
+                let is_owner = projects.is_empty();
+                projects.push(of(project, name, connection_name, is_owner));
             }
         }
         connection.projects = projects;

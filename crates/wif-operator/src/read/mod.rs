@@ -70,14 +70,12 @@ pub(crate) struct Known {
     roles: RefCell<Option<Roles>>,
 }
 
-/// Where an organization is.
+/// Where an organization is, at a host that may get a token.
 #[derive(Clone, Debug)]
 struct Address {
     /// The service, without the organization.
     base: Endpoint,
     name: String,
-    /// Whether its host may get a token.
-    is_admitted: bool,
 }
 
 /// The longest argument that an error shows, in characters.
@@ -119,14 +117,13 @@ pub async fn read(
     };
     let graph = with_token("Microsoft Graph", &graph, tokens.graph.as_ref(), GRAPH_HEADERS);
     let arm = with_token("Azure Resource Manager", &arm, tokens.arm.as_ref(), &[]);
-    let taken = Moment::new(http.clock().now());
+    let begin = Moment::new(http.clock().now());
     let mut stop = pin!(stop);
     let mut is_interrupted = false;
     let mut organizations = Vec::new();
     let mut names = Vec::new();
     for address in &addresses {
-        let token = tokens.devops.as_ref().filter(|_| address.is_admitted);
-        let devops = token.map(|token| {
+        let devops = tokens.devops.as_ref().map(|token| {
             let at = (&address.base, token);
             Service::new("Azure DevOps", http, at, DEVOPS_HEADERS, pace(), progress)
         });
@@ -169,7 +166,7 @@ pub async fn read(
         options.projects.iter().try_for_each(|text| is_there(text, &names))?;
     }
     let mut snapshot = Snapshot {
-        taken,
+        taken: begin,
         depth: options.depth,
         projects: options.projects.clone(),
         redacted: false,
@@ -228,11 +225,7 @@ fn address(text: &str, is_named: bool) -> Result<Address, Failure> {
     let whole = Endpoint::parse(&url).map_err(|error| invalid(&error.to_string()))?;
     // `https://NAME.visualstudio.com/` has its name in the host.
     let old = whole.host().strip_suffix(".visualstudio.com").filter(|name| !name.contains('.'));
-    let name = match (whole.first_segment(), old) {
-        (_, Some(name)) => name.to_owned(),
-        (Some(name), None) => name.to_owned(),
-        (None, None) => return Err(invalid("its path is empty")),
-    };
+    let name = old.or_else(|| whole.first_segment()).ok_or_else(|| invalid("its path is empty"))?.to_owned();
     let base = if old.is_some() {
         "https://dev.azure.com/".to_owned()
     } else {
@@ -242,8 +235,7 @@ fn address(text: &str, is_named: bool) -> Result<Address, Failure> {
     // The user has named this host by naming the organization; a variable can be set by any step.
     let own = AllowedHost::parse(&format!("{}:{}", base.host(), base.port())).filter(|_| is_named);
     let allowed = AllowedHosts::new(own.into_iter().collect());
-    let is_admitted = allowed.admits(hosts::Service::DevOps, base.host(), base.port());
-    if !is_admitted {
+    if !allowed.admits(hosts::Service::DevOps, base.host(), base.port()) {
         let error = format!(
             "the host {} of the organization is not one of Azure DevOps",
             one_line(base.host(), MAX_SHOWN)
@@ -251,7 +243,7 @@ fn address(text: &str, is_named: bool) -> Result<Address, Failure> {
         let hint = "name the organization by --organization if this host is meant: no token goes to a host that only a variable names";
         return Err(Failure::new(Code::AuthorityNotAllowed, error, hint).by_caller());
     }
-    Ok(Address { base, name, is_admitted })
+    Ok(Address { base, name })
 }
 
 /// Whether a project is there; else the error offers the nearest names.

@@ -203,16 +203,15 @@ impl Reader<'_> {
                     .query("$top", "1000")
                     .query("api-version", "7.1");
                 let (items, end) = devops.list(&ask).await;
-                match end {
-                    Some(error) => self.lost(Layer::Use, Some(name), None, "pipelines", (devops, &error)),
-                    None => {
-                        let names = items.iter().filter_map(|item| {
-                            Some((item.get("id")?.as_u64()?, text(item, "name").unwrap_or_default()))
-                        });
-                        let names = names.collect();
-                        found.borrow_mut().insert(*project, names);
-                    }
+                if let Some(error) = end {
+                    self.lost(Layer::Use, Some(name), None, "pipelines", (devops, &error));
+                    return;
                 }
+                let names = items.iter().filter_map(|item| {
+                    Some((item.get("id")?.as_u64()?, text(item, "name").unwrap_or_default()))
+                });
+                let names = names.collect();
+                found.borrow_mut().insert(*project, names);
             }
         });
         asked.buffer_unordered(self.jobs).collect::<()>().await;

@@ -29,7 +29,7 @@ pub(super) async fn role_assignments(
         let subscription = checks::authorize(&directory, &caller, &id, action)?;
         Ok(role_assignment_list(&directory, subscription, &filter))
     });
-    answered(&world, list.and_then(|list| paged(&world, &address, &query, list)))
+    answered(&world, list.and_then(|list| paged(&world, &address, &query, &list)))
 }
 
 pub(super) async fn managed_identities(
@@ -44,7 +44,7 @@ pub(super) async fn managed_identities(
         let subscription = checks::authorize(&directory, &caller, &id, action)?;
         Ok(managed_identity_list(&directory, subscription))
     });
-    answered(&world, list.and_then(|list| paged(&world, &address, &query, list)))
+    answered(&world, list.and_then(|list| paged(&world, &address, &query, &list)))
 }
 
 pub(super) async fn federated_credentials(
@@ -59,7 +59,7 @@ pub(super) async fn federated_credentials(
         checks::authorize(&directory, &caller, &id, action)?;
         federated_credential_list(&directory, &name)
     });
-    answered(&world, list.and_then(|list| paged(&world, &address, &query, list)))
+    answered(&world, list.and_then(|list| paged(&world, &address, &query, &list)))
 }
 
 /// The address of a request, without and with its query.
@@ -161,12 +161,7 @@ fn federated_credential_list(directory: &Directory, identity: &str) -> Result<Ve
 }
 
 /// A list, in pages where the directory says so.
-fn paged(
-    world: &World,
-    address: &str,
-    query: &[(String, String)],
-    list: Vec<Value>,
-) -> Result<Value, Refusal> {
+fn paged(world: &World, address: &str, query: &[(String, String)], list: &[Value]) -> Result<Value, Refusal> {
     const SKIP_TOKEN: &str = "$skiptoken";
     let Some(size) = world.directory().quirks.arm_page else { return Ok(json!({ "value": list })) };
     let begin = request::value(query, SKIP_TOKEN).map_or(Ok(0), str::parse::<usize>);

@@ -39,22 +39,24 @@ impl<'a> ProjectRequest<'a> {
         request: &Request,
         (organization, project): (&str, &str),
         versions: &Versions,
-    ) -> Result<Self, Response> {
+    ) -> Result<Self, Box<Response>> {
         let quirks = &directory.quirks;
         let query = request::query(request.uri());
         let (Some(caller), Some(organization)) = (caller, find_organization(directory, organization)) else {
-            return Err(refuse_token(quirks, request.headers()));
+            return Err(Box::new(refuse_token(quirks, request.headers())));
         };
-        versions.has(&query, request.headers()).map_err(|version| no_such_version(quirks, &version))?;
+        versions
+            .has(&query, request.headers())
+            .map_err(|version| Box::new(no_such_version(quirks, &version)))?;
         let found = find_project(organization, project)
             .filter(|project| caller.sees_project(project) && project.record.sight != Sight::Nothing)
-            .ok_or_else(|| project_not_found(quirks, project))?;
+            .ok_or_else(|| Box::new(project_not_found(quirks, project)))?;
         if found.record.sight == Sight::Partial {
             let message = format!(
                 "TF400813: The user 'auditor' is not authorized to access this resource in project {}.",
                 found.name
             );
-            return Err(exception(quirks, 403, "UnauthorizedRequestException", &message));
+            return Err(Box::new(exception(quirks, 403, "UnauthorizedRequestException", &message)));
         }
         Ok(Self { caller, query, organization, project: found })
     }
@@ -100,7 +102,7 @@ pub(super) async fn get(
     let path = (organization.as_str(), project.as_str());
     let asked = match check_connections(&directory, caller, &request, path) {
         Ok(asked) => asked,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     match (asked.connection(&id), quirks.unknown_connection) {
         (Some(found), _) => success(&connection_json(&world, &directory, &asked, found)),
@@ -126,7 +128,7 @@ pub(super) async fn list(
     let path = (organization.as_str(), project.as_str());
     let asked = match check_connections(&directory, caller, &request, path) {
         Ok(asked) => asked,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let listed = |name: &str, value: &str| {
         asked.value(name).is_none_or(|all| all.split(',').any(|one| one.trim().eq_ignore_ascii_case(value)))
@@ -159,7 +161,7 @@ pub(super) async fn history(
     let path = (organization.as_str(), project.as_str());
     let asked = match ProjectRequest::check(&directory, caller, &request, path, &versions::HISTORY) {
         Ok(asked) => asked,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let Some((place, _)) = asked.connection(&id) else { return list_answer(&[]) };
     let last = place.connection.last_used.map(|at| Execution {
@@ -194,12 +196,12 @@ fn check_connections<'a>(
     caller: Option<Caller>,
     request: &Request,
     path: (&str, &str),
-) -> Result<ProjectRequest<'a>, Response> {
+) -> Result<ProjectRequest<'a>, Box<Response>> {
     let asked = ProjectRequest::check(directory, caller, request, path, &versions::CONNECTIONS)?;
     let version = asked.value("api-version").unwrap_or_default();
     if directory.quirks.only_version_7_1 && version.starts_with("7.2") {
         let message = format!("The requested version '{version}' is not supported by the service.");
-        return Err(exception(&directory.quirks, 400, "VssVersionOutOfRangeException", &message));
+        return Err(Box::new(exception(&directory.quirks, 400, "VssVersionOutOfRangeException", &message)));
     }
     Ok(asked)
 }

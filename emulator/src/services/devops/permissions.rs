@@ -27,7 +27,7 @@ pub(super) async fn pipelines(
     let path = (organization.as_str(), project.as_str());
     let asked = match ProjectRequest::check(&directory, caller, &request, path, &versions::PREVIEWS) {
         Ok(asked) => asked,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let resource = json!({ "type": kind, "id": id, "name": "" });
     let Some((place, _)) = asked.connection(&id).filter(|_| kind.eq_ignore_ascii_case("endpoint")) else {
@@ -63,7 +63,7 @@ pub(super) async fn checks(
     let path = (organization.as_str(), project.as_str());
     let asked = match ProjectRequest::check(&directory, caller, &request, path, &versions::PREVIEWS) {
         Ok(asked) => asked,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let found = asked.value("resourceId").and_then(|id| asked.connection(id));
     list(&found.map(|(place, _)| check_list(place.connection, is_expanded(&asked))).unwrap_or_default())
@@ -83,7 +83,7 @@ pub(super) async fn query_checks(
     let path = (organization.as_str(), project.as_str());
     let asked = match ProjectRequest::check(&directory, caller, &request, path, &versions::PREVIEWS) {
         Ok(asked) => asked,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let Ok(Value::Array(resources)) = serde_json::from_slice(&bytes) else {
         let message = "Value cannot be null. (Parameter 'resources')";

@@ -85,7 +85,7 @@ pub(super) async fn pipelines(
     let path = (organization.as_str(), project.as_str());
     let asked = match ProjectRequest::check(&directory, caller, &request, path, &versions::DEFINITIONS) {
         Ok(asked) => asked,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let number = |name: &str| asked.value(name).and_then(|value| value.parse::<usize>().ok());
     let begin = number("continuationToken").unwrap_or(0);

@@ -124,7 +124,9 @@ pub(super) fn shape(app: &App, set: Set, query: &[(String, String)]) -> Result<V
         }
     };
     if let Some(fields) = options.trim_end_matches(')').strip_prefix("$select=") {
-        list.iter_mut().for_each(|one| retain(one, fields));
+        for one in &mut list {
+            retain(one, fields);
+        }
     }
     object[name] = Value::Array(list);
     Ok(object)

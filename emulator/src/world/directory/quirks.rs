@@ -3,6 +3,7 @@
 
 /// Switches, all of them at what is most usual today.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Quirks {
     /// How many projects a page has; more follow by `x-ms-continuationtoken`.
     pub projects_per_page: usize,
