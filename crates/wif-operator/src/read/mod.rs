@@ -4,6 +4,7 @@ mod endpoint;
 mod error;
 mod gaps;
 mod identities;
+mod known;
 pub mod network;
 mod organization;
 mod pace;
@@ -15,7 +16,6 @@ mod wire;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
     future::Future,
     pin::pin,
     sync::Arc,
@@ -36,11 +36,11 @@ use wif_core::{
 };
 use wif_io::{endpoint::Endpoint, env::Env, http::Http};
 
-use self::{gaps::Gaps, organization::Reader, progress::Progress, scopes::Roles, service::Service};
+use self::{gaps::Gaps, known::Known, organization::Reader, progress::Progress, service::Service};
 use crate::{
     moment::Moment,
     nearest::nearest,
-    snapshot::{Existence, Layer, Snapshot},
+    snapshot::{Layer, Snapshot},
     tokens::Tokens,
 };
 
@@ -57,17 +57,6 @@ pub struct ReadOptions {
     pub jobs: usize,
     /// Where Graph, Azure Resource Manager and Entra are.
     pub cloud: Cloud,
-}
-
-/// What is the same for all organizations.
-pub(crate) struct Known {
-    http: Arc<Http>,
-    authority: Endpoint,
-    /// The tenant that Graph's token is for.
-    graph_tenant: Option<Uuid>,
-    tenants: RefCell<BTreeMap<Uuid, Existence>>,
-    /// None, as long as they were not read.
-    roles: RefCell<Option<Roles>>,
 }
 
 /// Where an organization is, at a host that may get a token.

@@ -11,10 +11,10 @@ use uuid::Uuid;
 use wif_core::azure::cloud::Cloud;
 
 use super::{
-    Known,
     endpoint::{Connections, Listed},
     error::ReadError,
     gaps::{Gaps, why},
+    known::Known,
     progress::Progress,
     service::{Ask, Service},
     wire::{id, text},

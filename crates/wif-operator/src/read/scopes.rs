@@ -17,6 +17,7 @@ use wif_io::http::Request;
 use super::{
     error::ReadError,
     gaps::why,
+    known::Roles,
     organization::Reader,
     service::{Ask, Service},
     wire::{id, list, moment, text},
@@ -56,9 +57,6 @@ const NO_ARM: &str = "Azure Resource Manager: no token; sign in with az login, o
 const MAX_PAGES: usize = 10_000;
 /// How long Entra may take to say whether a tenant exists.
 const TENANT_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// Role assignments by the object id of their principals.
-pub(super) type Roles = BTreeMap<Uuid, Vec<RoleAssignment>>;
 
 impl Reader<'_> {
     /// Subscriptions, management groups and tenants that connections name, and the roles of all identities.
