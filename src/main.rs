@@ -1,13 +1,18 @@
 //! `wif`: takes a snapshot of the environment, reads the arguments, runs the command, and shows the result.
 #![forbid(unsafe_code)]
 
-use std::{io, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use tokio::runtime;
 use tracing_subscriber::{filter, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use wif::{
     agent::commands::{Commands, Completion},
-    cli::{self, Command, DoctorArguments, Screen, Stage, Unparsed},
+    cli::{self, Command, DoctorArguments, OperatorArguments, Screen, Stage, Unparsed},
     session, task,
     world::World,
 };
@@ -25,6 +30,12 @@ fn main() -> ExitCode {
     });
     // Must come before `forbid_reading`: a process that is not dumpable cannot read its own `/proc/self/exe`.
     let program = std::env::current_exe().ok().or_else(started_as);
+    if let Command::Audit(given) = &command {
+        return operator("audit", given, program.as_deref());
+    }
+    if let Command::Inventory(given) = &command {
+        return operator("inventory", given, program.as_deref());
+    }
     match command {
         Command::Broker => process::forbid_tracing(),
         _ => process::forbid_reading(),
@@ -42,6 +53,8 @@ fn main() -> ExitCode {
                         cli::explain(code.as_deref(), *json, &mut log, &mut Screen::new(&mut stdout()));
                     Ok(exit_code_of(explained))
                 }
+                // Handed over before.
+                Command::Audit(_) | Command::Inventory(_) => Ok(ExitCode::FAILURE),
             }
         });
         // Name resolution runs on a blocking thread that cannot be canceled: do not wait for it on exit.
@@ -61,6 +74,18 @@ fn stdout() -> io::Stdout {
 /// The program's path from its first argument, if that is absolute: the fallback without `/proc`.
 fn started_as() -> Option<PathBuf> {
     std::env::args_os().next().map(PathBuf::from).filter(|name| name.is_absolute())
+}
+
+/// Hands a command over to the operators' program.
+fn operator(name: &str, given: &OperatorArguments, own: Option<&Path>) -> ExitCode {
+    match cli::operator(name, &given.arguments, own, &Env::of_process()) {
+        Ok(code) => ExitCode::from(code),
+        Err(text) => {
+            // Without standard error the exit code says it.
+            let _ = Screen::new(&mut io::stderr()).text(&format!("error: {text}"));
+            ExitCode::from(2)
+        }
+    }
 }
 
 /// Serves the tokens of a session.

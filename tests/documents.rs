@@ -15,7 +15,9 @@ fn read(path: &str) -> String {
 #[test]
 fn every_code_has_a_heading_and_every_heading_a_code() {
     let text = read("docs/errors.md");
-    let headings: BTreeSet<_> = text.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    // The rules of the audit are another crate's, whose test asks for their headings.
+    let (errors, _) = text.split_once("\n## Audit\n").unwrap();
+    let headings: BTreeSet<_> = errors.lines().filter_map(|line| line.strip_prefix("### ")).collect();
     let codes: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(headings, codes);
 }

@@ -37,6 +37,8 @@ mod live;
 mod machine;
 mod network;
 mod no_answer;
+#[cfg(unix)]
+mod operator;
 mod pages;
 mod process;
 mod reference;

@@ -4,6 +4,7 @@ mod ask;
 mod doctor;
 mod explain;
 mod no_session;
+mod operator;
 mod screen;
 
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ use crate::doctor::{Backend, TrialTool};
 pub use ask::ask;
 pub use doctor::doctor;
 pub use explain::explain;
+pub use operator::operator;
 pub use screen::Screen;
 
 /// Secret-free sign-in to Azure from Azure Pipelines
@@ -85,6 +87,20 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Audit the connections of an organization; the program wif-operator does this
+    #[command(disable_help_flag = true)]
+    Audit(OperatorArguments),
+    /// List the connections of an organization; the program wif-operator does this
+    #[command(disable_help_flag = true)]
+    Inventory(OperatorArguments),
+}
+
+/// What is handed over to the operators' program as it is.
+#[derive(Clone, Debug, clap::Args)]
+pub struct OperatorArguments {
+    /// What wif-operator takes
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+    pub arguments: Vec<OsString>,
 }
 
 /// What `wif doctor` is asked for.

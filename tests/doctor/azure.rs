@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use emulator::{Fault, Service, directory::Kind};
+use emulator::{
+    Fault, Service,
+    directory::{App, FederatedCredential, Kind},
+};
 use serde_json::json;
+use uuid::Uuid;
 use wif_core::{code::Code, refusals};
 use wif_io::clock::Clock as _;
 
@@ -104,4 +108,25 @@ fn every_known_refusal_of_azure_is_explained() {
         }
         assert!(case.clock.elapsed() < Duration::from_secs(75), "{name}");
     }
+}
+
+#[test]
+fn a_managed_identity_and_its_credential_are_found_on_a_later_page() {
+    let case = with_ids();
+    let client = case.emulator.usual().entra_client;
+    {
+        let mut directory = case.emulator.directory();
+        directory.quirks.arm_page = Some(1);
+        let tenant = case.emulator.usual().tenant;
+        directory.tenant(tenant).apps.insert(0, App::new(Uuid::from_u128(0x3333), Kind::ManagedIdentity));
+        let app = directory.app(client);
+        app.kind = Kind::ManagedIdentity;
+        let own = app.federated_credentials[0].clone();
+        let other = FederatedCredential { subject: "sc://other/other/other".to_owned(), ..own };
+        app.federated_credentials.insert(0, other);
+    }
+    let token = reader(&case.emulator, "https://management.azure.com");
+    let found = diagnose(&case.set("WIF_ARM_TOKEN", &token));
+    assert_eq!(found.faults, Vec::<String>::new(), "{}", found.text);
+    assert!(found.text.contains("managed identity"), "{}", found.text);
 }

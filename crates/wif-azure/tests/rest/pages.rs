@@ -1,13 +1,19 @@
 //! Lists over several pages.
 
+use std::time::Duration;
+
 use serde_json::json;
+use uuid::Uuid;
 use wif_azure::{
     management::ManagementError,
-    rest::{ListEnd, PageLimits},
+    resource_manager::ResourceManager,
+    rest::{ListEnd, LostPage, PageLimits},
 };
+use wif_core::secret::Secret;
+use wif_io::{clock::Deadline, endpoint::Endpoint};
 
 use super::{
-    Case, LIMITS, list,
+    Case, LIMITS, TOKEN, list,
     support::{Reply, Seen, Server},
 };
 
@@ -129,4 +135,59 @@ async fn a_token_for_the_next_page_that_cannot_be_sent_back_is_no_end_of_the_lis
     let (found, end) = list(&case.rest(&server), LIMITS).await;
     assert!(matches!(end, Some(ListEnd::Token)), "{end:?}");
     assert_eq!((found.len(), server.seen().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn pages_can_be_asked_for_one_by_one_each_with_the_wait_that_it_asks_for() {
+    let server = Server::start(|seen, number| {
+        let host = seen.header("host").unwrap();
+        let next = match number {
+            0 => format!("https://{host}/more"),
+            _ => "https://127.0.0.1:1/more".to_owned(),
+        };
+        Reply::json(&json!({ "value": [number], "nextLink": next })).header("retry-after", &number)
+    })
+    .await;
+    let case = Case::new();
+    let rest = case.rest(&server);
+    let first = rest.get(["x"]).page::<ManagementError>().await.unwrap();
+    let next = first.next.unwrap().unwrap();
+    let second = rest.get(["x"]).at(&next).page::<ManagementError>().await.unwrap();
+    assert_eq!((first.items, second.items), (vec![json!(0)], vec![json!(1)]));
+    assert_eq!(second.retry_after, Some(Duration::from_secs(1)));
+    assert_eq!(second.next.unwrap().unwrap_err(), LostPage::OtherHost);
+    assert_eq!(server.seen()[1].target, "/more");
+}
+
+#[tokio::test]
+async fn the_identities_roles_and_credentials_of_later_pages_are_found() {
+    let client = Uuid::from_u128(7);
+    let server = Server::start(move |seen, _| {
+        let (path, query) = seen.target.split_once('?').unwrap();
+        let host = seen.header("host").unwrap();
+        let is_last = query.contains("page=2");
+        let value = match path.rsplit('/').next().unwrap() {
+            "userAssignedIdentities" if is_last => json!({
+                "id": "/subscriptions/s/id", "name": "id", "properties": { "clientId": client },
+            }),
+            "userAssignedIdentities" => json!({ "id": "/x", "name": "x", "properties": { "clientId": Uuid::nil() } }),
+            "federatedIdentityCredentials" => json!({
+                "name": if is_last { "last" } else { "first" },
+                "properties": { "issuer": "https://i", "subject": "s", "audiences": ["a"] },
+            }),
+            _ => json!({ "properties": { "roleDefinitionId": if is_last { "last" } else { "first" }, "scope": "/" } }),
+        };
+        let next = (!is_last).then(|| format!("https://{host}{path}?page=2"));
+        Reply::json(&json!({ "value": [value], "nextLink": next }))
+    })
+    .await;
+    let case = Case::new();
+    let base = Endpoint::parse(server.url.as_str()).unwrap();
+    let deadline = Deadline::after(&*case.clock, Duration::from_secs(60));
+    let token = Secret::new(TOKEN.to_owned());
+    let manager = ResourceManager { http: &case.http, deadline, base: &base, token: &token };
+    let found = manager.federated_credentials(Uuid::nil(), client).await.unwrap().unwrap();
+    assert_eq!(found.len(), 2, "{found:?}");
+    let roles = manager.roles(Uuid::nil(), client).await.unwrap();
+    assert_eq!(roles.iter().map(|role| role.name.as_str()).collect::<Vec<_>>(), ["first", "last"]);
 }
