@@ -11,6 +11,7 @@ pub mod job_variables;
 pub mod network;
 pub mod organization;
 pub mod reserved;
+pub mod script_inputs;
 pub mod sessions;
 pub mod shadowed;
 pub(crate) mod task_variables;

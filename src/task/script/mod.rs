@@ -1,0 +1,4 @@
+//! A script that is signed in alone: `scriptType`.
+
+mod arguments;
+mod command;
