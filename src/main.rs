@@ -12,7 +12,7 @@ use wif::{
     world::World,
 };
 use wif_core::{code::Code, failure::Failure};
-use wif_io::{clock, env::Env, process};
+use wif_io::{clock, env::Env, private_folder, process};
 
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os()) {
@@ -174,6 +174,7 @@ fn canceled() -> io::Result<impl Future<Output = ()>> {
 /// abort would be a second error, and a file with its memory.
 fn report_panics(stage: Option<Stage>) {
     std::panic::set_hook(Box::new(move |panic| {
+        private_folder::remove_all();
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let hint = "report this place and the version at https://github.com/wif-azure/wif/issues";
         let failure = Failure::new(Code::Bug, format!("a bug at {place}"), hint);

@@ -48,6 +48,8 @@ pub(super) struct Plan {
     pub(super) tokens: Vec<(String, Resource)>,
     /// The session's private folder, if it needs one.
     pub(super) folder: Option<PathBuf>,
+    /// The only resources that the session serves.
+    pub(super) allowed: Allowed<Resource>,
     /// Whether the session may use the resource manager.
     pub(super) allows_resource_manager: bool,
     /// Where `az` finds the user's extensions, unless a variable says so already.
@@ -135,6 +137,7 @@ impl Plan {
             session,
             tokens: Vec::new(),
             folder: None,
+            allowed,
             allows_resource_manager,
             extensions: azure_cli::extensions(env),
             az_version,
