@@ -13,6 +13,7 @@ use wif_core::{
 use crate::agent::{
     connection::{Connection, Scheme},
     inputs::{Inputs, env_name},
+    script_inputs::Script,
 };
 
 /// A guard that does not hold, or inputs that contradict each other.
@@ -49,6 +50,10 @@ pub(crate) enum GuardError {
         "the input allowedResources is set, and refresh: false leaves an id token in a file, with which access tokens for every resource could be had"
     )]
     SnapshotUnlimited,
+    #[error(
+        "the input allowedResources is set, and addSpnToEnvironment: true gives the script an id token, with which access tokens for every resource could be had"
+    )]
+    IdentityUnlimited,
     #[error("the input exports has {}, which refresh: false cannot serve", family.as_str())]
     NeedsBroker { family: Family },
     #[error("the input accessTokens has the variable {variable}, which the step sets itself")]
@@ -120,6 +125,16 @@ pub(super) fn id_token(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError
     }
     if !inputs.refresh && all_but_none {
         return Err(GuardError::NoSnapshot { scheme, families: inputs.exports.clone() });
+    }
+    Ok(())
+}
+
+/// A script may not have the id token where resources are limited.
+pub(super) fn script(inputs: &Inputs, script: Option<&Script>, scheme: Scheme) -> Result<(), GuardError> {
+    let wants_id_token =
+        scheme == Scheme::WorkloadIdentityFederation && script.is_some_and(|script| script.wants_identity);
+    if wants_id_token && inputs.limits_resources() {
+        return Err(GuardError::IdentityUnlimited);
     }
     Ok(())
 }
@@ -198,6 +213,10 @@ impl From<GuardError> for Failure {
             GuardError::TokenFileUnlimited => (
                 Code::InputsContradict,
                 "take token-file out of exports, or leave allowedResources empty; DefaultAzureCredential finds the broker by azure-sdk",
+            ),
+            GuardError::IdentityUnlimited => (
+                Code::InputsContradict,
+                "set addSpnToEnvironment: false (the script finds AZURE_CLIENT_ID and AZURE_TENANT_ID), or leave allowedResources empty",
             ),
             GuardError::SnapshotUnlimited => (
                 Code::InputsContradict,

@@ -176,12 +176,22 @@ impl<'a> Commands<'a> {
     ///
     /// The agent closed the step's output.
     pub fn complete(&mut self, completion: Completion) -> io::Result<()> {
+        self.complete_with(completion, "")
+    }
+
+    /// Says how the step ended, and why in a line, which the run's page shows beside the step.
+    ///
+    /// # Errors
+    ///
+    /// The agent closed the step's output.
+    pub fn complete_with(&mut self, completion: Completion, text: &str) -> io::Result<()> {
         let result = match completion {
             Completion::Succeeded => "Succeeded",
             Completion::Failed => "Failed",
             Completion::Canceled => "Canceled",
         };
-        writeln!(self.out, "##vso[task.complete result={result}]")?;
+        let text = one_line(text, MAX_DEBUG);
+        writeln!(self.out, "##vso[task.complete result={result}]{}", Data(&text, self.percent))?;
         self.out.flush()
     }
 }

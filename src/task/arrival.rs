@@ -88,14 +88,20 @@ impl Arrival {
     pub(super) fn find(env: &Env, plan: &Plan) -> Result<Self, ArrivalError> {
         let (facts, variables) = (&plan.expected_facts(), &*plan.everything());
         let mut arrival = Self { job: JobVariables::read(env)?, ..Self::default() };
-        arrival.check_secrets(plan, variables)?;
+        if plan.script.is_none() {
+            arrival.check_secrets(plan, variables)?;
+        }
         if !plan.is_named() {
             arrival.keep_azcopy(env, plan);
             arrival.conflicts(env, plan, facts, variables);
         }
-        arrival.replaced(env, plan, variables);
-        arrival.spelled_otherwise(variables);
-        arrival.other_sessions(env, plan);
+        if plan.script.is_some() {
+            arrival.replaced_for_script(env, plan, variables);
+        } else {
+            arrival.replaced(env, plan, variables);
+            arrival.spelled_otherwise(variables);
+            arrival.other_sessions(env, plan);
+        }
         Ok(arrival)
     }
 
@@ -146,11 +152,11 @@ impl Arrival {
         for conflict in
             exports::conflicts_in_force(families, plan.served(), facts, |name| env.get(name), is_ours)
         {
-            self.conflict(conflict);
+            self.conflict(conflict, plan);
         }
     }
 
-    fn conflict(&mut self, conflict: &Conflict) {
+    fn conflict(&mut self, conflict: &Conflict, plan: &Plan) {
         let Conflict { variables, effect, from_machine, .. } = conflict;
         let names = variables.join(" and ");
         let by_pipeline = variables.iter().any(|name| self.job.is_public(name));
@@ -161,7 +167,8 @@ impl Arrival {
                 remedy: "Remove it from the job, or leave the family out of exports.",
             });
         } else if *from_machine == Remedy::Empty {
-            self.notes.push(format!("{names} of the agent's machine is emptied for this job: {effect}"));
+            let audience = if plan.script.is_some() { "the script" } else { "this job" };
+            self.notes.push(format!("{names} of the agent's machine is emptied for {audience}: {effect}"));
             self.emptied.extend(*variables);
         } else {
             self.warnings.push(Warning {
@@ -195,6 +202,31 @@ impl Arrival {
         }
     }
 
+    /// A value that the script would have found: of the pipeline, of the step's own `env:`, or of the machine.
+    fn replaced_for_script(&mut self, env: &Env, plan: &Plan, variables: &[Variable]) {
+        if plan.replaces_a_session(env) {
+            return;
+        }
+        let tokens = plan.tokens.iter().map(|(name, _)| (name.as_str(), None));
+        let plain = variables.iter().map(|Variable { name, value }| match value {
+            Value::Plain(new) => (name.as_str(), Some(new.as_str())),
+            Value::Masked(_) | Value::Secret(_) => (name.as_str(), None),
+        });
+        for (name, new) in plain.chain(tokens) {
+            let old = env.get(name).filter(|old| Some(*old) != new && !self.kept.contains(name));
+            let Some(old) = old else { continue };
+            let is_secret = self.job.secret_called(name).is_some() || is_secret(env, old);
+            let (shown, by) = match new {
+                _ if is_secret => (", which is a secret of the job,".to_owned(), String::new()),
+                // Where a key of ours belongs, the old value may be one too.
+                None => (String::new(), String::new()),
+                Some(new) if new.is_empty() => (format!("={}", quoted(old)), String::new()),
+                Some(new) => (format!("={}", quoted(old)), format!(" by {}", quoted(new))),
+            };
+            self.notes.push(format!("{name}{shown} is replaced{by} for the script"));
+        }
+    }
+
     fn spelled_otherwise(&mut self, variables: &[Variable]) {
         for Variable { name, .. } in variables {
             if let Some(other) = self.job.other_spelling(name) {
@@ -223,6 +255,11 @@ impl Arrival {
             });
         }
     }
+}
+
+/// Whether a text is the value of a secret variable of the job, which a step may have mapped.
+fn is_secret(env: &Env, text: &str) -> bool {
+    env.iter().any(|(name, value)| name.starts_with("SECRET_") && value.trim() == text.trim())
 }
 
 fn exported_by(families: &[Family]) -> String {

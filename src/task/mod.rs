@@ -10,5 +10,5 @@ mod plan;
 pub mod post;
 mod previous_session;
 pub mod run;
-mod script;
+pub mod script;
 mod summary;

@@ -28,6 +28,7 @@ use crate::{
         connection::{self, Connection, Scheme},
         inputs::{self, Inputs, SessionName},
         job::{self, Job},
+        script_inputs::Script,
     },
     guards,
     session::start::NewSession,
@@ -44,6 +45,8 @@ pub(super) struct Plan {
     pub(super) refresh: bool,
     pub(super) families: BTreeSet<Family>,
     session: Option<SessionName>,
+    /// The script that alone is signed in, if there is one.
+    pub(super) script: Option<Script>,
     /// Variable, session included, and resource.
     pub(super) tokens: Vec<(String, Resource)>,
     /// The session's private folder, if it needs one.
@@ -85,6 +88,12 @@ const NO_GRAPH: &str = "allowedResources lacks graph: Terraform's azurerm provid
 /// A connection of a management group, or of a tenant.
 const NO_SUBSCRIPTION: &str = "The connection has no subscription, so AZURE_SUBSCRIPTION_ID and ARM_SUBSCRIPTION_ID are not exported: Terraform's azurerm provider needs ARM_SUBSCRIPTION_ID, or subscription_id in its configuration.";
 
+/// In `AzureCLI@2` either input may be there for later steps.
+const NO_LATER_STEPS: &str = "useGlobalConfig: true and keepAzSessionActive: true sign no later step in: with scriptType the session ends with the script. A step without scriptType signs later steps in.";
+
+/// `AzureCLI@2` gives a script the connection's secret.
+const NO_SECRET: &str = "addSpnToEnvironment: the script finds no servicePrincipalKey, since the secret of a connection is never put into an environment. The script is signed in without it.";
+
 /// Whether Terraform will ask for Microsoft Graph in vain. Without the guard it exchanges the id token itself, or may have
 /// every resource.
 fn lacks_graph(
@@ -113,6 +122,8 @@ impl Plan {
         guards::place(&inputs, &connection)?;
         let allowed = inputs.allowed_resources(&connection.identity.audiences)?;
         guards::id_token(&inputs, connection.scheme)?;
+        let script = Script::read(env)?;
+        guards::script(&inputs, script.as_ref(), connection.scheme)?;
         let families = guards::families(&inputs)?;
         if connection.scheme == Scheme::WorkloadIdentityFederation {
             Job::read(env, &inputs.allowed_authorities)?;
@@ -135,6 +146,7 @@ impl Plan {
             refresh,
             families,
             session,
+            script,
             tokens: Vec::new(),
             folder: None,
             allowed,
@@ -157,7 +169,7 @@ impl Plan {
 
     /// Chooses the session's private folder, if it needs one.
     pub(super) fn propose_folder(&mut self, env: &Env) -> Result<(), Failure> {
-        if self.needs_file() || self.signs_az_in() {
+        if self.needs_file() || self.signs_az_in() || self.script.is_some() {
             let path = Folder::propose(&job::temp_folder(env)?)?;
             let value = Value::Plain(path.to_string_lossy().into_owned());
             check(&Variable { name: "AGENT_TEMPDIRECTORY".to_owned(), value })?;
@@ -194,7 +206,17 @@ impl Plan {
         let file = both.then(|| {
             "exports has token-file beside azure-sdk: SDKs prefer the file and keep what they read for 5 to 10 minutes, longer than a short id token lives".to_owned()
         });
-        graph.into_iter().chain(file)
+        let script = self.script.iter().flat_map(|script| {
+            let no_secret = script.wants_identity && self.connection.scheme == Scheme::ServicePrincipal;
+            [(script.wants_later_steps, NO_LATER_STEPS), (no_secret, NO_SECRET)]
+        });
+        let script = script.filter(|(is_there, _)| *is_there).map(|(_, warning)| warning.to_owned());
+        graph.into_iter().chain(file).chain(script)
+    }
+
+    /// What finds the session, as a sentence names it.
+    pub(super) fn audience(&self) -> &'static str {
+        if self.script.is_some() { "the script" } else { "later steps" }
     }
 
     /// What is worth a line in the log, and no warning.

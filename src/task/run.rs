@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wif_core::{exports, failure::Failure};
-use wif_io::http::Http;
+use wif_io::{child::Signals, http::Http};
 
 use super::{
     arrival::Arrival,
@@ -12,6 +12,7 @@ use super::{
     export::{check, export, export_outputs, make_folder, no_proxy_variables},
     output_variables::output_variables,
     plan::Plan,
+    script::{prepared::Prepared, ready::ReadyScript, session::ScriptSession},
     summary::Summary,
 };
 use crate::{
@@ -28,20 +29,33 @@ use crate::{
     world::World,
 };
 
-/// Signs in and exports. Everything that can fail comes before the first export.
+/// Signs in and exports, or runs the script that is signed in alone. No signal is passed on to that script before it runs.
 ///
 /// # Errors
 ///
 /// The first fault; nothing is exported then, and no file is left.
 pub async fn run(world: &mut World) -> Result<(), Failure> {
+    let Some(script) = sign_in(world).await? else { return Ok(()) };
+    let mut signals = Signals::listen().map_err(OutputError)?;
+    script.run(world, &mut signals).await.map(|_end| ())
+}
+
+/// Signs in and exports; or signs in and gives the script that is to run then. Everything that can fail comes before the
+/// first export.
+///
+/// # Errors
+///
+/// The first fault; nothing is exported then, and no file is left.
+pub async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> {
     shadowed::check(&world.env, &TASK_VARIABLES)?;
     // Always set, so that the post-job stage never takes its name from a later step.
     Commands::new(&mut *world.out, &world.env).set_task_variable(FOLDER_VARIABLE, "").map_err(OutputError)?;
     let inputs = Inputs::read(&world.env)?;
     if inputs.diagnose {
-        return diagnose(world, &inputs).await;
+        return diagnose(world, &inputs).await.map(|()| None);
     }
     let mut plan = Plan::make(&world.env)?;
+    let script = plan.script.clone().map(|script| Prepared::find(script, &world.env)).transpose()?;
     let arrival = Arrival::find(&world.env, &plan)?;
     plan.propose_folder(&world.env)?;
     let (settings, Remarks { mut warnings, notes }) = network::settings(&world.env)?;
@@ -64,8 +78,9 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let http = Arc::new(Http::new(settings, Arc::clone(&world.clock))?);
     let listing = plan.listing(&http);
     let (env, identity) = (&world.env, &plan.connection.identity);
-    let source = AzurePipelines::of(&plan.connection, env, &plan.allowed_hosts);
-    let sign_in = SignIn { http, env, identity, source: &source, listing: listing.as_ref().ok() };
+    let source = Arc::new(AzurePipelines::of(&plan.connection, env, &plan.allowed_hosts));
+    let sign_in =
+        SignIn { http: Arc::clone(&http), env, identity, source: &*source, listing: listing.as_ref().ok() };
     let signed_in = sign_in.run(&plan.resources(), &mut |id_token| commands.mask(id_token)).await?;
     let tokens = plan.granted(&signed_in);
     let file = folder
@@ -74,6 +89,28 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         .zip(signed_in.id_token.as_ref())
         .map(|(folder, id_token)| folder.write("id-token", &id_token.token));
     let file = file.transpose()?;
+    let folder = match (script, folder) {
+        (Some(script), Some(folder)) => {
+            let session = ScriptSession {
+                env,
+                program: world.program.as_deref(),
+                plan: &plan,
+                arrival: &arrival,
+                signed_in: &signed_in,
+                tokens: &tokens,
+                id_token_file: file,
+                http: &http,
+                source: Arc::clone(&source),
+                listing: &listing,
+            };
+            let script = session.open(&script, folder, &mut commands).await?;
+            if let Some(warning) = sign_in.clock_warning() {
+                commands.warning(&warning).map_err(OutputError)?;
+            }
+            return Ok(Some(script));
+        }
+        (_, folder) => folder,
+    };
     let mut broker = if plan.refresh {
         let step = Step { program: world.program.as_deref(), env: &world.env, clock: &*world.clock };
         let session = plan.session(&signed_in, file.clone());
@@ -131,8 +168,9 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         signed_in: &signed_in,
         tokens: &tokens,
         exported: &variables,
+        audience: plan.audience(),
         now: world.clock.now(),
     };
     summary.write(&mut commands).map_err(OutputError)?;
-    Ok(())
+    Ok(None)
 }

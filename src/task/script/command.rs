@@ -21,16 +21,15 @@ pub(super) struct ScriptCommand {
 }
 
 impl Language {
-    /// The programs that can run it, the first one being the usual one.
-    pub(super) const fn interpreters(self) -> &'static [&'static str] {
+    /// The program that runs it.
+    pub(super) const fn program(self) -> &'static str {
         match self {
-            Self::Bash if cfg!(windows) => &["bash.exe"],
-            Self::Bash => &["bash"],
-            Self::PowerShell if cfg!(windows) => &["pwsh.exe"],
-            Self::PowerShell => &["pwsh"],
-            Self::WindowsPowerShell if cfg!(windows) => &["powershell.exe"],
-            Self::WindowsPowerShell => &["powershell"],
-            Self::Batch => &["cmd.exe"],
+            Self::Bash if cfg!(windows) => "bash.exe",
+            Self::Bash => "bash",
+            Self::PowerShell if cfg!(windows) => "pwsh.exe",
+            Self::PowerShell => "pwsh",
+            Self::WindowsPowerShell => "powershell.exe",
+            Self::Batch => "cmd.exe",
         }
     }
 

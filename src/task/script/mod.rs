@@ -2,3 +2,9 @@
 
 mod arguments;
 mod command;
+mod environment;
+mod error_lines;
+mod failure;
+pub(super) mod prepared;
+pub mod ready;
+pub(super) mod session;

@@ -60,6 +60,8 @@ codes! {
     VariableConflicts = "WIF1016",
     /// The job has a session without a name beside one with a name.
     SessionsMixed = "WIF1017",
+    /// The script that the step ran has failed.
+    ScriptFailed = "WIF1030",
 
     /// The agent gave no job token.
     JobTokenMissing = "WIF2001",
@@ -163,6 +165,8 @@ codes! {
     ToolTooOld = "WIF4009",
     /// A tool that was to be tried is not there.
     ToolMissing = "WIF4010",
+    /// This machine cannot run a script of the wanted type.
+    InterpreterMissing = "WIF4030",
 
     /// The broker could not be started.
     BrokerFailed = "WIF5001",

@@ -45,6 +45,7 @@ impl Code {
             | Self::NameIsSecret
             | Self::VariableConflicts
             | Self::SessionsMixed
+            | Self::ScriptFailed
             | Self::VariableShadows
             | Self::JobTokenRefused
             | Self::ConnectionNotReferenced
@@ -100,6 +101,7 @@ impl Code {
             | Self::MachineConflicts
             | Self::ToolTooOld
             | Self::ToolMissing
+            | Self::InterpreterMissing
             | Self::ToolNotSignedIn => Party::Agent,
             Self::IdTokenRefused | Self::EntraRefused | Self::ServiceUnavailable => Party::Service,
             Self::Bug => Party::Ours,

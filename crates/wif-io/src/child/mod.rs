@@ -1,6 +1,8 @@
 //! A command that runs as a child of this process: in its terminal and with its standard streams, its signals passed on, its
 //! exit code taken over.
 
+#[cfg(target_os = "linux")]
+mod process_table;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]
@@ -56,6 +58,8 @@ pub enum ChildVariable {
 pub enum ErrorStream {
     /// Where this process's own goes.
     Inherited,
+    /// Where this process's standard output goes, in the order in which it is written.
+    Output,
     /// To this process: [`RunningChild::take_errors`].
     Piped,
 }
@@ -151,8 +155,15 @@ impl ChildCommand<'_> {
                 ChildVariable::Removed => command.env_remove(name),
             };
         }
-        if self.errors == ErrorStream::Piped {
-            command.stderr(Stdio::piped());
+        match self.errors {
+            ErrorStream::Inherited => {}
+            #[expect(clippy::disallowed_methods, reason = "a handle is taken, and nothing written")]
+            ErrorStream::Output => {
+                command.stderr(io::stdout());
+            }
+            ErrorStream::Piped => {
+                command.stderr(Stdio::piped());
+            }
         }
         command
     }

@@ -1,6 +1,6 @@
 //! A child on Windows. The console sends its events to every process of its group: the child gets them by itself.
 
-use std::{future::poll_fn, io, task::Poll};
+use std::{future::poll_fn, io, task::Poll, time::Duration};
 
 use tokio::{
     process::{Child, ChildStderr, Command},
@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use super::{ChildCommand, ChildEnding, ChildEvent, StartError};
+use crate::clock::Clock;
 
 /// Listens for the console's events, so that none of them ends this process before its child has answered.
 #[derive(Debug)]
@@ -112,6 +113,27 @@ impl RunningChild {
             }
             number = signals.ending() => Ok(ChildEvent::Signaled(number)),
         }
+    }
+
+    /// The same with a command line that is passed on as it is, in place of the arguments: for a program that reads it in a
+    /// way of its own, as `cmd` does.
+    ///
+    /// # Errors
+    ///
+    /// There is no such program, or it cannot be run.
+    pub fn start_verbatim(
+        command: &ChildCommand<'_>,
+        line: &str,
+        _signals: &Signals,
+    ) -> Result<Self, StartError> {
+        let child = Command::from(command.prepared()).raw_arg(line).spawn();
+        Ok(Self { child: child.map_err(|error| StartError::of(error, command))? })
+    }
+
+    /// What the child left behind is not known here.
+    #[expect(clippy::unused_async, reason = "elsewhere this waits")]
+    pub async fn end_left_behind(&mut self, _clock: &dyn Clock, _grace: Duration) -> Vec<String> {
+        Vec::new()
     }
 
     /// Ends the child. There is no way to ask it to.

@@ -69,6 +69,12 @@ impl Folder {
         Ok(Self { directory, kept: false })
     }
 
+    /// Where it was made.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Writes a private file, as [`Directory::write`] does.
     ///
     /// # Errors
