@@ -12,7 +12,7 @@
 mod support;
 
 mod architecture;
-mod arrival;
+mod ask;
 mod az;
 mod azure_cli_steps;
 mod bad_answers;
@@ -25,6 +25,7 @@ mod doctor;
 mod documents;
 mod earlier;
 mod examples;
+mod existing_variables;
 mod explain;
 mod faults;
 mod foreign_bytes;

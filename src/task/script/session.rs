@@ -6,7 +6,7 @@ use std::{
 };
 
 use wif_core::{
-    exports::{self, Granted},
+    exports::{self, NamedToken},
     failure::Failure,
 };
 use wif_io::{env::Env, http::Http, private_folder::Folder};
@@ -17,7 +17,10 @@ use crate::{
     session::local::{self, Renewal},
     sign_in::{SignedIn, subscriptions::Listing},
     sources::azure_pipelines::AzurePipelines,
-    task::{arrival::Arrival, azure_cli, export::no_proxy_variables, plan::Plan, summary::Summary},
+    task::{
+        azure_cli, existing_variables::ExistingVariables, export::no_proxy_variables, plan::Plan,
+        summary::Summary,
+    },
 };
 
 /// A sign-in for a script.
@@ -26,9 +29,9 @@ pub(in crate::task) struct ScriptSession<'a> {
     /// This program.
     pub(in crate::task) program: Option<&'a Path>,
     pub(in crate::task) plan: &'a Plan,
-    pub(in crate::task) arrival: &'a Arrival,
+    pub(in crate::task) existing: &'a ExistingVariables,
     pub(in crate::task) signed_in: &'a SignedIn,
-    pub(in crate::task) tokens: &'a [Granted],
+    pub(in crate::task) tokens: &'a [NamedToken],
     pub(in crate::task) id_token_file: Option<PathBuf>,
     pub(in crate::task) http: &'a Arc<Http>,
     pub(in crate::task) source: Arc<AzurePipelines>,
@@ -51,7 +54,8 @@ impl ScriptSession<'_> {
         let broker = if plan.refresh {
             let (identity, allowed) = (&plan.connection.identity, &plan.allowed);
             let renewal = Renewal { env, identity, source: self.source, http, allowed };
-            let broker = local::start(renewal, plan.session(signed_in, self.id_token_file.clone())).await?;
+            let broker =
+                local::start(renewal, plan.new_session(signed_in, self.id_token_file.clone())).await?;
             commands.mask(&broker.endpoint.key).map_err(OutputError)?;
             Some(broker)
         } else {
@@ -62,12 +66,12 @@ impl ScriptSession<'_> {
         let endpoint = broker.as_ref().map(|broker| &broker.endpoint);
         let mut variables = plan.variables(client, self.id_token_file, azure_cli, endpoint);
         variables.extend(exports::access_tokens(tokens));
-        tokens.iter().try_for_each(|granted| commands.mask(&granted.token)).map_err(OutputError)?;
+        tokens.iter().try_for_each(|token| commands.mask(&token.token)).map_err(OutputError)?;
 
         let stale = plan.stale_variables(env, &variables);
         let removed: Vec<_> =
-            stale.iter().map(String::as_str).chain(self.arrival.emptied.iter().copied()).collect();
-        let set: Vec<_> = variables.iter().filter(|variable| self.arrival.sets(env, variable)).collect();
+            stale.iter().map(String::as_str).chain(self.existing.emptied.iter().copied()).collect();
+        let set: Vec<_> = variables.iter().filter(|variable| self.existing.sets(env, variable)).collect();
         let no_proxy = no_proxy_variables(env).into_iter().map(|(agent, value, visibility)| {
             // The agent makes `NO_PROXY` of the first one's name; the second keeps its own.
             let name = if visibility == Visibility::CaseKept { agent } else { "NO_PROXY" };

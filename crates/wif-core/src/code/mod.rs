@@ -165,6 +165,8 @@ codes! {
     ToolTooOld = "WIF4009",
     /// A tool that was to be tried is not there.
     ToolMissing = "WIF4010",
+    /// What a command prints could not be written.
+    OutputUnwritable = "WIF4020",
     /// This machine cannot run a script of the wanted type.
     InterpreterMissing = "WIF4030",
 

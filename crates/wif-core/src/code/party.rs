@@ -25,6 +25,8 @@ pub enum Party {
     Clock,
     /// The agent: its machine, its folders, its variables.
     Agent,
+    /// The machine that a command runs on: its disk, what reads its output.
+    Machine,
     /// Azure DevOps or Entra.
     Service,
     /// This program.
@@ -103,6 +105,7 @@ impl Code {
             | Self::ToolMissing
             | Self::InterpreterMissing
             | Self::ToolNotSignedIn => Party::Agent,
+            Self::OutputUnwritable => Party::Machine,
             Self::IdTokenRefused | Self::EntraRefused | Self::ServiceUnavailable => Party::Service,
             Self::Bug => Party::Ours,
         }
@@ -120,6 +123,7 @@ impl fmt::Display for Party {
             Self::Role => "a role or permission of the identity",
             Self::Network => "the network",
             Self::Clock => "the clock",
+            Self::Machine => "this machine",
             Self::Agent => "the agent",
             Self::Service => "Azure DevOps or Entra",
             Self::Ours => "this program",
