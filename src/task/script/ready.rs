@@ -211,8 +211,7 @@ impl Running {
     /// Waits for the script's end. A signal is passed on to it; one that does not end within its time is asked to end, and
     /// then killed.
     async fn wait(&mut self, world: &mut World, signals: &mut Signals) -> Result<ChildEnding, Failure> {
-        let mut deadline = None;
-        let mut steps = [(false, TERMINATE_GRACE), (true, TERMINATE_GRACE)].into_iter();
+        let (mut deadline, mut is_asked) = (None, false);
         loop {
             let over = async {
                 match &mut deadline {
@@ -228,19 +227,18 @@ impl Running {
                         self.canceled = true;
                         deadline = Some(world.clock.sleep(self.cancel_grace));
                     }
-                    // The agent is asking for the second time: the script has it already.
-                    ChildEvent::Signaled(_) => {
-                        if let Some((false, grace)) = steps.next() {
-                            deadline = Some(world.clock.sleep(grace));
-                        }
+                    // The agent asks for the second time, and this has been passed on too.
+                    ChildEvent::Signaled(_) if !is_asked => {
+                        is_asked = true;
+                        deadline = Some(world.clock.sleep(TERMINATE_GRACE));
                     }
+                    ChildEvent::Signaled(_) => {}
                 },
                 copied = self.errors.copy(&mut *world.out) => copied.map_err(OutputError)?,
                 () = over => {
-                    deadline = steps.next().map(|(at_once, grace)| {
-                        self.child.end(at_once);
-                        world.clock.sleep(grace)
-                    });
+                    self.child.end(is_asked);
+                    deadline = (!is_asked).then(|| world.clock.sleep(TERMINATE_GRACE));
+                    is_asked = true;
                 }
             }
         }

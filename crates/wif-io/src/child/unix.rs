@@ -6,7 +6,8 @@ use std::{fs::File, io, os::unix::process::CommandExt as _, process::Child, time
 use rustix::process::test_kill_process_group;
 use rustix::{
     process::{
-        Pid, Signal, WaitOptions, WaitStatus, getpgrp, getpid, kill_process, kill_process_group, waitpid,
+        Pid, Signal, WaitOptions, WaitStatus, getpgrp, getpid, kill_process, kill_process_group, wait,
+        waitpid,
     },
     termios::tcgetpgrp,
 };
@@ -170,8 +171,9 @@ impl RunningChild {
     /// Reaps what has ended among the children of this process, and gives the ending of this one.
     fn reap(&mut self) -> io::Result<Option<ChildEnding>> {
         while self.ended.is_none() || self.reaps_all {
-            let which = if self.reaps_all { None } else { Some(self.id) };
-            match waitpid(which, WaitOptions::NOHANG) {
+            let options = WaitOptions::NOHANG;
+            // Without an id, `waitpid` waits for what is in this process's own group.
+            match if self.reaps_all { wait(options) } else { waitpid(Some(self.id), options) } {
                 Ok(Some((id, status))) if id == self.id => self.ended = ending(status).or(self.ended),
                 Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
                 Ok(None) => break,
