@@ -4,12 +4,12 @@ use std::io::{self, Write};
 
 use tokio::{io::AsyncReadExt as _, process::ChildStderr};
 
+use crate::agent::commands::MASK;
+
 /// How many lines an error of the step quotes, as in `AzureCLI@2`.
 const MAX_KEPT: usize = 10;
 /// The longest line that is waited for, in bytes: a longer one is written in parts.
 const MAX_LINE_BYTES: usize = 64 * 1024;
-/// What `wif token` writes there masks the token, and is no error.
-const MASK: &[u8] = b"##vso[task.setsecret]";
 
 /// The lines of a script's standard error.
 #[derive(Debug)]
@@ -54,7 +54,9 @@ impl ErrorLines {
     fn write(&mut self, length: usize, log: &mut (dyn Write + Send)) -> io::Result<()> {
         let rest = self.open.split_off(length);
         let whole = std::mem::replace(&mut self.open, rest);
-        for line in whole.split_inclusive(|byte| *byte == b'\n').filter(|line| !line.starts_with(MASK)) {
+        // `wif token` masks its token there, which is no error.
+        let lines = whole.split_inclusive(|byte| *byte == b'\n');
+        for line in lines.filter(|line| !line.starts_with(MASK.as_bytes())) {
             if self.kept.len() < MAX_KEPT {
                 self.kept.push(String::from_utf8_lossy(line).trim_end_matches(['\r', '\n']).to_owned());
             }

@@ -19,6 +19,8 @@ use std::{
 
 use wif_core::secret::Secret;
 
+use crate::process;
+
 #[cfg(windows)]
 pub use self::windows::{RunningChild, Signals};
 #[cfg(unix)]
@@ -157,9 +159,8 @@ impl ChildCommand<'_> {
         }
         match self.errors {
             ErrorStream::Inherited => {}
-            #[expect(clippy::disallowed_methods, reason = "a handle is taken, and nothing written")]
             ErrorStream::Output => {
-                command.stderr(io::stdout());
+                command.stderr(process::output_for_child());
             }
             ErrorStream::Piped => {
                 command.stderr(Stdio::piped());
