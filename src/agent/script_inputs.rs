@@ -2,7 +2,7 @@
 //!
 //! Source: microsoft/azure-pipelines-tasks, `Tasks/AzureCLIV2/task.json`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wif_core::secret::Secret;
 use wif_io::env::Env;
@@ -11,6 +11,7 @@ use super::inputs::{Input, InputError, boolean, declared, refuse, text, verbatim
 
 /// A script, and how it is run.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an input of its own")]
 pub struct Script {
     /// `scriptType`
     pub language: Language,
@@ -150,7 +151,7 @@ fn source(env: &Env, inline: Option<&str>, path: Option<PathBuf>) -> Result<Sour
 fn given_path(env: &Env, input: Input) -> Result<Option<PathBuf>, InputError> {
     let path = PathBuf::from(text(env, input)?);
     let begin = ["BUILD_SOURCESDIRECTORY", "SYSTEM_DEFAULTWORKINGDIRECTORY"];
-    let is_begin = begin.iter().filter_map(|name| env.get(name)).any(|folder| path == PathBuf::from(folder));
+    let is_begin = begin.iter().filter_map(|name| env.get(name)).any(|folder| path == Path::new(folder));
     Ok((!path.as_os_str().is_empty() && !is_begin).then_some(path))
 }
 

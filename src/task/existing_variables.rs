@@ -210,11 +210,11 @@ impl ExistingVariables {
             return;
         }
         let tokens = plan.tokens.iter().map(|(name, _)| (name.as_str(), None));
-        let plain = variables.iter().map(|Variable { name, value }| match value {
+        let exported = variables.iter().map(|Variable { name, value }| match value {
             Value::Plain(new) => (name.as_str(), Some(new.as_str())),
             Value::Masked(_) | Value::Secret(_) => (name.as_str(), None),
         });
-        for (name, new) in plain.chain(tokens) {
+        for (name, new) in exported.chain(tokens) {
             let old = env.get(name).filter(|old| Some(*old) != new && !self.left_alone.contains(name));
             let Some(old) = old else { continue };
             let is_secret = self.job.secret_called(name).is_some() || is_secret(env, old);
@@ -222,7 +222,7 @@ impl ExistingVariables {
                 _ if is_secret => (", which is a secret of the job,".to_owned(), String::new()),
                 // Where a key of ours belongs, the old value may be one too.
                 None => (String::new(), String::new()),
-                Some(new) if new.is_empty() => (format!("={}", quoted(old)), String::new()),
+                Some("") => (format!("={}", quoted(old)), String::new()),
                 Some(new) => (format!("={}", quoted(old)), format!(" by {}", quoted(new))),
             };
             self.notes.push(format!("{name}{shown} is replaced{by} for the script"));

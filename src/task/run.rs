@@ -1,9 +1,12 @@
 //! The main stage: sign in, and leave to later steps what they need.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
-use wif_core::{exports, failure::Failure};
-use wif_io::{child::Signals, http::Http};
+use wif_core::{
+    exports::{self, Variable},
+    failure::Failure,
+};
+use wif_io::{child::Signals, env::Env, http::Http};
 
 use super::{
     azure_cli,
@@ -58,21 +61,9 @@ pub async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> 
     let script = plan.script.clone().map(|script| Prepared::find(script, &world.env)).transpose()?;
     let existing = ExistingVariables::find(&world.env, &plan)?;
     plan.propose_folder(&world.env)?;
-    let (settings, Remarks { mut warnings, notes }) = network::settings(&world.env)?;
-    warnings.extend(plan.warnings());
-    warnings.extend(existing.warnings.iter().map(ToString::to_string));
-    warnings.extend(plan.connection.stored_secret_warning());
-    warnings.extend(azure_cli::warning(&plan));
+    let (settings, remarks) = network::settings(&world.env)?;
     let mut commands = Commands::new(&mut *world.out, &world.env);
-    plan.notes().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
-    existing.notes.iter().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
-    existing
-        .reminders
-        .iter()
-        .try_for_each(|reminder| commands.line(&reminder.to_string()))
-        .map_err(OutputError)?;
-    notes.iter().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
-    warnings.iter().try_for_each(|warning| commands.warning(warning)).map_err(OutputError)?;
+    write_remarks(&mut commands, &plan, &existing, remarks).map_err(OutputError)?;
     let folder = plan.folder.as_deref().map(|path| make_folder(&mut commands, path)).transpose()?;
 
     let http = Arc::new(Http::new(settings, Arc::clone(&world.clock))?);
@@ -87,8 +78,8 @@ pub async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> 
         .as_ref()
         .filter(|_| plan.needs_file())
         .zip(signed_in.id_token.as_ref())
-        .map(|(folder, id_token)| folder.write("id-token", &id_token.token));
-    let file = file.transpose()?;
+        .map(|(folder, id_token)| folder.write("id-token", &id_token.token))
+        .transpose()?;
     let folder = match (script, folder) {
         (Some(script), Some(folder)) => {
             let session = ScriptSession {
@@ -102,12 +93,9 @@ pub async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> 
                 http: &http,
                 source: Arc::clone(&source),
                 listing: &listing,
+                clock_warning: sign_in.clock_warning(),
             };
-            let script = session.open(&script, folder, &mut commands).await?;
-            if let Some(warning) = sign_in.clock_warning() {
-                commands.warning(&warning).map_err(OutputError)?;
-            }
-            return Ok(Some(script));
+            return session.open(&script, folder, &mut commands).await.map(Some);
         }
         (_, folder) => folder,
     };
@@ -142,17 +130,9 @@ pub async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> 
             return Err(failure);
         }
     };
-    let no_proxy = no_proxy_variables(&world.env);
-    let stale = plan.stale_variables(&world.env, &variables);
-
-    let set = variables.iter().filter(|variable| existing.sets(&world.env, variable));
+    let set = variables.iter().filter(|variable| existing.sets(env, variable));
     export(&mut commands, set, world.program.as_deref()).map_err(OutputError)?;
-    let mut emptied = stale.iter().map(String::as_str).chain(existing.emptied.iter().copied());
-    emptied.try_for_each(|name| commands.set_variable(name, "", Visibility::Plain)).map_err(OutputError)?;
-    no_proxy
-        .iter()
-        .try_for_each(|(name, value, visibility)| commands.set_variable(name, value, *visibility))
-        .map_err(OutputError)?;
+    empty_others(&mut commands, env, &plan, &existing, &variables).map_err(OutputError)?;
     export_outputs(&mut commands, &outputs).map_err(OutputError)?;
     if let Some(broker) = broker {
         broker.process.detach();
@@ -173,4 +153,37 @@ pub async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> 
     };
     summary.write(&mut commands).map_err(OutputError)?;
     Ok(None)
+}
+
+/// Writes what may not be as it is meant, and what is worth a line of the log.
+fn write_remarks(
+    commands: &mut Commands<'_>,
+    plan: &Plan,
+    existing: &ExistingVariables,
+    Remarks { mut warnings, notes }: Remarks,
+) -> io::Result<()> {
+    warnings.extend(plan.warnings());
+    warnings.extend(existing.warnings.iter().map(ToString::to_string));
+    warnings.extend(plan.connection.stored_secret_warning());
+    warnings.extend(azure_cli::warning(plan));
+    plan.notes().try_for_each(|note| commands.line(note))?;
+    existing.notes.iter().try_for_each(|note| commands.line(note))?;
+    existing.reminders.iter().try_for_each(|reminder| commands.line(&reminder.to_string()))?;
+    notes.iter().try_for_each(|note| commands.line(note))?;
+    warnings.iter().try_for_each(|warning| commands.warning(warning))
+}
+
+/// Empties for later steps what would win over the exports, and keeps the broker's address from the proxy.
+fn empty_others(
+    commands: &mut Commands<'_>,
+    env: &Env,
+    plan: &Plan,
+    existing: &ExistingVariables,
+    exported: &[Variable],
+) -> io::Result<()> {
+    let stale = plan.stale_variables(env, exported);
+    let mut emptied = stale.iter().map(String::as_str).chain(existing.emptied.iter().copied());
+    emptied.try_for_each(|name| commands.set_variable(name, "", Visibility::Plain))?;
+    let no_proxy = no_proxy_variables(env);
+    no_proxy.iter().try_for_each(|(name, value, visibility)| commands.set_variable(name, value, *visibility))
 }

@@ -90,7 +90,7 @@ mod tests {
     fn a_backslash_keeps_a_quote_only_between_quotes() {
         for (line, arguments) in [
             (r#""say \"hi\"""#, &[r#"say "hi""#][..]),
-            (r#"a\b c:\d"#, &[r"a\b", r"c:\d"]),
+            (r"a\b c:\d", &[r"a\b", r"c:\d"]),
             (r#""c:\dir\x y""#, &[r"c:\dir\x y"]),
             (r#"\"a b\""#, &[r#"\a b""#]),
             (r#""a\\b""#, &[r"a\\b"]),

@@ -65,7 +65,7 @@ pub(super) enum ScriptError {
 const CANCEL_GRACE: Duration = Duration::from_millis(7500);
 const CANCEL_GRACE_VARIABLE: &str = "PROCESS_SIGINT_TIMEOUT";
 /// How long a script may answer the second one. The agent kills this process 2.5 s after it.
-const TERMINATE_GRACE: Duration = Duration::from_millis(1000);
+const TERMINATE_GRACE: Duration = Duration::from_secs(1);
 /// How long processes that a script left behind may take to end when they are asked to.
 const LEFT_BEHIND_GRACE: Duration = Duration::from_millis(500);
 /// How long what is in the pipe of standard error may take to be read, after every process that could write there has ended.

@@ -36,6 +36,8 @@ pub(in crate::task) struct ScriptSession<'a> {
     pub(in crate::task) http: &'a Arc<Http>,
     pub(in crate::task) source: Arc<AzurePipelines>,
     pub(in crate::task) listing: &'a Result<Listing, Option<String>>,
+    /// A warning that this machine's clock is wrong.
+    pub(in crate::task) clock_warning: Option<String>,
 }
 
 impl ScriptSession<'_> {
@@ -96,6 +98,9 @@ impl ScriptSession<'_> {
             audience: plan.audience(),
             now: http.clock().now(),
         };
+        if let Some(warning) = &self.clock_warning {
+            commands.warning(warning).map_err(OutputError)?;
+        }
         summary.write(commands).map_err(OutputError)?;
         ReadyScript::write(script, env, folder, broker, changes)
     }

@@ -127,17 +127,14 @@ impl RunningChild {
             }
             for process in left {
                 let target = if process.is_in_group { self.id } else { process.id };
-                let send = |signal| match process.is_in_group {
-                    true => kill_process_group(target, signal),
-                    false => kill_process(target, signal),
-                };
+                let send = if process.is_in_group { kill_process_group } else { kill_process };
                 // It may have ended meanwhile.
                 if passed >= grace {
-                    let _ = send(Signal::KILL);
+                    let _ = send(target, Signal::KILL);
                 } else if !asked.contains(&target) {
                     // One that answers in its own time must not be asked again.
                     asked.push(target);
-                    let _ = send(Signal::TERM);
+                    let _ = send(target, Signal::TERM);
                 }
                 if found.iter().all(|known| known.id != process.id) {
                     found.push(process);
