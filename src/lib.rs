@@ -13,7 +13,7 @@ pub mod agent;
 pub mod cli;
 #[cfg(feature = "credential")]
 pub mod credential;
-pub mod doctor;
+mod doctor;
 mod guards;
 pub mod session;
 mod sign_in;

@@ -38,7 +38,7 @@ fn every_refusal_stands_in_the_section_of_its_code() {
 }
 
 /// The page must be what is expected; what is expected is left where it can be copied from.
-fn assert_page(page: &str, expected: &str) {
+pub(crate) fn assert_page(page: &str, expected: &str) {
     let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join(Path::new(page).file_name().unwrap());
     fs::write(&made, expected).unwrap();
     assert!(read(page) == expected, "{page} is not what it should be: cp {} {page}", made.display());

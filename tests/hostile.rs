@@ -2,6 +2,7 @@
 
 use std::{future::pending, io, sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use hyper::Method;
 use serde_json::Value;
 use tokio::{
@@ -103,6 +104,28 @@ fn a_refusal_before_the_key_closes_the_connection() {
             assert!(closed.is_ok(), "still open: {request}");
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{request}\n{answer}");
         }
+    });
+}
+
+#[test]
+fn the_key_in_its_own_header_ends_the_broker_and_shown_elsewhere_it_does_not() {
+    let case = Case::new();
+    run(async {
+        let session = open(&case, Arc::new(clock::System::new())).await;
+        let port = session.port;
+        let host = format!("Host: 127.0.0.1:{port}\r\nContent-Length: 0\r\n");
+        for (status, request) in [
+            (401, format!("POST /end HTTP/1.1\r\n{host}\r\n")),
+            (401, format!("POST /end HTTP/1.1\r\n{host}Authorization: Bearer {KEY}\r\n\r\n")),
+            (401, format!("POST /{KEY}/end HTTP/1.1\r\n{host}\r\n")),
+            (405, format!("GET /end HTTP/1.1\r\n{host}X-IDENTITY-HEADER: {KEY}\r\n\r\n")),
+        ] {
+            let answer = one_answer(&mut send(port, &request).await).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{request}\n{answer}");
+        }
+        assert!(session.end.notified().now_or_never().is_none(), "the broker must go on");
+        address(port).ask(&clock::System::new(), Method::POST, paths::END, &[]).await.unwrap();
+        assert!(session.end.notified().now_or_never().is_some(), "the broker must end");
     });
 }
 

@@ -122,7 +122,7 @@ impl<'a> Commands<'a> {
     /// # Errors
     ///
     /// The agent closed the step's output.
-    pub fn set_output_variable(&mut self, name: &str, value: &str) -> io::Result<()> {
+    pub(crate) fn set_output_variable(&mut self, name: &str, value: &str) -> io::Result<()> {
         let (name, value) = (Property(name, self.percent), Data(value, self.percent));
         writeln!(self.out, "##vso[task.setvariable variable={name};isoutput=true]{value}")
     }
@@ -151,7 +151,7 @@ impl<'a> Commands<'a> {
     /// # Errors
     ///
     /// The agent closed the step's output.
-    pub fn upload_summary(&mut self, path: &str) -> io::Result<()> {
+    pub(crate) fn upload_summary(&mut self, path: &str) -> io::Result<()> {
         writeln!(self.out, "##vso[task.uploadsummary]{}", Data(path, self.percent))
     }
 

@@ -105,10 +105,10 @@ pub struct DoctorArguments {
     /// Start tools as this step would, and ask each for a token: az, terraform, sdk (azure-identity of python3 or node);
     /// alone: all that are installed
     #[arg(long = "try", value_name = "TOOL,…", value_delimiter = ',', num_args = 0..=1, value_parser = trial_tool)]
-    pub tools: Option<Vec<TrialTool>>,
+    pub(crate) tools: Option<Vec<TrialTool>>,
     /// The blob container that terraform is to open, for --try
     #[arg(long, value_name = "ACCOUNT/CONTAINER", value_parser = backend, requires = "tools")]
-    pub backend: Option<Backend>,
+    pub(crate) backend: Option<Backend>,
     /// The session that the tools are to use, for --try, when the job signed in to several connections
     #[arg(long, value_name = "NAME", requires = "tools")]
     pub session: Option<String>,

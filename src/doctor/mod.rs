@@ -8,8 +8,8 @@ mod diagnosis;
 mod identity;
 mod job;
 mod network;
-pub mod report;
-pub mod show;
+pub(crate) mod report;
+pub(crate) mod show;
 mod step;
 mod terminal;
 mod tools;
@@ -21,8 +21,8 @@ pub(crate) use self::{
     job::{JobCheck, in_job},
     variables::JobFindings,
 };
-pub use self::{
-    report::{Report, Topic, Verdict},
+pub(crate) use self::{
+    report::Report,
     step::{SessionStatus, in_step},
     terminal::{Target, from_terminal},
     trial::{Backend, Trial, TrialTool},

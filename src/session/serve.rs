@@ -215,7 +215,7 @@ impl Upstream {
         resource: &Resource,
     ) -> Result<CachedToken, Failure> {
         let at_hand = match id_token {
-            Some(slot) => Some(slot.get().await.map_err(|failure| failure.duplicate())?.token),
+            Some(slot) => Some(slot.get_for_exchange().await.map_err(|failure| failure.duplicate())?.token),
             None => None,
         };
         let from = self.http.clock().now();

@@ -6,8 +6,7 @@ use std::{collections::BTreeSet, fmt};
 use wif_core::{
     code::Code,
     exports::{
-        self, Facts, Family, Value, Variable,
-        azure_sdk::{AZCOPY, may_replace},
+        self, Facts, Family, Value, Variable, YieldingVariable,
         conflict::{self, Conflict, Remedy},
     },
     failure::Failure,
@@ -93,7 +92,7 @@ impl ExistingVariables {
             existing.check_secrets(plan, variables)?;
         }
         if !plan.is_named() {
-            existing.keep_azcopy(env, plan);
+            existing.yield_to(env, plan);
             existing.find_conflicts(env, plan, facts, variables);
         }
         if plan.script.is_some() {
@@ -129,18 +128,15 @@ impl ExistingVariables {
         Ok(())
     }
 
-    /// How azcopy signs in is the pipeline's to say, or the machine's.
-    fn keep_azcopy(&mut self, env: &Env, plan: &Plan) {
-        let Some(value) = env.get(AZCOPY).filter(|_| plan.families.contains(&Family::AzureSdk)) else {
-            return;
-        };
-        if !may_replace(AZCOPY, value) {
-            self.left_alone.insert(AZCOPY);
-            let by = if self.job.is_public(AZCOPY) { "the pipeline" } else { "the agent's machine" };
-            self.notes.push(format!(
-                "{AZCOPY}={} of {by} is kept: azcopy signs in that way, and not by this session",
-                quoted(value)
-            ));
+    /// Keeps what the pipeline or the machine says of how some tools sign in.
+    fn yield_to(&mut self, env: &Env, plan: &Plan) {
+        let yielding = plan.families.iter().filter_map(|family| family.yielding());
+        for YieldingVariable { variable, effect, .. } in yielding {
+            let kept = env.get(variable).filter(|value| !exports::may_replace(variable, value));
+            let Some(value) = kept else { continue };
+            self.left_alone.insert(variable);
+            let by = if self.job.is_public(variable) { "the pipeline" } else { "the agent's machine" };
+            self.notes.push(format!("{variable}={} of {by} is kept: {effect}", quoted(value)));
         }
     }
 

@@ -9,11 +9,11 @@ use wif_core::{
         allowed::Allowed,
         cloud::Cloud,
         hosts::{AllowedHosts, Service},
-        resource::Resource,
+        resource::{Audiences, Resource},
     },
     exports::{
         self, AzureCliOwnSettings, AzureCliProfile, AzureCliScope, BrokerEndpoint, Facts, Family, NamedToken,
-        Need, Value, Variable, azure_sdk::may_replace, conflict::SessionKind,
+        Need, Value, Variable, conflict::SessionKind, may_replace,
     },
     failure::Failure,
     secret::Secret,
@@ -69,21 +69,11 @@ pub(super) struct Plan {
     pub(super) allowed_hosts: AllowedHosts,
     /// Whether later steps may have the id token.
     gives_id_token: bool,
-    /// Set when azurerm will ask for Microsoft Graph, and be refused.
-    lacks_graph: Option<LacksGraph>,
+    /// What the inputs ask for, and may not be meant.
+    pub(super) warnings: Vec<&'static str>,
+    /// What is worth a line in the log, and no warning.
+    pub(super) notes: Vec<&'static str>,
 }
-
-/// Terraform is served resource by resource, and Microsoft Graph is not among them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LacksGraph {
-    /// The input `exports` names terraform.
-    Asked,
-    /// Terraform is exported by default.
-    ByDefault,
-}
-
-/// azurerm asks for Microsoft Graph whenever it starts (hashicorp/terraform-provider-azurerm, `internal/clients/account.go`).
-const NO_GRAPH: &str = "allowedResources lacks graph: Terraform's azurerm provider asks for Microsoft Graph whenever it starts, and will be refused. Add graph to allowedResources (allowedResources: arm, graph) where Terraform runs.";
 
 /// A connection of a management group, or of a tenant.
 const NO_SUBSCRIPTION: &str = "The connection has no subscription, so AZURE_SUBSCRIPTION_ID and ARM_SUBSCRIPTION_ID are not exported: Terraform's azurerm provider needs ARM_SUBSCRIPTION_ID, or subscription_id in its configuration.";
@@ -94,18 +84,26 @@ const NO_LATER_STEPS: &str = "useGlobalConfig: true and keepAzSessionActive: tru
 /// `AzureCLI@2` gives a script the connection's secret.
 const NO_SECRET: &str = "addSpnToEnvironment: the script finds no servicePrincipalKey, since the secret of a connection is never put into an environment. The script is signed in without it.";
 
-/// Whether Terraform will ask for Microsoft Graph in vain. Without the guard it exchanges the id token itself, or may have
-/// every resource.
-fn lacks_graph(
-    inputs: &Inputs,
+/// What tools of these families ask for as they start, and will be refused. Without the guard they exchange the id token
+/// themselves, or may have every resource.
+fn refused_at_start(
     allowed: &Allowed<Resource>,
     families: &BTreeSet<Family>,
-    connection: &Connection,
-) -> Option<LacksGraph> {
-    let graph = Resource::parse("graph", &connection.identity.audiences);
-    let has_graph = graph.is_ok_and(|graph| allowed.allows(|one| *one == graph));
-    let by = if inputs.exports.is_some() { LacksGraph::Asked } else { LacksGraph::ByDefault };
-    (families.contains(&Family::Terraform) && !has_graph).then_some(by)
+    audiences: &Audiences,
+) -> Vec<&'static str> {
+    let is_allowed = |alias: &str| {
+        let resource = Resource::parse(alias, audiences);
+        resource.is_ok_and(|resource| allowed.allows(|one| *one == resource))
+    };
+    let asked = families.iter().filter_map(|family| family.resource_at_start());
+    asked.filter(|(alias, _)| !is_allowed(alias)).map(|(_, warning)| warning).collect()
+}
+
+/// What a script does not find that `AzureCLI@2` would give it, or would leave.
+fn script_warnings(script: &Script, scheme: Scheme) -> impl Iterator<Item = &'static str> + use<> {
+    let no_secret = script.wants_identity && scheme == Scheme::ServicePrincipal;
+    let all = [(script.wants_later_steps, NO_LATER_STEPS), (no_secret, NO_SECRET)];
+    all.into_iter().filter(|(is_there, _)| *is_there).map(|(_, warning)| warning)
 }
 
 /// Whether later steps find az signed in.
@@ -128,7 +126,15 @@ impl Plan {
         if connection.scheme == Scheme::WorkloadIdentityFederation {
             Job::read(env, &inputs.allowed_authorities)?;
         }
-        let lacks_graph = lacks_graph(&inputs, &allowed, &families, &connection);
+        let refused_at_start = refused_at_start(&allowed, &families, &connection.identity.audiences);
+        // A family that is exported by default need not be meant.
+        let (mut warnings, mut notes) = match &inputs.exports {
+            Some(_) => (refused_at_start, Vec::new()),
+            None => (Vec::new(), refused_at_start),
+        };
+        warnings.extend(exports::warnings(&families));
+        warnings.extend(script.iter().flat_map(|script| script_warnings(script, connection.scheme)));
+        notes.extend(connection.subscription.is_none().then_some(NO_SUBSCRIPTION));
         let allows_resource_manager =
             subscriptions::allows_resource_manager(&allowed, &connection.identity.audiences);
         let tokens = inputs.access_tokens(&connection.identity.audiences)?;
@@ -159,7 +165,8 @@ impl Plan {
             hours: inputs::hours(env)?,
             allowed_hosts: inputs.allowed_authorities,
             gives_id_token,
-            lacks_graph,
+            warnings,
+            notes,
         };
         let named = |(variable, resource): (String, _)| (plan.name(&variable), resource);
         plan.tokens = tokens.into_iter().map(named).collect();
@@ -200,31 +207,9 @@ impl Plan {
         self.variables_of(families, &self.expected_facts(), self.refresh.then_some(&placeholder))
     }
 
-    /// What the inputs ask for, and may not be meant.
-    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
-        let graph = (self.lacks_graph == Some(LacksGraph::Asked)).then(|| NO_GRAPH.to_owned());
-        let both = [Family::TokenFile, Family::AzureSdk].iter().all(|family| self.families.contains(family));
-        let file = both.then(|| {
-            "exports has token-file beside azure-sdk: SDKs prefer the file and keep what they read for 5 to 10 minutes, longer than a short id token lives".to_owned()
-        });
-        let script = self.script.iter().flat_map(|script| {
-            let no_secret = script.wants_identity && self.connection.scheme == Scheme::ServicePrincipal;
-            [(script.wants_later_steps, NO_LATER_STEPS), (no_secret, NO_SECRET)]
-        });
-        let script = script.filter(|(is_there, _)| *is_there).map(|(_, warning)| warning.to_owned());
-        graph.into_iter().chain(file).chain(script)
-    }
-
     /// What finds the session, as a sentence names it.
     pub(super) fn audience(&self) -> &'static str {
         if self.script.is_some() { "the script" } else { "later steps" }
-    }
-
-    /// What is worth a line in the log, and no warning.
-    pub(super) fn notes(&self) -> impl Iterator<Item = &str> {
-        let graph = (self.lacks_graph == Some(LacksGraph::ByDefault)).then_some(NO_GRAPH);
-        let subscription = self.connection.subscription.is_none().then_some(NO_SUBSCRIPTION);
-        graph.into_iter().chain(subscription)
     }
 
     /// How later steps get their tokens.

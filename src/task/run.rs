@@ -162,11 +162,11 @@ fn write_remarks(
     existing: &ExistingVariables,
     Remarks { mut warnings, notes }: Remarks,
 ) -> io::Result<()> {
-    warnings.extend(plan.warnings());
+    warnings.extend(plan.warnings.iter().map(|warning| (*warning).to_owned()));
     warnings.extend(existing.warnings.iter().map(ToString::to_string));
     warnings.extend(plan.connection.stored_secret_warning());
     warnings.extend(azure_cli::warning(plan));
-    plan.notes().try_for_each(|note| commands.line(note))?;
+    plan.notes.iter().try_for_each(|note| commands.line(note))?;
     existing.notes.iter().try_for_each(|note| commands.line(note))?;
     existing.reminders.iter().try_for_each(|reminder| commands.line(&reminder.to_string()))?;
     notes.iter().try_for_each(|note| commands.line(note))?;

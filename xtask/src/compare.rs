@@ -11,6 +11,7 @@ use emulator::{
     Emulator,
     agent::{Agent, JobResult, Step},
 };
+use wif_core::exports::Family;
 
 use crate::{
     process::{Result, cargo, output, run, target},
@@ -68,14 +69,17 @@ fn commands(help: &str) -> Vec<&str> {
 /// The names of what a job's later steps find after a sign-in with every family, live and as a snapshot.
 fn exports(task: &Path) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
-    for (refresh, families) in [
-        ("true", "terraform, azure-sdk, azure-cli, token-file"),
-        ("false", "terraform, azure-sdk, token-file"),
-    ] {
+    let list = |is_asked: fn(&Family) -> bool| {
+        let asked = Family::ALL.iter().filter(|family| is_asked(family));
+        asked.map(|family| family.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    for (refresh, families) in
+        [("true", list(|_family| true)), ("false", list(|family| family.has_snapshot()))]
+    {
         let emulator = Emulator::start();
         let message = emulator.job(emulator.usual().connection);
         let inputs =
-            [("azureSubscription", "sc-prod"), stage::EMULATOR, ("refresh", refresh), ("exports", families)];
+            [("azureSubscription", "sc-prod"), stage::EMULATOR, ("refresh", refresh), ("exports", &families)];
         let report = Agent::new().ca_file(emulator.ca_file()).run(&message, &[Step::task(task, &inputs)]);
         if report.result != JobResult::Succeeded {
             return Err(format!("the job with the program in {} failed:\n{}", task.display(), report.log));

@@ -289,6 +289,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn connections_with_and_without_the_key_count_together() {
+        let (_, connections) = none_at(0);
+        let half = MAX_CONNECTIONS / 2;
+        let mut all: Vec<_> = (0..half).map(|_| Connection::with_key(&connections)).collect();
+        all.extend((half..MAX_CONNECTIONS).map(|_| Connection::open(&connections)));
+        for connection in &all {
+            assert!(connection.is_open().await && !connection.dropped_another);
+        }
+        assert!(Connection::open(&connections).dropped_another);
+    }
+
+    #[tokio::test]
     async fn below_the_limit_every_connection_stays() {
         let (_, connections) = none_at(0);
         let all: Vec<_> = (0..MAX_CONNECTIONS).map(|_| Connection::open(&connections)).collect();

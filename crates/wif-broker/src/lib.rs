@@ -24,7 +24,7 @@ pub mod paths {
     /// azd's external authentication: `AZD_AUTH_ENDPOINT`, to which azd appends `/token`.
     pub const AZD: &str = "/azd";
     /// Proves to a caller that has not shown the key that the broker has it.
-    pub const PROOF: &str = "/proof";
+    pub(crate) const PROOF: &str = "/proof";
     /// What `wif status` shows.
     pub const STATUS: &str = "/status";
     /// Ends the broker.

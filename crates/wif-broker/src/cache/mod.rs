@@ -66,6 +66,15 @@ struct State {
     counts: Counts,
 }
 
+/// What a token is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A caller wants it, and may come again.
+    Caller,
+    /// The broker fetches another token with it.
+    Exchange,
+}
+
 /// What both clocks say.
 #[derive(Clone, Copy)]
 struct Moment {
@@ -164,7 +173,7 @@ impl TokenSlot {
     }
 
     /// Sets what is notified when a fetch ends.
-    pub fn notify_on_change(&self, changed: Arc<Notify>) {
+    pub(crate) fn notify_on_change(&self, changed: Arc<Notify>) {
         // The first one that was given stays.
         let _ = self.changed.set(changed);
     }
@@ -199,10 +208,24 @@ impl TokenSlot {
     ///
     /// No token works, and no other could be fetched, now or a moment ago.
     pub async fn get(self: &Arc<Self>) -> FetchResult {
+        self.get_for(Purpose::Caller).await
+    }
+
+    /// The token as the broker needs it to fetch another token with: any that works will do, and none is fetched ahead of
+    /// time, since the other token is.
+    ///
+    /// # Errors
+    ///
+    /// As [`TokenSlot::get`].
+    pub async fn get_for_exchange(self: &Arc<Self>) -> FetchResult {
+        self.get_for(Purpose::Exchange).await
+    }
+
+    async fn get_for(self: &Arc<Self>, purpose: Purpose) -> FetchResult {
         let (works, failed, fetch) = {
             let mut state = self.state();
             state.counts.asked += 1;
-            if !std::mem::replace(&mut state.wanted, true) {
+            if purpose == Purpose::Caller && !std::mem::replace(&mut state.wanted, true) {
                 // Renewals ahead of time have left this token out so far.
                 self.notify();
             }
@@ -210,7 +233,7 @@ impl TokenSlot {
             let backing_off = state.is_backing_off(at.elapsed);
             let works = state.fresh.as_ref().filter(|stored| stored.works(at));
             if let Some(stored) = works
-                && (backing_off || !state.is_due(stored, at))
+                && (purpose == Purpose::Exchange || backing_off || !state.is_due(stored, at))
             {
                 return Ok(stored.for_caller(at));
             }
@@ -281,7 +304,7 @@ impl TokenSlot {
 
     /// Whether a fetch is under way.
     #[must_use]
-    pub fn is_renewing(&self) -> bool {
+    pub(crate) fn is_renewing(&self) -> bool {
         self.state().pending.is_some()
     }
 

@@ -101,6 +101,23 @@ fn many_callers_cost_one_fetch_and_share_its_failure() {
 }
 
 #[test]
+fn a_token_for_an_exchange_is_fetched_when_it_is_needed_and_not_ahead_of_time() {
+    run(async {
+        let clock = Arc::new(Hand::default());
+        let (slot, asked) = slot(&clock, &[Some(300), Some(300), Some(300)]);
+        let exchange = async || slot.get_for_exchange().await.unwrap().token.expose().to_owned();
+        assert_eq!((exchange().await.as_str(), slot.next()), ("token 0", None));
+        clock.set(280);
+        assert_eq!((exchange().await.as_str(), slot.next()), ("token 0", None), "it is due, and works");
+        clock.set(300);
+        assert_eq!((exchange().await.as_str(), slot.next()), ("token 1", None));
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+        assert_eq!(token(&slot).await.as_deref(), Ok("token 1"));
+        assert!(slot.next().is_some(), "a caller may come again");
+    });
+}
+
+#[test]
 fn what_still_works_is_given_away_while_renewals_fail_and_after_it_the_failure_at_once() {
     run(async {
         let clock = Arc::new(Hand::default());

@@ -1,5 +1,7 @@
 //! The task's inputs, parsed once into types. Names and defaults come from `task/task.json`.
 
+mod error;
+
 use std::{collections::BTreeSet, fmt};
 
 use uuid::Uuid;
@@ -7,13 +9,14 @@ use wif_core::{
     azure::{
         allowed::Allowed,
         hosts::{AllowedHost, AllowedHosts},
-        resource::{ALIASES, Audiences, Resource, ResourceError},
+        resource::{ALIASES, Audiences, Resource},
     },
     exports::Family,
     foreign_text::one_line,
 };
 use wif_io::env::Env;
 
+pub use self::error::InputError;
 use super::reserved;
 
 /// What a step asks for.
@@ -65,71 +68,6 @@ pub(super) mod declared {
 
     include!(concat!(env!("OUT_DIR"), "/task.rs"));
 }
-
-/// An input that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum InputError {
-    /// No connection id.
-    #[error(
-        "the input azureSubscription is {}, accepted is an Azure Resource Manager service connection of this project, which the agent passes by its id",
-        Quoted(value)
-    )]
-    Connection {
-        /// What it is.
-        value: String,
-    },
-    /// Another input.
-    #[error("the input {input} is {}, accepted: {accepted}", Quoted(value))]
-    Value {
-        /// Its name.
-        input: &'static str,
-        /// What it is.
-        value: String,
-        /// What it may be.
-        accepted: String,
-    },
-    /// A macro that was not replaced, since no such variable is set.
-    #[error(
-        "the input {input} is {}, a macro of a variable that is not set; accepted: {accepted}",
-        Quoted(value)
-    )]
-    Macro {
-        /// The input's name.
-        input: &'static str,
-        /// What it is.
-        value: String,
-        /// What it may be.
-        accepted: String,
-    },
-    /// A name that the agent keeps, or that changes how programs start.
-    #[error(
-        "the input {input} has {}, which would set the variable {variable}: {reason}; accepted: {accepted}",
-        Quoted(value)
-    )]
-    Reserved {
-        /// The input's name.
-        input: &'static str,
-        /// What it is.
-        value: String,
-        /// The variable's name in an environment.
-        variable: String,
-        /// Why the variable may not be set.
-        reason: &'static str,
-        /// What it may be.
-        accepted: String,
-    },
-    /// A resource that cannot be resolved.
-    #[error("the input {input} cannot be used")]
-    Resource {
-        /// The input's name.
-        input: &'static str,
-        /// What is wrong.
-        source: ResourceError,
-    },
-}
-
-/// Foreign text in an error: quoted, cut, on one line.
-struct Quoted<'a>(&'a str);
 
 impl Inputs {
     /// Reads every input.
@@ -191,7 +129,7 @@ impl Inputs {
 
     /// Whether `allowedResources` is set: then no id token may leave, since it opens every resource.
     #[must_use]
-    pub const fn limits_resources(&self) -> bool {
+    pub(crate) const fn limits_resources(&self) -> bool {
         self.allowed_resources.is_set()
     }
 }
@@ -207,15 +145,6 @@ impl SessionName {
 impl fmt::Display for SessionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("empty");
-        }
-        write!(f, "'{}'", one_line(self.0, 100))
     }
 }
 
@@ -378,7 +307,7 @@ fn session(env: &Env) -> Result<Option<SessionName>, InputError> {
 /// # Errors
 ///
 /// The agent keeps the name or publishes it, or it changes how programs start.
-pub fn check_token_variable(variable: &str) -> Result<(), InputError> {
+pub(crate) fn check_token_variable(variable: &str) -> Result<(), InputError> {
     let input = declared::ACCESS_TOKENS;
     let is_output = reserved::OUTPUT_VARIABLES.iter().any(|output| output.eq_ignore_ascii_case(variable));
     let output = is_output.then_some("the agent would publish it as an output variable of the step");
@@ -418,7 +347,7 @@ const MAX_HOURS: u32 = 24 * 14;
     "the variable {HOURS_VARIABLE} is '{}'; accepted: whole hours, 1 to {MAX_HOURS}",
     one_line(value, 100)
 )]
-pub struct HoursError {
+pub(crate) struct HoursError {
     value: String,
 }
 
@@ -427,108 +356,11 @@ pub struct HoursError {
 /// # Errors
 ///
 /// The variable is no number of whole hours from 1 to 336.
-pub fn hours(env: &Env) -> Result<u32, HoursError> {
+pub(crate) fn hours(env: &Env) -> Result<u32, HoursError> {
     let Some(value) = env.get(HOURS_VARIABLE) else { return Ok(DEFAULT_HOURS) };
     let hours = value.trim().parse().ok().filter(|hours| (1..=MAX_HOURS).contains(hours));
     hours.ok_or_else(|| HoursError { value: value.to_owned() })
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const CONNECTION: &str = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
-
-    fn read(inputs: &[(&str, &str)]) -> Result<Inputs, InputError> {
-        let connection = ("INPUT_AZURESUBSCRIPTION", CONNECTION);
-        let env = std::iter::once(&connection)
-            .chain(inputs)
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        Inputs::read(&env)
-    }
-
-    #[test]
-    fn a_bad_value_is_named_with_its_input_and_what_is_accepted() {
-        for (variable, value, input, accepted) in [
-            ("INPUT_AZURESUBSCRIPTION", "", "azureSubscription", "service connection"),
-            ("INPUT_AZURESUBSCRIPTION", "sc-prod", "azureSubscription", "service connection"),
-            ("INPUT_AZURESUBSCRIPTION", "00000000-0000-0000-0000-000000000000", "azureSubscription", "id"),
-            ("INPUT_EXPORTS", "terraform,pulumi", "exports", "azure-sdk"),
-            ("INPUT_EXPORTS", "none,terraform", "exports", "none alone"),
-            ("INPUT_ACCESSTOKENS", "arm", "accessTokens", "VARIABLE=resource"),
-            ("INPUT_ACCESSTOKENS", "1A=arm", "accessTokens", "VARIABLE=resource"),
-            ("INPUT_ACCESSTOKENS", "A-B=arm", "accessTokens", "VARIABLE=resource"),
-            ("INPUT_ACCESSTOKENS", "A=", "accessTokens", "VARIABLE=resource"),
-            ("INPUT_ACCESSTOKENS", "A.B=arm\na_b=graph", "accessTokens", "once"),
-            ("INPUT_REFRESH", "yes", "refresh", "true or false"),
-            ("INPUT_REFRESH", "", "refresh", "true or false"),
-            ("INPUT_DIAGNOSE", "1", "diagnose", "true or false"),
-            ("INPUT_SESSION", "a-b", "session", "letters"),
-            ("INPUT_SESSION", "1a", "session", "letters"),
-            ("INPUT_SESSION", "$(name)", "session", "accepted: letters"),
-            ("INPUT_REFRESH", "$(name)", "refresh", "true or false"),
-            ("INPUT_ALLOWEDTENANTS", " , ", "allowedTenants", "GUIDs"),
-            ("INPUT_ALLOWEDTENANTS", "contoso.com", "allowedTenants", "GUIDs"),
-            ("INPUT_ALLOWEDSUBSCRIPTIONS", "x", "allowedSubscriptions", "GUIDs"),
-            ("INPUT_ALLOWEDAUTHORITIES", ", ,", "allowedAuthorities", "hosts"),
-            ("INPUT_ALLOWEDAUTHORITIES", "https://login.example", "allowedAuthorities", "hosts"),
-            ("INPUT_SESSION", "SYSTEM", "session", "the agent keeps"),
-            ("INPUT_SESSION", "input", "session", "the agent keeps"),
-            ("INPUT_SESSION", "endpoint_url", "session", "the agent keeps"),
-            ("INPUT_SESSION", "vsts_taskvariable", "session", "the agent keeps"),
-            ("INPUT_SESSION", "git_config", "session", "how programs start"),
-        ] {
-            let error = read(&[(variable, value)]).unwrap_err().to_string();
-            assert!(error.contains(input) && error.contains(accepted), "{value}: {error}");
-            let last = value.split([',', '\n']).next_back().unwrap();
-            assert!(error.contains(last.trim()) || value.contains("none"), "{value}: {error}");
-        }
-    }
-
-    #[test]
-    fn defaults_come_from_the_manifest() {
-        let inputs = read(&[]).unwrap();
-        assert_eq!(inputs.access_tokens, [("AZURE_ACCESS_TOKEN".to_owned(), "arm".to_owned())]);
-        assert!(inputs.refresh && !inputs.require_federation && !inputs.diagnose);
-        assert!(inputs.exports.is_none() && inputs.session.is_none());
-    }
-
-    #[test]
-    fn an_empty_input_is_not_its_default() {
-        assert!(read(&[("INPUT_ACCESSTOKENS", "")]).unwrap().access_tokens.is_empty());
-    }
-
-    #[test]
-    fn lists_take_commas_and_line_ends_in_any_case() {
-        let inputs = read(&[
-            ("INPUT_EXPORTS", "Terraform,\r\n azure-sdk\n"),
-            ("INPUT_ALLOWEDTENANTS", &CONNECTION.to_uppercase()),
-            ("INPUT_REFRESH", "False"),
-            ("INPUT_SESSION", "hub"),
-        ])
-        .unwrap();
-        assert_eq!(inputs.exports.unwrap(), BTreeSet::from([Family::Terraform, Family::AzureSdk]));
-        assert_eq!(inputs.allowed_tenants, Allowed::Only(vec![inputs.connection]));
-        assert!(!inputs.refresh);
-        assert_eq!(inputs.session.unwrap().prefixed("Arm_token"), "HUB_ARM_TOKEN");
-    }
-
-    #[test]
-    fn none_is_no_family() {
-        assert_eq!(read(&[("INPUT_EXPORTS", "none")]).unwrap().exports, Some(BTreeSet::new()));
-    }
-
-    proptest! {
-        #[test]
-        fn no_input_panics(text in ".{0,80}") {
-            for variable in ["INPUT_AZURESUBSCRIPTION", "INPUT_EXPORTS", "INPUT_ACCESSTOKENS", "INPUT_SESSION"] {
-                if let Err(error) = read(&[(variable, &text)]) {
-                    prop_assert!(!error.to_string().contains(['\n', '\r']));
-                }
-            }
-        }
-    }
-}
+mod tests;
