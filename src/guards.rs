@@ -13,6 +13,7 @@ use wif_core::{
 use crate::agent::{
     connection::{Connection, Scheme},
     inputs::{Inputs, env_name},
+    script_inputs::Script,
 };
 
 /// A guard that does not hold, or inputs that contradict each other.
@@ -50,6 +51,10 @@ pub(crate) enum GuardError {
         "the input allowedResources is set, and refresh: false leaves an id token in a file, with which access tokens for every resource could be had"
     )]
     SnapshotUnlimited,
+    #[error(
+        "the input allowedResources is set, and addSpnToEnvironment: true gives the script an id token, with which access tokens for every resource could be had"
+    )]
+    IdentityUnlimited,
     #[error("the input exports has {}, which refresh: false cannot serve", family.as_str())]
     NeedsBroker { family: Family },
     #[error("the input accessTokens has the variable {variable}, which the step sets itself")]
@@ -125,6 +130,16 @@ pub(super) fn id_token(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError
     Ok(())
 }
 
+/// A script may not have the id token where resources are limited.
+pub(super) fn script(inputs: &Inputs, script: Option<&Script>, scheme: Scheme) -> Result<(), GuardError> {
+    let wants_id_token =
+        scheme == Scheme::WorkloadIdentityFederation && script.is_some_and(|script| script.wants_identity);
+    if wants_id_token && inputs.limits_resources() {
+        return Err(GuardError::IdentityUnlimited);
+    }
+    Ok(())
+}
+
 /// The families that the input names, or those that it stands for when it is empty.
 fn asked_or_default(inputs: &Inputs) -> BTreeSet<Family> {
     let default = if inputs.refresh { Family::of_session } else { Family::of_snapshot };
@@ -196,6 +211,10 @@ impl From<GuardError> for Failure {
             GuardError::Authority { .. } => (
                 Code::AuthorityNotAllowed,
                 "if you know this host, name it in the input allowedAuthorities; if it was not configured by your team, look for a step or a person that changed the connection",
+            ),
+            GuardError::IdentityUnlimited => (
+                Code::InputsContradict,
+                "set addSpnToEnvironment: false (the script finds AZURE_CLIENT_ID and AZURE_TENANT_ID), or leave allowedResources empty",
             ),
             GuardError::IdTokenUnlimited { family } => {
                 let instead = family.instead().map(|instead| format!("; {instead}")).unwrap_or_default();

@@ -13,11 +13,12 @@ use tracing_subscriber::{filter, fmt::MakeWriter, layer::SubscriberExt as _, uti
 use wif::{
     agent::commands::{Commands, Completion},
     cli::{self, Command, DoctorArguments, OperatorArguments, Screen, Stage, Unparsed},
-    session, task,
+    session,
+    task::{self, script::ready::ScriptEnd},
     world::World,
 };
 use wif_core::{code::Code, failure::Failure};
-use wif_io::{clock, env::Env, process};
+use wif_io::{child::Signals, clock, env::Env, private_folder, process};
 
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os()) {
@@ -139,31 +140,49 @@ fn exit_code_of(result: Result<(), Failure>) -> ExitCode {
 /// error of its own that explains nothing.
 async fn run(stage: Stage, program: Option<PathBuf>) -> io::Result<()> {
     // Listened for before there is anything to leave behind.
-    let canceled = canceled()?;
+    let mut signals = Signals::listen()?;
     let env = Env::of_process();
     if env.is_true("SYSTEM_DEBUG") {
         write_debug_lines();
     }
     let clock = Arc::new(clock::System::new());
     let mut world = World { env, program, clock, out: Box::new(stdout()) };
+    let mut text = "";
     let outcome = match stage {
         Stage::Post => {
             // Whatever the variables say, only what is a session's own is ended and removed.
             task::post::post(&mut world).await?;
             Some(task::post::check(&world.env))
         }
-        Stage::Run => tokio::select! {
-            biased;
-            () = canceled => None,
-            result = task::run::run(&mut world) => Some(result),
-        },
+        Stage::Run => {
+            let signed_in = tokio::select! {
+                biased;
+                _ = signals.ending() => None,
+                signed_in = task::run::sign_in(&mut world) => Some(signed_in),
+            };
+            match signed_in {
+                None => None,
+                Some(Ok(None)) => Some(Ok(())),
+                Some(Ok(Some(script))) => match script.run(&mut world, &mut signals).await {
+                    Ok(ScriptEnd::Canceled) => None,
+                    Ok(ScriptEnd::Succeeded) => {
+                        text = "Script exited with return code: 0";
+                        Some(Ok(()))
+                    }
+                    Err(failure) => Some(Err(failure)),
+                },
+                Some(Err(failure)) => Some(Err(failure)),
+            }
+        }
     };
     let mut commands = Commands::new(&mut *world.out, &world.env);
     match outcome {
-        Some(Ok(())) => commands.complete(Completion::Succeeded),
+        Some(Ok(())) => commands.complete_with(Completion::Succeeded, text),
         Some(Err(failure)) => {
             commands.error(failure.code, &failure.to_string())?;
-            commands.complete(Completion::Failed)
+            let is_of_script = failure.code == Code::ScriptFailed;
+            let text = if is_of_script { failure.story() } else { String::new() };
+            commands.complete_with(Completion::Failed, &text)
         }
         None => {
             commands.line("Canceled: nothing is left behind")?;
@@ -202,6 +221,7 @@ fn canceled() -> io::Result<impl Future<Output = ()>> {
 /// abort would be a second error, and a file with its memory.
 fn report_panics(stage: Option<Stage>) {
     std::panic::set_hook(Box::new(move |panic| {
+        private_folder::remove_all();
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let hint = "report this place and the version at https://github.com/wif-azure/wif/issues";
         let failure = Failure::new(Code::Bug, format!("a bug at {place}"), hint);

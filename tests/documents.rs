@@ -175,7 +175,12 @@ fn no_input_is_undocumented() {
             ("allowedResources", _) if of_task.is_empty() => "all".to_owned(),
             ("allowedTenants" | "allowedSubscriptions", _) if of_task.is_empty() => "any".to_owned(),
             ("allowedAuthorities", _) if of_task.is_empty() => "the known clouds".to_owned(),
-            ("session", _) if of_task.is_empty() => String::new(),
+            ("scriptType", _) if of_task.is_empty() => "none".to_owned(),
+            ("session" | "inlineScript" | "scriptPath" | "arguments" | "workingDirectory", _)
+                if of_task.is_empty() =>
+            {
+                String::new()
+            }
             _ => format!("`{of_task}`"),
         };
         assert_eq!(*default, expected, "the default of {name}");

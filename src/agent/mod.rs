@@ -11,6 +11,7 @@ pub(crate) mod job_variables;
 pub mod network;
 pub(crate) mod organization;
 pub mod reserved;
+pub mod script_inputs;
 pub(crate) mod sessions;
 pub mod shadowed;
 pub(crate) mod task_variables;

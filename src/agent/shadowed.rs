@@ -65,9 +65,7 @@ pub fn check(env: &Env, task_variables: &[&str]) -> Result<(), ShadowedError> {
     })?;
     check_task_variables_of(&variables, task_variables)?;
     // The input is what the agent passed: that was just found out.
-    let connection = env.get(inputs::CONNECTION_VARIABLE).map(str::trim);
-    let connection =
-        connection.and_then(|id| Uuid::try_parse(id).ok()).map(|id| id.to_string().to_uppercase());
+    let connection = Uuid::try_parse(inputs::connection(env)).ok().map(|id| id.to_string().to_uppercase());
     find(&variables, |name| {
         let part = name.strip_prefix(CONNECTION)?;
         let has = |id: &str| part.contains(id);

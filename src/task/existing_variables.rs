@@ -88,14 +88,20 @@ impl ExistingVariables {
     pub(super) fn find(env: &Env, plan: &Plan) -> Result<Self, ExistingVariablesError> {
         let (facts, variables) = (&plan.expected_facts(), &*plan.expected_exports());
         let mut existing = Self { job: JobVariables::read(env)?, ..Self::default() };
-        existing.check_secrets(plan, variables)?;
+        if plan.script.is_none() {
+            existing.check_secrets(plan, variables)?;
+        }
         if !plan.is_named() {
             existing.yield_to(env, plan);
             existing.find_conflicts(env, plan, facts, variables);
         }
-        existing.note_replaced_values(env, plan, variables);
-        existing.warn_of_other_spellings(variables);
-        existing.remind_of_other_sessions(env, plan);
+        if plan.script.is_some() {
+            existing.note_values_replaced_for_script(env, plan, variables);
+        } else {
+            existing.note_replaced_values(env, plan, variables);
+            existing.warn_of_other_spellings(variables);
+            existing.remind_of_other_sessions(env, plan);
+        }
         Ok(existing)
     }
 
@@ -143,11 +149,11 @@ impl ExistingVariables {
         for conflict in
             exports::conflicts_in_force(families, plan.session_kind(), facts, |name| env.get(name), is_ours)
         {
-            self.report_conflict(conflict);
+            self.report_conflict(conflict, plan);
         }
     }
 
-    fn report_conflict(&mut self, conflict: &Conflict) {
+    fn report_conflict(&mut self, conflict: &Conflict, plan: &Plan) {
         let Conflict { variables, effect, from_machine, .. } = conflict;
         let names = variables.join(" and ");
         let by_pipeline = variables.iter().any(|name| self.job.is_public(name));
@@ -158,7 +164,8 @@ impl ExistingVariables {
                 remedy: "Remove it from the job, or leave the family out of exports.",
             });
         } else if *from_machine == Remedy::Empty {
-            self.notes.push(format!("{names} of the agent's machine is emptied for this job: {effect}"));
+            let audience = if plan.script.is_some() { "the script" } else { "this job" };
+            self.notes.push(format!("{names} of the agent's machine is emptied for {audience}: {effect}"));
             self.emptied.extend(*variables);
         } else {
             self.warnings.push(Warning {
@@ -193,6 +200,31 @@ impl ExistingVariables {
         }
     }
 
+    /// A value that the script would have found: of the pipeline, of the step's own `env:`, or of the machine.
+    fn note_values_replaced_for_script(&mut self, env: &Env, plan: &Plan, variables: &[Variable]) {
+        if plan.replaces_a_session(env) {
+            return;
+        }
+        let tokens = plan.tokens.iter().map(|(name, _)| (name.as_str(), None));
+        let exported = variables.iter().map(|Variable { name, value }| match value {
+            Value::Plain(new) => (name.as_str(), Some(new.as_str())),
+            Value::Masked(_) | Value::Secret(_) => (name.as_str(), None),
+        });
+        for (name, new) in exported.chain(tokens) {
+            let old = env.get(name).filter(|old| Some(*old) != new && !self.left_alone.contains(name));
+            let Some(old) = old else { continue };
+            let is_secret = self.job.secret_called(name).is_some() || is_secret(env, old);
+            let (shown, by) = match new {
+                _ if is_secret => (", which is a secret of the job,".to_owned(), String::new()),
+                // Where a key of ours belongs, the old value may be one too.
+                None => (String::new(), String::new()),
+                Some("") => (format!("={}", quoted(old)), String::new()),
+                Some(new) => (format!("={}", quoted(old)), format!(" by {}", quoted(new))),
+            };
+            self.notes.push(format!("{name}{shown} is replaced{by} for the script"));
+        }
+    }
+
     fn warn_of_other_spellings(&mut self, variables: &[Variable]) {
         for Variable { name, .. } in variables {
             if let Some(other) = self.job.other_spelling(name) {
@@ -221,6 +253,11 @@ impl ExistingVariables {
             });
         }
     }
+}
+
+/// Whether a text is the value of a secret variable of the job, which a step may have mapped.
+fn is_secret(env: &Env, text: &str) -> bool {
+    env.iter().any(|(name, value)| name.starts_with("SECRET_") && value.trim() == text.trim())
 }
 
 fn exported_by(families: &[Family]) -> String {

@@ -10,4 +10,5 @@ mod plan;
 pub mod post;
 mod previous_session;
 pub mod run;
+pub mod script;
 mod summary;

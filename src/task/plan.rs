@@ -28,6 +28,7 @@ use crate::{
         connection::{self, Connection, Scheme},
         inputs::{self, Inputs, SessionName},
         job::{self, Job},
+        script_inputs::Script,
     },
     guards,
     session::start::NewSession,
@@ -44,10 +45,14 @@ pub(super) struct Plan {
     pub(super) refresh: bool,
     pub(super) families: BTreeSet<Family>,
     session: Option<SessionName>,
+    /// The script that alone is signed in, if there is one.
+    pub(super) script: Option<Script>,
     /// Variable, session included, and resource.
     pub(super) tokens: Vec<(String, Resource)>,
     /// The session's private folder, if it needs one.
     pub(super) folder: Option<PathBuf>,
+    /// The only resources that the session serves.
+    pub(super) allowed: Allowed<Resource>,
     /// Whether the session may use the resource manager.
     pub(super) allows_resource_manager: bool,
     /// Where `az` finds the user's extensions, unless a variable says so already.
@@ -73,6 +78,12 @@ pub(super) struct Plan {
 /// A connection of a management group, or of a tenant.
 const NO_SUBSCRIPTION: &str = "The connection has no subscription, so AZURE_SUBSCRIPTION_ID and ARM_SUBSCRIPTION_ID are not exported: Terraform's azurerm provider needs ARM_SUBSCRIPTION_ID, or subscription_id in its configuration.";
 
+/// In `AzureCLI@2` either input may be there for later steps.
+const NO_LATER_STEPS: &str = "useGlobalConfig: true and keepAzSessionActive: true sign no later step in: with scriptType the session ends with the script. A step without scriptType signs later steps in.";
+
+/// `AzureCLI@2` gives a script the connection's secret.
+const NO_SECRET: &str = "addSpnToEnvironment: the script finds no servicePrincipalKey, since the secret of a connection is never put into an environment. The script is signed in without it.";
+
 /// What tools of these families ask for as they start, and will be refused. Without the guard they exchange the id token
 /// themselves, or may have every resource.
 fn refused_at_start(
@@ -86,6 +97,13 @@ fn refused_at_start(
     };
     let asked = families.iter().filter_map(|family| family.resource_at_start());
     asked.filter(|(alias, _)| !is_allowed(alias)).map(|(_, warning)| warning).collect()
+}
+
+/// What a script does not find that `AzureCLI@2` would give it, or would leave.
+fn script_warnings(script: &Script, scheme: Scheme) -> impl Iterator<Item = &'static str> + use<> {
+    let no_secret = script.wants_identity && scheme == Scheme::ServicePrincipal;
+    let all = [(script.wants_later_steps, NO_LATER_STEPS), (no_secret, NO_SECRET)];
+    all.into_iter().filter(|(is_there, _)| *is_there).map(|(_, warning)| warning)
 }
 
 /// Whether later steps find az signed in.
@@ -102,6 +120,8 @@ impl Plan {
         guards::place(&inputs, &connection)?;
         let allowed = inputs.allowed_resources(&connection.identity.audiences)?;
         guards::id_token(&inputs, connection.scheme)?;
+        let script = Script::read(env)?;
+        guards::script(&inputs, script.as_ref(), connection.scheme)?;
         let families = guards::families(&inputs)?;
         if connection.scheme == Scheme::WorkloadIdentityFederation {
             Job::read(env, &inputs.allowed_authorities)?;
@@ -113,6 +133,7 @@ impl Plan {
             None => (Vec::new(), refused_at_start),
         };
         warnings.extend(exports::warnings(&families));
+        warnings.extend(script.iter().flat_map(|script| script_warnings(script, connection.scheme)));
         notes.extend(connection.subscription.is_none().then_some(NO_SUBSCRIPTION));
         let allows_resource_manager =
             subscriptions::allows_resource_manager(&allowed, &connection.identity.audiences);
@@ -132,8 +153,10 @@ impl Plan {
             refresh,
             families,
             session,
+            script,
             tokens: Vec::new(),
             folder: None,
+            allowed,
             allows_resource_manager,
             extensions: azure_cli::extensions(env),
             az_version,
@@ -154,7 +177,7 @@ impl Plan {
 
     /// Chooses the session's private folder, if it needs one.
     pub(super) fn propose_folder(&mut self, env: &Env) -> Result<(), Failure> {
-        if self.needs_file() || self.signs_az_in() {
+        if self.needs_file() || self.signs_az_in() || self.script.is_some() {
             let path = Folder::propose(&job::temp_folder(env)?)?;
             let value = Value::Plain(path.to_string_lossy().into_owned());
             check(&Variable { name: "AGENT_TEMPDIRECTORY".to_owned(), value })?;
@@ -182,6 +205,11 @@ impl Plan {
         let placeholder =
             BrokerEndpoint { gives_id_token: self.gives_id_token, ..BrokerEndpoint::placeholder() };
         self.variables_of(families, &self.expected_facts(), self.refresh.then_some(&placeholder))
+    }
+
+    /// What finds the session, as a sentence names it.
+    pub(super) fn audience(&self) -> &'static str {
+        if self.script.is_some() { "the script" } else { "later steps" }
     }
 
     /// How later steps get their tokens.

@@ -57,11 +57,13 @@ pub struct Input {
     pub name: &'static str,
     /// The variable in which the agent passes it.
     pub variable: &'static str,
+    /// The variable of its other name, for an agent that gets the name as the pipeline writes it.
+    pub alias: Option<&'static str>,
     /// Its default.
     pub default: &'static str,
 }
 
-mod declared {
+pub(super) mod declared {
     use super::Input;
 
     include!(concat!(env!("OUT_DIR"), "/task.rs"));
@@ -146,8 +148,18 @@ impl fmt::Display for SessionName {
     }
 }
 
-fn text(env: &Env, input: Input) -> Result<&str, InputError> {
-    let value = env.even_empty(input.variable).unwrap_or(input.default).trim();
+/// An input as the agent passes it: the agent has trimmed what the pipeline wrote, and no macro.
+pub(super) fn verbatim(env: &Env, input: Input) -> &str {
+    let other_name = || input.alias.and_then(|alias| env.get(alias));
+    env.get(input.variable)
+        .or_else(other_name)
+        .or_else(|| env.even_empty(input.variable))
+        .unwrap_or(input.default)
+}
+
+/// An input that holds no macro.
+pub(super) fn text(env: &Env, input: Input) -> Result<&str, InputError> {
+    let value = verbatim(env, input).trim();
     // The agent leaves a macro as it is when no such variable exists.
     if value.contains("$(") {
         let (input, value, accepted) = (input.name, value.to_owned(), accepted(input));
@@ -156,7 +168,7 @@ fn text(env: &Env, input: Input) -> Result<&str, InputError> {
     Ok(value)
 }
 
-fn refuse(input: Input, value: &str) -> InputError {
+pub(super) fn refuse(input: Input, value: &str) -> InputError {
     InputError::Value { input: input.name, value: value.to_owned(), accepted: accepted(input) }
 }
 
@@ -185,11 +197,17 @@ fn accepted(input: Input) -> String {
         name if name == declared::ALLOWED_AUTHORITIES.name => {
             "hosts, each with or without a port (login.example or login.example:8443), separated by commas or line ends".to_owned()
         }
+        name if name == declared::SCRIPT_TYPE.name => "bash, pscore, ps or batch".to_owned(),
+        name if name == declared::SCRIPT_LOCATION.name => "inlineScript or scriptPath".to_owned(),
+        name if name == declared::POWER_SHELL_ERROR_ACTION_PREFERENCE.name => {
+            "stop, continue or silentlyContinue".to_owned()
+        }
+        name if name == declared::SCRIPT_PATH.name || name == declared::WORKING_DIRECTORY.name => "a path".to_owned(),
         _ => "true or false".to_owned(),
     }
 }
 
-fn boolean(env: &Env, input: Input) -> Result<bool, InputError> {
+pub(super) fn boolean(env: &Env, input: Input) -> Result<bool, InputError> {
     match text(env, input)? {
         value if value.eq_ignore_ascii_case("true") => Ok(true),
         value if value.eq_ignore_ascii_case("false") => Ok(false),
@@ -305,13 +323,16 @@ pub(crate) fn check_token_variable(variable: &str) -> Result<(), InputError> {
     }
 }
 
-/// The variables in which the agent passes the inputs, given or not.
+/// The variables in which the agent passes the inputs, given or not, and those of their other names.
 pub fn variables() -> impl Iterator<Item = &'static str> {
-    declared::ALL.iter().map(|input| input.variable)
+    declared::ALL.iter().flat_map(|input| [Some(input.variable), input.alias]).flatten()
 }
 
-/// The variable in which the agent passes the connection's id.
-pub(crate) const CONNECTION_VARIABLE: &str = declared::AZURE_SUBSCRIPTION.variable;
+/// The connection's id, as the agent passes it.
+#[must_use]
+pub fn connection(env: &Env) -> &str {
+    verbatim(env, declared::AZURE_SUBSCRIPTION).trim()
+}
 
 /// The variable by which a pipeline sets the broker's absolute end, in hours.
 const HOURS_VARIABLE: &str = "WIF_SESSION_HOURS";

@@ -47,6 +47,7 @@ impl Code {
             | Self::NameIsSecret
             | Self::VariableConflicts
             | Self::SessionsMixed
+            | Self::ScriptFailed
             | Self::VariableShadows
             | Self::JobTokenRefused
             | Self::ConnectionNotReferenced
@@ -102,6 +103,7 @@ impl Code {
             | Self::MachineConflicts
             | Self::ToolTooOld
             | Self::ToolMissing
+            | Self::InterpreterMissing
             | Self::ToolNotSignedIn => Party::Agent,
             Self::OutputUnwritable => Party::Machine,
             Self::IdTokenRefused | Self::EntraRefused | Self::ServiceUnavailable => Party::Service,
