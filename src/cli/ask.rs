@@ -59,7 +59,11 @@ pub async fn ask(
             let answer = address.ask(clock, Method::GET, paths::STATUS, &[]).await;
             show(&answer.map_err(|error| failure_of(error, env))?, out).map_err(gone)
         }
-        Command::Task(_) | Command::Broker | Command::Explain { .. } | Command::Doctor(_) => Ok(()),
+        Command::Task(_)
+        | Command::Broker
+        | Command::Explain { .. }
+        | Command::Doctor(_)
+        | Command::Exec(_) => Ok(()),
     }
 }
 
