@@ -24,6 +24,7 @@ mod doctor;
 mod documents;
 mod earlier;
 mod examples;
+mod exec;
 mod explain;
 mod faults;
 mod foreign_bytes;
@@ -46,6 +47,7 @@ mod sign_in;
 #[cfg(unix)]
 mod snapshots;
 mod soak;
+mod sources;
 mod terminal;
 mod time_limits;
 #[cfg(target_os = "linux")]
