@@ -1,4 +1,4 @@
-//! `wif`: takes a snapshot of the environment, reads the arguments, calls, and says how it ended.
+//! `wif`: takes a snapshot of the environment, reads the arguments, runs the command, and shows the result.
 #![forbid(unsafe_code)]
 
 use std::{io, path::PathBuf, process::ExitCode, sync::Arc};
@@ -18,7 +18,7 @@ use wif_io::{child::Signals, clock, env::Env, private_folder, process};
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os()) {
         Ok(arguments) => arguments.command,
-        Err(unparsed) => return tell(&unparsed),
+        Err(unparsed) => return show_unparsed(&unparsed),
     };
     report_panics(match command {
         Command::Task(stage) => Some(stage),
@@ -32,25 +32,28 @@ fn main() -> ExitCode {
         Command::Exec(_) => process::forbid_reading_of_memory(),
         _ => process::forbid_reading(),
     }
-    let ended = runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
-        let ended = runtime.block_on(async {
+    let exit_code = runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
+        let exit_code = runtime.block_on(async {
             match &command {
                 Command::Task(stage) => run(*stage, program).await.map(|()| ExitCode::SUCCESS),
                 Command::Broker => broker().await.map(|()| ExitCode::SUCCESS),
                 Command::Token { .. } | Command::Status { .. } => Ok(ask(&command).await),
                 Command::Doctor(arguments) => Ok(doctor(arguments).await),
                 Command::Exec(arguments) => exec(arguments, program).await,
-                Command::Explain { code } => {
-                    Ok(ended(cli::explain(code.as_deref(), &mut Screen::new(&mut stdout()))))
+                Command::Explain { code, json } => {
+                    let mut log = io::stdin().lock();
+                    let explained =
+                        cli::explain(code.as_deref(), *json, &mut log, &mut Screen::new(&mut stdout()));
+                    Ok(exit_code_of(explained))
                 }
             }
         });
         // Name resolution runs on a blocking thread that cannot be canceled: do not wait for it on exit.
         runtime.shutdown_background();
-        ended
+        exit_code
     });
     // The error was about standard output, so it cannot be written there.
-    ended.unwrap_or(ExitCode::FAILURE)
+    exit_code.unwrap_or(ExitCode::FAILURE)
 }
 
 /// The process's standard output. All other code writes to a [`World`] or a [`Screen`].
@@ -77,7 +80,7 @@ async fn ask(command: &Command) -> ExitCode {
     let masks_token = matches!(command, Command::Token { no_mask: false, .. }) && env.is_true("TF_BUILD");
     let job = env.get("VSTS_PROCESS_LOOKUP_ID").filter(|_| masks_token);
     let mut masks = process::MaskOutput::of_step(job);
-    ended(cli::ask(command, &env, &clock::System::new(), &mut Screen::new(&mut out), &mut masks).await)
+    exit_code_of(cli::ask(command, &env, &clock::System::new(), &mut Screen::new(&mut out), &mut masks).await)
 }
 
 /// Runs a command in a session of its own.
@@ -111,12 +114,12 @@ async fn doctor(arguments: &DoctorArguments) -> ExitCode {
     let clock = Arc::new(clock::System::new());
     match cli::doctor(arguments, &Env::of_process(), clock, &mut Screen::new(&mut stdout())).await {
         Ok(severity) => ExitCode::from(severity),
-        Err(failure) => ended(Err(failure)),
+        Err(failure) => exit_code_of(Err(failure)),
     }
 }
 
 /// Shows what is wrong with the arguments, or the help that they ask for.
-fn tell(unparsed: &Unparsed) -> ExitCode {
+fn show_unparsed(unparsed: &Unparsed) -> ExitCode {
     let (mut out, mut errors) = (stdout(), io::stderr());
     let stream: &mut dyn io::Write = if unparsed.is_error { &mut errors } else { &mut out };
     // Without its stream the exit code says it.
@@ -125,15 +128,15 @@ fn tell(unparsed: &Unparsed) -> ExitCode {
 }
 
 /// Shows a failure on standard error.
-fn complain(failure: &Failure) {
+fn print_failure(failure: &Failure) {
     // Without standard error the exit code says it.
     let _ = Screen::new(&mut io::stderr()).text(&format!("error {failure}"));
 }
 
 /// Shows a failure of a command. The exit code says whose fault it is.
-fn ended(result: Result<(), Failure>) -> ExitCode {
+fn exit_code_of(result: Result<(), Failure>) -> ExitCode {
     let Err(failure) = result else { return ExitCode::SUCCESS };
-    complain(&failure);
+    print_failure(&failure);
     ExitCode::from(failure.exit_code())
 }
 
@@ -148,7 +151,7 @@ async fn run(stage: Stage, program: Option<PathBuf>) -> io::Result<()> {
     }
     let clock = Arc::new(clock::System::new());
     let mut world = World { env, program, clock, out: Box::new(stdout()) };
-    let ended = match stage {
+    let outcome = match stage {
         Stage::Post => {
             // Whatever the variables say, only what is a session's own is ended and removed.
             task::post::post(&mut world).await?;
@@ -161,7 +164,7 @@ async fn run(stage: Stage, program: Option<PathBuf>) -> io::Result<()> {
         },
     };
     let mut commands = Commands::new(&mut *world.out, &world.env);
-    match ended {
+    match outcome {
         Some(Ok(())) => commands.complete(Completion::Succeeded),
         Some(Err(failure)) => {
             commands.error(failure.code, &failure.to_string())?;

@@ -1,4 +1,4 @@
-//! The arrows: who may use whom. The manifests of the crates hold what the compiler can hold; here is the rest.
+//! The arrows: which part may use which. The manifests of the crates hold what the compiler can hold; here is the rest.
 
 use std::{collections::BTreeSet, process::Command};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Imports, SHIPPED, circles, sources};
 
-/// Whom each crate may use, of this project's own.
+/// The crates of this project that each crate may use.
 const CRATES: [(&str, &[&str]); 5] = [
     ("wif-core", &[]),
     ("wif-io", &["wif-core"]),
@@ -19,7 +19,7 @@ const CRATES: [(&str, &[&str]); 5] = [
 const IMPURE: [&str; 8] =
     ["tokio", "reqwest", "hyper", "hyper-util", "rustix", "getrandom", "tracing", "rustls"];
 
-/// Whom each part of `src` may use, of the others; what a line does not name it may not use.
+/// The other parts of `src` that each part may use; what a line does not name it may not use.
 const PARTS: [(&str, &[&str]); 11] = [
     ("main", &["agent", "cli", "doctor", "exec", "session", "task", "world"]),
     ("cli", &["agent", "doctor", "exec", "sources"]),

@@ -31,7 +31,7 @@ pub(crate) const KEY: &str = "0123456789abcdef";
 pub(crate) async fn open(case: &Case, clock: Arc<dyn Clock>) -> Arc<Session> {
     let key = Secret::new(KEY.to_owned());
     let env = serve::environment(&case.env(), case.connection);
-    let (listener, session) = serve::open(env, None, key, clock).await.unwrap();
+    let (listener, session) = serve::open_session(env, None, key, clock).await.unwrap();
     tokio::spawn(server::serve(listener, Arc::clone(&session), std::future::pending()));
     session
 }
@@ -54,7 +54,7 @@ fn head(line: &str, port: u16, headers: &str) -> String {
 }
 
 #[test]
-fn whoever_may_not_ask_gets_a_reason_and_no_token() {
+fn a_caller_that_may_not_ask_gets_a_reason_and_no_token() {
     let case = Case::new().input("allowedResources", "arm");
     run(async {
         let session = open(&case, Arc::new(clock::System::new())).await;
@@ -254,7 +254,7 @@ fn a_thousand_callers_at_once_cost_one_request() {
 async fn renewed(case: &Case, session: &Session) {
     idle().await;
     let journal = || case.emulator.journal_text();
-    wait_for("nothing is renewed", journal, || session.tokens.lines().iter().all(|line| !line.renewing))
+    wait_for("nothing is renewed", journal, || session.tokens.statuses().iter().all(|token| !token.renewing))
         .await;
 }
 
@@ -325,7 +325,7 @@ fn an_outage_is_invisible_while_the_token_lives_then_an_error_and_then_nothing_a
                 idle().await;
                 let journal = || case.emulator.journal_text();
                 let waits =
-                    || clock.sleepers() > 0 || session.tokens.lines().iter().all(|line| !line.renewing);
+                    || clock.sleepers() > 0 || session.tokens.statuses().iter().all(|token| !token.renewing);
                 wait_for("every attempt has ended, or waits for time to pass", journal, waits).await;
             }
         };
@@ -378,7 +378,7 @@ fn a_token_is_renewed_ahead_of_its_end_though_callers_come_seldom() {
         pass(1500).await;
         assert_eq!(case.asked().1, 3, "and at an hour");
         pass(7200).await;
-        assert_eq!(case.asked().1, 3, "nobody has asked since");
+        assert_eq!(case.asked().1, 3, "no caller has asked since");
     });
 }
 
@@ -506,7 +506,7 @@ fn two_hundred_resources_at_once_cost_sixteen_requests_at_once() {
             Code::ServiceUnavailable,
             "as many as the broker keeps are under way"
         );
-        assert_eq!(session.tokens.lines().len(), 201, "the id token, and 200 resources");
+        assert_eq!(session.tokens.statuses().len(), 201, "the id token, and 200 resources");
         callers.iter().for_each(tokio::task::JoinHandle::abort);
     });
 }

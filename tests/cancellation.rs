@@ -1,4 +1,4 @@
-//! Cancelled: the program stops at once and leaves nothing.
+//! Canceled: the program stops at once and leaves nothing.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ fn cancel(job: RunningJob) -> (JobReport, Duration) {
 }
 
 #[test]
-fn a_cancelled_step_stops_and_leaves_no_process_and_no_file() {
+fn a_canceled_step_stops_and_leaves_no_process_and_no_file() {
     for (service, path) in [(Service::DevOps, "/oidctoken"), (Service::Entra, "/oauth2/v2.0/token")] {
         let emulator = Emulator::start();
         let gate = Gate::new();

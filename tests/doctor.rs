@@ -12,20 +12,20 @@ use wif_core::{code::Code, refusals};
 use wif_io::clock::{Clock as _, Limit};
 
 use crate::{
-    arrival::pipeline,
     clouds::behind,
+    existing_variables::pipeline,
     machine,
     refusals::Again,
     support::{Case, Run},
 };
 
-/// A case whose doctor may read whom applications trust.
+/// A case whose doctor may read the federated credentials of applications.
 fn sighted(case: Case) -> Case {
     let token = reader(&case.emulator, "https://graph.microsoft.com");
     case.set("WIF_GRAPH_TOKEN", &token).input("diagnose", "true")
 }
 
-/// An access token of somebody who may read applications, and has a role in the subscription.
+/// An access token of a user who may read applications, and has a role in the subscription.
 pub(crate) fn reader(emulator: &Emulator, resource: &str) -> String {
     let (client, usual) = (Uuid::from_u128(0x2222), emulator.usual());
     let app = App { reads_applications: true, ..App::new(client, Kind::Application) };
@@ -244,7 +244,7 @@ fn eight_a_disabled_connection() {
     let case = with_ids();
     case.emulator.directory().connection(case.connection).disabled = true;
     names_only(&case, Code::ConnectionDisabled, &["the connection is disabled"]);
-    // Somebody who may read connections sees it as well.
+    // A user who may read connections sees it as well.
     case.emulator.directory().personal_tokens.push("personal-access-token-of-an-administrator".to_owned());
     let case = case.set("AZURE_DEVOPS_EXT_PAT", "personal-access-token-of-an-administrator");
     let words = ["Azure DevOps says that the connection is disabled", "100 days without use"];
@@ -366,7 +366,7 @@ fn without_a_token_for_graph_it_says_how_to_get_one() {
 
 #[test]
 fn other_schemes_are_checked_as_far_as_they_go() {
-    let secret = "s3cr3t-of-the-app-that-nobody-may-see";
+    let secret = "s3cr3t-of-the-app-that-no-log-may-show";
     let emulator = Emulator::start();
     let usual = emulator.usual();
     {
@@ -378,7 +378,7 @@ fn other_schemes_are_checked_as_far_as_they_go() {
     names_only(&case, Code::CredentialRefused, &["AADSTS7000215", "has none", "Convert"]);
 }
 
-/// Azure's answer to whoever reads a subscription.
+/// Azure's answer to a request for a subscription.
 fn refusal(name: &str) -> (u16, String) {
     let status = match name {
         "AuthenticationFailed"

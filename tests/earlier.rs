@@ -74,7 +74,7 @@ fn a_snapshot_of_an_earlier_session_does_not_switch_refreshing_off() {
     let case = Case::new().input("exports", "none").set("ARM_OIDC_TOKEN_FILE_PATH", &file);
     assert_eq!(cleared(&case.succeeds()), ["ARM_OIDC_TOKEN_FILE_PATH"]);
     let elsewhere = Case::new().input("exports", "none").set("ARM_OIDC_TOKEN_FILE_PATH", "/own/id-token");
-    assert_eq!(cleared(&elsewhere.succeeds()), Vec::<String>::new(), "it is somebody else's");
+    assert_eq!(cleared(&elsewhere.succeeds()), Vec::<String>::new(), "it belongs to another program");
 }
 
 #[test]

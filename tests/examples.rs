@@ -180,7 +180,10 @@ fn exported_through(inputs: &Inputs, endpoint: &BrokerEndpoint) -> BTreeSet<Stri
 fn every_example_is_a_pipeline_whose_every_job_signs_in() {
     for Example { name, text, jobs, sign_ins, .. } in examples() {
         assert!(!jobs.is_empty(), "{name}");
-        assert!(jobs.iter().all(|(_, job)| job.steps.len() > 1), "{name}: a sign-in, and somebody to use it");
+        assert!(
+            jobs.iter().all(|(_, job)| job.steps.len() > 1),
+            "{name}: a sign-in, and a step that uses it"
+        );
         assert!(sign_ins.len() >= jobs.len(), "{name}: {} jobs, {} sign-ins", jobs.len(), sign_ins.len());
         let written = text.matches("- job: ").count() + text.matches("- deployment: ").count();
         assert_eq!(written.max(1), jobs.len(), "{name}: a job was not understood");

@@ -68,10 +68,10 @@ fn a_command_that_is_not_there_is_127_and_one_that_cannot_be_run_126() {
     let case = ExecCase::new().option("--exports", "none");
     let file = case.emulator.ca_file().display().to_string();
     for (command, code, wif_code) in [
-        ("no-such-command", 127, "WIF4020"),
-        ("/no/such/command", 127, "WIF4020"),
-        (&*file, 126, "WIF4021"),
-        ("/", 126, "WIF4021"),
+        ("no-such-command", 127, "WIF4030"),
+        ("/no/such/command", 127, "WIF4030"),
+        (&*file, 126, "WIF4031"),
+        ("/", 126, "WIF4031"),
     ] {
         let output = case.run(&[command]);
         let said = errors(&output);

@@ -22,7 +22,7 @@ use self::{
 ///
 /// - *ahead* is the connection that is made ahead to Entra; it never does any harm. A fault of connections that hits
 ///   every try there is one of the access token.
-/// - The machine's identity is asked in plain http, by nobody's proxy, and a variable names where it is.
+/// - The machine's identity is asked in plain http, through no proxy, and a variable names where it is.
 /// - A name, or a certificate, that is bad once only cannot be made here; `WIF3001` is tried again all the same.
 /// - A connection that fails at Entra once fails ahead, and the exchange finds none and makes its own.
 ///

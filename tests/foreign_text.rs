@@ -102,7 +102,7 @@ fn harmless(way: &str, case: &Case) -> Run {
     run
 }
 
-/// An id token of nobody, with these claims.
+/// An id token with these claims, which no service has issued.
 fn id_token(issuer: &str, subject: &str, audience: &str) -> String {
     let claims = json!({"iss": issuer, "sub": subject, "aud": audience, "exp": 4_000_000_000_u64});
     format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
@@ -142,7 +142,7 @@ fn claims_of_an_id_token() {
     }
     let case = presenting(&id_token(HOSTILE, &format!("sc://a/b/{HOSTILE}"), HOSTILE));
     let body =
-        json!({"token_type": "Bearer", "expires_in": 3599, "access_token": "opaque-access-token-of-nobody"});
+        json!({"token_type": "Bearer", "expires_in": 3599, "access_token": "opaque-access-token-of-no-user"});
     case.emulator.fault(Fault::on(Service::Entra, "POST", "/token").always().json(&body));
     let run = shows("claims, accepted", &case);
     assert!(run.result.is_ok());
@@ -253,7 +253,7 @@ fn what_a_diagnosis_finds() {
         }
     }
     let refusal = json!({"error": {"code": "Authorization_RequestDenied", "message": "marker: insufficient privileges"}});
-    let case = Case::new().set("WIF_GRAPH_TOKEN", "a-token-for-graph-of-nobody").input("diagnose", "true");
+    let case = Case::new().set("WIF_GRAPH_TOKEN", "a-token-for-graph-of-no-user").input("diagnose", "true");
     case.emulator.fault(Fault::on(Service::Graph, "GET", "/").always().status(403).json(&refusal));
     let text = said(&case.run());
     assert!(text.contains("service says: marker: insufficient privileges"), "{text}");
@@ -467,7 +467,7 @@ fn what_azure_devops_says_of_a_connection_from_a_terminal() {
         "/data/subscriptionName",
     ] {
         let emulator = Emulator::start();
-        emulator.directory().personal_tokens.push("personal-access-token-of-nobody".to_owned());
+        emulator.directory().personal_tokens.push("personal-access-token-of-no-user".to_owned());
         let id = emulator.usual().connection.to_string();
         let mut body = json!({
             "id": id, "name": "sc-prod", "url": "https://management.azure.com/", "isReady": true,
@@ -480,7 +480,7 @@ fn what_azure_devops_says_of_a_connection_from_a_terminal() {
         let ca = emulator.ca_file().display().to_string();
         let url = format!("{}/contoso", emulator.devops_url());
         let environment =
-            [("AZURE_DEVOPS_EXT_PAT", "personal-access-token-of-nobody"), ("AGENT_CAINFO", &*ca)];
+            [("AZURE_DEVOPS_EXT_PAT", "personal-access-token-of-no-user"), ("AGENT_CAINFO", &*ca)];
         for more in [&[][..], &["--json"]] {
             let target = ["doctor", "--organization", &*url, "--project", "Platform", "--connection", &*id];
             let (_, said) = program(&[&target[..], more].concat(), &environment);

@@ -33,7 +33,7 @@ fn serves(case: &Case, resource: &str) -> bool {
     runtime.block_on(async {
         let key = Secret::new("key".to_owned());
         let clock = Arc::new(clock::System::new());
-        let (_listener, session) = session::serve::open(case.env(), None, key, clock).await.unwrap();
+        let (_listener, session) = session::serve::open_session(case.env(), None, key, clock).await.unwrap();
         let resource = Resource::parse(resource, &session.tokens.audiences).unwrap();
         session.tokens.is_allowed(&resource)
     })

@@ -24,7 +24,8 @@ fn read_by(case: &Case, resource: &str) -> BTreeSet<String> {
     let (env, read) = serve::environment(&case.env(), case.connection).recorded();
     run(async {
         let key = Secret::new("key".to_owned());
-        let (_listener, session) = serve::open(env, None, key, Arc::new(clock::System::new())).await.unwrap();
+        let (_listener, session) =
+            serve::open_session(env, None, key, Arc::new(clock::System::new())).await.unwrap();
         let resource = Resource::parse(resource, &session.tokens.audiences).unwrap();
         // An Azure Arc server has its keys in a folder that this machine does not have.
         let result = session.tokens.access_token(&resource).await;
@@ -100,7 +101,7 @@ fn what_a_sign_in_reads_of_inputs_and_of_the_connection_is_handed_over() {
         let (env, read) = case.env().recorded();
         run(async {
             let key = Secret::new("key".to_owned());
-            serve::open(env, None, key, Arc::new(clock::System::new())).await.unwrap();
+            serve::open_session(env, None, key, Arc::new(clock::System::new())).await.unwrap();
         });
         let all: Env = read.lock().unwrap().iter().map(|name| (name.clone(), "x".to_owned())).collect();
         let handed = serve::environment(&all, case.connection);

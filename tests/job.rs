@@ -255,7 +255,7 @@ fn look_for_held_files(node: &str) {
     let emulator = Emulator::start();
     let message = emulator.job(emulator.usual().connection);
     let held = folder.path().display();
-    // Who reads a pipe sees its end when nobody has it open for writing. The reader opens it for both, lest it wait.
+    // A reader sees the end of a pipe when no process has it open for writing. This reader opens it for both, so that it does not wait.
     let look = Step::bash(format!(
         "wif status > /dev/null && echo 'the broker lives'
          flock --nonblock {held}/lock true && echo 'the lock is free'

@@ -198,7 +198,7 @@ fn a_broker_that_answers_nothing_is_ended_by_the_post_job_stage_within_five_seco
 const MACHINE_IS_BUSY: u128 = 5000;
 
 #[test]
-fn the_agents_orphan_clean_up_ends_a_broker_that_nobody_else_ended() {
+fn the_agents_orphan_clean_up_ends_a_broker_that_no_other_process_ended() {
     let emulator = Emulator::start();
     // Without the task variable, the post-job stage finds no broker: as if it had been killed.
     let usual = emulator.usual();
@@ -219,7 +219,7 @@ fn the_agents_orphan_clean_up_ends_a_broker_that_nobody_else_ended() {
 
 #[test]
 fn a_step_that_is_killed_after_it_started_the_broker_leaves_none() {
-    // More output than a pipe holds, and nobody who reads it: the step hangs in its masks, before it lets the broker go on.
+    // More output than a pipe holds, and no process reads it: the step hangs in its masks, before it lets the broker go on.
     let tokens: Vec<_> = (0..80).map(|n| format!("TOKEN_{n}=arm")).collect();
     let case = Case::new()
         .input("refresh", "true")
@@ -249,7 +249,7 @@ fn a_step_that_is_killed_after_it_started_the_broker_leaves_none() {
 }
 
 #[test]
-fn a_job_that_is_cancelled_keeps_no_broker() {
+fn a_job_that_is_canceled_keeps_no_broker() {
     let emulator = Emulator::start();
     let message = emulator.job_with(&[emulator.usual().connection]);
     let wait = Step::bash(format!(

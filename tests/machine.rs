@@ -115,10 +115,10 @@ fn a_machines_service_that_knows_the_identity_not_yet_or_is_updated_is_asked_aga
 
 #[test]
 fn a_machines_service_that_stays_down_may_be_none_at_all() {
-    let nobody = of_machine().set("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1");
+    let unreachable = of_machine().set("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1");
     let busy = of_machine();
     busy.emulator.fault(Fault::on(Service::Machine, "GET", "/metadata").always().status(503));
-    for (case, code) in [(nobody, Code::ConnectionFailed), (busy, Code::ServiceUnavailable)] {
+    for (case, code) in [(unreachable, Code::ConnectionFailed), (busy, Code::ServiceUnavailable)] {
         let text = case.fails(code);
         assert!(text.contains("Microsoft-hosted agents have none"), "{text}");
     }
@@ -167,7 +167,7 @@ fn an_address_of_the_machines_service_that_is_none_is_named() {
 }
 
 #[test]
-fn an_identity_that_nobody_names_is_not_exported() {
+fn an_identity_that_is_not_named_is_not_exported() {
     let case = of_machine();
     let answer = serde_json::json!({ "access_token": "opaque-access-token-x", "token_type": "Bearer", "expires_in": 3600 });
     case.emulator.fault(Fault::on(Service::Machine, "GET", "/metadata").json(&answer));

@@ -12,7 +12,7 @@
 mod support;
 
 mod architecture;
-mod arrival;
+mod ask;
 mod az;
 mod bad_answers;
 mod bad_input;
@@ -25,6 +25,7 @@ mod documents;
 mod earlier;
 mod examples;
 mod exec;
+mod existing_variables;
 mod explain;
 mod faults;
 mod foreign_bytes;

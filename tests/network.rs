@@ -20,7 +20,7 @@ fn a_proxy_that_demands_a_password_gets_it() {
     let case = case.set("AGENT_PROXYUSERNAME", USER).set("SECRET_AGENT_PROXYPASSWORD", PASSWORD);
     let run = case.succeeds();
     assert_eq!(case.asked(), (1, 1));
-    assert!(proxy.journal().iter().all(|entry| entry.authorised && entry.method == "CONNECT"));
+    assert!(proxy.journal().iter().all(|entry| entry.authorized && entry.method == "CONNECT"));
     assert!(!run.out.contains(PASSWORD));
 }
 
@@ -321,9 +321,9 @@ fn entra_without_http_2_is_served_too() {
 
 #[test]
 fn a_name_that_does_not_resolve_is_named() {
-    let case = Case::new().moved(Service::DevOps, "nobody.dev.azure.com");
+    let case = Case::new().moved(Service::DevOps, "absent.dev.azure.com");
     let text = case.fails(Code::NameNotResolved);
-    assert!(text.contains("nobody.dev.azure.com"), "{text}");
+    assert!(text.contains("absent.dev.azure.com"), "{text}");
 }
 
 #[test]

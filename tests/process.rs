@@ -17,7 +17,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::support::{Case, node24, task_folder};
 
 #[test]
-fn nobody_finds_a_secret_in_arguments_or_a_core_file() {
+fn no_secret_is_in_arguments_or_a_core_file() {
     let case = Case::new();
     let gate = Gate::new();
     case.emulator.fault(Fault::on(Service::Entra, "POST", "/token").always().gate(&gate));
@@ -40,7 +40,7 @@ fn nobody_finds_a_secret_in_arguments_or_a_core_file() {
     assert_eq!(core[4..6], ["0", "0"], "{limits}");
 }
 
-/// An agent's user: not root, from whom nothing on the machine is kept.
+/// An agent's user: not root, who may read everything on the machine.
 const NOBODY: u32 = 65_534;
 
 fn are_root() -> bool {
@@ -81,7 +81,7 @@ fn processes_of_the_same_user_cannot_read_the_step_and_a_forced_core_file_does_n
     let case = case.set("AGENT_TEMPDIRECTORY", folder).set("AGENT_CAINFO", &format!("{folder}/ca.pem"));
     let gate = Gate::new();
     case.emulator.fault(Fault::on(Service::Entra, "POST", "/token").always().gate(&gate));
-    // Whoever this process starts may leave a core file as large as the system allows.
+    // A program that this process starts may leave a core file as large as the system allows.
     let Rlimit { maximum, .. } = getrlimit(Resource::Core);
     setrlimit(Resource::Core, Rlimit { current: maximum, maximum }).unwrap();
     let start = |program: &str, arguments: &[&str]| {

@@ -11,7 +11,7 @@ const ENDPOINTS: [(Service, &str); 2] =
     [(Service::DevOps, "/oidctoken"), (Service::Entra, "/oauth2/v2.0/token")];
 
 #[test]
-fn the_delay_that_a_service_asks_for_is_honoured() {
+fn the_delay_that_a_service_asks_for_is_honored() {
     for (service, path) in ENDPOINTS {
         let case = Case::new();
         case.emulator.fault(Fault::on(service, "POST", path).status(429).header("Retry-After", "17"));

@@ -134,6 +134,8 @@ fn failure_of_a_caller_of_the_broker() -> String {
             id_token: false,
             session: None,
             no_mask: false,
+            json: false,
+            curl: false,
         };
         let variables =
             [("WIF_URL", format!("http://127.0.0.1:{}", session.port)), ("WIF_KEY", KEY.to_owned())];

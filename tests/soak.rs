@@ -25,7 +25,7 @@ fn seeds() -> std::ops::Range<u64> {
 }
 
 #[test]
-fn whenever_upstream_was_there_for_five_minutes_of_a_tokens_life_nobody_gets_an_error() {
+fn whenever_upstream_was_there_for_five_minutes_of_a_tokens_life_no_caller_gets_an_error() {
     let seeds = seeds();
     let (next, end) = (AtomicU64::new(seeds.start), seeds.end);
     let days = thread::scope(|scope| {

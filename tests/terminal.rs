@@ -58,10 +58,10 @@ fn without_a_token_it_says_which_one_it_wants() {
 fn a_token_that_is_refused_and_a_connection_that_is_not_there() {
     let (emulator, _tokens) = known();
     let output =
-        doctor(&emulator, "sc-prod", &[("AZURE_DEVOPS_EXT_PAT", "a-token-of-nobody-in-particular")], &[]);
+        doctor(&emulator, "sc-prod", &[("AZURE_DEVOPS_EXT_PAT", "a-token-of-no-user-in-particular")], &[]);
     assert_eq!(output.status.code(), Some(11));
     assert!(text(&output).contains("1 fault: WIF2002"), "{}", text(&output));
-    let output = doctor(&emulator, "sc-nobody", &[("AZURE_DEVOPS_EXT_PAT", PERSONAL)], &[]);
+    let output = doctor(&emulator, "sc-absent", &[("AZURE_DEVOPS_EXT_PAT", PERSONAL)], &[]);
     assert_eq!(output.status.code(), Some(11));
     assert!(text(&output).contains("1 fault: WIF2004"), "{}", text(&output));
 }
@@ -130,7 +130,7 @@ fn an_access_token_of_entra_reads_and_a_managed_identity_is_found() {
 }
 
 #[test]
-fn a_role_that_nobody_gave_is_missed_by_whoever_may_read_roles() {
+fn a_missing_role_is_reported_to_a_user_who_may_read_roles() {
     let (emulator, [graph, arm]) = known();
     let usual = emulator.usual();
     emulator

@@ -65,7 +65,7 @@ pub struct ProxyEntry {
     /// `host:port` of a `CONNECT`, as sent.
     pub target: String,
     /// Whether the user and password were right, or are not demanded.
-    pub authorised: bool,
+    pub authorized: bool,
     /// The proxy's answer.
     pub status: u16,
 }
@@ -214,7 +214,7 @@ fn decide(options: &ProxyOptions, before: usize, head: &str) -> (ProxyEntry, Opt
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.eq_ignore_ascii_case("proxy-authorization"))
         .map(|(_, value)| value.trim());
-    let authorised = options.user.as_ref().is_none_or(|(name, password)| {
+    let authorized = options.user.as_ref().is_none_or(|(name, password)| {
         let credentials = STANDARD.encode(format!("{name}:{password}"));
         sent.and_then(|sent| sent.split_once(' ')).is_some_and(|(scheme, value)| {
             scheme.eq_ignore_ascii_case("basic") && value.trim() == credentials
@@ -225,11 +225,11 @@ fn decide(options: &ProxyOptions, before: usize, head: &str) -> (ProxyEntry, Opt
     let port = options.hosts.get(&asked).or_else(|| options.hosts.get(&any?)).copied();
     let (status, port) = match port {
         _ if method != "CONNECT" => (405, None),
-        _ if !authorised => (407, None),
+        _ if !authorized => (407, None),
         Some(port) if before >= options.refuse_first => (200, Some(port)),
         _ => (403, None),
     };
-    (ProxyEntry { method, target, authorised, status }, port)
+    (ProxyEntry { method, target, authorized, status }, port)
 }
 
 fn refusal(status: u16) -> String {

@@ -45,7 +45,7 @@ impl Scene {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let session = runtime.block_on(async {
             let key = Secret::new(KEY.to_owned());
-            let (listener, session) = serve::open(env, None, key, Arc::new(System::new())).await.unwrap();
+            let (listener, session) = serve::open_session(env, None, key, Arc::new(System::new())).await.unwrap();
             let from = session.tokens.now();
             let lifetime = Lifetime { from, until: from + time::Duration::days(30) };
             let fresh = CachedToken::new(Secret::new(TOKEN.to_owned()), lifetime);

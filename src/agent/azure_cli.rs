@@ -92,11 +92,11 @@ fn settings(path: &Path) -> Result<Option<String>, String> {
 #[must_use]
 pub fn is_too_old(version: &str) -> bool {
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
-    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default()) < OLDEST
+    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default()) < OLDEST_VERSION
 }
 
 /// The first version that can be signed in: 2.71 and 2.72 by the setting `core.use_msal_managed_identity`.
-const OLDEST: (u32, u32) = (2, 71);
+const OLDEST_VERSION: (u32, u32) = (2, 71);
 
 /// The version of the first `az` on the `PATH`. Nothing, where it is installed in a way that is not known here.
 #[must_use]

@@ -108,7 +108,7 @@ impl Job {
         let (_, organization) = organization(env, allowed)?;
         let token = TOKENS.iter().find_map(|name| env.secret(name)).ok_or(JobError::NoToken)?;
         let (oidc, query) = match env.get(REQUEST_URI) {
-            Some(text) => given(&organization, text)?,
+            Some(text) => from_request_uri(&organization, text)?,
             None => (from_parts(env, &organization)?, Vec::new()),
         };
         Ok(Self { token, oidc, query })
@@ -180,7 +180,7 @@ impl Organization {
 }
 
 /// Any earlier step can set `System.OidcRequestUri`, so it must lead to the job's own organization.
-fn given(own: &Organization, text: &str) -> Result<(Endpoint, Vec<(String, String)>), JobError> {
+fn from_request_uri(own: &Organization, text: &str) -> Result<(Endpoint, Vec<(String, String)>), JobError> {
     let no_endpoint = |source| JobError::NoEndpoint { variable: REQUEST_URI, source };
     let (base, query) = text.trim().split_once('?').unwrap_or((text, ""));
     let base = Endpoint::parse(base).map_err(no_endpoint)?;
@@ -210,7 +210,7 @@ fn from_parts(env: &Env, own: &Organization) -> Result<Endpoint, JobError> {
         variable("SYSTEM_JOBID")?,
         "oidctoken",
     ]);
-    given(own, url.as_str()).map(|(endpoint, _)| endpoint)
+    from_request_uri(own, url.as_str()).map(|(endpoint, _)| endpoint)
 }
 
 #[cfg(test)]

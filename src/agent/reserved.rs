@@ -71,7 +71,7 @@ pub struct Names {
 }
 
 impl Names {
-    fn hold(self, name: &str) -> bool {
+    fn contains(self, name: &str) -> bool {
         self.names.contains(&name) || self.families.iter().any(|family| name.starts_with(family))
     }
 }
@@ -79,9 +79,9 @@ impl Names {
 /// Why a variable may not be set, by its name in an environment, in upper case; nothing, where it may.
 #[must_use]
 pub fn reason(name: &str) -> Option<&'static str> {
-    if KEPT_BY_THE_AGENT.hold(name) {
+    if KEPT_BY_THE_AGENT.contains(name) {
         Some("the agent keeps this name for itself")
-    } else if START_OF_PROGRAMS.hold(name) {
+    } else if START_OF_PROGRAMS.contains(name) {
         Some("this name changes how programs start")
     } else {
         None

@@ -90,7 +90,9 @@ impl Tool {
             Self::Azcopy | Self::Python | Self::Node => "--version",
         };
         // Nothing that a task knows is for a program that only tells its version.
-        let own = NEEDED.iter().filter_map(|name| Some(((*name).to_owned(), env.get(name)?.to_owned())));
+        let own = VARIABLES_TO_START
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), env.get(name)?.to_owned())));
         // Terraform would ask the network whether there is a newer one.
         let own = own.chain([("CHECKPOINT_DISABLE".to_owned(), "1".to_owned())]);
         let arguments = [argument.to_owned()];
@@ -101,7 +103,7 @@ impl Tool {
 }
 
 /// The variables without which a program may not start.
-const NEEDED: [&str; 9] =
+const VARIABLES_TO_START: [&str; 9] =
     ["PATH", "HOME", "USERPROFILE", "SystemRoot", "APPDATA", "LOCALAPPDATA", "TEMP", "TMP", "TMPDIR"];
 /// How long a program may take to tell its version.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(5);

@@ -3,19 +3,24 @@
 use std::io::{self, Write};
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
 use wif_broker::{
     client::{Address, BrokerError},
     paths,
 };
-use wif_core::{code::Code, failure::Failure, foreign_text::one_line, retry::RetryClass, secret::Secret};
+use wif_core::{
+    code::Code, failure::Failure, foreign_text::one_line, human_time::rfc3339, retry::RetryClass,
+    secret::Secret,
+};
 use wif_io::{clock::Clock, env::Env, process::is_in_container};
 
 use super::{
     Command, Screen,
     no_session::{not_reached, not_set},
+    screen::unwritable,
 };
-use crate::agent::{commands::Commands, sessions::BROKER};
+use crate::agent::{commands::Commands, sessions::BROKER_VARIABLES};
 
 /// The longest value that the status shows, in characters.
 const MAX_NAME: usize = 200;
@@ -36,12 +41,14 @@ pub async fn ask(
     out: &mut Screen<'_>,
     masks: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
-    let gone = |error: io::Error| {
-        let hint = "run the command again; its output was closed, or the broker gave no token";
-        Failure::new(Code::Bug, error, hint)
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::InvalidData => {
+            Failure::new(Code::Bug, "the broker gave no token", "run the command again")
+        }
+        _ => unwritable(error),
     };
     match command {
-        Command::Token { resource, id_token, session, no_mask } => {
+        Command::Token { resource, id_token, session, no_mask, json, curl } => {
             let address = address(env, &prefix(session.as_deref()))?;
             let query =
                 [("resource", resource.as_deref().unwrap_or_default()), ("api-version", "2019-08-01")];
@@ -52,12 +59,18 @@ pub async fn ask(
             };
             let answer = asked.map_err(|error| failure_of(error, env))?;
             let masks: Option<&mut (dyn Write + Send)> = if *no_mask { None } else { Some(masks) };
-            print(&answer, field, env, out, masks).map_err(gone)
+            let form = match () {
+                () if *json => Form::Json,
+                () if *curl => Form::Curl,
+                () => Form::Plain,
+            };
+            print(&answer, field, form, env, out, masks).map_err(failed)
         }
-        Command::Status { session } => {
+        Command::Status { session, json } => {
             let address = address(env, &prefix(session.as_deref()))?;
             let answer = address.ask(clock, Method::GET, paths::STATUS, &[]).await;
-            show(&answer.map_err(|error| failure_of(error, env))?, out).map_err(gone)
+            let answer = answer.map_err(|error| failure_of(error, env))?;
+            if *json { out.text(&status_json(&answer)) } else { show(&answer, out) }.map_err(failed)
         }
         Command::Task(_)
         | Command::Broker
@@ -74,7 +87,7 @@ pub(super) fn prefix(session: Option<&str>) -> String {
 
 /// Where the session's broker is: in the variables that the sign-in exported.
 pub(super) fn address(env: &Env, prefix: &str) -> Result<Address, Failure> {
-    let [url, key] = BROKER.map(|name| format!("{prefix}{name}"));
+    let [url, key] = BROKER_VARIABLES.map(|name| format!("{prefix}{name}"));
     if let (Some(url), Some(key)) = (env.get(&url), env.secret(&key)) {
         return Address::new(url, key).map_err(|error| failure_of(error, env));
     }
@@ -83,10 +96,22 @@ pub(super) fn address(env: &Env, prefix: &str) -> Result<Address, Failure> {
     Err(Failure::new(Code::BrokerGone, text, why.fix))
 }
 
-/// The token alone, for `$(wif token arm)`. In a pipeline the agent is told before that to mask it.
+/// How a token is printed.
+#[derive(Clone, Copy)]
+enum Form {
+    /// The token alone, for `$(wif token arm)`.
+    Plain,
+    /// One line of JSON, of the schema `wif.token/1`.
+    Json,
+    /// A line of curl's configuration, for `curl --config <(wif token arm --curl)`: the token is in no argument.
+    Curl,
+}
+
+/// In a pipeline the agent is told to mask the token before it is printed.
 fn print(
     answer: &Value,
     field: &str,
+    form: Form,
     env: &Env,
     out: &mut Screen<'_>,
     masks: Option<&mut (dyn Write + Send)>,
@@ -98,7 +123,43 @@ fn print(
         // Before the caller has the token, and so before the step can print it.
         masks.flush()?;
     }
-    out.token(&token)
+    match form {
+        Form::Plain => out.token("", &token, ""),
+        Form::Curl => out.token(r#"header = "Authorization: Bearer "#, &token, "\""),
+        Form::Json => {
+            let text = |field: &str| answer.get(field).and_then(Value::as_str);
+            let until = text("expires_on").and_then(|until| until.parse().ok());
+            let until = until.and_then(|until| OffsetDateTime::from_unix_timestamp(until).ok());
+            let until = Value::from(until.map(rfc3339));
+            let resource = Value::from(text("resource").map(|resource| one_line(resource, MAX_NAME)));
+            let after = format!(r#"","tokenType":"Bearer","resource":{resource},"expiresOn":{until}}}"#);
+            out.token(r#"{"schema":"wif.token/1","token":""#, &token, &after)
+        }
+    }
+}
+
+/// The status as the broker tells it, by the schema `wif.status/1`: the fields that are promised, and no others.
+fn status_json(answer: &Value) -> String {
+    let known = |object: &Value, names: &[&str]| -> Map<String, Value> {
+        names
+            .iter()
+            .map(|name| {
+                let value = match object.get(*name) {
+                    Some(Value::String(text)) => Value::from(one_line(text, MAX_NAME)),
+                    Some(value @ (Value::Number(_) | Value::Bool(_))) => value.clone(),
+                    _ => Value::Null,
+                };
+                ((*name).to_owned(), value)
+            })
+            .collect()
+    };
+    let tokens = answer.get("tokens").and_then(Value::as_array).into_iter().flatten();
+    let tokens: Vec<_> =
+        tokens.map(|line| known(line, &["what", "until", "asked", "fetched", "renewing"])).collect();
+    let mut status = known(answer, &["tenant", "client", "refused"]);
+    status.insert("schema".to_owned(), "wif.status/1".into());
+    status.insert("tokens".to_owned(), tokens.into());
+    Value::from(status).to_string()
 }
 
 fn show(answer: &Value, out: &mut Screen<'_>) -> io::Result<()> {

@@ -10,11 +10,11 @@ use wif_io::{clock::Clock, env::Env};
 use super::{
     DoctorArguments, Screen,
     ask::{address, failure_of, prefix},
-    screen::closed,
+    screen::unwritable,
 };
 use crate::{
     agent::sessions,
-    doctor::{self, Candidate, Report, SessionStatus, Target, Trial, show},
+    doctor::{self, Report, SessionStatus, Target, Trial, TrialTool, show},
 };
 
 /// How long a broker may take to say who its session is.
@@ -51,7 +51,7 @@ pub async fn doctor(
         doctor::in_step(&mut report, env, &*clock, sessions, target.is_some(), &trial).await;
     }
     let text = if arguments.json { format!("{:#}", report.json()) } else { show::text(&report) };
-    out.text(text.trim_end()).map_err(closed)?;
+    out.text(text.trim_end()).map_err(unwritable)?;
     Ok(report.exit_code())
 }
 
@@ -103,7 +103,7 @@ fn trial(arguments: &DoctorArguments, prefixes: &BTreeSet<String>) -> Result<Tri
     }
     let (tools, named) = match &arguments.tools {
         None => (Vec::new(), false),
-        Some(tools) if tools.is_empty() => (Candidate::ALL.to_vec(), false),
+        Some(tools) if tools.is_empty() => (TrialTool::ALL.to_vec(), false),
         Some(tools) => (tools.clone(), true),
     };
     Ok(Trial { tools, named, backend: arguments.backend.clone(), session })

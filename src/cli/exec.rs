@@ -34,7 +34,7 @@ pub struct ExecArguments {
 /// Who signs in, and with which id tokens.
 #[derive(Clone, Debug, Args)]
 pub struct IdentityArguments {
-    /// Where id tokens come from: auto, azure-pipelines, github, gitlab, buildkite, kubernetes, google, managed-identity,
+    /// Where id tokens come from: auto, azure-pipelines, github, gitlab, buildkite, kubernetes, google, aws, managed-identity,
     /// file:PATH, env:NAME
     #[arg(long, value_name = "SOURCE", default_value = "auto", value_parser = source)]
     source: Source,

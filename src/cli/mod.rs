@@ -15,7 +15,7 @@ use wif_core::{
     foreign_text::{lines, one_line},
 };
 
-use crate::doctor::{Backend, Candidate};
+use crate::doctor::{Backend, TrialTool};
 
 pub use ask::ask;
 pub use doctor::doctor;
@@ -55,6 +55,12 @@ pub enum Command {
         /// Do not ask the agent to mask the token in the logs of this job
         #[arg(long)]
         no_mask: bool,
+        /// Print one line of JSON: the token, what it is for, and when it ends
+        #[arg(long)]
+        json: bool,
+        /// Print a line for curl's configuration, so that the token is in no argument: curl --config <(wif token arm --curl) URL
+        #[arg(long, conflicts_with = "json")]
+        curl: bool,
     },
     /// Check a service connection from here, or what this step of a job finds of its sign-in session
     ///
@@ -72,14 +78,20 @@ pub enum Command {
     Exec(Box<ExecArguments>),
     /// Explain a code, such as WIF2013 or AADSTS700213, without a network; alone: list what is known
     Explain {
-        /// The code, or what Azure DevOps or Azure calls the refusal
+        /// The code, what Azure DevOps or Azure calls the refusal, or a message that names some; -: the log on standard input
         code: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Show who is signed in, which tokens are there, until when, and what they cost; never a token
     Status {
         /// The session's name, when the job signed in to several connections
         #[arg(long, value_name = "NAME")]
         session: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -100,8 +112,8 @@ pub struct DoctorArguments {
     pub allowed_authorities: Vec<AllowedHost>,
     /// Start tools as this step would, and ask each for a token: az, terraform, sdk (azure-identity of python3 or node);
     /// alone: all that are installed
-    #[arg(long = "try", value_name = "TOOL,…", value_delimiter = ',', num_args = 0..=1, value_parser = candidate)]
-    pub tools: Option<Vec<Candidate>>,
+    #[arg(long = "try", value_name = "TOOL,…", value_delimiter = ',', num_args = 0..=1, value_parser = trial_tool)]
+    pub tools: Option<Vec<TrialTool>>,
     /// The blob container that terraform is to open, for --try
     #[arg(long, value_name = "ACCOUNT/CONTAINER", value_parser = backend, requires = "tools")]
     pub backend: Option<Backend>,
@@ -113,8 +125,8 @@ pub struct DoctorArguments {
     pub json: bool,
 }
 
-fn candidate(text: &str) -> Result<Candidate, String> {
-    Candidate::parse(text).ok_or_else(|| "accepted are az, terraform and sdk".to_owned())
+fn trial_tool(text: &str) -> Result<TrialTool, String> {
+    TrialTool::parse(text).ok_or_else(|| "accepted are az, terraform and sdk".to_owned())
 }
 
 fn backend(text: &str) -> Result<Backend, String> {

@@ -10,7 +10,7 @@ use super::{
     connection::how_to_read,
     diagnosis::{ARM_TOKEN, Diagnosis, Evidence, Service},
     report::{NO_FACTS, Topic},
-    trust::{not_sent, unread},
+    trust::{describe_read_error, not_sent},
 };
 use crate::agent::{addresses::Addresses, connection::Connection};
 
@@ -37,16 +37,16 @@ impl Diagnosis<'_> {
                 let base = &addresses.resource_manager;
                 let http = Arc::clone(&self.http);
                 let arm = ResourceManager { http: &http, deadline: self.deadline, base, token };
-                return self.look(&arm, subscription.id, known).await;
+                return self.check_subscription(&arm, subscription.id, known).await;
             }
         };
         self.report.skipped(Topic::Subscription, reason.clone());
         self.report.skipped(Topic::Roles, reason);
     }
 
-    async fn look(&mut self, arm: &ResourceManager<'_>, subscription: Uuid, known: &Evidence) {
+    async fn check_subscription(&mut self, arm: &ResourceManager<'_>, subscription: Uuid, known: &Evidence) {
         match arm.subscription(subscription).await {
-            Ok(found) => self.state(&found.state),
+            Ok(found) => self.report_subscription_state(&found.state),
             Err(error) => {
                 self.report.fault(Topic::Subscription, error, NO_FACTS);
                 return self.report.skipped(Topic::Roles, "the subscription cannot be read");
@@ -72,11 +72,11 @@ impl Diagnosis<'_> {
                 let facts = roles.iter().map(|Role { name, scope }| format!("{name} at {scope}"));
                 self.report.good(Topic::Roles, facts);
             }
-            Err(error) => self.report.skipped(Topic::Roles, unread(&error)),
+            Err(error) => self.report.skipped(Topic::Roles, describe_read_error(&error)),
         }
     }
 
-    fn state(&mut self, state: &str) {
+    fn report_subscription_state(&mut self, state: &str) {
         let shown = identifier(state, 40).unwrap_or_else(|| "unknown".to_owned());
         let failure = || {
             let error = format!("the subscription's state is {shown}");

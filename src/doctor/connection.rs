@@ -11,7 +11,7 @@ use wif_core::{
     failure::Failure,
     refusals,
     trust::{
-        compare::{self, Claims, RETIRED, Trusted},
+        compare::{self, Claims, DEVOPS_ISSUER_RETIREMENT, Trusted},
         subject::Issuer,
     },
 };
@@ -23,16 +23,16 @@ use super::{
 };
 use crate::agent::{connection::Connection, inputs::env_name};
 
-/// After so many days without use it is time to say that it will be disabled.
-const SOON: i64 = 80;
+/// After so many days without use, the report warns that Azure DevOps will disable the connection.
+const DAYS_UNUSED_BEFORE_WARNING: i64 = 80;
 
 /// The token that the user gave to read connections with, beside a job token.
-pub(super) fn reader(env: &Env) -> Option<Token> {
+pub(super) fn token_of_user(env: &Env) -> Option<Token> {
     let personal = env.secret("AZURE_DEVOPS_EXT_PAT").map(Token::Personal);
     personal.or_else(|| env.secret(DEVOPS_TOKEN).map(Token::Bearer))
 }
 
-/// Said where there is no token to read with.
+/// Says how the user can give a token to read with.
 pub(super) fn how_to_read(what: &str) -> String {
     let (variable, resource) = match what {
         "Microsoft Graph" => (GRAPH_TOKEN, "https://graph.microsoft.com"),
@@ -65,7 +65,9 @@ impl Diagnosis<'_> {
             Some(Issuer::AzureDevOps { .. }) if connection.cloud == Some(Cloud::Public) => {
                 let failure = Failure::new(
                     Code::IssuerRetires,
-                    format!("the connection has the Azure DevOps issuer, which is retired on {RETIRED}"),
+                    format!(
+                        "the connection has the Azure DevOps issuer, which is retired on {DEVOPS_ISSUER_RETIREMENT}"
+                    ),
                     "add a federated credential with the new issuer and subject beside the old one, then update the connection",
                 );
                 let failure = failure
@@ -105,7 +107,7 @@ impl Diagnosis<'_> {
         }
         let organization = Organization { http: &self.http, deadline: self.deadline, base, token };
         match organization.by_id(project, connection.id).await {
-            Ok(seen) => self.seen(&seen),
+            Ok(shown) => self.report_state(&shown),
             // A job token is seldom allowed to see connections; that is no fault.
             Err(error) => self.report.skipped(Topic::Connection, unreadable(&error)),
         }
@@ -116,15 +118,15 @@ impl Diagnosis<'_> {
         &mut self,
         organization: &Organization<'_>,
         project: &str,
-        seen: &ServiceConnection,
+        shown: &ServiceConnection,
     ) {
-        let Ok(used) = organization.last_used(project, seen.id).await else { return };
+        let Ok(used) = organization.last_used(project, shown.id).await else { return };
         let Some(used) = used else {
             return self.report.good(Topic::Connection, vec!["no use is on record".to_owned()]);
         };
         let days = (self.http.clock().now() - used).whole_days();
         let fact = format!("last used {days} days ago");
-        if days < SOON || seen.is_disabled {
+        if days < DAYS_UNUSED_BEFORE_WARNING || shown.is_disabled {
             return self.report.good(Topic::Connection, vec![fact]);
         }
         let error = "Azure DevOps disables a connection that is not used for 100 days";
@@ -137,14 +139,14 @@ impl Diagnosis<'_> {
     }
 
     /// What a connection's REST resource says.
-    pub(super) fn seen(&mut self, seen: &ServiceConnection) {
-        if seen.is_disabled {
+    pub(super) fn report_state(&mut self, shown: &ServiceConnection) {
+        if shown.is_disabled {
             if let Some(known) = refusals::named("connection-disabled") {
                 let error = format!("Azure DevOps says that {}", known.meaning);
                 let failure = Failure::new(known.code, error, known.remedy).with_command(Some(known.command));
-                self.report.fault(Topic::Connection, failure, causes(known.causes));
+                self.report.fault(Topic::Connection, failure, describe_causes(known.causes));
             }
-        } else if seen.is_ready == Some(false) {
+        } else if shown.is_ready == Some(false) {
             let error = "the connection is incomplete: Azure DevOps says that it is not ready";
             let hint = "edit the connection, verify and save it";
             self.report.fault(
@@ -152,7 +154,7 @@ impl Diagnosis<'_> {
                 Failure::new(Code::ConnectionIncomplete, error, hint),
                 NO_FACTS,
             );
-        } else if seen.authorization.is_none() {
+        } else if shown.authorization.is_none() {
             let reason = "the token may see that the connection exists, and no more; AZURE_DEVOPS_EXT_PAT with the scope Service Connections (read) sees more";
             self.report.skipped(Topic::Connection, reason);
         } else {
@@ -162,7 +164,7 @@ impl Diagnosis<'_> {
     }
 
     /// What the connection says of its id tokens, against what they are.
-    pub(super) fn registered(&mut self, claims: &Claims, registered: &Trusted) {
+    pub(super) fn compare_registered(&mut self, claims: &Claims, registered: &Trusted) {
         let found = compare::differences(claims, registered);
         let Some(first) = found.first() else { return };
         let error =
@@ -203,7 +205,7 @@ fn scope(connection: &Connection, variables: &Env) -> Vec<String> {
     scope.into_iter().chain([subscription]).collect()
 }
 
-pub(super) fn causes(causes: &[&str]) -> Vec<String> {
+pub(super) fn describe_causes(causes: &[&str]) -> Vec<String> {
     causes.iter().map(|cause| format!("maybe: {cause}")).collect()
 }
 

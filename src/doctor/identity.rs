@@ -53,14 +53,14 @@ impl Diagnosis<'_> {
                 Topic::IdToken,
                 format!("a connection with the scheme {} has none", connection.scheme),
             );
-            return self.stored(&sign_in, &asked, known).await;
+            return self.exchange_without_id_token(&sign_in, &asked, known).await;
         };
         let Some(id_token) = self.id_token(&sign_in, on_id_token).await else {
             return self.report.skipped(Topic::Exchange, "there is no id token");
         };
         let claims = Claims::from(&id_token.claims);
         if let Some(registered) = connection.identity.credential.registered() {
-            self.registered(&claims, &registered);
+            self.compare_registered(&claims, &registered);
         }
         if self.network.reaches(Service::Entra) {
             self.exchange(&sign_in, client, &id_token, &asked, known).await;
@@ -81,7 +81,7 @@ impl Diagnosis<'_> {
             self.report.skipped(Topic::IdToken, reason);
             return None;
         }
-        match sign_in.requested(self.deadline, on_id_token).await {
+        match sign_in.request_id_token(self.deadline, on_id_token).await {
             Ok(id_token) => {
                 let now = self.http.clock().now();
                 let parts = identity_parts(&id_token.claims).into_iter();
@@ -121,14 +121,19 @@ impl Diagnosis<'_> {
             let result = result.map_err(|failed| {
                 let registered = sign_in.identity.credential.registered();
                 let claims = Box::new(id_token.claims.clone());
-                sign_in.refused(failed, Presented::IdToken { claims, registered }).into()
+                sign_in.exchange_error(failed, Presented::IdToken { claims, registered }).into()
             });
             self.access_token(resource, result, known);
         }
     }
 
-    /// With what the connection stores, or as the machine.
-    async fn stored(&mut self, sign_in: &SignIn<'_>, resources: &[Resource], known: &mut Evidence) {
+    /// Asks for access tokens with the credential that the connection stores, or as the identity of the machine.
+    async fn exchange_without_id_token(
+        &mut self,
+        sign_in: &SignIn<'_>,
+        resources: &[Resource],
+        known: &mut Evidence,
+    ) {
         if self.report.is_faulty(Topic::Clock) {
             return self.report.skipped(Topic::Exchange, "the clock must be right first");
         }

@@ -12,7 +12,7 @@ use wif_io::{
 };
 
 use super::{
-    connection::reader,
+    connection::token_of_user,
     diagnosis::{Diagnosis, Evidence, Network, ReadConnection, Service, read, settings},
     report::{NO_FACTS, Report, Topic},
     tools,
@@ -90,7 +90,7 @@ async fn of_connection(
     diagnosis.connection(&connection, env);
     diagnosis.machine(&connection);
     let project = env.get("SYSTEM_TEAMPROJECTID").or_else(|| env.get("SYSTEM_TEAMPROJECT"));
-    if let (Some(base), Some(project), Some(token)) = (&base, project, reader(env).or(token)) {
+    if let (Some(base), Some(project), Some(token)) = (&base, project, token_of_user(env).or(token)) {
         diagnosis.connection_at_devops(base, project, &connection, &token).await;
     }
     let mut known = Evidence::default();

@@ -13,7 +13,7 @@ pub mod show;
 mod step;
 mod terminal;
 mod tools;
-mod tried;
+mod trial;
 mod trust;
 mod variables;
 
@@ -25,5 +25,5 @@ pub use self::{
     report::{Report, Topic, Verdict},
     step::{SessionStatus, in_step},
     terminal::{Target, from_terminal},
-    tried::{Backend, Candidate, Trial},
+    trial::{Backend, Trial, TrialTool},
 };

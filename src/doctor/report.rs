@@ -41,7 +41,7 @@ pub enum Topic {
     /// The identity's roles.
     Roles,
     /// Tools that were started.
-    Tried,
+    Trials,
 }
 
 /// One check.
@@ -92,7 +92,7 @@ impl Topic {
             Self::Exchange => "exchange at Entra",
             Self::Subscription => "subscription",
             Self::Roles => "roles",
-            Self::Tried => "tools that were tried",
+            Self::Trials => "tools that were tried",
         }
     }
 }
@@ -230,7 +230,7 @@ impl Report {
     pub fn failure(&self) -> Option<Failure> {
         let mut faults = self.checks.iter().filter(|check| matches!(check.verdict, Verdict::Fault(_)));
         let first = faults.next()?;
-        let failure = first.verdict.failure()?.again();
+        let failure = first.verdict.failure()?.duplicate();
         let others: Vec<_> = self.faults().into_iter().filter(|code| *code != failure.code).collect();
         let mut details = vec![Fact::new("found by the check", first.topic.as_str())];
         details
@@ -258,7 +258,7 @@ impl Check {
     fn json(&self) -> Value {
         let Self { topic, verdict, facts } = self;
         let mut value = json!({ "check": topic.as_str(), "verdict": verdict.as_str().to_lowercase(), "facts": lines(facts) });
-        let said = match verdict {
+        let more = match verdict {
             Verdict::Good => return value,
             Verdict::Skipped(reason) => json!({ "reason": reason }),
             Verdict::Warning(failure) | Verdict::Fault(failure) => json!({
@@ -271,8 +271,8 @@ impl Check {
                 "more": failure.code.page(),
             }),
         };
-        if let (Some(value), Value::Object(said)) = (value.as_object_mut(), said) {
-            value.extend(said);
+        if let (Some(value), Value::Object(more)) = (value.as_object_mut(), more) {
+            value.extend(more);
         }
         value
     }

@@ -20,7 +20,7 @@ const MAX_CELL: usize = 500;
 /// For a terminal or a log: what was found, in one line, and then every check.
 #[must_use]
 pub fn text(report: &Report) -> String {
-    let mut text = format!("{}\n", sum(report));
+    let mut text = format!("{}\n", summary_line(report));
     for (check, mut lines) in checks(report) {
         if let Verdict::Skipped(reason) = &check.verdict {
             lines.insert(0, reason.clone());
@@ -38,7 +38,7 @@ pub fn text(report: &Report) -> String {
 
 /// Every check with its lines. What one check says, another that runs into the same says not again.
 fn checks(report: &Report) -> Vec<(&Check, Vec<String>)> {
-    let mut said = BTreeSet::new();
+    let mut printed = BTreeSet::new();
     let lines = |check: &Check| {
         let mut lines: Vec<_> = check.facts.iter().map(ToString::to_string).collect();
         match (check.verdict.failure(), report.first_with_the_remedy_of(check)) {
@@ -50,13 +50,13 @@ fn checks(report: &Report) -> Vec<(&Check, Vec<String>)> {
                     .details
                     .iter()
                     .map(ToString::to_string)
-                    .filter(|line| !said.contains(line.trim()));
+                    .filter(|line| !printed.contains(line.trim()));
                 lines.extend(new.map(|line| format!("  {line}")));
                 let remedy = if first.topic == check.topic { "above" } else { first.topic.as_str() };
                 lines.push(format!("  fix: see {remedy}"));
             }
         }
-        said.extend(lines.iter().map(|line| line.trim().to_owned()));
+        printed.extend(lines.iter().map(|line| line.trim().to_owned()));
         lines
     };
     let lines: Vec<_> = report.checks().iter().map(lines).collect();
@@ -68,17 +68,17 @@ fn checks(report: &Report) -> Vec<(&Check, Vec<String>)> {
 pub fn markdown(report: &Report) -> String {
     let mut text = format!(
         "# Diagnosis of the service connection\n\n{}\n\n| check | verdict |\n|---|---|\n",
-        sum(report)
+        summary_line(report)
     );
     for Check { topic, verdict, .. } in report.checks() {
-        let said = match verdict {
+        let note = match verdict {
             Verdict::Good => String::new(),
             Verdict::Skipped(reason) => format!(": {}", code_span(reason, MAX_CELL)),
             Verdict::Warning(failure) | Verdict::Fault(failure) => {
                 format!(": [{0}]({1})", failure.code, failure.code.page())
             }
         };
-        let _ = writeln!(text, "| {} | {}{said} |", topic.as_str(), verdict.as_str());
+        let _ = writeln!(text, "| {} | {}{note} |", topic.as_str(), verdict.as_str());
     }
     for (Check { topic, verdict, .. }, lines) in checks(report) {
         if !lines.is_empty() {
@@ -89,8 +89,8 @@ pub fn markdown(report: &Report) -> String {
     text
 }
 
-fn sum(report: &Report) -> String {
-    let said = |codes: Vec<Code>, one: &str, more: &str| match codes.as_slice() {
+fn summary_line(report: &Report) -> String {
+    let describe = |codes: Vec<Code>, one: &str, more: &str| match codes.as_slice() {
         [] => format!("no {one}"),
         [code] => format!("1 {one}: {code}, {}", code.party()),
         codes => {
@@ -100,8 +100,8 @@ fn sum(report: &Report) -> String {
     };
     format!(
         "{}. {}.",
-        said(report.faults(), "fault", "faults"),
-        said(report.warnings(), "warning", "warnings")
+        describe(report.faults(), "fault", "faults"),
+        describe(report.warnings(), "warning", "warnings")
     )
 }
 

@@ -9,7 +9,7 @@ use wif_core::{
     code::Code,
     exports::{
         self, Facts, Family,
-        conflict::{self, Served},
+        conflict::{self, SessionKind},
     },
     failure::Failure,
     foreign_text::{identifier, one_line},
@@ -19,7 +19,7 @@ use wif_io::{clock::Clock, env::Env, private_folder::Folder};
 use super::{
     report::{NO_FACTS, Report, Topic},
     tools,
-    tried::{self, Trial},
+    trial::{self, Trial},
     variables::JobFindings,
 };
 
@@ -53,14 +53,14 @@ pub async fn in_step(
     report_sessions(report, &found, sessions, has_connection);
     found.job(env).report(env, report);
     tools::report(report, &tools::find(env, clock).await, &found.families);
-    tried::report(report, trial, env, clock).await;
+    trial::report(report, trial, env, clock).await;
 }
 
 /// What a step finds of the session without a name.
 struct Found {
     families: BTreeSet<Family>,
-    /// How tools are served; none, where the step finds no session.
-    served: Option<Served>,
+    /// How the session serves tools; none, where the step finds no session.
+    session_kind: Option<SessionKind>,
     client: Option<Uuid>,
     tenant: Option<Uuid>,
     /// Whether a session has a name.
@@ -96,21 +96,21 @@ impl Found {
         let families: BTreeSet<_> =
             families.into_iter().filter(|(_, is_there)| *is_there).map(|(family, _)| family).collect();
         let own = sessions.iter().find(|session| session.prefix.is_empty());
-        let served = match own {
-            // Without terraform it is not seen how a session is served, and nothing depends on it.
-            Some(_) if at_broker("ARM_MSI_ENDPOINT") => Some(Served::AccessTokens),
-            Some(_) => Some(Served::IdToken),
-            None => (!families.is_empty()).then_some(Served::Snapshot),
+        let session_kind = match own {
+            // Without terraform this step does not see how the session serves tools, and nothing depends on it.
+            Some(_) if at_broker("ARM_MSI_ENDPOINT") => Some(SessionKind::AccessTokens),
+            Some(_) => Some(SessionKind::IdToken),
+            None => (!families.is_empty()).then_some(SessionKind::Snapshot),
         };
         let status = own.and_then(|session| session.status.as_ref().ok());
         let id = |field: &str| Uuid::try_parse(status?.get(field)?.as_str()?).ok();
         let is_other_named = sessions.iter().any(|session| !session.prefix.is_empty());
-        Self { families, served, client: id("client"), tenant: id("tenant"), is_other_named }
+        Self { families, session_kind, client: id("client"), tenant: id("tenant"), is_other_named }
     }
 
     fn job(&self, env: &Env) -> JobFindings {
         let mut findings = JobFindings::default();
-        let Some(served) = self.served else {
+        let Some(session_kind) = self.session_kind else {
             findings
                 .facts
                 .push("no session without a name is found that they could be compared with".to_owned());
@@ -145,7 +145,9 @@ impl Found {
         let facts = self.facts(env);
         let is_ours = |name: &str| is_at_broker(env, name) || is_in_session_folder(env, name);
         let families = self.families.iter().copied();
-        for conflict in exports::conflicts_in_force(families, served, &facts, |name| env.get(name), is_ours) {
+        for conflict in
+            exports::conflicts_in_force(families, session_kind, &facts, |name| env.get(name), is_ours)
+        {
             let names = conflict.variables.join(" and ");
             findings.warnings.push(Failure::new(
                 Code::VariableConflicts,
@@ -153,7 +155,7 @@ impl Found {
                 "Remove it from the job, the step or the machine, or leave the family out of exports.",
             ));
         }
-        if self.is_other_named && served != Served::Snapshot {
+        if self.is_other_named && session_kind != SessionKind::Snapshot {
             let (error, hint) = (conflict::SESSIONS_MIXED, conflict::NAME_EACH_SESSION);
             findings.warnings.push(Failure::new(Code::SessionsMixed, error, hint));
         }
@@ -224,7 +226,7 @@ fn report_sessions(report: &mut Report, found: &Found, sessions: Vec<SessionStat
     if !is_none {
         return;
     }
-    match found.served {
+    match found.session_kind {
         Some(_) => report.good(
             Topic::Session,
             vec!["a snapshot without a name (refresh: false), which nothing renews".to_owned()],

@@ -21,7 +21,7 @@ use wif_io::{
 };
 
 use super::{
-    connection::reader,
+    connection::token_of_user,
     diagnosis::{DEVOPS_TOKEN, Diagnosis, Evidence, Network, ReadConnection, Service, read, settings},
     report::{NO_FACTS, Report, Topic},
 };
@@ -52,8 +52,9 @@ pub struct Target {
 /// There is no token for Azure DevOps, or the organization cannot be asked.
 pub async fn from_terminal(target: &Target, env: &Env, clock: Arc<dyn Clock>) -> Result<Report, Failure> {
     let base = organization(&target.organization)?;
-    let token =
-        reader(env).or_else(|| env.secret("SYSTEM_ACCESSTOKEN").map(Token::Bearer)).ok_or_else(no_token)?;
+    let token = token_of_user(env)
+        .or_else(|| env.secret("SYSTEM_ACCESSTOKEN").map(Token::Bearer))
+        .ok_or_else(no_token)?;
     // The user has named this host by naming the organization.
     let own = AllowedHost::parse(base.host()).filter(|_| target.is_organization_named);
     let allowed_hosts = AllowedHosts::new(target.allowed_hosts.iter().cloned().chain(own).collect());
@@ -66,28 +67,28 @@ pub async fn from_terminal(target: &Target, env: &Env, clock: Arc<dyn Clock>) ->
     let network = Network::default();
     let mut diagnosis = Diagnosis { http: Arc::new(http), env, deadline, allowed_hosts, report, network };
     diagnosis.reach_devops(&base).await;
-    let seen = diagnosis.find(&base, target, &token).await;
-    let Some((id, seen)) = seen else {
+    let found = diagnosis.find(&base, target, &token).await;
+    let Some((id, service_connection)) = found else {
         diagnosis.report_network();
         diagnosis.skip_rest("the connection cannot be read");
         return Ok(diagnosis.report);
     };
-    let shown = variables(&seen, env);
-    match read(&shown, seen.id) {
+    let as_passed = variables(&service_connection, env);
+    match read(&as_passed, service_connection.id) {
         Ok(ReadConnection { connection, addresses }) => {
             diagnosis.reach_azure(&connection, &addresses).await;
             diagnosis.report_network();
-            diagnosis.connection(&connection, &shown);
-            diagnosis.seen(&seen);
+            diagnosis.connection(&connection, &as_passed);
+            diagnosis.report_state(&service_connection);
             let http = Arc::clone(&diagnosis.http);
             let organization = Organization { http: &http, deadline, base: &base, token: &token };
-            diagnosis.last_used(&organization, &target.project, &seen).await;
+            diagnosis.last_used(&organization, &target.project, &service_connection).await;
             let reason = "only a job gets one: set diagnose: true in a step AzureWorkloadIdentity@1";
             diagnosis.report.skipped(Topic::IdToken, reason);
             diagnosis.report.skipped(Topic::Exchange, reason);
             let registered = connection.identity.credential.registered();
             if let Some(registered) = &registered {
-                diagnosis.about(registered, id, seen.id);
+                diagnosis.check_subject(registered, id, service_connection.id);
             }
             let claims = registered.as_ref().and_then(Claims::of_connection);
             let mut known = Evidence { claims, ..Evidence::default() };
@@ -122,9 +123,9 @@ impl Diagnosis<'_> {
             Err(_) => organization.by_name(&target.project, &target.connection).await,
         };
         match found {
-            Ok(seen) if seen.authorization.is_some() => Some((id, seen)),
-            Ok(seen) => {
-                self.seen(&seen);
+            Ok(shown) if shown.authorization.is_some() => Some((id, shown)),
+            Ok(shown) => {
+                self.report_state(&shown);
                 None
             }
             Err(error) => {
@@ -135,7 +136,7 @@ impl Diagnosis<'_> {
     }
 
     /// Whether the subject of an Entra issuer names this very connection.
-    fn about(&mut self, registered: &Trusted, organization: Uuid, connection: Uuid) {
+    fn check_subject(&mut self, registered: &Trusted, organization: Uuid, connection: Uuid) {
         let subject = registered.subject.as_ref().map(|subject| IdSubject::parse(subject.raw()));
         if let Some(IdSubject::Ids { organization: named, connection: id, .. }) = subject
             && (named, id) != (organization, connection)
@@ -182,11 +183,11 @@ fn no_token() -> Failure {
 }
 
 /// The connection as an agent would pass it, beside the tokens that were given.
-fn variables(seen: &ServiceConnection, env: &Env) -> Env {
-    let id = seen.id;
+fn variables(shown: &ServiceConnection, env: &Env) -> Env {
+    let id = shown.id;
     let mut variables = Vec::new();
-    variables.extend(seen.url.clone().map(|url| (format!("ENDPOINT_URL_{id}"), url)));
-    if let Some(authorization) = &seen.authorization {
+    variables.extend(shown.url.clone().map(|url| (format!("ENDPOINT_URL_{id}"), url)));
+    if let Some(authorization) = &shown.authorization {
         variables.push((format!("ENDPOINT_AUTH_{id}"), "{}".to_owned()));
         variables.extend(
             authorization.scheme.clone().map(|scheme| (format!("ENDPOINT_AUTH_SCHEME_{id}"), scheme)),
@@ -201,7 +202,7 @@ fn variables(seen: &ServiceConnection, env: &Env) -> Env {
                 .push((format!("ENDPOINT_AUTH_PARAMETER_{id}_{}", env_name(stored)), "not shown".to_owned()));
         }
     }
-    let data = seen.data.iter().flatten();
+    let data = shown.data.iter().flatten();
     variables.extend(
         data.filter_map(|(key, value)| {
             Some((format!("ENDPOINT_DATA_{id}_{}", env_name(key)), value.clone()?))

@@ -82,8 +82,9 @@ impl Diagnosis<'_> {
             ));
         }
         let (http, deadline, base) = (&*self.http, self.deadline, &addresses.graph);
-        let principal =
-            graph::principal(http, deadline, base, token, client).await.map_err(|error| unread(&error))?;
+        let principal = graph::principal(http, deadline, base, token, client)
+            .await
+            .map_err(|error| describe_read_error(&error))?;
         known.object = known.object.or(Some(principal.id));
         if principal.is_managed() {
             return Ok(None);
@@ -91,7 +92,7 @@ impl Diagnosis<'_> {
         match graph::federated_credentials(http, deadline, base, token, client).await {
             Ok(found) => Ok(Some(found)),
             Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(unread(&error)),
+            Err(error) => Err(describe_read_error(&error)),
         }
     }
 
@@ -118,7 +119,7 @@ impl Diagnosis<'_> {
         match arm.federated_credentials(subscription.id, client).await {
             Ok(Some(found)) => Ok(found),
             Ok(None) => Err("the identity is managed, and not in the connection's subscription".to_owned()),
-            Err(error) => Err(unread(&error)),
+            Err(error) => Err(describe_read_error(&error)),
         }
     }
 
@@ -161,7 +162,7 @@ fn of_known(known: &KnownRefusal, error: String) -> Failure {
     Failure::new(known.code, error, known.remedy).with_command(Some(known.command))
 }
 
-pub(super) fn unread(error: &ManagementError) -> String {
+pub(super) fn describe_read_error(error: &ManagementError) -> String {
     let remedy =
         error.known().map(|known| format!("; {}: {}", known.remedy, known.command)).unwrap_or_default();
     let message = error.message().map(|message| format!("; service says: {message}")).unwrap_or_default();

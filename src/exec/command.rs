@@ -40,7 +40,7 @@ pub(super) fn environment(
         let is_ours = |name: &str| session.iter().any(|variable| variable.name == name);
         let families = plan.families.iter().copied();
         for conflict in
-            exports::conflicts_in_force(families, plan.served(), &facts, |name| env.get(name), is_ours)
+            exports::conflicts_in_force(families, plan.session_kind(), &facts, |name| env.get(name), is_ours)
         {
             notes.push(format!(
                 "{} is not passed on to the command: {}",

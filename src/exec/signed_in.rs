@@ -123,7 +123,7 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
                 Renewal { env, identity, source: Arc::clone(&source), http: &http, allowed: &plan.allowed };
             let session = NewSession {
                 resources: resources.iter().collect(),
-                ..plan.session(&signed_in, file.clone())
+                ..plan.new_session(&signed_in, file.clone())
             };
             Some(local::start(renewal, session).await?)
         } else {
@@ -139,7 +139,7 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
         if let Some(endpoint) = endpoint {
             log.mask(&endpoint.key).map_err(OutputError)?;
         }
-        let tokens = plan.granted(&signed_in);
+        let tokens = plan.named_tokens(&signed_in);
         for granted in &tokens {
             log.mask(&granted.token).map_err(OutputError)?;
         }

@@ -53,7 +53,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// The longest answer, in bytes.
 const MAX_ANSWER_BYTES: u64 = 16 * 1024;
 /// By this the agent's orphan clean-up finds the processes of a job.
-const LOOKUP: &str = "VSTS_PROCESS_LOOKUP_ID";
+const JOB_LOOKUP_ID: &str = "VSTS_PROCESS_LOOKUP_ID";
 
 /// Starts the broker and hands over, through a pipe.
 pub(super) async fn launch(
@@ -71,8 +71,8 @@ pub(super) async fn launch(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
-    if let Some(id) = env.get(LOOKUP) {
-        command.env(LOOKUP, id);
+    if let Some(id) = env.get(JOB_LOOKUP_ID) {
+        command.env(JOB_LOOKUP_ID, id);
     }
     #[cfg(windows)]
     {

@@ -51,8 +51,8 @@ pub(crate) async fn start(renewal: Renewal<'_>, session: NewSession<'_>) -> Resu
     let key = start::random_key()?;
     let handover = session.handover(BTreeMap::new(), &key, http.clock().now());
     let (listener, session) = serve::listen(upstream, served, key.clone()).await?;
-    serve::take_over(&session, &handover);
-    let file = serve::kept_file(&handover)?;
+    serve::fill_from(&session, &handover);
+    let file = serve::open_id_token_file(&handover)?;
     let endpoint = start::endpoint(session.port, key, gives_id_token);
     let serving = tokio::spawn(async move {
         let mut written = None;

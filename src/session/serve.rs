@@ -45,21 +45,21 @@ use crate::{
 pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> io::Result<()> {
     process::detach()?;
     process::allow_many_files();
-    let handover = first_line()?;
+    let handover = read_handover()?;
     let key = Secret::new(handover.key.as_str().to_owned());
     let client = handover.client.as_deref().and_then(|client| Uuid::try_parse(client).ok());
-    let (listener, session) = match open(handover.env(), client, key, Arc::clone(&clock)).await {
+    let (listener, session) = match open_session(handover.env(), client, key, Arc::clone(&clock)).await {
         Ok(opened) => opened,
-        Err(failure) => return say(&Ready::Error(failure.to_string())),
+        Err(failure) => return write_ready(&Ready::Error(failure.to_string())),
     };
-    take_over(&session, &handover);
+    fill_from(&session, &handover);
     let hours = Duration::from_secs(u64::from(handover.hours) * 3600);
-    let file = match kept_file(&handover) {
+    let file = match open_id_token_file(&handover) {
         Ok(file) => file,
-        Err(error) => return say(&Ready::Error(error.to_string())),
+        Err(error) => return write_ready(&Ready::Error(error.to_string())),
     };
     drop(handover);
-    say(&Ready::Port(session.port))?;
+    write_ready(&Ready::Port(session.port))?;
     // Reading blocks, and the tokens can be asked for as soon as the exports are written.
     let (sender, go) = oneshot::channel();
     std::thread::spawn(move || {
@@ -71,7 +71,7 @@ pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> i
     let (ending, port) = (Arc::clone(&session), session.port);
     let end = async move {
         match go.await {
-            Ok(true) if say(&Ready::Port(port)).is_ok() => process::close_stdio(),
+            Ok(true) if write_ready(&Ready::Port(port)).is_ok() => process::close_stdio(),
             // The step ended before a later step could know this broker's address.
             _ => return,
         }
@@ -101,7 +101,7 @@ pub fn environment(env: &Env, connection: Uuid) -> Env {
 /// # Errors
 ///
 /// The environment is not that of a step, or there is no port.
-pub async fn open(
+pub async fn open_session(
     env: Env,
     client: Option<Uuid>,
     key: Secret,
@@ -152,7 +152,7 @@ pub(super) async fn listen(
 }
 
 /// Begins with what the step found out already.
-pub(super) fn take_over(session: &Session, handover: &Handover) {
+pub(super) fn fill_from(session: &Session, handover: &Handover) {
     let tokens = &session.tokens;
     if let Some(slot) = tokens.id_token() {
         if let Some(fresh) = handover.id_token.as_ref().and_then(Handed::fresh) {
@@ -215,7 +215,7 @@ impl Upstream {
         resource: &Resource,
     ) -> Result<CachedToken, Failure> {
         let at_hand = match id_token {
-            Some(slot) => Some(slot.get().await.map_err(|failure| failure.again())?.token),
+            Some(slot) => Some(slot.get().await.map_err(|failure| failure.duplicate())?.token),
             None => None,
         };
         let from = self.http.clock().now();
@@ -236,7 +236,7 @@ impl Upstream {
 }
 
 /// The id token's file, opened before any later step runs: what takes the place of its folder then is not written to.
-pub(super) fn kept_file(handover: &Handover) -> Result<Option<PrivateFile>, FolderError> {
+pub(super) fn open_id_token_file(handover: &Handover) -> Result<Option<PrivateFile>, FolderError> {
     let written = handover.id_token.as_ref().and_then(Handed::fresh);
     let file = handover.id_token_file.as_deref().zip(written);
     file.map(|(file, written)| PrivateFile::open(file, &written.token)).transpose()
@@ -257,11 +257,11 @@ pub(super) fn rewrite(session: &Session, file: Option<&PrivateFile>, written: &m
     done
 }
 
-fn first_line() -> io::Result<Handover> {
+fn read_handover() -> io::Result<Handover> {
     let line = process::read_line()?;
     serde_json::from_str(&line).map_err(|_error| io::Error::new(io::ErrorKind::InvalidData, "no handover")) // quotes it
 }
 
-fn say(ready: &Ready) -> io::Result<()> {
+fn write_ready(ready: &Ready) -> io::Result<()> {
     process::write_line(&serde_json::to_string(ready)?)
 }

@@ -120,7 +120,7 @@ pub(super) fn endpoint(port: u16, key: Secret, gives_id_token: bool) -> BrokerEn
 }
 
 /// Takes back what the post-job stage was told of a broker.
-pub(crate) fn forget(commands: &mut Commands<'_>) -> io::Result<()> {
+pub(crate) fn clear_task_variables(commands: &mut Commands<'_>) -> io::Result<()> {
     [BROKER_URL_VARIABLE, BROKER_KEY_VARIABLE, BROKER_PROCESS_VARIABLE]
         .iter()
         .try_for_each(|name| commands.set_task_variable(name, ""))

@@ -18,7 +18,7 @@ use super::{IdToken, OnIdToken, SignIn, SignInError, SignedIn};
 const MIN_LIFETIME: time::Duration = time::Duration::seconds(30);
 
 impl SignIn<'_> {
-    pub(super) async fn federated(
+    pub(super) async fn with_id_token(
         &self,
         client: Uuid,
         resources: &[Resource],
@@ -33,26 +33,26 @@ impl SignIn<'_> {
                 on_id_token(&brought.token)?;
                 brought
             }
-            None => self.requested(deadline, on_id_token).await?,
+            None => self.request_id_token(deadline, on_id_token).await?,
         };
         // A failure to connect shows in the exchange itself.
         let _ = warm.await;
         self.check_clock()?;
         let mut renewed = false;
         loop {
-            match self.exchanged(&identity, Proof::IdToken(&id_token.token), resources, deadline).await {
+            match self.access_tokens(&identity, Proof::IdToken(&id_token.token), resources, deadline).await {
                 Ok(access_tokens) => {
                     return Ok(SignedIn { id_token: Some(id_token), client: Some(client), access_tokens });
                 }
                 Err((error, ..)) if error.wants_fresh_assertion() && !renewed => {
                     self.check_clock()?;
                     renewed = true;
-                    id_token = self.requested(deadline, on_id_token).await?;
+                    id_token = self.request_id_token(deadline, on_id_token).await?;
                 }
                 Err(failed) => {
                     let registered = self.identity.credential.registered();
                     let claims = Box::new(id_token.claims);
-                    return Err(self.refused(failed, Presented::IdToken { claims, registered }));
+                    return Err(self.exchange_error(failed, Presented::IdToken { claims, registered }));
                 }
             }
         }
@@ -74,7 +74,7 @@ impl SignIn<'_> {
     }
 
     /// A fresh id token that can be used.
-    pub(crate) async fn requested(
+    pub(crate) async fn request_id_token(
         &self,
         deadline: Deadline,
         on_id_token: &mut OnIdToken<'_>,

@@ -86,7 +86,7 @@ pub(crate) enum SignInError {
 }
 
 /// Why one exchange failed: the error, for which resource, under which id.
-pub(crate) type Failed = (TokenError, Resource, Uuid);
+pub(crate) type FailedExchange = (TokenError, Resource, Uuid);
 
 /// A sign-in: the identity, and the ways to its tokens.
 pub(crate) struct SignIn<'a> {
@@ -100,12 +100,12 @@ pub(crate) struct SignIn<'a> {
 }
 
 impl SignIn<'_> {
-    /// Signs in for each of `resources`, in parallel over one connection. `seen` gets every id token before it is
+    /// Signs in for each of `resources`, in parallel over one connection. `on_id_token` gets every id token before it is
     /// used.
     pub(crate) async fn run(
         &self,
         resources: &[Resource],
-        seen: &mut OnIdToken<'_>,
+        on_id_token: &mut OnIdToken<'_>,
     ) -> Result<SignedIn, SignInError> {
         let deadline = Deadline::after(self.http.clock(), SIGN_IN_TIMEOUT);
         self.http.forget_skew();
@@ -113,22 +113,34 @@ impl SignIn<'_> {
         let proof = [self.identity.audiences.resource_manager()];
         let asked = if resources.is_empty() { &proof } else { resources };
         match &self.identity.credential {
-            Credential::Federated { client, .. } => self.federated(*client, resources, deadline, seen).await,
+            Credential::Federated { client, .. } => {
+                self.with_id_token(*client, resources, deadline, on_id_token).await
+            }
             Credential::ClientSecret { client, secret } => {
                 let presented = Presented::ClientSecret { properties: secret.properties() };
-                self.stored(*client, Proof::ClientSecret(secret), presented, asked, deadline).await
+                self.with_stored_credential(*client, Proof::ClientSecret(secret), presented, asked, deadline)
+                    .await
             }
             Credential::Certificate { client, pem } => {
                 let certificate = Certificate::read(pem)?;
                 let presented = Presented::Certificate { thumbprint: certificate.thumbprint().to_owned() };
-                self.stored(*client, Proof::Certificate(&certificate), presented, asked, deadline).await
+                self.with_stored_credential(
+                    *client,
+                    Proof::Certificate(&certificate),
+                    presented,
+                    asked,
+                    deadline,
+                )
+                .await
             }
-            Credential::ManagedIdentity { client } => self.of_machine(*client, asked, deadline).await,
+            Credential::ManagedIdentity { client } => {
+                self.with_managed_identity(*client, asked, deadline).await
+            }
         }
     }
 
-    /// With what the connection stores.
-    async fn stored(
+    /// Signs in with the credential that the connection stores.
+    async fn with_stored_credential(
         &self,
         client: Uuid,
         proof: Proof<'_>,
@@ -139,13 +151,13 @@ impl SignIn<'_> {
         let identity = self.entra_identity(client);
         self.warm(&identity, resources.len(), true).await;
         self.check_clock()?;
-        let exchanged = self.exchanged(&identity, proof, resources, deadline).await;
-        let access_tokens = exchanged.map_err(|failed| self.refused(failed, presented))?;
+        let result = self.access_tokens(&identity, proof, resources, deadline).await;
+        let access_tokens = result.map_err(|failed| self.exchange_error(failed, presented))?;
         Ok(SignedIn { id_token: None, client: Some(client), access_tokens })
     }
 
-    /// As the machine: neither Azure DevOps nor Entra is asked.
-    async fn of_machine(
+    /// Signs in as the identity of the machine: neither Azure DevOps nor Entra is asked.
+    async fn with_managed_identity(
         &self,
         client: Option<Uuid>,
         resources: &[Resource],
@@ -164,7 +176,7 @@ impl SignIn<'_> {
         let additional = |resource: Resource, deadline| async move {
             machine.access_token(http, deadline, client, &resource).await.ok().map(|(access, _)| access)
         };
-        let granted = Listing::beside(self.listing, resources, wanted, additional).await?;
+        let granted = Listing::run_beside(self.listing, resources, wanted, additional).await?;
         let (access_tokens, clients): (_, Vec<_>) = granted.into_iter().unzip();
         Ok(SignedIn {
             id_token: None,
@@ -173,13 +185,13 @@ impl SignIn<'_> {
         })
     }
 
-    pub(super) async fn exchanged(
+    pub(super) async fn access_tokens(
         &self,
         identity: &Identity,
         proof: Proof<'_>,
         resources: &[Resource],
         deadline: Deadline,
-    ) -> Result<Vec<AccessToken>, Failed> {
+    ) -> Result<Vec<AccessToken>, FailedExchange> {
         let exchange = |resource: &Resource| {
             let (resource, request_id) = (resource.clone(), random::id());
             async move {
@@ -193,7 +205,7 @@ impl SignIn<'_> {
             let id = random::id();
             identity.access_token(&self.http, deadline, proof, &resource, id).await.ok()
         };
-        Listing::beside(self.listing, resources, wanted, additional).await
+        Listing::run_beside(self.listing, resources, wanted, additional).await
     }
 
     /// Lets the list of subscriptions begin, where it waits for this token.
@@ -204,9 +216,9 @@ impl SignIn<'_> {
     }
 
     /// Why the exchange failed: a wrong clock before anything that it may have caused.
-    pub(crate) fn refused(
+    pub(crate) fn exchange_error(
         &self,
-        (source, resource, request_id): Failed,
+        (source, resource, request_id): FailedExchange,
         presented: Presented,
     ) -> SignInError {
         match self.check_clock() {

@@ -55,7 +55,7 @@ pub(crate) struct Listed {
 }
 
 /// Whether `allowedResources` lets a session use the resource manager, by any of its names.
-pub(crate) fn allowed(allowed: &Allowed<Resource>, audiences: &Audiences) -> bool {
+pub(crate) fn allows_resource_manager(allowed: &Allowed<Resource>, audiences: &Audiences) -> bool {
     let resource_manager = audiences.resource_manager();
     allowed.allows(|entry| entry.covers(&resource_manager, audiences.cloud))
 }
@@ -97,12 +97,12 @@ impl Listing {
 
     /// Begins the list, if this is the access token that it waits for and none is under way.
     pub(crate) fn offer(&self, resource: &Resource, access: &AccessToken) {
-        let mut running = locked(&self.running);
+        let mut running = lock(&self.running);
         if *resource != self.resource || running.is_some() {
             return;
         }
         let (http, base, token) = (Arc::clone(&self.http), self.base.clone(), access.token.clone());
-        let (deadline, warm) = (self.deadline(), locked(&self.warm).take());
+        let (deadline, warm) = (self.deadline(), lock(&self.warm).take());
         *running = Some(tokio::spawn(async move {
             if let Some(warm) = warm {
                 let limit = http.clock().limit(Limit::Request, deadline.remaining(http.clock()));
@@ -119,7 +119,7 @@ impl Listing {
 
     /// Runs what a sign-in wants, and beside it, where the resource manager's token is not among it, an additional
     /// exchange for that one. The additional one may fail, and never outlives the list's own time.
-    pub(crate) async fn beside<T, E, F: Future<Output = Option<AccessToken>>>(
+    pub(crate) async fn run_beside<T, E, F: Future<Output = Option<AccessToken>>>(
         listing: Option<&Self>,
         resources: &[Resource],
         wanted: impl Future<Output = Result<T, E>>,
@@ -141,7 +141,7 @@ impl Listing {
     /// Waits for the end of the list.
     pub(crate) async fn finish(&self) -> Listed {
         let host = self.base.host().to_owned();
-        let running = locked(&self.running).take();
+        let running = lock(&self.running).take();
         let Some(Ok((found, end))) = (match running {
             Some(running) => Some(running.await),
             None => None,
@@ -168,7 +168,7 @@ impl Listing {
                 reason(&end)
             ),
         });
-        Listed { subscriptions: found.into_iter().map(kept).collect(), note }
+        Listed { subscriptions: found.into_iter().map(for_azure_cli).collect(), note }
     }
 
     fn deadline(&self) -> Deadline {
@@ -182,7 +182,7 @@ fn only_own(has_own: bool, reason: &str) -> String {
     format!("az knows {known}: {reason}")
 }
 
-fn kept(listed: ListedSubscription) -> AzureCliSubscription {
+fn for_azure_cli(listed: ListedSubscription) -> AzureCliSubscription {
     let ListedSubscription { subscription_id, display_name, state, tenant_id, managed_by_tenants } = listed;
     let state: String =
         state.unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).take(40).collect();
@@ -195,6 +195,6 @@ fn kept(listed: ListedSubscription) -> AzureCliSubscription {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,6 +12,7 @@ use wif_io::{clock::Deadline, env::Env, http::Http};
 
 use super::{
     Fetched, IdTokenSource,
+    aws::{self, Aws},
     buildkite::{self, Buildkite},
     error::SourceError,
     file::TokenFile,
@@ -37,6 +38,8 @@ pub enum SourceName {
     Kubernetes,
     /// Google Cloud's metadata server.
     Google,
+    /// AWS, for the role that this process has.
+    Aws,
     /// The managed identity of this machine.
     ManagedIdentity,
     /// A file that another program writes anew.
@@ -51,13 +54,14 @@ pub enum SourceName {
 pub struct SourceNameError;
 
 /// The sources with a name of their own.
-const NAMES: [(&str, SourceName); 7] = [
+const NAMES: [(&str, SourceName); 8] = [
     ("azure-pipelines", SourceName::AzurePipelines),
     ("github", SourceName::GitHub),
     ("gitlab", SourceName::GitLab),
     ("buildkite", SourceName::Buildkite),
     ("kubernetes", SourceName::Kubernetes),
     ("google", SourceName::Google),
+    ("aws", SourceName::Aws),
     ("managed-identity", SourceName::ManagedIdentity),
 ];
 
@@ -128,6 +132,7 @@ pub(crate) fn recognized(env: &Env) -> Vec<Recognized> {
             by: "the machine says that it is one of Google's".to_owned(),
         })
     });
+    let aws = aws::recognized(env).and_then(|name| set(name, SourceName::Aws));
     let machine = ["IDENTITY_ENDPOINT", "IMDS_ENDPOINT"]
         .into_iter()
         .find_map(|name| set(name, SourceName::ManagedIdentity));
@@ -139,6 +144,7 @@ pub(crate) fn recognized(env: &Env) -> Vec<Recognized> {
         of_others,
         kubernetes,
         google,
+        aws,
         machine,
     ];
     all.into_iter().flatten().collect()
@@ -172,6 +178,7 @@ pub(crate) fn open(
         SourceName::Buildkite => Arc::new(Buildkite::read(env)?),
         SourceName::Kubernetes => Arc::new(Kubernetes::read(env)?),
         SourceName::Google => Arc::new(Google::read(env)?),
+        SourceName::Aws => Arc::new(Aws::read(env)?),
         SourceName::ManagedIdentity => Arc::new(MachineIdentity::of(env, audiences, identity)),
         SourceName::File(path) => Arc::new(TokenFile::at(path)),
     }))

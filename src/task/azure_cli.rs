@@ -66,7 +66,7 @@ pub(crate) async fn sign_in(
     }
     let own = own.path().to_owned();
     if let Some(programs) = &files.programs
-        && let Err(error) = lend(programs, &own.join("bin"))
+        && let Err(error) = link_programs(programs, &own.join("bin"))
     {
         notes.push(format!("az does not find the Bicep of {}: {error}", programs.display()));
     }
@@ -77,14 +77,14 @@ pub(crate) async fn sign_in(
 /// Lets az find the user's own programs: Bicep. One that az installs goes to the user's own folder, as before; nothing
 /// that removes the session's folder follows a link.
 #[cfg(unix)]
-fn lend(programs: &Path, to: &Path) -> std::io::Result<()> {
+fn link_programs(programs: &Path, to: &Path) -> std::io::Result<()> {
     std::os::unix::fs::symlink(programs, to)
 }
 
 /// The same. A link to a folder may need rights that a user does not have; another name for the file does not, on the
 /// same drive.
 #[cfg(windows)]
-fn lend(programs: &Path, to: &Path) -> std::io::Result<()> {
+fn link_programs(programs: &Path, to: &Path) -> std::io::Result<()> {
     let (name, own) = ("bicep.exe", programs.join("bicep.exe"));
     if std::os::windows::fs::symlink_dir(programs, to).is_ok() || !own.is_file() {
         return Ok(());

@@ -6,7 +6,7 @@ use wif_core::{exports::Family, failure::Failure, secret::Secret};
 use wif_io::{env::Env, private_folder::Folder};
 
 use super::{
-    arrival::{Arrival, Warning},
+    existing_variables::{ExistingVariables, Warning},
     plan::Plan,
 };
 use crate::{
@@ -41,10 +41,10 @@ pub(super) async fn diagnose(world: &mut World, inputs: &Inputs) -> Result<(), F
         }
     }
     let mut commands = Commands::new(&mut *world.out, &world.env);
-    let mut seen = |id_token: &Secret| commands.mask(id_token);
+    let mut on_id_token = |id_token: &Secret| commands.mask(id_token);
     let (findings, families) = look_at_job(&world.env);
     let job = JobCheck { resources: &resources, findings, families };
-    let report = in_job(&world.env, Arc::clone(&world.clock), inputs, job, &mut seen).await;
+    let report = in_job(&world.env, Arc::clone(&world.clock), inputs, job, &mut on_id_token).await;
     commands.line(&show::text(&report)).map_err(OutputError)?;
     match summary(world, &report) {
         Ok(path) => Commands::new(&mut *world.out, &world.env).upload_summary(&path).map_err(OutputError)?,
@@ -63,11 +63,11 @@ fn look_at_job(env: &Env) -> (JobFindings, BTreeSet<Family>) {
         Ok(plan) => plan,
         Err(failure) => return (faulty(failure), BTreeSet::new()),
     };
-    let findings = match Arrival::find(env, &plan) {
-        Ok(arrival) => JobFindings {
+    let findings = match ExistingVariables::find(env, &plan) {
+        Ok(existing) => JobFindings {
             faults: Vec::new(),
-            warnings: arrival.warnings.iter().chain(&arrival.reminders).map(Warning::failure).collect(),
-            facts: plan.warnings().chain(plan.notes().map(str::to_owned)).chain(arrival.notes).collect(),
+            warnings: existing.warnings.iter().chain(&existing.reminders).map(Warning::failure).collect(),
+            facts: plan.warnings().chain(plan.notes().map(str::to_owned)).chain(existing.notes).collect(),
         },
         Err(error) => faulty(error.into()),
     };

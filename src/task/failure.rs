@@ -2,13 +2,13 @@
 
 use wif_core::{code::Code, failure::Failure};
 
-use super::{arrival::ArrivalError, export::ValueError};
+use super::{existing_variables::ExistingVariablesError, export::ValueError};
 
-impl From<ArrivalError> for Failure {
-    fn from(error: ArrivalError) -> Self {
+impl From<ExistingVariablesError> for Failure {
+    fn from(error: ExistingVariablesError) -> Self {
         let families = match error {
-            ArrivalError::Unreadable(error) => return error.into(),
-            ArrivalError::Secret { ref families, .. } => families,
+            ExistingVariablesError::Unreadable(error) => return error.into(),
+            ExistingVariablesError::Secret { ref families, .. } => families,
         };
         let names: Vec<_> = families.iter().map(|family| family.as_str()).collect();
         let leave_out = if names.is_empty() {

@@ -1,8 +1,8 @@
 //! The task's stages: `run` is the main one, `post` the one after the job.
 
-mod arrival;
 pub(crate) mod azure_cli;
 mod diagnose;
+mod existing_variables;
 pub(crate) mod export;
 mod failure;
 mod output_variables;

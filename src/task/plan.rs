@@ -12,8 +12,8 @@ use wif_core::{
         resource::Resource,
     },
     exports::{
-        self, AzureCliOwnSettings, AzureCliProfile, AzureCliScope, BrokerEndpoint, Facts, Family, Granted,
-        Need, Value, Variable, azure_sdk::may_replace, conflict::Served,
+        self, AzureCliOwnSettings, AzureCliProfile, AzureCliScope, BrokerEndpoint, Facts, Family, NamedToken,
+        Need, Value, Variable, azure_sdk::may_replace, conflict::SessionKind,
     },
     failure::Failure,
     secret::Secret,
@@ -123,7 +123,8 @@ impl Plan {
             Job::read(env, &inputs.allowed_authorities)?;
         }
         let lacks_graph = lacks_graph(&inputs, &allowed, &families, &connection);
-        let allows_resource_manager = subscriptions::allowed(&allowed, &connection.identity.audiences);
+        let allows_resource_manager =
+            subscriptions::allows_resource_manager(&allowed, &connection.identity.audiences);
         let tokens = inputs.access_tokens(&connection.identity.audiences)?;
         let gives_id_token = guards::gives_id_token(&inputs, connection.scheme);
         let (refresh, session) = (inputs.refresh, inputs.session);
@@ -172,7 +173,7 @@ impl Plan {
     }
 
     /// Everything that the session would export, with the values that are known before the sign-in.
-    pub(super) fn everything(&self) -> Vec<Variable> {
+    pub(super) fn expected_exports(&self) -> Vec<Variable> {
         let tokens = self.tokens.iter().map(|(variable, _)| Variable {
             name: exports::expires_on(variable),
             value: Value::Plain(String::new()),
@@ -209,12 +210,12 @@ impl Plan {
         graph.into_iter().chain(subscription)
     }
 
-    /// What later steps are served with.
-    pub(crate) const fn served(&self) -> Served {
+    /// How later steps get their tokens.
+    pub(crate) const fn session_kind(&self) -> SessionKind {
         match (self.refresh, self.gives_id_token) {
-            (false, _) => Served::Snapshot,
-            (true, true) => Served::IdToken,
-            (true, false) => Served::AccessTokens,
+            (false, _) => SessionKind::Snapshot,
+            (true, true) => SessionKind::IdToken,
+            (true, false) => SessionKind::AccessTokens,
         }
     }
 
@@ -235,7 +236,7 @@ impl Plan {
     }
 
     /// What the session's broker is started with.
-    pub(crate) fn session<'a>(
+    pub(crate) fn new_session<'a>(
         &'a self,
         signed_in: &'a SignedIn,
         id_token_file: Option<PathBuf>,
@@ -281,10 +282,10 @@ impl Plan {
         }
     }
 
-    pub(crate) fn granted(&self, signed_in: &SignedIn) -> Vec<Granted> {
+    pub(crate) fn named_tokens(&self, signed_in: &SignedIn) -> Vec<NamedToken> {
         let named = self.tokens.iter().zip(&signed_in.access_tokens);
         named
-            .map(|((variable, resource), access)| Granted {
+            .map(|((variable, resource), access)| NamedToken {
                 variable: variable.clone(),
                 resource: resource.clone(),
                 token: access.token.clone(),

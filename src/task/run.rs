@@ -6,9 +6,9 @@ use wif_core::{exports, failure::Failure};
 use wif_io::http::Http;
 
 use super::{
-    arrival::Arrival,
     azure_cli,
     diagnose::diagnose,
+    existing_variables::ExistingVariables,
     export::{check, export, export_outputs, make_folder, no_proxy_variables},
     output_variables::output_variables,
     plan::Plan,
@@ -42,17 +42,17 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         return diagnose(world, &inputs).await;
     }
     let mut plan = Plan::make(&world.env)?;
-    let arrival = Arrival::find(&world.env, &plan)?;
+    let existing = ExistingVariables::find(&world.env, &plan)?;
     plan.propose_folder(&world.env)?;
     let (settings, Remarks { mut warnings, notes }) = network::settings(&world.env)?;
     warnings.extend(plan.warnings());
-    warnings.extend(arrival.warnings.iter().map(ToString::to_string));
+    warnings.extend(existing.warnings.iter().map(ToString::to_string));
     warnings.extend(plan.connection.stored_secret_warning());
     warnings.extend(azure_cli::warning(&plan));
     let mut commands = Commands::new(&mut *world.out, &world.env);
     plan.notes().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
-    arrival.notes.iter().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
-    arrival
+    existing.notes.iter().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
+    existing
         .reminders
         .iter()
         .try_for_each(|reminder| commands.line(&reminder.to_string()))
@@ -67,7 +67,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let source = AzurePipelines::of(&plan.connection, env, &plan.allowed_hosts);
     let sign_in = SignIn { http, env, identity, source: &source, listing: listing.as_ref().ok() };
     let signed_in = sign_in.run(&plan.resources(), &mut |id_token| commands.mask(id_token)).await?;
-    let tokens = plan.granted(&signed_in);
+    let tokens = plan.named_tokens(&signed_in);
     let file = folder
         .as_ref()
         .filter(|_| plan.needs_file())
@@ -76,7 +76,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let file = file.transpose()?;
     let mut broker = if plan.refresh {
         let step = Step { program: world.program.as_deref(), env: &world.env, clock: &*world.clock };
-        let session = plan.session(&signed_in, file.clone());
+        let session = plan.new_session(&signed_in, file.clone());
         Some(start::start(&step, session, &mut commands).await?)
     } else {
         None
@@ -91,7 +91,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         variables.extend(exports::access_tokens(&tokens));
         let outputs = output_variables(&plan.connection, client);
         variables.iter().chain(&outputs).try_for_each(check)?;
-        tokens.iter().try_for_each(|granted| commands.mask(&granted.token)).map_err(OutputError)?;
+        tokens.iter().try_for_each(|named| commands.mask(&named.token)).map_err(OutputError)?;
         if let Some(broker) = &mut broker {
             broker.process.confirm(&*world.clock).await?;
         }
@@ -101,16 +101,16 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         Ok(prepared) => prepared,
         Err(failure) => {
             // The broker ends with this stage, so that the post-job stage does not miss it.
-            start::forget(&mut commands).map_err(OutputError)?;
+            start::clear_task_variables(&mut commands).map_err(OutputError)?;
             return Err(failure);
         }
     };
     let no_proxy = no_proxy_variables(&world.env);
     let stale = plan.stale_variables(&world.env, &variables);
 
-    let set = variables.iter().filter(|variable| arrival.sets(&world.env, variable));
+    let set = variables.iter().filter(|variable| existing.sets(&world.env, variable));
     export(&mut commands, set, world.program.as_deref()).map_err(OutputError)?;
-    let mut emptied = stale.iter().map(String::as_str).chain(arrival.emptied.iter().copied());
+    let mut emptied = stale.iter().map(String::as_str).chain(existing.emptied.iter().copied());
     emptied.try_for_each(|name| commands.set_variable(name, "", Visibility::Plain)).map_err(OutputError)?;
     no_proxy
         .iter()

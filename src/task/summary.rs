@@ -4,7 +4,7 @@ use std::io;
 
 use time::OffsetDateTime;
 use wif_core::{
-    exports::{Granted, Variable},
+    exports::{NamedToken, Variable},
     fact::LABEL_WIDTH,
     foreign_text::one_line,
     human_time::format_moment,
@@ -22,7 +22,7 @@ const MAX_LINE: usize = 10_000;
 pub(super) struct Summary<'a> {
     pub(super) connection: &'a Connection,
     pub(super) signed_in: &'a SignedIn,
-    pub(super) tokens: &'a [Granted],
+    pub(super) tokens: &'a [NamedToken],
     pub(super) exported: &'a [Variable],
     pub(super) now: OffsetDateTime,
 }
@@ -48,7 +48,7 @@ impl Summary<'_> {
             }
             line("id token until", &format_moment(claims.expires, self.now))?;
         }
-        for Granted { variable, resource, expires, .. } in self.tokens {
+        for NamedToken { variable, resource, expires, .. } in self.tokens {
             line(variable, &format!("{resource} until {}", format_moment(*expires, self.now)))?;
         }
         let names: Vec<_> = self.exported.iter().map(|variable| variable.name.as_str()).collect();

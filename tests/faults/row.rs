@@ -27,7 +27,7 @@ impl Row {
         Self { fault, always: *often == "every", cells }
     }
 
-    /// Whether something waits that nobody answers.
+    /// Whether a request gets no answer and waits for its limit.
     pub(crate) fn hangs(&self) -> bool {
         ["silent", "hang", "drip"].iter().any(|word| self.fault.contains(word))
     }

@@ -65,14 +65,14 @@ enum Means {
 }
 
 /// Port 1 of a machine that has no such service.
-const NOBODY: &str = "127.0.0.1:1";
+const CLOSED_PORT: &str = "127.0.0.1:1";
 
 fn means(fault: &str) -> Means {
     const PAGE: &str = "<html><h1>Sign in</h1></html>";
     const SIGN_IN: &str = "<html><title>Azure DevOps Services | Sign In</title></html>";
     match fault {
-        "refused" => Means::Address(NOBODY),
-        "name unknown" => Means::Address("nobody.invalid"),
+        "refused" => Means::Address(CLOSED_PORT),
+        "name unknown" => Means::Address("absent.invalid"),
         "cut when connected" => Means::Connection(Fault::refuse),
         "silent when connected" => Means::Connection(Fault::hang),
         "TLS breaks" => Means::Connection(Fault::tls_broken),
@@ -104,7 +104,7 @@ fn means(fault: &str) -> Means {
         "302 to sign in" => {
             Means::Request(|fault| fault.status(302).header("Location", "https://dev.azure.com/_signin"))
         }
-        other => panic!("nobody knows how to make: {other}"),
+        other => panic!("there is no way to make this fault here: {other}"),
     }
 }
 
@@ -151,7 +151,7 @@ impl Scene {
             }
             Means::Address(address) => {
                 let case =
-                    case.moved(service, address).input("allowedAuthorities", "127.0.0.1, nobody.invalid");
+                    case.moved(service, address).input("allowedAuthorities", "127.0.0.1, absent.invalid");
                 Self { case, _other: None }
             }
             Means::Stranger => {
@@ -168,7 +168,9 @@ impl Scene {
                 }
                 Self { case: behind(case, &proxy.url(), service), _other: Some(Box::new(proxy)) }
             }
-            Means::NoProxy => Self { case: behind(case, &format!("http://{NOBODY}"), service), _other: None },
+            Means::NoProxy => {
+                Self { case: behind(case, &format!("http://{CLOSED_PORT}"), service), _other: None }
+            }
         }
     }
 
@@ -200,7 +202,7 @@ fn hang_by_connection(
     }
 }
 
-/// Gives the service its public name, which only a proxy leads to the emulator; nobody asks a proxy for loopback.
+/// Gives the service its public name, which only a proxy leads to the emulator; no client asks a proxy for loopback.
 fn behind(case: Case, url: &str, service: Service) -> Case {
     let case = match service {
         Service::DevOps => case.moved(service, "dev.azure.com"),
@@ -241,7 +243,8 @@ pub(crate) fn renewed(row: &Row, place: Place, expected: &Expected) {
     case.clock.hangs(Limit::Renewal, || 0);
     run(async {
         let key = Secret::new("key".to_owned());
-        let (_listener, session) = serve::open(case.env(), None, key, case.clock.clone()).await.unwrap();
+        let (_listener, session) =
+            serve::open_session(case.env(), None, key, case.clock.clone()).await.unwrap();
         let resource = Resource::parse("arm", &session.tokens.audiences).unwrap();
         let now = case.clock.now();
         let lifetime = Lifetime {
@@ -254,35 +257,35 @@ pub(crate) fn renewed(row: &Row, place: Place, expected: &Expected) {
         }
         session.tokens.put(&resource, CachedToken::new(Secret::new(old.to_owned()), lifetime));
         let ask = async || session.tokens.access_token(&resource).await;
-        let told = |landing: &FetchResult| landing.as_ref().err().map(|failure| failure.code.as_str());
+        let told = |result: &FetchResult| result.as_ref().err().map(|failure| failure.code.as_str());
 
         assert_eq!(told(&ask().await), None, "{what}: the old token works");
         wait_for(
             "the renewal ends",
             || case.emulator.journal_text(),
-            || session.tokens.lines().iter().all(|line| !line.renewing),
+            || session.tokens.statuses().iter().all(|token| !token.renewing),
         )
         .await;
         case.emulator.shift_clock(LEFT + 1);
         case.clock.sleep(Duration::from_secs(LEFT.unsigned_abs() + 1)).await;
-        let landing = ask().await;
+        let result = ask().await;
         let journal = case.emulator.journal_text();
-        if let Err(failure) = &landing {
+        if let Err(failure) = &result {
             let said = format!("{failure}\n{failure:?}");
             assert_eq!(emulator::leaks(&case.emulator.issued(), said.as_bytes()), Vec::<String>::new());
         }
-        match &landing {
+        match &result {
             Ok(fresh) => assert!(!row.always && fresh.token.expose() != old, "{what}: passed\n{journal}"),
             Err(_) => {
-                assert!(row.always && told(&landing) == expected.code, "{what}: {landing:?}\n{journal}");
+                assert!(row.always && told(&result) == expected.code, "{what}: {result:?}\n{journal}");
             }
         }
-        // The first try of each flight, and the others after a sleep; this test has slept too.
-        let lines = session.tokens.lines();
+        // The first try of each fetch, and the others after a sleep; this test has slept too.
+        let statuses = session.tokens.statuses();
         let is_wanted = |what: &str| (what == "id token") == (place == Place::IdToken);
-        let line = lines.iter().find(|line| is_wanted(&line.what)).unwrap();
-        let tries = usize::try_from(line.counts.fetched).unwrap() + case.clock.sleeps().len() - 1;
-        // One flight while the old token works, and one after it. There is no connection made ahead to fail instead.
+        let status = statuses.iter().find(|status| is_wanted(&status.what)).unwrap();
+        let tries = usize::try_from(status.counts.fetched).unwrap() + case.clock.sleeps().len() - 1;
+        // One fetch while the old token works, and one after it. There is no connection made ahead to fail instead.
         let all = if row.always { 2 * expected.tries } else { 2 };
         assert_eq!(tries, all, "{what}\n{journal}");
         if let Means::Request(_) = means(row.fault) {

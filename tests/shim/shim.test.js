@@ -232,7 +232,7 @@ describe('a copy that an earlier step tampered with is not run', parallel, () =>
     }
   }
 
-  it('it belongs to somebody else', async (t) => {
+  it('it belongs to another user', async (t) => {
     const place = job(t, { mode: 0o644 });
     const folder = genuine(path.join(place.temp, 'wif-copy-abc'));
     const env = { VSTS_TASKVARIABLE_WIF_COPY: folder };
@@ -245,7 +245,7 @@ describe('a copy that an earlier step tampered with is not run', parallel, () =>
 });
 
 describe('signals', parallel, () => {
-  /** Waits to be told; 99 if nobody does, so that a signal that got lost is a failure and no orphan. */
+  /** Waits to be told; 99 if it is not, so that a signal that got lost is a failure and no orphan. */
   const patient = (body) => `#!${process.execPath}
     ${body}
     setTimeout(() => process.exit(99), 20000);

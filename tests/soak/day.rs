@@ -1,4 +1,4 @@
-//! A day of a broker: each minute somebody asks for every resource.
+//! A day of a broker: each minute a caller asks for every resource.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,8 +15,8 @@ use crate::{
 
 pub(crate) const MINUTES: u64 = 24 * 60;
 const RESOURCES: [&str; 2] = ["arm", "keyvault"];
-/// So much fair weather is enough for a renewal: a flight that has just failed (60 s), two rests (30 s each), and a
-/// minute until somebody asks, twice.
+/// So much fair weather is enough for a renewal: a fetch that has just failed (60 s), two backoffs (30 s each), and a
+/// minute until a caller asks, twice.
 const ENOUGH: u64 = 300;
 /// More tries than this no token costs in a minute of an outage, however it fails.
 const TRIES: u64 = 20;
@@ -84,8 +84,8 @@ impl Day {
                 while self.passed < end || !callers.is_empty() {
                     // Every task that can go on does, and every answer is heard.
                     idle().await;
-                    while let Some(landing) = callers.try_join_next() {
-                        self.judge(&landing.unwrap());
+                    while let Some(result) = callers.try_join_next() {
+                        self.judge(&result.unwrap());
                     }
                     self.pass(end).await;
                 }
@@ -134,14 +134,14 @@ impl Day {
 
     /// After enough fair weather a token has the half of its life, or it was about to be renewed; from then on it can
     /// only have grown older.
-    fn judge(&mut self, landing: &FetchResult) {
+    fn judge(&mut self, result: &FetchResult) {
         self.seen.callers += 1;
         let (half, now) = (u64::from(self.weather.life) / 2, self.passed.as_secs());
         let fair = self.weather.last_fair(now, ENOUGH);
         let promised = fair.map_or(0, |fair| half.saturating_sub(ENOUGH + (now - fair)));
         let promised = Duration::from_secs(promised);
         let what = || format!("seed {}, after {:?}: {:#?}", self.seed, self.passed, self.weather);
-        match landing {
+        match result {
             Ok(fresh) => {
                 let left = fresh.lifetime.until - wif_io::clock::Clock::now(&*self.clock);
                 assert!(
@@ -165,7 +165,7 @@ impl Day {
         let outages = u64::try_from(self.weather.outages.len()).unwrap();
         let renewals = MINUTES * 60 / u64::from(self.weather.life / 2) + 1;
         let tokens = u64::try_from(RESOURCES.len()).unwrap();
-        // One flight more for each outage, which may begin in the middle of one. A day's id token that comes again is
+        // One fetch more for each outage, which may begin in the middle of one. A day's id token that comes again is
         // asked for in steps that grow closer, to the second at its end.
         let most = (tokens + 1) * (renewals + outages * TRIES + down * TRIES) + 40;
         let asked =

@@ -89,7 +89,7 @@ impl Outage {
                 "portal" => request().html(PAGE),
                 "moved" => request().status(302).header("Location", "https://127.0.0.1:1/"),
                 "refusal" => request().status(418),
-                other => panic!("nobody knows how to make: {other}"),
+                other => panic!("there is no way to make this fault here: {other}"),
             });
         }
     }

@@ -1,4 +1,4 @@
-//! Who imports whom: a small reader of `use` lines.
+//! Which file imports which: a small reader of `use` lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 

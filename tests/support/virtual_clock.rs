@@ -112,7 +112,7 @@ impl Wire {
         self.requests.load(Ordering::SeqCst)
     }
 
-    /// Until nothing is on the wire but so many requests that nobody will answer.
+    /// Until nothing is on the wire but so many requests that get no answer.
     pub(crate) async fn quiet(&self, hanging: impl Fn() -> usize) {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());

@@ -138,7 +138,7 @@ impl Case {
         text
     }
 
-    /// The same, and nobody was asked anything.
+    /// The same, and no service was asked anything.
     pub(crate) fn fails_unasked(&self, code: Code) -> String {
         let text = self.fails(code);
         assert!(self.emulator.journal().is_empty(), "{}", self.emulator.journal_text());

@@ -58,10 +58,14 @@ const GUARDS: [Guard; 20] = [
     guard("src/agent/organization.rs", &["agent::"], &["doctor::", "guards::", "sign_in::"]),
     guard("src/agent/reserved.rs", &["agent::"], &["bad_input::", "documents::", "guards::"]),
     guard("src/agent/shadowed.rs", &["agent::shadowed::"], &["bad_input::", "guards::", "job::"]),
-    guard("src/agent/job_variables.rs", &["agent::"], &["arrival::", "bad_input::", "earlier::", "guards::"]),
+    guard(
+        "src/agent/job_variables.rs",
+        &["agent::"],
+        &["bad_input::", "earlier::", "existing_variables::", "guards::"],
+    ),
     guard("src/guards.rs", &["guards::"], &["bad_input::", "guards::", "schemes::", "sign_in::"]),
     guard("src/session/launch.rs", &[], &["cancellation::", "job::", "live::", "process::"]),
-    guard("src/task/arrival.rs", &[], &["arrival::", "az::", "earlier::"]),
+    guard("src/task/existing_variables.rs", &[], &["az::", "earlier::", "existing_variables::"]),
     guard("crates/wif-core/src/secret.rs", &["secret::"], &["broker::", "shown::", "sign_in::"]),
     guard(
         "crates/wif-core/src/foreign_text.rs",
@@ -189,6 +193,8 @@ struct Bench<'a> {
     tree: PathBuf,
     temporary: PathBuf,
     results: PathBuf,
+    /// The emulator's key pairs: making them takes longer than most tests.
+    keys: PathBuf,
 }
 
 impl<'a> Bench<'a> {
@@ -198,8 +204,10 @@ impl<'a> Bench<'a> {
             tree: folder.join(format!("tree-{number}")),
             temporary: folder.join(format!("temp-{number}")),
             results: folder.join("results"),
+            keys: folder.join("emulator-keys"),
         };
         make(&bench.temporary)?;
+        make(&bench.keys)?;
         copy_tree(&bench.tree)?;
         Ok(bench)
     }
@@ -227,9 +235,12 @@ impl<'a> Bench<'a> {
     /// Tries the mutants of a file that no attempt has caught, by these tests of a package.
     fn attempt(&self, file: &str, package: &str, tests: &str, filters: &[&str]) -> Result<()> {
         let mut command = self.command(file);
-        command.args(["--in-place", "--baseline=skip", "--iterate", "--colors=never", "--output"]);
+        // cargo-nextest ends at the first failure; the other runner would wait for the tests that a change makes hang.
+        command.args(["--in-place", "--baseline=skip", "--test-tool=nextest"]);
+        command.env("NEXTEST_PROFILE", "mutants");
+        command.args(["--iterate", "--colors=never", "--output"]);
         command.arg(self.folder(file)).args(["--timeout", TEST_TIMEOUT, "--build-timeout", BUILD_TIMEOUT]);
-        command.args(["--test-package", package, &format!("--cargo-arg={tests}"), "--", "--"]).args(filters);
+        command.args(["--test-package", package, &format!("--cargo-arg={tests}"), "--"]).args(filters);
         println!("\n== {file}: --package={package} {tests} {}", filters.join(" "));
         let status = command.status().map_err(|error| format!("cargo-mutants: {error}"))?;
         let unviable = self.lines(file, "mutants.out/unviable.txt");
@@ -246,6 +257,11 @@ impl<'a> Bench<'a> {
     /// What came of all mutants that the file has now.
     fn count(&self, file: &str) -> Result<Count> {
         let all = output(self.command(file).arg("--list"))?;
+        if all.is_empty() {
+            return Err(format!(
+                "{file}: cargo-mutants finds nothing to change in it, so that nothing was tried"
+            ));
+        }
         let set = |names: [&str; 2]| -> BTreeSet<String> {
             names.iter().flat_map(|name| self.lines(file, name)).collect()
         };
@@ -266,8 +282,12 @@ impl<'a> Bench<'a> {
 
     fn command(&self, file: &str) -> Command {
         let mut command = Command::new(self.program);
-        command.args(["mutants", "--no-config", "--file", file]).current_dir(&self.tree);
-        command.env("TMPDIR", &self.temporary).env_remove("CARGO_TARGET_DIR");
+        // Without `--workspace`, a file outside the root's package has no mutants, and no survivor either.
+        command.args(["mutants", "--no-config", "--workspace", "--file", file]).current_dir(&self.tree);
+        command
+            .env("TMPDIR", &self.temporary)
+            .env("EMULATOR_KEYS", &self.keys)
+            .env_remove("CARGO_TARGET_DIR");
         forget_package(&mut command);
         command
     }

@@ -47,7 +47,7 @@ fn drawn(log: &str) -> String {
     );
     for (number, line) in lines.iter().enumerate() {
         let y = EDGE + (number + 1) * LINE - 5;
-        let (colour, text) = coloured(line);
+        let (color, text) = color_of(line);
         let mut text = text.to_owned();
         if let Some((end, _)) = text.char_indices().nth(WIDE - 1) {
             text.truncate(end);
@@ -55,7 +55,7 @@ fn drawn(log: &str) -> String {
         }
         let text = text.replace('&', "&amp;").replace('<', "&lt;");
         // Writing to a string cannot fail.
-        let _ = writeln!(svg, "<text x=\"{EDGE}\" y=\"{y}\" fill=\"{colour}\">{text}</text>");
+        let _ = writeln!(svg, "<text x=\"{EDGE}\" y=\"{y}\" fill=\"{color}\">{text}</text>");
     }
     svg.push_str("</g>\n</svg>\n");
     svg
@@ -71,16 +71,16 @@ fn shown(line: &str) -> Option<&str> {
     (!header.iter().any(|begin| text.starts_with(begin)) && !text.contains("/_temp/")).then_some(text)
 }
 
-fn coloured(line: &str) -> (&'static str, &str) {
+fn color_of(line: &str) -> (&'static str, &str) {
     let marks = [
         ("##[section]", "#6cc644"),
         ("##[error]", "#ff6b6b"),
         ("##[warning]", "#e3b341"),
         ("##[command]", "#58a6ff"),
     ];
-    for (mark, colour) in marks {
+    for (mark, color) in marks {
         if let Some(text) = line.strip_prefix(mark) {
-            return (colour, text);
+            return (color, text);
         }
     }
     if line.starts_with('✓') { ("#ffffff", line) } else { ("#c9d1d9", line) }

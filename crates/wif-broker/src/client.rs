@@ -121,10 +121,10 @@ impl Address {
         query: &[(&str, &str)],
     ) -> Result<Value, BrokerError> {
         let exchange = async {
-            let mut broker = within(clock, PROOF_TIMEOUT, self.find()).await?;
+            let mut broker = with_timeout(clock, PROOF_TIMEOUT, self.find()).await?;
             self.exchange(&mut broker, method, path, query).await
         };
-        within(clock, limit, exchange).await
+        with_timeout(clock, limit, exchange).await
     }
 
     /// A connection to the broker, which has proven to be it.
@@ -132,14 +132,14 @@ impl Address {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            match self.proven().await {
+            match self.connect_and_verify().await {
                 Err(BrokerError::Broken) if attempts < ATTEMPTS => {}
                 result => return result,
             }
         }
     }
 
-    async fn proven(&self) -> Result<SendRequest<Full<Bytes>>, BrokerError> {
+    async fn connect_and_verify(&self) -> Result<SendRequest<Full<Bytes>>, BrokerError> {
         let (host, port) = self.host_and_port();
         let stream = TcpStream::connect((host, port)).await.map_err(BrokerError::Gone)?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
@@ -204,7 +204,7 @@ impl Address {
     }
 }
 
-async fn within<T>(
+async fn with_timeout<T>(
     clock: &dyn Clock,
     limit: Duration,
     asked: impl Future<Output = Result<T, BrokerError>>,

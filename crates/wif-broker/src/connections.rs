@@ -18,7 +18,7 @@ use wif_io::clock::Clock;
 /// Connections at a time; a caller more waits in the listener's queue only while all of these have shown the key.
 const MAX_CONNECTIONS: usize = 1024;
 /// How long a connection may take to show the key, whatever it does meanwhile.
-const KEYLESS_LIFE: Duration = Duration::from_secs(10);
+const KEY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a caller with the key may take to send the head of the next request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a caller with the key may take to read an answer.
@@ -99,7 +99,7 @@ impl Connections {
         // The lock is held until the entry is there: the task may end at once.
         let task = tokio::spawn(serve(place)).abort_handle();
         open.keyless.insert(number, Entry { activity, task });
-        (now + KEYLESS_LIFE, dropped)
+        (now + KEY_TIMEOUT, dropped)
     }
 
     /// Makes room; false when every connection has shown the key.
@@ -141,7 +141,7 @@ impl Activity {
         let moment = |of: &AtomicU64| Duration::from_millis(of.load(Ordering::Relaxed));
         let stalled = moment(&self.stalled);
         match () {
-            () if !self.keyed.load(Ordering::Relaxed) => moment(&self.last) + KEYLESS_LIFE,
+            () if !self.keyed.load(Ordering::Relaxed) => moment(&self.last) + KEY_TIMEOUT,
             () if !stalled.is_zero() => stalled + WRITE_TIMEOUT,
             () if self.answering.load(Ordering::Relaxed) => now + HEADER_TIMEOUT,
             () => moment(&self.last) + HEADER_TIMEOUT,
@@ -180,7 +180,7 @@ impl Place {
     }
 
     /// The reader does not read.
-    pub(super) fn stall(&self) {
+    pub(super) fn begin_blocked_write(&self) {
         if self.activity.stalled.load(Ordering::Relaxed) == 0 {
             let now = milliseconds(self.connections.clock.elapsed());
             self.activity.stalled.store(now.max(1), Ordering::Relaxed);
@@ -188,7 +188,7 @@ impl Place {
     }
 
     /// The reader has read all.
-    pub(super) fn flow(&self) {
+    pub(super) fn end_blocked_write(&self) {
         self.activity.stalled.store(0, Ordering::Relaxed);
     }
 }
@@ -337,7 +337,7 @@ mod tests {
         clock.0.store(109, Ordering::Relaxed);
         // Neither an answer nor a reader that does not read it gives a caller without the key more time.
         busy.place.begin_answer();
-        busy.place.stall();
+        busy.place.begin_blocked_write();
         busy.place.end_answer();
         assert_eq!(connections.drop_overdue(), Some(seconds(110)));
         assert!(silent.is_open().await && busy.is_open().await);
@@ -376,17 +376,17 @@ mod tests {
         for begin in [0, 100] {
             let (clock, connections) = none_at(begin);
             let caller = Connection::with_key(&connections);
-            caller.place.stall();
+            caller.place.begin_blocked_write();
             clock.0.store(begin + 5, Ordering::Relaxed);
-            caller.place.stall();
+            caller.place.begin_blocked_write();
             let next = connections.drop_overdue().unwrap();
             assert!(
                 next >= seconds(begin + 10) && next < seconds(begin + 11),
                 "from the first wait: {next:?}"
             );
-            caller.place.flow();
+            caller.place.end_blocked_write();
             assert_eq!(connections.drop_overdue(), Some(seconds(begin + 15)), "it has read all");
-            caller.place.stall();
+            caller.place.begin_blocked_write();
             assert_eq!(connections.drop_overdue(), Some(seconds(begin + 15)));
             clock.0.store(begin + 15, Ordering::Relaxed);
             assert_eq!(connections.drop_overdue(), None);

@@ -31,7 +31,7 @@ pub(crate) const KEY_HEADER: &str = "x-identity-header";
 
 /// A browser or a proxy leaves traces; a name that leads here by DNS has another host. Of a target in absolute form, the
 /// host is the one that counts (RFC 9112 §3.2.2).
-pub(crate) fn local(uri: &Uri, headers: &HeaderMap, port: u16) -> Result<(), Refused> {
+pub(crate) fn check_loopback(uri: &Uri, headers: &HeaderMap, port: u16) -> Result<(), Refused> {
     let forbidden = |reason| Err(Refused::new(StatusCode::FORBIDDEN, reason));
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok()).unwrap_or_default();
@@ -62,7 +62,7 @@ fn is_own(host: &str, port: u16) -> bool {
 
 /// Where a caller has shown the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shown {
+pub(crate) enum KeyLocation {
     /// In the header of the App Service protocol.
     InHeader,
     /// As a bearer token (RFC 6750 §2.1).
@@ -72,21 +72,21 @@ pub(crate) enum Shown {
 }
 
 /// The path that is asked for, and where the key was shown.
-pub(crate) fn keyed<'a>(
+pub(crate) fn check_key<'a>(
     path: &'a str,
     headers: &HeaderMap,
     key: &Secret,
-) -> Result<(&'a str, Shown), Refused> {
+) -> Result<(&'a str, KeyLocation), Refused> {
     static IN_HEADER: HeaderName = HeaderName::from_static(KEY_HEADER);
     if text(headers, &IN_HEADER).is_some_and(|text| key.is(text)) {
-        return Ok((path, Shown::InHeader));
+        return Ok((path, KeyLocation::InHeader));
     }
     if bearer(headers).is_some_and(|token| key.is(token)) {
-        return Ok((path, Shown::AsBearer));
+        return Ok((path, KeyLocation::AsBearer));
     }
     let first = path.strip_prefix('/').and_then(|path| path.split_once('/')).map_or("", |(first, _)| first);
     match path.strip_prefix('/').and_then(|path| path.strip_prefix(first)) {
-        Some(rest) if key.is(first) => Ok((rest, Shown::InPath)),
+        Some(rest) if key.is(first) => Ok((rest, KeyLocation::InPath)),
         _ => Err(no_key()),
     }
 }
@@ -167,7 +167,7 @@ mod tests {
             &[("host", "127.0.0.1:80"), ("forwarded", "for=10.0.0.1")],
             &[("host", "127.0.0.1:80"), ("via", "1.1 proxy")],
         ] {
-            let refused = local(&Uri::from_static("/identity"), &headers(pairs), 80).unwrap_err();
+            let refused = check_loopback(&Uri::from_static("/identity"), &headers(pairs), 80).unwrap_err();
             assert_eq!(refused.status, 403, "{pairs:?}");
         }
         for pairs in [
@@ -175,7 +175,11 @@ mod tests {
             &[("host", "LOCALHOST:80")],
             &[("host", "127.0.0.1:80"), ("sec-fetch-mode", "cors")],
         ] {
-            assert_eq!(local(&Uri::from_static("/identity"), &headers(pairs), 80), Ok(()), "{pairs:?}");
+            assert_eq!(
+                check_loopback(&Uri::from_static("/identity"), &headers(pairs), 80),
+                Ok(()),
+                "{pairs:?}"
+            );
         }
     }
 
@@ -191,11 +195,11 @@ mod tests {
             "https://127.0.0.1:80/identity",
             "evil.example:80",
         ] {
-            let refused = local(&Uri::from_static(target), &host, 80).unwrap_err();
+            let refused = check_loopback(&Uri::from_static(target), &host, 80).unwrap_err();
             assert_eq!(refused.status, 403, "{target}");
         }
         for target in ["http://127.0.0.1:80/identity", "http://localhost:80/identity", "/identity", "*"] {
-            assert_eq!(local(&Uri::from_static(target), &host, 80), Ok(()), "{target}");
+            assert_eq!(check_loopback(&Uri::from_static(target), &host, 80), Ok(()), "{target}");
         }
     }
 
@@ -230,13 +234,13 @@ mod tests {
             &[("authorization", "Bearerkey")],
         ] {
             for path in ["/identity", "/", "", "/ke/identity", "//key/identity", "/keys/identity", "/key"] {
-                let refused = keyed(path, &headers(pairs), &key).unwrap_err();
+                let refused = check_key(path, &headers(pairs), &key).unwrap_err();
                 assert_eq!(refused.status, 401, "{path} {pairs:?}");
             }
         }
-        let shown = |path, pairs| keyed(path, &headers(pairs), &key).unwrap();
-        assert_eq!(shown("/identity", &[(KEY_HEADER, "key")]), ("/identity", Shown::InHeader));
-        assert_eq!(shown("/azd", &[("authorization", "bearer key")]), ("/azd", Shown::AsBearer));
-        assert_eq!(keyed("/key/identity", &headers(&[]), &key), Ok(("/identity", Shown::InPath)));
+        let shown = |path, pairs| check_key(path, &headers(pairs), &key).unwrap();
+        assert_eq!(shown("/identity", &[(KEY_HEADER, "key")]), ("/identity", KeyLocation::InHeader));
+        assert_eq!(shown("/azd", &[("authorization", "bearer key")]), ("/azd", KeyLocation::AsBearer));
+        assert_eq!(check_key("/key/identity", &headers(&[]), &key), Ok(("/identity", KeyLocation::InPath)));
     }
 }

@@ -21,11 +21,11 @@ use super::{
     answer::{Answer, Body},
     cache::{CachedToken, FetchResult},
     connections::Place,
-    guard::{self, Refused, Shown},
+    guard::{self, KeyLocation, Refused},
     paths,
     proof::Nonce,
     session::Session,
-    tokens::Line,
+    tokens::TokenStatus,
 };
 
 /// What azd asks below its endpoint.
@@ -44,7 +44,7 @@ pub(crate) async fn answer(session: &Session, place: &Place, request: Request<In
     let refused_before_key = admitted.is_err();
     let result = match admitted {
         Ok(Admitted::WithoutKey(answer)) => Ok(answer),
-        Ok(Admitted::WithKey(path, shown)) => route(session, &parts, path, shown, body).await,
+        Ok(Admitted::WithKey(path, location)) => route(session, &parts, path, location, body).await,
         Err(refused) => Err(refused),
     };
     let (status, body) = match result {
@@ -76,17 +76,17 @@ enum Admitted<'a> {
     /// The proof, which needs no key.
     WithoutKey(Answer),
     /// What is at this path, where the key was shown.
-    WithKey(&'a str, Shown),
+    WithKey(&'a str, KeyLocation),
 }
 
 /// What comes before the key, and the key.
 fn admit<'a>(session: &Session, place: &Place, parts: &'a Parts) -> Result<Admitted<'a>, Refused> {
-    guard::local(&parts.uri, &parts.headers, session.port)?;
+    guard::check_loopback(&parts.uri, &parts.headers, session.port)?;
     let path = parts.uri.path();
-    match guard::keyed(path, &parts.headers, &session.key) {
-        Ok((path, shown)) => {
+    match guard::check_key(path, &parts.headers, &session.key) {
+        Ok((path, location)) => {
             place.show_key();
-            Ok(Admitted::WithKey(path, shown))
+            Ok(Admitted::WithKey(path, location))
         }
         Err(_no_key) if path == paths::PROOF => proof(session, place, parts).map(Admitted::WithoutKey),
         Err(no_key) if path == paths::ID_TOKEN => Err(guard::other_token(&parts.headers).unwrap_or(no_key)),
@@ -96,7 +96,7 @@ fn admit<'a>(session: &Session, place: &Place, parts: &'a Parts) -> Result<Admit
 
 /// The proof that this is the broker, for a caller that has not shown the key yet; once for each connection.
 fn proof(session: &Session, place: &Place, parts: &Parts) -> Result<Answer, Refused> {
-    only(&parts.method, &Method::GET)?;
+    require_method(&parts.method, &Method::GET)?;
     if !place.prove() {
         return Err(Refused::new(StatusCode::FORBIDDEN, "a connection gets one proof"));
     }
@@ -109,26 +109,28 @@ async fn route(
     session: &Session,
     parts: &Parts,
     path: &str,
-    shown: Shown,
+    location: KeyLocation,
     body: Incoming,
 ) -> Result<Answer, Refused> {
     let headers = &parts.headers;
-    match (path, shown) {
-        (paths::IDENTITY, Shown::InHeader | Shown::InPath) => {
-            only(&parts.method, &Method::GET)?;
+    match (path, location) {
+        (paths::IDENTITY, KeyLocation::InHeader | KeyLocation::InPath) => {
+            require_method(&parts.method, &Method::GET)?;
             identity(session, Query::read(parts.uri.query().unwrap_or_default())?).await
         }
-        (paths::ID_TOKEN, Shown::AsBearer | Shown::InHeader) => id_token(session, &parts.method).await,
-        (AZD_TOKEN, Shown::AsBearer) => {
-            only(&parts.method, &Method::POST)?;
+        (paths::ID_TOKEN, KeyLocation::AsBearer | KeyLocation::InHeader) => {
+            id_token(session, &parts.method).await
+        }
+        (AZD_TOKEN, KeyLocation::AsBearer) => {
+            require_method(&parts.method, &Method::POST)?;
             azd(session, headers, body).await
         }
-        (paths::STATUS, Shown::InHeader) => {
-            only(&parts.method, &Method::GET)?;
+        (paths::STATUS, KeyLocation::InHeader) => {
+            require_method(&parts.method, &Method::GET)?;
             Ok(status(session).into())
         }
-        (paths::END, Shown::InHeader) => {
-            only(&parts.method, &Method::POST)?;
+        (paths::END, KeyLocation::InHeader) => {
+            require_method(&parts.method, &Method::POST)?;
             session.end.notify_one();
             Ok(json!({"status": "ending"}).into())
         }
@@ -209,7 +211,7 @@ async fn id_token(session: &Session, method: &Method) -> Result<Answer, Refused>
             "the input allowedResources limits this session: with the id token, access tokens for every resource could be had",
         ));
     }
-    let fresh = landed(slot.get().await)?;
+    let fresh = token_or_refusal(slot.get().await)?;
     Ok(Answer::with_token(format!(r#"{{"{name}":"#), &fresh, "}"))
 }
 
@@ -255,19 +257,19 @@ async fn azd(session: &Session, headers: &HeaderMap, body: Incoming) -> Result<A
 }
 
 fn status(session: &Session) -> Value {
-    let line = |line: Line| {
+    let describe = |token: TokenStatus| {
         json!({
-            "what": line.what,
-            "until": line.until.map(rfc3339),
-            "asked": line.counts.asked,
-            "fetched": line.counts.fetched,
-            "renewing": line.renewing,
+            "what": token.what,
+            "until": token.until.map(rfc3339),
+            "asked": token.counts.asked,
+            "fetched": token.counts.fetched,
+            "renewing": token.renewing,
         })
     };
     json!({
         "tenant": session.tokens.tenant.to_string(),
         "client": session.tokens.client.map(|client| client.to_string()),
-        "tokens": session.tokens.lines().into_iter().map(line).collect::<Vec<_>>(),
+        "tokens": session.tokens.statuses().into_iter().map(describe).collect::<Vec<_>>(),
         "refused": session.tokens.refusals(),
     })
 }
@@ -301,12 +303,12 @@ async fn access_token(
     session: &Session,
     resource: &Resource,
 ) -> Result<(CachedToken, OffsetDateTime), Refused> {
-    Ok((landed(session.tokens.access_token(resource).await)?, session.tokens.now()))
+    Ok((token_or_refusal(session.tokens.access_token(resource).await)?, session.tokens.now()))
 }
 
 /// A failure that another request cannot change gets 403, which clients do not retry.
-fn landed(landing: FetchResult) -> Result<CachedToken, Refused> {
-    landing.map_err(|failure: std::sync::Arc<Failure>| {
+fn token_or_refusal(result: FetchResult) -> Result<CachedToken, Refused> {
+    result.map_err(|failure: std::sync::Arc<Failure>| {
         let status = match failure.retry_class {
             RetryClass::Refused | RetryClass::MayPass => StatusCode::FORBIDDEN,
             RetryClass::Unreachable | RetryClass::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -315,7 +317,7 @@ fn landed(landing: FetchResult) -> Result<CachedToken, Refused> {
     })
 }
 
-fn only(method: &Method, accepted: &Method) -> Result<(), Refused> {
+fn require_method(method: &Method, accepted: &Method) -> Result<(), Refused> {
     if method == accepted {
         return Ok(());
     }

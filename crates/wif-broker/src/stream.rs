@@ -24,9 +24,9 @@ impl Stream {
         Self { io: TokioIo::new(stream), place }
     }
 
-    fn written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn note_blocked(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_pending() {
-            self.place.stall();
+            self.place.begin_blocked_write();
         }
         written
     }
@@ -45,12 +45,12 @@ impl Read for Stream {
 impl Write for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write(cx, bytes);
-        self.written(written)
+        self.note_blocked(written)
     }
 
     /// hyper calls this when an answer is written whole.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.place.flow();
+        self.place.end_blocked_write();
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
@@ -68,6 +68,6 @@ impl Write for Stream {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write_vectored(cx, parts);
-        self.written(written)
+        self.note_blocked(written)
     }
 }

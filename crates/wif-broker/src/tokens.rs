@@ -51,7 +51,7 @@ pub struct Tokens {
 
 /// A line of `wif status`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct TokenStatus {
     /// `id token`, or the resource.
     pub what: String,
     /// When the token that is there ends.
@@ -93,7 +93,7 @@ impl From<Crowded> for Failure {
 const MAX_NAME: usize = 200;
 
 /// How soon to try again what could not be dealt with.
-const AGAIN: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Tokens {
     /// An empty cache, or one that begins with an id token.
@@ -197,19 +197,19 @@ impl Tokens {
 
     /// What is there, never a token.
     #[must_use]
-    pub fn lines(&self) -> Vec<Line> {
-        let line = |what: String, slot: &TokenSlot| Line {
+    pub fn statuses(&self) -> Vec<TokenStatus> {
+        let status = |what: String, slot: &TokenSlot| TokenStatus {
             what,
             until: slot.until(),
             counts: slot.counts(),
             renewing: slot.is_renewing(),
         };
-        let id_token = self.id_token.iter().map(|slot| line("id token".to_owned(), slot));
+        let id_token = self.id_token.iter().map(|slot| status("id token".to_owned(), slot));
         id_token
             .chain(
                 self.slots()
                     .iter()
-                    .map(|(resource, slot)| line(one_line(&resource.to_string(), MAX_NAME), slot)),
+                    .map(|(resource, slot)| status(one_line(&resource.to_string(), MAX_NAME), slot)),
             )
             .collect()
     }
@@ -225,7 +225,7 @@ impl Tokens {
             tokio::select! {
                 () = self.changed.notified() => behind = !changed(),
                 () = sleep(&*self.clock, wait) => slots.iter().for_each(TokenSlot::renew),
-                () = self.clock.sleep(AGAIN), if behind => behind = !changed(),
+                () = self.clock.sleep(RETRY_INTERVAL), if behind => behind = !changed(),
             }
         }
     }

@@ -46,7 +46,7 @@ impl Failure {
 
     /// A copy for another caller who ran into the same failure.
     #[must_use]
-    pub fn again(&self) -> Self {
+    pub fn duplicate(&self) -> Self {
         let Self { code, hint, command, details, retry_class, .. } = self;
         let (hint, details) = (hint.clone(), details.clone());
         Self {
@@ -67,7 +67,9 @@ impl Failure {
     pub const fn exit_code(&self) -> u8 {
         match (self.code, self.retry_class) {
             _ if self.by_caller => 2,
-            (Code::ArgumentInvalid, _) | (Code::BrokerGone, RetryClass::Refused) => 2,
+            (Code::ArgumentInvalid | Code::OutputUnwritable, _) | (Code::BrokerGone, RetryClass::Refused) => {
+                2
+            }
             (Code::BrokerRefused, RetryClass::Refused) => 3,
             (Code::BrokerGone | Code::BrokerRefused | Code::BrokerUnproven | Code::BrokerFailed, _) => 4,
             _ => 1,
@@ -142,6 +144,7 @@ mod tests {
         let of = |code, retry_class| Failure::new(code, "x", "y").with_retry_class(retry_class).exit_code();
         assert_eq!(of(Code::Bug, RetryClass::Refused), 1);
         assert_eq!(of(Code::ArgumentInvalid, RetryClass::Refused), 2);
+        assert_eq!(of(Code::OutputUnwritable, RetryClass::Refused), 2);
         assert_eq!(of(Code::BrokerGone, RetryClass::Refused), 2, "this step has no session");
         assert_eq!(of(Code::BrokerGone, RetryClass::Unreachable), 4);
         assert_eq!(of(Code::BrokerRefused, RetryClass::Refused), 3);

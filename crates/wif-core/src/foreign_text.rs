@@ -225,14 +225,14 @@ fn deactivate(line: &mut [char]) {
     let mut last_hash = None;
     let mut found = Vec::new();
     for (at, character) in line.iter().enumerate().rev() {
-        if folded(*character) == '#' {
+        if fold_to_ascii(*character) == '#' {
             if command.first() == Some(&true) || mark.first() == Some(&true) {
                 found.extend([Some(at), last_hash]);
             }
             last_hash = Some(at);
         }
-        command = before(*character, command, ['#', 'v', 's', 'o']);
-        mark = before(*character, mark, ['#', '[']);
+        command = match_backwards(*character, command, ['#', 'v', 's', 'o']);
+        mark = match_backwards(*character, mark, ['#', '[']);
     }
     for at in found.into_iter().flatten() {
         if let Some(character) = line.get_mut(at) {
@@ -242,11 +242,11 @@ fn deactivate(line: &mut [char]) {
 }
 
 /// Which ends of a pattern a text begins with that has `character` before one which begins with those of `follows`.
-fn before<const N: usize>(character: char, follows: [bool; N], pattern: [char; N]) -> [bool; N] {
+fn match_backwards<const N: usize>(character: char, follows: [bool; N], pattern: [char; N]) -> [bool; N] {
     let passed_over = is_passed_over(character);
     std::array::from_fn(|at| {
         let begins = |at: usize| at == N || follows.get(at) == Some(&true);
-        let fits = pattern.get(at) == Some(&folded(character));
+        let fits = pattern.get(at) == Some(&fold_to_ascii(character));
         (fits && begins(at + 1)) || (passed_over && begins(at))
     })
 }
@@ -259,7 +259,7 @@ fn is_passed_over(character: char) -> bool {
 
 /// The character of ASCII that a character stands for, in lower case. The agent's search tells the wide forms of East Asia
 /// from those of ASCII, but code pages on the way to it do not.
-fn folded(character: char) -> char {
+fn fold_to_ascii(character: char) -> char {
     let narrow = match character {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(character) - 0xff01 + 0x21).unwrap_or(character),
         '\u{fe5f}' => '#',

@@ -37,7 +37,7 @@ pub struct Policy {
 }
 
 /// With less time than this an attempt would only end in a timeout, and hide what really happened.
-pub const WORTHWHILE: Duration = Duration::from_secs(2);
+pub const MIN_ATTEMPT_TIME: Duration = Duration::from_secs(2);
 
 impl Default for Policy {
     /// Half a second, doubling to eight; three retries of a refusal that may pass, 14 seconds in all, so that one that
@@ -72,7 +72,7 @@ impl Policy {
                 doubled.mul_f64(1.0 - f64::from(jitter) / f64::from(u8::MAX) / 2.0)
             }
         };
-        (delay.saturating_add(WORTHWHILE) <= remaining).then_some(delay)
+        (delay.saturating_add(MIN_ATTEMPT_TIME) <= remaining).then_some(delay)
     }
 }
 
@@ -106,13 +106,13 @@ mod tests {
         ) {
             let remaining = Duration::from_secs(left);
             if let Some(delay) = Policy::default().after(attempt, retry_class, remaining, jitter) {
-                prop_assert!(delay.saturating_add(WORTHWHILE) <= remaining);
+                prop_assert!(delay.saturating_add(MIN_ATTEMPT_TIME) <= remaining);
                 prop_assert!(delay > Duration::ZERO);
             }
         }
 
         #[test]
-        fn what_the_service_asks_for_is_honoured_to_the_second(
+        fn what_the_service_asks_for_is_honored_to_the_second(
             attempt in any::<u32>(), asked in 1_u64..60, jitter in any::<u8>(),
         ) {
             let retry_class = RetryClass::Busy { retry_after: Some(Duration::from_secs(asked)) };

@@ -22,7 +22,7 @@ async fn public_names_are_reached_through_a_proxy_with_a_password() {
     assert_eq!(answer.status(), 200);
     let elsewhere = client.get("https://example.com/").send().await;
     assert!(elsewhere.is_err());
-    let statuses: Vec<_> = proxy.journal().iter().map(|entry| (entry.authorised, entry.status)).collect();
+    let statuses: Vec<_> = proxy.journal().iter().map(|entry| (entry.authorized, entry.status)).collect();
     assert_eq!(statuses, [(false, 407), (true, 200), (true, 200), (true, 403)]);
     assert_eq!(proxy.tunnels("login.microsoftonline.com:443"), 1);
 }

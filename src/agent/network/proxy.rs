@@ -44,7 +44,7 @@ fn of_agent(env: &Env, url: &str, remarks: &mut Remarks) -> Result<Proxy, Networ
         (user.to_owned(), password.unwrap_or_else(|| Secret::new(String::new())))
     });
     let rule: ProxyRule =
-        Arc::new(move |url| (!hosts::is_loopback(url) && !bypass.holds(url)).then(|| proxy.clone()));
+        Arc::new(move |url| (!hosts::is_loopback(url) && !bypass.matches(url)).then(|| proxy.clone()));
     Ok((Some(rule), login))
 }
 
@@ -56,7 +56,7 @@ fn of_machine(env: &Env) -> Result<Option<ProxyRule>, NetworkError> {
     let proxy = proxy_url(variable, url)?;
     let (_, list) = exceptions(env);
     let exceptions = Exceptions::new(entries(list));
-    Ok(Some(Arc::new(move |url| (!exceptions.hold(url)).then(|| proxy.clone()))))
+    Ok(Some(Arc::new(move |url| (!exceptions.matches(url)).then(|| proxy.clone()))))
 }
 
 /// The machine's list of hosts that no proxy leads to, and the variable that has it.
@@ -116,7 +116,7 @@ impl Exceptions {
         Self { all, any_port: matcher(any_port.join(",")), one_port }
     }
 
-    fn hold(&self, url: &Url) -> bool {
+    fn matches(&self, url: &Url) -> bool {
         let Ok(uri) = url.as_str().parse::<Uri>() else { return self.all };
         let own = url.port_or_known_default();
         let one_port = self.one_port.iter().filter(|(port, _)| own == Some(*port));
@@ -159,10 +159,10 @@ impl BypassList {
     }
 
     /// The agent matches against `scheme://host[:port]`, tasks against the whole URL.
-    fn holds(&self, url: &Url) -> bool {
+    fn matches(&self, url: &Url) -> bool {
         let origin = url.origin().ascii_serialization();
         let matches = |expression: &Regex| expression.is_match(&origin) || expression.is_match(url.as_str());
-        self.expressions.iter().any(matches) || self.exceptions.hold(url)
+        self.expressions.iter().any(matches) || self.exceptions.matches(url)
     }
 }
 

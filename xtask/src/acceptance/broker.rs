@@ -38,7 +38,7 @@ pub(super) fn kept(journal: &[Entry], client: &Client, scheme: Scheme) -> Vec<St
     }
     let ours = |service: Service| by_us.iter().filter(|entry| entry.service == service).count();
     let (id_tokens, access_tokens) = (ours(Service::DevOps), ours(scheme.source()));
-    // Whoever exchanges id tokens needs no access token of the broker, which renews none that nobody wants.
+    // A tool that exchanges id tokens needs no access token of the broker, which renews none that no caller wants.
     let exchanges = *client.exchanges.start() > 0;
     if (scheme.is_federated() && id_tokens < 3) || (!exchanges && access_tokens < 3) {
         complaints.push(format!(
@@ -56,7 +56,7 @@ pub(super) fn kept(journal: &[Entry], client: &Client, scheme: Scheme) -> Vec<St
     complaints
 }
 
-/// What does not fit in a job with a broker: it has turned nobody away, and is gone.
+/// What does not fit in a job with a broker: it has refused no caller, and is gone.
 pub(super) fn ended(report: &JobReport) -> Vec<String> {
     let mut complaints = Vec::new();
     if report.result != JobResult::Succeeded {

@@ -55,7 +55,7 @@ fn lines_of(client: &Client) -> usize {
     }
 }
 
-/// What does not fit in the blob store: the client's state must be there, and nobody may hold it.
+/// What does not fit in the blob store: the client's state must be there, and no lease may be on it.
 pub(super) fn stored(storage: &Storage, client: &Client) -> Option<String> {
     let kept = storage.blob(ACCOUNT, CONTAINER, "acceptance.tfstate").is_some_and(|blob| {
         let state: Option<Value> = serde_json::from_slice(&blob.content).ok();
@@ -141,7 +141,7 @@ mod tests {
     use super::{super::tools::TOOLS, *};
 
     #[test]
-    fn a_client_that_asked_nobody_is_not_accepted() {
+    fn a_client_that_asked_no_service_is_not_accepted() {
         for tool in TOOLS {
             // What azurite was asked is in its own log, and a plan may need a token of the broker only.
             let asks = |client: &&Client| matches!(client.proof, Proof::Arm | Proof::State);

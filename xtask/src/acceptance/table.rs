@@ -28,7 +28,7 @@ pub(super) enum Outcome {
 }
 
 impl Row {
-    /// For whoever waits.
+    /// For a person who waits.
     pub(super) fn line(&self) -> String {
         format!(
             "{}, {}, {}: {}",

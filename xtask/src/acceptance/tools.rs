@@ -37,7 +37,7 @@ pub(super) struct Client {
     pub(super) family: &'static str,
     /// What the script is told.
     pub(super) credential: &'static str,
-    /// Whether somebody keeps the sign-in alive.
+    /// Whether a broker keeps the sign-in alive.
     pub(super) mode: Mode,
     /// With which connections.
     pub(super) schemes: &'static [Scheme],
@@ -61,7 +61,7 @@ pub(super) struct Client {
     pub(super) proof: Proof,
 }
 
-/// Whether somebody keeps the sign-in alive.
+/// Whether a broker keeps the sign-in alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     /// `refresh: false`: what was exported is all there is.
@@ -248,7 +248,7 @@ const AZ: Tool = Tool {
     name: "azure-cli",
     find: install::azure_cli,
     trust: "REQUESTS_CA_BUNDLE",
-    asks_as: "az asks nobody but the broker",
+    asks_as: "az asks the broker only",
     calls_as: "AZURECLI/",
     place: Place::Machine,
     clients: &[AZ_ACCOUNT, AZ_DEPLOYMENT],

@@ -201,7 +201,7 @@ fn milliseconds(text: &str) -> Option<f64> {
     units.iter().find_map(|(unit, factor)| Some(text.strip_suffix(unit)?.parse::<f64>().ok()? * factor))
 }
 
-/// A process that nobody here has started, by what Linux tells of it.
+/// A process that this program has not started, by what Linux tells of it.
 struct Process {
     folder: std::path::PathBuf,
 }

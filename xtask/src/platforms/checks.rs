@@ -38,7 +38,7 @@ const CHECKS: [(&str, Check); 6] = [
     ("a broker keeps the job signed in, holds nothing of its step, and ends with the job", keeps),
     ("a certificate of an unknown CA is refused", refuses),
     ("a CA in the machine's own trust store is trusted", trusts),
-    ("a cancelled step leaves nothing", cancels),
+    ("a canceled step leaves nothing", cancels),
     ("a step that fails leaves nothing to the post-job stage", fails),
 ];
 
@@ -121,7 +121,7 @@ fn cancels(machine: &Machine<'_>) -> Result<()> {
         || step.raw_stdout.contains("task.setvariable")
         || !step.raw_stdout.contains("Canceled: nothing is left behind")
     {
-        return Err(format!("it is not cancelled as it should be:\n{}", report.log));
+        return Err(format!("it is not canceled as it should be:\n{}", report.log));
     }
     nothing_left(&report, &emulator)
 }
@@ -155,7 +155,7 @@ fn look(machine: &Machine<'_>, script: &str) -> Step {
     Step::bash(format!("set -e\nWIF='{wif}'\n{script}")).display_name("Look")
 }
 
-/// The agent's CA file is the emulator's, which nobody else trusts.
+/// The agent's CA file is the emulator's, which no other program trusts.
 fn with_ca(machine: &Machine<'_>, emulator: &Emulator) -> Agent {
     (machine.agent)().ca_file(emulator.ca_file())
 }

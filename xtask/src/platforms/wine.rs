@@ -72,7 +72,7 @@ impl Wine {
 
     fn server(&self, argument: &str) -> Result<()> {
         let mut server = Command::new("/usr/lib/wine/wineserver64");
-        // It goes on in the background, and whoever reads its output would wait for it.
+        // It goes on in the background, and a reader of its output would wait for it.
         server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         finish(server.arg(argument).env("WINEPREFIX", self.folder.join("prefix")))
     }

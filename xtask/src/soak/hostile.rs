@@ -87,7 +87,7 @@ pub(crate) fn hostile(seconds: u64) -> Result<()> {
     let log = &report.step("Watch").log;
     let mut waits: Vec<f64> = values(log, "took ").collect();
     waits.sort_by(f64::total_cmp);
-    let slowest = waits.last().copied().ok_or("nobody asked")?;
+    let slowest = waits.last().copied().ok_or("no caller asked")?;
     let begin = values(log, "over ").next().ok_or("the step did not end")?;
     let end = ended.as_secs_f64() - begin / 1e9;
     println!("connections without the key   {}", connected.load(Ordering::Relaxed));

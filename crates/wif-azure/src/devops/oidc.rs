@@ -26,7 +26,7 @@ pub enum OidcError {
     #[error("no id token from Azure DevOps")]
     Http(#[from] HttpError),
     /// 401, or a sign-in page.
-    #[error("{} (it answered {status}{})", means(known_job_token(*.status)), if *.page { " with a sign-in page" } else { "" })]
+    #[error("{} (it answered {status}{})", meaning(known_job_token(*.status)), if *.page { " with a sign-in page" } else { "" })]
     JobToken {
         /// The HTTP status.
         status: u16,
@@ -34,19 +34,19 @@ pub enum OidcError {
         page: bool,
     },
     /// The stage does not refer to the connection.
-    #[error("Azure DevOps signs no id token: {}", means(NOT_REFERENCED))]
+    #[error("Azure DevOps signs no id token: {}", meaning(NOT_REFERENCED))]
     NotReferenced,
     /// 404
-    #[error("{} (404)", means(UNKNOWN_CONNECTION))]
+    #[error("{} (404)", meaning(UNKNOWN_CONNECTION))]
     UnknownConnection,
     /// The plan refuses; known to pass.
-    #[error("Azure DevOps refused for the moment ({kind}): {}", means(PLAN_SECURITY))]
+    #[error("Azure DevOps refused for the moment ({kind}): {}", meaning(PLAN_SECURITY))]
     PlanSecurity {
         /// The exception's type key.
         kind: String,
     },
     /// 408, 429, 5xx
-    #[error("{} (it answered {status}{})", means(known_busy(*.status)), asked_to_wait(*.retry_after))]
+    #[error("{} (it answered {status}{})", meaning(known_busy(*.status)), asked_to_wait(*.retry_after))]
     Busy {
         /// The HTTP status.
         status: u16,
@@ -55,14 +55,14 @@ pub enum OidcError {
     },
     /// A refusal that is known by its message only.
     #[error("Azure DevOps refused to sign an id token (it answered {status}, {}): {}", known.name, known.meaning)]
-    Told {
+    KnownMessage {
         /// The HTTP status.
         status: u16,
         /// What it means.
         known: &'static KnownRefusal,
     },
     /// Any other refusal.
-    #[error("Azure DevOps refused to sign an id token (it answered {status}{}){}", kind.as_ref().map(|kind| format!(", {kind}")).unwrap_or_default(), colon(known_refused(*.status, kind.as_deref())))]
+    #[error("Azure DevOps refused to sign an id token (it answered {status}{}){}", kind.as_ref().map(|kind| format!(", {kind}")).unwrap_or_default(), meaning_clause(known_refused(*.status, kind.as_deref())))]
     Refused {
         /// The HTTP status.
         status: u16,
@@ -157,20 +157,20 @@ impl ServiceError for Refusal {
 fn read(response: &Response) -> Result<Secret, OidcError> {
     let status = response.status;
     let answer: Option<Answer> = response.json();
-    let told = answer.as_ref().and_then(|answer| refusals::in_words(&answer.texts()));
+    let known_message = answer.as_ref().and_then(|answer| refusals::in_words(&answer.texts()));
     let kind = answer.as_ref().and_then(|answer| identifier(answer.type_key.as_deref()?, 80));
     if let Some(kind) = kind.clone().filter(|kind| kind.contains("PlanSecurity")) {
         return Err(OidcError::PlanSecurity { kind });
     }
     match status {
-        _ if told.is_some_and(|known| known.code == Code::ConnectionNotReferenced) => {
+        _ if known_message.is_some_and(|known| known.code == Code::ConnectionNotReferenced) => {
             Err(OidcError::NotReferenced)
         }
         _ if status == 401 || response.is_devops_sign_in() => {
             Err(OidcError::JobToken { status, page: response.is_html() })
         }
         408 | 429 | 500..=599 => Err(OidcError::Busy { status, retry_after: response.retry_after }),
-        400..=499 if let Some(known) = told => Err(OidcError::Told { status, known }),
+        400..=499 if let Some(known) = known_message => Err(OidcError::KnownMessage { status, known }),
         404 => Err(OidcError::UnknownConnection),
         200..=299 => {
             let token = answer.and_then(|answer| answer.oidc_token).filter(|token| !token.is_empty());
@@ -191,7 +191,7 @@ impl OidcError {
             Self::UnknownConnection => refusals::named(UNKNOWN_CONNECTION),
             Self::PlanSecurity { .. } => refusals::named(PLAN_SECURITY),
             Self::Busy { status, .. } => refusals::named(known_busy(*status)),
-            Self::Told { known, .. } => Some(known),
+            Self::KnownMessage { known, .. } => Some(known),
             Self::Refused { status, kind } => known_refused(*status, kind.as_deref()),
             Self::Http(_) | Self::NoToken { .. } => None,
         }
@@ -208,7 +208,7 @@ impl OidcError {
             Self::JobToken { .. }
             | Self::NotReferenced
             | Self::UnknownConnection
-            | Self::Told { .. }
+            | Self::KnownMessage { .. }
             | Self::Refused { .. } => RetryClass::Refused,
         }
     }
@@ -234,11 +234,11 @@ fn known_refused(status: u16, kind: Option<&str>) -> Option<&'static KnownRefusa
     if status == 405 { refusals::named("oidctoken-405") } else { kind.and_then(refusals::named) }
 }
 
-fn means(name: &str) -> &'static str {
+fn meaning(name: &str) -> &'static str {
     refusals::named(name).map(|known| known.meaning).unwrap_or_default()
 }
 
-fn colon(known: Option<&KnownRefusal>) -> String {
+fn meaning_clause(known: Option<&KnownRefusal>) -> String {
     known.map(|known| format!(": {}", known.meaning)).unwrap_or_default()
 }
 

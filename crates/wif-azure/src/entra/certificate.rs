@@ -59,7 +59,7 @@ pub enum CertificateError {
 }
 
 /// How long an assertion is valid. It is used at once.
-const LIFE: Duration = Duration::minutes(10);
+const ASSERTION_LIFETIME: Duration = Duration::minutes(10);
 
 impl Certificate {
     /// Reads certificate and key of a PEM text, in any order; further certificates, as of a chain, are passed over.
@@ -127,7 +127,7 @@ impl Certificate {
             "sub": client.to_string(),
             "jti": random::id().to_string(),
             "nbf": now.unix_timestamp(),
-            "exp": (now + LIFE).unix_timestamp(),
+            "exp": (now + ASSERTION_LIFETIME).unix_timestamp(),
         });
         let encoded = |part: serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
         let mut token = format!("{}.{}", encoded(header), encoded(claims));

@@ -21,7 +21,7 @@ use super::entra::{
 };
 use wif_core::{
     azure::resource::Resource,
-    exports::{IDENTITY_PATH, MACHINE},
+    exports::{IDENTITY_PATH, KEPT_MACHINE_VARIABLES},
     refusals,
     retry::{RetryClass, asked_to_wait},
     secret::Secret,
@@ -119,22 +119,30 @@ const IMDS: &str = "http://169.254.169.254";
 /// How long one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 /// The variable that replaces the host of IMDS; the path stays.
-const HOST: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
+const IMDS_HOST_VARIABLE: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
 /// Names the host of an Azure Arc server's service, beside an `IDENTITY_ENDPOINT` without a header.
-const ARC_HOST: &str = "IMDS_ENDPOINT";
+const ARC_HOST_VARIABLE: &str = "IMDS_ENDPOINT";
 /// What [`ManagedIdentity::find`] reads of the environment.
-pub const VARIABLES: [&str; 8] =
-    [ENDPOINT[0], ENDPOINT[1], MACHINE[0], MACHINE[1], HOST, ARC_HOST, BROKER, arc::PROGRAM_DATA];
+pub const VARIABLES: [&str; 8] = [
+    APP_SERVICE_VARIABLES[0],
+    APP_SERVICE_VARIABLES[1],
+    KEPT_MACHINE_VARIABLES[0],
+    KEPT_MACHINE_VARIABLES[1],
+    IMDS_HOST_VARIABLE,
+    ARC_HOST_VARIABLE,
+    BROKER_URL_VARIABLE,
+    arc::PROGRAM_DATA,
+];
 /// The broker of an earlier session: it tells an `IDENTITY_ENDPOINT` of the machine from one that a session of this job has left.
-const BROKER: &str = "WIF_URL";
+const BROKER_URL_VARIABLE: &str = "WIF_URL";
 
 /// The path of the service, of virtual machines and of Azure Arc servers.
-const PATH: [&str; 4] = ["metadata", "identity", "oauth2", "token"];
+const TOKEN_PATH: [&str; 4] = ["metadata", "identity", "oauth2", "token"];
 /// App Service's protocol: the variables with the endpoint's URL and with the value of `X-IDENTITY-HEADER`.
-const ENDPOINT: [&str; 2] = ["IDENTITY_ENDPOINT", "IDENTITY_HEADER"];
+const APP_SERVICE_VARIABLES: [&str; 2] = ["IDENTITY_ENDPOINT", "IDENTITY_HEADER"];
 
 #[derive(Deserialize)]
-struct Granted {
+struct TokenResponse {
     access_token: String,
     token_type: Option<String>,
     #[serde(default, deserialize_with = "maybe_seconds")]
@@ -145,7 +153,7 @@ struct Granted {
 }
 
 #[derive(Deserialize)]
-struct Refused {
+struct ErrorResponse {
     #[serde(alias = "message", alias = "Message")]
     error_description: Option<String>,
 }
@@ -162,7 +170,7 @@ impl ManagedIdentity {
         let parsed = |name, text: &str| {
             PlainEndpoint::parse(text).map_err(|source| ManagedIdentityError::Address { name, source })
         };
-        for [address, header] in [ENDPOINT, MACHINE] {
+        for [address, header] in [APP_SERVICE_VARIABLES, KEPT_MACHINE_VARIABLES] {
             if let (Some(text), Some(header)) = (env.get(address), env.secret(header)) {
                 let endpoint = parsed(address, text)?;
                 if !is_ours(env, &endpoint, &header) {
@@ -170,21 +178,24 @@ impl ManagedIdentity {
                 }
             }
         }
-        if let Some(host) = env.get(ARC_HOST) {
+        if let Some(host) = env.get(ARC_HOST_VARIABLE) {
             // With a header, the address is a broker's of this job, which has taken the place of the server's own.
-            let own = env.get(ENDPOINT[0]).filter(|_| env.get(ENDPOINT[1]).is_none());
+            let own =
+                env.get(APP_SERVICE_VARIABLES[0]).filter(|_| env.get(APP_SERVICE_VARIABLES[1]).is_none());
             let endpoint = match own {
-                Some(text) => parsed(ENDPOINT[0], text)?,
-                None => parsed(ARC_HOST, host)?.join(PATH),
+                Some(text) => parsed(APP_SERVICE_VARIABLES[0], text)?,
+                None => parsed(ARC_HOST_VARIABLE, host)?.join(TOKEN_PATH),
             };
             if !endpoint.is_on_this_machine() {
-                let name = if own.is_some() { ENDPOINT[0] } else { ARC_HOST };
+                let name = if own.is_some() { APP_SERVICE_VARIABLES[0] } else { ARC_HOST_VARIABLE };
                 return Err(ManagedIdentityError::NotLocal { name });
             }
             return Ok(Self { endpoint, protocol: Protocol::Arc { folder: Folder::of_service(env) } });
         }
-        let base = env.get(HOST).map_or_else(|| parsed(HOST, IMDS), |text| parsed(HOST, text))?;
-        Ok(Self { endpoint: base.join(PATH), protocol: Protocol::Imds })
+        let base = env
+            .get(IMDS_HOST_VARIABLE)
+            .map_or_else(|| parsed(IMDS_HOST_VARIABLE, IMDS), |text| parsed(IMDS_HOST_VARIABLE, text))?;
+        Ok(Self { endpoint: base.join(TOKEN_PATH), protocol: Protocol::Imds })
     }
 
     /// The same service, with another folder for the key files of an Azure Arc server: for tests. No variable names it,
@@ -202,7 +213,7 @@ impl ManagedIdentity {
     /// machine's own service, and its header. `None` where the machine has no such service, or where it is kept already.
     #[must_use]
     pub fn endpoint_to_restore(env: &Env) -> Option<(String, Secret)> {
-        let [address, header] = ENDPOINT;
+        let [address, header] = APP_SERVICE_VARIABLES;
         let (text, header) = (env.get(address)?, env.secret(header)?);
         PlainEndpoint::parse(text).ok().filter(|endpoint| !is_ours(env, endpoint, &header))?;
         Some((text.to_owned(), header))
@@ -241,14 +252,14 @@ impl ManagedIdentity {
                         .send(request.secret_header("authorization", &basic), until.remaining(http.clock()))
                         .await?;
                 }
-                self.confirmed(client, read(&answer, begin)?)
+                self.check_identity(client, read(&answer, begin)?)
             }
         };
         http.retrying(deadline, ATTEMPT_TIMEOUT, ManagedIdentityError::retry_class, attempt).await
     }
 
     /// An Azure Arc agent that knows one identity only ignores which one is asked for.
-    fn confirmed(
+    fn check_identity(
         &self,
         asked_for: Option<Uuid>,
         granted: (AccessToken, Option<Uuid>),
@@ -281,7 +292,7 @@ impl ManagedIdentity {
 /// Whether an address is that of a broker which an earlier sign-in of this job has left: the last one's, or one that looks
 /// like a broker's and wants a broker's key.
 fn is_ours(env: &Env, endpoint: &PlainEndpoint, header: &Secret) -> bool {
-    let last = env.get(BROKER).and_then(|url| PlainEndpoint::parse(url).ok());
+    let last = env.get(BROKER_URL_VARIABLE).and_then(|url| PlainEndpoint::parse(url).ok());
     let broker =
         endpoint.as_str().starts_with("http://127.0.0.1:") && endpoint.as_str().ends_with(IDENTITY_PATH);
     let key = header.expose();
@@ -296,12 +307,12 @@ fn read(
 ) -> Result<(AccessToken, Option<Uuid>), ManagedIdentityError> {
     let status = response.status;
     match status {
-        200..=299 => granted(response, begin),
+        200..=299 => read_token(response, begin),
         404 | 408 | 410 | 429 | 500..=599 => {
             Err(ManagedIdentityError::Busy { status, retry_after: response.retry_after })
         }
         400..=499 => {
-            let reason = response.json::<Refused>().and_then(|refused| refused.error_description);
+            let reason = response.json::<ErrorResponse>().and_then(|refused| refused.error_description);
             let number = reason.as_deref().and_then(refusals::number_in);
             let sentence = reason.as_deref().and_then(sentence);
             Err(ManagedIdentityError::Refused { status, number, sentence })
@@ -310,12 +321,12 @@ fn read(
     }
 }
 
-fn granted(
+fn read_token(
     response: &Response,
     begin: OffsetDateTime,
 ) -> Result<(AccessToken, Option<Uuid>), ManagedIdentityError> {
     let unusable = |body| ManagedIdentityError::Unusable { status: response.status, body };
-    let granted = response.json::<Granted>().ok_or_else(|| unusable(response.kind()))?;
+    let granted = response.json::<TokenResponse>().ok_or_else(|| unusable(response.kind()))?;
     let token = Secret::new(granted.access_token);
     let bearer = granted.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
     if !bearer || !is_token(&token) {
@@ -386,16 +397,21 @@ mod tests {
                     app,
                     header,
                     ("WIF_URL", "http://localhost:4141"),
-                    (MACHINE[0], "http://localhost:7/x"),
-                    (MACHINE[1], "k"),
+                    (KEPT_MACHINE_VARIABLES[0], "http://localhost:7/x"),
+                    (KEPT_MACHINE_VARIABLES[1], "k"),
                 ],
                 "http://localhost:7/x",
             ),
-            (&[(HOST, "http://10.0.0.4:80/")], "http://10.0.0.4/metadata/identity/oauth2/token"),
+            (
+                &[(IMDS_HOST_VARIABLE, "http://10.0.0.4:80/")],
+                "http://10.0.0.4/metadata/identity/oauth2/token",
+            ),
         ] {
             assert_eq!(find(variables).unwrap().endpoint().as_str(), address, "{variables:?}");
         }
-        for variables in [&[("IDENTITY_ENDPOINT", "localhost"), header][..], &[(HOST, "file:///x")]] {
+        for variables in
+            [&[("IDENTITY_ENDPOINT", "localhost"), header][..], &[(IMDS_HOST_VARIABLE, "file:///x")]]
+        {
             assert!(matches!(find(variables), Err(ManagedIdentityError::Address { .. })), "{variables:?}");
         }
     }

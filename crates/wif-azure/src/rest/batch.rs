@@ -78,7 +78,7 @@ impl Rest<'_> {
                     let Some(call) = unanswered.remove(&answer.id) else { continue };
                     // It has not been begun, so that it may be sent again whatever it is.
                     if let Some(delay) = answer.turned_away() {
-                        self.hold(answer.status, delay);
+                        self.hold_back(answer.status, delay);
                         turned_away.push(*call);
                     }
                     if let Some(slot) = answers.get_mut(call.0) {

@@ -8,7 +8,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use url::Url;
 use wif_core::{
-    retry::{RetryClass, WORTHWHILE},
+    retry::{MIN_ATTEMPT_TIME, RetryClass},
     secret::Secret,
 };
 use wif_io::{
@@ -175,7 +175,7 @@ impl<'a> Rest<'a> {
     }
 
     /// Holds back the next calls, where a part of an answer asks for it.
-    pub(super) fn hold(&self, status: u16, retry_after: Duration) {
+    pub(super) fn hold_back(&self, status: u16, retry_after: Duration) {
         self.throttle.note(self.http.clock(), status, Some(retry_after));
     }
 
@@ -183,7 +183,7 @@ impl<'a> Rest<'a> {
     async fn wait_for_throttle(&self) -> Result<(), RestError> {
         let clock = self.http.clock();
         while let Some((wait, status)) = self.throttle.wait(clock) {
-            if wait.saturating_add(WORTHWHILE) > self.deadline.remaining(clock) {
+            if wait.saturating_add(MIN_ATTEMPT_TIME) > self.deadline.remaining(clock) {
                 return Err(RestError::HeldBack { status, retry_after: wait });
             }
             tracing::debug!(status, ?wait, "waiting, as an earlier answer asked");

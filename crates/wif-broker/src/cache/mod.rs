@@ -1,5 +1,5 @@
-//! One token, kept fresh: one flight for all who ask, and what still works is given away while a renewal is under way
-//! or fails.
+//! One token, kept fresh. All callers share one fetch, and they get the old token while a renewal is under way or has
+//! failed, as long as that token works.
 
 use std::{
     future::Future,
@@ -34,12 +34,12 @@ impl CachedToken {
     }
 }
 
-/// How a flight ended. The failure is shared by all who waited for it.
+/// How a fetch ended. All callers that waited for it share the failure.
 pub type FetchResult = Result<CachedToken, Arc<Failure>>;
 /// Fetches a token.
 pub type Fetch =
     Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<CachedToken, Failure>> + Send>> + Send + Sync>;
-type Flight = Shared<Pin<Box<dyn Future<Output = FetchResult> + Send>>>;
+type SharedFetch = Shared<Pin<Box<dyn Future<Output = FetchResult> + Send>>>;
 
 /// One token, for one resource, of one session.
 pub struct TokenSlot {
@@ -52,8 +52,8 @@ pub struct TokenSlot {
 
 #[derive(Default)]
 struct State {
-    fresh: Option<Held>,
-    flight: Option<Flight>,
+    fresh: Option<StoredToken>,
+    pending: Option<SharedFetch>,
     /// The last attempt's failure, and when the next attempt may begin: by the monotonic clock.
     failed: Option<(Arc<Failure>, Duration)>,
     /// Attempts that failed in a row.
@@ -80,7 +80,7 @@ impl Moment {
 }
 
 /// A token, and its end by the clock that cannot be set, beside the end by the wall clock: the earlier counts.
-struct Held {
+struct StoredToken {
     fresh: CachedToken,
     end: Duration,
 }
@@ -88,19 +88,19 @@ struct Held {
 /// Two ends that are no further apart are one: the two clocks differ in pace.
 const SAME_END: Duration = Duration::from_secs(1);
 
-impl Held {
+impl StoredToken {
     /// A token that is there now.
     fn new(fresh: CachedToken, at: Moment) -> Self {
-        let end = at.elapsed + positive(fresh.lifetime.until - at.wall);
+        let end = at.elapsed + not_negative(fresh.lifetime.until - at.wall);
         Self { fresh, end }
     }
 
     /// A token that came now, and was asked for when so much time had elapsed: its life begins there, though the wall
     /// clock may have been set back since.
     fn asked_at(asked: Duration, fresh: CachedToken, at: Moment) -> Self {
-        let life = positive(fresh.lifetime.until - fresh.lifetime.from);
-        let held = Self::new(fresh, at);
-        Self { end: held.end.min(asked + life), ..held }
+        let life = not_negative(fresh.lifetime.until - fresh.lifetime.from);
+        let stored = Self::new(fresh, at);
+        Self { end: stored.end.min(asked + life), ..stored }
     }
 
     /// The time that this token's life is judged by: the wall clock's, or later if that was set back.
@@ -112,7 +112,7 @@ impl Held {
         self.fresh.lifetime.works(self.now(at))
     }
 
-    fn left(&self, at: Moment) -> time::Duration {
+    fn remaining(&self, at: Moment) -> time::Duration {
         self.fresh.lifetime.until - self.now(at)
     }
 
@@ -122,14 +122,14 @@ impl Held {
     }
 
     /// The token as it is given away.
-    fn given(&self, at: Moment) -> CachedToken {
+    fn for_caller(&self, at: Moment) -> CachedToken {
         let mut fresh = self.fresh.clone();
         fresh.lifetime.until = self.until(at);
         fresh
     }
 }
 
-fn positive(duration: time::Duration) -> Duration {
+fn not_negative(duration: time::Duration) -> Duration {
     duration.max(time::Duration::ZERO).unsigned_abs()
 }
 
@@ -138,7 +138,7 @@ fn positive(duration: time::Duration) -> Duration {
 pub struct Counts {
     /// Callers.
     pub asked: u64,
-    /// Flights.
+    /// Fetches.
     pub fetched: u64,
 }
 
@@ -146,17 +146,19 @@ pub struct Counts {
 /// of the attempt before.
 const RENEWAL_WAIT: Duration = Duration::from_secs(3);
 /// With so much life left, a token is given away without waiting for its renewal.
-const COMFORT: time::Duration = time::Duration::minutes(2);
-/// How long callers without a token get the last failure at once before another attempt: doubling, up to the second.
-const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// The longest rest that a service can ask for.
-const LONGEST_REST: Duration = Duration::from_secs(600);
+const MIN_LIFETIME_WITHOUT_WAITING: time::Duration = time::Duration::minutes(2);
+/// How long after a failed fetch the next one may begin; until then, callers without a token get that failure at once.
+const MIN_BACKOFF: Duration = Duration::from_secs(1);
+/// The longest that this becomes, by doubling with each failure in a row.
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+/// The longest wait that a service can ask for (`Retry-After`).
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
 
 impl TokenSlot {
     /// A slot that begins with a token, or empty.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, fetch: Fetch, fresh: Option<CachedToken>) -> Arc<Self> {
-        let fresh = fresh.map(|fresh| Held::new(fresh, Moment::of(&*clock)));
+        let fresh = fresh.map(|fresh| StoredToken::new(fresh, Moment::of(&*clock)));
         let state = State { fresh, ..State::default() };
         Arc::new(Self { clock, fetch, changed: OnceLock::new(), state: Mutex::new(state) })
     }
@@ -175,8 +177,8 @@ impl TokenSlot {
 
     /// Puts a token in that came by other ways.
     pub fn put(&self, fresh: CachedToken) {
-        let held = Held::new(fresh, self.moment());
-        self.state().fresh = Some(held);
+        let stored = StoredToken::new(fresh, self.moment());
+        self.state().fresh = Some(stored);
     }
 
     /// Keeps the token fresh even if no caller asks: it is read from a file.
@@ -188,7 +190,7 @@ impl TokenSlot {
     /// The token that is there, whatever its age.
     #[must_use]
     pub fn current(&self) -> Option<CachedToken> {
-        self.state().fresh.as_ref().map(|held| held.fresh.clone())
+        self.state().fresh.as_ref().map(|stored| stored.fresh.clone())
     }
 
     /// The token, as fresh as it can be had.
@@ -197,7 +199,7 @@ impl TokenSlot {
     ///
     /// No token works, and no other could be fetched, now or a moment ago.
     pub async fn get(self: &Arc<Self>) -> FetchResult {
-        let (works, failed, flight) = {
+        let (works, failed, fetch) = {
             let mut state = self.state();
             state.counts.asked += 1;
             if !std::mem::replace(&mut state.wanted, true) {
@@ -205,42 +207,42 @@ impl TokenSlot {
                 self.notify();
             }
             let at = self.moment();
-            let rests = state.rests(at.elapsed);
-            let works = state.fresh.as_ref().filter(|held| held.works(at));
-            if let Some(held) = works
-                && (rests || !state.is_due(held, at))
+            let backing_off = state.is_backing_off(at.elapsed);
+            let works = state.fresh.as_ref().filter(|stored| stored.works(at));
+            if let Some(stored) = works
+                && (backing_off || !state.is_due(stored, at))
             {
-                return Ok(held.given(at));
+                return Ok(stored.for_caller(at));
             }
             let failed = state.failed.as_ref().map(|(failure, _)| Arc::clone(failure));
             if let (None, Some(failure)) = (works, &failed)
-                && rests
-                && state.flight.is_none()
+                && backing_off
+                && state.pending.is_none()
             {
                 return Err(Arc::clone(failure));
             }
-            let works = works.map(|held| {
-                let works_for = positive(held.fresh.lifetime.works_until() - held.now(at));
-                (held.given(at), held.left(at), works_for)
+            let works = works.map(|stored| {
+                let works_for = not_negative(stored.fresh.lifetime.works_until() - stored.now(at));
+                (stored.for_caller(at), stored.remaining(at), works_for)
             });
-            let flight = self.flight(&mut state);
+            let fetch = self.start_or_join_fetch(&mut state);
             match works {
-                Some((fresh, left, _)) if left >= COMFORT => return Ok(fresh),
-                works => (works, failed, flight),
+                Some((fresh, left, _)) if left >= MIN_LIFETIME_WITHOUT_WAITING => return Ok(fresh),
+                works => (works, failed, fetch),
             }
         };
-        let (instead, patience) = match (works, failed) {
+        let (fallback, time_is_up) = match (works, failed) {
             // The token's end is a moment in its life, and no limit on a request.
             (Some((old, _, works_for)), _) if works_for < RENEWAL_WAIT => {
                 (Ok(old), self.clock.sleep(works_for))
             }
             (Some((old, ..)), _) => (Ok(old), self.clock.limit(Limit::Renewal, RENEWAL_WAIT)),
             (None, Some(failure)) => (Err(failure), self.clock.limit(Limit::Renewal, RENEWAL_WAIT)),
-            (None, None) => return flight.await,
+            (None, None) => return fetch.await,
         };
         tokio::select! {
-            landing = flight => landing.or(instead),
-            () = patience => instead,
+            result = fetch => result.or(fallback),
+            () = time_is_up => fallback,
         }
     }
 
@@ -248,11 +250,11 @@ impl TokenSlot {
     pub fn renew(self: &Arc<Self>) {
         let mut state = self.state();
         let at = self.moment();
-        let due = state.fresh.as_ref().is_some_and(|held| state.is_due(held, at));
-        if due && state.is_wanted(at) && !state.rests(at.elapsed) && state.flight.is_none() {
+        let due = state.fresh.as_ref().is_some_and(|stored| state.is_due(stored, at));
+        if due && state.is_wanted(at) && !state.is_backing_off(at.elapsed) && state.pending.is_none() {
             state.wanted = false;
             // How it ends is kept for those who ask.
-            drop(self.flight(&mut state));
+            drop(self.start_or_join_fetch(&mut state));
         }
     }
 
@@ -261,13 +263,14 @@ impl TokenSlot {
     pub fn next(&self) -> Option<OffsetDateTime> {
         let state = self.state();
         let at = self.moment();
-        if state.flight.is_some() || !state.is_wanted(at) {
+        if state.pending.is_some() || !state.is_wanted(at) {
             return None;
         }
-        let held = state.fresh.as_ref()?;
-        let wait = state.due_at(held) - held.now(at);
-        let rest = state.failed.as_ref().map_or(Duration::ZERO, |(_, rest)| rest.saturating_sub(at.elapsed));
-        Some(at.wall + wait.max(rest.try_into().unwrap_or(time::Duration::MAX)))
+        let stored = state.fresh.as_ref()?;
+        let wait = state.due_at(stored) - stored.now(at);
+        let retry_at = state.failed.as_ref().map_or(Duration::ZERO, |(_, retry_at)| *retry_at);
+        let backoff = retry_at.saturating_sub(at.elapsed);
+        Some(at.wall + wait.max(backoff.try_into().unwrap_or(time::Duration::MAX)))
     }
 
     /// How often callers asked for the token, and how often it was fetched.
@@ -276,46 +279,46 @@ impl TokenSlot {
         self.state().counts
     }
 
-    /// Whether a flight is under way.
+    /// Whether a fetch is under way.
     #[must_use]
     pub fn is_renewing(&self) -> bool {
-        self.state().flight.is_some()
+        self.state().pending.is_some()
     }
 
     /// When the token that it has now ends.
     #[must_use]
     pub fn until(&self) -> Option<OffsetDateTime> {
         let at = self.moment();
-        self.state().fresh.as_ref().map(|held| held.until(at))
+        self.state().fresh.as_ref().map(|stored| stored.until(at))
     }
 
-    /// The flight that is under way, or a new one. It goes on even if every caller that waits for it goes away.
-    fn flight(self: &Arc<Self>, state: &mut State) -> Flight {
-        if let Some(flight) = &state.flight {
-            return flight.clone();
+    /// The fetch that is under way, or a new one. It goes on even if every caller that waits for it goes away.
+    fn start_or_join_fetch(self: &Arc<Self>, state: &mut State) -> SharedFetch {
+        if let Some(pending) = &state.pending {
+            return pending.clone();
         }
         state.counts.fetched += 1;
         let slot = Arc::clone(self);
         let asked = self.clock.elapsed();
         let fetched = (self.fetch)();
-        let flight = async move {
+        let fetch = async move {
             let result = fetched.await;
             slot.complete(asked, result)
         };
-        let flight = flight.boxed().shared();
-        state.flight = Some(flight.clone());
-        tokio::spawn(flight.clone().map(|_landing| ()));
-        flight
+        let fetch = fetch.boxed().shared();
+        state.pending = Some(fetch.clone());
+        tokio::spawn(fetch.clone().map(|_result| ()));
+        fetch
     }
 
     fn complete(&self, asked: Duration, result: Result<CachedToken, Failure>) -> FetchResult {
         let at = self.moment();
         let mut state = self.state();
-        state.flight = None;
+        state.pending = None;
         self.notify();
         match result {
             Ok(fresh) => {
-                let new = Held::asked_at(asked, fresh, at);
+                let new = StoredToken::asked_at(asked, fresh, at);
                 let old = state.fresh.take().filter(|old| old.works(at));
                 // A service may give the same token again: its first half is over all the same.
                 let (kept, again_at) = match old {
@@ -325,7 +328,7 @@ impl TokenSlot {
                     }
                     _ => (new, None),
                 };
-                let given = kept.given(at);
+                let given = kept.for_caller(at);
                 state.again_at = again_at;
                 state.fresh = Some(kept);
                 state.failed = None;
@@ -334,13 +337,14 @@ impl TokenSlot {
             }
             Err(failure) => {
                 let failure = Arc::new(failure);
-                let rest = REST.0.saturating_mul(2_u32.saturating_pow(state.failures)).min(REST.1);
+                let backoff =
+                    MIN_BACKOFF.saturating_mul(2_u32.saturating_pow(state.failures)).min(MAX_BACKOFF);
                 let asked = match failure.retry_class {
-                    RetryClass::Busy { retry_after: Some(asked) } => asked.min(LONGEST_REST),
+                    RetryClass::Busy { retry_after: Some(asked) } => asked.min(MAX_RETRY_AFTER),
                     _ => Duration::ZERO,
                 };
                 state.failures = (state.failures + 1).min(16);
-                state.failed = Some((Arc::clone(&failure), self.clock.elapsed() + rest.max(asked)));
+                state.failed = Some((Arc::clone(&failure), self.clock.elapsed() + backoff.max(asked)));
                 // The failed renewal is tried again, although no caller asks meanwhile.
                 state.wanted = true;
                 Err(failure)
@@ -359,22 +363,22 @@ impl TokenSlot {
 }
 
 impl State {
-    fn due_at(&self, held: &Held) -> OffsetDateTime {
-        self.again_at.unwrap_or_else(|| held.fresh.lifetime.renew_at())
+    fn due_at(&self, stored: &StoredToken) -> OffsetDateTime {
+        self.again_at.unwrap_or_else(|| stored.fresh.lifetime.renew_at())
     }
 
-    fn is_due(&self, held: &Held, at: Moment) -> bool {
-        self.due_at(held) <= held.now(at)
+    fn is_due(&self, stored: &StoredToken, at: Moment) -> bool {
+        self.due_at(stored) <= stored.now(at)
     }
 
     /// Whether to renew ahead of time. Once a token has ended, its next caller fetches another.
     fn is_wanted(&self, at: Moment) -> bool {
-        self.always_wanted || self.wanted && self.fresh.as_ref().is_some_and(|held| held.works(at))
+        self.always_wanted || self.wanted && self.fresh.as_ref().is_some_and(|stored| stored.works(at))
     }
 
-    /// Whether the last attempt failed too short a time ago for another.
-    fn rests(&self, elapsed: Duration) -> bool {
-        self.failed.as_ref().is_some_and(|(_, rest)| elapsed < *rest)
+    /// Whether it is too early for another attempt after one that failed.
+    fn is_backing_off(&self, elapsed: Duration) -> bool {
+        self.failed.as_ref().is_some_and(|(_, retry_at)| elapsed < *retry_at)
     }
 }
 

@@ -85,7 +85,7 @@ fn run(test: impl Future<Output = ()>) {
 }
 
 #[test]
-fn many_callers_cost_one_flight_and_share_its_failure() {
+fn many_callers_cost_one_fetch_and_share_its_failure() {
     run(async {
         let clock = Arc::new(Hand::default());
         let (slot, asked) = slot(&clock, &[None, Some(3600)]);
@@ -116,7 +116,7 @@ fn what_still_works_is_given_away_while_renewals_fail_and_after_it_the_failure_a
         assert_eq!(asked.load(Ordering::SeqCst), 2);
         clock.set(3600);
         assert_eq!(token(&slot).await, Err(Code::TimedOut));
-        assert_eq!(token(&slot).await, Err(Code::TimedOut), "at once, without another flight");
+        assert_eq!(token(&slot).await, Err(Code::TimedOut), "at once, without another fetch");
         assert_eq!(asked.load(Ordering::SeqCst), 3);
         clock.set(3602);
         assert_eq!(token(&slot).await, Err(Code::TimedOut));
@@ -127,16 +127,16 @@ fn what_still_works_is_given_away_while_renewals_fail_and_after_it_the_failure_a
 
 async fn landed(slot: &Arc<TokenSlot>) {
     for _ in 0..100 {
-        if slot.state().flight.is_none() {
+        if slot.state().pending.is_none() {
             return;
         }
         tokio::task::yield_now().await;
     }
-    panic!("the flight does not land");
+    panic!("the fetch does not end");
 }
 
 #[test]
-fn a_renewal_that_fails_is_tried_again_ahead_of_the_end_though_nobody_asks_meanwhile() {
+fn a_renewal_that_fails_is_tried_again_ahead_of_the_end_though_no_caller_asks_meanwhile() {
     run(async {
         let clock = Arc::new(Hand::default());
         let (slot, asked) = slot(&clock, &[Some(3600), None, Some(3600)]);
@@ -144,7 +144,7 @@ fn a_renewal_that_fails_is_tried_again_ahead_of_the_end_though_nobody_asks_meanw
         clock.set(1800);
         slot.renew();
         landed(&slot).await;
-        assert_eq!(slot.next().map(OffsetDateTime::unix_timestamp), Some(1801), "after its rest");
+        assert_eq!(slot.next().map(OffsetDateTime::unix_timestamp), Some(1801), "after its backoff");
         clock.set(1801);
         slot.renew();
         landed(&slot).await;
@@ -154,7 +154,7 @@ fn a_renewal_that_fails_is_tried_again_ahead_of_the_end_though_nobody_asks_meanw
 }
 
 #[test]
-fn whoever_renews_hears_that_a_token_is_wanted_again() {
+fn the_loop_that_renews_hears_that_a_token_is_wanted_again() {
     run(async {
         let clock = Arc::new(Hand::default());
         let (slot, _) = slot(&clock, &[]);
@@ -171,7 +171,7 @@ fn whoever_renews_hears_that_a_token_is_wanted_again() {
 }
 
 #[test]
-fn a_service_that_asks_for_time_gets_it_and_nobody_waits_for_a_token_with_minutes_left() {
+fn a_service_that_asks_for_time_gets_it_and_no_caller_waits_while_its_token_has_minutes_left() {
     run(async {
         let clock = Arc::new(Hand::default());
         let attempts = Arc::new(AtomicUsize::new(0));
@@ -195,7 +195,7 @@ fn a_service_that_asks_for_time_gets_it_and_nobody_waits_for_a_token_with_minute
 }
 
 #[test]
-fn a_clock_that_is_set_back_lengthens_no_rest() {
+fn a_clock_that_is_set_back_lengthens_no_backoff() {
     run(async {
         let clock = Arc::new(Hand::default());
         clock.set(7200);
@@ -293,7 +293,7 @@ proptest::proptest! {
             clock.set(100_000);
             let lifetime = Lifetime { from: clock.now(), until: clock.now() + time::Duration::seconds(life) };
             let ended = Failure::new(Code::TimedOut, "down", "wait");
-            let fetch: Fetch = Arc::new(move || Box::pin(std::future::ready(Err(ended.again()))));
+            let fetch: Fetch = Arc::new(move || Box::pin(std::future::ready(Err(ended.duplicate()))));
             let fresh = CachedToken::new(Secret::new("token".to_owned()), lifetime);
             let slot = TokenSlot::new(Arc::clone(&clock) as _, fetch, Some(fresh));
             let life = Duration::from_secs(life.unsigned_abs());
@@ -312,7 +312,7 @@ proptest::proptest! {
 }
 
 #[test]
-fn a_flight_that_hangs_holds_nobody_up_who_can_be_told_of_the_failure_before_it() {
+fn a_fetch_that_hangs_delays_no_caller_who_can_be_told_of_the_failure_before_it() {
     run(async {
         let clock = Arc::new(Hand::default());
         let attempts = AtomicUsize::new(0);
@@ -346,7 +346,7 @@ fn the_same_token_again_makes_steps_that_only_move_forward() {
 }
 
 #[test]
-fn a_token_that_nobody_asks_for_is_not_renewed_unless_it_is_read_from_a_file() {
+fn a_token_that_no_caller_asks_for_is_not_renewed_unless_it_is_read_from_a_file() {
     run(async {
         let clock = Arc::new(Hand::default());
         let (slot, _) = slot(&clock, &[Some(3600), Some(3600), Some(3600)]);

@@ -174,10 +174,12 @@ codes! {
     ToolTooOld = "WIF4009",
     /// A tool that was to be tried is not there.
     ToolMissing = "WIF4010",
+    /// What a command prints could not be written.
+    OutputUnwritable = "WIF4020",
     /// The command is not there.
-    CommandMissing = "WIF4020",
+    CommandMissing = "WIF4030",
     /// The command cannot be run.
-    CommandNotExecutable = "WIF4021",
+    CommandNotExecutable = "WIF4031",
 
     /// The broker could not be started.
     BrokerFailed = "WIF5001",

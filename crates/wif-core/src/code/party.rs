@@ -25,6 +25,8 @@ pub enum Party {
     Clock,
     /// The agent: its machine, its folders, its variables.
     Agent,
+    /// The machine that a command runs on: its disk, what reads its output.
+    Machine,
     /// Azure DevOps or Entra.
     Service,
     /// This program.
@@ -108,6 +110,7 @@ impl Code {
             | Self::ToolTooOld
             | Self::ToolMissing
             | Self::ToolNotSignedIn => Party::Agent,
+            Self::OutputUnwritable => Party::Machine,
             Self::IdTokenRefused | Self::EntraRefused | Self::ServiceUnavailable => Party::Service,
             Self::Bug => Party::Ours,
         }
@@ -125,6 +128,7 @@ impl fmt::Display for Party {
             Self::Role => "a role or permission of the identity",
             Self::Network => "the network",
             Self::Clock => "the clock",
+            Self::Machine => "this machine",
             Self::Agent => "the agent",
             Self::Service => "Azure DevOps or Entra",
             Self::Ours => "this program",

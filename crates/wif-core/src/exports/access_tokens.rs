@@ -7,7 +7,7 @@ use crate::{azure::resource::Resource, human_time::rfc3339, secret::Secret};
 
 /// An access token that a variable is asked for.
 #[derive(Clone, Debug)]
-pub struct Granted {
+pub struct NamedToken {
     /// The variable.
     pub variable: String,
     /// What the token is for.
@@ -19,11 +19,11 @@ pub struct Granted {
 }
 
 /// The variables of access tokens.
-pub fn variables(tokens: &[Granted]) -> impl Iterator<Item = Variable> {
-    tokens.iter().flat_map(|granted| {
+pub fn variables(tokens: &[NamedToken]) -> impl Iterator<Item = Variable> {
+    tokens.iter().flat_map(|named| {
         [
-            Variable { name: granted.variable.clone(), value: Value::Secret(granted.token.clone()) },
-            Variable::plain(&expires_on(&granted.variable), rfc3339(granted.expires)),
+            Variable { name: named.variable.clone(), value: Value::Secret(named.token.clone()) },
+            Variable::plain(&expires_on(&named.variable), rfc3339(named.expires)),
         ]
     })
 }

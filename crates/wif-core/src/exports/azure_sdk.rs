@@ -2,7 +2,7 @@
 
 use super::{
     broker_endpoint::BrokerEndpoint,
-    conflict::{ALWAYS, Conflict, LIVE, Remedy, Served, Values},
+    conflict::{ALWAYS, Conflict, LIVE, Remedy, SessionKind, Values},
     definition::Definition,
     token_file,
     variable::{Facts, Variable},
@@ -30,7 +30,7 @@ const AZCOPY_VALUES: [&str; 2] = ["MSI", "WORKLOAD"];
 const CONFLICTS: &[Conflict] = &[
     Conflict {
         variables: &["AZURE_FEDERATED_TOKEN_FILE"],
-        served: LIVE,
+        sessions: LIVE,
         from_machine: Remedy::Empty,
         effect: "the Azure SDKs present the token in that file with this connection's client id, and are refused. Go and Java take \
                  an empty text for a file too: for their programs, add token-file to exports.",
@@ -54,20 +54,20 @@ const CONFLICTS: &[Conflict] = &[
     Conflict {
         variables: &["AZURE_TOKEN_CREDENTIALS"],
         values: Values::AllBut(&["prod", "ManagedIdentityCredential"]),
-        served: LIVE,
+        sessions: LIVE,
         effect: "newer versions of DefaultAzureCredential do not ask the session; prod and ManagedIdentityCredential do.",
         ..WINS
     },
     Conflict {
         variables: &["AZURE_TOKEN_CREDENTIALS"],
         values: Values::AllBut(&["prod", "WorkloadIdentityCredential"]),
-        served: &[Served::Snapshot],
+        sessions: &[SessionKind::Snapshot],
         effect: "newer versions of DefaultAzureCredential do not use the id token; prod and WorkloadIdentityCredential do.",
         ..WINS
     },
     Conflict {
         variables: &["IDENTITY_SERVER_THUMBPRINT"],
-        served: LIVE,
+        sessions: LIVE,
         effect: "the Azure SDKs take IDENTITY_ENDPOINT for that of Service Fabric, which speaks another protocol, and fail.",
         ..WINS
     },
@@ -81,17 +81,22 @@ const CONFLICTS: &[Conflict] = &[
     Conflict { variables: &["AZCOPY_MSI_OBJECT_ID"], ..AZCOPY_IDENTITY },
     Conflict {
         variables: &["AZD_AUTH_CERT"],
-        served: LIVE,
+        sessions: LIVE,
         from_machine: Remedy::Empty,
         effect: "azd wants an https address in AZD_AUTH_ENDPOINT, and the session's is on loopback, without TLS.",
         ..WINS
     },
 ];
 
-const WINS: Conflict =
-    Conflict { variables: &[], values: Values::Any, served: ALWAYS, from_machine: Remedy::Warn, effect: "" };
+const WINS: Conflict = Conflict {
+    variables: &[],
+    values: Values::Any,
+    sessions: ALWAYS,
+    from_machine: Remedy::Warn,
+    effect: "",
+};
 const AZCOPY_IDENTITY: Conflict = Conflict {
-    served: LIVE,
+    sessions: LIVE,
     from_machine: Remedy::Empty,
     effect: "azcopy asks for that identity, which this session does not give.",
     ..WINS

@@ -25,7 +25,7 @@ pub const IDENTITY_PATH: &str = "/identity";
 pub(super) const IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";
 
 /// The names under which a session keeps the machine's own `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` for later ones.
-pub const MACHINE: [&str; 2] = ["WIF_MACHINE_ENDPOINT", "WIF_MACHINE_HEADER"];
+pub const KEPT_MACHINE_VARIABLES: [&str; 2] = ["WIF_MACHINE_ENDPOINT", "WIF_MACHINE_HEADER"];
 
 impl BrokerEndpoint {
     /// An endpoint that leads nowhere: for the names of the variables.

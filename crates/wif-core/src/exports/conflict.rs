@@ -2,9 +2,9 @@
 
 use super::variable::Facts;
 
-/// What later steps are served with: it decides which variables would win.
+/// How a session gives tokens to later steps: it decides which variables would win.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Served {
+pub enum SessionKind {
     /// By a broker that gives the id token.
     IdToken,
     /// By a broker that gives access tokens only.
@@ -21,7 +21,7 @@ pub struct Conflict {
     /// With which values.
     pub values: Values,
     /// In which sessions.
-    pub served: &'static [Served],
+    pub sessions: &'static [SessionKind],
     /// What the step does when the agent's machine has set them. What the pipeline has set gets a warning.
     pub from_machine: Remedy,
     /// What a tool does with them, in one sentence that the user reads.
@@ -51,16 +51,17 @@ pub enum Remedy {
 }
 
 /// Every session.
-pub(super) const ALWAYS: &[Served] = &[Served::IdToken, Served::AccessTokens, Served::Snapshot];
+pub(super) const ALWAYS: &[SessionKind] =
+    &[SessionKind::IdToken, SessionKind::AccessTokens, SessionKind::Snapshot];
 /// Every session with a broker.
-pub(super) const LIVE: &[Served] = &[Served::IdToken, Served::AccessTokens];
+pub(super) const LIVE: &[SessionKind] = &[SessionKind::IdToken, SessionKind::AccessTokens];
 
 /// What is wrong where a job has a session without a name beside one with a name.
 pub const SESSIONS_MIXED: &str = "This job has a sign-in session without a name beside one with a name. A step that maps the variables of the one to plain names (env: AZURE_CONFIG_DIR: $(HUB_AZURE_CONFIG_DIR)) still finds those of the session without a name, since variables of the job come before env:.";
 /// What to do about it.
 pub const NAME_EACH_SESSION: &str = "Give each session a name (session:).";
 
-impl Served {
+impl SessionKind {
     /// The session, as a table names it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -88,17 +89,17 @@ impl Conflict {
     #[must_use]
     pub fn is_there<'a>(
         &self,
-        served: Served,
+        session_kind: SessionKind,
         facts: &Facts,
         value: impl Fn(&str) -> Option<&'a str>,
     ) -> bool {
-        let counts = |name: &&str| value(name).is_some_and(|value| self.values.hold(value.trim(), facts));
-        self.served.contains(&served) && self.variables.iter().all(counts)
+        let counts = |name: &&str| value(name).is_some_and(|value| self.values.contains(value.trim(), facts));
+        self.sessions.contains(&session_kind) && self.variables.iter().all(counts)
     }
 }
 
 impl Values {
-    fn hold(self, value: &str, facts: &Facts) -> bool {
+    fn contains(self, value: &str, facts: &Facts) -> bool {
         let is = |text: &&str| text.eq_ignore_ascii_case(value);
         match self {
             Self::Any => true,
@@ -136,7 +137,7 @@ mod tests {
     use crate::exports::variable::tests::facts;
 
     fn is_there(conflict: &Conflict, value: &str) -> bool {
-        conflict.is_there(conflict.served[0], &facts(), |_| Some(value).filter(|value| !value.is_empty()))
+        conflict.is_there(conflict.sessions[0], &facts(), |_| Some(value).filter(|value| !value.is_empty()))
     }
 
     #[test]
@@ -144,7 +145,7 @@ mod tests {
         let with = |values| Conflict {
             variables: &["X"],
             values,
-            served: ALWAYS,
+            sessions: ALWAYS,
             from_machine: Remedy::Warn,
             effect: "It wins.",
         };

@@ -17,20 +17,20 @@ use uuid::Uuid;
 
 use self::definition::Definition;
 pub use self::{
-    access_tokens::{Granted, expires_on, variables as access_tokens},
+    access_tokens::{NamedToken, expires_on, variables as access_tokens},
     azure_cli::{
         File as AzureCliFile, OwnSettings as AzureCliOwnSettings, Profile as AzureCliProfile,
         Scope as AzureCliScope, Subscription as AzureCliSubscription, files as azure_cli_files,
         first_enabled as first_enabled_subscription,
         names_extension_folder as azure_cli_names_extension_folder,
     },
-    broker_endpoint::{BrokerEndpoint, IDENTITY_PATH, MACHINE},
+    broker_endpoint::{BrokerEndpoint, IDENTITY_PATH, KEPT_MACHINE_VARIABLES},
     definition::Need,
     variable::{Facts, Value, Variable},
 };
 use self::{
     broker_endpoint::IDENTITY_ENDPOINT,
-    conflict::{Conflict, Served},
+    conflict::{Conflict, SessionKind},
 };
 use crate::{azure::cloud::Cloud, secret::Secret};
 
@@ -119,7 +119,7 @@ pub fn live(families: &BTreeSet<Family>, facts: &Facts, endpoint: &BrokerEndpoin
     variables.extend([Variable::plain("WIF_URL", &endpoint.url), endpoint.keyed("WIF_KEY")]);
     variables.extend(families.iter().flat_map(|family| (family.definition().live)(facts, endpoint)));
     if let (Some((address, header)), true) = (&facts.machine, hides_machine(&variables)) {
-        let [to_address, to_header] = MACHINE;
+        let [to_address, to_header] = KEPT_MACHINE_VARIABLES;
         variables.push(Variable::plain(to_address, address));
         variables.push(Variable { name: to_header.to_owned(), value: Value::Masked(header.clone()) });
     }
@@ -172,14 +172,14 @@ fn first_of_each_name(mut variables: Vec<Variable>) -> Vec<Variable> {
 /// not empty; `is_ours` tells the variables that a session has set, or clears.
 pub fn conflicts_in_force<'a>(
     families: impl IntoIterator<Item = Family>,
-    served: Served,
+    session_kind: SessionKind,
     facts: &Facts,
     value: impl Fn(&str) -> Option<&'a str>,
     is_ours: impl Fn(&str) -> bool,
 ) -> Vec<&'static Conflict> {
     let mut effects = BTreeSet::new();
     let all = families.into_iter().flat_map(Family::conflicts);
-    all.filter(|conflict| conflict.is_there(served, facts, &value))
+    all.filter(|conflict| conflict.is_there(session_kind, facts, &value))
         .filter(|conflict| !conflict.variables.iter().any(|name| is_ours(name)))
         .filter(|conflict| effects.insert(conflict.effect))
         .collect()
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_never_switches_on_what_nobody_serves() {
+    fn a_snapshot_never_switches_on_what_needs_a_broker() {
         let names = names(Family::ALL, &facts());
         for absent in
             ["ARM_OIDC_REQUEST_URL", "ARM_OIDC_TOKEN", "IDENTITY_ENDPOINT", "WIF_URL", "AZURE_CONFIG_DIR"]
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn an_access_token_is_secret_and_its_end_is_not() {
-        let token = Granted {
+        let token = NamedToken {
             variable: "A".to_owned(),
             resource: crate::azure::resource::Audiences {
                 cloud: Cloud::Public,
@@ -259,14 +259,14 @@ mod tests {
     }
 
     fn is_there(conflict: &Conflict, value: &str) -> bool {
-        conflict.is_there(conflict.served[0], &facts(), |_| Some(value).filter(|value| !value.is_empty()))
+        conflict.is_there(conflict.sessions[0], &facts(), |_| Some(value).filter(|value| !value.is_empty()))
     }
 
     #[test]
     fn every_conflict_names_a_tool_and_a_variable_and_no_empty_variable_counts() {
         for family in Family::ALL {
             for conflict in family.conflicts() {
-                assert!(!conflict.variables.is_empty() && !conflict.served.is_empty());
+                assert!(!conflict.variables.is_empty() && !conflict.sessions.is_empty());
                 assert!(
                     conflict.effect.ends_with('.') && !conflict.effect.contains('\n'),
                     "{}",

@@ -8,7 +8,7 @@
 
 use super::{
     broker_endpoint::BrokerEndpoint,
-    conflict::{ALWAYS, Conflict, LIVE, Remedy, Served, Values},
+    conflict::{ALWAYS, Conflict, LIVE, Remedy, SessionKind, Values},
     definition::Definition,
     token_file,
     variable::{Facts, Value, Variable},
@@ -32,7 +32,7 @@ pub(super) const FAMILY: Definition = Definition {
 const CONFLICTS: &[Conflict] = &[
     Conflict {
         variables: &["AZURE_FEDERATED_TOKEN_FILE"],
-        served: &[Served::IdToken],
+        sessions: &[SessionKind::IdToken],
         effect: "azapi, azuredevops and OpenTofu present the token in that file with this connection's client id, and are refused. \
                  azapi and azuredevops take an empty text for a file too: where they run, add token-file to exports.",
         ..USED
@@ -53,7 +53,7 @@ const CONFLICTS: &[Conflict] = &[
     },
     Conflict {
         variables: &["ARM_OIDC_TOKEN_FILE_PATH"],
-        served: LIVE,
+        sessions: LIVE,
         effect: "Terraform uses the id token in that file instead of the session's, and cannot renew it.",
         ..USED
     },
@@ -69,7 +69,7 @@ const CONFLICTS: &[Conflict] = &[
     Conflict {
         variables: &["ARM_USE_OIDC"],
         values: Values::Only(&["true", "1"]),
-        served: &[Served::AccessTokens],
+        sessions: &[SessionKind::AccessTokens],
         effect: "Terraform prefers any id token that it finds (ARM_OIDC_*) to the managed identity of this session.",
         ..USED
     },
@@ -101,27 +101,32 @@ const CONFLICTS: &[Conflict] = &[
     },
 ];
 
-const USED: Conflict =
-    Conflict { variables: &[], values: Values::Any, served: ALWAYS, from_machine: Remedy::Empty, effect: "" };
+const USED: Conflict = Conflict {
+    variables: &[],
+    values: Values::Any,
+    sessions: ALWAYS,
+    from_machine: Remedy::Empty,
+    effect: "",
+};
 const SECRET: Conflict =
     Conflict { effect: "Terraform signs in with this client secret, and not by the session.", ..USED };
 const CERTIFICATE: Conflict =
     Conflict { effect: "Terraform signs in with this certificate, and not by the session.", ..USED };
 const CONNECTION_ID: Conflict = Conflict {
-    served: &[Served::IdToken],
+    sessions: &[SessionKind::IdToken],
     effect: "azapi, azuredevops and OpenTofu ask Azure DevOps themselves, and send it this session's key, which it refuses.",
     ..USED
 };
 
 fn snapshot(facts: &Facts) -> Vec<Variable> {
-    let mut variables = who(facts);
+    let mut variables = identity_variables(facts);
     variables.push(Variable::plain("ARM_USE_OIDC", "true"));
-    variables.extend(token_file::under("ARM_OIDC_TOKEN_FILE_PATH", facts));
+    variables.extend(token_file::file_variable("ARM_OIDC_TOKEN_FILE_PATH", facts));
     variables
 }
 
 fn live(facts: &Facts, endpoint: &BrokerEndpoint) -> Vec<Variable> {
-    let mut variables = who(facts);
+    let mut variables = identity_variables(facts);
     if endpoint.gives_id_token {
         // Clients append `&audience=…`, so the URL has a query already.
         let url = format!("{}{}?session=1", endpoint.url, endpoint.id_token);
@@ -138,7 +143,7 @@ fn live(facts: &Facts, endpoint: &BrokerEndpoint) -> Vec<Variable> {
     variables
 }
 
-fn who(facts: &Facts) -> Vec<Variable> {
+fn identity_variables(facts: &Facts) -> Vec<Variable> {
     let client = facts.client.map(|id| Variable::plain("ARM_CLIENT_ID", id.to_string()));
     let subscription = facts.subscription.map(|id| Variable::plain("ARM_SUBSCRIPTION_ID", id.to_string()));
     let environment =

@@ -14,7 +14,7 @@ pub struct Lifetime {
 /// After a renewal that gave no later end, the next is not sooner than this.
 const SHORTEST_STEP: Duration = Duration::seconds(1);
 /// A token with less than this left may end on its way to the one who checks it.
-const TRAVEL: Duration = Duration::seconds(10);
+const USE_MARGIN: Duration = Duration::seconds(10);
 
 impl Lifetime {
     /// When to ask for the next token: in the middle. An hour's token is then never answered with less than the 20
@@ -42,7 +42,7 @@ impl Lifetime {
     #[must_use]
     pub fn works_until(self) -> OffsetDateTime {
         // A life of seconds has no room for a margin of ten.
-        self.until - TRAVEL.min((self.until - self.from).max(Duration::ZERO) / 10)
+        self.until - USE_MARGIN.min((self.until - self.from).max(Duration::ZERO) / 10)
     }
 
     /// Whether it is time to renew.

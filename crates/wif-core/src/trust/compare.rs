@@ -77,7 +77,7 @@ pub struct Difference {
 }
 
 /// When the Azure DevOps issuer ends, in the public cloud.
-pub const RETIRED: &str = "2027-07-01";
+pub const DEVOPS_ISSUER_RETIREMENT: &str = "2027-07-01";
 /// What Entra's own id tokens have as audience.
 const AUDIENCE_ID: &str = "fb60f99c-7a34-4190-8149-302f77469936";
 /// What the id tokens of the Azure DevOps issuer have.
@@ -119,10 +119,10 @@ fn issuer(claims: &Claims, trusted: &Trusted) -> Option<Difference> {
             }
             _ if presented.eq_ignore_ascii_case(expected) => "the issuer differs by case only".to_owned(),
             (Issuer::AzureDevOps { .. }, Issuer::Entra { .. }) => format!(
-                "the id token has the old Azure DevOps issuer, retired on {RETIRED}; trusted is the new one of Entra already"
+                "the id token has the old Azure DevOps issuer, retired on {DEVOPS_ISSUER_RETIREMENT}; trusted is the new one of Entra already"
             ),
             (Issuer::Entra { .. }, Issuer::AzureDevOps { .. }) => format!(
-                "the id token has the new issuer of Entra; trusted is the old Azure DevOps issuer, retired on {RETIRED}"
+                "the id token has the new issuer of Entra; trusted is the old Azure DevOps issuer, retired on {DEVOPS_ISSUER_RETIREMENT}"
             ),
             (Issuer::AzureDevOps { .. }, Issuer::AzureDevOps { .. }) => {
                 "trusted is the issuer of another organization".to_owned()

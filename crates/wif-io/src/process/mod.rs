@@ -129,7 +129,7 @@ pub fn allow_many_files() {
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-        let current = Some(maximum.unwrap_or(MANY).min(MANY));
+        let current = Some(maximum.unwrap_or(WANTED_OPEN_FILES).min(WANTED_OPEN_FILES));
         // With fewer, callers wait longer.
         let _ = setrlimit(Resource::Nofile, Rlimit { current, maximum });
     }
@@ -137,7 +137,7 @@ pub fn allow_many_files() {
 
 /// Twice the broker's connections, and then some.
 #[cfg(unix)]
-const MANY: u64 = 4096;
+const WANTED_OPEN_FILES: u64 = 4096;
 
 fn forbid_core_files() {
     #[cfg(unix)]

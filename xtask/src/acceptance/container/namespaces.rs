@@ -16,7 +16,7 @@ impl Namespaces {
     pub(super) fn start() -> Result<Self> {
         let mut command = Command::new("unshare");
         command.args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child"]);
-        // It says that it is there, and ends when nobody listens any more.
+        // It says that it is there, and ends when the reader of its output has gone.
         command.args(["sh", "-c", "echo ready; exec cat"]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let failed = |error| format!("unshare, with user namespaces for everybody ({error})");
         let mut first = command.spawn().map_err(failed)?;

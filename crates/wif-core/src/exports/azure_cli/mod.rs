@@ -59,7 +59,7 @@ const CONFLICTS: &[Conflict] = &[
 ];
 
 const WINS: Conflict =
-    Conflict { variables: &[], values: Values::Any, served: LIVE, from_machine: Remedy::Warn, effect: "" };
+    Conflict { variables: &[], values: Values::Any, sessions: LIVE, from_machine: Remedy::Warn, effect: "" };
 
 fn live(facts: &Facts, endpoint: &BrokerEndpoint) -> Vec<Variable> {
     let folder = facts.azure_cli_folder.as_ref();
@@ -160,7 +160,7 @@ pub fn files(profile: &Profile) -> Vec<File> {
     ];
     let clouds = clouds(profile);
     files.extend((!clouds.is_empty()).then(|| File { name: "clouds.config", content: clouds.text() }));
-    files.push(File { name: "versionCheck.json", content: checked(profile.az_version.as_deref()) });
+    files.push(File { name: "versionCheck.json", content: version_check(profile.az_version.as_deref()) });
     let kept = KEPT_BY_AZ.into_iter().map(|name| File { name, content: "{}".to_owned() });
     files.extend(kept);
     files
@@ -284,7 +284,7 @@ fn cloud_name(profile: &Profile) -> &'static str {
 
 /// `handle_version_update` looks for a newer version unless this very one is said to have been looked up already. One
 /// that is not known is left out, since az would forget a wrong one and look twice.
-fn checked(version: Option<&str>) -> String {
+fn version_check(version: Option<&str>) -> String {
     let local = version.map(|version| json!({ "local": version }));
     let versions = local.map(|local| json!({ "versions": { "azure-cli": local, "core": local } }));
     versions.unwrap_or_else(|| json!({})).to_string()

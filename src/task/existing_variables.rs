@@ -1,4 +1,5 @@
-//! What is exported arrives at later steps, and wins there: what stands in the way is found before the first request.
+//! The variables that the job has already: which of them keep an export from later steps, or win over it. They are found before the
+//! first request.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -20,14 +21,14 @@ use crate::agent::{
     sessions,
 };
 
-/// What the step does about what is in the job already.
+/// What the step does about variables that the job has already.
 #[derive(Debug, Default)]
-pub(super) struct Arrival {
+pub(super) struct ExistingVariables {
     job: JobVariables,
     /// Variables of the agent's machine that are emptied for the job.
     pub(super) emptied: Vec<&'static str>,
     /// Variables that this session leaves as they are.
-    kept: BTreeSet<&'static str>,
+    left_alone: BTreeSet<&'static str>,
     /// What works, and is worth a line in the log.
     pub(super) notes: Vec<String>,
     /// What may not work as it is meant.
@@ -57,9 +58,9 @@ impl fmt::Display for Warning {
     }
 }
 
-/// A variable would not arrive.
+/// An exported variable would not reach later steps.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ArrivalError {
+pub(super) enum ExistingVariablesError {
     /// The agent gives no script a variable that was secret once.
     #[error(
         "the job has a secret variable {}, and {} a variable of that name for later steps: the agent keeps a name secret for the whole job, so that their scripts would not find it",
@@ -79,24 +80,24 @@ pub(super) enum ArrivalError {
 /// Old values in the log are cut.
 const MAX_SHOWN: usize = 80;
 
-impl Arrival {
+impl ExistingVariables {
     /// Looks at everything that the session would export.
     ///
     /// # Errors
     ///
     /// One of the names is that of a secret variable.
-    pub(super) fn find(env: &Env, plan: &Plan) -> Result<Self, ArrivalError> {
-        let (facts, variables) = (&plan.expected_facts(), &*plan.everything());
-        let mut arrival = Self { job: JobVariables::read(env)?, ..Self::default() };
-        arrival.check_secrets(plan, variables)?;
+    pub(super) fn find(env: &Env, plan: &Plan) -> Result<Self, ExistingVariablesError> {
+        let (facts, variables) = (&plan.expected_facts(), &*plan.expected_exports());
+        let mut existing = Self { job: JobVariables::read(env)?, ..Self::default() };
+        existing.check_secrets(plan, variables)?;
         if !plan.is_named() {
-            arrival.keep_azcopy(env, plan);
-            arrival.conflicts(env, plan, facts, variables);
+            existing.keep_azcopy(env, plan);
+            existing.find_conflicts(env, plan, facts, variables);
         }
-        arrival.replaced(env, plan, variables);
-        arrival.spelled_otherwise(variables);
-        arrival.other_sessions(env, plan);
-        Ok(arrival)
+        existing.note_replaced_values(env, plan, variables);
+        existing.warn_of_other_spellings(variables);
+        existing.remind_of_other_sessions(env, plan);
+        Ok(existing)
     }
 
     /// Whether a variable is set for later steps: not when it has the value already as a public variable, which they get
@@ -108,15 +109,15 @@ impl Arrival {
             Value::Plain(text) => is_public() && env.even_empty(name) == Some(text),
             Value::Masked(_) | Value::Secret(_) => false,
         };
-        !has_it && !self.kept.contains(name.as_str())
+        !has_it && !self.left_alone.contains(name.as_str())
     }
 
-    fn check_secrets(&self, plan: &Plan, variables: &[Variable]) -> Result<(), ArrivalError> {
+    fn check_secrets(&self, plan: &Plan, variables: &[Variable]) -> Result<(), ExistingVariablesError> {
         let delivered = variables.iter().filter(|variable| !matches!(variable.value, Value::Secret(_)));
         for variable in delivered {
             if let Some(secret) = self.job.secret_called(&variable.name) {
                 let families = plan.families_of(&variable.name);
-                return Err(ArrivalError::Secret { secret: secret.to_owned(), families });
+                return Err(ExistingVariablesError::Secret { secret: secret.to_owned(), families });
             }
         }
         Ok(())
@@ -128,7 +129,7 @@ impl Arrival {
             return;
         };
         if !may_replace(AZCOPY, value) {
-            self.kept.insert(AZCOPY);
+            self.left_alone.insert(AZCOPY);
             let by = if self.job.is_public(AZCOPY) { "the pipeline" } else { "the agent's machine" };
             self.notes.push(format!(
                 "{AZCOPY}={} of {by} is kept: azcopy signs in that way, and not by this session",
@@ -137,20 +138,20 @@ impl Arrival {
         }
     }
 
-    fn conflicts(&mut self, env: &Env, plan: &Plan, facts: &Facts, variables: &[Variable]) {
+    fn find_conflicts(&mut self, env: &Env, plan: &Plan, facts: &Facts, variables: &[Variable]) {
         let cleared = plan.stale_variables(env, variables);
         let is_ours = |name: &str| {
             variables.iter().any(|variable| variable.name == name) || cleared.iter().any(|own| own == name)
         };
         let families = plan.families.iter().copied();
         for conflict in
-            exports::conflicts_in_force(families, plan.served(), facts, |name| env.get(name), is_ours)
+            exports::conflicts_in_force(families, plan.session_kind(), facts, |name| env.get(name), is_ours)
         {
-            self.conflict(conflict);
+            self.report_conflict(conflict);
         }
     }
 
-    fn conflict(&mut self, conflict: &Conflict) {
+    fn report_conflict(&mut self, conflict: &Conflict) {
         let Conflict { variables, effect, from_machine, .. } = conflict;
         let names = variables.join(" and ");
         let by_pipeline = variables.iter().any(|name| self.job.is_public(name));
@@ -173,13 +174,14 @@ impl Arrival {
     }
 
     /// A value of the pipeline that later steps find no more. What an earlier session has set is no loss.
-    fn replaced(&mut self, env: &Env, plan: &Plan, variables: &[Variable]) {
+    fn note_replaced_values(&mut self, env: &Env, plan: &Plan, variables: &[Variable]) {
         if plan.replaces_a_session(env) {
             return;
         }
         for Variable { name, value } in variables {
-            let old =
-                env.get(name).filter(|_| self.job.is_public(name) && !self.kept.contains(name.as_str()));
+            let old = env
+                .get(name)
+                .filter(|_| self.job.is_public(name) && !self.left_alone.contains(name.as_str()));
             let Some(old) = old else { continue };
             // Where a key of ours belongs, the old value may be one too.
             let (old, new) = match value {
@@ -195,7 +197,7 @@ impl Arrival {
         }
     }
 
-    fn spelled_otherwise(&mut self, variables: &[Variable]) {
+    fn warn_of_other_spellings(&mut self, variables: &[Variable]) {
         for Variable { name, .. } in variables {
             if let Some(other) = self.job.other_spelling(name) {
                 self.warnings.push(Warning {
@@ -211,7 +213,7 @@ impl Arrival {
     }
 
     /// A step's `env:` loses against a variable of the job that has the same name, without a word.
-    fn other_sessions(&mut self, env: &Env, plan: &Plan) {
+    fn remind_of_other_sessions(&mut self, env: &Env, plan: &Plan) {
         let sessions = sessions::prefixes(env);
         let other = sessions.iter().any(|prefix| prefix.is_empty() == plan.is_named());
         if plan.refresh && other {

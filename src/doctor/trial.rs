@@ -34,7 +34,7 @@ use crate::agent::tools::Tool;
 #[derive(Clone, Debug, Default)]
 pub struct Trial {
     /// The tools.
-    pub tools: Vec<Candidate>,
+    pub tools: Vec<TrialTool>,
     /// Whether the user named them: one that is not installed is then a warning.
     pub named: bool,
     /// The container that Terraform is to open.
@@ -45,7 +45,7 @@ pub struct Trial {
 
 /// What can be tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Candidate {
+pub enum TrialTool {
     /// The Azure CLI.
     AzureCli,
     /// Terraform's azurerm backend.
@@ -88,9 +88,9 @@ new identity.DefaultAzureCredential().getToken(process.argv[1]).then(
   (error) => { console.error(String(error.message)); process.exit(1); });
 ";
 /// They change what Terraform does, and nothing of how it signs in.
-const TERRAFORM_OWN: [&str; 4] = ["TF_CLI_ARGS", "TF_CLI_ARGS_init", "TF_WORKSPACE", "TF_LOG"];
+const TERRAFORM_BEHAVIOR_VARIABLES: [&str; 4] = ["TF_CLI_ARGS", "TF_CLI_ARGS_init", "TF_WORKSPACE", "TF_LOG"];
 
-impl Candidate {
+impl TrialTool {
     /// Every tool.
     pub const ALL: [Self; 3] = [Self::AzureCli, Self::Terraform, Self::Sdk];
 
@@ -107,7 +107,7 @@ impl Candidate {
     /// The tool of a name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|candidate| candidate.as_str() == name)
+        Self::ALL.into_iter().find(|tool| tool.as_str() == name)
     }
 }
 
@@ -140,36 +140,36 @@ enum TrialResult {
 
 /// Starts every tool of the trial, at the same time, and reports what each said.
 pub(super) async fn report(report: &mut Report, trial: &Trial, env: &Env, clock: &dyn Clock) {
-    let of_session = trial.session.as_ref().map(|prefix| under_plain_names(env, prefix));
-    let bench = Bench { env: of_session.as_ref().unwrap_or(env), clock, secrets: secrets(env) };
-    let wants = |candidate| trial.tools.contains(&candidate);
-    let az = async { if wants(Candidate::AzureCli) { vec![bench.azure_cli().await] } else { Vec::new() } };
+    let of_session = trial.session.as_ref().map(|prefix| without_prefix(env, prefix));
+    let context = TrialContext { env: of_session.as_ref().unwrap_or(env), clock, secrets: secrets(env) };
+    let wants = |tool| trial.tools.contains(&tool);
+    let az = async { if wants(TrialTool::AzureCli) { vec![context.azure_cli().await] } else { Vec::new() } };
     let terraform = async {
-        if wants(Candidate::Terraform) {
-            vec![bench.terraform(trial.backend.as_ref()).await]
+        if wants(TrialTool::Terraform) {
+            vec![context.terraform(trial.backend.as_ref()).await]
         } else {
             Vec::new()
         }
     };
-    let sdk = async { if wants(Candidate::Sdk) { bench.sdk().await } else { Vec::new() } };
+    let sdk = async { if wants(TrialTool::Sdk) { context.sdk().await } else { Vec::new() } };
     let (az, (terraform, sdk)) = join(az, join(terraform, sdk)).await;
-    for retry_class in az.into_iter().chain(terraform).chain(sdk) {
-        match retry_class {
-            TrialResult::Works(fact) => report.good(Topic::Tried, vec![fact]),
+    for result in az.into_iter().chain(terraform).chain(sdk) {
+        match result {
+            TrialResult::Works(fact) => report.good(Topic::Trials, vec![fact]),
             TrialResult::Absent(reason) if trial.named => {
                 let hint = "install it on the agent, or leave it out of --try";
-                report.warning(Topic::Tried, Failure::new(Code::ToolMissing, reason, hint), NO_FACTS);
+                report.warning(Topic::Trials, Failure::new(Code::ToolMissing, reason, hint), NO_FACTS);
             }
             TrialResult::Skipped(reason) | TrialResult::Absent(reason) => {
-                report.skipped(Topic::Tried, reason);
+                report.skipped(Topic::Trials, reason);
             }
-            TrialResult::Fails(failure) => report.fault(Topic::Tried, *failure, NO_FACTS),
+            TrialResult::Fails(failure) => report.fault(Topic::Trials, *failure, NO_FACTS),
         }
     }
 }
 
 /// The environment of a step that maps each variable of a named session to the name that tools look for (`env:`).
-fn under_plain_names(env: &Env, prefix: &str) -> Env {
+fn without_prefix(env: &Env, prefix: &str) -> Env {
     let names = exports::every_name();
     // Nothing of a session without a name stays beside it.
     let own = env.iter().filter(|(name, _)| !names.contains(*name));
@@ -182,19 +182,19 @@ fn under_plain_names(env: &Env, prefix: &str) -> Env {
 }
 
 /// What every trial needs.
-struct Bench<'a> {
+struct TrialContext<'a> {
     env: &'a Env,
     clock: &'a dyn Clock,
     /// What no report may hold, the longest first.
     secrets: Vec<String>,
 }
 
-impl Bench<'_> {
+impl TrialContext<'_> {
     async fn azure_cli(&self) -> TrialResult {
         let Some(program) = Tool::AzureCli.find(self.env) else { return absent("az") };
         let arguments = ["account", "get-access-token", "--query", "expiresOn", "-o", "tsv"];
         match self.start("az", &program, &arguments, None, &[]).await {
-            Ok(answer) => self.judge("az", &answer, answer.output.lines().rev().find_map(moment)),
+            Ok(answer) => self.result_of("az", &answer, answer.output.lines().rev().find_map(parse_moment)),
             Err(failure) => TrialResult::Fails(failure),
         }
     }
@@ -230,7 +230,7 @@ impl Bench<'_> {
             Ok(answer) => {
                 let seconds = answer.output.lines().rev().find_map(|line| line.trim().parse().ok());
                 let end = seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
-                self.judge(&name, &answer, end.map(|end| format_moment(end, self.clock.now())))
+                self.result_of(&name, &answer, end.map(|end| format_moment(end, self.clock.now())))
             }
             Err(failure) => TrialResult::Fails(failure),
         }
@@ -286,7 +286,10 @@ impl Bench<'_> {
         more: &[(&str, &str)],
     ) -> Result<Answer, Box<Failure>> {
         let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let step = self.env.iter().filter(|(name, _)| folder.is_none() || !TERRAFORM_OWN.contains(name));
+        let step = self
+            .env
+            .iter()
+            .filter(|(name, _)| folder.is_none() || !TERRAFORM_BEHAVIOR_VARIABLES.contains(name));
         let variables = step.chain(more.iter().copied());
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let call = Call { program, arguments: &arguments, folder, limit: TOOL_TIMEOUT };
@@ -300,7 +303,7 @@ impl Bench<'_> {
         })
     }
 
-    fn judge(&self, name: &str, answer: &Answer, end: Option<String>) -> TrialResult {
+    fn result_of(&self, name: &str, answer: &Answer, end: Option<String>) -> TrialResult {
         match end.filter(|_| answer.status.is_some_and(|status| status.success())) {
             Some(end) => TrialResult::Works(format!("{name} gets a token until {end}")),
             None => TrialResult::Fails(Box::new(self.failure(name, answer))),
@@ -317,11 +320,11 @@ impl Bench<'_> {
         };
         let error = format!("{name} got no token in this step: {how}");
         let hint = "see what it said; `wif status` shows which tokens the session was asked for, and how often it refused";
-        Failure::new(Code::ToolNotSignedIn, error, hint).with_details(self.said(answer))
+        Failure::new(Code::ToolNotSignedIn, error, hint).with_details(self.last_lines(answer))
     }
 
     /// The last lines that a tool wrote, without what may be a secret.
-    fn said(&self, answer: &Answer) -> Vec<Fact> {
+    fn last_lines(&self, answer: &Answer) -> Vec<Fact> {
         let text = if answer.errors.trim().is_empty() { &answer.output } else { &answer.errors };
         let lines = text.lines().rev().filter_map(|line| {
             let hidden =
@@ -339,7 +342,7 @@ fn absent(name: &str) -> TrialResult {
 }
 
 /// A line that is a moment and nothing else, as az prints it: `2026-11-26 07:00:00.000000`.
-fn moment(line: &str) -> Option<String> {
+fn parse_moment(line: &str) -> Option<String> {
     static MOMENT: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[0-9.:+Z-]{0,20}$").ok());
     let line = line.trim();
@@ -407,7 +410,7 @@ mod tests {
         ];
         let env: Env =
             variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
-        let mapped = under_plain_names(&env, "HUB_");
+        let mapped = without_prefix(&env, "HUB_");
         assert_eq!(mapped.get("PATH"), Some("/bin"));
         assert_eq!(mapped.get("AZURE_CONFIG_DIR"), Some("/hub"));
         assert_eq!(mapped.get("AZURE_FEDERATED_TOKEN_FILE"), None);
@@ -416,10 +419,10 @@ mod tests {
     #[test]
     fn a_moment_is_no_other_text() {
         for text in ["2026-11-26 07:00:00.000000", "2026-11-26T07:00:00+00:00", " 2026-11-26 07:00:00 "] {
-            assert_eq!(moment(text).as_deref(), Some(text.trim()));
+            assert_eq!(parse_moment(text).as_deref(), Some(text.trim()));
         }
         for text in ["", "1764140400", "2026-11-26", "eyJ0.eyJ1.c2ln", "2026-11-26 07:00:00 ##vso[x]"] {
-            assert_eq!(moment(text), None, "{text}");
+            assert_eq!(parse_moment(text), None, "{text}");
         }
     }
 }

@@ -192,14 +192,14 @@ fn the_page_lists_what_would_win_and_nothing_else() {
     for &family in Family::ALL {
         for conflict in family.conflicts() {
             let names: Vec<_> = conflict.variables.iter().map(|name| format!("`{name}`")).collect();
-            let served: Vec<_> = conflict.served.iter().map(|served| served.as_str()).collect();
+            let sessions: Vec<_> = conflict.sessions.iter().map(|kind| kind.as_str()).collect();
             let remedy = conflict.from_machine.as_str();
             let (values, effect) = (conflict.values.describe(), conflict.effect);
             rows.push(format!(
                 "| `{}` | {} | {values} | {} | {remedy} | {effect} |",
                 family.as_str(),
                 names.join(" and "),
-                served.join(", "),
+                sessions.join(", "),
             ));
         }
     }
