@@ -93,7 +93,7 @@ async fn exec(arguments: &ExecArguments, program: Option<PathBuf>) -> io::Result
         Ended::Command(code) => code,
         Ended::Signal(number) => 128 + number,
         Ended::Failed { failure, exit_code } => {
-            complain(&failure);
+            print_failure(&failure);
             exit_code.into()
         }
     };
