@@ -33,6 +33,53 @@ fn every_source_that_can_be_asked_is_asked_for_the_audience_of_entra_and_exchang
 }
 
 #[test]
+fn a_role_of_aws_signs_its_request_and_an_account_that_has_not_enabled_it_is_told_to() {
+    let case = ExecCase::of(SourceIssuer::Aws, "aws");
+    assert_eq!(case.prints("wif token graph >/dev/null; echo $?"), "0\n");
+    assert_eq!(presented(&case), "arn:aws:iam::123456789012:role/deploy");
+    case.emulator.directory().sources.is_permitted = false;
+    let (code, said) = case.refuses();
+    assert_eq!(code, 3, "{said}");
+    assert!(
+        said.contains("OutboundWebIdentityFederationDisabled") && said.contains("aws iam enable-outbound"),
+        "{said}"
+    );
+    let wrong = case.set("AWS_SECRET_ACCESS_KEY", "hunter2");
+    let (code, said) = wrong.refuses();
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("SignatureDoesNotMatch") && !said.contains("hunter2"), "{said}");
+    let (code, said) = wrong.unset("AWS_REGION").refuses();
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("set AWS_REGION"), "{said}");
+}
+
+#[test]
+fn a_pod_of_azure_workload_identity_is_signed_in_by_its_file_and_through_its_clusters_proxy() {
+    let case = ExecCase::of(SourceIssuer::Kubernetes, "kubernetes");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("azure-identity-token");
+    std::fs::write(&file, case.emulator.source_id_token(SourceIssuer::Kubernetes, AUDIENCE, 300)).unwrap();
+    let file = file.display().to_string();
+    let case = case.set("AZURE_FEDERATED_TOKEN_FILE", &file);
+    assert_eq!(case.prints("wif token graph >/dev/null; echo $?; echo $AZURE_FEDERATED_TOKEN_FILE"), "0\n\n");
+    assert_eq!(presented(&case), "system:serviceaccount:shop:orders");
+    // Nothing answers at the usual address: only the proxy leads to Entra.
+    let (proxy, ca) = (case.emulator.entra_url(), case.emulator.ca_file().display().to_string());
+    let case = case
+        .option("--authority", "https://127.0.0.1:9/")
+        .set("AZURE_KUBERNETES_TOKEN_PROXY", &proxy.replace("127.0.0.1", "localhost"))
+        .set("AZURE_KUBERNETES_CA_FILE", &ca)
+        .set("AZURE_KUBERNETES_SNI_NAME", "localhost");
+    assert_eq!(
+        case.prints("wif token graph >/dev/null; echo $?; echo $AZURE_AUTHORITY_HOST"),
+        "0\nhttps://127.0.0.1:9/\n"
+    );
+    let (code, said) = case.set("AZURE_KUBERNETES_CA_FILE", "/no/file").refuses();
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("AZURE_KUBERNETES_CA_FILE"), "{said}");
+}
+
+#[test]
 fn a_source_that_ends_soon_is_asked_again_while_the_command_runs() {
     let case = ExecCase::new();
     case.emulator.directory().sources.lifetime = 31;

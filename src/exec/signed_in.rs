@@ -31,6 +31,7 @@ use crate::{
         IdTokenSource,
         azure_pipelines::AzurePipelines,
         choice::{self, Recognized, SourceName},
+        token_proxy::TokenProxy,
     },
     task::{azure_cli, plan::Plan},
 };
@@ -105,11 +106,21 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
 
     let http = Arc::new(Http::new(network, Arc::clone(&clock))?);
     let resources = resources(&plan, &source_name);
+    let proxy = if source_name == SourceName::Kubernetes { TokenProxy::read(env).await? } else { None };
+    let mut identity = plan.connection.identity.clone();
+    let exchange = match proxy {
+        Some(TokenProxy { authority, settings }) => {
+            log.note(&format!("the exchange goes through the cluster's proxy {authority}"));
+            identity.authority = authority;
+            Arc::new(Http::new(settings, Arc::clone(&clock))?)
+        }
+        None => Arc::clone(&http),
+    };
+    let (identity, exchange) = (&identity, &exchange);
     let signing_in = async {
         let listing = plan.listing(&http);
-        let identity = &plan.connection.identity;
         let sign_in = SignIn {
-            http: Arc::clone(&http),
+            http: Arc::clone(exchange),
             env,
             identity,
             source: &*source,
@@ -119,8 +130,13 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
         let file = folder.as_ref().filter(|_| plan.needs_file()).zip(signed_in.id_token.as_ref());
         let file = file.map(|(folder, id_token)| folder.write("id-token", &id_token.token)).transpose()?;
         let broker = if plan.refresh {
-            let renewal =
-                Renewal { env, identity, source: Arc::clone(&source), http: &http, allowed: &plan.allowed };
+            let renewal = Renewal {
+                env,
+                identity,
+                source: Arc::clone(&source),
+                http: exchange,
+                allowed: &plan.allowed,
+            };
             let session = NewSession {
                 resources: resources.iter().collect(),
                 ..plan.new_session(&signed_in, file.clone())
