@@ -272,3 +272,25 @@ fn process_1_reaps_what_is_left_to_it() {
 fn not_tested(why: &str) {
     println!("NOT TESTED: {why}");
 }
+
+/// The words of each `wif …` line in the blocks of a page, as a shell would read them.
+fn command_lines(page: &str) -> Vec<Vec<String>> {
+    let joined = page.replace("\\\n", " ");
+    let blocks = joined.split("```").skip(1).step_by(2);
+    let lines = blocks.flat_map(str::lines).filter_map(|line| {
+        let at = line.find("wif exec")?;
+        Some(line[at..].split_whitespace().map(str::to_owned).collect())
+    });
+    lines.collect()
+}
+
+#[test]
+fn the_command_lines_of_the_pages_are_accepted() {
+    let pages = [include_str!("../docs/exec.md"), include_str!("../docs/sources.md")];
+    let lines: Vec<_> = pages.into_iter().flat_map(command_lines).collect();
+    assert!(lines.len() > 4, "{lines:?}");
+    for line in lines {
+        let parsed = wif::cli::parse(line.iter().map(Into::into));
+        assert!(parsed.is_ok(), "{line:?}: {}", parsed.unwrap_err().text);
+    }
+}

@@ -21,6 +21,18 @@ impl Log<'_> {
         let _ = Commands::new(self.errors, &Env::default()).line(&format!("wif: {text}"));
     }
 
+    pub(super) fn say_all(&mut self, texts: &[String]) {
+        for text in texts {
+            self.say(text);
+        }
+    }
+
+    pub(super) fn note_all(&mut self, texts: &[String]) {
+        if self.verbose {
+            self.say_all(texts);
+        }
+    }
+
     pub(super) fn note(&mut self, text: &str) {
         if self.verbose {
             self.say(text);

@@ -133,11 +133,15 @@ const UNAVAILABLE: u32 = 14;
 fn message(audience: &str) -> Vec<u8> {
     let mut message = vec![0x0A];
     let mut length = audience.len();
-    while length > 0x7F {
-        message.push((length & 0x7F) as u8 | 0x80);
+    loop {
+        let [low, ..] = length.to_le_bytes();
         length >>= 7;
+        if length == 0 {
+            message.push(low & 0x7F);
+            break;
+        }
+        message.push(low | 0x80);
     }
-    message.push((length & 0x7F) as u8);
     message.extend_from_slice(audience.as_bytes());
     let size = u32::try_from(message.len()).unwrap_or_default().to_be_bytes();
     [&[0], &size[..], &message].concat()
