@@ -12,7 +12,11 @@ use tokio::runtime;
 use tracing_subscriber::{filter, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use wif::{
     agent::commands::{Commands, Completion},
-    cli::{self, Command, DoctorArguments, OperatorArguments, Screen, Stage, Unparsed},
+    cli::{
+        self, Command, DoctorArguments, ExecArguments, OperatorArguments, Screen, Stage, TrustCommand,
+        Unparsed,
+    },
+    exec::{self, Ended, Machine},
     session,
     task::{self, script::ready::ScriptEnd},
     world::World,
@@ -39,6 +43,8 @@ fn main() -> ExitCode {
     }
     match command {
         Command::Broker => process::forbid_tracing(),
+        // Its limits are its command's too.
+        Command::Exec(_) => process::forbid_reading_of_memory(),
         _ => process::forbid_reading(),
     }
     let exit_code = runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
@@ -48,6 +54,8 @@ fn main() -> ExitCode {
                 Command::Broker => broker().await.map(|()| ExitCode::SUCCESS),
                 Command::Token { .. } | Command::Status { .. } => Ok(ask(&command).await),
                 Command::Doctor(arguments) => Ok(doctor(arguments).await),
+                Command::Exec(arguments) => exec(arguments, program).await,
+                Command::Trust(command) => Ok(trust(command).await),
                 Command::Explain { code, json } => {
                     let mut log = io::stdin().lock();
                     let explained =
@@ -103,6 +111,45 @@ async fn ask(command: &Command) -> ExitCode {
     let job = env.get("VSTS_PROCESS_LOOKUP_ID").filter(|_| masks_token);
     let mut masks = process::MaskOutput::of_step(job);
     exit_code_of(cli::ask(command, &env, &clock::System::new(), &mut Screen::new(&mut out), &mut masks).await)
+}
+
+/// Runs a command in a session of its own.
+async fn exec(arguments: &ExecArguments, program: Option<PathBuf>) -> io::Result<ExitCode> {
+    // Listened for before there is anything to leave behind.
+    let signals = Signals::listen()?;
+    let (env, clock) = (Env::of_process(), Arc::new(clock::System::new()));
+    let machine = Machine { env: &env, program, clock, errors: &mut io::stderr() };
+    let code = match exec::run(machine, &arguments.into(), signals).await {
+        Ended::Command(code) => code,
+        Ended::Signal(number) => 128 + number,
+        Ended::Failed { failure, exit_code } => {
+            print_failure(&failure);
+            exit_code.into()
+        }
+    };
+    Ok(exit_code(code))
+}
+
+/// Prints what another party has to trust.
+async fn trust(command: &TrustCommand) -> ExitCode {
+    let (env, clock) = (Env::of_process(), Arc::new(clock::System::new()));
+    let (mut out, mut errors) = (stdout(), io::stderr());
+    match cli::trust(command, &env, clock, &mut errors, &mut Screen::new(&mut out)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            print_failure(&failure);
+            ExitCode::from(exec::exit_code(&failure))
+        }
+    }
+}
+
+/// The exit code of a command. On Windows it has 32 bits, which no [`ExitCode`] can hold; everything is ended by now.
+fn exit_code(code: i32) -> ExitCode {
+    if let Ok(code) = u8::try_from(code) {
+        return ExitCode::from(code);
+    }
+    #[expect(clippy::exit, clippy::disallowed_methods, reason = "there is no other way to tell such a code")]
+    std::process::exit(code)
 }
 
 /// Checks a connection, or what a step of a job finds. The exit code says how bad it is.

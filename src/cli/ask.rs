@@ -77,7 +77,9 @@ pub async fn ask(
         | Command::Explain { .. }
         | Command::Doctor(_)
         | Command::Audit(_)
-        | Command::Inventory(_) => Ok(()),
+        | Command::Inventory(_)
+        | Command::Exec(_)
+        | Command::Trust(_) => Ok(()),
     }
 }
 

@@ -1,6 +1,20 @@
 //! Where id tokens come from: a file for each issuer.
 
+mod ask;
+mod aws;
 pub(crate) mod azure_pipelines;
+mod buildkite;
+pub mod choice;
+mod error;
+mod file;
+mod github;
+mod google;
+mod kubernetes;
+mod managed_identity;
+mod spiffe;
+pub(crate) mod token_proxy;
+mod usable;
+mod variable;
 
 use std::pin::Pin;
 
@@ -18,7 +32,9 @@ pub(crate) trait IdTokenSource: Send + Sync {
     fn signer(&self) -> &'static str;
 
     /// An id token that came along, which may have ended by now.
-    fn at_hand(&self) -> Option<&Secret>;
+    fn at_hand(&self) -> Option<&Secret> {
+        None
+    }
 
     /// Asks for a fresh one, for this audience where the source lets one choose. The failure says how to get one.
     fn fetch<'a>(&'a self, http: &'a Http, deadline: Deadline, audience: &'a str) -> Fetched<'a>;

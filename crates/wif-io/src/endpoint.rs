@@ -174,7 +174,7 @@ impl PlainEndpoint {
 
     /// Whether it is asked with TLS.
     #[must_use]
-    pub(crate) fn is_https(&self) -> bool {
+    pub fn is_https(&self) -> bool {
         self.0.scheme() == "https"
     }
 

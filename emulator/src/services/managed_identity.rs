@@ -13,10 +13,11 @@ use uuid::Uuid;
 use crate::services::answer::{json_answer, set_header};
 use crate::services::entra::grant::{self, Granted};
 use crate::services::entra::resources;
-use crate::services::request;
+use crate::services::{request, sources};
 use crate::world::World;
 use crate::world::directory::entra::{App, Tenant};
 use crate::world::directory::machine;
+use crate::world::identity::EXCHANGE_AUDIENCE;
 use crate::world::keys::random_text;
 
 type Shared = State<Arc<World>>;
@@ -25,7 +26,8 @@ pub(crate) const IMDS: &str = "/metadata/identity/oauth2/token";
 pub(crate) const APP_SERVICE: &str = "/msi/token";
 
 pub(crate) fn router(world: Arc<World>) -> Router {
-    Router::new().route(IMDS, get(imds)).route(APP_SERVICE, get(app_service)).with_state(world)
+    let google = sources::google_router(Arc::clone(&world));
+    Router::new().route(IMDS, get(imds)).route(APP_SERVICE, get(app_service)).with_state(world).merge(google)
 }
 
 async fn imds(State(world): Shared, request: Request) -> Response {
@@ -167,6 +169,9 @@ fn grant(world: &World, request: &TokenRequest) -> Result<Granted, TokenRefusal>
     let resource =
         Some(request.query("resource")).filter(|text| !text.is_empty()).ok_or(TokenRefusal::NoResource)?;
     let (tenant, app) = find_identity(world, request.query("client_id"))?;
+    if resource == EXCHANGE_AUDIENCE {
+        return Ok(grant::issue_exchange_token(world, &tenant, &app));
+    }
     if !resources::is_known(world, &tenant, resource) {
         return Err(TokenRefusal::Resource);
     }

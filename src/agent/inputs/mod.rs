@@ -59,6 +59,10 @@ pub struct Input {
     pub variable: &'static str,
     /// The variable of its other name, for an agent that gets the name as the pipeline writes it.
     pub alias: Option<&'static str>,
+    /// The option of `wif exec` that says the same.
+    pub option: &'static str,
+    /// What a form calls it.
+    pub label: &'static str,
     /// Its default.
     pub default: &'static str,
 }
@@ -323,6 +327,12 @@ pub(crate) fn check_token_variable(variable: &str) -> Result<(), InputError> {
     }
 }
 
+/// Every input, as `task/task.json` declares it.
+#[must_use]
+pub const fn all() -> &'static [Input] {
+    declared::ALL
+}
+
 /// The variables in which the agent passes the inputs, given or not, and those of their other names.
 pub fn variables() -> impl Iterator<Item = &'static str> {
     declared::ALL.iter().flat_map(|input| [Some(input.variable), input.alias]).flatten()
@@ -333,6 +343,11 @@ pub fn variables() -> impl Iterator<Item = &'static str> {
 pub fn connection(env: &Env) -> &str {
     verbatim(env, declared::AZURE_SUBSCRIPTION).trim()
 }
+
+/// The variable in which the agent passes the connection's id.
+pub const CONNECTION_VARIABLE: &str = declared::AZURE_SUBSCRIPTION.variable;
+/// The variable in which the agent passes `accessTokens`.
+pub const TOKENS_VARIABLE: &str = declared::ACCESS_TOKENS.variable;
 
 /// The variable by which a pipeline sets the broker's absolute end, in hours.
 const HOURS_VARIABLE: &str = "WIF_SESSION_HOURS";

@@ -345,7 +345,7 @@ fn read_token(
 impl ManagedIdentityError {
     /// Whether the machine has several identities, and none was named.
     #[must_use]
-    pub(crate) fn has_several_identities(&self) -> bool {
+    pub fn has_several_identities(&self) -> bool {
         matches!(self, Self::Refused { sentence: Some(text), .. } if text.to_lowercase().contains("multiple user assigned"))
     }
 

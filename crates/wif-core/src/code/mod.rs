@@ -128,6 +128,17 @@ codes! {
     /// The connection has the Azure DevOps issuer, which is retired.
     IssuerRetires = "WIF2032",
 
+    /// The source of id tokens is not here, or half of it is.
+    SourceAbsent = "WIF2040",
+    /// More than one id token fits.
+    SourceAmbiguous = "WIF2041",
+    /// The source refused to sign an id token.
+    SourceRefused = "WIF2042",
+    /// The source's id token is of no use to Entra.
+    SourceTokenUnusable = "WIF2043",
+    /// The source's id token has ended, and there is no other one.
+    SourceTokenEnded = "WIF2044",
+
     /// A host name could not be resolved.
     NameNotResolved = "WIF3001",
     /// A connection was refused or broke.
@@ -167,6 +178,10 @@ codes! {
     ToolMissing = "WIF4010",
     /// What a command prints could not be written.
     OutputUnwritable = "WIF4020",
+    /// The command is not there.
+    CommandMissing = "WIF4030",
+    /// The command cannot be run.
+    CommandNotExecutable = "WIF4031",
     /// This machine cannot run a script of the wanted type.
     InterpreterMissing = "WIF4032",
 

@@ -29,6 +29,10 @@ pub enum Party {
     Machine,
     /// Azure DevOps or Entra.
     Service,
+    /// The job, pod or machine that an id token is for: what it is granted, and what it is given.
+    Source,
+    /// The caller of a command.
+    Caller,
     /// This program.
     Ours,
 }
@@ -106,6 +110,12 @@ impl Code {
             | Self::InterpreterMissing
             | Self::ToolNotSignedIn => Party::Agent,
             Self::OutputUnwritable => Party::Machine,
+            Self::SourceAbsent
+            | Self::SourceAmbiguous
+            | Self::SourceRefused
+            | Self::SourceTokenUnusable
+            | Self::SourceTokenEnded => Party::Source,
+            Self::CommandMissing | Self::CommandNotExecutable => Party::Caller,
             Self::IdTokenRefused | Self::EntraRefused | Self::ServiceUnavailable => Party::Service,
             Self::Bug => Party::Ours,
         }
@@ -126,6 +136,8 @@ impl fmt::Display for Party {
             Self::Machine => "this machine",
             Self::Agent => "the agent",
             Self::Service => "Azure DevOps or Entra",
+            Self::Source => "the job, pod or machine that the id token is for",
+            Self::Caller => "the caller of this command",
             Self::Ours => "this program",
         })
     }

@@ -8,6 +8,7 @@ pub(crate) mod entra;
 pub(crate) mod machine;
 pub(crate) mod quirks;
 pub(crate) mod records;
+pub(crate) mod sources;
 
 use uuid::Uuid;
 
@@ -22,6 +23,7 @@ pub use self::records::{
     AppRecord, ConnectionRecord, Execution, Person, ProjectRecord, RoleAssignment, SecurityRole, SharedWith,
     Sight,
 };
+pub use self::sources::{SourceIssuer, Sources};
 
 /// Everything that is registered.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +42,8 @@ pub struct Directory {
     pub jobs: Vec<Job>,
     /// The machine that the agent runs on.
     pub machine: Machine,
+    /// Jobs, pods and machines outside of Azure Pipelines.
+    pub sources: Sources,
     /// Personal access tokens of people who may see every connection.
     pub personal_tokens: Vec<String>,
     /// How many subscriptions a page of the resource manager's list has; `None` puts all on one page.
@@ -166,6 +170,17 @@ impl Directory {
             audience: EXCHANGE_AUDIENCE.to_owned(),
         };
         let client = place.connection.client;
+        self.app(client).federated_credentials.push(credential);
+    }
+
+    /// Registers the federated credential for an issuer's present subject on an identity.
+    pub fn trust_source(&mut self, client: Uuid, source: SourceIssuer) {
+        let credential = FederatedCredential {
+            name: format!("for-{source:?}"),
+            issuer: source.issuer().to_owned(),
+            subject: self.sources.subject(source),
+            audience: EXCHANGE_AUDIENCE.to_owned(),
+        };
         self.app(client).federated_credentials.push(credential);
     }
 

@@ -1,0 +1,263 @@
+//! The life of one run: source, sign-in, broker, command, end.
+
+use std::{io::Write, path::PathBuf, sync::Arc};
+
+use wif_azure::identity::AzureIdentity;
+use wif_core::{
+    azure::{allowed::Allowed, resource::Resource},
+    code::Code,
+    exports,
+    failure::Failure,
+    foreign_text::one_line,
+    retry::RetryClass,
+};
+use wif_io::{
+    child::{ChildCommand, ChildVariable, ErrorStream, ProcessGroup, RunningChild, Signals, StartError},
+    clock::Clock,
+    env::Env,
+    http::Http,
+};
+
+use super::{
+    command::environment,
+    folder,
+    log::Log,
+    prepared::{Prepared, prepare},
+    request::{Request, invalid},
+};
+use crate::{
+    agent::{
+        commands::{Commands, OutputError},
+        network::{self, Remarks},
+    },
+    session::{
+        local::{self, Renewal},
+        start::NewSession,
+    },
+    sign_in::SignIn,
+    sources::{choice::SourceName, token_proxy::TokenProxy},
+    task::{azure_cli, plan::Plan},
+};
+
+/// The machine that the command runs on.
+pub struct Machine<'a> {
+    /// The environment.
+    pub env: &'a Env,
+    /// Where this program is.
+    pub program: Option<PathBuf>,
+    /// Time and waiting.
+    pub clock: Arc<dyn Clock>,
+    /// Standard error: standard output is the command's.
+    pub errors: &'a mut (dyn Write + Send),
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// The command ended with this exit code.
+    Command(i32),
+    /// A signal of this number came before there was a command.
+    Signal(i32),
+    /// There was no command to run, or no session to run it in.
+    Failed {
+        /// Why.
+        failure: Box<Failure>,
+        /// The exit code that says the same.
+        exit_code: u8,
+    },
+}
+
+/// Signs in, runs the command with the session's variables, and ends the session with it.
+pub async fn run(machine: Machine<'_>, request: &Request, mut signals: Signals) -> Ended {
+    match attempt(machine, request, &mut signals).await {
+        Ok(ended) => ended,
+        Err(failure) => Ended::Failed { exit_code: exit_code(&failure), failure: Box::new(failure) },
+    }
+}
+
+async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals) -> Result<Ended, Failure> {
+    let Machine { env: own, program, clock, errors } = machine;
+    let mut log = Log { errors, masks: own.is_true("TF_BUILD"), verbose: request.verbose };
+    let Prepared { env, plan, source_name, source } = prepare(request, own, &clock, &mut log).await?;
+    let env = &env;
+    let (network, Remarks { mut warnings, notes }) = network::settings(env)?;
+    warnings.extend(plan.warnings.iter().map(|&warning| warning.to_owned()));
+    warnings.extend(azure_cli::warning(&plan));
+    log.note_all(&notes);
+    log.say_all(&warnings);
+    let needs_folder = plan.needs_file() || plan.signs_az_in();
+    let folder = needs_folder.then(|| folder::make(own)).transpose()?;
+
+    let http = Arc::new(Http::new(network, Arc::clone(&clock))?);
+    let resources = resources(&plan, &source_name);
+    let (identity, exchange) = &exchange_by(&source_name, env, &plan, &http, &mut log).await?;
+    let signing_in = async {
+        let listing = plan.listing(&http);
+        let sign_in = SignIn {
+            http: Arc::clone(exchange),
+            env,
+            identity,
+            source: &*source,
+            listing: listing.as_ref().ok(),
+        };
+        let signed_in = sign_in.run(&resources, &mut |id_token| log.mask(id_token)).await?;
+        let file = folder.as_ref().filter(|_| plan.needs_file()).zip(signed_in.id_token.as_ref());
+        let file = file.map(|(folder, id_token)| folder.write("id-token", &id_token.token)).transpose()?;
+        let broker = if plan.refresh {
+            let renewal = Renewal {
+                env,
+                identity,
+                source: Arc::clone(&source),
+                http: exchange,
+                allowed: &plan.allowed,
+            };
+            let session = NewSession {
+                resources: resources.iter().collect(),
+                ..plan.new_session(&signed_in, file.clone())
+            };
+            Some(local::start(renewal, session).await?)
+        } else {
+            None
+        };
+        let mut said = Vec::new();
+        let mut commands = Commands::new(&mut said, env);
+        let client = signed_in.client;
+        let azure_cli =
+            azure_cli::sign_in(folder.as_ref(), own, &plan, client, &listing, &mut commands).await?;
+        String::from_utf8_lossy(&said).lines().for_each(|line| log.note(line));
+        let endpoint = broker.as_ref().map(|broker| &broker.endpoint);
+        if let Some(endpoint) = endpoint {
+            log.mask(&endpoint.key).map_err(OutputError)?;
+        }
+        let tokens = plan.named_tokens(&signed_in);
+        for granted in &tokens {
+            log.mask(&granted.token).map_err(OutputError)?;
+        }
+        let mut variables = plan.variables(client, file, azure_cli, endpoint);
+        variables.extend(exports::access_tokens(&tokens));
+        if let Some(warning) = sign_in.clock_warning() {
+            log.say(&warning);
+        }
+        let who = client.map(|client| client.to_string()).unwrap_or_default();
+        log.note(&format!(
+            "signed in as {who} of the tenant {} with an id token of {}",
+            identity.tenant,
+            source.signer()
+        ));
+        Ok::<_, Failure>((broker, variables))
+    };
+    let (broker, variables) = tokio::select! {
+        biased;
+        signal = signals.ending() => return Ok(Ended::Signal(signal)),
+        prepared = signing_in => prepared?,
+    };
+    let environment = environment(&plan, own, &variables, program.as_deref());
+    log.say_all(&environment.notes);
+    let ended = run_command(request, &environment.variables, signals).await;
+    if let Some(broker) = broker {
+        broker.end().await;
+    }
+    drop(folder);
+    ended
+}
+
+/// The service that id tokens are exchanged with, and the client for it: a pod may have a proxy of its cluster for that.
+async fn exchange_by(
+    source: &SourceName,
+    env: &Env,
+    plan: &Plan,
+    http: &Arc<Http>,
+    log: &mut Log<'_>,
+) -> Result<(AzureIdentity, Arc<Http>), Failure> {
+    let mut identity = plan.connection.identity.clone();
+    let proxy = if *source == SourceName::Kubernetes { TokenProxy::read(env).await? } else { None };
+    let Some(TokenProxy { authority, settings }) = proxy else { return Ok((identity, Arc::clone(http))) };
+    log.note(&format!("the exchange goes through the cluster's proxy {authority}"));
+    identity.authority = authority;
+    Ok((identity, Arc::new(Http::new(settings, http.shared_clock())?)))
+}
+
+/// Runs the command with these variables, to its end.
+async fn run_command(
+    request: &Request,
+    variables: &[(String, ChildVariable)],
+    signals: &mut Signals,
+) -> Result<Ended, Failure> {
+    let Some((name, arguments)) = request.command.split_first() else {
+        return Err(invalid(
+            "no command is named".to_owned(),
+            "give it after --: wif exec --source … -- COMMAND …",
+        ));
+    };
+    let command = ChildCommand {
+        program: name,
+        arguments,
+        folder: None,
+        variables,
+        errors: ErrorStream::Inherited,
+        group: ProcessGroup::Same,
+        adopts_orphans: false,
+    };
+    match RunningChild::start(&command, signals) {
+        Ok(mut child) => {
+            let ending = child.wait(signals).await.map_err(|error| {
+                Failure::new(Code::Bug, error, "report this with the version of the operating system")
+            })?;
+            Ok(Ended::Command(ending.exit_code()))
+        }
+        Err(error) => Ok(not_started(error, &name.to_string_lossy())),
+    }
+}
+
+/// What to ask for at once: what the plan says, and from a source that gives one id token only, all that is declared.
+fn resources(plan: &Plan, source: &SourceName) -> Vec<Resource> {
+    let mut resources = plan.resources();
+    if let (true, Allowed::Only(allowed)) = (source.is_static(), &plan.allowed) {
+        let more: Vec<_> = allowed.iter().filter(|one| !resources.contains(one)).cloned().collect();
+        resources.extend(more);
+    }
+    resources
+}
+
+/// The longest name of a program that an error shows, in characters.
+const MAX_PROGRAM: usize = 200;
+
+fn not_started(error: StartError, program: &str) -> Ended {
+    let exit_code = error.exit_code();
+    let (code, hint) = match &error {
+        StartError::NotFound(_) => (
+            Code::CommandMissing,
+            "check its spelling and the PATH; a script needs what its first line (#!) names",
+        ),
+        _ => (
+            Code::CommandNotExecutable,
+            "name a program that this user may run, for this kind of machine; a shell's own words run as: sh -c '…'",
+        ),
+    };
+    let text = format!("the command {} was not started", one_line(program, MAX_PROGRAM));
+    let failure = Failure::new(code, NotStarted { text, source: error }, hint);
+    Ended::Failed { failure: Box::new(failure), exit_code }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct NotStarted {
+    text: String,
+    source: StartError,
+}
+
+/// 2: the arguments, the inputs or the source; 3: a service refused; 4: a service was not reached; 1: anything else.
+#[must_use]
+pub fn exit_code(failure: &Failure) -> u8 {
+    use Code as C;
+    match (failure.code, failure.retry_class) {
+        (C::SourceAbsent | C::SourceAmbiguous | C::SourceTokenUnusable | C::SourceTokenEnded, _) => 2,
+        (_, RetryClass::Unreachable | RetryClass::Busy { .. }) => 4,
+        (code, _) => match code.as_str().as_bytes().get(3) {
+            Some(b'1') => 2,
+            Some(b'2') => 3,
+            Some(b'3') => 4,
+            _ => failure.exit_code(),
+        },
+    }
+}

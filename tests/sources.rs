@@ -1,0 +1,413 @@
+//! Id tokens of other issuers: each is exchanged for real, renewed by the broker, and refused with the line that mends it.
+#![cfg(unix)]
+
+use emulator::{Fault, Service, directory::SourceIssuer};
+
+use crate::support::{ExecCase, errors, spire};
+
+const AUDIENCE: &str = "api://AzureADTokenExchange";
+
+/// The subject that Entra was shown.
+fn presented(case: &ExecCase) -> String {
+    let journal = case.emulator.journal();
+    let exchange = journal.iter().rev().find(|entry| entry.form("client_assertion").is_some()).unwrap();
+    let claims: serde_json::Value = serde_json::from_str(exchange.form("client_assertion").unwrap()).unwrap();
+    claims["sub"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_source_that_can_be_asked_is_asked_for_the_audience_of_entra_and_exchanged() {
+    for (issuer, source, asked) in [
+        (SourceIssuer::GitHub, "github", "GET /github/idtoken"),
+        (SourceIssuer::Buildkite, "buildkite", "POST /buildkite/v3/jobs"),
+    ] {
+        let case = ExecCase::of(issuer, source);
+        assert_eq!(case.prints("wif token graph >/dev/null; echo $?"), "0\n", "{source}");
+        assert_eq!(presented(&case), case.emulator.directory().sources.subject(issuer));
+        assert_eq!(case.emulator.count(Service::Sources, asked), 1, "{}", case.emulator.journal_text());
+    }
+    let case = ExecCase::of(SourceIssuer::Google, "google");
+    assert_eq!(case.prints("wif token graph >/dev/null; echo $?"), "0\n");
+    let asked = case.emulator.journal().into_iter().find(|entry| entry.path.ends_with("/identity")).unwrap();
+    assert_eq!((asked.query("audience"), asked.query("format")), (Some(AUDIENCE), Some("full")));
+}
+
+#[test]
+fn a_role_of_aws_signs_its_request_and_an_account_that_has_not_enabled_it_is_told_to() {
+    let case = ExecCase::of(SourceIssuer::Aws, "aws");
+    assert_eq!(case.prints("wif token graph >/dev/null; echo $?"), "0\n");
+    assert_eq!(presented(&case), "arn:aws:iam::123456789012:role/deploy");
+    case.emulator.directory().sources.is_permitted = false;
+    let (code, said) = case.refuses();
+    assert_eq!(code, 3, "{said}");
+    assert!(
+        said.contains("OutboundWebIdentityFederationDisabled") && said.contains("aws iam enable-outbound"),
+        "{said}"
+    );
+    let wrong = case.set("AWS_SECRET_ACCESS_KEY", "hunter2");
+    let (code, said) = wrong.refuses();
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("SignatureDoesNotMatch") && !said.contains("hunter2"), "{said}");
+    let (code, said) = wrong.unset("AWS_REGION").refuses();
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("set AWS_REGION"), "{said}");
+}
+
+#[test]
+fn a_pod_of_azure_workload_identity_is_signed_in_by_its_file_and_through_its_clusters_proxy() {
+    let case = ExecCase::of(SourceIssuer::Kubernetes, "kubernetes");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("azure-identity-token");
+    std::fs::write(&file, case.emulator.source_id_token(SourceIssuer::Kubernetes, AUDIENCE, 300)).unwrap();
+    let file = file.display().to_string();
+    let case = case.set("AZURE_FEDERATED_TOKEN_FILE", &file);
+    assert_eq!(case.prints("wif token graph >/dev/null; echo $?; echo $AZURE_FEDERATED_TOKEN_FILE"), "0\n\n");
+    assert_eq!(presented(&case), "system:serviceaccount:shop:orders");
+    // Nothing answers at the usual address: only the proxy leads to Entra.
+    let (proxy, ca) = (case.emulator.entra_url(), case.emulator.ca_file().display().to_string());
+    let case = case
+        .option("--authority", "https://127.0.0.1:9/")
+        .set("AZURE_KUBERNETES_TOKEN_PROXY", &proxy.replace("127.0.0.1", "localhost"))
+        .set("AZURE_KUBERNETES_CA_FILE", &ca)
+        .set("AZURE_KUBERNETES_SNI_NAME", "localhost");
+    assert_eq!(
+        case.prints("wif token graph >/dev/null; echo $?; echo $AZURE_AUTHORITY_HOST"),
+        "0\nhttps://127.0.0.1:9/\n"
+    );
+    let (code, said) = case.set("AZURE_KUBERNETES_CA_FILE", "/no/file").refuses();
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("AZURE_KUBERNETES_CA_FILE"), "{said}");
+}
+
+#[test]
+fn a_workload_of_spiffe_is_asked_for_at_its_socket() {
+    let case = ExecCase::of(SourceIssuer::Spiffe, "spiffe");
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("agent.sock");
+    let token = case.emulator.source_id_token(SourceIssuer::Spiffe, AUDIENCE, 300);
+    let asked = spire::serve(&socket, Ok(token));
+    let address = format!("unix://{}", socket.display());
+    let case = case.set("SPIFFE_ENDPOINT_SOCKET", &address);
+    assert_eq!(case.prints("wif token graph >/dev/null; echo $?"), "0\n");
+    assert_eq!(presented(&case), "spiffe://contoso.example/ns/shop/sa/orders");
+    let expected = spire::Asked {
+        path: "/SpiffeWorkloadAPI/FetchJWTSVID".to_owned(),
+        security_header: Some("true".to_owned()),
+        audience: AUDIENCE.to_owned(),
+    };
+    assert_eq!(asked.recv().unwrap(), expected);
+    let (code, said) = case.set("SPIFFE_ENDPOINT_SOCKET", "unix:///no/such/socket").refuses();
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("WIF2040") && said.contains("/no/such/socket"), "{said}");
+}
+
+#[test]
+fn a_workload_that_spiffe_refuses_or_signs_by_another_algorithm_is_told_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = |name: &str, answer| {
+        let socket = folder.path().join(name);
+        let _asked = spire::serve(&socket, answer);
+        let address = format!("unix://{}", socket.display());
+        ExecCase::of(SourceIssuer::Spiffe, "spiffe").set("SPIFFE_ENDPOINT_SOCKET", &address)
+    };
+    let (code, said) = serve("unimplemented", Err(12)).refuses();
+    assert_eq!(code, 3, "{said}");
+    assert!(
+        said.contains("WIF2042") && said.contains("no identity issued") && said.contains("JWT profile"),
+        "{said}"
+    );
+    let rsa = ExecCase::new().emulator.source_id_token(SourceIssuer::Spiffe, AUDIENCE, 300);
+    // {"alg":"ES256"}
+    let elliptic = format!("eyJhbGciOiJFUzI1NiJ9.{}", rsa.split_once('.').unwrap().1);
+    let (code, said) = serve("elliptic", Ok(elliptic)).refuses();
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("ES256") && said.contains("rsa-2048"), "{said}");
+}
+
+#[test]
+fn what_has_to_trust_an_id_token_is_printed_for_every_tool() {
+    let case = ExecCase::new();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wif"));
+    let inner = case.command(&["true"]);
+    let variables = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    let usual = case.emulator.usual();
+    let output = command
+        .env_clear()
+        .envs(variables)
+        .args(["trust", "entra", "--source", "github", "--allowed-authorities", "127.0.0.1"])
+        .args(["--tenant", &usual.tenant.to_string(), "--client", &usual.client.to_string()])
+        .args(["--authority", &case.emulator.entra_url()])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(output.status.success(), "{text}{}", errors(&output));
+    for words in [
+        "subject repository    platform",
+        "az ad app federated-credential create --id",
+        r#""subject":"repo:contoso/platform:ref:refs/heads/main""#,
+        "--issuer 'https://token.actions.githubusercontent.com'",
+        "audiences: ['api://AzureADTokenExchange']",
+        "azuread_application_federated_identity_credential",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert_eq!(case.emulator.count(Service::Entra, "POST"), 0);
+    assert_eq!(emulator::leaks(&case.emulator.issued(), text.as_bytes()), Vec::<String>::new());
+}
+
+#[test]
+fn the_doctor_checks_a_source_and_the_exchange() {
+    let case = ExecCase::new();
+    let usual = case.emulator.usual();
+    let run = || {
+        let inner = case.command(&["true"]);
+        let variables = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wif"));
+        command
+            .env_clear()
+            .envs(variables)
+            .args(["doctor", "--source", "github", "--allowed-authorities", "127.0.0.1"])
+            .args(["--tenant", &usual.tenant.to_string(), "--client", &usual.client.to_string()])
+            .args(["--authority", &case.emulator.entra_url()]);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned() + &errors(&output))
+    };
+    let (code, said) = run();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("GitHub Actions")
+            && said.contains("platform")
+            && said.contains("https://management.azure.com"),
+        "{said}"
+    );
+    let changed = (SourceIssuer::GitHub, "repo:contoso/other:ref:refs/heads/main".to_owned());
+    case.emulator.directory().sources.subjects.push(changed);
+    let (code, said) = run();
+    assert_eq!(code, Some(11), "{said}");
+    assert!(said.contains("WIF2013") && said.contains("other"), "{said}");
+}
+
+#[test]
+fn a_source_that_ends_soon_is_asked_again_while_the_command_runs() {
+    let case = ExecCase::new();
+    case.emulator.directory().sources.lifetime = 31;
+    // Half of its life is over after 16 seconds by the clock of the services, which is the machine's here.
+    let found = case.prints("wif token --id-token; wif token arm >/dev/null; wif status | grep 'id token'");
+    assert!(found.starts_with("eyJ"), "{found}");
+}
+
+#[test]
+fn a_job_of_github_without_the_right_is_told_the_line_that_gives_it() {
+    let unset = ExecCase::new().unset("ACTIONS_ID_TOKEN_REQUEST_URL").unset("ACTIONS_ID_TOKEN_REQUEST_TOKEN");
+    for case in [
+        unset.option("--source", "github"),
+        ExecCase::new().unset("ACTIONS_ID_TOKEN_REQUEST_URL").option("--source", "auto"),
+    ] {
+        let (code, said) = case.refuses();
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains("WIF2040") && said.contains("permissions: id-token: write"), "{said}");
+        assert!(said.contains("ACTIONS_ID_TOKEN_REQUEST_URL"), "{said}");
+    }
+    let case = ExecCase::new();
+    case.emulator.directory().sources.is_permitted = false;
+    let (code, said) = case.refuses();
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("WIF2042") && said.contains("no permission"), "{said}");
+    let forgejo = ExecCase::new().set("FORGEJO_ACTIONS", "true").unset("ACTIONS_ID_TOKEN_REQUEST_TOKEN");
+    let (_, said) = forgejo.refuses();
+    assert!(said.contains("enable-openid-connect: true"), "{said}");
+}
+
+#[test]
+fn a_token_goes_to_an_https_address_only() {
+    let case = ExecCase::new().set("ACTIONS_ID_TOKEN_REQUEST_URL", "http://127.0.0.1:9/x?y=1");
+    let (code, said) = case.refuses();
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("is no https URL"), "{said}");
+}
+
+#[test]
+fn auto_takes_the_job_before_the_machine_and_says_what_else_it_saw() {
+    let case = ExecCase::new()
+        .option("--source", "auto")
+        .set("GCE_METADATA_HOST", "127.0.0.1:9")
+        .set("AZURE_FEDERATED_TOKEN_FILE", "/x");
+    let output = case.run(&["true"]);
+    let said = errors(&output);
+    assert!(output.status.success(), "{said}");
+    for words in [
+        "the source is github, since ACTIONS_ID_TOKEN_REQUEST_URL is set",
+        "kubernetes (AZURE_FEDERATED_TOKEN_FILE is set)",
+        "google (GCE_METADATA_HOST is set)",
+        "--source chooses",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let nothing = ExecCase::new()
+        .unset("GITHUB_ACTIONS")
+        .unset("ACTIONS_ID_TOKEN_REQUEST_URL")
+        .option("--source", "auto");
+    let (code, said) = nothing.refuses();
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("--source"), "{said}");
+}
+
+fn gitlab() -> ExecCase {
+    ExecCase::of(SourceIssuer::GitLab, "gitlab")
+}
+
+#[test]
+fn gitlabs_token_is_found_by_its_audience_and_named_where_it_is_not_the_only_one() {
+    let case = gitlab();
+    let token = |audience: &str| case.emulator.source_id_token(SourceIssuer::GitLab, audience, 300);
+    let (fit, other) = (token(AUDIENCE), token("sigstore"));
+    let case = case.set("SIGSTORE_ID_TOKEN", &other);
+    let (code, said) = case.refuses();
+    assert_eq!(code, 2, "{said}");
+    for words in ["SIGSTORE_ID_TOKEN (audience sigstore)", "id_tokens:", AUDIENCE] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let case = case.set("AZURE_TOKEN", &fit);
+    assert_eq!(case.prints("wif token graph >/dev/null; echo $?"), "0\n");
+    let case = case.set("SECOND_TOKEN", &fit);
+    let (_, said) = case.refuses();
+    assert!(
+        said.contains("WIF2041")
+            && said.contains("AZURE_TOKEN, SECOND_TOKEN")
+            && said.contains("--source env:"),
+        "{said}"
+    );
+    assert_eq!(case.option("--source", "env:SECOND_TOKEN").prints("echo ok"), "ok\n");
+}
+
+#[test]
+fn a_variable_that_cannot_be_used_is_told_why() {
+    let case = gitlab();
+    let emulator = &case.emulator;
+    let ended = emulator.source_id_token(SourceIssuer::GitLab, AUDIENCE, -60);
+    let foreign = emulator.source_id_token(SourceIssuer::GitLab, "https://gitlab.com", 300);
+    // {"alg":"ES256"}
+    let elliptic = format!(
+        "eyJhbGciOiJFUzI1NiJ9.{}",
+        emulator.source_id_token(SourceIssuer::GitLab, AUDIENCE, 300).split_once('.').unwrap().1
+    );
+    let mut case = case.option("--source", "env:TOKEN");
+    for (token, code, words) in [
+        (&*ended, "WIF2044", &["TOKEN ended", "timeout"][..]),
+        (&foreign, "WIF2043", &["https://gitlab.com", AUDIENCE, "id_tokens"]),
+        (&elliptic, "WIF2043", &["ES256", "RS256"]),
+        ("hunter2", "WIF2043", &["not a JSON web token", "7 characters"]),
+        ("", "WIF2040", &["TOKEN is not set"]),
+    ] {
+        case = case.set("TOKEN", token);
+        let (exit, said) = case.refuses();
+        assert_eq!(exit, 2, "{said}");
+        assert!(said.contains(code) && words.iter().all(|word| said.contains(word)), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+        assert_eq!(case.emulator.count(Service::Entra, "POST"), 0);
+    }
+}
+
+#[test]
+fn what_is_declared_is_fetched_at_once_and_the_end_of_a_static_token_is_said() {
+    let case = gitlab();
+    let token = case.emulator.source_id_token(SourceIssuer::GitLab, AUDIENCE, 4);
+    let case =
+        case.set("TOKEN", &token).option("--source", "env:TOKEN").option("--access-tokens", "VAULT=keyvault");
+    // Other resources can be had until it ends; what was declared, for as long as the access token lives.
+    let script = "n=0; while wif token api://app$n 2>said >/dev/null || ! grep -q WIF2044 said; do n=$((n+1)); [ $n -gt 300 ] && exit 9; sleep 0.1; done
+        cat said; rm said; wif token keyvault >/dev/null && echo kept";
+    let mut command = case.command(&["sh", "-c", script]);
+    let folder = tempfile::tempdir().unwrap();
+    let output = command.current_dir(folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", errors(&output));
+    assert!(said.contains("TOKEN ended") && said.ends_with("kept\n"), "{said}");
+}
+
+#[test]
+fn a_file_is_read_anew_for_each_exchange() {
+    let case = ExecCase::of(SourceIssuer::Spiffe, "auto");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    let write = |lifetime| {
+        std::fs::write(
+            &file,
+            format!("{}\n", case.emulator.source_id_token(SourceIssuer::Spiffe, AUDIENCE, lifetime)),
+        )
+        .unwrap()
+    };
+    write(2);
+    let next = folder.path().join("next");
+    std::fs::write(&next, case.emulator.source_id_token(SourceIssuer::Spiffe, AUDIENCE, 300)).unwrap();
+    let source = format!("file:{}", file.display());
+    let case = case.option("--source", &source);
+    // The first ends, and is said to have; then its writer comes.
+    let script = format!(
+        "n=0; while ! wif token api://a$n 2>&1 | grep -q WIF2044; do n=$((n+1)); [ $n -gt 300 ] && exit 9; sleep 0.1; done
+         mv {} {}; n=0; while ! wif token graph >/dev/null 2>&1; do n=$((n+1)); [ $n -gt 300 ] && exit 8; sleep 0.1; done; echo renewed",
+        next.display(),
+        file.display()
+    );
+    let tenant = case.emulator.usual().tenant;
+    case.emulator.directory().tenant(tenant).resources.extend((0..300).map(|n| format!("api://a{n}")));
+    assert_eq!(case.prints(&script), "renewed\n");
+    let missing = case.option("--source", "file:/no/such/file");
+    let (code, said) = missing.refuses();
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("WIF2040") && said.contains("/no/such/file"), "{said}");
+}
+
+#[test]
+fn the_machines_identity_proves_itself_to_an_application_or_signs_in_as_itself() {
+    let case = ExecCase::of(SourceIssuer::GitHub, "managed-identity");
+    let usual = case.emulator.usual();
+    let machine = case.emulator.machine_url();
+    let case = case.set("AZURE_POD_IDENTITY_AUTHORITY_HOST", &machine);
+    case.emulator.directory().machine.identities = vec![usual.entra_client];
+    // The application that is named is the machine's own identity.
+    let client = usual.entra_client.to_string();
+    let own = case.option("--client", &client);
+    assert_eq!(own.prints("wif token graph >/dev/null; echo $?"), "0\n");
+    assert_eq!(own.emulator.count(Service::Entra, "POST"), 0, "{}", own.emulator.journal_text());
+    // Without one, it is the machine's.
+    let unnamed = own.without("--client");
+    assert_eq!(unnamed.prints("echo $AZURE_CLIENT_ID"), format!("{client}\n"));
+    // An application that trusts it.
+    let object = {
+        let mut directory = unnamed.emulator.directory();
+        let object = directory.app(usual.entra_client).object_id;
+        directory.app(usual.client).federated_credentials.push(emulator::directory::FederatedCredential {
+            name: "machine".to_owned(),
+            issuer: emulator::identity::entra_issuer(usual.tenant),
+            subject: object.to_string(),
+            audience: AUDIENCE.to_owned(),
+        });
+        object
+    };
+    let client = usual.client.to_string();
+    let trusting = unnamed.option("--client", &client);
+    assert_eq!(trusting.prints("wif token graph >/dev/null; echo $?"), "0\n");
+    assert_eq!(presented(&trusting), object.to_string());
+}
+
+#[test]
+fn a_source_that_does_not_answer_is_tried_again_and_one_that_is_no_source_is_named() {
+    let case = ExecCase::new();
+    case.emulator.fault(Fault::on(Service::Sources, "GET", "/github").times(1).status(503));
+    assert_eq!(case.prints("echo ok"), "ok\n");
+    assert_eq!(case.emulator.count(Service::Sources, "GET /github"), 2);
+    case.emulator.fault(
+        Fault::on(Service::Sources, "GET", "/github")
+            .always()
+            .status(200)
+            .json(&serde_json::json!({ "value": "hunter2" })),
+    );
+    let (code, said) = case.refuses();
+    assert_eq!(code, 2, "{said}");
+    assert!(
+        said.contains("of GitHub Actions cannot be used: it is not a JSON web token")
+            && !said.contains("hunter2"),
+        "{said}"
+    );
+}
