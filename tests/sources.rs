@@ -335,7 +335,7 @@ fn a_file_is_read_anew_for_each_exchange() {
             &file,
             format!("{}\n", case.emulator.source_id_token(SourceIssuer::Spiffe, AUDIENCE, lifetime)),
         )
-        .unwrap()
+        .unwrap();
     };
     write(2);
     let next = folder.path().join("next");

@@ -1,12 +1,12 @@
 //! The main stage: sign in, and leave to later steps what they need.
 
-use std::{io, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc};
 
 use wif_core::{
     exports::{self, Variable},
     failure::Failure,
 };
-use wif_io::{child::Signals, env::Env, http::Http};
+use wif_io::{child::Signals, env::Env, http::Http, private_folder::Folder};
 
 use super::{
     azure_cli,
@@ -27,7 +27,7 @@ use crate::{
         task_variables::{FOLDER_VARIABLE, TASK_VARIABLES},
     },
     session::start::{self, Step},
-    sign_in::SignIn,
+    sign_in::{SignIn, SignedIn},
     sources::azure_pipelines::AzurePipelines,
     world::World,
 };
@@ -74,12 +74,7 @@ pub async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> 
         SignIn { http: Arc::clone(&http), env, identity, source: &*source, listing: listing.as_ref().ok() };
     let signed_in = sign_in.run(&plan.resources(), &mut |id_token| commands.mask(id_token)).await?;
     let tokens = plan.named_tokens(&signed_in);
-    let file = folder
-        .as_ref()
-        .filter(|_| plan.needs_file())
-        .zip(signed_in.id_token.as_ref())
-        .map(|(folder, id_token)| folder.write("id-token", &id_token.token))
-        .transpose()?;
+    let file = write_id_token(&plan, folder.as_ref(), &signed_in)?;
     let folder = match (script, folder) {
         (Some(script), Some(folder)) => {
             let session = ScriptSession {
@@ -153,6 +148,16 @@ pub async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> 
     };
     summary.write(&mut commands).map_err(OutputError)?;
     Ok(None)
+}
+
+/// Writes the id token into the private folder, where a family needs it in a file.
+fn write_id_token(
+    plan: &Plan,
+    folder: Option<&Folder>,
+    signed_in: &SignedIn,
+) -> Result<Option<PathBuf>, Failure> {
+    let needed = folder.filter(|_| plan.needs_file()).zip(signed_in.id_token.as_ref());
+    Ok(needed.map(|(folder, id_token)| folder.write("id-token", &id_token.token)).transpose()?)
 }
 
 /// Writes what may not be as it is meant, and what is worth a line of the log.
