@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fmt};
 use wif_core::{
     code::Code,
     exports::{
-        self, Facts, Family, Value, Variable, YieldingVariable,
+        self, BrokerEndpoint, Facts, Family, Value, Variable, YieldingVariable,
         conflict::{self, Conflict, Remedy},
     },
     failure::Failure,
@@ -189,7 +189,9 @@ impl ExistingVariables {
             // Where a key of ours belongs, the old value may be one too.
             let (old, new) = match value {
                 Value::Plain(new) if new == old => continue,
-                Value::Plain(new) if new.is_empty() => (format!("={}", quoted(old)), String::new()),
+                Value::Plain(new) if BrokerEndpoint::is_unknown(new) => {
+                    (format!("={}", quoted(old)), String::new())
+                }
                 Value::Plain(new) => (format!("={}", quoted(old)), format!(" by {}", quoted(new))),
                 Value::Masked(_) | Value::Secret(_) => (String::new(), String::new()),
             };
@@ -218,7 +220,7 @@ impl ExistingVariables {
                 _ if is_secret => (", which is a secret of the job,".to_owned(), String::new()),
                 // Where a key of ours belongs, the old value may be one too.
                 None => (String::new(), String::new()),
-                Some("") => (format!("={}", quoted(old)), String::new()),
+                Some(new) if BrokerEndpoint::is_unknown(new) => (format!("={}", quoted(old)), String::new()),
                 Some(new) => (format!("={}", quoted(old)), format!(" by {}", quoted(new))),
             };
             self.notes.push(format!("{name}{shown} is replaced{by} for the script"));

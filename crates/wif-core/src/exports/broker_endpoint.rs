@@ -35,6 +35,12 @@ impl BrokerEndpoint {
         Self { url, key, id_token: "", azd: "", gives_id_token: true }
     }
 
+    /// Whether a value was made of [`BrokerEndpoint::placeholder`]: what it will be is not known before there is a broker.
+    #[must_use]
+    pub fn is_unknown(value: &str) -> bool {
+        value.is_empty() || value.starts_with('?') || value == IDENTITY_PATH
+    }
+
     /// A variable with the key.
     pub(super) fn keyed(&self, name: &str) -> Variable {
         Variable { name: name.to_owned(), value: Value::Masked(self.key.clone()) }
