@@ -7,7 +7,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use wif_core::{
-    foreign_text::{one_line, service_message},
+    foreign_text::one_line,
     retry::RetryClass,
     secret::Secret,
     token::claims::{ClaimsError, Unverified},
@@ -42,6 +42,7 @@ enum CallError {
     /// The socket, the connection, or something that is no gRPC.
     Broken(String),
     /// The status of the call, and its message.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "the API is asked by a Unix socket"))]
     Status(u32, Option<String>),
 }
 
@@ -228,7 +229,7 @@ async fn call(socket: &std::path::Path, message: &[u8]) -> Result<Vec<u8>, CallE
                 .or_else(|| text(&head.headers, name))
         };
         let status = last("grpc-status").and_then(|status| status.parse().ok());
-        let said = last("grpc-message").and_then(|said| service_message(&said));
+        let said = last("grpc-message").and_then(|said| wif_core::foreign_text::service_message(&said));
         match status {
             Some(0) => Ok(collected.to_bytes().to_vec()),
             Some(status) => Err(CallError::Status(status, said)),
