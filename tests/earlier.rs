@@ -63,6 +63,15 @@ fn what_an_earlier_session_has_left_is_cleared_without_a_warning_and_the_pipelin
         left().set("ARM_CLIENT_SECRET", "s3cr3t").set("VSTS_PUBLIC_VARIABLES", "[\"ARM_CLIENT_SECRET\"]"),
     );
     assert!(matches!(with_own.as_slice(), [one] if one.contains("ARM_CLIENT_SECRET")), "{with_own:?}");
+    // A file of a session without a broker would win over a broker; it is cleared, and another program's is emptied.
+    let said_beside_a_broker = |case: Case, file: &str| {
+        let case = case.input("refresh", "true").set("AZURE_FEDERATED_TOKEN_FILE", file);
+        // Without a program there is no broker; what is found in the job is said by then.
+        case.run().out.contains("AZURE_FEDERATED_TOKEN_FILE")
+    };
+    let own = format!("/temp/wif-{}/id-token", "0".repeat(32));
+    assert!(!said_beside_a_broker(after_a_session(Case::new()), &own));
+    assert!(said_beside_a_broker(Case::new(), "/var/run/secrets/token"));
 }
 
 #[test]
