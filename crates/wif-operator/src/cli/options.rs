@@ -10,10 +10,10 @@ use crate::{formats::Format, moment::Moment, severity::Severity, snapshot::Layer
 /// What to read, and from where.
 #[derive(Clone, Debug, Args)]
 pub struct ReadArguments {
-    /// An organization: its name, or its URL; else `WIF_ORGANIZATION`, else this job's [repeatable]
+    /// An organization: its name, or its URL; else `WIF_ORGANIZATION`, else this job's (repeatable)
     #[arg(long = "organization", visible_alias = "org", alias = "organisation", value_name = "NAME|URL")]
     pub organizations: Vec<String>,
-    /// Only this project [repeatable; default: all that can be seen]
+    /// Only this project (repeatable; default: all that can be seen)
     #[arg(long = "project", value_name = "NAME")]
     pub projects: Vec<String>,
     /// The cloud that Microsoft Graph and Azure Resource Manager are asked in
@@ -51,10 +51,10 @@ pub struct AuditArguments {
     /// What to read.
     #[command(flatten)]
     pub read: ReadArguments,
-    /// A format; the n-th goes to the n-th --output [repeatable; default: text]
+    /// A format; the n-th goes to the n-th --output (repeatable; default: text)
     #[arg(long = "format", value_name = "FORMAT")]
     pub formats: Vec<Format>,
-    /// Where a format goes; - is standard output [repeatable]
+    /// Where a format goes; - is standard output (repeatable)
     #[arg(long = "output", value_name = "FILE")]
     pub outputs: Vec<PathBuf>,
     /// Findings that are accepted, with a reason, an owner and an end (YAML)
@@ -67,7 +67,7 @@ pub struct AuditArguments {
     /// baseline has not
     #[arg(long, value_name = "LEVEL", default_value = "warning", value_parser = fail_on)]
     pub fail_on: FailOn,
-    /// Only this rule [repeatable]
+    /// Only this rule (repeatable)
     #[arg(long = "rule", value_name = "WIF6101")]
     pub rules: Vec<String>,
     /// Warn of secrets that end within this time
@@ -87,16 +87,16 @@ pub struct InventoryArguments {
     /// What to read.
     #[command(flatten)]
     pub read: ReadArguments,
-    /// A format; the n-th goes to the n-th --output [repeatable; default: text]
+    /// A format; the n-th goes to the n-th --output (repeatable; default: text)
     #[arg(long = "format", value_name = "FORMAT")]
     pub formats: Vec<InventoryFormat>,
-    /// Where a format goes; - is standard output [repeatable]
+    /// Where a format goes; - is standard output (repeatable)
     #[arg(long = "output", value_name = "FILE")]
     pub outputs: Vec<PathBuf>,
     /// Show the chain of trust of each connection: who may use it, what it signs in with, what it may do
     #[arg(long, conflicts_with = "formats")]
     pub chain: bool,
-    /// Only this connection: its name or id [repeatable]
+    /// Only this connection: its name or id (repeatable)
     #[arg(long = "connection", value_name = "NAME|ID")]
     pub connections: Vec<String>,
 }
