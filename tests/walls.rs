@@ -160,7 +160,8 @@ fn a_broker_behind_a_wall_is_told_from_a_sign_in_that_is_missing() {
     let emulator = Emulator::start();
     let step = look(
         &emulator,
-        "env -u WIF_URL -u WIF_KEY wif token arm; echo \"exit $?\"
+        // The agent reads both streams on their own: in one, the lines keep their order.
+        "exec 2>&1; env -u WIF_URL -u WIF_KEY wif token arm; echo \"exit $?\"
          wif token arm --session hub; echo \"exit $?\"; echo '-- the wall'
          unshare --net --map-root-user true 2> /dev/null || { echo 'no networks here'; exit 0; }
          unshare --net --map-root-user wif token arm; echo \"exit $?\"",
