@@ -47,13 +47,17 @@ fn copy_with(task: &Path, program: &Path, to: &Path) -> Result<std::path::PathBu
     Ok(task.join("bin").join(platform).join(name))
 }
 
+/// Commands of `wif-operator`, which has their help.
+const HANDED_ON: [&str; 2] = ["audit", "inventory"];
+
 /// The help of the program and of each of its commands, by the command's words.
 fn helps(program: &Path) -> Result<BTreeMap<String, String>> {
     let mut helps = BTreeMap::new();
     let mut open = vec![String::new()];
     while let Some(words) = open.pop() {
         let help = output(Command::new(program).args(words.split_whitespace()).arg("--help"))?;
-        open.extend(commands(&help).into_iter().map(|name| format!("{words} {name}")));
+        let own = commands(&help).into_iter().filter(|name| !HANDED_ON.contains(name));
+        open.extend(own.map(|name| format!("{words} {name}")));
         helps.insert(words, help);
     }
     Ok(helps)
