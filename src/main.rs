@@ -13,8 +13,8 @@ use tracing_subscriber::{filter, fmt::MakeWriter, layer::SubscriberExt as _, uti
 use wif::{
     agent::commands::{Commands, Completion},
     cli::{
-        self, Command, DoctorArguments, ExecArguments, OperatorArguments, Screen, Stage, TrustCommand,
-        Unparsed,
+        self, Arguments, Command, DoctorArguments, ExecArguments, OperatorArguments, Screen, Stage,
+        TrustCommand, Unparsed,
     },
     exec::{self, Ended, Machine},
     session,
@@ -25,7 +25,7 @@ use wif_core::{code::Code, failure::Failure};
 use wif_io::{child::Signals, clock, env::Env, private_folder, process};
 
 fn main() -> ExitCode {
-    let command = match cli::parse(std::env::args_os()) {
+    let command = match cli::parse::<Arguments>(std::env::args_os()) {
         Ok(arguments) => arguments.command,
         Err(unparsed) => return show_unparsed(&unparsed),
     };

@@ -290,7 +290,7 @@ fn the_command_lines_of_the_pages_are_accepted() {
     let lines: Vec<_> = pages.into_iter().flat_map(command_lines).collect();
     assert!(lines.len() > 4, "{lines:?}");
     for line in lines {
-        let parsed = wif::cli::parse(line.iter().map(Into::into));
+        let parsed = wif::cli::parse::<wif::cli::Arguments>(line.iter().map(Into::into));
         assert!(parsed.is_ok(), "{line:?}: {}", parsed.unwrap_err().text);
     }
 }

@@ -77,7 +77,8 @@ fn help() -> String {
     path_of(&Arguments::command(), &[], &mut paths);
     let one = |path: Vec<String>| {
         let asked = path.join(" ");
-        let help = cli::parse(path.into_iter().chain(["--help".to_owned()]).map(Into::into)).unwrap_err();
+        let help = cli::parse::<Arguments>(path.into_iter().chain(["--help".to_owned()]).map(Into::into))
+            .unwrap_err();
         assert!(!help.is_error && help.exit == 0, "{asked}");
         format!("$ {asked} --help\n{}", help.text)
     };

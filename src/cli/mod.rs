@@ -1,5 +1,6 @@
 //! The command line: its doc comments are the help text.
 
+mod arguments;
 mod ask;
 mod doctor;
 mod exec;
@@ -12,13 +13,11 @@ mod trust;
 use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
-use wif_core::{
-    azure::hosts::AllowedHost,
-    foreign_text::{lines, one_line},
-};
+use wif_core::azure::hosts::AllowedHost;
 
 use crate::doctor::{Backend, TrialTool};
 
+pub use arguments::{Unparsed, parse};
 pub use ask::ask;
 pub use doctor::doctor;
 pub use exec::{ExecArguments, SourceArguments, TrustArguments};
@@ -171,39 +170,6 @@ fn backend(text: &str) -> Result<Backend, String> {
 
 fn allowed_host(text: &str) -> Result<AllowedHost, String> {
     AllowedHost::parse(text).ok_or_else(|| "accepted is a host, with or without a port".to_owned())
-}
-
-/// Arguments that are wrong, or that ask for help: the text to print, and where.
-#[derive(Debug)]
-pub struct Unparsed {
-    /// What to tell the user: harmless, whatever the arguments hold.
-    pub text: String,
-    /// Whether it is an error, for standard error.
-    pub is_error: bool,
-    /// 0 for help, else 2.
-    pub exit: u8,
-}
-
-/// The longest argument that an error shows, in characters.
-const MAX_ARGUMENT: usize = 200;
-
-/// Reads the arguments, the program's name first.
-///
-/// # Errors
-///
-/// They are wrong, or ask for help.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Unparsed> {
-    let arguments: Vec<_> = arguments.into_iter().collect();
-    Arguments::try_parse_from(&arguments).map_err(|error| {
-        // The text quotes arguments, and is of several lines: what is quoted must be harmless before.
-        let harmless = arguments.iter().map(|text| one_line(&text.to_string_lossy(), MAX_ARGUMENT));
-        let error = Arguments::try_parse_from(harmless).err().unwrap_or(error);
-        Unparsed {
-            text: lines(&error.render().to_string()),
-            is_error: error.use_stderr(),
-            exit: error.exit_code().try_into().unwrap_or(2),
-        }
-    })
 }
 
 /// A stage of the task.

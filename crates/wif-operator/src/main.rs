@@ -16,12 +16,12 @@ use wif_io::{
     process,
 };
 use wif_operator::{
-    cli::{self, Command, Host, Screen, Unparsed},
+    cli::{self, Arguments, Command, Host, Screen, Unparsed},
     read::progress::Progress,
 };
 
 fn main() -> ExitCode {
-    let command = match cli::parse(std::env::args_os()) {
+    let command = match cli::parse::<Arguments>(std::env::args_os()) {
         Ok(arguments) => arguments.command,
         Err(unparsed) => return tell(&unparsed),
     };

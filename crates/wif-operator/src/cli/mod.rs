@@ -8,16 +8,14 @@ mod options;
 mod screen;
 mod source;
 
-use std::ffi::OsString;
-
 use clap::{Parser, Subcommand};
-use wif_core::foreign_text::{lines, one_line};
 
 pub use audit::audit;
 pub use explain::explain;
 pub use inventory::inventory;
 pub use options::{AuditArguments, InventoryArguments};
 pub use screen::{Host, Screen};
+pub use wif::cli::{Unparsed, parse};
 
 /// Audit the service connections of whole organizations, for those who run them
 #[derive(Debug, Parser)]
@@ -43,37 +41,4 @@ pub enum Command {
         /// The code, what a service calls its refusal, or a message that names some
         code: Option<String>,
     },
-}
-
-/// Arguments that are wrong, or that ask for help: the text to print, and where.
-#[derive(Debug)]
-pub struct Unparsed {
-    /// What to tell the user: harmless, whatever the arguments hold.
-    pub text: String,
-    /// Whether it is an error, for standard error.
-    pub is_error: bool,
-    /// 0 for help, else 2.
-    pub exit: u8,
-}
-
-/// The longest argument that an error shows, in characters.
-const MAX_ARGUMENT: usize = 200;
-
-/// Reads the arguments, the program's name first.
-///
-/// # Errors
-///
-/// They are wrong, or ask for help.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Unparsed> {
-    let arguments: Vec<_> = arguments.into_iter().collect();
-    Arguments::try_parse_from(&arguments).map_err(|error| {
-        // The text quotes arguments, and is of several lines: what is quoted must be harmless before.
-        let harmless = arguments.iter().map(|text| one_line(&text.to_string_lossy(), MAX_ARGUMENT));
-        let error = Arguments::try_parse_from(harmless).err().unwrap_or(error);
-        Unparsed {
-            text: lines(&error.render().to_string()),
-            is_error: error.use_stderr(),
-            exit: error.exit_code().try_into().unwrap_or(2),
-        }
-    })
 }
