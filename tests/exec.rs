@@ -162,6 +162,9 @@ fn what_would_win_over_the_session_does_not_reach_the_command() {
     let case = ExecCase::new()
         .set("AZURE_CLIENT_SECRET", "hunter2")
         .set("ARM_CLIENT_SECRET", "hunter2")
+        .set("ARM_CLIENT_SECRET_FILE_PATH", "/run/hunter2")
+        .set("ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID", "hunter2")
+        .set("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "hunter2")
         .set("AZURE_POD_IDENTITY_AUTHORITY_HOST", "");
     let output = case.run(&["env"]);
     let (found, said) = (String::from_utf8_lossy(&output.stdout).into_owned(), errors(&output));

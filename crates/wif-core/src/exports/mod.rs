@@ -240,7 +240,7 @@ fn first_of_each_name(mut variables: Vec<Variable>) -> Vec<Variable> {
     variables
 }
 
-/// The conflicts of these families that are there, each effect once. `value` gives the value of a variable that is set and
+/// The conflicts of these families that are there, each once for its variables. `value` gives the value of a variable that is set and
 /// not empty; `is_ours` tells the variables that a session has set, or clears.
 pub fn conflicts_in_force<'a>(
     families: impl IntoIterator<Item = Family>,
@@ -249,11 +249,11 @@ pub fn conflicts_in_force<'a>(
     value: impl Fn(&str) -> Option<&'a str>,
     is_ours: impl Fn(&str) -> bool,
 ) -> Vec<&'static Conflict> {
-    let mut effects = BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let all = families.into_iter().flat_map(Family::conflicts);
     all.filter(|conflict| conflict.is_there(session_kind, facts, &value))
         .filter(|conflict| !conflict.variables.iter().any(|name| is_ours(name)))
-        .filter(|conflict| effects.insert(conflict.effect))
+        .filter(|conflict| seen.insert((conflict.variables, conflict.effect)))
         .collect()
 }
 
