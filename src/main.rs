@@ -118,7 +118,9 @@ async fn exec(arguments: &ExecArguments, program: Option<PathBuf>) -> io::Result
     // Listened for before there is anything to leave behind.
     let signals = Signals::listen()?;
     let (env, clock) = (Env::of_process(), Arc::new(clock::System::new()));
-    let machine = Machine { env: &env, program, clock, errors: &mut io::stderr() };
+    let job = env.get("VSTS_PROCESS_LOOKUP_ID").filter(|_| env.is_true("TF_BUILD"));
+    let mut masks = process::MaskOutput::of_step_or_own(job);
+    let machine = Machine { env: &env, program, clock, errors: &mut io::stderr(), masks: &mut masks };
     let code = match exec::run(machine, &arguments.into(), signals).await {
         Ended::Command(code) => code,
         Ended::Signal(number) => 128 + number,

@@ -27,7 +27,7 @@ pub(crate) async fn diagnose(
     errors: &mut (dyn Write + Send),
     request: &Request,
 ) -> Result<Report, Failure> {
-    let mut log = Log { errors, masks: env.is_true("TF_BUILD"), verbose: false };
+    let mut log = Log { errors, masks: None, verbose: false };
     let Prepared { env, plan, source, .. } = prepare(request, env, &clock, &mut log).await?;
     let (settings, _remarks) = network::settings(&env)?;
     let http = Arc::new(Http::new(settings, clock)?);

@@ -10,6 +10,7 @@ use wif_core::{
     failure::Failure,
     foreign_text::one_line,
     retry::RetryClass,
+    secret::Secret,
 };
 use wif_io::{
     child::{ChildCommand, ChildVariable, ErrorStream, ProcessGroup, RunningChild, Signals, StartError},
@@ -49,6 +50,8 @@ pub struct Machine<'a> {
     pub clock: Arc<dyn Clock>,
     /// Standard error: standard output is the command's.
     pub errors: &'a mut (dyn Write + Send),
+    /// Where the agent reads what it is to hide.
+    pub masks: &'a mut (dyn Write + Send),
 }
 
 /// How a run ended.
@@ -76,8 +79,9 @@ pub async fn run(machine: Machine<'_>, request: &Request, mut signals: Signals) 
 }
 
 async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals) -> Result<Ended, Failure> {
-    let Machine { env: own, program, clock, errors } = machine;
-    let mut log = Log { errors, masks: own.is_true("TF_BUILD"), verbose: request.verbose };
+    let Machine { env: own, program, clock, errors, masks } = machine;
+    let masks = Some(masks).filter(|_| own.is_true("TF_BUILD"));
+    let mut log = Log { errors, masks, verbose: request.verbose };
     let Prepared { env, plan, source_name, source } = prepare(request, own, &clock, &mut log).await?;
     let env = &env;
     let (network, Remarks { mut warnings, notes }) = network::settings(env)?;
@@ -100,7 +104,10 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
             source: &*source,
             listing: listing.as_ref().ok(),
         };
-        let signed_in = sign_in.run(&resources, &mut |id_token| log.mask(id_token)).await?;
+        // Without a file of it, the command finds no id token.
+        let gets_id_token = plan.needs_file();
+        let mut mask = |id_token: &Secret| if gets_id_token { log.mask(id_token) } else { Ok(()) };
+        let signed_in = sign_in.run(&resources, &mut mask).await?;
         let file = folder.as_ref().filter(|_| plan.needs_file()).zip(signed_in.id_token.as_ref());
         let file = file.map(|(folder, id_token)| folder.write("id-token", &id_token.token)).transpose()?;
         let broker = if plan.refresh {
@@ -170,7 +177,11 @@ async fn exchange_by(
     log: &mut Log<'_>,
 ) -> Result<(AzureIdentity, Arc<Http>), Failure> {
     let mut identity = plan.connection.identity.clone();
-    let proxy = if *source == SourceName::Kubernetes { TokenProxy::read(env).await? } else { None };
+    let proxy = if *source == SourceName::Kubernetes {
+        TokenProxy::read(env, &plan.allowed_hosts).await?
+    } else {
+        None
+    };
     let Some(TokenProxy { authority, settings }) = proxy else { return Ok((identity, Arc::clone(http))) };
     log.note(&format!("the exchange goes through the cluster's proxy {authority}"));
     identity.authority = authority;
