@@ -270,6 +270,15 @@ fn processes_that_the_script_leaves_behind_end_with_the_step() {
     assert!(std::net::TcpStream::connect(address).is_err(), "the broker has ended: {url}");
 }
 
+#[test]
+fn a_token_whose_name_has_a_dot_is_found_as_later_steps_would_find_it() {
+    let emulator = Emulator::start();
+    let text = "set -e; test ${#MY_TOKEN} -gt 100; ! env | grep -q '^my[.]token'";
+    let step = script(&[("inlineScript", text), ("accessTokens", "my.token=arm")]);
+    let report = run(&emulator, &[step]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+}
+
 /// A file by which a script tells a test how far it is.
 fn wait_for_file(path: &Path) {
     block_until("the script is there", || path.display().to_string(), || path.exists());

@@ -12,7 +12,10 @@ use wif_core::{
 use wif_io::{child::ChildVariable, env::Env};
 
 use crate::{
-    agent::{commands::Visibility, inputs::env_name},
+    agent::{
+        commands::Visibility,
+        inputs::{env_name, exported_name},
+    },
     task::{export::no_proxy_variables, plan::Plan},
 };
 
@@ -61,7 +64,7 @@ pub(super) fn environment(
             Value::Plain(text) => Secret::new(text.clone()),
             Value::Masked(secret) | Value::Secret(secret) => secret.clone(),
         };
-        variables.insert(env_name_of(name), ChildVariable::Set(value));
+        variables.insert(exported_name(name), ChildVariable::Set(value));
     }
     for (name, value, visibility) in no_proxy_variables(env) {
         let name = if visibility == Visibility::CaseKept { name.to_owned() } else { env_name(name) };
@@ -71,11 +74,6 @@ pub(super) fn environment(
         variables.insert("PATH".to_owned(), ChildVariable::Set(Secret::new(path)));
     }
     Environment { variables: variables.into_iter().collect(), notes }
-}
-
-/// A name of `--access-tokens` may have dots, which the agent makes underscores of.
-fn env_name_of(name: &str) -> String {
-    if name.contains('.') { env_name(name) } else { name.to_owned() }
 }
 
 /// The `PATH` with this program's folder at its end, so that the command finds `wif`, and nothing else before its own.

@@ -16,6 +16,7 @@ use wif_io::env::Env;
 
 use super::plan::Plan;
 use crate::agent::{
+    inputs::exported_name,
     job_variables::{JobVariables, JobVariablesError},
     sessions,
 };
@@ -213,7 +214,8 @@ impl ExistingVariables {
             Value::Masked(_) | Value::Secret(_) => (name.as_str(), None),
         });
         for (name, new) in exported.chain(tokens) {
-            let old = env.get(name).filter(|old| Some(*old) != new && !self.left_alone.contains(name));
+            let old = env.get(&exported_name(name));
+            let old = old.filter(|old| Some(*old) != new && !self.left_alone.contains(name));
             let Some(old) = old else { continue };
             let is_secret = self.job.secret_called(name).is_some() || is_secret(env, old);
             let (shown, by) = match new {

@@ -284,6 +284,13 @@ pub fn env_name(variable: &str) -> String {
     variable.replace(['.', ' '], "_").to_uppercase()
 }
 
+/// The name by which a script finds an exported variable: only those of `accessTokens` can have dots, which the agent makes
+/// underscores of.
+#[must_use]
+pub fn exported_name(variable: &str) -> String {
+    if variable.contains('.') { env_name(variable) } else { variable.to_owned() }
+}
+
 fn session(env: &Env) -> Result<Option<SessionName>, InputError> {
     let input = declared::SESSION;
     let value = text(env, input)?;

@@ -9,7 +9,10 @@ use wif_core::{
 use wif_io::{child::ChildVariable, env::Env};
 
 use super::super::plan::Plan;
-use crate::{agent::connection::Scheme, sign_in::SignedIn};
+use crate::{
+    agent::{connection::Scheme, inputs::exported_name},
+    sign_in::SignedIn,
+};
 
 /// What the environment of a script is made of.
 pub(in crate::task) struct ScriptEnvironment<'a> {
@@ -46,7 +49,7 @@ impl ScriptEnvironment<'_> {
         let mut set = |name: &str, value: Secret| changes.push((name.to_owned(), ChildVariable::Set(value)));
         for Variable { name, value } in self.variables {
             set(
-                name,
+                &exported_name(name),
                 match value {
                     Value::Plain(text) => Secret::new(text.clone()),
                     Value::Masked(secret) | Value::Secret(secret) => secret.clone(),
