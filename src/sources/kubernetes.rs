@@ -1,4 +1,4 @@
-//! A cluster signs an id token for a pod's service account: in a projected file, or for whoever asks its API.
+//! A cluster signs an id token for a pod's service account: in a projected file, or by its API.
 //!
 //! Source: Kubernetes' documentation, "Managing Service Accounts", `TokenRequest`; Azure/azure-workload-identity, its mutating
 //! webhook.
