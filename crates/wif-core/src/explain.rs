@@ -8,6 +8,8 @@ const PAGE: &str = include_str!("../../../docs/errors.md");
 
 /// The most names that are explained of one text.
 const MAX_EXPLAINED: usize = 20;
+/// What our codes begin with.
+const OUR_PREFIX: &str = "WIF";
 /// What the headings of the rules of the audit begin with.
 const RULE_HEADING: &str = "\n### WIF6";
 
@@ -22,8 +24,10 @@ pub struct Entry {
 /// What is known of one name: a code of ours, `AADSTS700213` or its number, or what a service calls a refusal.
 #[must_use]
 pub fn entry(name: &str) -> Option<Entry> {
-    let codes = Code::ALL.iter().map(|code| code.as_str()).chain(rules());
-    if let Some(code) = codes.into_iter().find(|code| code.eq_ignore_ascii_case(name)) {
+    // Nearly every word of a log ends here: the page is not searched for it.
+    let is_ours = name.get(..OUR_PREFIX.len()).is_some_and(|prefix| prefix.eq_ignore_ascii_case(OUR_PREFIX));
+    let own = is_ours.then(|| Code::ALL.iter().map(|code| code.as_str()).chain(rules()));
+    if let Some(code) = own.into_iter().flatten().find(|code| code.eq_ignore_ascii_case(name)) {
         return Some(Entry { name: code.to_owned(), text: plain(section(code)?) });
     }
     let known = name.parse().ok().and_then(refusals::of_entra).or_else(|| refusals::named(name))?;

@@ -191,7 +191,7 @@ impl RunningChild {
     }
 
     fn send(&self, signal: Signal) {
-        // It is reaped by this process only, so that its id is nobody else's until then. One that has ended gets nothing.
+        // It is reaped by this process only, so that its id is no other process's until then. One that has ended gets nothing.
         let _ = match self.group {
             ProcessGroup::New => kill_process_group(self.id, signal),
             ProcessGroup::Same if self.ended.is_none() => kill_process(self.id, signal),
