@@ -16,6 +16,7 @@ use emulator::{
     directory::{BadToken, Sight, UnknownProject},
     organization::{OrganizationPlan, Planted, approval, branch_control},
 };
+use serde_json::{Value, json};
 use uuid::Uuid;
 use wif_core::{code::Code, trust::subject::Subject};
 use wif_operator::snapshot::{
@@ -551,4 +552,92 @@ fn a_signal_ends_reading_at_once_with_what_is_known() {
     );
     let layers: BTreeSet<_> = interrupted.map(|gap| gap.layer).collect();
     assert_eq!(layers.len(), 3, "{told:#?}");
+}
+
+#[test]
+fn a_connection_that_is_told_in_part_is_a_gap_that_names_it() {
+    let fixture = Fixture::new(&plan()).depth(Layer::List);
+    let (whole, without_trust, without_identity) =
+        (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+    let connection = |id: Uuid, parameters: Value| {
+        json!({
+            "id": id, "name": format!("sc-{id}"), "type": "azurerm", "data": { "environment": "AzureCloud" },
+            "authorization": { "scheme": "WorkloadIdentityFederation", "parameters": parameters },
+            "serviceEndpointProjectReferences":
+                [{ "name": "sc", "projectReference": { "id": fixture.made.projects[0], "name": "Project 0000" } }],
+        })
+    };
+    let (tenant, client) = (Fixture::tenant(), Uuid::from_u128(9));
+    let (issuer, subject) = ("https://login.microsoftonline.com/x/v2.0", "/eid1/c/pub/t/x/a/x/sc/x/x");
+    let list = json!({ "value": [
+        connection(whole, json!({
+            "tenantid": tenant, "serviceprincipalid": client,
+            "workloadIdentityFederationIssuer": issuer, "workloadIdentityFederationSubject": subject,
+        })),
+        connection(without_trust, json!({ "tenantid": tenant, "serviceprincipalid": client })),
+        connection(without_identity, json!({
+            "workloadIdentityFederationIssuer": issuer, "workloadIdentityFederationSubject": subject,
+        })),
+    ] });
+    fixture.emulator.fault(Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints").json(&list));
+    let organization = fixture.organization();
+    assert_eq!(organization.connections.len(), 3);
+    let told: Vec<_> =
+        gaps(&organization).iter().map(|gap| (gap.layer, gap.connection, gap.state)).collect();
+    assert_eq!(
+        told,
+        [
+            (Layer::List, Some(without_trust), State::Partial),
+            (Layer::List, Some(without_identity), State::Partial)
+        ],
+        "{:#?}",
+        gaps(&organization)
+    );
+    let why = |id: Uuid| {
+        gaps(&organization).iter().find(|gap| gap.connection == Some(id)).map(|gap| gap.why.clone()).unwrap()
+    };
+    assert!(why(without_trust).contains("issuer") && why(without_trust).contains("subject"));
+    assert!(why(without_identity).contains("tenant") && why(without_identity).contains("client"));
+}
+
+#[test]
+fn an_identity_that_is_told_in_part_is_a_gap_that_names_it() {
+    let fixture = Fixture::new(&plan().connections(1)).depth(Layer::Identity);
+    let client = fixture.emulator.directory().connection(fixture.made.healthy[0]).client;
+    let principal = json!({ "id": Uuid::from_u128(7), "appId": client, "displayName": "app",
+        "servicePrincipalType": "Application", "accountEnabled": true });
+    let answers = json!({ "responses": [
+        { "id": "0", "status": 200, "body": { "id": Uuid::from_u128(8), "appId": client, "displayName": "app" } },
+        { "id": "1", "status": 200, "body": { "value": [principal] } },
+    ] });
+    fixture.emulator.fault(Fault::on(Service::Graph, "POST", "/v1.0/$batch").json(&answers));
+    let organization = fixture.organization();
+    let identity = organization.identities.iter().find(|one| one.client == client).unwrap();
+    assert_eq!((identity.existence, &identity.secrets), (Existence::Found, &None));
+    let told = gaps(&organization);
+    let is_told = |what: &str| {
+        told.iter().any(|gap| {
+            gap.layer == Layer::Identity
+                && gap.state == State::Partial
+                && gap.why.contains(&client.to_string())
+                && gap.why.contains(what)
+        })
+    };
+    assert!(["secrets", "certificates", "owners"].into_iter().all(is_told), "{told:#?}");
+}
+
+#[test]
+fn an_answer_without_its_list_does_not_say_that_an_identity_or_its_credentials_are_gone() {
+    let fixture = Fixture::new(&plan().connections(1)).depth(Layer::Identity);
+    let client = fixture.emulator.directory().connection(fixture.made.healthy[0]).client;
+    let answers = json!({ "responses": [
+        { "id": "0", "status": 404, "body": { "error": { "code": "Request_ResourceNotFound" } } },
+        { "id": "1", "status": 200, "body": {} },
+    ] });
+    fixture.emulator.fault(Fault::on(Service::Graph, "POST", "/v1.0/$batch").json(&answers));
+    let organization = fixture.organization();
+    let identity = organization.identities.iter().find(|one| one.client == client).unwrap();
+    assert_eq!(identity.existence, Existence::Unknown);
+    let told = gaps(&organization);
+    assert!(told.iter().any(|gap| gap.why.contains("service principals")), "{told:#?}");
 }

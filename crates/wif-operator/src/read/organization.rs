@@ -11,7 +11,7 @@ use uuid::Uuid;
 use wif_core::azure::cloud::Cloud;
 
 use super::{
-    endpoint::{Connections, Listed},
+    endpoint::{Connections, Listed, untold},
     error::ReadError,
     gaps::{Gaps, why},
     known::Known,
@@ -87,6 +87,7 @@ impl Reader<'_> {
         let lists = lists.map(|(at, project)| self.list_connections(devops, at, project));
         lists.buffer_unordered(self.jobs).collect::<()>().await;
         *self.connections.borrow_mut() = self.listed.take().finish();
+        self.note_untold();
         self.end(Layer::List);
         if self.depth == Layer::List {
             return;
@@ -232,6 +233,19 @@ impl Reader<'_> {
             self.gaps.note(Layer::List, Some(&project.name), Some(one.id()), State::Partial, what);
         }
         listed.add(one, project);
+    }
+
+    /// Notes connections that are told in part: what is missing could be what is wrong.
+    fn note_untold(&self) {
+        for connection in &*self.connections.borrow() {
+            let untold = untold(connection);
+            if !untold.is_empty() {
+                let why = format!("Azure DevOps does not tell its {}", untold.join(", "));
+                let project = connection.owner().map(|owner| owner.name.as_str());
+                let what = ("a connection", why.as_str());
+                self.gaps.note(Layer::List, project, Some(connection.id), State::Partial, what);
+            }
+        }
     }
 
     /// One question for each project: which checks its own connections have.
