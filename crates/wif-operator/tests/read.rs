@@ -641,3 +641,26 @@ fn an_answer_without_its_list_does_not_say_that_an_identity_or_its_credentials_a
     let told = gaps(&organization);
     assert!(told.iter().any(|gap| gap.why.contains("service principals")), "{told:#?}");
 }
+
+#[test]
+fn connections_on_later_pages_are_read_and_a_page_that_is_lost_is_told() {
+    let fixture = Fixture::new(&plan().projects(1).connections(3)).depth(Layer::List);
+    let first_page = || {
+        let empty = Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints");
+        empty.json(&json!({ "value": [] })).header("x-ms-continuationtoken", "page2")
+    };
+    fixture.emulator.fault(first_page());
+    let organization = fixture.organization();
+    assert_eq!((organization.connections.len(), gaps(&organization).len()), (3, 0));
+    assert_eq!(fixture.calls(Service::DevOps, "/serviceendpoint/endpoints"), 2);
+    fixture.emulator.fault(first_page());
+    let lost = Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints").nth(2).status(500);
+    fixture.emulator.fault(lost.always());
+    let organization = fixture.organization();
+    let told = gaps(&organization);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!(
+        (told[0].layer, told[0].state, told[0].project.as_deref()),
+        (Layer::List, State::Failed, Some("Project 0000"))
+    );
+}

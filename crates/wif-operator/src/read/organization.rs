@@ -186,36 +186,34 @@ impl Reader<'_> {
                 .query("includeDetails", "true")
                 .query("api-version", version)
         };
-        let mut answer = devops.page(&ask(), None).await;
+        let (mut items, mut end) = devops.list(&ask()).await;
         let is_version = |error: &ReadError| {
             error
                 .code()
                 .is_some_and(|code| code.starts_with("VssVersion") || code.starts_with("VssInvalidPreview"))
         };
-        if !self.only_7_1.get() && answer.as_ref().is_err_and(is_version) {
+        if end.as_ref().is_some_and(is_version) {
             self.only_7_1.set(true);
+            (items, end) = devops.list(&ask()).await;
         }
-        if answer.as_ref().is_err_and(is_version) {
-            answer = devops.page(&ask(), None).await;
-        }
-        match answer {
-            Ok(page) => {
-                let mut listed = self.listed.borrow_mut();
-                let before = listed.len();
-                for value in &page.items {
-                    self.take(value, project, &mut listed);
-                }
-                self.progress.has_listed(listed.len() - before);
+        let number = {
+            let mut listed = self.listed.borrow_mut();
+            let before = listed.len();
+            for value in &items {
+                self.take(value, project, &mut listed);
             }
-            Err(error) => {
-                self.progress.has_listed(0);
-                let what = if error.is_absent() {
-                    "connections of a project that has gone meanwhile, or that the token may not see"
-                } else {
-                    "connections"
-                };
-                self.lost(Layer::List, Some(&project.name), None, what, (devops, &error));
-            }
+            listed.len() - before
+        };
+        self.progress.has_listed(number);
+        if let Some(error) = &end {
+            let what = if error.is_absent() {
+                "connections of a project that has gone meanwhile, or that the token may not see"
+            } else if items.is_empty() {
+                "connections"
+            } else {
+                "connections after the first pages"
+            };
+            self.lost(Layer::List, Some(&project.name), None, what, (devops, error));
         }
         if let Some((_, is_read)) = self.read_projects.borrow_mut().get_mut(at) {
             *is_read = true;
