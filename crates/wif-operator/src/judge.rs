@@ -196,7 +196,7 @@ fn finding(rule: &Rule, draft: Draft, names: &BTreeMap<Uuid, String>) -> Finding
 
 /// The same for the same fault in the next run, and after a rename.
 fn fingerprint(rule: &str, draft: &Draft) -> String {
-    // An organization without an id has no connections, and so at most findings that its name tells apart.
+    // An organization that did not tell its id is told apart by its name, which may change.
     let organization = draft.organization_id.map_or_else(|| draft.organization.clone(), |id| id.to_string());
     let connection = draft.connection.map(|id| id.to_string()).unwrap_or_default();
     let parts = [rule, &organization, &connection, &draft.key].join("\0");

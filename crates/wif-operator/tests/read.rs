@@ -664,3 +664,16 @@ fn connections_on_later_pages_are_read_and_a_page_that_is_lost_is_told() {
         (Layer::List, State::Failed, Some("Project 0000"))
     );
 }
+
+#[test]
+fn an_organization_that_does_not_tell_its_id_is_a_gap() {
+    let fixture = Fixture::new(&plan().connections(1)).depth(Layer::List);
+    let answer = json!({ "authenticatedUser": {} });
+    fixture.emulator.fault(Fault::on(Service::DevOps, "GET", "/_apis/connectionData").json(&answer));
+    let organization = fixture.organization();
+    assert_eq!((organization.id, organization.connections.len()), (None, 1));
+    let told = gaps(&organization);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!((told[0].layer, told[0].state), (Layer::List, State::Partial));
+    assert!(told[0].why.contains("instanceId"), "{}", told[0].why);
+}

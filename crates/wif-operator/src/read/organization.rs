@@ -133,6 +133,10 @@ impl Reader<'_> {
         match devops.json(&ask.query("api-version", "7.1-preview.1")).await {
             Ok(answer) => {
                 self.id.set(id(&answer, "instanceId"));
+                if self.id.get().is_none() {
+                    let why = "Azure DevOps does not tell it (instanceId), so that nothing can be called foreign";
+                    self.gap(Layer::List, None, State::Partial, ("the organization's id", why));
+                }
                 true
             }
             Err(error) => {
