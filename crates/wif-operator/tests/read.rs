@@ -677,3 +677,25 @@ fn an_organization_that_does_not_tell_its_id_is_a_gap() {
     assert_eq!((told[0].layer, told[0].state), (Layer::List, State::Partial));
     assert!(told[0].why.contains("instanceId"), "{}", told[0].why);
 }
+
+#[test]
+fn an_answer_of_resource_graph_without_rows_is_not_no_roles() {
+    let fixture = Fixture::new(&plan().connections(2)).depth(Layer::Identity);
+    let answer = |body: &Value| {
+        let fault = Fault::on(Service::Arm, "POST", "Microsoft.ResourceGraph").json(body);
+        fixture.emulator.fault(fault);
+        fixture.organization()
+    };
+    let organization = answer(&json!({ "count": 0 }));
+    assert!(organization.identities.iter().all(|one| one.roles.is_none()));
+    let told = gaps(&organization);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!((told[0].layer, told[0].state), (Layer::Identity, State::Failed));
+    assert!(told[0].why.starts_with("roles: "), "{}", told[0].why);
+    let unreadable = json!({ "scope": "/", "role": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635" });
+    let organization = answer(&json!({ "data": [unreadable] }));
+    let told = gaps(&organization);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!((told[0].layer, told[0].state), (Layer::Identity, State::Partial));
+    assert!(told[0].why.starts_with("roles: "), "{}", told[0].why);
+}

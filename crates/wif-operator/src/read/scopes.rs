@@ -20,7 +20,7 @@ use super::{
     known::Roles,
     organization::Reader,
     service::{Ask, Service},
-    wire::{id, list, moment, text},
+    wire::{id, moment, text},
 };
 use crate::snapshot::{
     Existence, Layer, State,
@@ -188,10 +188,21 @@ impl Reader<'_> {
                 let why = "Azure Resource Graph left out subscriptions, since there are more than 10,000";
                 self.gap(Layer::Identity, None, State::Partial, ("roles", why));
             }
-            for row in list(&answer, "data") {
-                if let Some(principal) = id(row, "principalId") {
-                    roles.entry(principal).or_default().push(role(row));
+            let Some(rows) = answer.get("data").and_then(Value::as_array) else {
+                let error = ReadError::Unusable { status: response.status, kind: "JSON without rows" };
+                self.lost(Layer::Identity, None, None, "roles", (arm, &error));
+                return None;
+            };
+            let mut unreadable = 0_usize;
+            for row in rows {
+                match id(row, "principalId") {
+                    Some(principal) => roles.entry(principal).or_default().push(role(row)),
+                    None => unreadable += 1,
                 }
+            }
+            if unreadable > 0 {
+                let why = format!("Azure Resource Graph sent {unreadable} without the principal that has it");
+                self.gap(Layer::Identity, None, State::Partial, ("roles", &why));
             }
             skip = text(&answer, "$skipToken");
             if skip.is_none() {
@@ -239,8 +250,13 @@ impl Reader<'_> {
                 }
             }
             for item in items {
-                let Some(properties) = item.get("properties") else { continue };
-                let Some(principal) = id(properties, "principalId") else { continue };
+                let properties = item.get("properties").unwrap_or(&Value::Null);
+                let Some(principal) = id(properties, "principalId") else {
+                    let why = "Azure Resource Manager listed one without the principal that has it";
+                    let what = format!("roles in {scope}");
+                    self.gap(Layer::Identity, None, State::Partial, (&what, why));
+                    continue;
+                };
                 let of = roles.entry(principal).or_default();
                 let assignment = listed_role(&item, properties);
                 // What is assigned above repeats in each subscription.
