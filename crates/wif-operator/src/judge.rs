@@ -48,6 +48,7 @@ pub struct Selection {
 pub fn judge(snapshot: &Snapshot, settings: &Settings, selection: &Selection) -> Report {
     let context = Context::new(snapshot, settings);
     let mut report = inventory(&context);
+    report.has_all_rules = selection.rules.is_empty();
     let names: BTreeMap<_, _> =
         report.connections.iter().map(|connection| (connection.id, connection.name.clone())).collect();
     let mut used = vec![false; selection.waivers.len()];
@@ -137,6 +138,7 @@ pub fn inventory(context: &Context<'_>) -> Report {
         taken: snapshot.taken,
         layer: snapshot.depth,
         redacted: snapshot.redacted,
+        has_all_rules: false,
         organizations: organizations.collect(),
         connections,
         findings: Vec::new(),

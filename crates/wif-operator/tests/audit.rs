@@ -342,3 +342,50 @@ fn the_json_is_what_the_published_schemas_describe() {
         }
     }
 }
+
+#[test]
+fn a_snapshot_that_has_less_than_is_asked_for_is_a_gap_and_never_nothing_to_say() {
+    let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(1).connections(2));
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (lists, whole) = (path("lists"), path("whole"));
+    let saved = run(&fixture, &["audit", "--org", NAME, "--layer", "list", "--save", &lists]);
+    assert_eq!(saved.status.code(), Some(0), "{}", text(&saved.stderr));
+    let everything = "every rule was asked, and all was read";
+    assert!(text(&saved.stdout).contains("Nothing to say") && !text(&saved.stdout).contains(everything));
+    let output = offline(&["audit", "--offline", &lists]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(12), "{said}");
+    assert!(said.contains("fabrikam, identity, failed: ") && said.contains("fabrikam, use, failed: "), "{said}");
+    assert!(!said.contains("Nothing to say"), "{said}");
+    assert_eq!(offline(&["inventory", "--offline", &lists]).status.code(), Some(12));
+    let output = offline(&["audit", "--offline", &lists, "--layer", "list"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let output = offline(&["audit", "--offline", &lists, "--layer", "use"]);
+    let errors = text(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{errors}");
+    assert!(errors.contains("--layer use") && errors.contains("--layer list"), "{errors}");
+
+    let saved = run(&fixture, &["audit", "--org", NAME, "--save", &whole]);
+    assert_eq!(saved.status.code(), Some(0), "{}", text(&saved.stderr));
+    assert!(text(&saved.stdout).contains(everything), "{}", text(&saved.stdout));
+    let output = offline(&["audit", "--offline", &whole, "--rule", "WIF6101"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("Nothing to say") && !said.contains(everything), "{said}");
+
+    let header = r#"{"schema":"wif.snapshot/1","taken":"2026-11-26T12:00:00Z","depth":"use","projects":[],"redacted":false}"#;
+    let bare = path("bare");
+    for records in [
+        "{\"organization\":{\"name\":\"contoso\",\"id\":null,\"tenant\":null}}\n{\"end\":1}\n",
+        "{\"end\":0}\n",
+    ] {
+        fs::write(&bare, format!("{header}\n{records}")).unwrap();
+        for command in ["audit", "inventory"] {
+            let output = offline(&[command, "--offline", &bare]);
+            let said = text(&output.stdout);
+            assert_eq!(output.status.code(), Some(4), "{records}: {said}{}", text(&output.stderr));
+            assert!(!said.contains("Nothing to say"), "{said}");
+        }
+    }
+}

@@ -19,9 +19,9 @@ pub struct ReadArguments {
     /// The cloud that Microsoft Graph and Azure Resource Manager are asked in
     #[arg(long, value_name = "CLOUD", default_value = "public")]
     pub cloud: Cloud,
-    /// How deep to read
-    #[arg(long, value_name = "LAYER", default_value = "use")]
-    pub layer: LayerArgument,
+    /// How deep to read [default: use]
+    #[arg(long, value_name = "LAYER")]
+    pub layer: Option<LayerArgument>,
     /// The sign-in session to take tokens from, when the job signed in to several connections
     #[arg(long, value_name = "NAME")]
     pub session: Option<String>,
@@ -150,6 +150,14 @@ impl From<Cloud> for wif_core::azure::cloud::Cloud {
             Cloud::Usgovernment => Self::UsGovernment,
             Cloud::China => Self::China,
         }
+    }
+}
+
+impl ReadArguments {
+    /// How deep to read: everything, if nothing else is asked for.
+    #[must_use]
+    pub fn depth(&self) -> Layer {
+        self.layer.map_or(Layer::Use, Layer::from)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     nearest::nearest,
     read::{self, ReadOptions, network},
     redact::redact,
-    snapshot::{Layer, Snapshot, State, lines},
+    snapshot::{Coverage, Layer, Snapshot, State, lines},
     tokens::{Needs, Tokens},
 };
 
@@ -26,6 +26,17 @@ pub(super) async fn snapshot(arguments: &ReadArguments, host: &mut Host<'_>) -> 
     let mut snapshot = match &arguments.offline {
         Some(path) => {
             let mut snapshot = of_file(path)?;
+            if let Some(layer) = arguments.layer.map(Layer::from)
+                && layer > snapshot.depth
+            {
+                let (wanted, made) = (layer.as_str(), snapshot.depth.as_str());
+                let error = format!(
+                    "--layer {wanted} is deeper than the snapshot {}, which was made with --layer {made}",
+                    path.display()
+                );
+                return Err(argument(error, "leave --layer out, or read the organization again with --save"));
+            }
+            tell_missing_layers(&mut snapshot, arguments.depth());
             select(&mut snapshot, arguments)?;
             snapshot
         }
@@ -47,7 +58,7 @@ async fn of_organizations(arguments: &ReadArguments, host: &mut Host<'_>) -> Res
     for warning in &warnings {
         talk.say(warning);
     }
-    let depth = Layer::from(arguments.layer);
+    let depth = arguments.depth();
     let cloud = arguments.cloud.into();
     let needs = Needs { identities: depth > Layer::List };
     let session = arguments.session.as_deref();
@@ -99,11 +110,30 @@ fn select(snapshot: &mut Snapshot, arguments: &ReadArguments) -> Result<(), Fail
         snapshot.organizations.retain(|one| wanted.iter().any(|name| one.name.eq_ignore_ascii_case(name)));
     }
     select_projects(snapshot, &arguments.projects)?;
-    let layer = Layer::from(arguments.layer);
+    let layer = arguments.depth();
     if layer < snapshot.depth {
         cut(snapshot, layer);
     }
     Ok(())
+}
+
+/// Adds a gap for each layer of which a snapshot says nothing: what it does not have was not seen.
+fn tell_missing_layers(snapshot: &mut Snapshot, depth: Layer) {
+    let made = snapshot.depth;
+    for organization in &mut snapshot.organizations {
+        for layer in [Layer::List, Layer::Identity, Layer::Use].into_iter().filter(|layer| *layer <= depth) {
+            if organization.coverage.iter().any(|entry| entry.layer == layer) {
+                continue;
+            }
+            let why = if layer > made {
+                format!("the snapshot was made with --layer {}; read the organization again", made.as_str())
+            } else {
+                "the snapshot does not say whether it was read; read the organization again".to_owned()
+            };
+            let state = State::Failed;
+            organization.coverage.push(Coverage { project: None, layer, connection: None, state, why });
+        }
+    }
 }
 
 fn select_projects(snapshot: &mut Snapshot, wanted: &[String]) -> Result<(), Failure> {
@@ -173,10 +203,9 @@ pub(super) fn absent<'a>(
     argument(error, &format!("did you mean {}?", near.join(", ")))
 }
 
-/// The exit code where nothing at all was read: 3, if a service refused, 4, if none was reached. None, if something was read.
+/// The exit code where nothing at all was read: 3, if a service refused, else 4. None, if something was read.
 pub(super) fn nothing_read(snapshot: &Snapshot) -> Option<u8> {
-    let mut coverage = snapshot.organizations.iter().flat_map(|one| &one.coverage).peekable();
-    coverage.peek()?;
+    let coverage = snapshot.organizations.iter().flat_map(|one| &one.coverage);
     let (mut is_refused, mut is_read) = (false, false);
     for entry in coverage {
         is_refused |= entry.state == State::Denied;

@@ -299,15 +299,6 @@ const fn mark(severity: &Severity) -> &'static str {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the template passes fields by reference")]
-const fn layer(layer: &Layer) -> &'static str {
-    match layer {
-        Layer::List => "list",
-        Layer::Identity => "identity",
-        Layer::Use => "use",
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the template passes fields by reference")]
 const fn state_word(state: &State) -> &'static str {
     super::wording::state(*state)
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::wording::{comparison, counts, groups, headline, place, state};
-use crate::{report::Report, snapshot::Layer};
+use crate::report::Report;
 
 /// The most rows of a group: a run's summary takes a megabyte at the most.
 const MAX_ROWS: usize = 50;
@@ -54,11 +54,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
                 Some(project) => format!("{}/{project}", gap.organization),
                 None => gap.organization.clone(),
             };
-            let layer = match gap.layer {
-                Layer::List => "list",
-                Layer::Identity => "identity",
-                Layer::Use => "use",
-            };
+            let layer = gap.layer.as_str();
             writeln!(out, "| {} | {layer} | {} | {} |", escape(&place), state(gap.state), escape(&gap.why))?;
         }
         if gaps.len() > MAX_GAPS {

@@ -46,6 +46,18 @@ pub enum Layer {
     Use,
 }
 
+impl Layer {
+    /// Its name, as `--layer` and the formats have it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Identity => "identity",
+            Self::Use => "use",
+        }
+    }
+}
+
 /// An organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organization {
