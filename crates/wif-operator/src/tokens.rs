@@ -9,6 +9,8 @@ use wif_azure::rest::Token;
 use wif_broker::{client::Address, paths};
 use wif_core::{
     azure::{cloud::Cloud, resource::Audiences},
+    code::Code,
+    failure::Failure,
     foreign_text::{one_line, service_message},
     secret::Secret,
     token::claims,
@@ -19,6 +21,8 @@ use wif_io::{
     program::{self, Call},
 };
 use zeroize::Zeroize as _;
+
+use crate::nearest::nearest;
 
 /// One token for each service, as far as there is one.
 #[derive(Default)]
@@ -54,8 +58,13 @@ const CLI_TIMEOUT: Duration = Duration::from_secs(60);
 const DEVOPS_RESOURCE: &str = "499b84ac-1321-427f-aa17-267ca6975798";
 /// The job's own token.
 const JOB_TOKEN: &str = "SYSTEM_ACCESSTOKEN";
+/// The variables of a session, after its name.
+const URL: &str = "WIF_URL";
+const KEY: &str = "WIF_KEY";
 /// The longest name of a session, in characters.
 const MAX_SESSION: usize = 60;
+/// The longest list of names that an error shows, in characters.
+const MAX_HINT: usize = 200;
 /// The programs of the Azure CLI.
 const CLI: &[&str] = if cfg!(windows) { &["az.cmd", "az.exe"] } else { &["az"] };
 
@@ -109,11 +118,16 @@ impl Tokens {
             let mut tried = Vec::new();
             let found = find(env, clock, (wanted, &wanted.resource(cloud)), session, &mut tried).await;
             let name = wanted.name();
-            if let Some((_, source)) = &found {
-                say(&format!("{name}: token of {source}"));
-            } else {
-                let why = if tried.is_empty() { String::new() } else { format!(" ({})", tried.join("; ")) };
-                say(&format!("{name}: no token{why}"));
+            let tried = tried.join("; ");
+            match &found {
+                Some((_, source)) => {
+                    say(&format!("{name}: token of {source}"));
+                    if !tried.is_empty() {
+                        say(&format!("{name}: tried before: {tried}"));
+                    }
+                }
+                None if tried.is_empty() => say(&format!("{name}: no token")),
+                None => say(&format!("{name}: no token ({tried})")),
             }
             let is_job_token = found.as_ref().is_some_and(|(_, source)| source.starts_with(JOB_TOKEN));
             let token = found.map(|(token, _)| token);
@@ -169,6 +183,10 @@ async fn find(
     if let Some(found) = of_session(env, clock, resource, session, tried).await {
         return Some(found);
     }
+    // A caller that names a session means its identity, and no other.
+    if session.is_some() {
+        return None;
+    }
     if let Some(program) = program::find(env, CLI) {
         match of_cli(env, clock, resource, &program).await {
             Ok(token) => return Some((Token::Bearer(token), "the Azure CLI".to_owned())),
@@ -184,6 +202,35 @@ async fn find(
     None
 }
 
+/// The variables of a session: its address and its key.
+fn variables_of(session: Option<&str>) -> (String, String) {
+    let prefix = session.map(|name| format!("{}_", one_line(name, MAX_SESSION).to_uppercase()));
+    let prefix = prefix.unwrap_or_default();
+    (format!("{prefix}{URL}"), format!("{prefix}{KEY}"))
+}
+
+/// Checks that a session that the user names is there.
+///
+/// # Errors
+///
+/// Its variables are not set; the error offers the nearest names.
+pub fn check_session(env: &Env, session: &str) -> Result<(), Failure> {
+    let (url, key) = variables_of(Some(session));
+    if env.get(&url).is_some() && env.secret(&key).is_some() {
+        return Ok(());
+    }
+    let names = env.iter().filter_map(|(name, _)| name.strip_suffix(URL)?.strip_suffix('_'));
+    let names: Vec<_> = names.map(str::to_lowercase).collect();
+    let near = nearest(session, names.iter().map(String::as_str));
+    let shown = one_line(session, MAX_SESSION);
+    let error = format!("--session '{shown}' is not there: {url} and {key} are not set");
+    let hint = match near.as_slice() {
+        [] => "sign in under that name before, or leave --session out".to_owned(),
+        near => format!("did you mean {}?", one_line(&near.join(", "), MAX_HINT)),
+    };
+    Err(Failure::new(Code::ArgumentInvalid, error, hint))
+}
+
 /// Asks the broker of a session.
 async fn of_session(
     env: &Env,
@@ -192,11 +239,11 @@ async fn of_session(
     session: Option<&str>,
     tried: &mut Vec<String>,
 ) -> Option<(Token, String)> {
-    let name = session.map(|name| one_line(name, MAX_SESSION));
-    let prefix = name.as_ref().map(|name| format!("{}_", name.to_uppercase())).unwrap_or_default();
-    let what =
-        name.map_or_else(|| "the session of this job".to_owned(), |name| format!("the session {name}"));
-    let (url, key) = (format!("{prefix}WIF_URL"), format!("{prefix}WIF_KEY"));
+    let what = session.map_or_else(
+        || "the session of this job".to_owned(),
+        |name| format!("the session {}", one_line(name, MAX_SESSION)),
+    );
+    let (url, key) = variables_of(session);
     let (Some(address), Some(secret)) = (env.get(&url), env.secret(&key)) else {
         if session.is_some() {
             tried.push(format!("{what} is not there: {url} and {key} are not set"));

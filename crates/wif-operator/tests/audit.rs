@@ -389,3 +389,18 @@ fn a_snapshot_that_has_less_than_is_asked_for_is_a_gap_and_never_nothing_to_say(
         }
     }
 }
+
+#[test]
+fn a_session_that_is_not_there_is_an_argument_error_and_no_other_token_is_used() {
+    let fixture = Fixture::new(&OrganizationPlan::new(NAME))
+        .set("HUB_WIF_URL", "http://127.0.0.1:1")
+        .set("HUB_WIF_KEY", "k");
+    for command in ["audit", "inventory"] {
+        let output = run(&fixture, &[command, "--org", NAME, "--session", "hubb"]);
+        let errors = text(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{errors}");
+        assert!(errors.contains("HUBB_WIF_URL and HUBB_WIF_KEY are not set"), "{errors}");
+        assert!(errors.contains("did you mean hub?"), "{errors}");
+    }
+    assert_eq!(fixture.emulator.journal().len(), 0);
+}

@@ -14,7 +14,7 @@ use crate::{
     read::{self, ReadOptions, network},
     redact::redact,
     snapshot::{Coverage, Layer, Snapshot, State, lines},
-    tokens::{Needs, Tokens},
+    tokens::{Needs, Tokens, check_session},
 };
 
 /// Reads what the arguments name.
@@ -62,6 +62,7 @@ async fn of_organizations(arguments: &ReadArguments, host: &mut Host<'_>) -> Res
     let cloud = arguments.cloud.into();
     let needs = Needs { identities: depth > Layer::List };
     let session = arguments.session.as_deref();
+    session.map_or(Ok(()), |name| check_session(env, name))?;
     let mut say = |line: &str| talk.say(line);
     let tokens = Tokens::find(env, &***clock, cloud, session, needs, &mut say).await;
     let options = ReadOptions {
