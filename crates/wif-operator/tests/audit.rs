@@ -14,10 +14,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
-use emulator::organization::{OrganizationPlan, Planted};
+use emulator::{
+    Fault, Gate, Service,
+    organization::{OrganizationPlan, Planted},
+};
 use serde_json::Value;
 
 use support::{Fixture, NAME};
@@ -403,4 +406,46 @@ fn a_session_that_is_not_there_is_an_argument_error_and_no_other_token_is_used()
         assert!(errors.contains("did you mean hub?"), "{errors}");
     }
     assert_eq!(fixture.emulator.journal().len(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_command_ends_with_130_shows_what_it_knows_and_replaces_no_file() {
+    let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(3).connections(3));
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (snapshot, first, second) = (path("snapshot"), path("first"), path("second"));
+    for command in ["audit", "inventory"] {
+        for file in [&snapshot, &first] {
+            fs::write(file, "of the last run").unwrap();
+        }
+        let gate = Gate::new();
+        let stuck = Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints").nth(2);
+        fixture.emulator.fault(stuck.always().gate(&gate));
+        let child = Command::new(env!("CARGO_BIN_EXE_wif-operator"))
+            .args([command, "--org", NAME, "--jobs", "1", "--save", &snapshot])
+            .args(["--format", "json", "--output", &first, "--format", "csv", "--output", &second])
+            .env_clear()
+            .envs(fixture.env().iter())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        gate.wait_until_reached(1);
+        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        gate.open();
+        let (said, errors) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(130), "{errors}");
+        let (known, unknown) = match command {
+            "audit" => ("1 connection: 1 federated", "interrupted before it was read"),
+            _ => ("  federated  ", "Not everything could be seen"),
+        };
+        assert!(said.contains(known) && said.contains(unknown), "{said}");
+        assert!(errors.contains(&snapshot) && errors.contains(&first), "{errors}");
+        for file in [&snapshot, &first] {
+            assert_eq!(fs::read_to_string(file).unwrap(), "of the last run", "{command} {file}");
+        }
+        assert!(!Path::new(&second).exists(), "{command}: what is not whole is not kept");
+    }
 }

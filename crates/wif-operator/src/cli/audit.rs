@@ -54,19 +54,27 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<u8
         };
         host.talk.say(&format!("waiver {} {} until {}: it {what}", notice.rule, notice.target, notice.until));
     }
+    let is_interrupted = host.is_interrupted.get();
     let mut is_data_on_screen = false;
     for (format, output) in &targets {
-        if let Some(path) = output {
-            write(path, Readers::Usual, &mut |out| format.write(&report, out))?;
-        } else {
-            is_data_on_screen |= !format.is_for_people();
-            show(&mut *host.out, &mut |out| format.write(&report, out))?;
+        match output {
+            Some(path) if host.may_replace(path) => {
+                write(path, Readers::Usual, &mut |out| format.write(&report, out))?;
+            }
+            Some(_) => {}
+            None => {
+                is_data_on_screen |= !format.is_for_people();
+                show(&mut *host.out, &mut |out| format.write(&report, out))?;
+            }
         }
+    }
+    if is_interrupted && targets.iter().all(|(_, output)| output.is_some()) {
+        show(&mut *host.out, &mut |out| Format::Text.write(&report, out))?;
     }
     if host.env.is_true("TF_BUILD") && !is_data_on_screen {
         tell_job(&report, host)?;
     }
-    if host.is_interrupted.get() {
+    if is_interrupted {
         return Ok(INTERRUPTED);
     }
     Ok(unread.unwrap_or_else(|| exit_code(&report, arguments.fail_on, arguments.read.allow_gaps)))

@@ -3,6 +3,7 @@
 use std::{
     cell::Cell,
     io::{self, Write},
+    path::Path,
     sync::Arc,
 };
 
@@ -26,6 +27,18 @@ pub struct Host<'a> {
     pub talk: &'a Progress,
     /// Whether the user asked to stop while organizations were read.
     pub is_interrupted: Cell<bool>,
+}
+
+impl Host<'_> {
+    /// Whether a file may be written. After an interruption it may not, and that is said: a part of a report would take the
+    /// place of the last whole one.
+    pub(super) fn may_replace(&self, path: &Path) -> bool {
+        let is_interrupted = self.is_interrupted.get();
+        if is_interrupted {
+            self.talk.say(&format!("interrupted: {} is not written", path.display()));
+        }
+        !is_interrupted
+    }
 }
 
 /// A stream that people and the agent read. The agent looks for commands in the output of every step, so that there is no way

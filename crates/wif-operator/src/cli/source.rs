@@ -46,7 +46,7 @@ pub(super) async fn snapshot(arguments: &ReadArguments, host: &mut Host<'_>) -> 
     if arguments.redact {
         redact(&mut snapshot);
     }
-    if let Some(path) = &arguments.save {
+    if let Some(path) = arguments.save.as_deref().filter(|path| host.may_replace(path)) {
         write(path, Readers::Owner, &mut |out| lines::write(&snapshot, out))?;
     }
     Ok(snapshot)
