@@ -699,3 +699,23 @@ fn an_answer_of_resource_graph_without_rows_is_not_no_roles() {
     assert_eq!((told[0].layer, told[0].state), (Layer::Identity, State::Partial));
     assert!(told[0].why.starts_with("roles: "), "{}", told[0].why);
 }
+
+#[test]
+fn checks_of_a_connection_whose_project_cannot_be_seen_are_a_gap() {
+    let fixture = Fixture::new(&plan().projects(2).planted(&[Planted::SharedWithProject]));
+    let fixture = fixture.depth(Layer::Identity);
+    let id = fixture.made.planted[&Planted::SharedWithProject];
+    let whole = fixture.organization();
+    assert!(gaps(&whole).is_empty());
+    let other = find(&whole, id).projects.iter().find(|project| !project.is_owner).unwrap().clone();
+    let seen = json!({ "value": [{ "id": other.id, "name": other.name, "visibility": "private" }] });
+    fixture.emulator.fault(Fault::on(Service::DevOps, "GET", "/_apis/projects").json(&seen));
+    let organization = fixture.organization();
+    let connection = find(&organization, id);
+    assert_eq!((&connection.checks, connection.owner().is_some_and(|one| one.id != other.id)), (&None, true));
+    let told = gaps(&organization);
+    let of_checks: Vec<_> = told.iter().filter(|gap| gap.why.starts_with("approvals and checks")).collect();
+    assert_eq!(of_checks.len(), 1, "{told:#?}");
+    let gap = of_checks[0];
+    assert_eq!((gap.layer, gap.state, gap.connection), (Layer::Identity, State::Denied, Some(id)));
+}

@@ -255,10 +255,15 @@ impl Reader<'_> {
         let mut owned: std::collections::BTreeMap<Uuid, (String, Vec<Uuid>)> =
             std::collections::BTreeMap::new();
         for connection in &*self.connections.borrow() {
-            if let Some(owner) = connection.owner().filter(|owner| self.sees(owner.id)) {
-                let of = owned.entry(owner.id).or_insert_with(|| (owner.name.clone(), Vec::new()));
-                of.1.push(connection.id);
+            let Some(owner) = connection.owner() else { continue };
+            if !self.sees(owner.id) {
+                let why = "the token does not see the project that owns the connection; make the token's owner a reader there";
+                let (project, what) = (Some(owner.name.as_str()), ("approvals and checks", why));
+                self.gaps.note(Layer::Identity, project, Some(connection.id), State::Denied, what);
+                continue;
             }
+            let of = owned.entry(owner.id).or_insert_with(|| (owner.name.clone(), Vec::new()));
+            of.1.push(connection.id);
         }
         let questions = owned.iter().flat_map(|(project, (name, ids))| {
             ids.chunks(MAX_CHECKED).map(move |ids| (*project, name.as_str(), ids))
