@@ -12,6 +12,7 @@ use futures_util::{
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
+use wif_core::azure::role;
 use wif_io::http::Request;
 
 use super::{
@@ -43,14 +44,6 @@ authorizationresources
 | extend principalId = tostring(properties.principalId), scope = tostring(properties.scope), condition = tostring(properties.condition), description = tostring(properties.description), createdOn = tostring(properties.createdOn)
 | order by id asc
 | project id, principalId, scope, role, roleName, condition, description, createdOn";
-/// Names of roles that are the same in every tenant, for lists that have ids only.
-const KNOWN_ROLES: [(&str, &str); 5] = [
-    ("8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "Owner"),
-    ("b24988ac-6180-42a0-ab88-20f7382dd24c", "Contributor"),
-    ("acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader"),
-    ("18d7d88d-d35e-4fb5-a5c3-7773c20a72d9", "User Access Administrator"),
-    ("f58310d9-a9f6-439a-9e8d-f62e7b41a168", "Role Based Access Control Administrator"),
-];
 /// Said where there is no token for Azure Resource Manager.
 const NO_ARM: &str = "Azure Resource Manager: no token; sign in with az login, or set WIF_ARM_TOKEN";
 /// More pages of role assignments are not asked for.
@@ -196,7 +189,7 @@ impl Reader<'_> {
             let mut unreadable = 0_usize;
             for row in rows {
                 match id(row, "principalId") {
-                    Some(principal) => roles.entry(principal).or_default().push(role(row)),
+                    Some(principal) => roles.entry(principal).or_default().push(queried_role(row)),
                     None => unreadable += 1,
                 }
             }
@@ -339,7 +332,7 @@ fn subscription(item: &Value) -> Subscription {
     }
 }
 
-fn role(row: &Value) -> RoleAssignment {
+fn queried_role(row: &Value) -> RoleAssignment {
     let role_id = id(row, "role");
     RoleAssignment {
         scope: text(row, "scope").unwrap_or_default(),
@@ -366,7 +359,7 @@ fn listed_role(item: &Value, properties: &Value) -> RoleAssignment {
     }
 }
 
+/// The name of a role, for lists that have ids only.
 fn known_role(id: Option<Uuid>) -> Option<String> {
-    let id = id?.to_string();
-    KNOWN_ROLES.iter().find(|(known, _)| *known == id).map(|(_, name)| (*name).to_owned())
+    role::name_of(&id?.to_string()).map(str::to_owned)
 }
