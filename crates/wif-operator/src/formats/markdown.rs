@@ -78,6 +78,8 @@ pub(super) fn escape(text: &str) -> String {
             ':' => escaped.push_str("&#58;"),
             '`' => escaped.push_str("&#96;"),
             '#' => escaped.push_str("&#35;"),
+            // GitHub makes a link of what begins with `www.`.
+            '.' if ends_with_www(&escaped) => escaped.push_str("&#46;"),
             '\\' | '*' | '_' | '[' | ']' | '(' | ')' | '!' | '~' | '{' | '}' => {
                 escaped.push('\\');
                 escaped.push(character);
@@ -87,6 +89,13 @@ pub(super) fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// Whether a text ends with a word `www`, in any case.
+fn ends_with_www(text: &str) -> bool {
+    let mut last = text.chars().rev();
+    let is_www = last.by_ref().take(3).filter(|c| c.eq_ignore_ascii_case(&'w')).count() == 3;
+    is_www && last.next().is_none_or(|before| !before.is_alphanumeric())
 }
 
 /// A block of code that its text cannot end.

@@ -252,3 +252,11 @@ fn the_page_calls_nothing_good_while_something_was_not_seen() {
     let page = written(Format::Html, &judge(&snapshot, &settings(), &Selection::default()));
     assert!(!page.contains("<li class=\"good\"><b>0</b> secrets have ended"));
 }
+
+#[test]
+fn an_address_without_a_scheme_is_no_link_in_markdown() {
+    // GitHub's Markdown makes links of what begins with `www.`, others also of other letter cases.
+    assert_eq!(markdown::escape("www.evil.example"), "www&#46;evil.example");
+    assert_eq!(markdown::escape("see (WwW.evil.example)"), "see \\(WwW&#46;evil.example\\)");
+    assert_eq!(markdown::escape("sc.prod.www"), "sc.prod.www");
+}
