@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use wif_core::{code::Code, trust::subject::Subject};
 use wif_operator::snapshot::{
-    Existence, Layer, State,
+    Existence, Layer, Organization, State,
     connection::CheckKind,
     identity::{Identity, IdentityKind},
 };
@@ -718,4 +718,31 @@ fn checks_of_a_connection_whose_project_cannot_be_seen_are_a_gap() {
     assert_eq!(of_checks.len(), 1, "{told:#?}");
     let gap = of_checks[0];
     assert_eq!((gap.layer, gap.state, gap.connection), (Layer::Identity, State::Denied, Some(id)));
+}
+
+#[test]
+fn roles_are_asked_for_once_for_all_organizations_as_long_as_they_were_read_whole() {
+    let mut fixture = Fixture::new(&plan().connections(1)).depth(Layer::Identity);
+    let made = fixture.emulator.add_organization(&OrganizationPlan::new("northwind").connections(1));
+    let auditor = fixture.made.auditor;
+    fixture.emulator.directory().subscription(made.subscription).roles.push(auditor);
+    fixture.options.organizations.push("northwind".to_owned());
+    let asked = |fixture: &Fixture| fixture.calls(Service::Arm, "Microsoft.ResourceGraph");
+    let has_roles = |organization: &Organization| {
+        organization.identities.iter().all(|one| one.roles.as_ref().is_some_and(|roles| !roles.is_empty()))
+    };
+    let snapshot = fixture.read();
+    assert!(snapshot.organizations.iter().all(|one| has_roles(one) && gaps(one).is_empty()));
+    assert_eq!(asked(&fixture), 1);
+    // What one organization could not be told, the next one asks for again.
+    let denied = Fault::on(Service::Arm, "POST", "Microsoft.ResourceGraph").status(401);
+    fixture.emulator.fault(denied);
+    let snapshot = fixture.read();
+    assert_eq!(gaps(&snapshot.organizations[0]).len(), 1);
+    assert!(has_roles(&snapshot.organizations[1]) && gaps(&snapshot.organizations[1]).is_empty());
+    assert_eq!(asked(&fixture), 3);
+    // What was left out is told of each.
+    fixture.emulator.directory().quirks.resource_graph_cut = true;
+    let snapshot = fixture.read();
+    assert!(snapshot.organizations.iter().all(|one| gaps(one).len() == 1));
 }

@@ -1,6 +1,9 @@
 //! One organization while it is read: what is known so far can be told at any moment.
 
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use futures_util::{
     future::{join, join3},
@@ -14,7 +17,7 @@ use super::{
     endpoint::{Connections, Listed, untold},
     error::ReadError,
     gaps::{Gaps, why},
-    known::Known,
+    known::{Known, KnownRoles},
     progress::Progress,
     service::{Ask, Service},
     wire::{id, text},
@@ -51,6 +54,8 @@ pub(super) struct Reader<'a> {
     pub(super) identities: RefCell<Vec<Identity>>,
     pub(super) subscriptions: RefCell<Vec<Subscription>>,
     pub(super) tenants: RefCell<Vec<Tenant>>,
+    /// What [`Reader::join_roles`] gives to the identities.
+    pub(super) roles: RefCell<Option<Rc<KnownRoles>>>,
     pub(super) gaps: Gaps,
     /// Which layers came to their ends.
     pub(super) ended: RefCell<Vec<Layer>>,
