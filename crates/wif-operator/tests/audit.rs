@@ -449,3 +449,26 @@ fn an_interrupted_command_ends_with_130_shows_what_it_knows_and_replaces_no_file
         assert!(!Path::new(&second).exists(), "{command}: what is not whole is not kept");
     }
 }
+
+#[test]
+fn commands_for_another_cloud_have_the_audience_of_that_cloud() {
+    let plan = OrganizationPlan::new(NAME).planted(&[Planted::NoMatchingCredential]);
+    let fixture = Fixture::new(&plan);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("snapshot").display().to_string();
+    run(&fixture, &["audit", "--org", NAME, "--save", &path]);
+    let saved = fs::read_to_string(&path).unwrap();
+    let audience = |cloud: &str| {
+        let changed = saved.replacen("\"cloud\":\"public\"", &format!("\"cloud\":\"{cloud}\""), 1);
+        fs::write(&path, changed).unwrap();
+        let report = json(&offline(&["audit", "--offline", &path, "--rule", "WIF6202", "--format", "json"]));
+        let command = report["findings"][0]["command"].as_str().unwrap().to_owned();
+        command.split("api://").nth(1).unwrap().split(|c: char| !c.is_alphanumeric()).next().unwrap().to_owned()
+    };
+    assert_eq!(audience("public"), "AzureADTokenExchange");
+    assert_eq!(audience("usgovernment"), "AzureADTokenExchangeUSGov");
+    assert_eq!(audience("china"), "AzureADTokenExchangeChina");
+    // A file of before clouds were kept is of the public one.
+    fs::write(&path, saved.replacen(",\"cloud\":\"public\"", "", 1)).unwrap();
+    assert_eq!(offline(&["audit", "--offline", &path]).status.code(), Some(11));
+}

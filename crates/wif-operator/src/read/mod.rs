@@ -158,6 +158,7 @@ pub async fn read(
     let mut snapshot = Snapshot {
         taken: begin,
         depth: options.depth,
+        cloud,
         projects: options.projects.clone(),
         redacted: false,
         organizations,
