@@ -146,6 +146,19 @@ impl Tokens {
         tokens
     }
 
+    /// Tokens that a caller has got already.
+    #[must_use]
+    pub fn given(devops: Secret, graph: Option<Secret>, arm: Option<Secret>) -> Self {
+        let graph = graph.map(Token::Bearer);
+        Self {
+            devops: Some(Token::Bearer(devops)),
+            graph_tenant: graph.as_ref().and_then(tenant),
+            graph,
+            arm: arm.map(Token::Bearer),
+            is_job_token: false,
+        }
+    }
+
     /// The tenant that Graph's token says it is for, which is looked at to find out what it cannot see.
     #[must_use]
     pub fn graph_tenant(&self) -> Option<Uuid> {

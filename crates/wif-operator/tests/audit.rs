@@ -359,7 +359,10 @@ fn a_snapshot_that_has_less_than_is_asked_for_is_a_gap_and_never_nothing_to_say(
     let output = offline(&["audit", "--offline", &lists]);
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(12), "{said}");
-    assert!(said.contains("fabrikam, identity, failed: ") && said.contains("fabrikam, use, failed: "), "{said}");
+    assert!(
+        said.contains("fabrikam, identity, failed: ") && said.contains("fabrikam, use, failed: "),
+        "{said}"
+    );
     assert!(!said.contains("Nothing to say"), "{said}");
     assert_eq!(offline(&["inventory", "--offline", &lists]).status.code(), Some(12));
     let output = offline(&["audit", "--offline", &lists, "--layer", "list"]);
@@ -463,7 +466,14 @@ fn commands_for_another_cloud_have_the_audience_of_that_cloud() {
         fs::write(&path, changed).unwrap();
         let report = json(&offline(&["audit", "--offline", &path, "--rule", "WIF6202", "--format", "json"]));
         let command = report["findings"][0]["command"].as_str().unwrap().to_owned();
-        command.split("api://").nth(1).unwrap().split(|c: char| !c.is_alphanumeric()).next().unwrap().to_owned()
+        command
+            .split("api://")
+            .nth(1)
+            .unwrap()
+            .split(|c: char| !c.is_alphanumeric())
+            .next()
+            .unwrap()
+            .to_owned()
     };
     assert_eq!(audience("public"), "AzureADTokenExchange");
     assert_eq!(audience("usgovernment"), "AzureADTokenExchangeUSGov");

@@ -582,8 +582,7 @@ fn a_connection_that_is_told_in_part_is_a_gap_that_names_it() {
     fixture.emulator.fault(Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints").json(&list));
     let organization = fixture.organization();
     assert_eq!(organization.connections.len(), 3);
-    let told: Vec<_> =
-        gaps(&organization).iter().map(|gap| (gap.layer, gap.connection, gap.state)).collect();
+    let told: Vec<_> = gaps(&organization).iter().map(|gap| (gap.layer, gap.connection, gap.state)).collect();
     assert_eq!(
         told,
         [

@@ -133,8 +133,12 @@ fn a_named_session_that_gives_no_token_is_not_replaced_by_another_identity() {
 fn what_was_tried_before_the_token_that_is_taken_is_told() {
     let az = az("echo of-the-cli");
     let path = path(az.path());
-    let variables =
-        [("PATH", path.as_str()), ("WIF_URL", "http://127.0.0.1:1"), ("WIF_KEY", "k"), ("WIF_ARM_TOKEN", "arm")];
+    let variables = [
+        ("PATH", path.as_str()),
+        ("WIF_URL", "http://127.0.0.1:1"),
+        ("WIF_KEY", "k"),
+        ("WIF_ARM_TOKEN", "arm"),
+    ];
     let (_, said) = find(Cloud::Public, None, &variables);
     assert_eq!(said[0], "Azure DevOps: token of the Azure CLI");
     let tried = said.iter().filter(|line| line.contains("the session of this job: "));

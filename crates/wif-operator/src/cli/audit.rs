@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fs, io::Read as _, path::Path};
 
 use serde::Deserialize;
+use wif::agent::commands::Commands;
 use wif_core::failure::Failure;
 
 use super::{
@@ -194,10 +195,11 @@ fn tell_job(report: &Report, host: &mut Host<'_>) -> Result<(), Failure> {
     if let Some(path) = &summary {
         write(path, Readers::Usual, &mut |out| markdown::write(report, out))?;
     }
-    let mut commands = job::Commands::new(&mut *host.out, host.env);
+    let mut commands = Commands::new(&mut *host.out, host.env);
     let told =
         issues.iter().try_for_each(|Issue { is_error, code, text }| commands.issue(*is_error, code, text));
-    let told = told.and_then(|()| summary.iter().try_for_each(|path| commands.summary(path)));
+    let told = told
+        .and_then(|()| summary.iter().try_for_each(|path| commands.upload_summary(&path.to_string_lossy())));
     told.map_err(closed)
 }
 

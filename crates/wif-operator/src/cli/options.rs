@@ -161,6 +161,16 @@ impl ReadArguments {
     }
 }
 
+impl From<wif_core::azure::cloud::Cloud> for Cloud {
+    fn from(cloud: wif_core::azure::cloud::Cloud) -> Self {
+        match cloud {
+            wif_core::azure::cloud::Cloud::Public => Self::Public,
+            wif_core::azure::cloud::Cloud::UsGovernment => Self::Usgovernment,
+            wif_core::azure::cloud::Cloud::China => Self::China,
+        }
+    }
+}
+
 impl From<LayerArgument> for Layer {
     fn from(layer: LayerArgument) -> Self {
         match layer {
@@ -175,7 +185,7 @@ fn moment(text: &str) -> Result<Moment, String> {
     Moment::parse(text).ok_or_else(|| "accepted is a moment as 2026-11-26T12:00:00Z is".to_owned())
 }
 
-fn fail_on(text: &str) -> Result<FailOn, String> {
+pub(super) fn fail_on(text: &str) -> Result<FailOn, String> {
     let (only_new, level) = match text.strip_prefix("new:") {
         Some(level) => (true, level),
         None => (false, text),

@@ -53,7 +53,7 @@ pub(super) async fn snapshot(arguments: &ReadArguments, host: &mut Host<'_>) -> 
 }
 
 async fn of_organizations(arguments: &ReadArguments, host: &mut Host<'_>) -> Result<Snapshot, Failure> {
-    let Host { env, clock, talk, .. } = host;
+    let Host { env, clock, talk, tokens, .. } = host;
     let (http, warnings) = network::client(env, clock)?;
     for warning in &warnings {
         talk.say(warning);
@@ -64,7 +64,10 @@ async fn of_organizations(arguments: &ReadArguments, host: &mut Host<'_>) -> Res
     let session = arguments.session.as_deref();
     session.map_or(Ok(()), |name| check_session(env, name))?;
     let mut say = |line: &str| talk.say(line);
-    let tokens = Tokens::find(env, &***clock, cloud, session, needs, &mut say).await;
+    let tokens = match tokens.take() {
+        Some(tokens) => tokens,
+        None => Tokens::find(env, &***clock, cloud, session, needs, &mut say).await,
+    };
     let options = ReadOptions {
         organizations: arguments.organizations.clone(),
         projects: arguments.projects.clone(),
@@ -81,7 +84,7 @@ async fn of_organizations(arguments: &ReadArguments, host: &mut Host<'_>) -> Res
 }
 
 /// Ends when the user, or the agent, asks to stop. Where that cannot be listened for, it never ends.
-async fn interrupt() {
+pub(super) async fn interrupt() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }

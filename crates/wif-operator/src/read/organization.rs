@@ -139,7 +139,8 @@ impl Reader<'_> {
             Ok(answer) => {
                 self.id.set(id(&answer, "instanceId"));
                 if self.id.get().is_none() {
-                    let why = "Azure DevOps does not tell it (instanceId), so that nothing can be called foreign";
+                    let why =
+                        "Azure DevOps does not tell it (instanceId), so that nothing can be called foreign";
                     self.gap(Layer::List, None, State::Partial, ("the organization's id", why));
                 }
                 true

@@ -18,7 +18,6 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-
 fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
     for entry in context.visible() {
         let Some(identity) = context.identity(entry.connection) else { continue };
