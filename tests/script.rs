@@ -128,6 +128,21 @@ fn the_script_is_signed_in_as_later_steps_would_be_and_the_next_step_finds_nothi
 }
 
 #[test]
+fn the_script_has_the_limits_that_the_agent_gave() {
+    let emulator = Emulator::start();
+    let text = "ulimit -Ha | sed 's/^/hard /'; ulimit -Sa | sed 's/^/soft /'";
+    let report = run(&emulator, &[inline(text), Step::bash(text).display_name("Other")]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let limits = |step: &str| -> Vec<_> {
+        let lines = report.step(step).raw_stdout.lines();
+        lines.filter(|line| line.starts_with("hard ") || line.starts_with("soft ")).collect()
+    };
+    let (found, expected) = (limits("Script"), limits("Other"));
+    assert!(expected.iter().any(|line| line.starts_with("hard core file size")), "{expected:?}");
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn az_is_signed_in_for_the_script_alone() {
     let emulator = Emulator::start();
     let report = run(
