@@ -10,5 +10,5 @@ pub(crate) mod plan;
 pub mod post;
 mod previous_session;
 pub mod run;
-pub mod script;
+mod script;
 mod summary;

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// A script whose files are written. Dropped, the session's files are removed, and its broker ends.
-pub struct ReadyScript {
+pub(in crate::task) struct ReadyScript {
     command: ScriptCommand,
     working_folder: Option<PathBuf>,
     fails_on_errors: bool,
@@ -36,7 +36,7 @@ pub struct ReadyScript {
 
 /// How a script ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScriptEnd {
+pub(in crate::task) enum ScriptEnd {
     /// With exit code 0.
     Succeeded,
     /// The agent asked the step to stop.
@@ -101,7 +101,11 @@ impl ReadyScript {
     /// # Errors
     ///
     /// The script failed, or could not be run.
-    pub async fn run(self, world: &mut World, signals: &mut Signals) -> Result<ScriptEnd, Failure> {
+    pub(in crate::task) async fn run(
+        self,
+        world: &mut World,
+        signals: &mut Signals,
+    ) -> Result<ScriptEnd, Failure> {
         let Self { command, working_folder, fails_on_errors, cancel_grace, variables, broker, folder } = self;
         let words = command.arguments.join(" ");
         let line = format!("[command]{} {words}", command.program.display());
