@@ -143,6 +143,26 @@ fn the_script_has_the_limits_that_the_agent_gave() {
 }
 
 #[test]
+fn what_the_steps_own_env_sets_is_not_said_to_be_of_the_machine() {
+    let emulator = Emulator::start();
+    let step = inline("env | grep -c SERVICE_CONNECTION_ID; env | grep AZCOPY_AUTO")
+        .env("ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID", "of-the-step")
+        .env("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "of-the-step")
+        .env("AZCOPY_AUTO_LOGIN_TYPE", "SPN");
+    let report = run(&emulator, &[step]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    has_line(&report, "0");
+    has_line(&report, "AZCOPY_AUTO_LOGIN_TYPE=SPN");
+    let out = &report.step("Script").raw_stdout;
+    for name in ["ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"] {
+        let line = format!("{name} of the step's env: or the agent's machine is emptied for the script: ");
+        assert!(out.contains(&line), "{out}");
+    }
+    let kept = "AZCOPY_AUTO_LOGIN_TYPE='SPN' of the step's env: or the agent's machine is kept: ";
+    assert!(out.contains(kept), "{out}");
+}
+
+#[test]
 fn az_is_signed_in_for_the_script_alone() {
     let emulator = Emulator::start();
     let report = run(

@@ -1,6 +1,8 @@
 //! The task's stages: `run` is the main one, `post` the one after the job.
 
 pub(crate) mod azure_cli;
+pub(crate) mod child_changes;
+pub(crate) mod conflicts;
 mod diagnose;
 mod existing_variables;
 pub(crate) mod export;
