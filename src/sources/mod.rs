@@ -43,6 +43,11 @@ pub(crate) trait IdTokenSource: Send + Sync {
 /// An id token that is on its way.
 pub(crate) type Fetched<'a> = Pin<Box<dyn Future<Output = Result<Secret, Box<Failure>>> + Send + 'a>>;
 
+/// What a source does to get one, with its error as users read it.
+fn fetched<'a>(asked: impl Future<Output = Result<Secret, SourceError>> + Send + 'a) -> Fetched<'a> {
+    Box::pin(async move { asked.await.map_err(|error| Box::new(error.into())) })
+}
+
 /// A source, and the id token that it has given already.
 pub(crate) struct WithIdToken<'a> {
     pub(crate) source: &'a dyn IdTokenSource,
