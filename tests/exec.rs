@@ -234,6 +234,25 @@ fn limited_resources_are_limited_for_the_command_too() {
 }
 
 #[test]
+fn what_is_worth_a_line_of_a_steps_log_is_said_with_verbose() {
+    let case = ExecCase::new().without("--subscription");
+    let said = |verbose: &str| {
+        let mut command = case.command(&[]);
+        let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
+        let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        let mut verbosely = Command::new(env!("CARGO_BIN_EXE_wif"));
+        verbosely.env_clear().envs(variables).args(&arguments[..arguments.len() - 1]);
+        verbosely.args([verbose].into_iter().filter(|option| !option.is_empty())).args(["--", "true"]);
+        command = verbosely;
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", errors(&output));
+        errors(&output)
+    };
+    assert!(said("--verbose").contains("ARM_SUBSCRIPTION_ID are not exported"), "{}", said("--verbose"));
+    assert_eq!(said(""), "");
+}
+
+#[test]
 fn no_tenant_no_client_and_a_foreign_authority_are_refused_before_any_request() {
     let cases: [(ExecCase, &str); 5] = [
         (ExecCase::new().without("--tenant"), "--tenant"),

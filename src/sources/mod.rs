@@ -21,10 +21,7 @@ use std::pin::Pin;
 use wif_core::{failure::Failure, secret::Secret};
 use wif_io::{clock::Deadline, http::Http};
 
-/// What all sources read of the environment.
-pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
-    azure_pipelines::VARIABLES.into_iter()
-}
+use self::error::SourceError;
 
 /// Gives id tokens to this process. One type for all callers keeps one copy of the sign-in in the program.
 pub(crate) trait IdTokenSource: Send + Sync {
