@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use emulator::{Fault, Gate, IssuedKind, Service};
+use emulator::{Fault, Gate, IssuedKind, Service, directory::SourceIssuer};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{ExecCase, block_until, errors};
@@ -231,6 +231,48 @@ fn limited_resources_are_limited_for_the_command_too() {
     let case = ExecCase::new().option("--allowed-resources", "arm,graph").option("--exports", "azure-sdk");
     let found = case.prints("wif token arm >/dev/null && echo arm; wif token keyvault 2>/dev/null || echo refused; wif token --id-token 2>/dev/null || echo refused");
     assert_eq!(found, "arm\nrefused\nrefused\n");
+}
+
+/// The guard bounds what the session gives. What the job itself was given is the job's, and a run inside needs it.
+#[test]
+fn limited_resources_do_not_take_the_jobs_own_variables_away_and_the_page_says_how_to() {
+    let case = ExecCase::new().option("--allowed-resources", "arm").option("--exports", "azure-sdk");
+    let left = "env | grep -c ^ACTIONS_ID_TOKEN_REQUEST";
+    assert_eq!(case.prints(left), "2\n");
+    let page = include_str!("../docs/exec.md");
+    let line = command_lines(page).into_iter().find(|line| line.contains(&"env".to_owned()));
+    let line = line.expect("a command line with env -u");
+    let after = line.iter().position(|word| word == "--").unwrap() + 1;
+    let taken_out = line[after..].iter().map(String::as_str).take_while(|word| *word != "terraform");
+    let command: Vec<_> =
+        taken_out.chain(["sh", "-c", "env | grep ^ACTIONS_ID_TOKEN; wif token arm"]).collect();
+    let output = case.run(&command);
+    let found = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(found.starts_with("eyJ"), "{found}{}", errors(&output));
+}
+
+#[test]
+fn the_other_guards_hold_for_a_command_too() {
+    let usual = ExecCase::new().emulator.usual();
+    let own = usual.subscription.to_string();
+    let elsewhere = "11111111-1111-1111-1111-111111111111";
+    let allowed =
+        ExecCase::new().option("--allowed-subscriptions", &own).option("--require-federation", "true");
+    assert_eq!(allowed.prints("echo it ran"), "it ran\n");
+    let own_identity = ExecCase::of(SourceIssuer::GitHub, "managed-identity").without("--client");
+    for (case, words) in [
+        (ExecCase::new().option("--allowed-subscriptions", elsewhere), "allowedSubscriptions"),
+        (
+            ExecCase::new().option("--allowed-subscriptions", &own).without("--subscription"),
+            "has no subscription, and the input allowedSubscriptions",
+        ),
+        (own_identity.option("--require-federation", "true"), "requireFederation"),
+    ] {
+        let (code, said) = case.refuses();
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(words), "{said}");
+        assert!(case.emulator.journal().is_empty(), "{}", case.emulator.journal_text());
+    }
 }
 
 #[test]

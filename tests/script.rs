@@ -614,12 +614,48 @@ fn what_cannot_be_run_is_refused_before_any_request() {
 
 #[test]
 fn the_guards_hold_for_a_script_too() {
-    let inputs = [
-        ("scriptType", "bash"),
-        ("inlineScript", "echo it runs"),
-        ("allowedTenants", "33333333-3333-3333-3333-333333333333"),
-    ];
-    case(&inputs).fails_unasked(Code::TenantNotAllowed);
+    let elsewhere = "33333333-3333-3333-3333-333333333333";
+    let guarded = |guard: &str, value: &str| {
+        case(&[("scriptType", "bash"), ("inlineScript", "echo it runs"), (guard, value)])
+    };
+    guarded("allowedTenants", elsewhere).fails_unasked(Code::TenantNotAllowed);
+    guarded("allowedSubscriptions", elsewhere).fails_unasked(Code::SubscriptionNotAllowed);
+    guarded("allowedSubscriptions", elsewhere)
+        .data("scopeLevel", "ManagementGroup")
+        .fails_unasked(Code::SubscriptionNotAllowed);
+    let federated = guarded("requireFederation", "true");
+    let scheme = format!("ENDPOINT_AUTH_SCHEME_{}", federated.connection);
+    for other in ["ServicePrincipal", "ManagedServiceIdentity"] {
+        let text =
+            guarded("requireFederation", "true").set(&scheme, other).fails_unasked(Code::FederationRequired);
+        assert!(text.contains("requireFederation"), "{text}");
+    }
+}
+
+#[test]
+fn what_the_guards_allow_runs_and_limited_resources_are_limited_for_the_script() {
+    let emulator = Emulator::start();
+    let usual = emulator.usual();
+    let text = "wif token graph > /dev/null && echo graph
+        wif token keyvault > /dev/null 2>&1 || echo 'keyvault refused'
+        wif token --id-token > /dev/null 2>&1 || echo 'id token refused'
+        curl -s -o /dev/null -w 'by hand %{http_code}\\n' -H \"X-IDENTITY-HEADER: $IDENTITY_HEADER\" \"$IDENTITY_ENDPOINT?resource=https://vault.azure.net&api-version=2019-08-01\"
+        echo \"request <$ARM_OIDC_REQUEST_URL$ARM_OIDC_REQUEST_TOKEN> msi <$ARM_USE_MSI>\"";
+    let report = run(
+        &emulator,
+        &[script(&[
+            ("inlineScript", text),
+            ("requireFederation", "true"),
+            ("allowedSubscriptions", &usual.subscription.to_string()),
+            ("allowedTenants", &usual.tenant.to_string()),
+            ("allowedResources", "arm, graph"),
+            ("accessTokens", ""),
+        ])],
+    );
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    for line in ["graph", "keyvault refused", "id token refused", "by hand 403", "request <> msi <true>"] {
+        has_line(&report, line);
+    }
 }
 
 #[test]
