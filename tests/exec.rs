@@ -124,6 +124,78 @@ fn signals_reach_the_command_and_its_answer_counts() {
     assert_eq!(case.temp.path().read_dir().unwrap().count(), 0);
 }
 
+/// A text as one word of a shell.
+#[cfg(target_os = "linux")]
+fn word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Linux tells each process's group and that of its terminal's foreground (`proc_pid_stat(5)`); `script` of util-linux gives a
+/// terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_terminal_and_its_group_stay_as_they_are_and_ctrl_c_arrives_once() {
+    let case = ExecCase::new().option("--exports", "none");
+    let inner = r#"n=0; trap 'n=$((n+1)); echo "heard $n"' INT
+        set -- $(cat /proc/$$/stat); echo "groups $5 $8"
+        set -- $(cat /proc/$4/stat); echo "groups $5 $8"
+        test -t 0 && test -t 1 && test -t 2 && echo "modes $(stty -g)"
+        echo ready
+        m=0; until read -r line && test -n "$line"; do m=$((m+1)); test $m -gt 99 && exit 9; done
+        echo "heard $n in all"; exit 7"#;
+    let command = case.command(&["sh", "-c", inner]);
+    let words = [command.get_program()].into_iter().chain(command.get_args());
+    let line: Vec<_> = words.map(|one| word(one.to_str().unwrap())).collect();
+    let around = format!(
+        "trap : INT; echo \"modes $(stty -g)\"; {}; echo \"code $?\"; echo \"modes $(stty -g)\"",
+        line.join(" ")
+    );
+    let mut terminal = Command::new("script");
+    let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    terminal.env_clear().envs(variables).env("SHELL", "/bin/sh").args(["-qc", &around, "/dev/null"]);
+    let started = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let Ok(mut terminal) = started else { return not_tested("this machine has no script of util-linux") };
+    let (mut keyboard, mut screen) =
+        (terminal.stdin.take().unwrap(), BufReader::new(terminal.stdout.take().unwrap()));
+    let mut shown = Vec::new();
+    let mut wait_for = |last: &str| loop {
+        let text = line_of(&mut screen, &shown);
+        shown.push(text);
+        if shown.last().unwrap().ends_with(last) {
+            return shown.clone();
+        }
+    };
+    wait_for("ready");
+    std::io::Write::write_all(&mut keyboard, b"\x03").unwrap();
+    wait_for("heard 1");
+    std::io::Write::write_all(&mut keyboard, b"go on\n").unwrap();
+    wait_for("heard 1 in all");
+    let shown = wait_for("code 7");
+    drop(wait_for);
+    let mut rest = String::new();
+    screen.read_to_string(&mut rest).unwrap();
+    terminal.wait().unwrap();
+    let of = |lines: &[String], name: &str| -> Vec<_> {
+        lines.iter().filter_map(|line| Some(line.split_once(name)?.1.trim().to_owned())).collect()
+    };
+    let groups = of(&shown, "groups ");
+    let [command, wif] = &groups[..] else { panic!("{shown:?}") };
+    let (own, foreground) = command.split_once(' ').unwrap();
+    assert_eq!((own, command), (foreground, wif), "one group, in the foreground: {shown:?}");
+    let all: Vec<_> = shown.into_iter().chain(rest.lines().map(str::to_owned)).collect();
+    let modes = of(&all, "modes ");
+    assert_eq!(modes.len(), 3, "{all:?}");
+    assert!(modes.iter().all(|one| *one == modes[0]), "{modes:?}");
+}
+
+/// The next line of a terminal's screen; the end of it is a failure.
+#[cfg(target_os = "linux")]
+fn line_of(screen: &mut impl std::io::BufRead, shown: &[String]) -> String {
+    let mut text = String::new();
+    assert_ne!(screen.read_line(&mut text).unwrap(), 0, "the terminal ended: {shown:?}");
+    text.trim_end().to_owned()
+}
+
 #[test]
 fn a_signal_before_the_command_ends_the_sign_in_and_leaves_nothing() {
     let case = ExecCase::new();
