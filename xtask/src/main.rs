@@ -52,7 +52,7 @@ enum Chore {
         /// Only these: step, trips, start, exec, script, broker, size
         only: Vec<String>,
     },
-    /// Let Microsoft's own clients, pinned, read an emulated organization, and print what they accept
+    /// Let the clients of others, pinned, read an emulated organization and the sources of `wif exec`, and print what they accept
     Judges,
     /// Pack the extension with the programs of every platform that this machine can compile for, into dist/
     Package {
