@@ -3,6 +3,7 @@
 pub(crate) mod azure_cli;
 pub(crate) mod child_changes;
 pub(crate) mod conflicts;
+pub mod connection_tokens;
 mod diagnose;
 mod existing_variables;
 pub(crate) mod export;

@@ -34,7 +34,7 @@ async fn a_page_at_another_host_is_not_asked_for_and_gets_no_token() {
             let case = Case::new();
             let (found, end) = list(&case.rest(&server), LIMITS).await;
             assert_eq!(found, ["kept"], "{link}");
-            assert!(matches!(end, Some(ListEnd::OtherHost)), "{link}: {end:?}");
+            assert!(matches!(end, Some(ListEnd::Lost(LostPage::OtherHost))), "{link}: {end:?}");
             assert_eq!(server.seen().len(), 1, "{link}");
         }
     }
@@ -51,7 +51,7 @@ async fn a_link_that_names_a_user_or_password_is_no_link_of_the_service() {
         .await;
         let case = Case::new();
         let (found, end) = list(&case.rest(&server), LIMITS).await;
-        assert!(matches!(end, Some(ListEnd::OtherHost)), "{login}: {end:?}");
+        assert!(matches!(end, Some(ListEnd::Lost(LostPage::OtherHost))), "{login}: {end:?}");
         assert_eq!((found.len(), server.seen().len()), (1, 1));
     }
 }
