@@ -27,15 +27,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         let name = text(input, "name").ok_or(format!("{TASK}: an input has no name"))?;
         let default = text(input, "defaultValue").unwrap_or_default();
         let label = text(input, "label").unwrap_or_default();
+        let group = text(input, "groupName").unwrap_or_default();
         writeln!(
             code,
-            "/// The input `{name}`.\npub(in crate::agent) const {}: Input = Input {{ name: {}, variable: {}, alias: {}, option: {}, label: {}, default: {} }};",
+            "/// The input `{name}`.\npub(in crate::agent) const {}: Input = Input {{ name: {}, variable: {}, alias: {}, option: {}, label: {}, group: {}, default: {} }};",
             constant(name),
             literal(name),
             literal(&variable(name)),
             alias(input)?,
             literal(&constant(name).to_lowercase().replace('_', "-")),
             literal(label),
+            literal(group),
             literal(default),
         )?;
         write!(all, "{}, ", constant(name))?;

@@ -1,6 +1,7 @@
 //! `bench`: the numbers that the project claims, each beside a named peer, measured in the same run.
 
 mod broker;
+mod exec;
 mod job;
 mod measure;
 mod peers;
@@ -23,20 +24,24 @@ use table::Row;
 type Measure<'a> = Box<dyn Fn() -> Result<Vec<Row>> + 'a>;
 
 /// Measures, and prints one table. A number that misses its aim is said to, and is no failure of the chore.
-pub(crate) fn bench(only: Option<&str>) -> Result<()> {
+pub(crate) fn bench(only: &[String]) -> Result<()> {
     let task = stage::stage()?;
     let platform = stage::platform()?;
     let program = task.join("bin").join(platform).join(format!("wif{}", env::consts::EXE_SUFFIX));
     let installed = OnceCell::new();
-    let all: [(&str, Measure<'_>); 5] = [
+    let all: [(&str, Measure<'_>); 7] = [
         ("step", Box::new(|| step::rows(&task, peers(&installed)?))),
         ("trips", Box::new(|| trips::rows(&task))),
         ("start", Box::new(|| start::rows(&task, &program, peers(&installed)?))),
+        ("exec", Box::new(|| exec::rows(&program))),
+        ("script", Box::new(|| exec::script_rows(&task, peers(&installed)?))),
         ("broker", Box::new(|| broker::rows(&task))),
         ("size", Box::new(|| size::rows(&task, &program, peers(&installed)?))),
     ];
     let mut rows = Vec::new();
-    for (name, measure) in all.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
+    for (name, measure) in
+        all.iter().filter(|(name, _)| only.is_empty() || only.iter().any(|only| only == name))
+    {
         println!("Measuring: {name}");
         rows.extend(measure()?);
     }

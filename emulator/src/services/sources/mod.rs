@@ -2,6 +2,7 @@
 //! cluster's API, Google's metadata server, AWS' security token service. All sign by one key, which Entra knows.
 
 mod aws;
+mod aws_role;
 mod google;
 mod jobs;
 mod kubernetes;
@@ -22,6 +23,7 @@ use crate::world::keys;
 
 type Shared = State<Arc<World>>;
 
+pub(crate) use self::aws_role::router as aws_role_router;
 pub(crate) use self::google::router as google_router;
 
 pub(crate) fn router(world: Arc<World>) -> Router {
