@@ -56,7 +56,11 @@ fn help_and_version_are_as_before() {
     let (code, said) = program(&["--help"], &[]);
     assert!(code == Some(0) && said.contains("Usage: wif") && said.contains("explain"), "{said}");
     let (code, said) = program(&["--version"], &[]);
-    assert_eq!((code, said.trim()), (Some(0), concat!("wif ", env!("CARGO_PKG_VERSION"))));
+    // Of which commit it is, and for which platform.
+    let rest = said.trim().strip_prefix(concat!("wif ", env!("CARGO_PKG_VERSION"), " (")).unwrap();
+    let (commit, target) = rest.strip_suffix(')').unwrap().split_once(", ").unwrap();
+    assert!(code == Some(0) && !commit.is_empty() && commit.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    assert!(target.starts_with(std::env::consts::ARCH), "{target}");
     let (code, said) = program(&[], &[]);
     assert!(code == Some(2) && said.contains("Usage: wif"), "{said}");
     let (code, said) = program(&["tokne"], &[]);

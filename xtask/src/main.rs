@@ -14,7 +14,9 @@ mod package;
 mod pictures;
 mod platforms;
 mod process;
+mod release;
 mod rust_version;
+mod site;
 mod soak;
 mod stage;
 mod test;
@@ -70,8 +72,17 @@ enum Chore {
         /// Only platforms with this in their names
         only: Option<String>,
     },
+    /// Make what people install on their own machines, into dist/release/: archives with completions and manual pages, sums, an image,
+    /// manifests for winget and Homebrew; nothing is published
+    Release {
+        /// A folder with programs that other machines compiled, as target/package/bin has them
+        #[arg(long, value_name = "FOLDER")]
+        with: Option<PathBuf>,
+    },
     /// Draw what the Marketplace shows, into images/
     Pictures,
+    /// Make a website of the pages (mdbook), with an address for each code and refusal, and check its links
+    Site,
     /// Check crates, licenses and sources (cargo-deny), and YAML (yamllint)
     Audit {
         /// Fail when the list of known vulnerabilities cannot be fetched, as a release must
@@ -130,7 +141,9 @@ fn main() -> ExitCode {
         Chore::Platforms { only } => platforms::platforms(only.as_deref()),
         Chore::Audit { require_advisories } => audit::audit(require_advisories),
         Chore::Bump { version } => bump::bump(&version),
+        Chore::Release { with } => release::release(with.as_deref()),
         Chore::Pictures => pictures::pictures(),
+        Chore::Site => site::site(),
         Chore::Fuzz { seconds } => fuzz::fuzz(seconds),
         Chore::Soak { hostile: Some(seconds), .. } => soak::hostile(seconds),
         Chore::Soak { hours: Some(hours), .. } => soak::real(hours),

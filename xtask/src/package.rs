@@ -10,6 +10,7 @@ use std::{
     fmt::Write as _,
     fs, io,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use ring::digest::{SHA256, digest};
@@ -17,14 +18,16 @@ use ring::digest::{SHA256, digest};
 pub(crate) use platform::{Host, PLATFORMS, PROGRAMS, Platform, Program};
 
 use crate::{
-    process::{Result, root, target},
+    process::{Result, output, root, target},
     tools,
 };
 
 /// A larger extension with both tasks on three platforms is not shipped, in bytes.
 pub(crate) const LARGEST_EXTENSION: u64 = 12_000_000;
 /// How much larger each further program may make it.
-const LARGEST_SHARE: u64 = 2_300_000;
+pub(crate) const LARGEST_SHARE: u64 = 2_300_000;
+/// By which variable the program's build is told its commit.
+pub(crate) const COMMIT: &str = "WIF_COMMIT";
 /// The extension's own manifest, and the one that names what is made here.
 const MANIFESTS: [&str; 2] = ["vss-extension.json", "made.json"];
 
@@ -47,6 +50,31 @@ pub(crate) fn programs(only: Option<&str>) -> Result<PathBuf> {
         }
     }
     Ok(bin)
+}
+
+/// The version of the program and of the extension.
+pub(crate) fn version() -> Result<String> {
+    let text = tools::read(&root().join(MANIFESTS[0]))?;
+    let manifest: serde_json::Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    manifest["version"].as_str().map(str::to_owned).ok_or_else(|| format!("{}: no version", MANIFESTS[0]))
+}
+
+/// The commit that is built, for `wif --version`: with `-dirty` where files differ from it. What a build without git is made of, the
+/// variable says.
+#[expect(clippy::disallowed_methods, reason = "a build without git is told its commit by the environment")]
+pub(crate) fn commit() -> Result<String> {
+    if let Ok(given) = std::env::var(COMMIT) {
+        return Ok(given);
+    }
+    let mut git = Command::new("git");
+    git.args(["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]);
+    output(git.current_dir(root()))
+        .map_err(|error| format!("{error}; without git, set {COMMIT} to the commit"))
+}
+
+/// The licenses of everything in the program.
+pub(crate) fn licenses() -> Result<String> {
+    licenses::notice()
 }
 
 /// Checks the programs for the platforms that this machine cannot link for.

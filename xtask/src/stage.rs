@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use crate::{
-    package::PROGRAMS,
+    package::{COMMIT, PROGRAMS, commit},
     process::{Result, cargo, node, output, root, run, target},
 };
 
@@ -21,7 +21,11 @@ pub(crate) fn stage() -> Result<PathBuf> {
     let platform = platform()?;
     println!("Building wif for {platform}");
     let [program, _operator] = &PROGRAMS;
-    run(cargo(&["build", "--release", "--locked"]).args(program.arguments))?;
+    let mut build = cargo(&["build", "--release", "--locked"]);
+    if let Ok(commit) = commit() {
+        build.env(COMMIT, commit);
+    }
+    run(build.args(program.arguments))?;
     let name = format!("wif{}", std::env::consts::EXE_SUFFIX);
     let built = target()?.join("release").join(&name);
 

@@ -96,6 +96,7 @@ fn command(platform: &Platform, route: Route, build: &str, folder: &Path) -> Res
     }
     paths.extend(env::split_paths(&path()));
     let paths = env::join_paths(paths).map_err(|error| error.to_string())?;
+    command.env(super::COMMIT, super::commit()?);
     command.env("PATH", paths).env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");
     forget_package(&mut command);
     command.env("CARGO_INCREMENTAL", "0").current_dir(root());

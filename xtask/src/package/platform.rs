@@ -111,6 +111,23 @@ impl Platform {
         self.triple.contains("windows")
     }
 
+    /// Where it is compiled.
+    pub(crate) fn made_on(&self) -> &'static str {
+        match self.host {
+            Host::Linux => "compiled on Linux",
+            Host::Mac => "compiled on a Mac, and given by --with",
+        }
+    }
+
+    /// What a container image calls its architecture; none where there is no image.
+    pub(crate) fn container(&self) -> Option<&'static str> {
+        match self.name {
+            "linux-x64" => Some("amd64"),
+            "linux-arm64" => Some("arm64"),
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_musl(&self) -> bool {
         self.triple.ends_with("musl")
     }
