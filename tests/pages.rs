@@ -137,6 +137,10 @@ fn check(command: &str) -> Result<(), String> {
             value_is_due = value.is_empty() && known.get_action().takes_values();
         } else if value_is_due {
             value_is_due = false;
+        } else if let Some(name) = word.strip_prefix('-').and_then(|name| name.chars().next()) {
+            let known = level.get_arguments().find(|argument| argument.get_short() == Some(name));
+            let known = known.ok_or_else(|| format!("there is no option -{name}"))?;
+            value_is_due = word.len() == 2 && known.get_action().takes_values();
         } else if let Some(below) = level.find_subcommand(word) {
             level = below.clone();
         } else if level.has_subcommands() {
@@ -169,7 +173,7 @@ fn every_command_on_a_page_is_one_that_the_program_has() {
         }
     }
     assert!(seen > 40, "{seen}");
-    for wrong in ["tokens arm", "token arm --all", "token arm graph", "status arm"] {
+    for wrong in ["tokens arm", "token arm --all", "doctor -x y", "token arm graph", "status arm"] {
         assert!(check(wrong).is_err(), "wif {wrong}");
     }
     for right in

@@ -252,7 +252,7 @@ fn signed_in_az(emulator: &Emulator) -> tempfile::TempDir {
     let resources = [
         "499b84ac-1321-427f-aa17-267ca6975798",
         "https://graph.microsoft.com",
-        "https://management.azure.com",
+        "https://management.core.windows.net",
     ];
     let cases = resources.map(|resource| format!("{resource}) echo '{}';;", reader(emulator, resource)));
     let script = format!(

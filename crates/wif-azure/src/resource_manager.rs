@@ -179,9 +179,7 @@ impl ResourceManager<'_> {
             None | Some(ListEnd::TooMany) => Ok(all),
             Some(ListEnd::Page(error)) => Err(error),
             Some(ListEnd::Slow) => Err(ManagementError::Busy { status: 200, retry_after: None }),
-            Some(ListEnd::OtherHost | ListEnd::TooManyPages | ListEnd::Token) => {
-                Err(ManagementError::Unusable { status: 200 })
-            }
+            Some(ListEnd::Lost(_) | ListEnd::TooManyPages) => Err(ManagementError::Unusable { status: 200 }),
         }
     }
 

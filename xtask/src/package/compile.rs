@@ -86,6 +86,9 @@ fn command(platform: &Platform, route: Route, build: &str, folder: &Path) -> Res
     if platform.is_musl() {
         // zig does not take rustc's `-static-pie` for it.
         flags.push("-Clink-arg=-pie".to_owned());
+        // A panic ends the program without unwinding and prints no backtrace, which are the uses of these tables: 500 KB.
+        // Windows needs them.
+        flags.push("-Cforce-unwind-tables=no".to_owned());
     }
     if platform.is_windows() {
         tools::debian(&["gcc-mingw-w64-x86-64"])?;

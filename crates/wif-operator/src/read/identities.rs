@@ -198,7 +198,7 @@ impl Reader<'_> {
             match self.judge(graph, answer.as_ref(), "an application") {
                 Some(Ok(object)) => {
                     read_application(identity, &object);
-                    self.note_untold_parts(identity);
+                    self.note_untold_of(identity);
                 }
                 Some(Err(_absent)) => {
                     without_application.insert(*client);
@@ -340,7 +340,7 @@ impl Reader<'_> {
     }
 
     /// Notes what an application did not tell of itself, although it was asked for: what is missing could be what is wrong.
-    fn note_untold_parts(&self, identity: &Identity) {
+    fn note_untold_of(&self, identity: &Identity) {
         let parts = [
             ("secrets", identity.secrets.is_none()),
             ("certificates", identity.certificates.is_none()),
