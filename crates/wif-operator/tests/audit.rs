@@ -422,6 +422,7 @@ fn an_interrupted_command_ends_with_130_shows_what_it_knows_and_replaces_no_file
         for file in [&snapshot, &first] {
             fs::write(file, "of the last run").unwrap();
         }
+        fixture.emulator.mend();
         let gate = Gate::new();
         let stuck = Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints").nth(2);
         fixture.emulator.fault(stuck.always().gate(&gate));

@@ -84,8 +84,9 @@ fn a_cli_without_a_sign_in_is_told_and_the_jobs_token_is_for_azure_devops_only()
     assert_eq!(text(tokens.devops.as_ref()), Some(("bearer", "job".to_owned())));
     assert!(tokens.is_job_token() && tokens.graph.is_none() && tokens.arm.is_none());
     assert_eq!(said[0], "Azure DevOps: token of SYSTEM_ACCESSTOKEN, which as a rule sees one project");
-    assert!(said[1].starts_with("Microsoft Graph: no token (the Azure CLI has none: "), "{}", said[1]);
-    assert!(said[1].contains("az login"), "{}", said[1]);
+    assert!(said[1].starts_with("Azure DevOps: tried before: the Azure CLI has none: "), "{}", said[1]);
+    assert!(said[2].starts_with("Microsoft Graph: no token (the Azure CLI has none: "), "{}", said[2]);
+    assert!(said[2].contains("az login"), "{}", said[2]);
 }
 
 #[test]
