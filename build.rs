@@ -27,12 +27,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     for input in task.get("inputs").and_then(Value::as_array).ok_or(format!("{TASK}: no inputs"))? {
         let name = text(input, "name").ok_or(format!("{TASK}: an input has no name"))?;
         let default = text(input, "defaultValue").unwrap_or_default();
+        let label = text(input, "label").unwrap_or_default();
         writeln!(
             code,
-            "/// The input `{name}`.\npub(super) const {}: Input =\n    Input {{ name: {}, variable: {}, default: {} }};",
+            "/// The input `{name}`.\npub(super) const {}: Input =\n    Input {{ name: {}, variable: {}, option: {}, label: {}, default: {} }};",
             constant(name),
             literal(name),
             literal(&format!("INPUT_{}", name.to_uppercase())),
+            literal(&constant(name).to_lowercase().replace('_', "-")),
+            literal(label),
             literal(default),
         )?;
         write!(all, "{}, ", constant(name))?;

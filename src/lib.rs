@@ -14,9 +14,10 @@ pub mod cli;
 #[cfg(feature = "credential")]
 pub mod credential;
 pub mod doctor;
+pub mod exec;
 mod guards;
 pub mod session;
 mod sign_in;
-mod sources;
+pub mod sources;
 pub mod task;
 pub mod world;

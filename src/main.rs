@@ -7,12 +7,13 @@ use tokio::runtime;
 use tracing_subscriber::{filter, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use wif::{
     agent::commands::{Commands, Completion},
-    cli::{self, Command, DoctorArguments, Screen, Stage, Unparsed},
+    cli::{self, Command, DoctorArguments, ExecArguments, Screen, Stage, Unparsed},
+    exec::{self, Ended, Machine},
     session, task,
     world::World,
 };
 use wif_core::{code::Code, failure::Failure};
-use wif_io::{clock, env::Env, process};
+use wif_io::{child::Signals, clock, env::Env, private_folder, process};
 
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os()) {
@@ -27,6 +28,8 @@ fn main() -> ExitCode {
     let program = std::env::current_exe().ok().or_else(started_as);
     match command {
         Command::Broker => process::forbid_tracing(),
+        // Its limits are its command's too.
+        Command::Exec(_) => process::forbid_reading_of_memory(),
         _ => process::forbid_reading(),
     }
     let exit_code = runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
                 Command::Broker => broker().await.map(|()| ExitCode::SUCCESS),
                 Command::Token { .. } | Command::Status { .. } => Ok(ask(&command).await),
                 Command::Doctor(arguments) => Ok(doctor(arguments).await),
+                Command::Exec(arguments) => exec(arguments, program).await,
                 Command::Explain { code, json } => {
                     let mut log = io::stdin().lock();
                     let explained =
@@ -77,6 +81,32 @@ async fn ask(command: &Command) -> ExitCode {
     let job = env.get("VSTS_PROCESS_LOOKUP_ID").filter(|_| masks_token);
     let mut masks = process::MaskOutput::of_step(job);
     exit_code_of(cli::ask(command, &env, &clock::System::new(), &mut Screen::new(&mut out), &mut masks).await)
+}
+
+/// Runs a command in a session of its own.
+async fn exec(arguments: &ExecArguments, program: Option<PathBuf>) -> io::Result<ExitCode> {
+    // Listened for before there is anything to leave behind.
+    let signals = Signals::listen()?;
+    let (env, clock) = (Env::of_process(), Arc::new(clock::System::new()));
+    let machine = Machine { env: &env, program, clock, errors: &mut io::stderr() };
+    let code = match exec::run(machine, &arguments.into(), signals).await {
+        Ended::Command(code) => code,
+        Ended::Signal(number) => 128 + number,
+        Ended::Failed { failure, exit_code } => {
+            complain(&failure);
+            exit_code.into()
+        }
+    };
+    Ok(exit_code(code))
+}
+
+/// The exit code of a command. On Windows it has 32 bits, which no [`ExitCode`] can hold; everything is ended by now.
+fn exit_code(code: i32) -> ExitCode {
+    if let Ok(code) = u8::try_from(code) {
+        return ExitCode::from(code);
+    }
+    #[expect(clippy::exit, clippy::disallowed_methods, reason = "there is no other way to tell such a code")]
+    std::process::exit(code)
 }
 
 /// Checks a connection, or what a step of a job finds. The exit code says how bad it is.
@@ -177,6 +207,7 @@ fn canceled() -> io::Result<impl Future<Output = ()>> {
 /// abort would be a second error, and a file with its memory.
 fn report_panics(stage: Option<Stage>) {
     std::panic::set_hook(Box::new(move |panic| {
+        private_folder::remove_all();
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let hint = "report this place and the version at https://github.com/wif-azure/wif/issues";
         let failure = Failure::new(Code::Bug, format!("a bug at {place}"), hint);

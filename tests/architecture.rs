@@ -20,9 +20,10 @@ const IMPURE: [&str; 8] =
     ["tokio", "reqwest", "hyper", "hyper-util", "rustix", "getrandom", "tracing", "rustls"];
 
 /// The other parts of `src` that each part may use; what a line does not name it may not use.
-const PARTS: [(&str, &[&str]); 10] = [
-    ("main", &["agent", "cli", "doctor", "session", "task", "world"]),
-    ("cli", &["agent", "doctor"]),
+const PARTS: [(&str, &[&str]); 11] = [
+    ("main", &["agent", "cli", "doctor", "exec", "session", "task", "world"]),
+    ("cli", &["agent", "doctor", "exec", "sources"]),
+    ("exec", &["agent", "session", "sign_in", "sources", "task"]),
     ("task", &["agent", "doctor", "guards", "session", "sign_in", "sources", "world"]),
     ("credential", &["agent", "guards", "sign_in", "sources"]),
     ("doctor", &["agent", "sign_in", "sources"]),

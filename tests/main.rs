@@ -24,6 +24,7 @@ mod doctor;
 mod documents;
 mod earlier;
 mod examples;
+mod exec;
 mod existing_variables;
 mod explain;
 mod faults;
@@ -47,6 +48,7 @@ mod sign_in;
 #[cfg(unix)]
 mod snapshots;
 mod soak;
+mod sources;
 mod terminal;
 mod time_limits;
 #[cfg(target_os = "linux")]

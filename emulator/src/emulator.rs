@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -12,10 +12,11 @@ use uuid::Uuid;
 use crate::agent::message::{JobMessage, ServiceEndpoint};
 use crate::front::distance;
 use crate::front::server::Server;
-use crate::services::{arm, blob, devops, entra, graph, jobs, managed_identity};
+use crate::services::{arm, blob, devops, entra, graph, jobs, managed_identity, sources};
 use crate::world::clock::Clock;
 use crate::world::directory::Directory;
 use crate::world::directory::entra::Tenant;
+use crate::world::directory::sources::SourceIssuer;
 use crate::world::fault::Fault;
 use crate::world::issued::Issued;
 use crate::world::journal::{Entry, Service};
@@ -31,6 +32,8 @@ pub struct Emulator {
     ca_file: PathBuf,
     ports: [u16; 6],
     runtime: Option<Runtime>,
+    /// The port of what signs id tokens for others, once it is asked for.
+    sources: OnceLock<u16>,
 }
 
 /// Options of an emulator.
@@ -117,7 +120,14 @@ impl Emulator {
             runtime.spawn(server.listen(near));
             runtime.spawn(distance::forward(listener, to, options.round_trip));
         }
-        Self { world, ca_file: trust.ca_file(), trust, ports, runtime: Some(runtime) }
+        Self {
+            world,
+            ca_file: trust.ca_file(),
+            trust,
+            ports,
+            runtime: Some(runtime),
+            sources: OnceLock::new(),
+        }
     }
 
     /// Names and ids that are there from the start.
@@ -158,6 +168,34 @@ impl Emulator {
             format!("{}{}", self.world.urls.machine, managed_identity::APP_SERVICE),
             self.directory().machine.header.clone(),
         )
+    }
+
+    /// The base URL of what signs id tokens outside of Azure Pipelines, without a trailing slash. It is started when it is
+    /// asked for.
+    #[must_use]
+    pub fn sources_url(&self) -> String {
+        let port = self.sources.get_or_init(|| {
+            let listener = listener();
+            let port = self::port(&listener);
+            let router = sources::router(Arc::clone(&self.world));
+            let tls = Some(Arc::clone(&self.trust.server));
+            let server = Server::new(Service::Sources, Arc::clone(&self.world), router, tls);
+            self.runtime.as_ref().expect("it runs").spawn(server.listen(listener));
+            port
+        });
+        format!("https://127.0.0.1:{port}")
+    }
+
+    /// The variables by which a job, a pod or a machine of an issuer finds it.
+    #[must_use]
+    pub fn source_variables(&self, source: SourceIssuer) -> Vec<(String, String)> {
+        sources::variables(&self.world, &self.sources_url(), source)
+    }
+
+    /// An id token of an issuer for an audience, as one that was put into a file or a variable; `lifetime` in seconds.
+    #[must_use]
+    pub fn source_id_token(&self, source: SourceIssuer, audience: &str, lifetime: i64) -> String {
+        sources::id_token(&self.world, source, audience, lifetime)
     }
 
     /// The port of a service.

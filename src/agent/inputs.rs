@@ -54,6 +54,10 @@ pub struct Input {
     pub name: &'static str,
     /// The variable in which the agent passes it.
     pub variable: &'static str,
+    /// The option of `wif exec` that says the same.
+    pub option: &'static str,
+    /// What a form calls it.
+    pub label: &'static str,
     /// Its default.
     pub default: &'static str,
 }
@@ -376,6 +380,12 @@ pub fn check_token_variable(variable: &str) -> Result<(), InputError> {
     }
 }
 
+/// Every input, as `task/task.json` declares it.
+#[must_use]
+pub const fn all() -> &'static [Input] {
+    declared::ALL
+}
+
 /// The variables in which the agent passes the inputs, given or not.
 pub fn variables() -> impl Iterator<Item = &'static str> {
     declared::ALL.iter().map(|input| input.variable)
@@ -383,6 +393,9 @@ pub fn variables() -> impl Iterator<Item = &'static str> {
 
 /// The variable in which the agent passes the connection's id.
 pub const CONNECTION_VARIABLE: &str = declared::AZURE_SUBSCRIPTION.variable;
+
+/// The variable in which the agent passes `accessTokens`.
+pub const TOKENS_VARIABLE: &str = declared::ACCESS_TOKENS.variable;
 
 /// The variable by which a pipeline sets the broker's absolute end, in hours.
 const HOURS_VARIABLE: &str = "WIF_SESSION_HOURS";

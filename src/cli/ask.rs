@@ -72,7 +72,11 @@ pub async fn ask(
             let answer = answer.map_err(|error| failure_of(error, env))?;
             if *json { out.text(&status_json(&answer)) } else { show(&answer, out) }.map_err(failed)
         }
-        Command::Task(_) | Command::Broker | Command::Explain { .. } | Command::Doctor(_) => Ok(()),
+        Command::Task(_)
+        | Command::Broker
+        | Command::Explain { .. }
+        | Command::Doctor(_)
+        | Command::Exec(_) => Ok(()),
     }
 }
 

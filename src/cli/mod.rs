@@ -2,6 +2,7 @@
 
 mod ask;
 mod doctor;
+mod exec;
 mod explain;
 mod no_session;
 mod screen;
@@ -18,6 +19,7 @@ use crate::doctor::{Backend, TrialTool};
 
 pub use ask::ask;
 pub use doctor::doctor;
+pub use exec::ExecArguments;
 pub use explain::explain;
 pub use screen::Screen;
 
@@ -68,6 +70,12 @@ pub enum Command {
     /// and needs no argument; the task's input `diagnose` checks more. Ends with 0, 10 (something to be warned of) or 11
     /// (something is wrong).
     Doctor(Box<DoctorArguments>),
+    /// Run a command that is signed in to Azure: outside of Azure Pipelines, in a container, in a script
+    ///
+    /// The command finds what later steps of a job find: `az`, Terraform, the Azure SDKs and `wif token` are signed in for
+    /// as long as it runs, and refreshed. Signals and the exit code are the command's. 127: it is not there; 126: it cannot be
+    /// run; 2, 3, 4: it was not run, since the options, a service or the network did not let it.
+    Exec(Box<ExecArguments>),
     /// Explain a code, such as WIF2013 or AADSTS700213, without a network; alone: list what is known
     Explain {
         /// The code, what Azure DevOps or Azure calls the refusal, or a message that names some; -: the log on standard input

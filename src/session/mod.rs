@@ -2,5 +2,6 @@
 
 mod handover;
 mod launch;
+pub(crate) mod local;
 pub mod serve;
 pub(crate) mod start;

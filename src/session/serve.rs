@@ -7,6 +7,7 @@ use tokio::{
     sync::{Notify, oneshot},
 };
 use uuid::Uuid;
+use wif_azure::identity::{AzureIdentity, Credential};
 use wif_broker::{
     cache::{CachedToken, Fetch, TokenSlot},
     server,
@@ -14,7 +15,7 @@ use wif_broker::{
     tokens::{FetchAccess, Tokens},
 };
 use wif_core::{
-    azure::{hosts::AllowedHosts, resource::Resource},
+    azure::{allowed::Allowed, resource::Resource},
     code::Code,
     failure::Failure,
     secret::Secret,
@@ -30,14 +31,10 @@ use wif_io::{
 
 use super::handover::{GO, Handed, Handover, Ready};
 use crate::{
-    agent::{
-        connection::{Connection, Scheme},
-        inputs::Inputs,
-        network,
-    },
+    agent::{connection::Connection, inputs::Inputs, network},
     guards,
     sign_in::{IdToken, SignIn, SignedIn},
-    sources::azure_pipelines::AzurePipelines,
+    sources::{IdTokenSource, WithIdToken, azure_pipelines::AzurePipelines},
 };
 
 /// Serves until it is ended: by the post-job stage, a signal (the agent's orphan clean-up), or the deadline.
@@ -116,12 +113,35 @@ pub async fn open_session(
     let (settings, _remarks) = network::settings(&env)?;
     let http = Arc::new(Http::new(settings, Arc::clone(&clock))?);
     let allowed = inputs.allowed_resources(&connection.identity.audiences)?;
-    let identity = (connection.identity.tenant, connection.client().or(client));
-    let audiences = connection.identity.audiences.clone();
-    let federated = connection.scheme == Scheme::WorkloadIdentityFederation;
     let gives_id_token = guards::gives_id_token(&inputs, connection.scheme);
-    let upstream = Arc::new(Upstream { env, connection, allowed_hosts: inputs.allowed_authorities, http });
-    let id_token = federated.then(|| TokenSlot::new(Arc::clone(&clock), upstream.fetch_id_token(), None));
+    let source = Arc::new(AzurePipelines::of(&connection, &env, &inputs.allowed_authorities));
+    let upstream = Upstream { env, identity: connection.identity, source, http };
+    listen(upstream, Served { client, allowed, gives_id_token }, key).await
+}
+
+/// What a session serves, beside what its identity says.
+pub(super) struct Served {
+    /// Who is signed in, where the identity does not say.
+    pub(super) client: Option<Uuid>,
+    /// The only resources.
+    pub(super) allowed: Allowed<Resource>,
+    /// Whether callers may have the id token.
+    pub(super) gives_id_token: bool,
+}
+
+/// A listening session, with no token yet.
+pub(super) async fn listen(
+    upstream: Upstream,
+    served: Served,
+    key: Secret,
+) -> Result<(TcpListener, Arc<Session>), Failure> {
+    let Served { client, allowed, gives_id_token } = served;
+    let clock = upstream.http.shared_clock();
+    let AzureIdentity { tenant, audiences, credential, .. } = &upstream.identity;
+    let identity = (*tenant, credential.client().or(client));
+    let (audiences, is_federated) = (audiences.clone(), matches!(credential, Credential::Federated { .. }));
+    let upstream = Arc::new(upstream);
+    let id_token = is_federated.then(|| TokenSlot::new(Arc::clone(&clock), upstream.fetch_id_token(), None));
     let fetch_access = upstream.fetch_access(id_token.clone());
     let tokens = Tokens::new(clock, identity, audiences, allowed, id_token, fetch_access);
     let (listener, port) = server::listen().await.map_err(|error| {
@@ -132,7 +152,7 @@ pub async fn open_session(
 }
 
 /// Begins with what the step found out already.
-fn fill_from(session: &Session, handover: &Handover) {
+pub(super) fn fill_from(session: &Session, handover: &Handover) {
     let tokens = &session.tokens;
     if let Some(slot) = tokens.id_token() {
         if let Some(fresh) = handover.id_token.as_ref().and_then(Handed::fresh) {
@@ -150,11 +170,12 @@ fn fill_from(session: &Session, handover: &Handover) {
 }
 
 /// The ways by which tokens are renewed.
-struct Upstream {
-    env: Env,
-    connection: Connection,
-    allowed_hosts: AllowedHosts,
-    http: Arc<Http>,
+pub(super) struct Upstream {
+    /// Where a managed identity is found.
+    pub(super) env: Env,
+    pub(super) identity: AzureIdentity,
+    pub(super) source: Arc<dyn IdTokenSource>,
+    pub(super) http: Arc<Http>,
 }
 
 impl Upstream {
@@ -206,23 +227,23 @@ impl Upstream {
     }
 
     async fn sign_in(&self, at_hand: Option<Secret>, resources: &[Resource]) -> Result<SignedIn, Failure> {
-        let Self { env, connection, allowed_hosts, http } = self;
-        let (http, identity) = (Arc::clone(http), &connection.identity);
-        let source = AzurePipelines { at_hand, ..AzurePipelines::of(connection, env, allowed_hosts) };
+        let Self { env, identity, source, http } = self;
+        let http = Arc::clone(http);
+        let source = WithIdToken { source: &**source, id_token: at_hand };
         let sign_in = SignIn { http, env, identity, source: &source, listing: None };
         Ok(sign_in.run(resources, &mut |_id_token| Ok(())).await?)
     }
 }
 
 /// The id token's file, opened before any later step runs: what takes the place of its folder then is not written to.
-fn open_id_token_file(handover: &Handover) -> Result<Option<PrivateFile>, FolderError> {
+pub(super) fn open_id_token_file(handover: &Handover) -> Result<Option<PrivateFile>, FolderError> {
     let written = handover.id_token.as_ref().and_then(Handed::fresh);
     let file = handover.id_token_file.as_deref().zip(written);
     file.map(|(file, written)| PrivateFile::open(file, &written.token)).transpose()
 }
 
 /// Keeps the id token's file as fresh as the token; whether it is.
-fn rewrite(session: &Session, file: Option<&PrivateFile>, written: &mut Option<Secret>) -> bool {
+pub(super) fn rewrite(session: &Session, file: Option<&PrivateFile>, written: &mut Option<Secret>) -> bool {
     let fresh = session.tokens.id_token().and_then(|slot| slot.current());
     let (Some(file), Some(CachedToken { token, .. })) = (file, fresh) else { return true };
     if written.as_ref() == Some(&token) {

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use time::OffsetDateTime;
 use uuid::Uuid;
 use wif_broker::paths;
 use wif_core::{
@@ -65,32 +66,13 @@ pub(crate) async fn start(
     session: NewSession<'_>,
     commands: &mut Commands<'_>,
 ) -> Result<StartedBroker, Failure> {
-    let NewSession { connection, signed_in, resources, id_token_file, hours, gives_id_token } = session;
-    let now = step.clock.now();
+    let gives_id_token = session.gives_id_token;
     let key = random_key()?;
     commands.mask(&key).map_err(OutputError)?;
-    let id_token = signed_in.id_token.as_ref();
-    let granted = resources.into_iter().zip(&signed_in.access_tokens);
-    let granted = granted.map(|(resource, access)| {
-        (resource.scope().to_owned(), Handed::new(&access.token, now, access.expires))
-    });
-    let handover = Handover {
-        variables: Handover::pick(step.env, connection),
-        key: Zeroizing::new(key.expose().to_owned()),
-        client: signed_in.client.map(|client| client.to_string()),
-        id_token: id_token.map(|id_token| Handed::new(&id_token.token, now, id_token.claims.expires)),
-        access_tokens: granted.collect::<BTreeMap<_, _>>(),
-        id_token_file,
-        hours,
-    };
+    let variables = Handover::pick(step.env, session.connection);
+    let handover = session.handover(variables, &key, step.clock.now());
     let process = launch::launch(step.program, step.env, step.clock, &handover).await?;
-    let endpoint = BrokerEndpoint {
-        url: format!("http://127.0.0.1:{}", process.port),
-        key,
-        id_token: paths::ID_TOKEN,
-        azd: paths::AZD,
-        gives_id_token,
-    };
+    let endpoint = endpoint(process.port, key, gives_id_token);
     // The post-job stage asks by these: a later step could set the others anew.
     commands.set_task_variable(BROKER_URL_VARIABLE, &endpoint.url).map_err(OutputError)?;
     commands.set_task_variable(BROKER_KEY_VARIABLE, endpoint.key.expose()).map_err(OutputError)?;
@@ -98,6 +80,43 @@ pub(crate) async fn start(
         commands.set_task_variable(BROKER_PROCESS_VARIABLE, &process.to_string()).map_err(OutputError)?;
     }
     Ok(StartedBroker { endpoint, process })
+}
+
+impl NewSession<'_> {
+    /// What the broker begins with, beside what a sign-in is made of.
+    pub(super) fn handover(
+        self,
+        variables: BTreeMap<String, Zeroizing<String>>,
+        key: &Secret,
+        now: OffsetDateTime,
+    ) -> Handover {
+        let Self { signed_in, resources, id_token_file, hours, .. } = self;
+        let id_token = signed_in.id_token.as_ref();
+        let granted = resources.into_iter().zip(&signed_in.access_tokens);
+        let granted = granted.map(|(resource, access)| {
+            (resource.scope().to_owned(), Handed::new(&access.token, now, access.expires))
+        });
+        Handover {
+            variables,
+            key: Zeroizing::new(key.expose().to_owned()),
+            client: signed_in.client.map(|client| client.to_string()),
+            id_token: id_token.map(|id_token| Handed::new(&id_token.token, now, id_token.claims.expires)),
+            access_tokens: granted.collect::<BTreeMap<_, _>>(),
+            id_token_file,
+            hours,
+        }
+    }
+}
+
+/// Where a broker is that listens on a port.
+pub(super) fn endpoint(port: u16, key: Secret, gives_id_token: bool) -> BrokerEndpoint {
+    BrokerEndpoint {
+        url: format!("http://127.0.0.1:{port}"),
+        key,
+        id_token: paths::ID_TOKEN,
+        azd: paths::AZD,
+        gives_id_token,
+    }
 }
 
 /// Takes back what the post-job stage was told of a broker.
@@ -108,7 +127,7 @@ pub(crate) fn clear_task_variables(commands: &mut Commands<'_>) -> io::Result<()
 }
 
 /// 256 random bits, in hexadecimal digits.
-fn random_key() -> Result<Secret, Failure> {
+pub(super) fn random_key() -> Result<Secret, Failure> {
     let half = || random::bytes().map(|random| u128::from_le_bytes(*random));
     let no_random = |error| {
         Failure::new(Code::BrokerFailed, error, "run the job again; the system gave no random numbers")

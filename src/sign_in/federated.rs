@@ -1,4 +1,4 @@
-//! Signing in with an id token of the job: the one that the agent brought along, or one of Azure DevOps.
+//! Signing in with an id token: the one that came along, or a fresh one of the source.
 
 use uuid::Uuid;
 use wif_azure::{
@@ -79,19 +79,21 @@ impl SignIn<'_> {
         deadline: Deadline,
         on_id_token: &mut OnIdToken<'_>,
     ) -> Result<IdToken, SignInError> {
-        let token = self.source.fetch(&self.http, deadline).await.map_err(|failure| {
+        let audience = self.identity.audiences.cloud.token_exchange_audience();
+        let token = self.source.fetch(&self.http, deadline, audience).await.map_err(|failure| {
             // A refusal of the job token is no fault of this clock, but the user must know of both.
             SignInError::Source(Box::new(failure.with_details(self.clock_warning())))
         })?;
         // Text that is not a token is never printed. It is not masked: it could be any word.
-        let malformed = |source| SignInError::Malformed { properties: token.properties(), source };
+        let signer = self.source.signer();
+        let malformed = |source| SignInError::Malformed { signer, properties: token.properties(), source };
         let claims = Unverified::read(&token).map_err(malformed)?;
         on_id_token(&token)?;
         self.check_clock()?;
         match claims.validity(self.http.clock().now()) {
             Validity::Now => {}
-            Validity::Ended(ago) => return Err(SignInError::Expired { ago }),
-            Validity::NotYet(ahead) => return Err(SignInError::NotYet { ahead }),
+            Validity::Ended(ago) => return Err(SignInError::Expired { signer, ago }),
+            Validity::NotYet(ahead) => return Err(SignInError::NotYet { signer, ahead }),
         }
         self.check_tenant(&claims)?;
         Ok(IdToken { token, claims })

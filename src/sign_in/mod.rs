@@ -63,12 +63,12 @@ pub(crate) struct SignedIn {
 pub(crate) enum SignInError {
     #[error("{0}")]
     Source(Box<Failure>),
-    #[error("what Azure DevOps sent is not a JWT ({properties})")]
-    Malformed { properties: String, source: ClaimsError },
-    #[error("the id token from Azure DevOps ended {} ago", format_duration(*.ago))]
-    Expired { ago: time::Duration },
-    #[error("the id token from Azure DevOps is not valid for another {}", format_duration(*.ahead))]
-    NotYet { ahead: time::Duration },
+    #[error("what {signer} sent is not a JWT ({properties})")]
+    Malformed { signer: &'static str, properties: String, source: ClaimsError },
+    #[error("the id token from {signer} ended {} ago", format_duration(*.ago))]
+    Expired { signer: &'static str, ago: time::Duration },
+    #[error("the id token from {signer} is not valid for another {}", format_duration(*.ahead))]
+    NotYet { signer: &'static str, ahead: time::Duration },
     #[error("the id token was issued in the tenant {issued}, but the connection's tenant is {tenant}")]
     OtherTenant { issued: Uuid, tenant: Uuid },
     #[error("this machine's clock is {} {} that of the services", format_skew(*skew), if skew.is_negative() { "ahead of" } else { "behind" })]

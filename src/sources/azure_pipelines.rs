@@ -15,35 +15,46 @@ use crate::agent::{
 pub(super) const VARIABLES: [&str; 12] = job::VARIABLES;
 
 /// The id tokens of one connection.
-pub(crate) struct AzurePipelines<'a> {
-    pub(crate) env: &'a Env,
+pub(crate) struct AzurePipelines {
+    /// The variables of the job that say where it is, and what it shows there.
+    env: Env,
     /// Hosts that may get the job token beside those of Azure DevOps.
-    pub(crate) allowed_hosts: &'a AllowedHosts,
+    allowed_hosts: AllowedHosts,
     /// The connection's id.
-    pub(crate) connection: Uuid,
+    connection: Uuid,
     /// An id token that came along.
-    pub(crate) at_hand: Option<Secret>,
+    at_hand: Option<Secret>,
 }
 
-impl<'a> AzurePipelines<'a> {
+impl AzurePipelines {
     /// The id tokens of a connection of this job.
-    pub(crate) fn of(connection: &Connection, env: &'a Env, allowed_hosts: &'a AllowedHosts) -> Self {
-        Self { env, allowed_hosts, connection: connection.id, at_hand: connection.id_token.clone() }
+    pub(crate) fn of(connection: &Connection, env: &Env, allowed_hosts: &AllowedHosts) -> Self {
+        Self {
+            env: env.only(&VARIABLES),
+            allowed_hosts: allowed_hosts.clone(),
+            connection: connection.id,
+            at_hand: connection.id_token.clone(),
+        }
     }
 
     async fn ask(&self, http: &Http, deadline: Deadline) -> Result<Secret, Failure> {
-        let job = Job::read(self.env, self.allowed_hosts)?;
+        let job = Job::read(&self.env, &self.allowed_hosts)?;
         let url = job.id_token_url(self.connection);
         Ok(oidc::id_token(http, deadline, &url, &job.token).await?)
     }
 }
 
-impl IdTokenSource for AzurePipelines<'_> {
+impl IdTokenSource for AzurePipelines {
+    fn signer(&self) -> &'static str {
+        "Azure DevOps"
+    }
+
     fn at_hand(&self) -> Option<&Secret> {
         self.at_hand.as_ref()
     }
 
-    fn fetch<'a>(&'a self, http: &'a Http, deadline: Deadline) -> Fetched<'a> {
+    /// The audience is that of the connection's cloud, or the one of Entra's own issuer: Azure DevOps takes no wish.
+    fn fetch<'a>(&'a self, http: &'a Http, deadline: Deadline, _audience: &'a str) -> Fetched<'a> {
         Box::pin(async move { self.ask(http, deadline).await.map_err(Box::new) })
     }
 }

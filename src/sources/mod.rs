@@ -1,6 +1,18 @@
 //! Where id tokens come from: a file for each issuer.
 
+mod ask;
+mod aws;
 pub(crate) mod azure_pipelines;
+mod buildkite;
+pub mod choice;
+mod error;
+mod file;
+mod github;
+mod google;
+mod kubernetes;
+mod managed_identity;
+mod usable;
+mod variable;
 
 use std::pin::Pin;
 
@@ -14,12 +26,37 @@ pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
 
 /// Gives id tokens to this process. One type for all callers keeps one copy of the sign-in in the program.
 pub(crate) trait IdTokenSource: Send + Sync {
-    /// An id token that came along, which may have ended by now.
-    fn at_hand(&self) -> Option<&Secret>;
+    /// What signs them, as a sentence names it.
+    fn signer(&self) -> &'static str;
 
-    /// Asks for a fresh one. The failure says how to get one.
-    fn fetch<'a>(&'a self, http: &'a Http, deadline: Deadline) -> Fetched<'a>;
+    /// An id token that came along, which may have ended by now.
+    fn at_hand(&self) -> Option<&Secret> {
+        None
+    }
+
+    /// Asks for a fresh one, for this audience where the source lets one choose. The failure says how to get one.
+    fn fetch<'a>(&'a self, http: &'a Http, deadline: Deadline, audience: &'a str) -> Fetched<'a>;
 }
 
 /// An id token that is on its way.
 pub(crate) type Fetched<'a> = Pin<Box<dyn Future<Output = Result<Secret, Box<Failure>>> + Send + 'a>>;
+
+/// A source, and the id token that it has given already.
+pub(crate) struct WithIdToken<'a> {
+    pub(crate) source: &'a dyn IdTokenSource,
+    pub(crate) id_token: Option<Secret>,
+}
+
+impl IdTokenSource for WithIdToken<'_> {
+    fn signer(&self) -> &'static str {
+        self.source.signer()
+    }
+
+    fn at_hand(&self) -> Option<&Secret> {
+        self.id_token.as_ref()
+    }
+
+    fn fetch<'a>(&'a self, http: &'a Http, deadline: Deadline, audience: &'a str) -> Fetched<'a> {
+        self.source.fetch(http, deadline, audience)
+    }
+}

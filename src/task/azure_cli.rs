@@ -23,7 +23,7 @@ use crate::{
 const FOLDER_NAME: &str = ".azure";
 
 /// Warns of an installed `az` that cannot be signed in.
-pub(super) fn warning(plan: &Plan) -> Option<String> {
+pub(crate) fn warning(plan: &Plan) -> Option<String> {
     let version = plan.az_version.as_ref().filter(|version| azure_cli::is_too_old(version))?;
     Some(format!(
         "The az on the PATH is version {version}, which does not ask this session for tokens: later steps would find az not signed in. Install az 2.73 or newer (2.71 and 2.72 work too), or leave azure-cli out of exports."
@@ -31,7 +31,7 @@ pub(super) fn warning(plan: &Plan) -> Option<String> {
 }
 
 /// Makes the private folder, if the session signs `az` in.
-pub(super) async fn sign_in(
+pub(crate) async fn sign_in(
     folder: Option<&Folder>,
     env: &Env,
     plan: &Plan,

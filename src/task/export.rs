@@ -71,7 +71,7 @@ pub(super) fn make_folder(commands: &mut Commands<'_>, path: &Path) -> Result<Fo
 
 /// Loopback addresses are not for a proxy. Names of agent variables are the same in any case: `NO.PROXY` becomes
 /// `NO_PROXY`, and `no_proxy` keeps its own.
-pub(super) fn no_proxy_variables(env: &Env) -> Vec<(&'static str, String, Visibility)> {
+pub(crate) fn no_proxy_variables(env: &Env) -> Vec<(&'static str, String, Visibility)> {
     let set = [
         "AGENT_PROXYURL",
         "HTTPS_PROXY",

@@ -38,16 +38,18 @@ use crate::{
 };
 
 /// What a step is to do, checked before the first request is sent.
-pub(super) struct Plan {
-    pub(super) connection: Connection,
+pub(crate) struct Plan {
+    pub(crate) connection: Connection,
     /// Whether a broker keeps the session alive.
-    pub(super) refresh: bool,
-    pub(super) families: BTreeSet<Family>,
+    pub(crate) refresh: bool,
+    pub(crate) families: BTreeSet<Family>,
     session: Option<SessionName>,
     /// Variable, session included, and resource.
     pub(super) tokens: Vec<(String, Resource)>,
     /// The session's private folder, if it needs one.
-    pub(super) folder: Option<PathBuf>,
+    pub(crate) folder: Option<PathBuf>,
+    /// The only resources that the session serves.
+    pub(crate) allowed: Allowed<Resource>,
     /// Whether the session may use the resource manager.
     pub(super) allows_resource_manager: bool,
     /// Where `az` finds the user's extensions, unless a variable says so already.
@@ -61,7 +63,7 @@ pub(super) struct Plan {
     /// For how many hours the broker lives at the most.
     pub(super) hours: u32,
     /// Hosts that may get tokens beside those of the known clouds.
-    pub(super) allowed_hosts: AllowedHosts,
+    pub(crate) allowed_hosts: AllowedHosts,
     /// Whether later steps may have the id token.
     gives_id_token: bool,
     /// Set when azurerm will ask for Microsoft Graph, and be refused.
@@ -105,6 +107,11 @@ fn signs_az_in(refresh: bool, families: &BTreeSet<Family>) -> bool {
 impl Plan {
     /// The plan as the inputs and the connection have it. It has no folder yet.
     pub(super) fn make(env: &Env) -> Result<Self, Failure> {
+        Self::of(env, true)
+    }
+
+    /// The same, for a step of a job or for a command that is no task.
+    pub(crate) fn of(env: &Env, is_step: bool) -> Result<Self, Failure> {
         let inputs = Inputs::read(env)?;
         guards::scheme(&inputs, connection::scheme(env, inputs.connection)?)?;
         let connection = Connection::read(env, inputs.connection)?;
@@ -112,7 +119,7 @@ impl Plan {
         let allowed = inputs.allowed_resources(&connection.identity.audiences)?;
         guards::id_token(&inputs, connection.scheme)?;
         let families = guards::families(&inputs)?;
-        if connection.scheme == Scheme::WorkloadIdentityFederation {
+        if is_step && connection.scheme == Scheme::WorkloadIdentityFederation {
             Job::read(env, &inputs.allowed_authorities)?;
         }
         let lacks_graph = lacks_graph(&inputs, &allowed, &families, &connection);
@@ -136,6 +143,7 @@ impl Plan {
             session,
             tokens: Vec::new(),
             folder: None,
+            allowed,
             allows_resource_manager,
             extensions: azure_cli::extensions(env),
             az_version,
@@ -173,7 +181,7 @@ impl Plan {
         self.expected_variables(&self.families).into_iter().chain(tokens).collect()
     }
 
-    pub(super) fn expected_facts(&self) -> Facts {
+    pub(crate) fn expected_facts(&self) -> Facts {
         // The machine's identity may be known only later; its variables are taken all the same.
         let client = Some(self.connection.client().unwrap_or_default());
         self.facts(client, Some(PathBuf::new()), Some(PathBuf::new()))
@@ -186,7 +194,7 @@ impl Plan {
     }
 
     /// What the inputs ask for, and may not be meant.
-    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
         let graph = (self.lacks_graph == Some(LacksGraph::Asked)).then(|| NO_GRAPH.to_owned());
         let both = [Family::TokenFile, Family::AzureSdk].iter().all(|family| self.families.contains(family));
         let file = both.then(|| {
@@ -203,7 +211,7 @@ impl Plan {
     }
 
     /// How later steps get their tokens.
-    pub(super) const fn session_kind(&self) -> SessionKind {
+    pub(crate) const fn session_kind(&self) -> SessionKind {
         match (self.refresh, self.gives_id_token) {
             (false, _) => SessionKind::Snapshot,
             (true, true) => SessionKind::IdToken,
@@ -228,7 +236,7 @@ impl Plan {
     }
 
     /// What the session's broker is started with.
-    pub(super) fn new_session<'a>(
+    pub(crate) fn new_session<'a>(
         &'a self,
         signed_in: &'a SignedIn,
         id_token_file: Option<PathBuf>,
@@ -245,7 +253,7 @@ impl Plan {
 
     /// The list of subscriptions, where the session signs `az` in. The error is the reason for having no list, where a user should
     /// know it.
-    pub(super) fn listing(&self, http: &Arc<Http>) -> Result<Listing, Option<String>> {
+    pub(crate) fn listing(&self, http: &Arc<Http>) -> Result<Listing, Option<String>> {
         if !self.signs_az_in() {
             return Err(None);
         }
@@ -257,7 +265,7 @@ impl Plan {
 
     /// What to ask Entra for. A session that leaves an id token for Azure is proved to work, even where no access
     /// token is asked for; one that leaves it for others need not be known to Azure.
-    pub(super) fn resources(&self) -> Vec<Resource> {
+    pub(crate) fn resources(&self) -> Vec<Resource> {
         let for_azure = self.families.iter().any(|family| !family.needs(Need::IdToken));
         if self.tokens.is_empty() && for_azure {
             return vec![self.connection.identity.audiences.resource_manager()];
@@ -266,7 +274,7 @@ impl Plan {
     }
 
     /// Whether a family reads the id token from a file: all do in a snapshot, one does beside a broker.
-    pub(super) fn needs_file(&self) -> bool {
+    pub(crate) fn needs_file(&self) -> bool {
         if self.refresh {
             self.families.iter().any(|family| family.needs(Need::File))
         } else {
@@ -274,7 +282,7 @@ impl Plan {
         }
     }
 
-    pub(super) fn named_tokens(&self, signed_in: &SignedIn) -> Vec<NamedToken> {
+    pub(crate) fn named_tokens(&self, signed_in: &SignedIn) -> Vec<NamedToken> {
         let named = self.tokens.iter().zip(&signed_in.access_tokens);
         named
             .map(|((variable, resource), access)| NamedToken {
@@ -286,7 +294,7 @@ impl Plan {
             .collect()
     }
 
-    pub(super) fn signs_az_in(&self) -> bool {
+    pub(crate) fn signs_az_in(&self) -> bool {
         signs_az_in(self.refresh, &self.families)
     }
 
@@ -319,7 +327,7 @@ impl Plan {
     }
 
     /// What an earlier session of this name has left, and this one does not set anew.
-    pub(super) fn stale_variables(&self, env: &Env, variables: &[Variable]) -> Vec<String> {
+    pub(crate) fn stale_variables(&self, env: &Env, variables: &[Variable]) -> Vec<String> {
         if !self.replaces_a_session(env) {
             return Vec::new();
         }
@@ -333,11 +341,11 @@ impl Plan {
     }
 
     /// Whether a session has a name, and names of its own for everything.
-    pub(super) fn is_named(&self) -> bool {
+    pub(crate) fn is_named(&self) -> bool {
         self.session.is_some()
     }
 
-    pub(super) fn variables(
+    pub(crate) fn variables(
         &self,
         client: Option<Uuid>,
         id_token_file: Option<PathBuf>,

@@ -1,6 +1,8 @@
 //! What the tests share: a world that leads to the emulator, a clock in the test's hand, the task folder.
 
 mod clock;
+#[cfg(unix)]
+mod exec;
 mod imports;
 mod sources;
 mod staged;
@@ -9,6 +11,8 @@ mod wait;
 mod world;
 
 pub(crate) use clock::Manual;
+#[cfg(unix)]
+pub(crate) use exec::{ExecCase, errors};
 pub(crate) use imports::{Imports, circles};
 pub(crate) use sources::{SHIPPED, sources};
 pub(crate) use staged::{EMULATOR, node24, task_folder};

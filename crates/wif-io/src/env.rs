@@ -57,6 +57,14 @@ impl Env {
         self.get(name).map(|value| Secret::new(value.to_owned()))
     }
 
+    /// The same variables, as far as they have one of these names.
+    #[must_use]
+    pub fn only(&self, names: &[&str]) -> Self {
+        let named =
+            names.iter().filter_map(|name| Some(((*name).to_owned(), self.even_empty(name)?.to_owned())));
+        named.collect()
+    }
+
     /// Names and values, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))

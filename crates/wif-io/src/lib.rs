@@ -2,6 +2,7 @@
 #![cfg_attr(not(windows), forbid(unsafe_code))]
 #![cfg_attr(windows, deny(unsafe_code))] // one audited call, in `process`
 
+pub mod child;
 pub mod clock;
 pub mod endpoint;
 pub mod env;

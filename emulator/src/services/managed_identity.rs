@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::services::answer::{json_answer, set_header};
 use crate::services::entra::grant::{self, Granted};
 use crate::services::entra::resources;
-use crate::services::request;
+use crate::services::{request, sources};
 use crate::world::World;
 use crate::world::directory::entra::{App, Tenant};
 use crate::world::directory::machine;
@@ -25,7 +25,8 @@ pub(crate) const IMDS: &str = "/metadata/identity/oauth2/token";
 pub(crate) const APP_SERVICE: &str = "/msi/token";
 
 pub(crate) fn router(world: Arc<World>) -> Router {
-    Router::new().route(IMDS, get(imds)).route(APP_SERVICE, get(app_service)).with_state(world)
+    let google = sources::google_router(Arc::clone(&world));
+    Router::new().route(IMDS, get(imds)).route(APP_SERVICE, get(app_service)).with_state(world).merge(google)
 }
 
 async fn imds(State(world): Shared, request: Request) -> Response {

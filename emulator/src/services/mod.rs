@@ -10,3 +10,4 @@ pub(crate) mod graph;
 pub(crate) mod jobs;
 pub(crate) mod managed_identity;
 pub(crate) mod request;
+pub(crate) mod sources;

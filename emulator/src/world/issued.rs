@@ -25,6 +25,8 @@ pub enum IssuedKind {
     PersonalToken,
     /// What an Azure Arc server's identity service wrote into a file for one caller.
     ArcKey,
+    /// What a source of id tokens demands of a job, a pod or a machine.
+    SourceCredential,
 }
 
 impl fmt::Display for IssuedKind {
@@ -39,6 +41,7 @@ impl fmt::Display for IssuedKind {
             Self::IdentityHeader => "identity header",
             Self::PersonalToken => "personal access token",
             Self::ArcKey => "key of an Azure Arc server",
+            Self::SourceCredential => "credential of a source",
         })
     }
 }

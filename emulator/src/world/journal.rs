@@ -18,6 +18,8 @@ pub enum Service {
     Machine,
     /// Microsoft Graph.
     Graph,
+    /// What signs id tokens for jobs, pods and machines outside of Azure Pipelines.
+    Sources = 8,
 }
 
 /// One HTTP request.

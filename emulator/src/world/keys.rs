@@ -26,6 +26,12 @@ pub(crate) fn entra() -> &'static Key {
     KEY.get_or_init(|| Key::of(&pair("entra")))
 }
 
+/// Signs the id tokens of every other issuer.
+pub(crate) fn sources() -> &'static Key {
+    static KEY: OnceLock<Key> = OnceLock::new();
+    KEY.get_or_init(|| Key::of(&pair("sources")))
+}
+
 /// A key pair, in the forms that signing, checking and publishing need.
 pub(crate) struct Key {
     id: String,

@@ -46,7 +46,8 @@ pub(crate) struct World {
     issued: Mutex<Vec<Issued>>,
     id_tokens: Mutex<HashMap<String, (String, i64)>>,
     arc_keys: Mutex<HashSet<String>>,
-    connections: [AtomicU64; 6],
+    /// By service; with room for more of them.
+    connections: [AtomicU64; 16],
 }
 
 impl World {

@@ -12,6 +12,18 @@ pub enum Cloud {
 }
 
 impl Cloud {
+    /// The audience that Entra recommends for the id tokens of other issuers.
+    ///
+    /// Source: Microsoft Learn, "Important considerations and restrictions for federated identity credentials".
+    #[must_use]
+    pub const fn token_exchange_audience(self) -> &'static str {
+        match self {
+            Self::Public => "api://AzureADTokenExchange",
+            Self::UsGovernment => "api://AzureADTokenExchangeUSGov",
+            Self::China => "api://AzureADTokenExchangeChina",
+        }
+    }
+
     /// Every known cloud.
     pub const ALL: [Self; 3] = [Self::Public, Self::UsGovernment, Self::China];
 

@@ -126,6 +126,17 @@ codes! {
     /// The connection has the Azure DevOps issuer, which is retired.
     IssuerRetires = "WIF2032",
 
+    /// The source of id tokens is not here, or half of it is.
+    SourceAbsent = "WIF2040",
+    /// More than one id token fits.
+    SourceAmbiguous = "WIF2041",
+    /// The source refused to sign an id token.
+    SourceRefused = "WIF2042",
+    /// The source's id token is of no use to Entra.
+    SourceTokenUnusable = "WIF2043",
+    /// The source's id token has ended, and there is no other one.
+    SourceTokenEnded = "WIF2044",
+
     /// A host name could not be resolved.
     NameNotResolved = "WIF3001",
     /// A connection was refused or broke.
@@ -165,6 +176,10 @@ codes! {
     ToolMissing = "WIF4010",
     /// What a command prints could not be written.
     OutputUnwritable = "WIF4020",
+    /// The command is not there.
+    CommandMissing = "WIF4030",
+    /// The command cannot be run.
+    CommandNotExecutable = "WIF4031",
 
     /// The broker could not be started.
     BrokerFailed = "WIF5001",

@@ -52,6 +52,13 @@ impl Code {
             | Self::ConnectionNotReferenced
             | Self::ApprovalPending
             | Self::ResourceUnknown
+            | Self::SourceAbsent
+            | Self::SourceAmbiguous
+            | Self::SourceRefused
+            | Self::SourceTokenUnusable
+            | Self::SourceTokenEnded
+            | Self::CommandMissing
+            | Self::CommandNotExecutable
             | Self::OtherOrganization => Party::Pipeline,
             Self::SchemeUnsupported
             | Self::ConnectionIncomplete

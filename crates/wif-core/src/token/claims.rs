@@ -5,7 +5,10 @@ use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::{foreign_text::ForeignText, secret::Secret};
+use crate::{
+    foreign_text::{ForeignText, identifier},
+    secret::Secret,
+};
 
 /// What a token says of itself, with no check of its signature: good for scheduling, for early errors and for
 /// diagnosis; never for a decision to trust.
@@ -119,6 +122,17 @@ impl Unverified {
             _ => Validity::Now,
         }
     }
+}
+
+/// The algorithm that a JWT says it is signed by (RFC 7515 §4.1.1), where that can be shown.
+#[must_use]
+pub fn algorithm(token: &Secret) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Header {
+        alg: String,
+    }
+    let header = URL_SAFE_NO_PAD.decode(token.expose().split('.').next()?).ok()?;
+    identifier(&serde_json::from_slice::<Header>(&header).ok()?.alg, 20)
 }
 
 /// The object id (`oid`) and the tenant (`tid`) of an access token of Entra, where it says so.

@@ -118,6 +118,12 @@ impl Response {
         serde_json::from_slice(self.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.body)).ok()
     }
 
+    /// The body as it is, where it is text.
+    #[must_use]
+    pub fn text(&self) -> Option<Secret> {
+        std::str::from_utf8(&self.body).ok().map(|text| Secret::new(text.to_owned()))
+    }
+
     /// Whether there is no body.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -6,6 +6,7 @@ mod error;
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use self::error::io_error;
@@ -31,6 +32,21 @@ pub struct PrivateFile {
 /// What the name of every session's folder begins with.
 const PREFIX: &str = "wif-";
 
+/// The folders of this process that are removed on drop.
+static REMOVED_ON_DROP: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes every folder that would be removed on drop: for a process that ends without one, because of a bug.
+pub fn remove_all() {
+    for path in to_remove().drain(..) {
+        // The process is ending, and nothing hears of it.
+        let _ = fs::remove_dir_all(path);
+    }
+}
+
+fn to_remove() -> MutexGuard<'static, Vec<PathBuf>> {
+    REMOVED_ON_DROP.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Folder {
     /// A path for a new folder, with 128 random bits in its name. Nothing is made yet.
     ///
@@ -48,7 +64,9 @@ impl Folder {
     ///
     /// It exists, or cannot be made.
     pub fn create(path: PathBuf) -> Result<Self, FolderError> {
-        Ok(Self { directory: Directory::create(path)?, kept: false })
+        let directory = Directory::create(path.clone())?;
+        to_remove().push(path);
+        Ok(Self { directory, kept: false })
     }
 
     /// Writes a private file, as [`Directory::write`] does.
@@ -115,6 +133,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
+        to_remove().retain(|path| path != self.directory.path());
         if !self.kept {
             // The post-job stage tries again, and the agent empties its temporary folder after it.
             let _ = fs::remove_dir_all(self.directory.path());

@@ -103,6 +103,13 @@ pub fn forbid_reading() {
     not_dumpable();
 }
 
+/// Forbids reading this process's memory and environment, and leaves the limits as they are, which a child inherits: on Linux
+/// such a process leaves no core file either.
+pub fn forbid_reading_of_memory() {
+    #[cfg(target_os = "linux")]
+    not_dumpable();
+}
+
 /// The same for the broker, which the agent must find by its environment when the job ends: where Linux lets only
 /// parents trace (Yama), memory is safe already, and the environment, which holds no secret, may be read.
 pub fn forbid_tracing() {

@@ -7,6 +7,7 @@ use crate::services::entra::checks;
 use crate::services::entra::errors::Refusal;
 use crate::world::World;
 use crate::world::directory::entra::{App, FederatedCredential, Tenant};
+use crate::world::directory::sources::SourceIssuer;
 use crate::world::identity::{EXCHANGE_AUDIENCE, EXCHANGE_AUDIENCE_ID, entra_issuer};
 use crate::world::keys::{self, Key};
 
@@ -88,6 +89,8 @@ impl<'a> Presented<'a> {
             || world.directory().tenants.iter().any(|one| entra_issuer(one.id) == self.issuer)
         {
             Some(keys::entra())
+        } else if SourceIssuer::ALL.iter().any(|source| source.issuer() == self.issuer) {
+            Some(keys::sources())
         } else {
             None
         }

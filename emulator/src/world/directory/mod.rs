@@ -6,6 +6,7 @@ pub(crate) mod deployment;
 pub(crate) mod devops;
 pub(crate) mod entra;
 pub(crate) mod machine;
+pub(crate) mod sources;
 
 use uuid::Uuid;
 
@@ -15,6 +16,7 @@ pub use self::deployment::Deployment;
 pub use self::devops::{Connection, Issuer, Job, Organization, Place, Project, Scope};
 pub use self::entra::{App, Certificate, ClientSecret, FederatedCredential, Kind, Subscription, Tenant};
 pub use self::machine::{Arc, Machine};
+pub use self::sources::{SourceIssuer, Sources};
 
 /// Everything that is registered.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +31,8 @@ pub struct Directory {
     pub jobs: Vec<Job>,
     /// The machine that the agent runs on.
     pub machine: Machine,
+    /// Jobs, pods and machines outside of Azure Pipelines.
+    pub sources: Sources,
     /// Personal access tokens of people who may see every connection.
     pub personal_tokens: Vec<String>,
     /// How many subscriptions a page of the resource manager's list has; `None` puts all on one page.
@@ -146,6 +150,17 @@ impl Directory {
             audience: EXCHANGE_AUDIENCE.to_owned(),
         };
         let client = place.connection.client;
+        self.app(client).federated_credentials.push(credential);
+    }
+
+    /// Registers the federated credential for an issuer's present subject on an identity.
+    pub fn trust_source(&mut self, client: Uuid, source: SourceIssuer) {
+        let credential = FederatedCredential {
+            name: format!("for-{source:?}"),
+            issuer: source.issuer().to_owned(),
+            subject: self.sources.subject(source),
+            audience: EXCHANGE_AUDIENCE.to_owned(),
+        };
         self.app(client).federated_credentials.push(credential);
     }
 

@@ -1,0 +1,196 @@
+//! The options of `wif exec`.
+
+use std::ffi::OsString;
+
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches};
+use uuid::Uuid;
+use wif_core::azure::cloud::Cloud;
+use wif_io::endpoint::Endpoint;
+
+use crate::{
+    agent::inputs::{self, Input},
+    exec::Request,
+    sources::choice::SourceName,
+};
+
+/// What `wif exec` is asked for.
+#[derive(Clone, Debug, Args)]
+pub struct ExecArguments {
+    #[command(flatten)]
+    identity: IdentityArguments,
+    /// The service connection's id, for azure-pipelines; else `AZURESUBSCRIPTION_SERVICE_CONNECTION_ID`
+    #[arg(long, visible_alias = "azure-subscription", value_name = "ID", value_parser = id)]
+    connection: Option<Uuid>,
+    #[command(flatten)]
+    inputs: InputOptions,
+    /// Say on standard error what is done
+    #[arg(long)]
+    verbose: bool,
+    /// The command, with its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// Who signs in, and with which id tokens.
+#[derive(Clone, Debug, Args)]
+pub struct IdentityArguments {
+    /// Where id tokens come from: auto, azure-pipelines, github, gitlab, buildkite, kubernetes, google, aws, managed-identity,
+    /// file:PATH, env:NAME
+    #[arg(long, value_name = "SOURCE", default_value = "auto", value_parser = source)]
+    source: Source,
+    /// The tenant's id; else `AZURE_TENANT_ID`
+    #[arg(long, value_name = "ID", value_parser = id)]
+    tenant: Option<Uuid>,
+    /// The client id of the application or managed identity that signs in; else `AZURE_CLIENT_ID`
+    #[arg(long, value_name = "ID", value_parser = id)]
+    client: Option<Uuid>,
+    /// The subscription's id; else `AZURE_SUBSCRIPTION_ID`
+    #[arg(long, value_name = "ID", value_parser = id)]
+    subscription: Option<Uuid>,
+    /// The cloud: public, usgovernment, china
+    #[arg(long, value_name = "CLOUD", value_parser = cloud)]
+    cloud: Option<Cloud>,
+    /// Entra's address, where it is not the cloud's; else `AZURE_AUTHORITY_HOST`
+    #[arg(long, value_name = "URL", value_parser = endpoint)]
+    authority: Option<Endpoint>,
+    /// The address of Azure Resource Manager, where it is not the cloud's
+    #[arg(long, value_name = "URL", value_parser = endpoint)]
+    resource_manager: Option<Endpoint>,
+    /// The audience of id tokens, where it is not Entra's usual one
+    #[arg(long, value_name = "AUDIENCE")]
+    audience: Option<String>,
+    /// The machine's identity that proves itself to the client, for managed-identity
+    #[arg(long, value_name = "ID", value_parser = id)]
+    identity: Option<Uuid>,
+}
+
+/// A source, or the first that is recognized.
+#[derive(Clone, Debug)]
+struct Source(Option<SourceName>);
+
+/// The task's inputs, each by an option of the same name.
+#[derive(Clone, Debug)]
+struct InputOptions(Vec<(&'static Input, String)>);
+
+/// Inputs that name what another option or command does, or what only a step of a job has.
+const LEFT_OUT: [&str; 20] = [
+    "azureSubscription",
+    "connectedServiceNameARM",
+    "diagnose",
+    "scriptType",
+    "scriptLocation",
+    "inlineScript",
+    "scriptPath",
+    "arguments",
+    "scriptArguments",
+    "workingDirectory",
+    "cwd",
+    "failOnStandardError",
+    "powerShellErrorActionPreference",
+    "powerShellIgnoreLASTEXITCODE",
+    "addSpnToEnvironment",
+    "useGlobalConfig",
+    "visibleAzLogin",
+    "keepAzSessionActive",
+    "allowNoSubscriptions",
+    "connection",
+];
+
+fn offered() -> impl Iterator<Item = &'static Input> {
+    inputs::all().iter().filter(|input| !LEFT_OUT.contains(&input.name))
+}
+
+impl Args for InputOptions {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        offered().fold(command, |command, input| {
+            let argument = Arg::new(input.option)
+                .long(input.option)
+                .help(input.label)
+                .help_heading("Inputs of the task");
+            let is_boolean = ["true", "false"].contains(&input.default);
+            command.arg(if is_boolean {
+                argument.num_args(0..=1).default_missing_value("true").value_name("true|false")
+            } else {
+                argument.action(ArgAction::Append).value_name("VALUE")
+            })
+        })
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for InputOptions {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = offered().filter_map(|input| {
+            let values = matches.get_many::<String>(input.option)?;
+            // Every list takes line ends between its entries.
+            Some((input, values.cloned().collect::<Vec<_>>().join("\n")))
+        });
+        Ok(Self(given.collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl From<&ExecArguments> for Request {
+    fn from(arguments: &ExecArguments) -> Self {
+        let ExecArguments { identity, connection, inputs, verbose, command } = arguments.clone();
+        Self { connection, inputs: inputs.0, verbose, command, ..Self::from(identity) }
+    }
+}
+
+impl From<IdentityArguments> for Request {
+    fn from(arguments: IdentityArguments) -> Self {
+        let IdentityArguments {
+            source: Source(source),
+            tenant,
+            client,
+            subscription,
+            cloud,
+            authority,
+            resource_manager,
+            audience,
+            identity,
+        } = arguments;
+        Self {
+            source,
+            tenant,
+            client,
+            subscription,
+            cloud,
+            authority,
+            resource_manager,
+            audience,
+            identity,
+            ..Self::default()
+        }
+    }
+}
+
+fn source(text: &str) -> Result<Source, String> {
+    if text.eq_ignore_ascii_case("auto") {
+        return Ok(Source(None));
+    }
+    text.parse()
+        .map(|source| Source(Some(source)))
+        .map_err(|error: crate::sources::choice::SourceNameError| error.to_string())
+}
+
+fn id(text: &str) -> Result<Uuid, String> {
+    Uuid::try_parse(text.trim()).map_err(|_error| "accepted is an id (GUID)".to_owned()) // the parser's text adds nothing
+}
+
+fn endpoint(text: &str) -> Result<Endpoint, String> {
+    Endpoint::parse(text).map_err(|error| format!("accepted is an https URL: {error}"))
+}
+
+fn cloud(text: &str) -> Result<Cloud, String> {
+    let known = Cloud::ALL.into_iter().find(|cloud| cloud.terraform_environment().eq_ignore_ascii_case(text));
+    let known = known.or_else(|| Cloud::from_environment(text));
+    known.ok_or_else(|| "accepted: public, usgovernment, china".to_owned())
+}

@@ -1,0 +1,93 @@
+//! The environment of the command.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use wif_core::{
+    exports::{
+        self, Value, Variable,
+        azure_sdk::{AZCOPY, may_replace},
+    },
+    secret::Secret,
+};
+use wif_io::{child::ChildVariable, env::Env};
+
+use crate::{
+    agent::{commands::Visibility, inputs::env_name},
+    task::{export::no_proxy_variables, plan::Plan},
+};
+
+/// What the command finds beside what this process has found, and what the user is told of it.
+pub(super) struct Environment {
+    pub(super) variables: Vec<(String, ChildVariable)>,
+    pub(super) notes: Vec<String>,
+}
+
+/// The session's variables on top, and what would win over them removed.
+pub(super) fn environment(
+    plan: &Plan,
+    env: &Env,
+    session: &[Variable],
+    program: Option<&Path>,
+) -> Environment {
+    let mut notes = Vec::new();
+    let mut variables = BTreeMap::new();
+    let mut removed: BTreeSet<String> = plan.stale_variables(env, session).into_iter().collect();
+    if !plan.is_named() {
+        let facts = plan.expected_facts();
+        let is_ours = |name: &str| session.iter().any(|variable| variable.name == name);
+        let families = plan.families.iter().copied();
+        for conflict in
+            exports::conflicts_in_force(families, plan.session_kind(), &facts, |name| env.get(name), is_ours)
+        {
+            notes.push(format!(
+                "{} is not passed on to the command: {}",
+                conflict.variables.join(" and "),
+                conflict.effect
+            ));
+            removed.extend(conflict.variables.iter().map(|name| (*name).to_owned()));
+        }
+    }
+    variables.extend(removed.into_iter().map(|name| (name, ChildVariable::Removed)));
+    for Variable { name, value } in session {
+        if name == AZCOPY && env.get(name).is_some_and(|value| !may_replace(name, value)) {
+            notes.push(format!(
+                "{AZCOPY} is kept as it is: azcopy signs in that way, and not by this session"
+            ));
+            continue;
+        }
+        let value = match value {
+            Value::Plain(text) => Secret::new(text.clone()),
+            Value::Masked(secret) | Value::Secret(secret) => secret.clone(),
+        };
+        variables.insert(env_name_of(name), ChildVariable::Set(value));
+    }
+    for (name, value, visibility) in no_proxy_variables(env) {
+        let name = if visibility == Visibility::CaseKept { name.to_owned() } else { env_name(name) };
+        variables.insert(name, ChildVariable::Set(Secret::new(value)));
+    }
+    if let Some(path) = path_with(env, program) {
+        variables.insert("PATH".to_owned(), ChildVariable::Set(Secret::new(path)));
+    }
+    Environment { variables: variables.into_iter().collect(), notes }
+}
+
+/// A name of `--access-tokens` may have dots, which the agent makes underscores of.
+fn env_name_of(name: &str) -> String {
+    if name.contains('.') { env_name(name) } else { name.to_owned() }
+}
+
+/// The `PATH` with this program's folder at its end, so that the command finds `wif`, and nothing else before its own.
+fn path_with(env: &Env, program: Option<&Path>) -> Option<String> {
+    let folder = program?.parent()?;
+    let path = env.get("PATH").unwrap_or_default();
+    let mut folders: Vec<_> =
+        std::env::split_paths(path).filter(|one| !path.is_empty() || !one.as_os_str().is_empty()).collect();
+    if folders.iter().any(|one| one == folder) {
+        return None;
+    }
+    folders.push(folder.to_owned());
+    std::env::join_paths(folders).ok()?.into_string().ok()
+}

@@ -1,0 +1,326 @@
+//! The life of one run: source, sign-in, broker, command, end.
+
+use std::{io::Write, path::PathBuf, sync::Arc};
+
+use wif_azure::managed_identity::ManagedIdentity;
+use wif_core::{code::Code, exports, failure::Failure, foreign_text::one_line, retry::RetryClass};
+use wif_io::{
+    child::{ChildCommand, ErrorStream, ProcessGroup, RunningChild, Signals, StartError},
+    clock::{Clock, Deadline},
+    env::Env,
+    http::Http,
+};
+
+use super::{
+    command::environment,
+    folder,
+    request::{Request, invalid},
+};
+use crate::{
+    agent::{
+        commands::{Commands, OutputError},
+        connection::Scheme,
+        network::{self, Remarks},
+    },
+    session::{
+        local::{self, Renewal},
+        start::NewSession,
+    },
+    sign_in::{SIGN_IN_TIMEOUT, SignIn},
+    sources::{
+        IdTokenSource,
+        azure_pipelines::AzurePipelines,
+        choice::{self, Recognized, SourceName},
+    },
+    task::{azure_cli, plan::Plan},
+};
+
+/// The machine that the command runs on.
+pub struct Machine<'a> {
+    /// The environment.
+    pub env: &'a Env,
+    /// Where this program is.
+    pub program: Option<PathBuf>,
+    /// Time and waiting.
+    pub clock: Arc<dyn Clock>,
+    /// Standard error: standard output is the command's.
+    pub errors: &'a mut (dyn Write + Send),
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// The command ended with this exit code.
+    Command(i32),
+    /// A signal of this number came before there was a command.
+    Signal(i32),
+    /// There was no command to run, or no session to run it in.
+    Failed {
+        /// Why.
+        failure: Box<Failure>,
+        /// The exit code that says the same.
+        exit_code: u8,
+    },
+}
+
+/// Signs in, runs the command with the session's variables, and ends the session with it.
+pub async fn run(machine: Machine<'_>, request: &Request, mut signals: Signals) -> Ended {
+    match attempt(machine, request, &mut signals).await {
+        Ok(ended) => ended,
+        Err(failure) => Ended::Failed { exit_code: exit_code(&failure), failure: Box::new(failure) },
+    }
+}
+
+async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals) -> Result<Ended, Failure> {
+    let Machine { env: own, program, clock, errors } = machine;
+    let mut log = Log { errors, masks: own.is_true("TF_BUILD"), verbose: request.verbose };
+    let (source_name, others) = choose(request, own, &mut log)?;
+    let scheme = scheme(request, &source_name, own, &clock).await?;
+    let env = &request.environment(own, &source_name, scheme)?;
+    let mut plan = Plan::of(env, false)?;
+    let cloud_audience = plan.connection.identity.audiences.cloud.token_exchange_audience();
+    let audience = request.audience.as_deref().unwrap_or(cloud_audience);
+    let settings = choice::Settings {
+        env,
+        audiences: &plan.connection.identity.audiences,
+        audience,
+        identity: request.identity,
+    };
+    let source: Arc<dyn IdTokenSource> =
+        match choice::open(&source_name, &settings).map_err(|failure| failure.with_details(others))? {
+            Some(source) => source,
+            None => Arc::new(AzurePipelines::of(&plan.connection, env, &plan.allowed_hosts)),
+        };
+    let source: Arc<dyn IdTokenSource> = match &request.audience {
+        Some(audience) => Arc::new(choice::ForAudience { source, audience: audience.clone() }),
+        None => source,
+    };
+    let (network, Remarks { mut warnings, notes }) = network::settings(env)?;
+    warnings.extend(plan.warnings());
+    warnings.extend(azure_cli::warning(&plan));
+    notes.iter().for_each(|note| log.note(note));
+    warnings.iter().for_each(|warning| log.say(warning));
+    let needs_folder = plan.needs_file() || plan.signs_az_in();
+    let folder = needs_folder.then(|| folder::make(own)).transpose()?;
+
+    let http = Arc::new(Http::new(network, Arc::clone(&clock))?);
+    let resources = resources(&plan, &source_name);
+    let signing_in = async {
+        let listing = plan.listing(&http);
+        let identity = &plan.connection.identity;
+        let sign_in = SignIn {
+            http: Arc::clone(&http),
+            env,
+            identity,
+            source: &*source,
+            listing: listing.as_ref().ok(),
+        };
+        let signed_in = sign_in.run(&resources, &mut |id_token| log.mask(id_token)).await?;
+        let file = folder.as_ref().filter(|_| plan.needs_file()).zip(signed_in.id_token.as_ref());
+        let file = file.map(|(folder, id_token)| folder.write("id-token", &id_token.token)).transpose()?;
+        let broker = if plan.refresh {
+            let renewal =
+                Renewal { env, identity, source: Arc::clone(&source), http: &http, allowed: &plan.allowed };
+            let session = NewSession {
+                resources: resources.iter().collect(),
+                ..plan.new_session(&signed_in, file.clone())
+            };
+            Some(local::start(renewal, session).await?)
+        } else {
+            None
+        };
+        let mut said = Vec::new();
+        let mut commands = Commands::new(&mut said, env);
+        let client = signed_in.client;
+        let azure_cli =
+            azure_cli::sign_in(folder.as_ref(), own, &plan, client, &listing, &mut commands).await?;
+        String::from_utf8_lossy(&said).lines().for_each(|line| log.note(line));
+        let endpoint = broker.as_ref().map(|broker| &broker.endpoint);
+        if let Some(endpoint) = endpoint {
+            log.mask(&endpoint.key).map_err(OutputError)?;
+        }
+        let tokens = plan.named_tokens(&signed_in);
+        for granted in &tokens {
+            log.mask(&granted.token).map_err(OutputError)?;
+        }
+        let mut variables = plan.variables(client, file, azure_cli, endpoint);
+        variables.extend(exports::access_tokens(&tokens));
+        if let Some(warning) = sign_in.clock_warning() {
+            log.say(&warning);
+        }
+        let who = client.map(|client| client.to_string()).unwrap_or_default();
+        log.note(&format!(
+            "signed in as {who} of the tenant {} with an id token of {}",
+            identity.tenant,
+            source.signer()
+        ));
+        Ok::<_, Failure>((broker, variables))
+    };
+    let (broker, variables) = tokio::select! {
+        biased;
+        signal = signals.ending() => return Ok(Ended::Signal(signal)),
+        prepared = signing_in => prepared?,
+    };
+    let environment = environment(&plan, own, &variables, program.as_deref());
+    environment.notes.iter().for_each(|note| log.say(note));
+    let Some((name, arguments)) = request.command.split_first() else {
+        return Err(invalid(
+            "no command is named".to_owned(),
+            "give it after --: wif exec --source … -- COMMAND …",
+        ));
+    };
+    let command = ChildCommand {
+        program: name,
+        arguments,
+        folder: None,
+        variables: &environment.variables,
+        errors: ErrorStream::Inherited,
+        group: ProcessGroup::Same,
+        adopts_orphans: false,
+    };
+    let ended = match RunningChild::start(&command, signals) {
+        Ok(mut child) => child.wait(signals).await.map(|ending| Ended::Command(ending.exit_code())),
+        Err(error) => Ok(not_started(error, &name.to_string_lossy())),
+    };
+    if let Some(broker) = broker {
+        broker.end().await;
+    }
+    drop(folder);
+    // So that a plan that is used up is not taken for one that can be used again.
+    plan.folder = None;
+    ended.map_err(|error| {
+        Failure::new(Code::Bug, error, "report this with the version of the operating system")
+    })
+}
+
+/// What the user is told, on standard error.
+struct Log<'a> {
+    errors: &'a mut (dyn Write + Send),
+    /// Whether an agent reads this, and hides what it is told to hide.
+    masks: bool,
+    verbose: bool,
+}
+
+impl Log<'_> {
+    fn say(&mut self, text: &str) {
+        // A closed stream ends no command.
+        let _ = Commands::new(self.errors, &Env::default()).line(&format!("wif: {text}"));
+    }
+
+    fn note(&mut self, text: &str) {
+        if self.verbose {
+            self.say(text);
+        }
+    }
+
+    fn mask(&mut self, secret: &wif_core::secret::Secret) -> std::io::Result<()> {
+        if self.masks { Commands::new(self.errors, &Env::default()).mask(secret) } else { Ok(()) }
+    }
+}
+
+/// The source that is named, or the first that is recognized, with a line that says which and what else is there.
+fn choose(request: &Request, env: &Env, log: &mut Log<'_>) -> Result<(SourceName, Option<String>), Failure> {
+    if let Some(source) = &request.source {
+        return Ok((source.clone(), None));
+    }
+    let all = choice::recognized(env);
+    let Some((Recognized { name, by }, others)) = all.split_first() else {
+        return Err(choice::none_recognized());
+    };
+    let others: Vec<_> = others.iter().map(|other| format!("{} ({})", other.name, other.by)).collect();
+    let also = if others.is_empty() {
+        String::new()
+    } else {
+        format!("; also here: {}; --source chooses", others.join(", "))
+    };
+    let line = format!("the source is {name}, since {by}{also}");
+    log.say(&line);
+    Ok((name.clone(), Some(line)))
+}
+
+/// Without an application to prove itself to, the machine's identity signs in as itself; and so it does where the
+/// application that is named is that very identity.
+async fn scheme(
+    request: &Request,
+    source: &SourceName,
+    env: &Env,
+    clock: &Arc<dyn Clock>,
+) -> Result<Scheme, Failure> {
+    if *source != SourceName::ManagedIdentity {
+        return Ok(Scheme::WorkloadIdentityFederation);
+    }
+    let Some(client) = request.client(env)? else { return Ok(Scheme::ManagedServiceIdentity) };
+    if request.identity.is_some_and(|identity| identity != client) {
+        return Ok(Scheme::WorkloadIdentityFederation);
+    }
+    let failed = |error| wif_azure::failure::managed_identity_failure(error, None);
+    let machine = ManagedIdentity::find(env).map_err(failed)?;
+    let http = Http::plain(machine.endpoint().clone(), Arc::clone(clock))?;
+    let (cloud, _) = request.authority(env)?;
+    let audiences = wif_core::azure::resource::Audiences {
+        cloud,
+        resource_manager: cloud.resource_manager().to_owned(),
+        key_vault: None,
+        graph: None,
+    };
+    let deadline = Deadline::after(&**clock, SIGN_IN_TIMEOUT);
+    match machine.access_token(&http, deadline, request.identity, &audiences.resource_manager()).await {
+        Ok((_, own)) if own.is_some_and(|own| own != client) => Ok(Scheme::WorkloadIdentityFederation),
+        Ok(_) => Ok(Scheme::ManagedServiceIdentity),
+        // The one that is named is one of several.
+        Err(error) if error.has_several_identities() => Ok(Scheme::ManagedServiceIdentity),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// What to ask for at once: what the plan says, and from a source that gives one id token only, all that is declared.
+fn resources(plan: &Plan, source: &SourceName) -> Vec<wif_core::azure::resource::Resource> {
+    let mut resources = plan.resources();
+    if let (true, wif_core::azure::allowed::Allowed::Only(allowed)) = (source.is_static(), &plan.allowed) {
+        let more: Vec<_> = allowed.iter().filter(|one| !resources.contains(one)).cloned().collect();
+        resources.extend(more);
+    }
+    resources
+}
+
+/// The longest name of a program that an error shows, in characters.
+const MAX_PROGRAM: usize = 200;
+
+fn not_started(error: StartError, program: &str) -> Ended {
+    let exit_code = error.exit_code();
+    let (code, hint) = match &error {
+        StartError::NotFound(_) => (
+            Code::CommandMissing,
+            "check its spelling and the PATH; a script needs what its first line (#!) names",
+        ),
+        _ => (
+            Code::CommandNotExecutable,
+            "name a program that this user may run, for this kind of machine; a shell's own words run as: sh -c '…'",
+        ),
+    };
+    let text = format!("the command {} was not started", one_line(program, MAX_PROGRAM));
+    let failure = Failure::new(code, NotStarted { text, source: error }, hint);
+    Ended::Failed { failure: Box::new(failure), exit_code }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct NotStarted {
+    text: String,
+    source: StartError,
+}
+
+/// 2: the arguments, the inputs or the source; 3: a service refused; 4: a service was not reached; 1: anything else.
+fn exit_code(failure: &Failure) -> u8 {
+    use Code as C;
+    match (failure.code, failure.retry_class) {
+        (C::SourceAbsent | C::SourceAmbiguous | C::SourceTokenUnusable | C::SourceTokenEnded, _) => 2,
+        (_, RetryClass::Unreachable | RetryClass::Busy { .. }) => 4,
+        (code, _) => match code.as_str().as_bytes().get(3) {
+            Some(b'1') => 2,
+            Some(b'2') => 3,
+            Some(b'3') => 4,
+            _ => failure.exit_code(),
+        },
+    }
+}

@@ -1,0 +1,83 @@
+//! A session that this process serves itself, and that ends with it: for a command or a script that it waits for.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tokio::task::JoinHandle;
+use wif_azure::identity::AzureIdentity;
+use wif_broker::server;
+use wif_core::{
+    azure::{allowed::Allowed, resource::Resource},
+    exports::BrokerEndpoint,
+    failure::Failure,
+};
+use wif_io::{env::Env, http::Http};
+
+use super::{
+    serve::{self, Served, Upstream},
+    start::{self, NewSession},
+};
+use crate::sources::IdTokenSource;
+
+/// A broker in this process. Dropped, it ends.
+pub(crate) struct LocalBroker {
+    /// Where the child finds it.
+    pub(crate) endpoint: BrokerEndpoint,
+    serving: JoinHandle<()>,
+}
+
+/// The ways by which the session's tokens are renewed.
+pub(crate) struct Renewal<'a> {
+    /// Where a managed identity is found.
+    pub(crate) env: &'a Env,
+    pub(crate) identity: &'a AzureIdentity,
+    /// Where id tokens come from.
+    pub(crate) source: Arc<dyn IdTokenSource>,
+    pub(crate) http: &'a Arc<Http>,
+    /// The only resources that are served.
+    pub(crate) allowed: &'a Allowed<Resource>,
+}
+
+/// Listens on 127.0.0.1 and serves, on the runtime that this is called on, for as long as that runs. The key is not masked:
+/// that is the caller's to do.
+///
+/// # Errors
+///
+/// The system gives no random numbers or no port, or the file of the id token is not the one that was written.
+pub(crate) async fn start(renewal: Renewal<'_>, session: NewSession<'_>) -> Result<LocalBroker, Failure> {
+    let Renewal { env, identity, source, http, allowed } = renewal;
+    let gives_id_token = session.gives_id_token;
+    let served = Served { client: session.signed_in.client, allowed: allowed.clone(), gives_id_token };
+    let upstream = Upstream { env: env.clone(), identity: identity.clone(), source, http: Arc::clone(http) };
+    let key = start::random_key()?;
+    let handover = session.handover(BTreeMap::new(), &key, http.clock().now());
+    let (listener, session) = serve::listen(upstream, served, key.clone()).await?;
+    serve::fill_from(&session, &handover);
+    let file = serve::open_id_token_file(&handover)?;
+    let endpoint = start::endpoint(session.port, key, gives_id_token);
+    let serving = tokio::spawn(async move {
+        let mut written = None;
+        let keep = session.tokens.keep(|| serve::rewrite(&session, file.as_ref(), &mut written));
+        let asked_to_end = Arc::clone(&session);
+        let end = async move { asked_to_end.end.notified().await };
+        tokio::select! {
+            () = keep => {}
+            () = server::serve(listener, Arc::clone(&session), end) => {}
+        }
+    });
+    Ok(LocalBroker { endpoint, serving })
+}
+
+impl LocalBroker {
+    /// Ends it, and returns when nothing listens any more.
+    pub(crate) async fn end(mut self) {
+        self.serving.abort();
+        // It was canceled, which is what was wanted.
+        let _ = (&mut self.serving).await;
+    }
+}
+
+impl Drop for LocalBroker {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}

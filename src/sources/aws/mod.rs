@@ -1,0 +1,156 @@
+//! AWS signs an id token for a role: `GetWebIdentityToken` of its security token service, which an account has to enable once.
+//!
+//! Source: botocore, the model of STS; AWS' documentation, "Outbound identity federation".
+
+mod credentials;
+mod signature;
+
+use std::time::Duration;
+
+use reqwest::Method;
+use wif_core::{foreign_text::service_message, secret::Secret};
+use wif_io::{
+    clock::Deadline,
+    endpoint::Endpoint,
+    env::Env,
+    http::{Http, Request, Response},
+};
+
+use self::{
+    credentials::Credentials,
+    signature::{Signed, sign},
+};
+use super::{
+    Fetched, IdTokenSource,
+    error::SourceError,
+    usable::{Origin, check},
+};
+
+pub(super) use self::credentials::recognized;
+
+const SIGNER: &str = "AWS";
+const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+/// Another address of the service, as AWS' own tools read it.
+const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"];
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The id tokens of the role that this process has.
+pub(super) struct Aws {
+    region: String,
+    endpoint: Endpoint,
+    env: Env,
+}
+
+impl Aws {
+    pub(super) fn read(env: &Env) -> Result<Self, SourceError> {
+        let absent = |missing: String, mend: &str| SourceError::Absent {
+            signer: SIGNER,
+            missing,
+            mend: mend.to_owned(),
+        };
+        let region = REGIONS.into_iter().find_map(|name| env.get(name)).ok_or_else(|| {
+            absent(
+                format!("neither {} is set", REGIONS.join(" nor ")),
+                "set AWS_REGION to the region of this machine: the service has regional addresses only",
+            )
+        })?;
+        let is_region = region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !is_region || region.len() > 40 {
+            return Err(absent(
+                "AWS_REGION is not the name of a region".to_owned(),
+                "correct AWS_REGION: eu-central-1",
+            ));
+        }
+        let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let own = ENDPOINTS.into_iter().find_map(|name| Some((name, env.get(name)?.to_owned())));
+        let (name, url) = own.unwrap_or_else(|| ("AWS_REGION", format!("https://sts.{region}.{domain}/")));
+        let endpoint = Endpoint::parse(&url).map_err(|error| {
+            absent(format!("{name} leads to no service: {error}"), "correct it, or unset it")
+        })?;
+        Ok(Self { region: region.to_owned(), endpoint, env: env.only(&credentials::VARIABLES) })
+    }
+
+    async fn ask(&self, http: &Http, deadline: Deadline, audience: &str) -> Result<Secret, SourceError> {
+        // Anew each time: a role's keys end too.
+        let keys = &Credentials::find(&self.env, http, deadline, &self.endpoint).await?;
+        let form = [
+            ("Action", "GetWebIdentityToken"),
+            ("Version", "2011-06-15"),
+            ("Audience.member.1", audience),
+            ("SigningAlgorithm", "RS256"),
+        ];
+        let attempt = |limit| async move {
+            let url = self.endpoint.join([""]);
+            let moment = http.clock().now();
+            let Signed { date, authorization } = sign(keys, &url, &form, &self.region, "sts", moment);
+            let mut request = Request::new(Method::POST, url)
+                .form(&form)
+                .secret_header("x-amz-date", &Secret::new(date))
+                .secret_header("authorization", &authorization);
+            if let Some(token) = &keys.session_token {
+                request = request.secret_header("x-amz-security-token", token);
+            }
+            let answer = http.send(request, limit).await;
+            let answer = answer.map_err(|source| SourceError::Http { signer: SIGNER, source })?;
+            element(&answer, "WebIdentityToken")
+        };
+        let token = http.retrying(deadline, ATTEMPT_TIMEOUT, SourceError::retry_class, attempt).await?;
+        let origin = Origin {
+            place: "of AWS",
+            audience: "AWS did not take the audience that it was asked for: report this".to_owned(),
+            algorithm: "AWS did not take the algorithm that it was asked for: report this",
+        };
+        check(&token, audience, &origin)?;
+        Ok(token)
+    }
+}
+
+/// The text of one element of an answer in XML, or why there is none.
+fn element(answer: &Response, name: &str) -> Result<Secret, SourceError> {
+    let status = answer.status;
+    let text = answer.text();
+    let between = |name: &str| {
+        let text = text.as_ref()?.expose();
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        rest.split_once(&format!("</{name}>")).map(|(value, _)| value.to_owned())
+    };
+    match status {
+        200..=299 => {
+            let value = between(name).filter(|value| !value.is_empty()).map(Secret::new);
+            value.ok_or(SourceError::NoToken { signer: SIGNER, status, body: answer.kind() })
+        }
+        408 | 429 | 500..=599 => {
+            Err(SourceError::Busy { signer: SIGNER, status, retry_after: answer.retry_after })
+        }
+        _ => {
+            let code = between("Code").unwrap_or_default();
+            let said = service_message(&format!("{code}: {}", between("Message").unwrap_or_default()));
+            let mend = match &*code {
+                "OutboundWebIdentityFederationDisabled" => {
+                    "enable it once for the account: aws iam enable-outbound-web-identity-federation"
+                }
+                "AccessDenied" => "let the role call sts:GetWebIdentityToken",
+                "ExpiredToken" | "ExpiredTokenException" => {
+                    "get new keys for the role, or a source of keys that renews them"
+                }
+                "SignatureDoesNotMatch" | "RequestExpired" => {
+                    "check the keys, AWS_REGION and this machine's clock"
+                }
+                _ => "look at the role and its keys: aws sts get-caller-identity",
+            };
+            Err(SourceError::Refused { signer: SIGNER, status, said, mend: mend.to_owned() })
+        }
+    }
+}
+
+impl IdTokenSource for Aws {
+    fn signer(&self) -> &'static str {
+        SIGNER
+    }
+
+    fn fetch<'a>(&'a self, http: &'a Http, deadline: Deadline, audience: &'a str) -> Fetched<'a> {
+        Box::pin(
+            async move { self.ask(http, deadline, audience).await.map_err(|error| Box::new(error.into())) },
+        )
+    }
+}

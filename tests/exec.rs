@@ -1,0 +1,271 @@
+//! `wif exec`: the command is signed in for as long as it runs, and nothing is left of the session then.
+#![cfg(unix)]
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    net::TcpStream,
+    os::unix::process::CommandExt as _,
+    process::{Child, Command, Stdio},
+};
+
+use emulator::{Fault, Gate, Service};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{ExecCase, block_until, errors};
+
+fn value<'a>(environment: &'a str, name: &str) -> Option<&'a str> {
+    environment.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+}
+
+#[test]
+fn the_command_finds_what_later_steps_of_a_job_find() {
+    let case = ExecCase::new();
+    let found = case.prints("env; echo ACCOUNT; cat \"$AZURE_CONFIG_DIR/azureProfile.json\"");
+    let usual = case.emulator.usual();
+    for (name, expected) in [
+        ("AZURE_CLIENT_ID", usual.client.to_string()),
+        ("AZURE_TENANT_ID", usual.tenant.to_string()),
+        ("AZURE_SUBSCRIPTION_ID", usual.subscription.to_string()),
+        ("AZURE_AUTHORITY_HOST", format!("{}/", case.emulator.entra_url())),
+        ("ARM_CLIENT_ID", usual.client.to_string()),
+        ("ARM_USE_OIDC", "true".to_owned()),
+    ] {
+        assert_eq!(value(&found, name), Some(expected.as_str()), "{found}");
+    }
+    let url = value(&found, "WIF_URL").unwrap();
+    assert!(value(&found, "IDENTITY_ENDPOINT").unwrap().starts_with(url), "{found}");
+    assert!(value(&found, "ARM_OIDC_REQUEST_URL").unwrap().starts_with(url), "{found}");
+    assert!(found.split("ACCOUNT").nth(1).unwrap().contains(&usual.subscription.to_string()), "{found}");
+    // Only what is asked for puts a token into an environment.
+    assert_eq!(value(&found, "AZURE_ACCESS_TOKEN"), None);
+    assert_eq!(emulator::leaks(&case.emulator.issued(), found.as_bytes()), vec![] as Vec<String>);
+}
+
+#[test]
+fn tokens_are_to_be_had_while_the_command_runs() {
+    let case = ExecCase::new();
+    let token = case.prints("wif token keyvault");
+    assert!(token.starts_with("eyJ"), "{token}");
+    assert_eq!(case.emulator.count(Service::Sources, "GET /github/idtoken"), 1);
+    let asked =
+        case.option("--access-tokens", "VAULT=keyvault").prints("echo $VAULT; echo $VAULT_EXPIRES_ON");
+    assert!(asked.starts_with("eyJ") && asked.trim().ends_with('Z'), "{asked}");
+}
+
+#[test]
+fn the_exit_code_is_the_commands() {
+    let case = ExecCase::new().option("--exports", "none");
+    for (script, code) in
+        [("exit 0", 0), ("exit 7", 7), ("exit 255", 255), ("kill -TERM $$", 143), ("kill -KILL $$", 137)]
+    {
+        let output = case.run(&["sh", "-c", script]);
+        assert_eq!(output.status.code(), Some(code), "{script}: {}", errors(&output));
+    }
+}
+
+#[test]
+fn a_command_that_is_not_there_is_127_and_one_that_cannot_be_run_126() {
+    let case = ExecCase::new().option("--exports", "none");
+    let file = case.emulator.ca_file().display().to_string();
+    for (command, code, wif_code) in [
+        ("no-such-command", 127, "WIF4030"),
+        ("/no/such/command", 127, "WIF4030"),
+        (&*file, 126, "WIF4031"),
+        ("/", 126, "WIF4031"),
+    ] {
+        let output = case.run(&[command]);
+        let said = errors(&output);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(wif_code) && said.contains(command), "{said}");
+    }
+}
+
+/// Starts a shell that says what it hears, and waits until it listens. It is in a group of its own, so that no terminal is its.
+fn listening(case: &ExecCase) -> (Child, BufReader<std::process::ChildStdout>) {
+    let script = "for s in TERM HUP QUIT INT USR1 USR2; do trap \"echo heard $s\" $s; done
+        trap 'echo heard TERM; exit 3' TERM
+        echo ready; while :; do sleep 0.05; done";
+    let mut command = case.command(&["sh", "-c", script]);
+    let mut child = command.process_group(0).stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    assert_eq!(line(&mut out), "ready");
+    (child, out)
+}
+
+fn line(out: &mut impl std::io::BufRead) -> String {
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
+}
+
+fn send(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+#[test]
+fn signals_reach_the_command_and_its_answer_counts() {
+    let case = ExecCase::new();
+    let (mut child, mut out) = listening(&case);
+    for (signal, name) in [
+        (Signal::HUP, "HUP"),
+        (Signal::INT, "INT"),
+        (Signal::QUIT, "QUIT"),
+        (Signal::USR1, "USR1"),
+        (Signal::USR2, "USR2"),
+        (Signal::TERM, "TERM"),
+    ] {
+        send(&child, signal);
+        assert_eq!(line(&mut out), format!("heard {name}"));
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    assert_eq!(case.temp.path().read_dir().unwrap().count(), 0);
+}
+
+#[test]
+fn a_signal_before_the_command_ends_the_sign_in_and_leaves_nothing() {
+    let case = ExecCase::new();
+    let gate = Gate::new();
+    case.emulator.fault(Fault::on(Service::Entra, "POST", "/token").always().gate(&gate));
+    let mut child = case.command(&["true"]).process_group(0).spawn().unwrap();
+    gate.wait_until_reached(1);
+    send(&child, Signal::TERM);
+    block_until("the end of the sign-in", || "", || child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(case.temp.path().read_dir().unwrap().count(), 0);
+}
+
+#[test]
+fn what_a_process_was_started_to_ignore_the_command_ignores_too() {
+    let case = ExecCase::new().option("--exports", "none");
+    let inner = case.command(&["sh", "-c", "grep SigIgn /proc/self/status"]);
+    let mut nohup = Command::new("sh");
+    nohup.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(inner.get_program()).args(inner.get_args());
+    let variables = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    let output = nohup.env_clear().envs(variables).output().unwrap();
+    let ignored = String::from_utf8(output.stdout).unwrap();
+    assert!(ignored.trim().ends_with('1'), "{ignored}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_session_ends_with_the_command_even_for_what_it_leaves_behind() {
+    let case = ExecCase::new();
+    let found = case.prints("echo $WIF_URL; (sleep 5 >/dev/null 2>&1 &)");
+    let address = found.trim().strip_prefix("http://").unwrap();
+    assert!(TcpStream::connect(address).is_err(), "{address} still listens");
+}
+
+#[test]
+fn what_would_win_over_the_session_does_not_reach_the_command() {
+    let case = ExecCase::new()
+        .set("AZURE_CLIENT_SECRET", "hunter2")
+        .set("ARM_CLIENT_SECRET", "hunter2")
+        .set("AZURE_POD_IDENTITY_AUTHORITY_HOST", "");
+    let output = case.run(&["env"]);
+    let (found, said) = (String::from_utf8_lossy(&output.stdout).into_owned(), errors(&output));
+    assert!(!found.contains("hunter2"), "{found}");
+    assert!(said.contains("AZURE_CLIENT_SECRET is not passed on") && !said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn a_run_inside_of_a_run_has_a_session_of_its_own() {
+    let case = ExecCase::new();
+    let (program, inner) = (
+        env!("CARGO_BIN_EXE_wif"),
+        case.command(&["sh", "-c", "echo $WIF_URL; wif token graph >/dev/null && echo ok"]),
+    );
+    let arguments: Vec<_> = inner.get_args().map(|one| one.to_str().unwrap()).collect();
+    let mut command =
+        vec!["sh", "-c", "echo $WIF_URL; \"$@\"; wif token storage >/dev/null && echo ok", "sh", program];
+    command.extend(arguments);
+    let output = case.run(&command);
+    let found = String::from_utf8(output.stdout.clone()).unwrap();
+    let lines: Vec<_> = found.lines().collect();
+    let [outer, inner, "ok", "ok"] = *lines.as_slice() else { panic!("{found}{}", errors(&output)) };
+    assert_ne!(outer, inner);
+}
+
+#[test]
+fn a_session_with_a_name_has_names_of_its_own() {
+    let case = ExecCase::new().option("--session", "hub").option("--exports", "azure-sdk");
+    let found = case.prints("env; wif token arm --session hub >/dev/null && echo ok");
+    assert!(
+        value(&found, "HUB_IDENTITY_ENDPOINT").is_some() && value(&found, "IDENTITY_ENDPOINT").is_none(),
+        "{found}"
+    );
+    assert!(found.ends_with("ok\n"), "{found}");
+}
+
+#[test]
+fn runs_beside_each_other_do_not_meet() {
+    let case = ExecCase::new();
+    let start = || {
+        case.command(&["sh", "-c", "wif token arm >/dev/null && echo $WIF_URL"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let runs: Vec<_> = (0..3).map(|_| start()).collect();
+    let mut urls: Vec<_> = runs
+        .into_iter()
+        .map(|mut run| {
+            let mut text = String::new();
+            run.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+            assert!(run.wait().unwrap().success());
+            text
+        })
+        .collect();
+    urls.sort();
+    urls.dedup();
+    assert_eq!(urls.len(), 3, "{urls:?}");
+    assert_eq!(case.temp.path().read_dir().unwrap().count(), 0);
+}
+
+#[test]
+fn limited_resources_are_limited_for_the_command_too() {
+    let case = ExecCase::new().option("--allowed-resources", "arm,graph").option("--exports", "azure-sdk");
+    let found = case.prints("wif token arm >/dev/null && echo arm; wif token keyvault 2>/dev/null || echo refused; wif token --id-token 2>/dev/null || echo refused");
+    assert_eq!(found, "arm\nrefused\nrefused\n");
+}
+
+#[test]
+fn no_tenant_no_client_and_a_foreign_authority_are_refused_before_any_request() {
+    let cases: [(ExecCase, &str); 5] = [
+        (ExecCase::new().without("--tenant"), "--tenant"),
+        (ExecCase::new().without("--client"), "--client"),
+        (ExecCase::new().without("--allowed-authorities"), "allowedAuthorities"),
+        (
+            ExecCase::new().option("--allowed-tenants", "11111111-1111-1111-1111-111111111111"),
+            "allowedTenants",
+        ),
+        (ExecCase::new().option("--exports", "pulumi"), "exports"),
+    ];
+    for (case, words) in cases {
+        let (code, said) = case.refuses();
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(words), "{said}");
+        assert!(case.emulator.journal().is_empty(), "{}", case.emulator.journal_text());
+    }
+}
+
+#[test]
+fn process_1_reaps_what_is_left_to_it() {
+    let case = ExecCase::new().option("--exports", "none");
+    // The orphan's parent becomes process 1; a process that is not reaped can still be signaled.
+    let script = "sh -c 'sleep 0.1 & echo $!' > $TMPDIR/orphan; id=$(cat $TMPDIR/orphan); rm $TMPDIR/orphan
+        n=0; while kill -0 $id 2>/dev/null; do n=$((n+1)); [ $n -gt 200 ] && exit 9; sleep 0.05; done; echo reaped";
+    let inner = case.command(&["sh", "-c", script]);
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--pid", "--fork"]).arg(inner.get_program()).args(inner.get_args());
+    let variables = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    let output = unshare.env_clear().envs(variables).output().unwrap();
+    if errors(&output).contains("unshare failed") {
+        return not_tested("this user may not make a namespace of processes");
+    }
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "reaped\n", "{}", errors(&output));
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[expect(clippy::print_stdout, reason = "a test that proves nothing says so")]
+fn not_tested(why: &str) {
+    println!("NOT TESTED: {why}");
+}
