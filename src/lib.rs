@@ -19,5 +19,6 @@ mod guards;
 pub mod session;
 mod sign_in;
 pub mod sources;
+mod targets;
 pub mod task;
 pub mod world;

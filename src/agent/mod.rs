@@ -13,5 +13,6 @@ pub mod organization;
 pub mod reserved;
 pub mod sessions;
 pub mod shadowed;
+pub mod target_inputs;
 pub(crate) mod task_variables;
 pub mod tools;

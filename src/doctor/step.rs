@@ -177,6 +177,7 @@ impl Found {
             azure_cli_folder: None,
             azure_cli_extensions: None,
             machine: None,
+            targets: exports::TargetFacts::default(),
         }
     }
 }

@@ -32,6 +32,7 @@ use crate::{
         azure_pipelines::AzurePipelines,
         choice::{self, Recognized, SourceName},
     },
+    targets::check_files,
     task::{azure_cli, plan::Plan},
 };
 
@@ -96,12 +97,14 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
         None => source,
     };
     let (network, Remarks { mut warnings, notes }) = network::settings(env)?;
+    if plan.targets.has_aws() && !plan.is_named() {
+        check_files(own)?;
+    }
     warnings.extend(plan.warnings());
     warnings.extend(azure_cli::warning(&plan));
     notes.iter().for_each(|note| log.note(note));
     warnings.iter().for_each(|warning| log.say(warning));
-    let needs_folder = plan.needs_file() || plan.signs_az_in();
-    let folder = needs_folder.then(|| folder::make(own)).transpose()?;
+    let folder = plan.needs_folder().then(|| folder::make(own)).transpose()?;
 
     let http = Arc::new(Http::new(network, Arc::clone(&clock))?);
     let resources = resources(&plan, &source_name);
@@ -116,13 +119,17 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
             listing: listing.as_ref().ok(),
         };
         let signed_in = sign_in.run(&resources, &mut |id_token| log.mask(id_token)).await?;
+        let granted =
+            plan.targets.sign_in(&http, &*source, &signed_in, &mut |secret| log.mask(secret)).await?;
         let file = folder.as_ref().filter(|_| plan.needs_file()).zip(signed_in.id_token.as_ref());
         let file = file.map(|(folder, id_token)| folder.write("id-token", &id_token.token)).transpose()?;
         let broker = if plan.refresh {
-            let renewal =
-                Renewal { env, identity, source: Arc::clone(&source), http: &http, allowed: &plan.allowed };
+            let (source, allowed) = (Arc::clone(&source), &plan.allowed);
+            let targets = &plan.targets.all;
+            let renewal = Renewal { env, identity, source, http: &http, allowed, targets };
             let session = NewSession {
                 resources: resources.iter().collect(),
+                targets: &granted,
                 ..plan.new_session(&signed_in, file.clone())
             };
             Some(local::start(renewal, session).await?)
@@ -136,6 +143,7 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
             azure_cli::sign_in(folder.as_ref(), own, &plan, client, &listing, &mut commands).await?;
         String::from_utf8_lossy(&said).lines().for_each(|line| log.note(line));
         let endpoint = broker.as_ref().map(|broker| &broker.endpoint);
+        plan.targets.prepare(env, folder.as_ref(), endpoint, &granted)?;
         if let Some(endpoint) = endpoint {
             log.mask(&endpoint.key).map_err(OutputError)?;
         }

@@ -73,6 +73,18 @@ pub(super) enum ExistingVariablesError {
         /// The families that export the name; none, where every session does.
         families: Vec<Family>,
     },
+    /// Later steps would go to another account.
+    #[error("the variable {names} of {by} would win over what the input {input} asks for: {effect}")]
+    WouldWin {
+        /// The variables.
+        names: String,
+        /// Who has set them.
+        by: &'static str,
+        /// The input that asks for the family.
+        input: &'static str,
+        /// What a tool does with them.
+        effect: &'static str,
+    },
     #[error(transparent)]
     Unreadable(#[from] JobVariablesError),
 }
@@ -92,7 +104,7 @@ impl ExistingVariables {
         existing.check_secrets(plan, variables)?;
         if !plan.is_named() {
             existing.keep_azcopy(env, plan);
-            existing.find_conflicts(env, plan, facts, variables);
+            existing.find_conflicts(env, plan, facts, variables)?;
         }
         existing.note_replaced_values(env, plan, variables);
         existing.warn_of_other_spellings(variables);
@@ -138,7 +150,13 @@ impl ExistingVariables {
         }
     }
 
-    fn find_conflicts(&mut self, env: &Env, plan: &Plan, facts: &Facts, variables: &[Variable]) {
+    fn find_conflicts(
+        &mut self,
+        env: &Env,
+        plan: &Plan,
+        facts: &Facts,
+        variables: &[Variable],
+    ) -> Result<(), ExistingVariablesError> {
         let cleared = plan.stale_variables(env, variables);
         let is_ours = |name: &str| {
             variables.iter().any(|variable| variable.name == name) || cleared.iter().any(|own| own == name)
@@ -147,14 +165,26 @@ impl ExistingVariables {
         for conflict in
             exports::conflicts_in_force(families, plan.session_kind(), facts, |name| env.get(name), is_ours)
         {
-            self.report_conflict(conflict);
+            self.report_conflict(conflict)?;
         }
+        Ok(())
     }
 
-    fn report_conflict(&mut self, conflict: &Conflict) {
+    fn report_conflict(&mut self, conflict: &'static Conflict) -> Result<(), ExistingVariablesError> {
         let Conflict { variables, effect, from_machine, .. } = conflict;
         let names = variables.join(" and ");
         let by_pipeline = variables.iter().any(|name| self.job.is_public(name));
+        if *from_machine == Remedy::Fail {
+            let asks = |family: &&Family| family.conflicts().iter().any(|own| own.variables == *variables);
+            let input = Family::ALL.iter().find(asks).and_then(|family| family.asked_by());
+            let by = if by_pipeline { "the pipeline" } else { "the agent's machine" };
+            return Err(ExistingVariablesError::WouldWin {
+                names,
+                by,
+                input: input.unwrap_or_default(),
+                effect,
+            });
+        }
         if by_pipeline {
             self.warnings.push(Warning {
                 code: Code::VariableConflicts,
@@ -171,6 +201,7 @@ impl ExistingVariables {
                 remedy: "Remove it from the machine.",
             });
         }
+        Ok(())
     }
 
     /// A value of the pipeline that later steps find no more. What an earlier session has set is no loss.
@@ -230,6 +261,9 @@ impl ExistingVariables {
 fn exported_by(families: &[Family]) -> String {
     if families.is_empty() {
         return "every session exports".to_owned();
+    }
+    if let Some(input) = families.iter().find_map(|family| family.asked_by()) {
+        return format!("the input {input} sets");
     }
     let names: Vec<_> = families.iter().map(|family| family.as_str()).collect();
     format!("{} of the input exports {}", names.join(" and "), if names.len() == 1 { "sets" } else { "set" })

@@ -11,3 +11,4 @@ pub mod post;
 mod previous_session;
 pub mod run;
 mod summary;
+pub(crate) mod targets;

@@ -22,9 +22,10 @@ use crate::{
         shadowed,
         task_variables::{FOLDER_VARIABLE, TASK_VARIABLES},
     },
-    session::start::{self, Step},
+    session::start::{self, NewSession, Step},
     sign_in::SignIn,
     sources::azure_pipelines::AzurePipelines,
+    targets::check_files,
     world::World,
 };
 
@@ -45,6 +46,9 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let existing = ExistingVariables::find(&world.env, &plan)?;
     plan.propose_folder(&world.env)?;
     let (settings, Remarks { mut warnings, notes }) = network::settings(&world.env)?;
+    if plan.targets.has_aws() && !plan.is_named() {
+        check_files(&world.env)?;
+    }
     warnings.extend(plan.warnings());
     warnings.extend(existing.warnings.iter().map(ToString::to_string));
     warnings.extend(plan.connection.stored_secret_warning());
@@ -67,6 +71,8 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let source = AzurePipelines::of(&plan.connection, env, &plan.allowed_hosts);
     let sign_in = SignIn { http, env, identity, source: &source, listing: listing.as_ref().ok() };
     let signed_in = sign_in.run(&plan.resources(), &mut |id_token| commands.mask(id_token)).await?;
+    let granted =
+        plan.targets.sign_in(&sign_in.http, &source, &signed_in, &mut |secret| commands.mask(secret)).await?;
     let tokens = plan.named_tokens(&signed_in);
     let file = folder
         .as_ref()
@@ -76,7 +82,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let file = file.transpose()?;
     let mut broker = if plan.refresh {
         let step = Step { program: world.program.as_deref(), env: &world.env, clock: &*world.clock };
-        let session = plan.new_session(&signed_in, file.clone());
+        let session = NewSession { targets: &granted, ..plan.new_session(&signed_in, file.clone()) };
         Some(start::start(&step, session, &mut commands).await?)
     } else {
         None
@@ -87,6 +93,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         let azure_cli =
             azure_cli::sign_in(folder.as_ref(), env, &plan, client, &listing, &mut commands).await?;
         let endpoint = broker.as_ref().map(|broker| &broker.endpoint);
+        plan.targets.prepare(env, folder.as_ref(), endpoint, &granted)?;
         let mut variables = plan.variables(client, file, azure_cli, endpoint);
         variables.extend(exports::access_tokens(&tokens));
         let outputs = output_variables(&plan.connection, client);

@@ -67,10 +67,16 @@ impl AllowedHosts {
                 .any(|cloud| is_host(cloud.names().graph, host) || cloud.names().other_graph == Some(host)),
             Service::DevOps => DEVOPS.iter().any(|known| is_at_or_below(host, known)),
         };
+        (known && port == HTTPS) || self.names(host, port)
+    }
+
+    /// Whether the user has named this host and port.
+    #[must_use]
+    pub fn names(&self, host: &str, port: u16) -> bool {
         let is_same = |allowed: &AllowedHost| {
             allowed.host == host && allowed.port.is_none_or(|allowed| allowed == port)
         };
-        (known && port == HTTPS) || self.0.iter().any(is_same)
+        self.0.iter().any(is_same)
     }
 }
 

@@ -27,6 +27,8 @@ pub enum Party {
     Agent,
     /// The machine that a command runs on: its disk, what reads its output.
     Machine,
+    /// What is set up in AWS, Google Cloud or Vault.
+    OtherCloud,
     /// Azure DevOps or Entra.
     Service,
     /// This program.
@@ -112,6 +114,7 @@ impl Code {
             | Self::ToolNotSignedIn => Party::Agent,
             Self::OutputUnwritable => Party::Machine,
             Self::IdTokenRefused | Self::EntraRefused | Self::ServiceUnavailable => Party::Service,
+            Self::TargetTrustMissing | Self::TargetUnusable | Self::TargetRefused => Party::OtherCloud,
             Self::Bug => Party::Ours,
         }
     }
@@ -130,6 +133,7 @@ impl fmt::Display for Party {
             Self::Clock => "the clock",
             Self::Machine => "this machine",
             Self::Agent => "the agent",
+            Self::OtherCloud => "the settings of the other cloud",
             Self::Service => "Azure DevOps or Entra",
             Self::Ours => "this program",
         })

@@ -12,6 +12,7 @@ use super::{
 pub(super) const FAMILY: Definition = Definition {
     name: "azure-sdk",
     summary: "the Azure SDKs and what is built with them",
+    asked_by: None,
     by_default: (true, true),
     needs_live: &[],
     live,

@@ -12,6 +12,8 @@ pub(super) struct Definition {
     pub(super) name: &'static str,
     /// The tools that it serves.
     pub(super) summary: &'static str,
+    /// The input that asks for it, where the input `exports` does not name it.
+    pub(super) asked_by: Option<&'static str>,
     /// Whether a session, and whether a snapshot, exports it when nothing is asked for.
     pub(super) by_default: (bool, bool),
     /// What it needs while a broker keeps the session alive. A snapshot needs an id token in a file.
@@ -33,4 +35,6 @@ pub enum Need {
     File,
     /// A folder of its own in the session's private folder.
     Folder,
+    /// A file in the session's private folder that leads to the broker.
+    CredentialFile,
 }

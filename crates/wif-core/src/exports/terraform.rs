@@ -18,6 +18,7 @@ use super::{
 pub(super) const FAMILY: Definition = Definition {
     name: "terraform",
     summary: "the azurerm and azuread providers and the backend, and those that read the same variables",
+    asked_by: None,
     by_default: (true, true),
     needs_live: &[],
     live,

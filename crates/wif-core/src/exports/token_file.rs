@@ -10,6 +10,7 @@ use super::{
 pub(super) const FAMILY: Definition = Definition {
     name: "token-file",
     summary: "a file with the id token, which a broker keeps fresh",
+    asked_by: None,
     by_default: (false, false),
     needs_live: &[Need::IdToken, Need::File],
     live,

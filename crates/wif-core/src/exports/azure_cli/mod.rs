@@ -22,6 +22,7 @@ use crate::azure::cloud::Cloud;
 pub(super) const FAMILY: Definition = Definition {
     name: "azure-cli",
     summary: "az, signed in for every later step",
+    asked_by: None,
     by_default: (true, false),
     needs_live: &[Need::Folder],
     live,
