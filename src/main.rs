@@ -7,7 +7,7 @@ use tokio::runtime;
 use tracing_subscriber::{filter, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use wif::{
     agent::commands::{Commands, Completion},
-    cli::{self, Command, DoctorArguments, ExecArguments, Screen, Stage, Unparsed},
+    cli::{self, Command, DoctorArguments, ExecArguments, Screen, Stage, TrustCommand, Unparsed},
     exec::{self, Ended, Machine},
     session, task,
     world::World,
@@ -40,6 +40,7 @@ fn main() -> ExitCode {
                 Command::Token { .. } | Command::Status { .. } => Ok(ask(&command).await),
                 Command::Doctor(arguments) => Ok(doctor(arguments).await),
                 Command::Exec(arguments) => exec(arguments, program).await,
+                Command::Trust(command) => Ok(trust(command).await),
                 Command::Explain { code, json } => {
                     let mut log = io::stdin().lock();
                     let explained =
@@ -93,11 +94,24 @@ async fn exec(arguments: &ExecArguments, program: Option<PathBuf>) -> io::Result
         Ended::Command(code) => code,
         Ended::Signal(number) => 128 + number,
         Ended::Failed { failure, exit_code } => {
-            complain(&failure);
+            print_failure(&failure);
             exit_code.into()
         }
     };
     Ok(exit_code(code))
+}
+
+/// Prints what another party has to trust.
+async fn trust(command: &TrustCommand) -> ExitCode {
+    let (env, clock) = (Env::of_process(), Arc::new(clock::System::new()));
+    let (mut out, mut errors) = (stdout(), io::stderr());
+    match cli::trust(command, &env, clock, &mut errors, &mut Screen::new(&mut out)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            print_failure(&failure);
+            ExitCode::from(exec::exit_code(&failure))
+        }
+    }
 }
 
 /// The exit code of a command. On Windows it has 32 bits, which no [`ExitCode`] can hold; everything is ended by now.

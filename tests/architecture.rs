@@ -23,7 +23,7 @@ const IMPURE: [&str; 8] =
 const PARTS: [(&str, &[&str]); 12] = [
     ("main", &["agent", "cli", "doctor", "exec", "session", "task", "world"]),
     ("cli", &["agent", "doctor", "exec", "sources"]),
-    ("exec", &["agent", "session", "sign_in", "sources", "targets", "task"]),
+    ("exec", &["agent", "doctor", "session", "sign_in", "sources", "targets", "task"]),
     ("task", &["agent", "doctor", "guards", "session", "sign_in", "sources", "targets", "world"]),
     ("credential", &["agent", "guards", "sign_in", "sources"]),
     ("doctor", &["agent", "sign_in", "sources"]),

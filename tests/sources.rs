@@ -3,7 +3,7 @@
 
 use emulator::{Fault, Service, directory::SourceIssuer};
 
-use crate::support::{ExecCase, errors};
+use crate::support::{ExecCase, errors, spire};
 
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 
@@ -30,6 +30,161 @@ fn every_source_that_can_be_asked_is_asked_for_the_audience_of_entra_and_exchang
     assert_eq!(case.prints("wif token graph >/dev/null; echo $?"), "0\n");
     let asked = case.emulator.journal().into_iter().find(|entry| entry.path.ends_with("/identity")).unwrap();
     assert_eq!((asked.query("audience"), asked.query("format")), (Some(AUDIENCE), Some("full")));
+}
+
+#[test]
+fn a_role_of_aws_signs_its_request_and_an_account_that_has_not_enabled_it_is_told_to() {
+    let case = ExecCase::of(SourceIssuer::Aws, "aws");
+    assert_eq!(case.prints("wif token graph >/dev/null; echo $?"), "0\n");
+    assert_eq!(presented(&case), "arn:aws:iam::123456789012:role/deploy");
+    case.emulator.directory().sources.is_permitted = false;
+    let (code, said) = case.refuses();
+    assert_eq!(code, 3, "{said}");
+    assert!(
+        said.contains("OutboundWebIdentityFederationDisabled") && said.contains("aws iam enable-outbound"),
+        "{said}"
+    );
+    let wrong = case.set("AWS_SECRET_ACCESS_KEY", "hunter2");
+    let (code, said) = wrong.refuses();
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("SignatureDoesNotMatch") && !said.contains("hunter2"), "{said}");
+    let (code, said) = wrong.unset("AWS_REGION").refuses();
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("set AWS_REGION"), "{said}");
+}
+
+#[test]
+fn a_pod_of_azure_workload_identity_is_signed_in_by_its_file_and_through_its_clusters_proxy() {
+    let case = ExecCase::of(SourceIssuer::Kubernetes, "kubernetes");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("azure-identity-token");
+    std::fs::write(&file, case.emulator.source_id_token(SourceIssuer::Kubernetes, AUDIENCE, 300)).unwrap();
+    let file = file.display().to_string();
+    let case = case.set("AZURE_FEDERATED_TOKEN_FILE", &file);
+    assert_eq!(case.prints("wif token graph >/dev/null; echo $?; echo $AZURE_FEDERATED_TOKEN_FILE"), "0\n\n");
+    assert_eq!(presented(&case), "system:serviceaccount:shop:orders");
+    // Nothing answers at the usual address: only the proxy leads to Entra.
+    let (proxy, ca) = (case.emulator.entra_url(), case.emulator.ca_file().display().to_string());
+    let case = case
+        .option("--authority", "https://127.0.0.1:9/")
+        .set("AZURE_KUBERNETES_TOKEN_PROXY", &proxy.replace("127.0.0.1", "localhost"))
+        .set("AZURE_KUBERNETES_CA_FILE", &ca)
+        .set("AZURE_KUBERNETES_SNI_NAME", "localhost");
+    assert_eq!(
+        case.prints("wif token graph >/dev/null; echo $?; echo $AZURE_AUTHORITY_HOST"),
+        "0\nhttps://127.0.0.1:9/\n"
+    );
+    let (code, said) = case.set("AZURE_KUBERNETES_CA_FILE", "/no/file").refuses();
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("AZURE_KUBERNETES_CA_FILE"), "{said}");
+}
+
+#[test]
+fn a_workload_of_spiffe_is_asked_for_at_its_socket() {
+    let case = ExecCase::of(SourceIssuer::Spiffe, "spiffe");
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("agent.sock");
+    let token = case.emulator.source_id_token(SourceIssuer::Spiffe, AUDIENCE, 300);
+    let asked = spire::serve(&socket, Ok(token));
+    let address = format!("unix://{}", socket.display());
+    let case = case.set("SPIFFE_ENDPOINT_SOCKET", &address);
+    assert_eq!(case.prints("wif token graph >/dev/null; echo $?"), "0\n");
+    assert_eq!(presented(&case), "spiffe://contoso.example/ns/shop/sa/orders");
+    let expected = spire::Asked {
+        path: "/SpiffeWorkloadAPI/FetchJWTSVID".to_owned(),
+        security_header: Some("true".to_owned()),
+        audience: AUDIENCE.to_owned(),
+    };
+    assert_eq!(asked.recv().unwrap(), expected);
+    let (code, said) = case.set("SPIFFE_ENDPOINT_SOCKET", "unix:///no/such/socket").refuses();
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("WIF2040") && said.contains("/no/such/socket"), "{said}");
+}
+
+#[test]
+fn a_workload_that_spiffe_refuses_or_signs_by_another_algorithm_is_told_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = |name: &str, answer| {
+        let socket = folder.path().join(name);
+        let _asked = spire::serve(&socket, answer);
+        let address = format!("unix://{}", socket.display());
+        ExecCase::of(SourceIssuer::Spiffe, "spiffe").set("SPIFFE_ENDPOINT_SOCKET", &address)
+    };
+    let (code, said) = serve("unimplemented", Err(12)).refuses();
+    assert_eq!(code, 3, "{said}");
+    assert!(
+        said.contains("WIF2042") && said.contains("no identity issued") && said.contains("JWT profile"),
+        "{said}"
+    );
+    let rsa = ExecCase::new().emulator.source_id_token(SourceIssuer::Spiffe, AUDIENCE, 300);
+    // {"alg":"ES256"}
+    let elliptic = format!("eyJhbGciOiJFUzI1NiJ9.{}", rsa.split_once('.').unwrap().1);
+    let (code, said) = serve("elliptic", Ok(elliptic)).refuses();
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("ES256") && said.contains("rsa-2048"), "{said}");
+}
+
+#[test]
+fn what_has_to_trust_an_id_token_is_printed_for_every_tool() {
+    let case = ExecCase::new();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wif"));
+    let inner = case.command(&["true"]);
+    let variables = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    let usual = case.emulator.usual();
+    let output = command
+        .env_clear()
+        .envs(variables)
+        .args(["trust", "entra", "--source", "github", "--allowed-authorities", "127.0.0.1"])
+        .args(["--tenant", &usual.tenant.to_string(), "--client", &usual.client.to_string()])
+        .args(["--authority", &case.emulator.entra_url()])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(output.status.success(), "{text}{}", errors(&output));
+    for words in [
+        "subject repository    platform",
+        "az ad app federated-credential create --id",
+        r#""subject":"repo:contoso/platform:ref:refs/heads/main""#,
+        "--issuer 'https://token.actions.githubusercontent.com'",
+        "audiences: ['api://AzureADTokenExchange']",
+        "azuread_application_federated_identity_credential",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert_eq!(case.emulator.count(Service::Entra, "POST"), 0);
+    assert_eq!(emulator::leaks(&case.emulator.issued(), text.as_bytes()), Vec::<String>::new());
+}
+
+#[test]
+fn the_doctor_checks_a_source_and_the_exchange() {
+    let case = ExecCase::new();
+    let usual = case.emulator.usual();
+    let run = || {
+        let inner = case.command(&["true"]);
+        let variables = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wif"));
+        command
+            .env_clear()
+            .envs(variables)
+            .args(["doctor", "--source", "github", "--allowed-authorities", "127.0.0.1"])
+            .args(["--tenant", &usual.tenant.to_string(), "--client", &usual.client.to_string()])
+            .args(["--authority", &case.emulator.entra_url()]);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned() + &errors(&output))
+    };
+    let (code, said) = run();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("GitHub Actions")
+            && said.contains("platform")
+            && said.contains("https://management.azure.com"),
+        "{said}"
+    );
+    let changed = (SourceIssuer::GitHub, "repo:contoso/other:ref:refs/heads/main".to_owned());
+    case.emulator.directory().sources.subjects.push(changed);
+    let (code, said) = run();
+    assert_eq!(code, Some(11), "{said}");
+    assert!(said.contains("WIF2013") && said.contains("other"), "{said}");
 }
 
 #[test]

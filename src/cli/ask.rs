@@ -76,7 +76,8 @@ pub async fn ask(
         | Command::Broker
         | Command::Explain { .. }
         | Command::Doctor(_)
-        | Command::Exec(_) => Ok(()),
+        | Command::Exec(_)
+        | Command::Trust(_) => Ok(()),
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     agent::sessions,
     doctor::{self, Report, SessionStatus, Target, Trial, TrialTool, show},
+    exec,
 };
 
 /// How long a broker may take to say who its session is.
@@ -32,6 +33,9 @@ pub async fn doctor(
     clock: Arc<dyn Clock>,
     out: &mut Screen<'_>,
 ) -> Result<u8, Failure> {
+    if let Some(report) = of_source(arguments, env, Arc::clone(&clock)).await? {
+        return print(&report, arguments.json, out);
+    }
     let prefixes = sessions::prefixes(env);
     let is_in_job = env.is_true("TF_BUILD") || !prefixes.is_empty();
     let target = target(arguments, env, is_in_job)?;
@@ -50,9 +54,25 @@ pub async fn doctor(
         }
         doctor::in_step(&mut report, env, &*clock, sessions, target.is_some(), &trial).await;
     }
-    let text = if arguments.json { format!("{:#}", report.json()) } else { show::text(&report) };
+    print(&report, arguments.json, out)
+}
+
+fn print(report: &Report, json: bool, out: &mut Screen<'_>) -> Result<u8, Failure> {
+    let text = if json { format!("{:#}", report.json()) } else { show::text(report) };
     out.text(text.trim_end()).map_err(unwritable)?;
     Ok(report.exit_code())
+}
+
+/// The report on a source of id tokens, where one is to be checked.
+async fn of_source(
+    arguments: &DoctorArguments,
+    env: &Env,
+    clock: Arc<dyn Clock>,
+) -> Result<Option<Report>, Failure> {
+    let DoctorArguments { connection, allowed_authorities, source, .. } = arguments;
+    let allowed: Vec<_> = allowed_authorities.iter().map(ToString::to_string).collect();
+    let Some(request) = source.request(connection.as_deref(), &allowed.join("\n")) else { return Ok(None) };
+    exec::diagnose(env, clock, &mut std::io::sink(), &request).await.map(Some)
 }
 
 /// The connection to check. In a job the arguments may be left out, and the organization and project are the job's.

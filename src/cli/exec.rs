@@ -1,6 +1,6 @@
 //! The options of `wif exec`.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches};
 use uuid::Uuid;
@@ -34,7 +34,7 @@ pub struct ExecArguments {
 /// Who signs in, and with which id tokens.
 #[derive(Clone, Debug, Args)]
 pub struct IdentityArguments {
-    /// Where id tokens come from: auto, azure-pipelines, github, gitlab, buildkite, kubernetes, google, aws, managed-identity,
+    /// Where id tokens come from: auto, azure-pipelines, github, gitlab, buildkite, kubernetes, spiffe, google, aws, managed-identity,
     /// file:PATH, env:NAME
     #[arg(long, value_name = "SOURCE", default_value = "auto", value_parser = source)]
     source: Source,
@@ -62,6 +62,77 @@ pub struct IdentityArguments {
     /// The machine's identity that proves itself to the client, for managed-identity
     #[arg(long, value_name = "ID", value_parser = id)]
     identity: Option<Uuid>,
+}
+
+/// What `wif trust entra` is asked for.
+#[derive(Clone, Debug, Args)]
+pub struct TrustArguments {
+    #[command(flatten)]
+    identity: IdentityArguments,
+    /// The service connection's id, for azure-pipelines; else `AZURESUBSCRIPTION_SERVICE_CONNECTION_ID`
+    #[arg(long, value_name = "ID", value_parser = id)]
+    connection: Option<Uuid>,
+    /// Further hosts that a token may be sent to, each with or without a port
+    #[arg(long, value_name = "HOST[:PORT]")]
+    allowed_authorities: Vec<String>,
+    /// Write the commands to this file
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Which source `wif doctor` is to check.
+#[derive(Clone, Debug, Args)]
+pub struct SourceArguments {
+    /// Check a source of id tokens instead, and the exchange of its token: what --source of `wif exec` accepts
+    #[arg(long, value_name = "SOURCE", value_parser = source, conflicts_with_all = ["organization", "project"])]
+    source: Option<Source>,
+    /// The tenant's id, for --source; else `AZURE_TENANT_ID`
+    #[arg(long, value_name = "ID", value_parser = id, requires = "source")]
+    tenant: Option<Uuid>,
+    /// The client id, for --source; else `AZURE_CLIENT_ID`
+    #[arg(long, value_name = "ID", value_parser = id, requires = "source")]
+    client: Option<Uuid>,
+    /// Entra's address, for --source, where it is not that of the public cloud; else `AZURE_AUTHORITY_HOST`
+    #[arg(long, value_name = "URL", value_parser = endpoint, requires = "source")]
+    authority: Option<Endpoint>,
+    /// The audience of id tokens, for --source, where it is not Entra's usual one
+    #[arg(long, value_name = "AUDIENCE", requires = "source")]
+    audience: Option<String>,
+}
+
+impl SourceArguments {
+    /// The request, where a source is to be checked.
+    #[must_use]
+    pub fn request(&self, connection: Option<&str>, allowed_authorities: &str) -> Option<Request> {
+        let Self { source, tenant, client, authority, audience } = self.clone();
+        let Source(source) = source?;
+        let connection = connection.and_then(|text| Uuid::try_parse(text).ok());
+        let inputs = hosts(allowed_authorities);
+        Some(Request {
+            source,
+            connection,
+            tenant,
+            client,
+            authority,
+            audience,
+            inputs,
+            ..Request::default()
+        })
+    }
+}
+
+impl From<&TrustArguments> for Request {
+    fn from(arguments: &TrustArguments) -> Self {
+        let TrustArguments { identity, connection, allowed_authorities, .. } = arguments.clone();
+        let inputs = hosts(&allowed_authorities.join("\n"));
+        Self { connection, inputs, ..Self::from(identity) }
+    }
+}
+
+/// The input that lets tokens go to these hosts.
+fn hosts(allowed: &str) -> Vec<(&'static Input, String)> {
+    let input = inputs::all().iter().find(|input| input.name == "allowedAuthorities");
+    input.filter(|_| !allowed.is_empty()).map(|input| (input, allowed.to_owned())).into_iter().collect()
 }
 
 /// A source, or the first that is recognized.

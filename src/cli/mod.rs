@@ -6,6 +6,7 @@ mod exec;
 mod explain;
 mod no_session;
 mod screen;
+mod trust;
 
 use std::ffi::OsString;
 
@@ -19,9 +20,10 @@ use crate::doctor::{Backend, TrialTool};
 
 pub use ask::ask;
 pub use doctor::doctor;
-pub use exec::ExecArguments;
+pub use exec::{ExecArguments, SourceArguments, TrustArguments};
 pub use explain::explain;
 pub use screen::Screen;
+pub use trust::trust;
 
 /// Secret-free sign-in to Azure from Azure Pipelines
 #[derive(Debug, Parser)]
@@ -76,6 +78,9 @@ pub enum Command {
     /// as long as it runs, and refreshed. Signals and the exit code are the command's. 127: it is not there; 126: it cannot be
     /// run; 2, 3, 4: it was not run, since the options, a service or the network did not let it.
     Exec(Box<ExecArguments>),
+    /// Print what another party has to trust
+    #[command(subcommand)]
+    Trust(TrustCommand),
     /// Explain a code, such as WIF2013 or AADSTS700213, without a network; alone: list what is known
     Explain {
         /// The code, what Azure DevOps or Azure calls the refusal, or a message that names some; -: the log on standard input
@@ -93,6 +98,16 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// What has to trust the identity.
+#[derive(Clone, Debug, Subcommand)]
+pub enum TrustCommand {
+    /// Print the federated credential that the application or managed identity needs: for az, Bicep and Terraform
+    ///
+    /// Asks the source for an id token, and exchanges nothing. In a job of Azure Pipelines, whose log hides issuer and subject,
+    /// they are shown in parts, and --output writes the commands to a file.
+    Entra(Box<TrustArguments>),
 }
 
 /// What `wif doctor` is asked for.
@@ -123,6 +138,9 @@ pub struct DoctorArguments {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// A source of id tokens instead of a connection.
+    #[command(flatten)]
+    pub source: SourceArguments,
 }
 
 fn trial_tool(text: &str) -> Result<TrialTool, String> {

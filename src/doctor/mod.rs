@@ -10,6 +10,7 @@ mod job;
 mod network;
 pub mod report;
 pub mod show;
+mod source;
 mod step;
 mod terminal;
 mod tools;
@@ -19,6 +20,7 @@ mod variables;
 
 pub(crate) use self::{
     job::{JobCheck, in_job},
+    source::of_source,
     variables::JobFindings,
 };
 pub use self::{

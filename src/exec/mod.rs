@@ -1,11 +1,17 @@
 //! `wif exec`: signs in, runs a command that finds a session, and signs out with its end.
 
 mod command;
+mod diagnose;
 mod folder;
+mod log;
+mod prepared;
 mod request;
 mod signed_in;
+mod trust;
 
 pub use self::{
+    diagnose::diagnose,
     request::Request,
-    signed_in::{Ended, Machine, run},
+    signed_in::{Ended, Machine, exit_code, run},
+    trust::{NeededTrust, needed_trust, write_to_new_file},
 };

@@ -2,11 +2,17 @@
 
 use std::{io::Write, path::PathBuf, sync::Arc};
 
-use wif_azure::managed_identity::ManagedIdentity;
-use wif_core::{code::Code, exports, failure::Failure, foreign_text::one_line, retry::RetryClass};
+use wif_core::{
+    azure::{allowed::Allowed, resource::Resource},
+    code::Code,
+    exports,
+    failure::Failure,
+    foreign_text::one_line,
+    retry::RetryClass,
+};
 use wif_io::{
     child::{ChildCommand, ErrorStream, ProcessGroup, RunningChild, Signals, StartError},
-    clock::{Clock, Deadline},
+    clock::Clock,
     env::Env,
     http::Http,
 };
@@ -14,24 +20,21 @@ use wif_io::{
 use super::{
     command::environment,
     folder,
+    log::Log,
+    prepared::{Prepared, prepare},
     request::{Request, invalid},
 };
 use crate::{
     agent::{
         commands::{Commands, OutputError},
-        connection::Scheme,
         network::{self, Remarks},
     },
     session::{
         local::{self, Renewal},
         start::NewSession,
     },
-    sign_in::{SIGN_IN_TIMEOUT, SignIn},
-    sources::{
-        IdTokenSource,
-        azure_pipelines::AzurePipelines,
-        choice::{self, Recognized, SourceName},
-    },
+    sign_in::SignIn,
+    sources::{choice::SourceName, token_proxy::TokenProxy},
     targets::check_files,
     task::{azure_cli, plan::Plan},
 };
@@ -75,27 +78,8 @@ pub async fn run(machine: Machine<'_>, request: &Request, mut signals: Signals) 
 async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals) -> Result<Ended, Failure> {
     let Machine { env: own, program, clock, errors } = machine;
     let mut log = Log { errors, masks: own.is_true("TF_BUILD"), verbose: request.verbose };
-    let (source_name, others) = choose(request, own, &mut log)?;
-    let scheme = scheme(request, &source_name, own, &clock).await?;
-    let env = &request.environment(own, &source_name, scheme)?;
-    let mut plan = Plan::of(env, false)?;
-    let cloud_audience = plan.connection.identity.audiences.cloud.token_exchange_audience();
-    let audience = request.audience.as_deref().unwrap_or(cloud_audience);
-    let settings = choice::Settings {
-        env,
-        audiences: &plan.connection.identity.audiences,
-        audience,
-        identity: request.identity,
-    };
-    let source: Arc<dyn IdTokenSource> =
-        match choice::open(&source_name, &settings).map_err(|failure| failure.with_details(others))? {
-            Some(source) => source,
-            None => Arc::new(AzurePipelines::of(&plan.connection, env, &plan.allowed_hosts)),
-        };
-    let source: Arc<dyn IdTokenSource> = match &request.audience {
-        Some(audience) => Arc::new(choice::ForAudience { source, audience: audience.clone() }),
-        None => source,
-    };
+    let Prepared { env, plan, source_name, source } = prepare(request, own, &clock, &mut log).await?;
+    let env = &env;
     let (network, Remarks { mut warnings, notes }) = network::settings(env)?;
     if plan.targets.has_aws() && !plan.is_named() {
         check_files(own)?;
@@ -108,11 +92,21 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
 
     let http = Arc::new(Http::new(network, Arc::clone(&clock))?);
     let resources = resources(&plan, &source_name);
+    let proxy = if source_name == SourceName::Kubernetes { TokenProxy::read(env).await? } else { None };
+    let mut identity = plan.connection.identity.clone();
+    let exchange = match proxy {
+        Some(TokenProxy { authority, settings }) => {
+            log.note(&format!("the exchange goes through the cluster's proxy {authority}"));
+            identity.authority = authority;
+            Arc::new(Http::new(settings, Arc::clone(&clock))?)
+        }
+        None => Arc::clone(&http),
+    };
+    let (identity, exchange) = (&identity, &exchange);
     let signing_in = async {
         let listing = plan.listing(&http);
-        let identity = &plan.connection.identity;
         let sign_in = SignIn {
-            http: Arc::clone(&http),
+            http: Arc::clone(exchange),
             env,
             identity,
             source: &*source,
@@ -124,9 +118,14 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
         let file = folder.as_ref().filter(|_| plan.needs_file()).zip(signed_in.id_token.as_ref());
         let file = file.map(|(folder, id_token)| folder.write("id-token", &id_token.token)).transpose()?;
         let broker = if plan.refresh {
-            let (source, allowed) = (Arc::clone(&source), &plan.allowed);
-            let targets = &plan.targets.all;
-            let renewal = Renewal { env, identity, source, http: &http, allowed, targets };
+            let renewal = Renewal {
+                env,
+                identity,
+                source: Arc::clone(&source),
+                http: exchange,
+                allowed: &plan.allowed,
+                targets: &plan.targets.all,
+            };
             let session = NewSession {
                 resources: resources.iter().collect(),
                 targets: &granted,
@@ -194,97 +193,15 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
         broker.end().await;
     }
     drop(folder);
-    // So that a plan that is used up is not taken for one that can be used again.
-    plan.folder = None;
     ended.map_err(|error| {
         Failure::new(Code::Bug, error, "report this with the version of the operating system")
     })
 }
 
-/// What the user is told, on standard error.
-struct Log<'a> {
-    errors: &'a mut (dyn Write + Send),
-    /// Whether an agent reads this, and hides what it is told to hide.
-    masks: bool,
-    verbose: bool,
-}
-
-impl Log<'_> {
-    fn say(&mut self, text: &str) {
-        // A closed stream ends no command.
-        let _ = Commands::new(self.errors, &Env::default()).line(&format!("wif: {text}"));
-    }
-
-    fn note(&mut self, text: &str) {
-        if self.verbose {
-            self.say(text);
-        }
-    }
-
-    fn mask(&mut self, secret: &wif_core::secret::Secret) -> std::io::Result<()> {
-        if self.masks { Commands::new(self.errors, &Env::default()).mask(secret) } else { Ok(()) }
-    }
-}
-
-/// The source that is named, or the first that is recognized, with a line that says which and what else is there.
-fn choose(request: &Request, env: &Env, log: &mut Log<'_>) -> Result<(SourceName, Option<String>), Failure> {
-    if let Some(source) = &request.source {
-        return Ok((source.clone(), None));
-    }
-    let all = choice::recognized(env);
-    let Some((Recognized { name, by }, others)) = all.split_first() else {
-        return Err(choice::none_recognized());
-    };
-    let others: Vec<_> = others.iter().map(|other| format!("{} ({})", other.name, other.by)).collect();
-    let also = if others.is_empty() {
-        String::new()
-    } else {
-        format!("; also here: {}; --source chooses", others.join(", "))
-    };
-    let line = format!("the source is {name}, since {by}{also}");
-    log.say(&line);
-    Ok((name.clone(), Some(line)))
-}
-
-/// Without an application to prove itself to, the machine's identity signs in as itself; and so it does where the
-/// application that is named is that very identity.
-async fn scheme(
-    request: &Request,
-    source: &SourceName,
-    env: &Env,
-    clock: &Arc<dyn Clock>,
-) -> Result<Scheme, Failure> {
-    if *source != SourceName::ManagedIdentity {
-        return Ok(Scheme::WorkloadIdentityFederation);
-    }
-    let Some(client) = request.client(env)? else { return Ok(Scheme::ManagedServiceIdentity) };
-    if request.identity.is_some_and(|identity| identity != client) {
-        return Ok(Scheme::WorkloadIdentityFederation);
-    }
-    let failed = |error| wif_azure::failure::managed_identity_failure(error, None);
-    let machine = ManagedIdentity::find(env).map_err(failed)?;
-    let http = Http::plain(machine.endpoint().clone(), Arc::clone(clock))?;
-    let (cloud, _) = request.authority(env)?;
-    let audiences = wif_core::azure::resource::Audiences {
-        cloud,
-        resource_manager: cloud.resource_manager().to_owned(),
-        key_vault: None,
-        graph: None,
-    };
-    let deadline = Deadline::after(&**clock, SIGN_IN_TIMEOUT);
-    match machine.access_token(&http, deadline, request.identity, &audiences.resource_manager()).await {
-        Ok((_, own)) if own.is_some_and(|own| own != client) => Ok(Scheme::WorkloadIdentityFederation),
-        Ok(_) => Ok(Scheme::ManagedServiceIdentity),
-        // The one that is named is one of several.
-        Err(error) if error.has_several_identities() => Ok(Scheme::ManagedServiceIdentity),
-        Err(error) => Err(failed(error)),
-    }
-}
-
 /// What to ask for at once: what the plan says, and from a source that gives one id token only, all that is declared.
-fn resources(plan: &Plan, source: &SourceName) -> Vec<wif_core::azure::resource::Resource> {
+fn resources(plan: &Plan, source: &SourceName) -> Vec<Resource> {
     let mut resources = plan.resources();
-    if let (true, wif_core::azure::allowed::Allowed::Only(allowed)) = (source.is_static(), &plan.allowed) {
+    if let (true, Allowed::Only(allowed)) = (source.is_static(), &plan.allowed) {
         let more: Vec<_> = allowed.iter().filter(|one| !resources.contains(one)).cloned().collect();
         resources.extend(more);
     }
@@ -319,7 +236,8 @@ struct NotStarted {
 }
 
 /// 2: the arguments, the inputs or the source; 3: a service refused; 4: a service was not reached; 1: anything else.
-fn exit_code(failure: &Failure) -> u8 {
+#[must_use]
+pub fn exit_code(failure: &Failure) -> u8 {
     use Code as C;
     match (failure.code, failure.retry_class) {
         (C::SourceAbsent | C::SourceAmbiguous | C::SourceTokenUnusable | C::SourceTokenEnded, _) => 2,

@@ -15,7 +15,7 @@ use wif_io::{
 use super::{
     Fetched, IdTokenSource,
     ask::{Question, ask},
-    error::SourceError,
+    error::{SourceError, not_set},
     usable::{Origin, check},
 };
 
@@ -46,7 +46,7 @@ impl Buildkite {
         let missing: Vec<_> = [JOB, TOKEN].into_iter().filter(|name| env.get(name).is_none()).collect();
         let (Some(job), Some(token)) = (env.get(JOB), env.secret(TOKEN)) else {
             return Err(absent(
-                format!("{} is not set", missing.join(" and ")),
+                not_set(&missing),
                 "run it in a command step of a job; in a container, pass both variables on (docker plugin: propagate-environment, mount-buildkite-agent)",
             ));
         };

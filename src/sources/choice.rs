@@ -20,6 +20,7 @@ use super::{
     google::{self, Google},
     kubernetes::{self, Kubernetes},
     managed_identity::MachineIdentity,
+    spiffe::{self, Spiffe},
     variable::{self, Variable},
 };
 
@@ -36,6 +37,8 @@ pub enum SourceName {
     Buildkite,
     /// A pod's service account.
     Kubernetes,
+    /// A SPIFFE Workload API.
+    Spiffe,
     /// Google Cloud's metadata server.
     Google,
     /// AWS, for the role that this process has.
@@ -54,12 +57,13 @@ pub enum SourceName {
 pub struct SourceNameError;
 
 /// The sources with a name of their own.
-const NAMES: [(&str, SourceName); 8] = [
+const NAMES: [(&str, SourceName); 9] = [
     ("azure-pipelines", SourceName::AzurePipelines),
     ("github", SourceName::GitHub),
     ("gitlab", SourceName::GitLab),
     ("buildkite", SourceName::Buildkite),
     ("kubernetes", SourceName::Kubernetes),
+    ("spiffe", SourceName::Spiffe),
     ("google", SourceName::Google),
     ("aws", SourceName::Aws),
     ("managed-identity", SourceName::ManagedIdentity),
@@ -67,7 +71,7 @@ const NAMES: [(&str, SourceName); 8] = [
 
 /// A source that is there, and by what it was recognized.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Recognized {
+pub(crate) struct RecognizedSource {
     pub(crate) name: SourceName,
     pub(crate) by: String,
 }
@@ -108,9 +112,9 @@ impl SourceName {
 }
 
 /// Every source that is there, the first one first: what names a job before what names a machine, which may run any job.
-pub(crate) fn recognized(env: &Env) -> Vec<Recognized> {
+pub(crate) fn recognized(env: &Env) -> Vec<RecognizedSource> {
     let set = |name: &'static str, source: SourceName| {
-        env.get(name).map(|_| Recognized { name: source, by: format!("{name} is set") })
+        env.get(name).map(|_| RecognizedSource { name: source, by: format!("{name} is set") })
     };
     let pipelines = set("SYSTEM_OIDCREQUESTURI", SourceName::AzurePipelines)
         .or_else(|| set("TF_BUILD", SourceName::AzurePipelines));
@@ -127,7 +131,7 @@ pub(crate) fn recognized(env: &Env) -> Vec<Recognized> {
     let kubernetes = set(kubernetes::FILE, SourceName::Kubernetes)
         .or_else(|| set(kubernetes::API_HOST, SourceName::Kubernetes));
     let google = set(google::HOST, SourceName::Google).or_else(|| {
-        google::is_machine().then(|| Recognized {
+        google::is_machine().then(|| RecognizedSource {
             name: SourceName::Google,
             by: "the machine says that it is one of Google's".to_owned(),
         })
@@ -143,6 +147,7 @@ pub(crate) fn recognized(env: &Env) -> Vec<Recognized> {
         set(variable::IN_GITLAB, SourceName::GitLab),
         of_others,
         kubernetes,
+        set(spiffe::SOCKET, SourceName::Spiffe),
         google,
         aws,
         machine,
@@ -177,6 +182,7 @@ pub(crate) fn open(
         SourceName::Variable(name) => Arc::new(Variable::named(env, name)?),
         SourceName::Buildkite => Arc::new(Buildkite::read(env)?),
         SourceName::Kubernetes => Arc::new(Kubernetes::read(env)?),
+        SourceName::Spiffe => Arc::new(Spiffe::read(env)?),
         SourceName::Google => Arc::new(Google::read(env)?),
         SourceName::Aws => Arc::new(Aws::read(env)?),
         SourceName::ManagedIdentity => Arc::new(MachineIdentity::of(env, audiences, identity)),

@@ -98,3 +98,8 @@ impl From<SourceError> for Failure {
 pub(super) fn shown(audiences: &[ForeignText]) -> String {
     ForeignText::join(audiences)
 }
+
+/// Variables that are not set, as an error says it.
+pub(super) fn not_set(names: &[&str]) -> String {
+    format!("{} {} not set", names.join(" and "), if names.len() == 1 { "is" } else { "are" })
+}

@@ -80,6 +80,16 @@ pub(super) fn read(path: &Path) -> io::Result<Secret> {
     Ok(Secret::new(std::mem::take(&mut *text)))
 }
 
+/// The largest bundle of certificates, in bytes.
+const MAX_PEM_BYTES: u64 = 1024 * 1024;
+
+/// Reads a file with certificates.
+pub(super) fn read_pem(path: &Path) -> io::Result<Vec<u8>> {
+    let mut pem = Vec::new();
+    File::open(path)?.take(MAX_PEM_BYTES).read_to_end(&mut pem)?;
+    Ok(pem)
+}
+
 impl IdTokenSource for TokenFile {
     fn signer(&self) -> &'static str {
         self.signer

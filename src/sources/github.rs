@@ -15,7 +15,7 @@ use wif_io::{
 use super::{
     Fetched, IdTokenSource,
     ask::{Question, ask},
-    error::SourceError,
+    error::{SourceError, not_set},
     usable::{Origin, check},
 };
 
@@ -51,7 +51,7 @@ impl GitHub {
         let (Some(url), Some(token)) = (env.get(REQUEST_URL), env.secret(REQUEST_TOKEN)) else {
             let missing: Vec<_> =
                 [REQUEST_URL, REQUEST_TOKEN].into_iter().filter(|name| env.get(name).is_none()).collect();
-            return Err(absent(format!("{} is not set", missing.join(" and "))));
+            return Err(absent(not_set(&missing)));
         };
         let url =
             Url::parse(url.trim()).ok().filter(|url| url.scheme() == "https" && url.username().is_empty());

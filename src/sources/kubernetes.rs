@@ -186,3 +186,81 @@ impl IdTokenSource for Kubernetes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use emulator::{Emulator, Service, directory::SourceIssuer};
+    use wif_core::failure::Failure;
+    use wif_io::clock;
+
+    use super::*;
+
+    const AUDIENCE: &str = "api://AzureADTokenExchange";
+    const OF_API: &str = "https://kubernetes.default.svc.cluster.local";
+
+    /// What a pod finds, with a usual token for this audience.
+    fn fetched(emulator: &Emulator, audience: &str, ca: &str) -> Result<Secret, Failure> {
+        let folder = tempfile::tempdir().unwrap();
+        let token = emulator.source_id_token(SourceIssuer::Kubernetes, audience, 300);
+        std::fs::write(folder.path().join("token"), token).unwrap();
+        std::fs::write(folder.path().join("ca.crt"), ca).unwrap();
+        let env = emulator.source_variables(SourceIssuer::Kubernetes).into_iter().collect();
+        let source = Kubernetes::in_folder(&env, folder.path())?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let http = Http::new(Settings::default(), Arc::new(clock::System::new())).unwrap();
+            let deadline = Deadline::after(http.clock(), Duration::from_secs(20));
+            source.fetch(&http, deadline, AUDIENCE).await.map_err(|failure| *failure)
+        })
+    }
+
+    fn ca(emulator: &Emulator) -> String {
+        std::fs::read_to_string(emulator.ca_file()).unwrap()
+    }
+
+    #[test]
+    fn the_api_signs_for_the_audience_that_the_usual_token_is_not_for() {
+        let emulator = Emulator::start();
+        let token = fetched(&emulator, OF_API, &ca(&emulator)).unwrap();
+        let claims = Unverified::read(&token).unwrap();
+        assert_eq!(
+            (claims.audiences[0].raw(), claims.subject.raw()),
+            (AUDIENCE, "system:serviceaccount:shop:orders")
+        );
+        assert_eq!(
+            emulator.count(Service::Sources, "POST /api/v1/namespaces/shop/serviceaccounts/orders/token"),
+            1
+        );
+    }
+
+    #[test]
+    fn a_usual_token_for_the_right_audience_is_taken_as_it_is() {
+        let emulator = Emulator::start();
+        assert!(fetched(&emulator, AUDIENCE, "").is_ok());
+        assert_eq!(emulator.count(Service::Sources, "POST"), 0);
+    }
+
+    #[test]
+    fn a_service_account_without_the_right_is_told_the_command_that_gives_it() {
+        let emulator = Emulator::start();
+        emulator.directory().sources.is_permitted = false;
+        let said = fetched(&emulator, OF_API, &ca(&emulator)).unwrap_err().to_string();
+        for words in
+            ["WIF2042", "kubectl create role wif --namespace shop", "serviceaccounts/token", "is forbidden"]
+        {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+    }
+
+    #[test]
+    fn the_token_goes_to_the_clusters_own_api_only() {
+        let (emulator, other) = (Emulator::start(), Emulator::start());
+        let failure = fetched(&emulator, OF_API, &ca(&other)).unwrap_err();
+        assert_eq!(failure.code, wif_core::code::Code::TlsFailed, "{failure}");
+        assert_eq!(emulator.count(Service::Sources, "POST"), 0);
+        let none = fetched(&emulator, OF_API, "").unwrap_err().to_string();
+        assert!(none.contains("ca.crt has no certificate"), "{none}");
+    }
+}

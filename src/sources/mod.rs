@@ -11,6 +11,8 @@ mod github;
 mod google;
 mod kubernetes;
 mod managed_identity;
+mod spiffe;
+pub(crate) mod token_proxy;
 mod usable;
 mod variable;
 

@@ -5,6 +5,8 @@ mod clock;
 mod exec;
 mod imports;
 mod sources;
+#[cfg(unix)]
+pub(crate) mod spire;
 mod staged;
 mod virtual_clock;
 mod wait;

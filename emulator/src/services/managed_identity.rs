@@ -17,6 +17,7 @@ use crate::services::{request, sources};
 use crate::world::World;
 use crate::world::directory::entra::{App, Tenant};
 use crate::world::directory::machine;
+use crate::world::identity::EXCHANGE_AUDIENCE;
 use crate::world::keys::random_text;
 
 type Shared = State<Arc<World>>;
@@ -168,6 +169,9 @@ fn grant(world: &World, request: &TokenRequest) -> Result<Granted, TokenRefusal>
     let resource =
         Some(request.query("resource")).filter(|text| !text.is_empty()).ok_or(TokenRefusal::NoResource)?;
     let (tenant, app) = find_identity(world, request.query("client_id"))?;
+    if resource == EXCHANGE_AUDIENCE {
+        return Ok(grant::issue_exchange_token(world, &tenant, &app));
+    }
     if !resources::is_known(world, &tenant, resource) {
         return Err(TokenRefusal::Resource);
     }

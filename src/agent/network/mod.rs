@@ -66,6 +66,7 @@ pub fn settings(env: &Env) -> Result<(Settings, Remarks), NetworkError> {
         roots_of_others: roots::named_for_others(env),
         identity: identity(env, &mut remarks)?,
         skip_validation,
+        resolved: None,
     };
     Ok((settings, remarks))
 }

@@ -14,15 +14,11 @@ use wif_io::{
     http::{Http, Request, Response},
 };
 
-use super::{SIGNER, element};
+use super::{
+    answer::{SIGNER, element},
+    keys::Credentials,
+};
 use crate::sources::{error::SourceError, file, variable::trimmed};
-
-/// An access key, its secret, and the session that it belongs to.
-pub(super) struct Credentials {
-    pub(super) id: Secret,
-    pub(super) secret: Secret,
-    pub(super) session_token: Option<Secret>,
-}
 
 const ID: &str = "AWS_ACCESS_KEY_ID";
 const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
@@ -61,94 +57,92 @@ struct Keys {
     token: Option<String>,
 }
 
-impl Credentials {
-    pub(super) async fn find(
-        env: &Env,
-        http: &Http,
-        deadline: Deadline,
-        sts: &Endpoint,
-    ) -> Result<Self, SourceError> {
-        if let (Some(id), Some(secret)) = (env.secret(ID), env.secret(SECRET)) {
-            return Ok(Self { id, secret, session_token: env.secret(SESSION) });
-        }
-        if let (Some(file), Some(role)) = (env.get(WEB_IDENTITY), env.get(ROLE)) {
-            return Self::of_web_identity(Path::new(file), role, http, deadline, sts).await;
-        }
-        if env.get(RELATIVE).is_some() || env.get(FULL).is_some() {
-            return Self::of_container(env, http, deadline).await;
-        }
-        Self::of_machine(env, http, deadline).await
+pub(super) async fn find(
+    env: &Env,
+    http: &Http,
+    deadline: Deadline,
+    sts: &Endpoint,
+) -> Result<Credentials, SourceError> {
+    if let (Some(id), Some(secret)) = (env.secret(ID), env.secret(SECRET)) {
+        return Ok(Credentials { id, secret, session_token: env.secret(SESSION) });
     }
+    if let (Some(file), Some(role)) = (env.get(WEB_IDENTITY), env.get(ROLE)) {
+        return of_web_identity(Path::new(file), role, http, deadline, sts).await;
+    }
+    if env.get(RELATIVE).is_some() || env.get(FULL).is_some() {
+        return of_container(env, http, deadline).await;
+    }
+    of_machine(env, http, deadline).await
+}
 
-    async fn of_container(env: &Env, http: &Http, deadline: Deadline) -> Result<Self, SourceError> {
-        let (name, url) = match (env.get(RELATIVE), env.get(FULL)) {
-            (Some(path), _) if path.starts_with('/') => (RELATIVE, format!("{CONTAINER}{path}")),
-            (_, Some(url)) => (FULL, url.to_owned()),
-            _ => return Err(absent(format!("{RELATIVE} is no path"))),
-        };
-        let endpoint =
-            PlainEndpoint::parse(&url).map_err(|error| absent(format!("{name} is no address: {error}")))?;
-        let is_containers = CONTAINER_HOSTS.iter().any(|host| endpoint.as_str().starts_with(host));
-        if !endpoint.is_https() && !endpoint.is_on_this_machine() && !is_containers {
-            return Err(absent(format!("{name} leads to another machine without TLS")));
+async fn of_container(env: &Env, http: &Http, deadline: Deadline) -> Result<Credentials, SourceError> {
+    let (name, url) = match (env.get(RELATIVE), env.get(FULL)) {
+        (Some(path), _) if path.starts_with('/') => (RELATIVE, format!("{CONTAINER}{path}")),
+        (_, Some(url)) => (FULL, url.to_owned()),
+        _ => return Err(absent(format!("{RELATIVE} is no path"))),
+    };
+    let endpoint =
+        PlainEndpoint::parse(&url).map_err(|error| absent(format!("{name} is no address: {error}")))?;
+    let is_containers = CONTAINER_HOSTS.iter().any(|host| endpoint.as_str().starts_with(host));
+    if !endpoint.is_https() && !endpoint.is_on_this_machine() && !is_containers {
+        return Err(absent(format!("{name} leads to another machine without TLS")));
+    }
+    let key = match (env.get(KEY_FILE), env.secret(KEY)) {
+        (Some(path), _) => {
+            let read = file::read(Path::new(path)).map(|key| trimmed(&key));
+            Some(read.map_err(|error| absent(format!("the file of {KEY_FILE} cannot be read: {error}")))?)
         }
-        let key = match (env.get(KEY_FILE), env.secret(KEY)) {
-            (Some(path), _) => {
-                let read = file::read(Path::new(path)).map(|key| trimmed(&key));
-                Some(read.map_err(|error| absent(format!("the file of {KEY_FILE} cannot be read: {error}")))?)
-            }
-            (None, key) => key,
-        };
-        let plain = &Http::plain(endpoint.clone(), http.shared_clock())?;
-        let request = Request::new(Method::GET, endpoint.with_query(&[]));
-        let request = key.iter().fold(request, |request, key| request.secret_header("authorization", key));
-        keys(&send(plain, deadline, request).await?)
-    }
+        (None, key) => key,
+    };
+    let plain = &Http::plain(endpoint.clone(), http.shared_clock())?;
+    let request = Request::new(Method::GET, endpoint.with_query(&[]));
+    let request = key.iter().fold(request, |request, key| request.secret_header("authorization", key));
+    keys(&send(plain, deadline, request).await?)
+}
 
-    async fn of_machine(env: &Env, http: &Http, deadline: Deadline) -> Result<Self, SourceError> {
-        let base = PlainEndpoint::parse(env.get(METADATA).unwrap_or(MACHINE))
-            .map_err(|error| absent(format!("{METADATA} is no address: {error}")))?;
-        let plain = &Http::plain(base.clone(), http.shared_clock())?;
-        let url = |path: &[&str]| base.join(path.iter().copied()).with_query(&[]);
-        let ask = Request::new(Method::PUT, url(&["latest", "api", "token"]))
-            .header("x-aws-ec2-metadata-token-ttl-seconds", "300");
-        let session = text(&send(plain, deadline, ask).await?)?;
-        let get = |path: &[&str]| {
-            let request = Request::new(Method::GET, url(path));
-            send(plain, deadline, request.secret_header("x-aws-ec2-metadata-token", &session))
-        };
-        let roles = ["latest", "meta-data", "iam", "security-credentials"];
-        let role = text(&get(&[&roles[..], &[""]].concat()).await?)?;
-        let role = role.expose().lines().next().unwrap_or_default();
-        keys(&get(&[&roles[..], &[role]].concat()).await?)
-    }
+async fn of_machine(env: &Env, http: &Http, deadline: Deadline) -> Result<Credentials, SourceError> {
+    let base = PlainEndpoint::parse(env.get(METADATA).unwrap_or(MACHINE))
+        .map_err(|error| absent(format!("{METADATA} is no address: {error}")))?;
+    let plain = &Http::plain(base.clone(), http.shared_clock())?;
+    let url = |path: &[&str]| base.join(path.iter().copied()).with_query(&[]);
+    let ask = Request::new(Method::PUT, url(&["latest", "api", "token"]))
+        .header("x-aws-ec2-metadata-token-ttl-seconds", "300");
+    let session = text(&send(plain, deadline, ask).await?)?;
+    let get = |path: &[&str]| {
+        let request = Request::new(Method::GET, url(path));
+        send(plain, deadline, request.secret_header("x-aws-ec2-metadata-token", &session))
+    };
+    let roles = ["latest", "meta-data", "iam", "security-credentials"];
+    let role = text(&get(&[&roles[..], &[""]].concat()).await?)?;
+    let role = role.expose().lines().next().unwrap_or_default();
+    keys(&get(&[&roles[..], &[role]].concat()).await?)
+}
 
-    /// A pod's projected token stands for a role.
-    async fn of_web_identity(
-        path: &Path,
-        role: &str,
-        http: &Http,
-        deadline: Deadline,
-        sts: &Endpoint,
-    ) -> Result<Self, SourceError> {
-        let token = file::read(path).map(|token| trimmed(&token));
-        let token =
-            token.map_err(|error| absent(format!("the file of {WEB_IDENTITY} cannot be read: {error}")))?;
-        let form = [
-            ("Action", "AssumeRoleWithWebIdentity"),
-            ("Version", "2011-06-15"),
-            ("RoleArn", role),
-            ("RoleSessionName", "wif"),
-            ("WebIdentityToken", token.expose()),
-        ];
-        let request = Request::new(Method::POST, sts.join([""])).form(&form);
-        let answer = send(http, deadline, request).await?;
-        Ok(Self {
-            id: element(&answer, "AccessKeyId")?,
-            secret: element(&answer, "SecretAccessKey")?,
-            session_token: Some(element(&answer, "SessionToken")?),
-        })
-    }
+/// A pod's projected token stands for a role.
+async fn of_web_identity(
+    path: &Path,
+    role: &str,
+    http: &Http,
+    deadline: Deadline,
+    sts: &Endpoint,
+) -> Result<Credentials, SourceError> {
+    let token = file::read(path).map(|token| trimmed(&token));
+    let token =
+        token.map_err(|error| absent(format!("the file of {WEB_IDENTITY} cannot be read: {error}")))?;
+    let form = [
+        ("Action", "AssumeRoleWithWebIdentity"),
+        ("Version", "2011-06-15"),
+        ("RoleArn", role),
+        ("RoleSessionName", "wif"),
+        ("WebIdentityToken", token.expose()),
+    ];
+    let request = Request::new(Method::POST, sts.join([""])).form(&form);
+    let answer = send(http, deadline, request).await?;
+    Ok(Credentials {
+        id: element(&answer, "AccessKeyId")?,
+        secret: element(&answer, "SecretAccessKey")?,
+        session_token: Some(element(&answer, "SessionToken")?),
+    })
 }
 
 async fn send(http: &Http, deadline: Deadline, request: Request) -> Result<Response, SourceError> {

@@ -2,22 +2,24 @@
 //!
 //! Source: botocore, the model of STS; AWS' documentation, "Outbound identity federation".
 
+mod answer;
 mod credentials;
+mod keys;
 mod signature;
 
 use std::time::Duration;
 
 use reqwest::Method;
-use wif_core::{foreign_text::service_message, secret::Secret};
+use wif_core::secret::Secret;
 use wif_io::{
     clock::Deadline,
     endpoint::Endpoint,
     env::Env,
-    http::{Http, Request, Response},
+    http::{Http, Request},
 };
 
 use self::{
-    credentials::Credentials,
+    answer::{SIGNER, element},
     signature::{Signed, sign},
 };
 use super::{
@@ -28,7 +30,6 @@ use super::{
 
 pub(super) use self::credentials::recognized;
 
-const SIGNER: &str = "AWS";
 const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 /// Another address of the service, as AWS' own tools read it.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"];
@@ -72,7 +73,7 @@ impl Aws {
 
     async fn ask(&self, http: &Http, deadline: Deadline, audience: &str) -> Result<Secret, SourceError> {
         // Anew each time: a role's keys end too.
-        let keys = &Credentials::find(&self.env, http, deadline, &self.endpoint).await?;
+        let keys = &credentials::find(&self.env, http, deadline, &self.endpoint).await?;
         let form = [
             ("Action", "GetWebIdentityToken"),
             ("Version", "2011-06-15"),
@@ -102,44 +103,6 @@ impl Aws {
         };
         check(&token, audience, &origin)?;
         Ok(token)
-    }
-}
-
-/// The text of one element of an answer in XML, or why there is none.
-fn element(answer: &Response, name: &str) -> Result<Secret, SourceError> {
-    let status = answer.status;
-    let text = answer.text();
-    let between = |name: &str| {
-        let text = text.as_ref()?.expose();
-        let (_, rest) = text.split_once(&format!("<{name}>"))?;
-        rest.split_once(&format!("</{name}>")).map(|(value, _)| value.to_owned())
-    };
-    match status {
-        200..=299 => {
-            let value = between(name).filter(|value| !value.is_empty()).map(Secret::new);
-            value.ok_or(SourceError::NoToken { signer: SIGNER, status, body: answer.kind() })
-        }
-        408 | 429 | 500..=599 => {
-            Err(SourceError::Busy { signer: SIGNER, status, retry_after: answer.retry_after })
-        }
-        _ => {
-            let code = between("Code").unwrap_or_default();
-            let said = service_message(&format!("{code}: {}", between("Message").unwrap_or_default()));
-            let mend = match &*code {
-                "OutboundWebIdentityFederationDisabled" => {
-                    "enable it once for the account: aws iam enable-outbound-web-identity-federation"
-                }
-                "AccessDenied" => "let the role call sts:GetWebIdentityToken",
-                "ExpiredToken" | "ExpiredTokenException" => {
-                    "get new keys for the role, or a source of keys that renews them"
-                }
-                "SignatureDoesNotMatch" | "RequestExpired" => {
-                    "check the keys, AWS_REGION and this machine's clock"
-                }
-                _ => "look at the role and its keys: aws sts get-caller-identity",
-            };
-            Err(SourceError::Refused { signer: SIGNER, status, said, mend: mend.to_owned() })
-        }
     }
 }
 

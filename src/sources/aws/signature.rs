@@ -8,7 +8,7 @@ use url::{Url, form_urlencoded};
 use wif_core::secret::Secret;
 use zeroize::Zeroizing;
 
-use super::credentials::Credentials;
+use super::keys::Credentials;
 
 /// The headers that a signed request has beside the session token.
 pub(super) struct Signed {

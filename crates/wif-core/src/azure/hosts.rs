@@ -1,5 +1,7 @@
 //! Which hosts may get a credential or a token: those of the clouds that are known by name, and those that the user names.
 
+use std::fmt;
+
 use url::{Host, Url};
 
 use super::cloud::{Cloud, OTHER_CLOUDS_AUTHORITIES};
@@ -44,6 +46,13 @@ impl AllowedHost {
         let after = text.rsplit_once(']').map_or(text, |(_, after)| after);
         let port = after.contains(':').then(|| url.port_or_known_default()).flatten();
         if after.ends_with(':') { None } else { Some(Self { host, port }) }
+    }
+}
+
+impl fmt::Display for AllowedHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.host)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
 }
 

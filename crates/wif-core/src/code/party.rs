@@ -31,6 +31,10 @@ pub enum Party {
     OtherCloud,
     /// Azure DevOps or Entra.
     Service,
+    /// The job, pod or machine that an id token is for: what it is granted, and what it is given.
+    Source,
+    /// The caller of a command.
+    Caller,
     /// This program.
     Ours,
 }
@@ -54,13 +58,6 @@ impl Code {
             | Self::ConnectionNotReferenced
             | Self::ApprovalPending
             | Self::ResourceUnknown
-            | Self::SourceAbsent
-            | Self::SourceAmbiguous
-            | Self::SourceRefused
-            | Self::SourceTokenUnusable
-            | Self::SourceTokenEnded
-            | Self::CommandMissing
-            | Self::CommandNotExecutable
             | Self::OtherOrganization => Party::Pipeline,
             Self::SchemeUnsupported
             | Self::ConnectionIncomplete
@@ -113,6 +110,12 @@ impl Code {
             | Self::ToolMissing
             | Self::ToolNotSignedIn => Party::Agent,
             Self::OutputUnwritable => Party::Machine,
+            Self::SourceAbsent
+            | Self::SourceAmbiguous
+            | Self::SourceRefused
+            | Self::SourceTokenUnusable
+            | Self::SourceTokenEnded => Party::Source,
+            Self::CommandMissing | Self::CommandNotExecutable => Party::Caller,
             Self::IdTokenRefused | Self::EntraRefused | Self::ServiceUnavailable => Party::Service,
             Self::TargetTrustMissing | Self::TargetUnusable | Self::TargetRefused => Party::OtherCloud,
             Self::Bug => Party::Ours,
@@ -135,6 +138,8 @@ impl fmt::Display for Party {
             Self::Agent => "the agent",
             Self::OtherCloud => "the settings of the other cloud",
             Self::Service => "Azure DevOps or Entra",
+            Self::Source => "the job, pod or machine that the id token is for",
+            Self::Caller => "the caller of this command",
             Self::Ours => "this program",
         })
     }

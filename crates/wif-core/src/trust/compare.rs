@@ -4,7 +4,7 @@
 //! stands for a name.
 
 use super::side_by_side::side_by_side;
-use super::subject::{Issuer, Subject};
+use super::subject::{Form, Issuer, Subject};
 use crate::{fact::Fact, foreign_text::ForeignText, token::claims::Unverified};
 
 /// What is trusted: by a federated credential, or as the connection says it is registered.
@@ -179,6 +179,19 @@ fn subject_words(ours: &Subject, theirs: &Subject, by_case: bool) -> String {
         (Subject::Ids { .. }, Subject::Names { .. }) => {
             "the id token's subject is by ids, as of Entra's issuer; the trusted one by names, as of the old one".to_owned()
         }
+        (Subject::Labeled { form: Form::NumberedRepository, .. }, Subject::Labeled { form: Form::Repository, .. }) => {
+            "the id token's subject has the numbers of owner and repository, as of GitHub since 2026; the trusted one has the names alone".to_owned()
+        }
+        (Subject::Labeled { form: Form::Repository, .. }, Subject::Labeled { form: Form::NumberedRepository, .. }) => {
+            "the id token's subject has the names of owner and repository alone; the trusted one has their numbers, as of GitHub since 2026".to_owned()
+        }
+        (Subject::Labeled { form: one, .. }, Subject::Labeled { form: other, .. }) if one == other && !by_case => {
+            let (ours, theirs) = (ours.parts(), theirs.parts());
+            if ours.iter().zip(&theirs).any(|((one, _), (other, _))| one != other) {
+                return "one is for a ref or an event, the other for an environment or something else".to_owned();
+            }
+            format!("trusted is another {}", differing_parts(&ours, &theirs).join(" and "))
+        }
         _ if by_case => "the subject differs by case only".to_owned(),
         _ => "the subjects have different forms".to_owned(),
     }
@@ -186,8 +199,14 @@ fn subject_words(ours: &Subject, theirs: &Subject, by_case: bool) -> String {
 
 /// The names of the parts in which two subjects of one form differ.
 fn differing(ours: &Subject, theirs: &Subject) -> Vec<&'static str> {
-    let (ours, theirs) = (ours.parts(), theirs.parts());
-    let pairs = ours.iter().zip(&theirs).filter(|(one, other)| one != other);
+    differing_parts(&ours.parts(), &theirs.parts())
+}
+
+fn differing_parts(
+    ours: &[(&'static str, ForeignText)],
+    theirs: &[(&'static str, ForeignText)],
+) -> Vec<&'static str> {
+    let pairs = ours.iter().zip(theirs).filter(|(one, other)| one != other);
     pairs.map(|((label, _), _)| label.trim_start_matches("subject ")).collect()
 }
 
@@ -289,6 +308,53 @@ mod tests {
         ] {
             let words = words(&presented, &trusted(OLD, subject, NAME));
             assert!(words.contains(expected), "{subject}: {words}");
+        }
+    }
+
+    #[test]
+    fn a_subject_of_another_issuer_is_told_by_what_differs() {
+        let github = "https://token.actions.githubusercontent.com";
+        for (presented, trust, expected) in [
+            (
+                "repo:contoso/shop:ref:refs/heads/main",
+                "repo:contoso/shop:ref:refs/heads/dev",
+                "trusted is another ref",
+            ),
+            (
+                "repo:contoso/shop:ref:refs/heads/main",
+                "repo:contoso/store:ref:refs/heads/main",
+                "another repository",
+            ),
+            (
+                "repo:contoso/shop:ref:refs/heads/main",
+                "repo:Contoso/shop:ref:refs/heads/main",
+                "by case only",
+            ),
+            (
+                "repo:contoso@1/shop@2:ref:refs/heads/main",
+                "repo:contoso/shop:ref:refs/heads/main",
+                "since 2026; the trusted",
+            ),
+            (
+                "repo:contoso/shop:ref:refs/heads/main",
+                "repo:contoso@1/shop@2:ref:refs/heads/main",
+                "names of owner",
+            ),
+            (
+                "repo:contoso/shop:pull_request",
+                "repo:contoso/shop:environment:prod",
+                "one is for a ref or an event",
+            ),
+            (
+                "system:serviceaccount:shop:orders",
+                "system:serviceaccount:shop:carts",
+                "another service account",
+            ),
+            ("spiffe://a.example/x", "spiffe://b.example/x", "another trust domain"),
+            ("spiffe://a.example/x", "system:serviceaccount:shop:orders", "different forms"),
+        ] {
+            let words = words(&claims(github, presented, NAME), &trusted(github, trust, NAME));
+            assert!(words.contains(expected), "{presented} {trust}: {words}");
         }
     }
 

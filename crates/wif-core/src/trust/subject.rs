@@ -51,8 +51,32 @@ pub enum Subject {
         /// The connection's id.
         connection: Uuid,
     },
+    /// The form of another issuer: a repository, a service account, a workload.
+    Labeled {
+        /// What it names.
+        form: Form,
+        /// Label and value of each part.
+        parts: Vec<(&'static str, ForeignText)>,
+    },
     /// Another form.
     Other(ForeignText),
+}
+
+/// What a subject of another issuer names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `repo:<owner>/<repository>:…` of GitHub Actions and Forgejo.
+    Repository,
+    /// `repo:<owner>@<id>/<repository>@<id>:…` of GitHub Actions, since 2026.
+    NumberedRepository,
+    /// `project_path:<group>/<project>:ref_type:<type>:ref:<ref>` of GitLab.
+    Project,
+    /// `system:serviceaccount:<namespace>:<name>` of Kubernetes.
+    ServiceAccount,
+    /// `spiffe://<trust domain>/<path>`.
+    Workload,
+    /// `arn:aws:iam::<account>:role/<name>` of AWS.
+    Role,
 }
 
 impl Issuer {
@@ -104,7 +128,10 @@ impl Subject {
     /// Takes a subject apart. Never fails: what is not known is `Other`.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        names(text).or_else(|| ids(text)).unwrap_or_else(|| Self::Other(text.into()))
+        names(text)
+            .or_else(|| ids(text))
+            .or_else(|| labeled(text))
+            .unwrap_or_else(|| Self::Other(text.into()))
     }
 
     /// Label and value of each part.
@@ -123,9 +150,60 @@ impl Subject {
                 ("subject organization", organization.to_string().into()),
                 ("subject connection", connection.to_string().into()),
             ],
+            Self::Labeled { parts, .. } => parts.clone(),
             Self::Other(text) => segments("subject", text.raw()),
         }
     }
+}
+
+/// The forms of other issuers, as their documentation has them.
+fn labeled(text: &str) -> Option<Subject> {
+    let made = |form, parts: Vec<(&'static str, &str)>| {
+        // What is empty is no such subject.
+        let whole = parts.iter().all(|(_, value)| !value.is_empty());
+        let parts = parts.into_iter().map(|(label, value)| (label, value.into())).collect();
+        whole.then_some(Subject::Labeled { form, parts })
+    };
+    if let Some(rest) = text.strip_prefix("repo:") {
+        let (repository, rest) = rest.split_once(':')?;
+        let (owner, name) = repository.split_once('/')?;
+        let what = match rest.split_once(':') {
+            Some(("ref", value)) => ("subject ref", value),
+            Some(("environment", value)) => ("subject environment", value),
+            None => ("subject event", rest),
+            Some(_) => ("subject rest", rest),
+        };
+        return match (owner.rsplit_once('@'), name.rsplit_once('@')) {
+            (Some((owner, owner_id)), Some((name, id))) => made(
+                Form::NumberedRepository,
+                vec![
+                    ("subject owner", owner),
+                    ("subject owner id", owner_id),
+                    ("subject repository", name),
+                    ("subject repository id", id),
+                    what,
+                ],
+            ),
+            _ => made(Form::Repository, vec![("subject owner", owner), ("subject repository", name), what]),
+        };
+    }
+    if let Some(rest) = text.strip_prefix("project_path:") {
+        let (project, rest) = rest.split_once(":ref_type:")?;
+        let (kind, name) = rest.split_once(":ref:")?;
+        let parts = vec![("subject project", project), ("subject ref type", kind), ("subject ref", name)];
+        return made(Form::Project, parts);
+    }
+    if let Some(rest) = text.strip_prefix("system:serviceaccount:") {
+        let (namespace, name) = rest.split_once(':')?;
+        let parts = vec![("subject namespace", namespace), ("subject service account", name)];
+        return made(Form::ServiceAccount, parts);
+    }
+    if let Some(rest) = text.strip_prefix("spiffe://") {
+        let (domain, path) = rest.split_once('/')?;
+        return made(Form::Workload, vec![("subject trust domain", domain), ("subject path", path)]);
+    }
+    let (account, role) = text.strip_prefix("arn:aws:iam::")?.split_once(":role/")?;
+    made(Form::Role, vec![("subject account", account), ("subject role", role)])
 }
 
 fn names(text: &str) -> Option<Subject> {
@@ -192,6 +270,74 @@ mod tests {
         let Subject::Ids { tenant, connection, .. } = Subject::parse(&subject) else { panic!("ids") };
         assert_eq!(tenant, application);
         assert_eq!(connection.to_string(), id);
+    }
+
+    #[test]
+    fn the_subjects_of_other_issuers_are_taken_apart_and_named() {
+        for (text, form, expected) in [
+            (
+                "repo:contoso/shop:ref:refs/heads/main",
+                Form::Repository,
+                &[("owner", "contoso"), ("repository", "shop"), ("ref", "refs/heads/main")][..],
+            ),
+            (
+                "repo:contoso/shop:environment:prod",
+                Form::Repository,
+                &[("owner", "contoso"), ("repository", "shop"), ("environment", "prod")],
+            ),
+            (
+                "repo:contoso/shop:pull_request",
+                Form::Repository,
+                &[("owner", "contoso"), ("repository", "shop"), ("event", "pull_request")],
+            ),
+            (
+                "repo:contoso@1234/shop@99:ref:refs/tags/v1",
+                Form::NumberedRepository,
+                &[
+                    ("owner", "contoso"),
+                    ("owner id", "1234"),
+                    ("repository", "shop"),
+                    ("repository id", "99"),
+                    ("ref", "refs/tags/v1"),
+                ],
+            ),
+            (
+                "project_path:contoso/group/shop:ref_type:branch:ref:main",
+                Form::Project,
+                &[("project", "contoso/group/shop"), ("ref type", "branch"), ("ref", "main")],
+            ),
+            (
+                "system:serviceaccount:shop:orders",
+                Form::ServiceAccount,
+                &[("namespace", "shop"), ("service account", "orders")],
+            ),
+            (
+                "spiffe://contoso.example/ns/shop/sa/orders",
+                Form::Workload,
+                &[("trust domain", "contoso.example"), ("path", "ns/shop/sa/orders")],
+            ),
+            (
+                "arn:aws:iam::123456789012:role/ci/deploy",
+                Form::Role,
+                &[("account", "123456789012"), ("role", "ci/deploy")],
+            ),
+        ] {
+            let Subject::Labeled { form: found, parts } = Subject::parse(text) else { panic!("{text}") };
+            let parts: Vec<_> = parts
+                .iter()
+                .map(|(label, value)| (label.trim_start_matches("subject "), value.raw()))
+                .collect();
+            assert_eq!((found, parts.as_slice()), (form, expected), "{text}");
+        }
+        for text in [
+            "repo:contoso",
+            "repo:/shop:x",
+            "system:serviceaccount:shop",
+            "spiffe://contoso.example",
+            "arn:aws:iam::1:user/x",
+        ] {
+            assert!(matches!(Subject::parse(text), Subject::Other(_)), "{text}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod limits;
 mod message;
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -59,6 +60,8 @@ pub struct Settings {
     pub identity: Option<reqwest::Identity>,
     /// Whether to accept any server certificate.
     pub skip_validation: bool,
+    /// Where a host is, whatever its name resolves to: for a server whose certificate has another name than its address.
+    pub resolved: Option<(String, Vec<SocketAddr>)>,
 }
 
 /// An HTTP client with limits on time, size and hosts.
@@ -110,6 +113,9 @@ impl Http {
                 proxy = proxy.basic_auth(&user, password.expose());
             }
             builder = builder.proxy(proxy);
+        }
+        if let Some((host, addresses)) = &settings.resolved {
+            builder = builder.resolve_to_addrs(host, addresses);
         }
         if let Some(identity) = settings.identity {
             builder = builder.identity(identity);

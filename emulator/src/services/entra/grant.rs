@@ -9,7 +9,7 @@ use crate::services::entra::{certificate, checks, federated};
 use crate::services::request;
 use crate::world::World;
 use crate::world::directory::entra::{App, Kind, Tenant};
-use crate::world::identity::sts_issuer;
+use crate::world::identity::{EXCHANGE_AUDIENCE_ID, entra_issuer, sts_issuer};
 use crate::world::issued::IssuedKind;
 use crate::world::keys::{self, random_text};
 
@@ -44,6 +44,22 @@ pub(crate) fn issue_access_token(world: &World, tenant: &Tenant, app: &App, reso
         Kind::ManagedIdentity => lifetimes.managed_identity_access_token,
     };
     let access_token = keys::entra().sign(&claims(tenant, app, resource, world.clock.epoch(), expires_in));
+    world.record_issued(IssuedKind::AccessToken, &access_token);
+    Granted { client: app.client_id, access_token, expires_in }
+}
+
+/// A token of an identity that is for Entra's exchange: an assertion for another application.
+///
+/// Source: Microsoft Learn, "Configure an application to trust a managed identity".
+pub(crate) fn issue_exchange_token(world: &World, tenant: &Tenant, app: &App) -> Granted {
+    let expires_in = world.directory().lifetimes.managed_identity_access_token;
+    let now = world.clock.epoch();
+    let claims = json!({
+        "iss": entra_issuer(tenant.id), "sub": app.object_id, "oid": app.object_id, "tid": tenant.id,
+        "aud": EXCHANGE_AUDIENCE_ID, "azp": app.client_id, "appid": app.client_id, "ver": "2.0",
+        "iat": now, "nbf": now, "exp": now + expires_in,
+    });
+    let access_token = keys::entra().sign(&claims);
     world.record_issued(IssuedKind::AccessToken, &access_token);
     Granted { client: app.client_id, access_token, expires_in }
 }

@@ -1,0 +1,50 @@
+//! The checks of a source that is no service connection.
+
+use wif_azure::identity::Credential;
+use wif_core::{
+    azure::resource::Resource, fact::Fact, foreign_text::ForeignText, human_time::format_moment,
+    trust::presented::identity_parts,
+};
+
+use super::report::{NO_FACTS, Report, Topic};
+use crate::sign_in::{SIGN_IN_TIMEOUT, SignIn};
+use wif_io::clock::Deadline;
+
+/// Asks for an id token, and exchanges it.
+pub(crate) async fn of_source(sign_in: &SignIn<'_>, resources: &[Resource]) -> Report {
+    let mut report = Report::default();
+    let (clock, now) = (sign_in.http.clock(), sign_in.http.clock().now());
+    let deadline = Deadline::after(clock, SIGN_IN_TIMEOUT);
+    if matches!(sign_in.identity.credential, Credential::Federated { .. }) {
+        match sign_in.request_id_token(deadline, &mut |_| Ok(())).await {
+            Ok(id_token) => {
+                let parts = identity_parts(&id_token.claims).into_iter();
+                let signer = Fact::new("signed by", sign_in.source.signer());
+                let facts =
+                    std::iter::once(signer).chain(parts.map(|(label, value)| Fact::new(label, value)));
+                let until = format_moment(id_token.claims.expires, now);
+                let audience = ForeignText::join(&id_token.claims.audiences);
+                let facts = facts.chain([Fact::new("audience", audience), Fact::new("lives until", until)]);
+                report.good(Topic::IdToken, facts);
+            }
+            Err(error) => {
+                report.fault(Topic::IdToken, error, NO_FACTS);
+                report.skipped(Topic::Exchange, "there is no id token");
+                return report;
+            }
+        }
+    } else {
+        report.skipped(Topic::IdToken, "the machine's own identity needs none");
+    }
+    match sign_in.run(resources, &mut |_| Ok(())).await {
+        Ok(signed_in) => {
+            let granted = resources.iter().zip(&signed_in.access_tokens);
+            let facts = granted.map(|(resource, access)| {
+                Fact::new("access token", format!("{resource} until {}", format_moment(access.expires, now)))
+            });
+            report.good(Topic::Exchange, facts);
+        }
+        Err(error) => report.fault(Topic::Exchange, error, NO_FACTS),
+    }
+    report
+}

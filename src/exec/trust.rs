@@ -1,0 +1,128 @@
+//! `wif trust entra`: the federated credential that the identity needs for the id tokens of this job, pod or machine.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+    sync::Arc,
+};
+
+use wif_core::{
+    failure::Failure, foreign_text::ForeignText, token::claims::Unverified, trust::presented::identity_parts,
+};
+use wif_io::{
+    clock::{Clock, Deadline},
+    env::Env,
+    http::Http,
+};
+
+use super::{
+    log::Log,
+    prepared::{Prepared, prepare},
+    request::Request,
+};
+use crate::{agent::network, sign_in::SIGN_IN_TIMEOUT, sources::choice::SourceName};
+
+/// What Entra has to trust.
+#[derive(Debug)]
+pub struct NeededTrust {
+    /// Issuer and subject in parts, for the eye.
+    pub parts: Vec<(&'static str, ForeignText)>,
+    /// The commands that make the federated credential.
+    pub commands: String,
+}
+
+/// Asks the source for an id token, and says which federated credential would trust it. Nothing is exchanged.
+///
+/// # Errors
+///
+/// The source gives no id token.
+pub async fn needed_trust(
+    env: &Env,
+    clock: Arc<dyn Clock>,
+    errors: &mut (dyn Write + Send),
+    request: &Request,
+) -> Result<NeededTrust, Failure> {
+    let mut log = Log { errors, masks: env.is_true("TF_BUILD"), verbose: false };
+    let Prepared { env, plan, source_name, source } = prepare(request, env, &clock, &mut log).await?;
+    let (settings, _remarks) = network::settings(&env)?;
+    let http = Http::new(settings, clock)?;
+    let deadline = Deadline::after(http.clock(), SIGN_IN_TIMEOUT);
+    let usual = plan.connection.identity.audiences.cloud.token_exchange_audience();
+    let token = source.fetch(&http, deadline, usual).await.map_err(|failure| *failure)?;
+    let malformed = |error| {
+        let hint = "look at what the source gives: it is no id token";
+        Failure::new(wif_core::code::Code::IdTokenMalformed, error, hint)
+    };
+    let claims = Unverified::read(&token).map_err(malformed)?;
+    let audience = request.audience.as_deref().unwrap_or(usual);
+    let client = plan.connection.client().map(|client| client.to_string()).unwrap_or_default();
+    Ok(NeededTrust {
+        parts: identity_parts(&claims),
+        commands: commands(&claims, audience, &client, &source_name),
+    })
+}
+
+/// Writes text to a file that is not there yet.
+///
+/// # Errors
+///
+/// It is there, or cannot be written.
+pub fn write_to_new_file(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+    writeln!(file, "{text}")
+}
+
+fn commands(claims: &Unverified, audience: &str, client: &str, source: &SourceName) -> String {
+    let (issuer, subject) = (claims.issuer.raw(), claims.subject.raw());
+    let name = match source {
+        SourceName::File(_) | SourceName::Variable(_) => "wif".to_owned(),
+        named => format!("wif-{named}"),
+    };
+    let json =
+        serde_json::json!({ "name": name, "issuer": issuer, "subject": subject, "audiences": [audience] });
+    let (in_shell, in_bicep, in_terraform) = (shell, bicep, terraform);
+    format!(
+        "# az, for an application\naz ad app federated-credential create --id {client} --parameters {}\n\n\
+         # az, for a managed identity\naz identity federated-credential create --name {name} --identity-name IDENTITY --resource-group GROUP --issuer {} --subject {} --audiences {}\n\n\
+         // Bicep, for a managed identity\nresource {} 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2023-01-31' = {{\n  parent: identity\n  name: '{name}'\n  properties: {{\n    issuer: {}\n    subject: {}\n    audiences: [{}]\n  }}\n}}\n\n\
+         # Terraform, for an application\nresource \"azuread_application_federated_identity_credential\" \"wif\" {{\n  application_id = azuread_application.this.id\n  display_name   = \"{name}\"\n  issuer         = {}\n  subject        = {}\n  audiences      = [{}]\n}}",
+        in_shell(&json.to_string()),
+        in_shell(issuer),
+        in_shell(subject),
+        in_shell(audience),
+        "trust",
+        in_bicep(issuer),
+        in_bicep(subject),
+        in_bicep(audience),
+        in_terraform(issuer),
+        in_terraform(subject),
+        in_terraform(audience),
+    )
+}
+
+/// A word of a shell: nothing in it means anything.
+fn shell(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+fn bicep(text: &str) -> String {
+    format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'").replace("${", r"\${"))
+}
+
+fn terraform(text: &str) -> String {
+    let text = text.replace('\\', r"\\").replace('"', "\\\"");
+    format!("\"{}\"", text.replace("${", "$${").replace("%{", "%%{"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_subject_holds_is_text_in_every_language() {
+        assert_eq!(shell("a'b$(x)"), r"'a'\''b$(x)'");
+        assert_eq!(bicep(r"a'b\${x}"), r"'a\'b\\\${x}'");
+        assert_eq!(terraform("a\"b\\${x}%{y}"), "\"a\\\"b\\\\$${x}%%{y}\"");
+    }
+}
