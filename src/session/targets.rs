@@ -61,8 +61,9 @@ impl Ways {
         let to_end = (Arc::clone(&target), Arc::clone(&http), Arc::clone(&this));
         let fetch: Fetch = Arc::new(move || {
             let (target, http, assertion) = (Arc::clone(&target), Arc::clone(&http), Arc::clone(&assertion));
-            let held = current(&held);
-            Box::pin(async move { fresh(&*target, &http, &assertion, held).await })
+            let held = Arc::clone(&held);
+            // The slot is locked while it makes this, and not while it waits for it.
+            Box::pin(async move { fresh(&*target, &http, &assertion, current(&held)).await })
         });
         let slot = TokenSlot::new(self.http.shared_clock(), fetch, None);
         // Set here for the first time.

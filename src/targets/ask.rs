@@ -8,7 +8,7 @@ use wif_io::{
     http::{Http, Request, Response},
 };
 
-use super::TargetError;
+use super::error::TargetError;
 
 /// How long one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);

@@ -27,7 +27,11 @@ use wif_io::{
     http::{Http, Request, Response},
 };
 
-use super::{Exchanged, Target, TargetError, ask::Question};
+use super::{
+    ask::Question,
+    error::TargetError,
+    target::{Exchanged, Target},
+};
 use crate::agent::target_inputs::AwsInputs;
 
 const SERVICE: &str = "AWS";
@@ -40,8 +44,8 @@ pub(super) const VARIABLES: [&str; 4] = [ENDPOINTS[0], ENDPOINTS[1], PROJECT, BU
 const MAX_SESSION_NAME: usize = 64;
 /// How much life a credential has at least when it is given away.
 const MIN_LIFE: Duration = Duration::minutes(21);
-/// The shortest life of which so much can be kept.
-const SHORTEST_TO_KEEP: Duration = Duration::minutes(30);
+/// The shortest life of which so much can be kept, with some minutes between two exchanges.
+const SHORTEST_TO_KEEP: Duration = Duration::minutes(25);
 
 /// A role, and where to ask for it.
 pub(super) struct Aws {

@@ -9,7 +9,6 @@ use wif_core::{
     foreign_text::ForeignText,
     refusals::KnownRefusal,
     retry::{RetryClass, asked_to_wait},
-    secret::Secret,
     token::claims::Unverified,
     trust::presented::identity_parts,
 };
@@ -17,8 +16,6 @@ use wif_io::{
     failure::explain,
     http::{HttpError, SetupError},
 };
-
-use super::Target;
 
 /// No credential.
 #[derive(Debug, thiserror::Error)]
@@ -70,10 +67,9 @@ impl TargetError {
         }
     }
 
-    /// The failure, with what the target was shown.
-    pub(super) fn explain(self, target: &dyn Target, id_token: &Secret) -> Failure {
+    /// The failure, with what was presented; `own` says what the cloud was asked for.
+    pub(super) fn explain(self, claims: Option<&Unverified>, own: Vec<Fact>) -> Failure {
         let Self::Refused { said, .. } = &self else { return self.into() };
-        let claims = Unverified::read(id_token).ok();
         // A service may repeat issuer and subject as they are, which the agent's masks make unreadable.
         let said = said.as_ref().map(|said| {
             let claims = claims.iter().flat_map(|claims| [claims.issuer.raw(), claims.subject.raw()]);
@@ -82,13 +78,19 @@ impl TargetError {
                 .fold(said.clone(), |said, claim| said.replace(claim, "shown below"))
         });
         let mut facts: Vec<_> = said.map(|said| Fact::new("service says", said)).into_iter().collect();
-        if let Some(claims) = &claims {
+        if let Some(claims) = claims {
             let parts = identity_parts(claims).into_iter();
             facts.extend(parts.map(|(label, value)| Fact::new(label, value)));
             facts.push(Fact::new("audience", ForeignText::join(&claims.audiences)));
-            facts.extend(target.facts(claims));
+            facts.extend(own);
         }
         Failure::from(self).with_details(facts)
+    }
+}
+
+impl From<SetupError> for TargetError {
+    fn from(error: SetupError) -> Self {
+        Self::Setup(error)
     }
 }
 

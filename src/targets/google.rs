@@ -26,7 +26,11 @@ use wif_io::{
     http::{Http, Request, Response},
 };
 
-use super::{Exchanged, Target, TargetError, ask::Question};
+use super::{
+    ask::Question,
+    error::TargetError,
+    target::{Exchanged, Target},
+};
 use crate::agent::target_inputs::GoogleInputs;
 
 const SERVICE: &str = "Google Cloud";

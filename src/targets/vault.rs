@@ -26,7 +26,11 @@ use wif_io::{
     http::{Http, Request, Response},
 };
 
-use super::{Exchanged, Revoked, Target, TargetError, ask::Question};
+use super::{
+    ask::Question,
+    error::TargetError,
+    target::{Exchanged, Revoked, Target},
+};
 use crate::agent::{network, target_inputs::VaultInputs};
 
 const SERVICE: &str = "Vault";
