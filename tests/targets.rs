@@ -154,14 +154,11 @@ fn refuse(case: &Case, name: &str) {
     };
     let mut fault = None;
     match name {
-        "AccessDenied" => clouds.aws.roles[0].subject = "sc://contoso/Platform/other".to_owned(),
+        "AccessDenied" => "sc://contoso/Platform/other".clone_into(&mut clouds.aws.roles[0].subject),
         "InvalidIdentityToken" => clouds.aws.providers[0].1 = vec!["other".to_owned()],
-        "ExpiredTokenException" => fault = aws(400, name),
-        "IDPRejectedClaim" => fault = aws(403, name),
-        "IDPCommunicationError" => fault = aws(400, name),
-        "RegionDisabledException" => fault = aws(403, name),
+        "ExpiredTokenException" | "IDPCommunicationError" | "Throttling" => fault = aws(400, name),
+        "IDPRejectedClaim" | "RegionDisabledException" => fault = aws(403, name),
         "ValidationError" => clouds.aws.roles[0].max_seconds = 900,
-        "Throttling" => fault = aws(400, name),
         "google-subject-length" => {
             let provider = &mut clouds.google.providers[0];
             provider.maps_part = false;
@@ -173,7 +170,7 @@ fn refuse(case: &Case, name: &str) {
         }
         "google-audience" => clouds.google.providers[0].audiences.clear(),
         "google-issuer" => {
-            clouds.google.providers[0].issuer = "https://login.microsoftonline.com/other/v2.0".to_owned();
+            "https://login.microsoftonline.com/other/v2.0".clone_into(&mut clouds.google.providers[0].issuer);
         }
         "google-condition" => clouds.google.providers[0].condition = Some("sc://other".to_owned()),
         "google-provider" => clouds.google.providers[0].disabled = true,
@@ -182,14 +179,14 @@ fn refuse(case: &Case, name: &str) {
         }
         "google-impersonation" => clouds.google.accounts.clear(),
         "vault-audience" => clouds.vault.mounts[0].roles[0].audiences.clear(),
-        "vault-subject" => clouds.vault.mounts[0].roles[0].subject = "sc://other".to_owned(),
+        "vault-subject" => "sc://other".clone_into(&mut clouds.vault.mounts[0].roles[0].subject),
         "vault-claims" => {
             fault = vault(
                 400,
                 "error validating claims: claim \"x\" does not match any associated bound claim values",
             );
         }
-        "vault-issuer" => clouds.vault.mounts[0].issuer = "https://other.example".to_owned(),
+        "vault-issuer" => "https://other.example".clone_into(&mut clouds.vault.mounts[0].issuer),
         "vault-signature" => {
             fault = vault(
                 400,
@@ -491,4 +488,65 @@ fn the_token_of_vault_stays_the_same_until_its_longest_life_ends_and_is_revoked_
         let tokens = case.emulator.directory().clouds.vault.tokens.clone();
         assert!(tokens[1].revoked, "{tokens:?}");
     });
+}
+
+/// Where google-auth is installed, the real client gets access tokens in both ways; elsewhere nothing is proved.
+#[test]
+fn google_auth_gets_access_tokens_by_the_source_and_by_the_exchange() {
+    let case = exec(GOOGLE_PROVIDER);
+    let port = case.emulator.clouds_port();
+    let hosts = ["sts.googleapis.com:443", "iamcredentials.googleapis.com:443"];
+    let options = hosts.into_iter().fold(Proxy::leading_to(&case.emulator), |all, host| all.lead(host, port));
+    let sources: u16 = case.emulator.sources_url().rsplit(':').next().unwrap().parse().unwrap();
+    let proxy = Proxy::start(options.lead(&format!("127.0.0.1:{sources}"), sources));
+    let ca = case.emulator.ca_file().display().to_string();
+    let case = case
+        .set("HTTPS_PROXY", &proxy.url())
+        .set("REQUESTS_CA_BUNDLE", &ca)
+        .option("--google-provider", GOOGLE_PROVIDER)
+        .option("--google-service-account", GOOGLE_ACCOUNT);
+    let look = "python3 - <<'END'
+try:
+    import google.auth
+    import google.auth.transport.requests
+except ImportError:
+    print('absent')
+else:
+    credentials, _ = google.auth.default(scopes=['https://www.googleapis.com/auth/cloud-platform'])
+    credentials.refresh(google.auth.transport.requests.Request())
+    print(credentials.token[:7], credentials.expired)
+END";
+    let found = case.prints(look);
+    if found.trim() == "absent" {
+        println!("NOT TESTED: google-auth is not installed");
+        return;
+    }
+    assert_eq!(found.trim(), "ya29.c. False");
+    let found = case.option("--allowed-resources", "google").prints(look);
+    assert_eq!(found.trim(), "ya29.c. False", "the id token stays inside");
+}
+
+/// Where hvac is installed, the real client is signed in; elsewhere nothing is proved.
+#[test]
+fn hvac_is_signed_in_by_the_variables() {
+    let case = exec("x");
+    let url = case.emulator.plain_clouds_url();
+    case.emulator.directory().clouds.vault.mounts[0].roles[0].audiences = vec![url.clone()];
+    let case = case.option("--vault-address", &url).option("--vault-role", VAULT_ROLE);
+    let found = case.prints(
+        "python3 - <<'END'
+try:
+    import hvac
+except ImportError:
+    print('absent')
+else:
+    client = hvac.Client()
+    print(client.auth.token.renew_self()['auth']['token_policies'])
+END",
+    );
+    if found.trim() == "absent" {
+        println!("NOT TESTED: hvac is not installed");
+        return;
+    }
+    assert_eq!(found.trim(), "['default', 'deploy']");
 }

@@ -10,7 +10,7 @@ pub struct TargetInputs {
     pub aws: Option<AwsInputs>,
     /// Google Cloud.
     pub google: Option<GoogleInputs>,
-    /// Vault or OpenBao.
+    /// Vault or `OpenBao`.
     pub vault: Option<VaultInputs>,
 }
 

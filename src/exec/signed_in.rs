@@ -35,7 +35,6 @@ use crate::{
     },
     sign_in::SignIn,
     sources::{choice::SourceName, token_proxy::TokenProxy},
-    targets::check_files,
     task::{azure_cli, plan::Plan},
 };
 
@@ -81,9 +80,6 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
     let Prepared { env, plan, source_name, source } = prepare(request, own, &clock, &mut log).await?;
     let env = &env;
     let (network, Remarks { mut warnings, notes }) = network::settings(env)?;
-    if plan.targets.has_aws() && !plan.is_named() {
-        check_files(own)?;
-    }
     warnings.extend(plan.warnings());
     warnings.extend(azure_cli::warning(&plan));
     notes.iter().for_each(|note| log.note(note));

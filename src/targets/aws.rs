@@ -1,6 +1,6 @@
 //! AWS: a role that trusts the id token's issuer (`AssumeRoleWithWebIdentity`).
 //!
-//! Source: AWS' documentation, "AssumeRoleWithWebIdentity"; botocore, the model of STS. With `Accept: application/json` STS
+//! Source: AWS' documentation, `AssumeRoleWithWebIdentity`; botocore, the model of STS. With `Accept: application/json` STS
 //! answers in JSON; what stands in front of it may not pass the header on, so that XML is read too.
 
 use reqwest::Method;
@@ -60,12 +60,11 @@ impl Aws {
     pub(super) fn new(inputs: &AwsInputs, env: &Env, allowed: &AllowedHosts) -> Result<Self, Failure> {
         let AwsInputs { role, region, duration } = inputs.clone();
         let own = ENDPOINTS.into_iter().find_map(|name| Some((name, env.get(name)?)));
-        let endpoint = match own {
-            Some((name, text)) => named_endpoint(name, text, allowed)?,
-            None => {
-                let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-                parse("awsRegion", &format!("https://sts.{region}.{suffix}"))?
-            }
+        let endpoint = if let Some((name, text)) = own {
+            named_endpoint(name, text, allowed)?
+        } else {
+            let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+            parse("awsRegion", &format!("https://sts.{region}.{suffix}"))?
         };
         Ok(Self { role, region, duration, session: session_name(env), url: endpoint.join([]) })
     }
@@ -130,7 +129,7 @@ fn named_endpoint(name: &str, text: &str, allowed: &AllowedHosts) -> Result<Endp
     ))
 }
 
-/// The run, in the characters that AWS takes (`[\w+=,.@-]`): it stands in CloudTrail.
+/// The run, in the characters that AWS takes (`[\w+=,.@-]`): it stands in AWS' log of requests.
 fn session_name(env: &Env) -> String {
     let build = env.get(BUILD).map(|build| format!("-{build}")).unwrap_or_default();
     let project = env.get(PROJECT).unwrap_or("wif");
@@ -146,17 +145,7 @@ fn session_name(env: &Env) -> String {
 fn read(answer: &Response, now: OffsetDateTime) -> Option<CachedToken> {
     let text = answer.text()?;
     let [id, secret, session, end] = fields(&text)?;
-    let end = match end.expose().trim().parse::<f64>() {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a moment in seconds has no more digits than that"
-        )]
-        Ok(seconds) if (0.0..1e11).contains(&seconds) => {
-            OffsetDateTime::from_unix_timestamp(seconds as i64).ok()?
-        }
-        Ok(_) => return None,
-        Err(_) => OffsetDateTime::parse(end.expose().trim(), &Rfc3339).ok()?,
-    };
+    let end = moment(&end)?;
     if [&id, &secret, &session].iter().any(|text| text.expose().is_empty()) || end <= now {
         return None;
     }
@@ -169,6 +158,22 @@ fn read(answer: &Response, now: OffsetDateTime) -> Option<CachedToken> {
     let lifetime = Lifetime { from: now, until: end };
     let from = if end - now >= SHORTEST_TO_KEEP { now.min(end - MIN_LIFE - MIN_LIFE) } else { now };
     Some(CachedToken::new(Secret::new(credentials.to_string()), Lifetime { from, ..lifetime }))
+}
+
+/// Seconds since 1970 in JSON, RFC 3339 in XML.
+fn moment(text: &Secret) -> Option<OffsetDateTime> {
+    let text = text.expose().trim();
+    match text.parse::<f64>() {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a moment in seconds has no more digits than that"
+        )]
+        Ok(seconds) if (0.0..1e11).contains(&seconds) => {
+            OffsetDateTime::from_unix_timestamp(seconds as i64).ok()
+        }
+        Ok(_) => None,
+        Err(_) => OffsetDateTime::parse(text, &Rfc3339).ok(),
+    }
 }
 
 const FIELDS: [&str; 4] = ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"];
@@ -289,11 +294,7 @@ mod tests {
         for text in [json.to_string(), xml.to_owned()] {
             let fields = fields(&Secret::new(text)).unwrap();
             assert_eq!([0, 1, 2].map(|at: usize| fields[at].expose().to_owned()), ["ASIA1", "s/+=", "t=="]);
-            let end_text = fields[3].expose();
-            let read = end_text.parse::<f64>().map_or_else(
-                |_| OffsetDateTime::parse(end_text, &Rfc3339).unwrap(),
-                |seconds| OffsetDateTime::from_unix_timestamp(seconds as i64).unwrap(),
-            );
+            let read = moment(&fields[3]).unwrap();
             assert_eq!(read, end);
         }
         for broken in ["", "{}", "[]", "<a>", "<AccessKeyId>x</AccessKeyId>", "{\"AccessKeyId\":\"x\"}"] {

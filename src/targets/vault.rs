@@ -1,4 +1,4 @@
-//! HashiCorp Vault and OpenBao: the JWT auth method. The token is renewed as long as it can be, since no client reads it anew.
+//! Vault and `OpenBao`: the JWT auth method. The token is renewed as long as it can be, since no client reads it anew.
 //!
 //! Source: hashicorp/vault, `api/auth_token.go`; Vault's documentation, "JWT/OIDC auth method (API)" and "Token auth method (API)".
 
@@ -142,10 +142,10 @@ impl Vault {
     ) -> Result<CachedToken, TargetError> {
         let VaultInputs { role, mount, .. } = &self.inputs;
         let path = format!("auth/{}/login", mount.trim_matches('/'));
-        let mut body = json!({"jwt": id_token.expose()});
-        if let Some(role) = role {
-            body["role"] = role.as_str().into();
-        }
+        let body = match role {
+            Some(role) => json!({"jwt": id_token.expose(), "role": role}),
+            None => json!({"jwt": id_token.expose()}),
+        };
         let request = self.request(Method::POST, &path)?.json(body.to_string().into_bytes());
         self.granted(http, deadline, request, "id token").await
     }

@@ -124,6 +124,9 @@ impl Plan {
         guards::targets(&inputs, connection.scheme)?;
         let mut families = guards::families(&inputs)?;
         families.extend(inputs.targets.families());
+        if inputs.targets.aws.is_some() && inputs.session.is_none() {
+            targets::check_files(env)?;
+        }
         let targets = targets::read(&inputs.targets, env, &inputs.allowed_authorities)?;
         let targets = PlannedTargets::new(inputs.targets.clone(), targets);
         if is_step && connection.scheme == Scheme::WorkloadIdentityFederation {

@@ -25,7 +25,6 @@ use crate::{
     session::start::{self, NewSession, Step},
     sign_in::SignIn,
     sources::azure_pipelines::AzurePipelines,
-    targets::check_files,
     world::World,
 };
 
@@ -46,9 +45,6 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let existing = ExistingVariables::find(&world.env, &plan)?;
     plan.propose_folder(&world.env)?;
     let (settings, Remarks { mut warnings, notes }) = network::settings(&world.env)?;
-    if plan.targets.has_aws() && !plan.is_named() {
-        check_files(&world.env)?;
-    }
     warnings.extend(plan.warnings());
     warnings.extend(existing.warnings.iter().map(ToString::to_string));
     warnings.extend(plan.connection.stored_secret_warning());
@@ -56,11 +52,8 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
     let mut commands = Commands::new(&mut *world.out, &world.env);
     plan.notes().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
     existing.notes.iter().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
-    existing
-        .reminders
-        .iter()
-        .try_for_each(|reminder| commands.line(&reminder.to_string()))
-        .map_err(OutputError)?;
+    let mut reminders = existing.reminders.iter().map(ToString::to_string);
+    reminders.try_for_each(|reminder| commands.line(&reminder)).map_err(OutputError)?;
     notes.iter().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
     warnings.iter().try_for_each(|warning| commands.warning(warning)).map_err(OutputError)?;
     let folder = plan.folder.as_deref().map(|path| make_folder(&mut commands, path)).transpose()?;
@@ -78,8 +71,8 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         .as_ref()
         .filter(|_| plan.needs_file())
         .zip(signed_in.id_token.as_ref())
-        .map(|(folder, id_token)| folder.write("id-token", &id_token.token));
-    let file = file.transpose()?;
+        .map(|(folder, id_token)| folder.write("id-token", &id_token.token))
+        .transpose()?;
     let mut broker = if plan.refresh {
         let step = Step { program: world.program.as_deref(), env: &world.env, clock: &*world.clock };
         let session = NewSession { targets: &granted, ..plan.new_session(&signed_in, file.clone()) };

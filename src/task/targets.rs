@@ -44,11 +44,6 @@ impl PlannedTargets {
         self.inputs.families().any(|family| family.needs(Need::CredentialFile))
     }
 
-    /// Whether AWS is among them, whose SDKs read files of the user too.
-    pub(crate) const fn has_aws(&self) -> bool {
-        self.inputs.aws.is_some()
-    }
-
     /// What the variables are made of: as far as it is known by now.
     pub(super) fn facts(&self) -> TargetFacts {
         let expected = || self.facts_with(Secret::new(String::new()), PathBuf::new());

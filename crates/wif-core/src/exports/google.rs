@@ -7,7 +7,7 @@
 //! `identitypoolclient.ts`; googleapis/google-cloud-go, `auth/credentials/internal/externalaccount`; gcloud,
 //! `CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE`; hashicorp/terraform-provider-google, `google/provider/provider.go`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     broker_endpoint::BrokerEndpoint,
@@ -66,27 +66,33 @@ impl GoogleProvider {
         let BrokerEndpoint { url, key, .. } = endpoint;
         let key = key.expose();
         let source = if endpoint.gives_id_token { endpoint.google_id_token } else { GOOGLE_PATH };
-        let mut file = json!({
-            "type": "external_account",
-            "audience": self.audience,
-            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
-            "universe_domain": self.universe,
-            "credential_source": {
-                "url": format!("{url}{source}"),
-                "headers": {"Authorization": format!("Bearer {key}")},
-                "format": {"type": "json", "subject_token_field_name": "value"},
-            },
-        });
-        if endpoint.gives_id_token {
-            file["token_url"] = self.token_url().into();
-            file["token_info_url"] = format!("https://sts.{}/v1/introspect", self.universe).into();
-            if let Some(impersonation) = self.impersonation_url() {
-                file["service_account_impersonation_url"] = impersonation.into();
-            }
+        let sts = format!("https://sts.{}/v1", self.universe);
+        // Where the broker has made the exchange, it has impersonated the account too.
+        let (token_url, token_info_url, impersonation) = if endpoint.gives_id_token {
+            (self.token_url(), Some(format!("{sts}/introspect")), self.impersonation_url())
         } else {
-            file["token_url"] = format!("{url}/{key}{GOOGLE_PATH}").into();
-        }
-        Secret::new(file.to_string())
+            (format!("{url}/{key}{GOOGLE_PATH}"), None, None)
+        };
+        let all = [
+            ("type", Some(json!("external_account"))),
+            ("audience", Some(json!(self.audience))),
+            ("subject_token_type", Some(json!("urn:ietf:params:oauth:token-type:jwt"))),
+            ("universe_domain", Some(json!(self.universe))),
+            ("token_url", Some(json!(token_url))),
+            ("token_info_url", token_info_url.map(Value::from)),
+            ("service_account_impersonation_url", impersonation.map(Value::from)),
+            (
+                "credential_source",
+                Some(json!({
+                    "url": format!("{url}{source}"),
+                    "headers": {"Authorization": format!("Bearer {key}")},
+                    "format": {"type": "json", "subject_token_field_name": "value"},
+                })),
+            ),
+        ];
+        let file: serde_json::Map<String, Value> =
+            all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        Secret::new(Value::Object(file).to_string())
     }
 }
 

@@ -69,7 +69,7 @@ families! {
     Aws = aws,
     /// Google Cloud.
     Google = google,
-    /// Vault and OpenBao.
+    /// Vault and `OpenBao`.
     Vault = vault,
 }
 

@@ -37,7 +37,7 @@ pub struct Facts {
 pub struct TargetFacts {
     /// The AWS region.
     pub aws_region: Option<String>,
-    /// Vault or OpenBao.
+    /// Vault or `OpenBao`.
     pub vault: Option<VaultFacts>,
     /// Google Cloud.
     pub google: Option<GoogleFacts>,

@@ -1,4 +1,4 @@
-//! HashiCorp Vault and OpenBao: a token that the step has logged in for, and that the broker renews. Its text stays the same.
+//! Vault and `OpenBao`: a token that the step has logged in for, and that the broker renews. Its text stays the same.
 //!
 //! Source: hashicorp/vault, `api/client.go` (`ReadEnvironment`) and `command/token_helper.go`; openbao/openbao, `api/client.go`
 //! (`BAO_…` before `VAULT_…`); hashicorp/terraform-provider-vault, `internal/provider`.

@@ -1,6 +1,6 @@
 //! Refusals of AWS' security token service.
 //!
-//! Sources: botocore, the model of STS; AWS' documentation, "AssumeRoleWithWebIdentity" and "Troubleshoot IAM roles".
+//! Sources: botocore, the model of STS; AWS' documentation, `AssumeRoleWithWebIdentity` and "Troubleshoot IAM roles".
 
 use super::entry::{KnownRefusal, Name, RetryAdvice};
 use crate::code::Code;

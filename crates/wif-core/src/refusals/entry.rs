@@ -36,7 +36,7 @@ pub enum Name {
     Aws(&'static str),
     /// Of Google Cloud: a name of ours.
     Google(&'static str),
-    /// Of Vault or OpenBao: a name of ours.
+    /// Of Vault or `OpenBao`: a name of ours.
     Vault(&'static str),
 }
 

@@ -66,7 +66,7 @@ pub fn in_words_of_google(text: &str) -> Option<&'static KnownRefusal> {
     by_words(google::WORDS, text)
 }
 
-/// The refusal that a text of Vault or OpenBao tells of.
+/// The refusal that a text of Vault or `OpenBao` tells of.
 #[must_use]
 pub fn in_words_of_vault(text: &str) -> Option<&'static KnownRefusal> {
     by_words(vault::WORDS, text)

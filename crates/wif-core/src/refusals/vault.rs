@@ -1,4 +1,4 @@
-//! Refusals of Vault's and OpenBao's JWT auth method. The names are ours: the service has a sentence for each.
+//! Refusals of Vault's and `OpenBao`'s JWT auth method. The names are ours: the service has a sentence for each.
 //!
 //! Source: hashicorp/vault-plugin-auth-jwt, `path_login.go`; hashicorp/cap, `jwt/jwt.go`; hashicorp/vault, `http/handler.go`.
 

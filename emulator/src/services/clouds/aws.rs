@@ -1,6 +1,6 @@
 //! AWS' security token service: `AssumeRoleWithWebIdentity`.
 //!
-//! Source: AWS' documentation, "AssumeRoleWithWebIdentity" and "Available keys for AWS OIDC federation"; botocore, the model of STS.
+//! Source: AWS' documentation, `AssumeRoleWithWebIdentity` and "Available keys for AWS OIDC federation"; botocore, the model of STS.
 //! The audience that counts is `azp`, where the token has one.
 
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub(super) async fn sts(State(world): State<Arc<World>>, request: Request) -> Re
                         "AssumeRoleWithWebIdentityResult": {
                             "Credentials": {
                                 "AccessKeyId": key_id, "SecretAccessKey": secret, "SessionToken": session,
-                                "Expiration": expires as f64,
+                                "Expiration": f64::from(u32::try_from(expires).expect("a moment before 2106")),
                             },
                         },
                         "ResponseMetadata": {"RequestId": "c6104cbe-af31-11e0-8154-cbc7ccf896c7"},
