@@ -504,6 +504,8 @@ fn google_auth_gets_access_tokens_by_the_source_and_by_the_exchange() {
         .set("HTTPS_PROXY", &proxy.url())
         .set("REQUESTS_CA_BUNDLE", &ca)
         .option("--google-provider", GOOGLE_PROVIDER)
+        // Without it, the client asks Google's resource manager which project the provider is in.
+        .option("--google-project", "my-project")
         .option("--google-service-account", GOOGLE_ACCOUNT);
     let look = "python3 - <<'END'
 try:
