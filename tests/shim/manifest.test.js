@@ -26,6 +26,16 @@ const INPUTS = [
   ['allowedTenants', 'string', ''],
   ['allowedSubscriptions', 'string', ''],
   ['allowedAuthorities', 'string', ''],
+  ['awsRole', 'string', ''],
+  ['awsRegion', 'string', ''],
+  ['awsSessionDuration', 'string', '3600'],
+  ['googleProvider', 'string', ''],
+  ['googleServiceAccount', 'string', ''],
+  ['googleProject', 'string', ''],
+  ['vaultAddress', 'string', ''],
+  ['vaultRole', 'string', ''],
+  ['vaultMount', 'string', 'jwt'],
+  ['vaultNamespace', 'string', ''],
 ];
 const STAGES = { execution: 'index.js', postjobexecution: 'post.js' };
 
