@@ -30,17 +30,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         let label = text(input, "label").unwrap_or_default();
         writeln!(
             code,
-            "/// The input `{name}`.\npub(super) const {}: Input =\n    Input {{ name: {}, variable: {}, option: {}, label: {}, default: {} }};",
+            "/// The input `{name}`.\npub(in crate::agent) const {}: Input = Input {{ name: {}, variable: {}, alias: {}, option: {}, label: {}, default: {} }};",
             constant(name),
             literal(name),
-            literal(&format!("INPUT_{}", name.to_uppercase())),
+            literal(&variable(name)),
+            alias(input)?,
             literal(&constant(name).to_lowercase().replace('_', "-")),
             literal(label),
             literal(default),
         )?;
         write!(all, "{}, ", constant(name))?;
     }
-    writeln!(code, "/// Every input.\npub(super) const ALL: &[Input] = &[{all}];")?;
+    writeln!(code, "/// Every input.\npub(in crate::agent) const ALL: &[Input] = &[{all}];")?;
     fs::write(Path::new(&env::var("OUT_DIR")?).join("task.rs"), code)?;
     Ok(())
 }
@@ -61,6 +62,20 @@ fn text<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
     object.get(key).and_then(Value::as_str)
 }
 
+/// The variable in which the agent passes an input.
+fn variable(input: &str) -> String {
+    format!("INPUT_{}", input.to_uppercase())
+}
+
+/// The variable of an input's other name, as an expression of the type `Option<&str>`.
+fn alias(input: &Value) -> Result<String, String> {
+    match input.get("aliases").and_then(Value::as_array).map(Vec::as_slice) {
+        None => Ok("None".to_owned()),
+        Some([Value::String(name)]) => Ok(format!("Some({})", literal(&variable(name)))),
+        Some(_) => Err(format!("{TASK}: an input has one other name at the most")),
+    }
+}
+
 /// A Rust string literal.
 fn literal(text: &str) -> String {
     format!("\"{}\"", text.escape_default())
@@ -68,11 +83,14 @@ fn literal(text: &str) -> String {
 
 /// `accessTokens` becomes `ACCESS_TOKENS`.
 fn constant(name: &str) -> String {
-    name.chars().fold(String::new(), |mut text, character| {
-        if character.is_uppercase() {
+    let mut text = String::new();
+    let mut after_small = false;
+    for character in name.chars() {
+        if character.is_uppercase() && after_small {
             text.push('_');
         }
+        after_small = character.is_lowercase();
         text.extend(character.to_uppercase());
-        text
-    })
+    }
+    text
 }

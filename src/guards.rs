@@ -13,6 +13,7 @@ use wif_core::{
 use crate::agent::{
     connection::{Connection, Scheme},
     inputs::{Inputs, env_name},
+    script_inputs::Script,
 };
 
 /// A guard that does not hold, or inputs that contradict each other.
@@ -42,13 +43,18 @@ pub(crate) enum GuardError {
     )]
     Authority { host: String },
     #[error(
-        "the input allowedResources limits what the session may ask for, and the input exports has token-file: with the id token in that file, access tokens for every resource could be had"
+        "the input allowedResources limits what the session may ask for, and the input exports has {}: with the id token in that file, access tokens for every resource could be had",
+        family.as_str()
     )]
-    TokenFileUnlimited,
+    IdTokenUnlimited { family: Family },
     #[error(
         "the input allowedResources is set, and refresh: false leaves an id token in a file, with which access tokens for every resource could be had"
     )]
     SnapshotUnlimited,
+    #[error(
+        "the input allowedResources is set, and addSpnToEnvironment: true gives the script an id token, with which access tokens for every resource could be had"
+    )]
+    IdentityUnlimited,
     #[error("the input exports has {}, which refresh: false cannot serve", family.as_str())]
     NeedsBroker { family: Family },
     #[error(
@@ -61,8 +67,8 @@ pub(crate) enum GuardError {
     TargetNotAllowed { input: &'static str, name: &'static str },
     #[error("the input accessTokens has the variable {variable}, which the step sets itself")]
     Clash { variable: String },
-    #[error("the input exports has token-file, and a connection with the scheme {scheme} has no id token")]
-    NoIdToken { scheme: Scheme },
+    #[error("the input exports has {}, and a connection with the scheme {scheme} has no id token", family.as_str())]
+    NoIdToken { family: Family, scheme: Scheme },
     #[error(
         "the input exports {}, which refresh: false cannot serve: a connection with the scheme {scheme} has no id token to leave",
         describe_families(families.as_ref())
@@ -113,9 +119,9 @@ pub(crate) fn authority(connection: &Connection, allowed: &AllowedHosts) -> Resu
 pub(super) fn id_token(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> {
     let families = asked_or_default(inputs);
     let all_but_none = !families.is_empty();
-    let has_token_file = families.iter().any(|family| family.needs(Need::IdToken));
-    if inputs.limits_resources() && has_token_file {
-        return Err(GuardError::TokenFileUnlimited);
+    let gives_it = families.iter().copied().find(|family| family.needs(Need::IdToken));
+    if let Some(family) = gives_it.filter(|_| inputs.limits_resources()) {
+        return Err(GuardError::IdTokenUnlimited { family });
     }
     if inputs.limits_resources() && !inputs.refresh && all_but_none {
         return Err(GuardError::SnapshotUnlimited);
@@ -123,11 +129,21 @@ pub(super) fn id_token(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError
     if scheme == Scheme::WorkloadIdentityFederation {
         return Ok(());
     }
-    if has_token_file {
-        return Err(GuardError::NoIdToken { scheme });
+    if let Some(family) = gives_it {
+        return Err(GuardError::NoIdToken { family, scheme });
     }
     if !inputs.refresh && all_but_none {
         return Err(GuardError::NoSnapshot { scheme, families: inputs.exports.clone() });
+    }
+    Ok(())
+}
+
+/// A script may not have the id token where resources are limited.
+pub(super) fn script(inputs: &Inputs, script: Option<&Script>, scheme: Scheme) -> Result<(), GuardError> {
+    let wants_id_token =
+        scheme == Scheme::WorkloadIdentityFederation && script.is_some_and(|script| script.wants_identity);
+    if wants_id_token && inputs.limits_resources() {
+        return Err(GuardError::IdentityUnlimited);
     }
     Ok(())
 }
@@ -204,6 +220,7 @@ fn join_ids(allowed: &Allowed<Uuid>) -> String {
 
 impl From<GuardError> for Failure {
     fn from(error: GuardError) -> Self {
+        let leave_out = |family: &Family| format!("take {} out of exports", family.as_str());
         let (code, hint) = match &error {
             GuardError::Federation { .. } => (
                 Code::FederationRequired,
@@ -220,18 +237,24 @@ impl From<GuardError> for Failure {
                 Code::AuthorityNotAllowed,
                 "if you know this host, name it in the input allowedAuthorities; if it was not configured by your team, look for a step or a person that changed the connection",
             ),
-            GuardError::TokenFileUnlimited => (
+            GuardError::IdentityUnlimited => (
                 Code::InputsContradict,
-                "take token-file out of exports, or leave allowedResources empty; DefaultAzureCredential finds the broker by azure-sdk",
+                "set addSpnToEnvironment: false (the script finds AZURE_CLIENT_ID and AZURE_TENANT_ID), or leave allowedResources empty",
             ),
+            GuardError::IdTokenUnlimited { family } => {
+                let instead = family.instead().map(|instead| format!("; {instead}")).unwrap_or_default();
+                let hint = format!("{}, or leave allowedResources empty{instead}", leave_out(family));
+                return Self::new(Code::InputsContradict, error, hint);
+            }
             GuardError::SnapshotUnlimited => (
                 Code::InputsContradict,
                 "set refresh: true, or exports: none, or leave allowedResources empty",
             ),
-            GuardError::NeedsBroker { .. } => (
-                Code::InputsContradict,
-                "take azure-cli out of exports, or set refresh: true; az keeps an id token that it cannot renew, so a snapshot of it would end within minutes",
-            ),
+            GuardError::NeedsBroker { family } => {
+                let why = family.why_no_snapshot().map(|why| format!("; {why}")).unwrap_or_default();
+                let hint = format!("{}, or set refresh: true{why}", leave_out(family));
+                return Self::new(Code::InputsContradict, error, hint);
+            }
             GuardError::TargetNeedsBroker { .. } => {
                 (Code::InputsContradict, "set refresh: true, or leave the input empty")
             }
@@ -243,10 +266,13 @@ impl From<GuardError> for Failure {
                 (Code::InputsContradict, "add the name to allowedResources, or leave the input empty")
             }
             GuardError::Clash { .. } => (Code::InputsContradict, "give the variable another name"),
-            GuardError::NoIdToken { .. } => (
-                Code::InputsContradict,
-                "take token-file out of exports, or convert the connection to workload identity federation",
-            ),
+            GuardError::NoIdToken { family, .. } => {
+                let hint = format!(
+                    "{}, or convert the connection to workload identity federation",
+                    leave_out(family)
+                );
+                return Self::new(Code::InputsContradict, error, hint);
+            }
             GuardError::NoSnapshot { .. } => (
                 Code::InputsContradict,
                 "set exports: none (accessTokens work), or refresh: true, or convert the connection to workload identity federation",
@@ -358,7 +384,7 @@ mod tests {
                     let names_file = exports.contains("token-file");
                     let expected = match &refused {
                         None => !leaves_id_token(exports, refresh) || (limit.is_empty() && federated),
-                        Some(GuardError::TokenFileUnlimited) => !limit.is_empty() && names_file,
+                        Some(GuardError::IdTokenUnlimited { .. }) => !limit.is_empty() && names_file,
                         Some(GuardError::SnapshotUnlimited) => {
                             !limit.is_empty() && !names_file && refresh == "false" && exports != "none"
                         }

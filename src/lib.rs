@@ -4,7 +4,7 @@
 //! and the broker in `wif-broker`; `docs/architecture.md` has the map, with the arrows. Here is what joins them:
 //!
 //! - [`agent`]: the Azure Pipelines agent, and [`world`], which holds what tests replace.
-//! - [`task`] (the stages of the pipeline task), [`doctor`] (every check of a connection), and `credential` (the same
+//! - [`task`] (the stages of the pipeline task), `doctor` (every check of a connection), and `credential` (the same
 //!   exchange for Rust callers; a default feature, which the program that ships is built without).
 //! - [`cli`]: the command line.
 #![forbid(unsafe_code)]
@@ -13,7 +13,7 @@ pub mod agent;
 pub mod cli;
 #[cfg(feature = "credential")]
 pub mod credential;
-pub mod doctor;
+mod doctor;
 pub mod exec;
 mod guards;
 pub mod session;

@@ -1,22 +1,31 @@
 //! `wif`: takes a snapshot of the environment, reads the arguments, runs the command, and shows the result.
 #![forbid(unsafe_code)]
 
-use std::{io, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use tokio::runtime;
 use tracing_subscriber::{filter, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use wif::{
     agent::commands::{Commands, Completion},
-    cli::{self, Command, DoctorArguments, ExecArguments, Screen, Stage, TrustCommand, Unparsed},
+    cli::{
+        self, Arguments, Command, DoctorArguments, ExecArguments, OperatorArguments, Screen, Stage,
+        TrustCommand, Unparsed,
+    },
     exec::{self, Ended, Machine},
-    session, task,
+    session,
+    task::{self, script::ready::ScriptEnd},
     world::World,
 };
 use wif_core::{code::Code, failure::Failure};
 use wif_io::{child::Signals, clock, env::Env, private_folder, process};
 
 fn main() -> ExitCode {
-    let command = match cli::parse(std::env::args_os()) {
+    let command = match cli::parse::<Arguments>(std::env::args_os()) {
         Ok(arguments) => arguments.command,
         Err(unparsed) => return show_unparsed(&unparsed),
     };
@@ -26,6 +35,12 @@ fn main() -> ExitCode {
     });
     // Must come before `forbid_reading`: a process that is not dumpable cannot read its own `/proc/self/exe`.
     let program = std::env::current_exe().ok().or_else(started_as);
+    if let Command::Audit(given) = &command {
+        return operator("audit", given, program.as_deref());
+    }
+    if let Command::Inventory(given) = &command {
+        return operator("inventory", given, program.as_deref());
+    }
     match command {
         Command::Broker => process::forbid_tracing(),
         // Its limits are its command's too.
@@ -47,6 +62,8 @@ fn main() -> ExitCode {
                         cli::explain(code.as_deref(), *json, &mut log, &mut Screen::new(&mut stdout()));
                     Ok(exit_code_of(explained))
                 }
+                // Handed over before.
+                Command::Audit(_) | Command::Inventory(_) => Ok(ExitCode::FAILURE),
             }
         });
         // Name resolution runs on a blocking thread that cannot be canceled: do not wait for it on exit.
@@ -66,6 +83,18 @@ fn stdout() -> io::Stdout {
 /// The program's path from its first argument, if that is absolute: the fallback without `/proc`.
 fn started_as() -> Option<PathBuf> {
     std::env::args_os().next().map(PathBuf::from).filter(|name| name.is_absolute())
+}
+
+/// Hands a command over to the operators' program.
+fn operator(name: &str, given: &OperatorArguments, own: Option<&Path>) -> ExitCode {
+    match cli::operator(name, &given.arguments, own, &Env::of_process()) {
+        Ok(code) => ExitCode::from(code),
+        Err(text) => {
+            // Without standard error the exit code says it.
+            let _ = Screen::new(&mut io::stderr()).text(&format!("error: {text}"));
+            ExitCode::from(2)
+        }
+    }
 }
 
 /// Serves the tokens of a session.
@@ -89,7 +118,9 @@ async fn exec(arguments: &ExecArguments, program: Option<PathBuf>) -> io::Result
     // Listened for before there is anything to leave behind.
     let signals = Signals::listen()?;
     let (env, clock) = (Env::of_process(), Arc::new(clock::System::new()));
-    let machine = Machine { env: &env, program, clock, errors: &mut io::stderr() };
+    let job = env.get("VSTS_PROCESS_LOOKUP_ID").filter(|_| env.is_true("TF_BUILD"));
+    let mut masks = process::MaskOutput::of_step_or_own(job);
+    let machine = Machine { env: &env, program, clock, errors: &mut io::stderr(), masks: &mut masks };
     let code = match exec::run(machine, &arguments.into(), signals).await {
         Ended::Command(code) => code,
         Ended::Signal(number) => 128 + number,
@@ -158,31 +189,49 @@ fn exit_code_of(result: Result<(), Failure>) -> ExitCode {
 /// error of its own that explains nothing.
 async fn run(stage: Stage, program: Option<PathBuf>) -> io::Result<()> {
     // Listened for before there is anything to leave behind.
-    let canceled = canceled()?;
+    let mut signals = Signals::listen()?;
     let env = Env::of_process();
     if env.is_true("SYSTEM_DEBUG") {
         write_debug_lines();
     }
     let clock = Arc::new(clock::System::new());
     let mut world = World { env, program, clock, out: Box::new(stdout()) };
+    let mut text = "";
     let outcome = match stage {
         Stage::Post => {
             // Whatever the variables say, only what is a session's own is ended and removed.
             task::post::post(&mut world).await?;
             Some(task::post::check(&world.env))
         }
-        Stage::Run => tokio::select! {
-            biased;
-            () = canceled => None,
-            result = task::run::run(&mut world) => Some(result),
-        },
+        Stage::Run => {
+            let signed_in = tokio::select! {
+                biased;
+                _ = signals.ending() => None,
+                signed_in = task::run::sign_in(&mut world) => Some(signed_in),
+            };
+            match signed_in {
+                None => None,
+                Some(Ok(None)) => Some(Ok(())),
+                Some(Ok(Some(script))) => match script.run(&mut world, &mut signals).await {
+                    Ok(ScriptEnd::Canceled) => None,
+                    Ok(ScriptEnd::Succeeded) => {
+                        text = "Script exited with return code: 0";
+                        Some(Ok(()))
+                    }
+                    Err(failure) => Some(Err(failure)),
+                },
+                Some(Err(failure)) => Some(Err(failure)),
+            }
+        }
     };
     let mut commands = Commands::new(&mut *world.out, &world.env);
     match outcome {
-        Some(Ok(())) => commands.complete(Completion::Succeeded),
+        Some(Ok(())) => commands.complete_with(Completion::Succeeded, text),
         Some(Err(failure)) => {
             commands.error(failure.code, &failure.to_string())?;
-            commands.complete(Completion::Failed)
+            let is_of_script = failure.code == Code::ScriptFailed;
+            let text = if is_of_script { failure.story() } else { String::new() };
+            commands.complete_with(Completion::Failed, &text)
         }
         None => {
             commands.line("Canceled: nothing is left behind")?;

@@ -15,7 +15,9 @@ fn read(path: &str) -> String {
 #[test]
 fn every_code_has_a_heading_and_every_heading_a_code() {
     let text = read("docs/errors.md");
-    let headings: BTreeSet<_> = text.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    // The rules of the audit are another crate's, whose test asks for their headings.
+    let (errors, _) = text.split_once("\n## Audit\n").unwrap();
+    let headings: BTreeSet<_> = errors.lines().filter_map(|line| line.strip_prefix("### ")).collect();
     let codes: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(headings, codes);
 }
@@ -38,7 +40,7 @@ fn every_refusal_stands_in_the_section_of_its_code() {
 }
 
 /// The page must be what is expected; what is expected is left where it can be copied from.
-fn assert_page(page: &str, expected: &str) {
+pub(crate) fn assert_page(page: &str, expected: &str) {
     let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join(Path::new(page).file_name().unwrap());
     fs::write(&made, expected).unwrap();
     assert!(read(page) == expected, "{page} is not what it should be: cp {} {page}", made.display());
@@ -180,8 +182,13 @@ fn no_input_is_undocumented() {
             ("allowedResources", _) if of_task.is_empty() => "all".to_owned(),
             ("allowedTenants" | "allowedSubscriptions", _) if of_task.is_empty() => "any".to_owned(),
             ("allowedAuthorities", _) if of_task.is_empty() => "the known clouds".to_owned(),
-            ("session", _) if of_task.is_empty() => String::new(),
             (name, _) if of_task.is_empty() && is_of_other_cloud(name) => String::new(),
+            ("scriptType", _) if of_task.is_empty() => "none".to_owned(),
+            ("session" | "inlineScript" | "scriptPath" | "arguments" | "workingDirectory", _)
+                if of_task.is_empty() =>
+            {
+                String::new()
+            }
             _ => format!("`{of_task}`"),
         };
         assert_eq!(*default, expected, "the default of {name}");

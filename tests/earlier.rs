@@ -47,6 +47,34 @@ fn a_later_session_leaves_nothing_of_an_earlier_one_standing() {
 }
 
 #[test]
+fn what_an_earlier_session_has_left_is_cleared_without_a_warning_and_the_pipelines_own_is_warned_of() {
+    let warnings = |case: Case| -> Vec<String> {
+        case.succeeds().commands("task.logissue").map(|(_, text)| text.to_owned()).collect()
+    };
+    let left = || {
+        after_a_session(Case::new())
+            .set("ARM_USE_MSI", "true")
+            .set("ARM_MSI_ENDPOINT", "http://127.0.0.1:1/k/token")
+            .set("IDENTITY_ENDPOINT", "http://127.0.0.1:1/identity")
+            .set("IDENTITY_HEADER", "k")
+    };
+    assert_eq!(warnings(left()), Vec::<String>::new());
+    let with_own = warnings(
+        left().set("ARM_CLIENT_SECRET", "s3cr3t").set("VSTS_PUBLIC_VARIABLES", "[\"ARM_CLIENT_SECRET\"]"),
+    );
+    assert!(matches!(with_own.as_slice(), [one] if one.contains("ARM_CLIENT_SECRET")), "{with_own:?}");
+    // A file of a session without a broker would win over a broker; it is cleared, and another program's is emptied.
+    let said_beside_a_broker = |case: Case, file: &str| {
+        let case = case.input("refresh", "true").set("AZURE_FEDERATED_TOKEN_FILE", file);
+        // Without a program there is no broker; what is found in the job is said by then.
+        case.run().out.contains("AZURE_FEDERATED_TOKEN_FILE")
+    };
+    let own = format!("/temp/wif-{}/id-token", "0".repeat(32));
+    assert!(!said_beside_a_broker(after_a_session(Case::new()), &own));
+    assert!(said_beside_a_broker(Case::new(), "/var/run/secrets/token"));
+}
+
+#[test]
 fn what_a_session_of_another_name_or_the_pipeline_has_set_stays() {
     let named = after_a_session(Case::new()).input("session", "hub");
     assert_eq!(cleared(&named.succeeds()), Vec::<String>::new());

@@ -162,6 +162,9 @@ fn what_would_win_over_the_session_does_not_reach_the_command() {
     let case = ExecCase::new()
         .set("AZURE_CLIENT_SECRET", "hunter2")
         .set("ARM_CLIENT_SECRET", "hunter2")
+        .set("ARM_CLIENT_SECRET_FILE_PATH", "/run/hunter2")
+        .set("ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID", "hunter2")
+        .set("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "hunter2")
         .set("AZURE_POD_IDENTITY_AUTHORITY_HOST", "");
     let output = case.run(&["env"]);
     let (found, said) = (String::from_utf8_lossy(&output.stdout).into_owned(), errors(&output));
@@ -271,4 +274,26 @@ fn process_1_reaps_what_is_left_to_it() {
 #[expect(clippy::print_stdout, reason = "a test that proves nothing says so")]
 fn not_tested(why: &str) {
     println!("NOT TESTED: {why}");
+}
+
+/// The words of each `wif …` line in the blocks of a page, as a shell would read them.
+fn command_lines(page: &str) -> Vec<Vec<String>> {
+    let joined = page.replace("\\\n", " ");
+    let blocks = joined.split("```").skip(1).step_by(2);
+    let lines = blocks.flat_map(str::lines).filter_map(|line| {
+        let at = line.find("wif exec")?;
+        Some(line[at..].split_whitespace().map(str::to_owned).collect())
+    });
+    lines.collect()
+}
+
+#[test]
+fn the_command_lines_of_the_pages_are_accepted() {
+    let pages = [include_str!("../docs/exec.md"), include_str!("../docs/sources.md")];
+    let lines: Vec<_> = pages.into_iter().flat_map(command_lines).collect();
+    assert!(lines.len() > 4, "{lines:?}");
+    for line in lines {
+        let parsed = wif::cli::parse::<wif::cli::Arguments>(line.iter().map(Into::into));
+        assert!(parsed.is_ok(), "{line:?}: {}", parsed.unwrap_err().text);
+    }
 }

@@ -41,6 +41,9 @@ fn a_secret_variable_of_an_exported_name_fails_the_step_and_the_way_out_is_named
         assert!(text.contains(name) && text.contains("session:"), "{text}");
         if let Some(family) = families {
             assert!(text.contains(&format!("leave {family} out of exports")), "{text}");
+            assert!(text.contains(&format!(", and {family} of the input exports sets a variable")), "{text}");
+        } else {
+            assert!(text.contains(", and every session exports a variable"), "{text}");
         }
     }
     // The variable of a token is secret itself, and what is not exported does not matter.
@@ -73,6 +76,13 @@ fn the_old_value_of_a_variable_that_is_to_hold_a_key_is_not_shown() {
         let run = case.run();
         assert!(!run.out.contains(old), "{}", run.out);
     }
+    // The broker's address is not known yet.
+    let case = pipeline(Case::new().input("refresh", "true"), &[("IDENTITY_ENDPOINT", "http://own")]);
+    let out = case.run().out;
+    assert!(
+        out.contains("IDENTITY_ENDPOINT='http://own' of the pipeline is replaced for later steps"),
+        "{out}"
+    );
     let case = pipeline(Case::new().input("refresh", "true"), &[("ARM_OIDC_REQUEST_TOKEN", old)]);
     assert!(case.run().out.contains("ARM_OIDC_REQUEST_TOKEN of the pipeline is replaced for later steps"));
 }

@@ -10,9 +10,10 @@ use tokio::{
     net::TcpStream,
     task::JoinHandle,
 };
+use wif::session::serve;
 use wif_broker::{
     client::{Address, BrokerError},
-    paths,
+    paths, server,
     session::Session,
 };
 use wif_core::secret::Secret;
@@ -126,6 +127,28 @@ fn the_key_in_its_own_header_ends_the_broker_and_shown_elsewhere_it_does_not() {
         assert!(session.end.notified().now_or_never().is_none(), "the broker must go on");
         address(port).ask(&clock::System::new(), Method::POST, paths::END, &[]).await.unwrap();
         assert!(session.end.notified().now_or_never().is_some(), "the broker must end");
+    });
+}
+
+#[test]
+fn a_connection_that_has_shown_the_key_gets_nothing_after_the_end_of_the_broker() {
+    let case = Case::new();
+    run(async {
+        let env = serve::environment(&case.env(), case.connection);
+        let key = Secret::new(KEY.to_owned());
+        let clock = Arc::new(clock::System::new());
+        let (listener, session) = serve::open_session(env, None, key, clock).await.unwrap();
+        let port = session.port;
+        let serving = tokio::spawn(server::serve(listener, session, pending()));
+        let mut stream = send(port, &keyed(port)).await;
+        assert!(one_answer(&mut stream).await.starts_with("HTTP/1.1 200"));
+        serving.abort();
+        assert!(serving.await.unwrap_err().is_cancelled());
+        // The system may say already here that the other side is closed.
+        let _ = stream.write_all(keyed(port).as_bytes()).await;
+        let mut rest = Vec::new();
+        let end = timeout(REAL_LIMIT, stream.read_to_end(&mut rest)).await;
+        assert!(end.is_ok() && rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
     });
 }
 

@@ -26,13 +26,21 @@ const READING: [&str; 3] = ["roleDefinitionId", "federatedIdentityCredentials", 
 const CALLS: [&str; 5] = ["Method::POST", "Method::PUT", "Method::PATCH", "Method::DELETE", ".post_query("];
 
 /// Where the shipped crates have one of these, and what it is for.
-const PERMITTED: [(&str, &str); 8] = [
+const PERMITTED: [(&str, &str); 14] = [
     // The client itself: it sends what others ask it to.
     ("crates/wif-azure/src/rest/client.rs", "Method::"),
     // A batch of reading calls only.
     ("crates/wif-azure/src/rest/batch.rs", ".post_query("),
+    // The same, and queries of Resource Graph and of checks.
+    ("crates/wif-operator/src/read/service.rs", ".post_query("),
     // An id token.
     ("crates/wif-azure/src/devops/oidc.rs", ".post_query("),
+    ("src/sources/buildkite.rs", "Method::POST"),
+    ("src/sources/kubernetes.rs", "Method::POST"),
+    ("src/sources/aws/mod.rs", "Method::POST"),
+    // The keys of the role that asks AWS for one, and the token of the metadata service that has them.
+    ("src/sources/aws/credentials.rs", "Method::POST"),
+    ("src/sources/aws/credentials.rs", "Method::PUT"),
     // An access token.
     ("crates/wif-azure/src/entra/token.rs", "Method::POST"),
     // Whether Entra is reached: a request without content.

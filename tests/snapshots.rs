@@ -63,11 +63,13 @@ fn every_snapshot_is_compared_with_a_text() {
     assert_eq!(files.collect::<BTreeSet<_>>(), expected.collect());
 }
 
-/// The help of the program, and of each of its subcommands.
+/// The help of the program, and of each of its subcommands that is not another program's.
 fn help() -> String {
     fn path_of(command: &clap::Command, above: &[String], found: &mut Vec<Vec<String>>) {
         let path: Vec<_> = above.iter().cloned().chain([command.get_name().to_owned()]).collect();
-        let below = command.get_subcommands().filter(|below| below.get_name() != "help");
+        let below = command
+            .get_subcommands()
+            .filter(|below| below.get_name() != "help" && !below.is_disable_help_flag_set());
         found.push(path.clone());
         below.for_each(|below| path_of(below, &path, found));
     }
@@ -75,7 +77,8 @@ fn help() -> String {
     path_of(&Arguments::command(), &[], &mut paths);
     let one = |path: Vec<String>| {
         let asked = path.join(" ");
-        let help = cli::parse(path.into_iter().chain(["--help".to_owned()]).map(Into::into)).unwrap_err();
+        let help = cli::parse::<Arguments>(path.into_iter().chain(["--help".to_owned()]).map(Into::into))
+            .unwrap_err();
         assert!(!help.is_error && help.exit == 0, "{asked}");
         format!("$ {asked} --help\n{}", help.text)
     };

@@ -70,6 +70,15 @@ fn a_pod_of_azure_workload_identity_is_signed_in_by_its_file_and_through_its_clu
         .set("AZURE_KUBERNETES_TOKEN_PROXY", &proxy.replace("127.0.0.1", "localhost"))
         .set("AZURE_KUBERNETES_CA_FILE", &ca)
         .set("AZURE_KUBERNETES_SNI_NAME", "localhost");
+    let before = case.emulator.count(Service::Entra, "POST");
+    let (code, said) = case.refuses();
+    assert_eq!(code, 2, "{said}");
+    assert!(
+        said.contains("WIF1013") && said.contains("localhost") && said.contains("--allowed-authorities"),
+        "{said}"
+    );
+    assert_eq!(case.emulator.count(Service::Entra, "POST"), before, "no id token was sent");
+    let case = case.option("--allowed-authorities", "127.0.0.1,localhost");
     assert_eq!(
         case.prints("wif token graph >/dev/null; echo $?; echo $AZURE_AUTHORITY_HOST"),
         "0\nhttps://127.0.0.1:9/\n"
@@ -190,10 +199,18 @@ fn the_doctor_checks_a_source_and_the_exchange() {
 #[test]
 fn a_source_that_ends_soon_is_asked_again_while_the_command_runs() {
     let case = ExecCase::new();
-    case.emulator.directory().sources.lifetime = 31;
-    // Half of its life is over after 16 seconds by the clock of the services, which is the machine's here.
-    let found = case.prints("wif token --id-token; wif token arm >/dev/null; wif status | grep 'id token'");
+    case.emulator.directory().sources.lifetime = 4;
+    let found = case.prints(
+        "first=$(wif token --id-token); n=0
+         while [ \"$(wif token --id-token)\" = \"$first\" ]; do n=$((n+1)); [ $n -gt 300 ] && exit 9; sleep 0.1; done
+         wif token --id-token; wif token arm >/dev/null; wif status | grep 'id token'",
+    );
     assert!(found.starts_with("eyJ"), "{found}");
+    assert!(
+        case.emulator.count(Service::Sources, "GET /github/idtoken") >= 2,
+        "{}",
+        case.emulator.journal_text()
+    );
 }
 
 #[test]
@@ -335,7 +352,7 @@ fn a_file_is_read_anew_for_each_exchange() {
             &file,
             format!("{}\n", case.emulator.source_id_token(SourceIssuer::Spiffe, AUDIENCE, lifetime)),
         )
-        .unwrap()
+        .unwrap();
     };
     write(2);
     let next = folder.path().join("next");

@@ -426,11 +426,35 @@ mod jobs {
     }
 
     #[test]
-    fn the_jobs_on_the_first_pages_of_today_are_yaml_as_they_stand() {
+    fn the_jobs_on_the_first_pages_of_today_are_green_without_a_warning() {
+        let own = subscription("sc-prod");
         for page in ["README.md", "overview.md"] {
-            let jobs = jobs(&block_of(&read(page)));
-            assert!(jobs.len() == 1 && jobs[0].steps.len() > 3, "{page}");
+            let (emulator, connections) = landscape();
+            let [job] = <[Pipeline; 1]>::try_from(jobs(&block_of(&read(page)))).unwrap();
+            assert!(job.steps.len() > 3, "{page}");
+            let report = run(&emulator, &connections, &job);
+            is_green(page, &report);
+            assert_eq!(warnings(&report), Vec::<&str>::new(), "{page}");
+            says(
+                page,
+                &report,
+                &[
+                    &format!("terraform apply acts on {own} by an id token"),
+                    &format!("az group acts on {own}"),
+                    "python has a token for https://storage.azure.com",
+                ],
+            );
         }
+    }
+
+    #[test]
+    fn the_job_that_ends_the_page_of_the_set_up_finds_a_connection_that_is_right() {
+        let page = "docs/setup.md";
+        let (emulator, connections) = landscape();
+        let [job] = <[Pipeline; 1]>::try_from(jobs(&block_of(&read(page)))).unwrap();
+        let report = run(&emulator, &connections, &job);
+        is_green(page, &report);
+        says(page, &report, &["exchange at Entra", "ok       subscription"]);
     }
 
     #[test]

@@ -73,6 +73,29 @@ fn a_captured_token_is_masked_by_the_steps_standard_output_and_standard_error_st
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_command_of_wif_exec_is_signed_in_by_the_jobs_token_and_its_masks_reach_the_agent_alone() {
+    let emulator = Emulator::start();
+    let usual = emulator.usual();
+    let script = format!(
+        "wif exec --source azure-pipelines --connection {} --tenant {} --client {} --authority {} --resource-manager {} \\
+           --allowed-authorities 127.0.0.1 --exports none --access-tokens my.token=arm -- \\
+           sh -c 'echo \"token: $MY_TOKEN\"; wif token --no-mask graph > /dev/null && echo signed in' 2> said || cat said
+         grep setsecret said && exit 3; rm said",
+        usual.connection,
+        usual.tenant,
+        usual.client,
+        emulator.entra_url(),
+        emulator.arm_url()
+    );
+    let report = run(&emulator, Step::bash(script).env("SYSTEM_ACCESSTOKEN", "$(System.AccessToken)"));
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let step = report.step("Look");
+    is_masked_by_standard_output(step);
+    assert!(step.log.contains("signed in"), "{}", step.log);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn so_it_is_where_node_stands_between_the_shell_and_the_agent() {
     let emulator = Emulator::start();
     let task = script_task();
@@ -160,7 +183,8 @@ fn a_broker_behind_a_wall_is_told_from_a_sign_in_that_is_missing() {
     let emulator = Emulator::start();
     let step = look(
         &emulator,
-        "env -u WIF_URL -u WIF_KEY wif token arm; echo \"exit $?\"
+        // The agent reads both streams on their own: in one, the lines keep their order.
+        "exec 2>&1; env -u WIF_URL -u WIF_KEY wif token arm; echo \"exit $?\"
          wif token arm --session hub; echo \"exit $?\"; echo '-- the wall'
          unshare --net --map-root-user true 2> /dev/null || { echo 'no networks here'; exit 0; }
          unshare --net --map-root-user wif token arm; echo \"exit $?\"",

@@ -21,6 +21,7 @@ use crate::world::fault::Fault;
 use crate::world::identity::{DEVOPS_APPLICATION, EXCHANGE_AUDIENCE, EXCHANGE_AUDIENCE_ID};
 use crate::world::issued::Issued;
 use crate::world::journal::{Entry, Service};
+use crate::world::organization::{MadeOrganization, OrganizationPlan};
 use crate::world::storage::Storage;
 use crate::world::tls::Trust;
 use crate::world::usual::{self, USUAL, Usual};
@@ -270,6 +271,18 @@ impl Emulator {
     /// [`Emulator::job`], [`Emulator::endpoint`] and [`Emulator::issued`]: let go of it before calling them.
     pub fn directory(&self) -> MutexGuard<'_, Directory> {
         self.world.directory()
+    }
+
+    /// Makes an organization, whose identities are in the usual tenant.
+    #[must_use]
+    pub fn add_organization(&self, plan: &OrganizationPlan) -> MadeOrganization {
+        plan.make(&mut self.directory(), USUAL.tenant, self.now())
+    }
+
+    /// The base URL of Microsoft Graph, without a trailing slash.
+    #[must_use]
+    pub fn graph_url(&self) -> String {
+        self.world.urls.graph.clone()
     }
 
     /// The storage accounts, to read and to change. Every request to them waits while it is held.

@@ -32,5 +32,6 @@ pub use world::identity;
 pub use world::issued::{Issued, IssuedKind};
 pub use world::journal::{Entry, Service};
 pub use world::leak::leaks;
+pub use world::organization;
 pub use world::storage as blob;
 pub use world::usual::{USUAL, Usual};

@@ -12,3 +12,5 @@ mod entra;
 mod faults;
 #[path = "services/network.rs"]
 mod network;
+#[path = "services/organization.rs"]
+mod organization;

@@ -10,23 +10,23 @@ use super::connection::{Connection, ConnectionError};
 
 /// Base URLs.
 #[derive(Clone, Debug)]
-pub struct Addresses {
+pub(crate) struct Addresses {
     /// Azure Resource Manager.
-    pub resource_manager: Endpoint,
+    pub(crate) resource_manager: Endpoint,
     /// Microsoft Graph.
-    pub graph: Endpoint,
+    pub(crate) graph: Endpoint,
 }
 
 /// Whether an access token may be sent there. An earlier step can change a connection's data, and a person who may edit
 /// the connection its URL: so the host is a known one or one that the user names, on loopback too.
 #[must_use]
-pub fn may_get_tokens(allowed: &AllowedHosts, service: Service, endpoint: &Endpoint) -> bool {
+pub(crate) fn may_get_tokens(allowed: &AllowedHosts, service: Service, endpoint: &Endpoint) -> bool {
     allowed.admits(service, endpoint.host(), endpoint.port())
 }
 
 /// Where the connection says that Azure Resource Manager is: as it stands there.
 #[must_use]
-pub fn resource_manager<'a>(env: &'a Env, connection: &'a Connection) -> &'a str {
+pub(crate) fn resource_manager<'a>(env: &'a Env, connection: &'a Connection) -> &'a str {
     env.get(&format!("ENDPOINT_URL_{}", connection.id))
         .unwrap_or(&connection.identity.audiences.resource_manager)
 }
@@ -37,7 +37,7 @@ impl Addresses {
     /// # Errors
     ///
     /// One is no https URL.
-    pub fn read(env: &Env, connection: &Connection) -> Result<Self, ConnectionError> {
+    pub(crate) fn read(env: &Env, connection: &Connection) -> Result<Self, ConnectionError> {
         let id = connection.id;
         let url = resource_manager(env, connection);
         let endpoint = |what: &'static str, value: &str| {

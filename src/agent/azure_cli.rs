@@ -17,7 +17,7 @@ const PACKAGES: [&str; 2] = ["/opt/az", "/usr/lib64/az"];
 /// Where it finds installed extensions, unless a variable or the user's own settings say so already: a private configuration folder would hide
 /// those that are in the user's own.
 #[must_use]
-pub fn extensions(env: &Env) -> Option<PathBuf> {
+pub(crate) fn extensions(env: &Env) -> Option<PathBuf> {
     if env.get("AZURE_EXTENSION_DIR").is_some() {
         return None;
     }
@@ -35,15 +35,15 @@ fn own_folder(env: &Env) -> Option<PathBuf> {
 
 /// What a user has in the own configuration folder, and a private one would hide.
 #[derive(Debug, Default)]
-pub struct OwnFiles {
+pub(crate) struct OwnFiles {
     /// The text of `config`: defaults, output, extensions' and Bicep's settings.
-    pub config: Option<String>,
+    pub(crate) config: Option<String>,
     /// The text of `clouds.config`: clouds that were registered.
-    pub clouds: Option<String>,
+    pub(crate) clouds: Option<String>,
     /// The folder `bin`, in which az keeps Bicep.
-    pub programs: Option<PathBuf>,
+    pub(crate) programs: Option<PathBuf>,
     /// The names of files that are there and could not be used, each with the reason.
-    pub unusable: Vec<String>,
+    pub(crate) unusable: Vec<String>,
 }
 
 /// The user's own settings.
@@ -54,7 +54,7 @@ const MAX_SETTINGS_BYTES: u64 = 64 * 1024;
 impl OwnFiles {
     /// Finds and reads them.
     #[must_use]
-    pub fn read(env: &Env) -> Self {
+    pub(crate) fn read(env: &Env) -> Self {
         let mut files = Self::default();
         let Some(folder) = own_folder(env) else { return files };
         let mut text = |name: &str| {
@@ -90,7 +90,7 @@ fn settings(path: &Path) -> Result<Option<String>, String> {
 
 /// Whether `az` of this version asks another address than `IDENTITY_ENDPOINT` for the tokens of a managed identity.
 #[must_use]
-pub fn is_too_old(version: &str) -> bool {
+pub(crate) fn is_too_old(version: &str) -> bool {
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
     (parts.next().unwrap_or_default(), parts.next().unwrap_or_default()) < OLDEST_VERSION
 }
@@ -100,7 +100,7 @@ const OLDEST_VERSION: (u32, u32) = (2, 71);
 
 /// The version of the first `az` on the `PATH`. Nothing, where it is installed in a way that is not known here.
 #[must_use]
-pub fn version(env: &Env) -> Option<String> {
+pub(crate) fn version(env: &Env) -> Option<String> {
     version_of(&program::find(env, PROGRAMS)?)
 }
 

@@ -59,6 +59,9 @@ pub struct OutputError(#[from] pub io::Error);
 /// The longest debug line, in characters.
 const MAX_DEBUG: usize = 4000;
 
+/// The beginning of the command that masks a value.
+pub(crate) const MASK: &str = "##vso[task.setsecret]";
+
 /// The one writer of commands and log lines.
 pub struct Commands<'a> {
     out: &'a mut (dyn Write + Send),
@@ -96,7 +99,7 @@ impl<'a> Commands<'a> {
     ///
     /// The agent closed the step's output.
     pub fn mask(&mut self, secret: &Secret) -> io::Result<()> {
-        writeln!(self.out, "##vso[task.setsecret]{}", Data(secret.expose(), self.percent))
+        writeln!(self.out, "{MASK}{}", Data(secret.expose(), self.percent))
     }
 
     /// Sets a variable for later steps.
@@ -119,7 +122,7 @@ impl<'a> Commands<'a> {
     /// # Errors
     ///
     /// The agent closed the step's output.
-    pub fn set_output_variable(&mut self, name: &str, value: &str) -> io::Result<()> {
+    pub(crate) fn set_output_variable(&mut self, name: &str, value: &str) -> io::Result<()> {
         let (name, value) = (Property(name, self.percent), Data(value, self.percent));
         writeln!(self.out, "##vso[task.setvariable variable={name};isoutput=true]{value}")
     }
@@ -148,7 +151,7 @@ impl<'a> Commands<'a> {
     /// # Errors
     ///
     /// The agent closed the step's output.
-    pub fn upload_summary(&mut self, path: &str) -> io::Result<()> {
+    pub(crate) fn upload_summary(&mut self, path: &str) -> io::Result<()> {
         writeln!(self.out, "##vso[task.uploadsummary]{}", Data(path, self.percent))
     }
 
@@ -176,12 +179,22 @@ impl<'a> Commands<'a> {
     ///
     /// The agent closed the step's output.
     pub fn complete(&mut self, completion: Completion) -> io::Result<()> {
+        self.complete_with(completion, "")
+    }
+
+    /// Says how the step ended, and why in a line, which the run's page shows beside the step.
+    ///
+    /// # Errors
+    ///
+    /// The agent closed the step's output.
+    pub fn complete_with(&mut self, completion: Completion, text: &str) -> io::Result<()> {
         let result = match completion {
             Completion::Succeeded => "Succeeded",
             Completion::Failed => "Failed",
             Completion::Canceled => "Canceled",
         };
-        writeln!(self.out, "##vso[task.complete result={result}]")?;
+        let text = one_line(text, MAX_DEBUG);
+        writeln!(self.out, "##vso[task.complete result={result}]{}", Data(&text, self.percent))?;
         self.out.flush()
     }
 }

@@ -143,7 +143,7 @@ pub fn temp_folder(env: &Env) -> Result<PathBuf, JobError> {
 /// # Errors
 ///
 /// The system connection has no URL, or one that a token may not be sent to, or another variable names another organization.
-pub fn organization_url(env: &Env, allowed: &AllowedHosts) -> Result<Endpoint, JobError> {
+pub(crate) fn organization_url(env: &Env, allowed: &AllowedHosts) -> Result<Endpoint, JobError> {
     organization(env, allowed).map(|(url, _)| url)
 }
 

@@ -9,11 +9,11 @@ use super::inputs::env_name;
 
 /// The names of the job's variables, as they were set.
 #[derive(Clone, Debug, Default)]
-pub struct JobVariables {
+pub(crate) struct JobVariables {
     /// Variables that every later step finds in its environment.
-    pub public: Vec<String>,
+    pub(crate) public: Vec<String>,
     /// Variables that a later step finds only where it maps them.
-    pub secret: Vec<String>,
+    pub(crate) secret: Vec<String>,
 }
 
 /// A list of the job's variables is damaged.
@@ -29,7 +29,7 @@ impl JobVariables {
     /// # Errors
     ///
     /// A list is not a JSON array of names.
-    pub fn read(env: &Env) -> Result<Self, JobVariablesError> {
+    pub(crate) fn read(env: &Env) -> Result<Self, JobVariablesError> {
         let list = |variable| {
             let text = env.get(variable).unwrap_or("[]");
             serde_json::from_str(text).map_err(|_error| JobVariablesError { variable }) // it may quote a value
@@ -39,20 +39,20 @@ impl JobVariables {
 
     /// Whether the pipeline, or an earlier step, has set a public variable that is called so in an environment.
     #[must_use]
-    pub fn is_public(&self, name: &str) -> bool {
+    pub(crate) fn is_public(&self, name: &str) -> bool {
         self.public.iter().any(|variable| env_name(variable) == env_name(name))
     }
 
     /// The secret variable that is called so in an environment, as it was set.
     #[must_use]
-    pub fn secret_called(&self, name: &str) -> Option<&str> {
+    pub(crate) fn secret_called(&self, name: &str) -> Option<&str> {
         self.secret.iter().find(|variable| env_name(variable) == env_name(name)).map(String::as_str)
     }
 
     /// A public variable that has the same name in an environment and another one in the job: the agent keeps both, and
     /// which of them a step finds is not said anywhere.
     #[must_use]
-    pub fn other_spelling(&self, name: &str) -> Option<&str> {
+    pub(crate) fn other_spelling(&self, name: &str) -> Option<&str> {
         let is_other =
             |variable: &&String| env_name(variable) == env_name(name) && !variable.eq_ignore_ascii_case(name);
         self.public.iter().find(is_other).map(String::as_str)

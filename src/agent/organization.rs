@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use wif_core::azure::hosts::{HTTPS, is_at_or_below};
+use wif_core::azure::hosts::{DEVOPS, HTTPS, OLDER_DEVOPS, is_at_or_below};
 use wif_io::endpoint::Endpoint;
 
 /// The organization or server that a URL of Azure DevOps belongs to.
@@ -12,24 +12,22 @@ use wif_io::endpoint::Endpoint;
 ///
 /// Source: <https://learn.microsoft.com/azure/devops/organizations/security/allow-list-ip-url>.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Organization {
+pub(crate) enum Organization {
     /// Of Azure DevOps Services: its name, in lower case.
     Services(String),
     /// Of a server of its own: host and port.
     Server(String, u16),
 }
 
-const HOST: &str = "dev.azure.com";
-const OLD_SUFFIX: &str = ".visualstudio.com";
-
 impl Organization {
     /// The organization of a URL.
     #[must_use]
-    pub fn of(url: &Endpoint) -> Self {
+    pub(crate) fn of(url: &Endpoint) -> Self {
         let host = url.host();
-        let name = match host.strip_suffix(OLD_SUFFIX) {
+        let labels = host.strip_suffix(OLDER_DEVOPS).and_then(|labels| labels.strip_suffix('.'));
+        let name = match labels {
             Some(labels) => labels.split('.').next(),
-            None if is_at_or_below(host, HOST) => url.first_segment(),
+            None if is_at_or_below(host, DEVOPS) => url.first_segment(),
             None => None,
         };
         // A host of Services without a name is as a server: equal to itself only.
@@ -43,7 +41,7 @@ impl Organization {
 impl fmt::Display for Organization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Services(name) => write!(f, "{HOST}/{name}"),
+            Self::Services(name) => write!(f, "{DEVOPS}/{name}"),
             Self::Server(host, HTTPS) => f.write_str(host),
             Self::Server(host, port) => write!(f, "{host}:{port}"),
         }

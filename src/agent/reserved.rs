@@ -58,7 +58,7 @@ pub const START_OF_PROGRAMS: Names = Names {
 
 /// The output variables that `task.json` declares. The agent publishes every variable that this task sets by one of these
 /// names, a token too, to other jobs, and later steps do not find it (`TaskRunner.cs`, `ExecutionContext.SetVariable`).
-pub const OUTPUT_VARIABLES: [&str; 6] =
+pub(crate) const OUTPUT_VARIABLES: [&str; 6] =
     ["clientId", "tenantId", "subscriptionId", "authorityHost", "connectionId", "scheme"];
 
 /// Whole names, and what the names of a family begin with: as they stand in an environment, in upper case.
@@ -78,7 +78,7 @@ impl Names {
 
 /// Why a variable may not be set, by its name in an environment, in upper case; nothing, where it may.
 #[must_use]
-pub fn reason(name: &str) -> Option<&'static str> {
+pub(crate) fn reason(name: &str) -> Option<&'static str> {
     if KEPT_BY_THE_AGENT.contains(name) {
         Some("the agent keeps this name for itself")
     } else if START_OF_PROGRAMS.contains(name) {

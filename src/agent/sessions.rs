@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use wif_io::env::Env;
 
 /// The variables by which later steps find a session's broker: its address and its key.
-pub const BROKER_VARIABLES: [&str; 2] = ["WIF_URL", "WIF_KEY"];
+pub(crate) const BROKER_VARIABLES: [&str; 2] = ["WIF_URL", "WIF_KEY"];
 
 /// What the variables of each session begin with: nothing for the session without a name, else its name and `_`.
 #[must_use]
-pub fn prefixes(env: &Env) -> BTreeSet<String> {
+pub(crate) fn prefixes(env: &Env) -> BTreeSet<String> {
     let [url, key] = BROKER_VARIABLES;
     let prefix = |name: &str| {
         let prefix = name.strip_suffix(url)?;

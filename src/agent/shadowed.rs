@@ -7,6 +7,7 @@
 //! `Handler.cs` (`VSTS_PUBLIC_VARIABLES`).
 
 use uuid::Uuid;
+use wif_core::foreign_text::one_line;
 use wif_io::env::Env;
 
 use super::{
@@ -64,9 +65,7 @@ pub fn check(env: &Env, task_variables: &[&str]) -> Result<(), ShadowedError> {
     })?;
     check_task_variables_of(&variables, task_variables)?;
     // The input is what the agent passed: that was just found out.
-    let connection = env.get(inputs::CONNECTION_VARIABLE).map(str::trim);
-    let connection =
-        connection.and_then(|id| Uuid::try_parse(id).ok()).map(|id| id.to_string().to_uppercase());
+    let connection = Uuid::try_parse(inputs::connection(env)).ok().map(|id| id.to_string().to_uppercase());
     find(&variables, |name| {
         let part = name.strip_prefix(CONNECTION)?;
         let has = |id: &str| part.contains(id);
@@ -82,7 +81,7 @@ pub fn check(env: &Env, task_variables: &[&str]) -> Result<(), ShadowedError> {
 /// # Errors
 ///
 /// A public variable of the job has the name of one of them.
-pub fn check_task_variables(env: &Env, task_variables: &[&str]) -> Result<(), ShadowedError> {
+pub(crate) fn check_task_variables(env: &Env, task_variables: &[&str]) -> Result<(), ShadowedError> {
     check_task_variables_of(&JobVariables::read(env)?.public, task_variables)
 }
 
@@ -99,16 +98,14 @@ fn find(variables: &[String], what: impl Fn(&str) -> Option<Passed>) -> Result<(
     let shadowed = variables.iter().find_map(|variable| {
         let name = env_name(variable);
         let what = what(&name)?;
-        let variable = printable(variable);
-        Some(ShadowedError::Shadowed { variable, what, name: printable(&name) })
+        let variable = one_line(variable, MAX_NAME);
+        Some(ShadowedError::Shadowed { variable, what, name: one_line(&name, MAX_NAME) })
     });
     shadowed.map_or(Ok(()), Err)
 }
 
-/// Only these characters are in a name that was found above.
-fn printable(name: &str) -> String {
-    name.chars().filter(|c| c.is_ascii_alphanumeric() || "._- ".contains(*c)).take(120).collect()
-}
+/// The longest name that an error shows, in characters.
+const MAX_NAME: usize = 120;
 
 impl Passed {
     const fn as_str(self) -> &'static str {

@@ -16,7 +16,7 @@ use super::azure_cli;
 
 /// A program of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tool {
+pub(crate) enum Tool {
     /// The Azure CLI.
     AzureCli,
     /// Terraform, or `OpenTofu` under its name.
@@ -30,9 +30,13 @@ pub enum Tool {
 }
 
 impl Tool {
+    /// Every tool, in the order in which a report names them.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::AzureCli, Self::Terraform, Self::Azcopy, Self::Python, Self::Node];
+
     /// Its name, which is that of its program.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::AzureCli => "az",
             Self::Terraform => "terraform",
@@ -78,12 +82,12 @@ impl Tool {
 
     /// The first such program on the `PATH`.
     #[must_use]
-    pub fn find(self, env: &Env) -> Option<PathBuf> {
+    pub(crate) fn find(self, env: &Env) -> Option<PathBuf> {
         program::find(env, self.programs())
     }
 
     /// The version of its program. az is not started for that: it takes a second, and says it in the names of its folders.
-    pub async fn version(self, program: &Path, env: &Env, clock: &dyn Clock) -> Option<String> {
+    pub(crate) async fn version(self, program: &Path, env: &Env, clock: &dyn Clock) -> Option<String> {
         let argument = match self {
             Self::AzureCli => return azure_cli::version_of(program),
             Self::Terraform => "version",

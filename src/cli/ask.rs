@@ -76,6 +76,8 @@ pub async fn ask(
         | Command::Broker
         | Command::Explain { .. }
         | Command::Doctor(_)
+        | Command::Audit(_)
+        | Command::Inventory(_)
         | Command::Exec(_)
         | Command::Trust(_) => Ok(()),
     }

@@ -35,7 +35,7 @@ pub struct ExecArguments {
 #[derive(Clone, Debug, Args)]
 pub struct IdentityArguments {
     /// Where id tokens come from: auto, azure-pipelines, github, gitlab, buildkite, kubernetes, spiffe, google, aws, managed-identity,
-    /// file:PATH, env:NAME
+    /// `file:PATH`, `env:NAME`
     #[arg(long, value_name = "SOURCE", default_value = "auto", value_parser = source)]
     source: Source,
     /// The tenant's id; else `AZURE_TENANT_ID`

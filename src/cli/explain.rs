@@ -3,24 +3,19 @@
 use std::io::{self, BufRead};
 
 use serde_json::json;
-use wif_core::{code::Code, failure::Failure, foreign_text::one_line, refusals};
+use wif_core::{
+    code::Code,
+    explain::{Entry, all, collect, entry, in_text, list},
+    failure::Failure,
+    foreign_text::one_line,
+};
 
 use super::{Screen, screen::unwritable};
 
-/// The page that has a section for each code. It is part of the program, so that both say the same.
-const PAGE: &str = include_str!("../../docs/errors.md");
-
 /// The longest name that an error shows, in characters.
 const MAX_NAME: usize = 60;
-/// The most that is read of a log, in bytes, and the most that is explained of it.
+/// The most that is read of a log, in bytes.
 const MAX_LOG: u64 = 64 * 1024 * 1024;
-const MAX_EXPLAINED: usize = 20;
-
-/// What is known of a name.
-struct Entry {
-    name: String,
-    text: String,
-}
 
 /// Prints what is known of a code, of each that a message or a log names, or a list of all.
 ///
@@ -35,7 +30,7 @@ pub fn explain(
 ) -> Result<(), Failure> {
     let (entries, unknown) = match name {
         None if json => (all(), String::new()),
-        None => return list(out).map_err(unwritable),
+        None => return list().iter().try_for_each(|line| out.text(line)).map_err(unwritable),
         Some("-") => (in_log(log)?, "no known code or name is on standard input".to_owned()),
         Some(name) => {
             let found = entry(name).map_or_else(|| in_text(name), |entry| vec![entry]);
@@ -57,35 +52,6 @@ pub fn explain(
     out.text(&texts.join("\n\n")).map_err(unwritable)
 }
 
-/// What is known of one name: a code of ours, `AADSTS700213` or its number, or what a service calls a refusal.
-fn entry(name: &str) -> Option<Entry> {
-    if let Some(code) = Code::ALL.iter().find(|code| code.as_str().eq_ignore_ascii_case(name)) {
-        return Some(Entry { name: code.as_str().to_owned(), text: plain(section(*code)?) });
-    }
-    let known = name.parse().ok().and_then(refusals::of_entra).or_else(|| refusals::named(name))?;
-    Some(Entry { name: known.name.to_string(), text: known.to_string().trim_end().to_owned() })
-}
-
-/// What is known of the names in a message, in their order, each once. A number alone says nothing here.
-fn in_text(text: &str) -> Vec<Entry> {
-    let mut found = Vec::<Entry>::new();
-    collect(text, &mut found);
-    found
-}
-
-fn collect(text: &str, found: &mut Vec<Entry>) {
-    let words =
-        text.split(|character: char| !character.is_ascii_alphanumeric() && !matches!(character, '_' | '-'));
-    for word in words.filter(|word| word.bytes().any(|byte| byte.is_ascii_alphabetic())) {
-        if found.len() < MAX_EXPLAINED
-            && !found.iter().any(|entry| entry.name.eq_ignore_ascii_case(word))
-            && let Some(entry) = entry(word)
-        {
-            found.push(entry);
-        }
-    }
-}
-
 /// What is known of the names in a log.
 fn in_log(log: &mut dyn BufRead) -> Result<Vec<Entry>, Failure> {
     let (mut found, mut line) = (Vec::new(), Vec::new());
@@ -100,72 +66,10 @@ fn in_log(log: &mut dyn BufRead) -> Result<Vec<Entry>, Failure> {
     Ok(found)
 }
 
-/// Every code of ours, and every refusal that is known.
-fn all() -> Vec<Entry> {
-    let codes = Code::ALL.iter().map(|code| code.as_str().to_owned());
-    codes.chain(refusals::all().map(|known| known.name.to_string())).filter_map(|name| entry(&name)).collect()
-}
-
-/// A code's section of the page, without the mark of its heading.
-fn section(code: Code) -> Option<&'static str> {
-    let begin = PAGE.find(&format!("### {code}\n"))?;
-    let rest = PAGE.get(begin..)?.strip_prefix("### ")?;
-    let end = ["\n### ", "\n## "].into_iter().filter_map(|next| rest.find(next)).min();
-    Some(end.and_then(|end| rest.get(..end)).unwrap_or(rest).trim_end())
-}
-
-/// The page's text without the marks of Markdown that it uses: bold, code, fences and links.
-fn plain(markdown: &str) -> String {
-    let (mut text, mut fenced) = (String::new(), false);
-    for line in markdown.lines() {
-        if line.starts_with("```") {
-            fenced = !fenced;
-        } else if fenced {
-            text.push_str(&format!("    {line}\n"));
-        } else {
-            text.push_str(&without_links(line).replace("**", "").replace('`', ""));
-            text.push('\n');
-        }
-    }
-    text.trim_end().to_owned()
-}
-
-/// `[text](address)` becomes its text, with the address where it leads out of these pages.
-fn without_links(line: &str) -> String {
-    let (mut text, mut rest) = (String::new(), line);
-    while let Some((before, label, address, after)) = link(rest) {
-        text.push_str(before);
-        text.push_str(label);
-        if address.starts_with("https://") {
-            text.push_str(&format!(" ({address})"));
-        }
-        rest = after;
-    }
-    text + rest
-}
-
-/// The first link of a line: what stands before it, its text, its address, and what stands after it.
-fn link(line: &str) -> Option<(&str, &str, &str, &str)> {
-    let (before, rest) = line.split_once('[')?;
-    let (label, rest) = rest.split_once("](")?;
-    let (address, after) = rest.split_once(')')?;
-    Some((before, label, address, after))
-}
-
-fn list(out: &mut Screen<'_>) -> io::Result<()> {
-    for code in Code::ALL {
-        let what = section(*code).and_then(|text| text.split("**").nth(1)).unwrap_or_default();
-        out.text(&format!("{code}  {}", plain(what)))?;
-        let names = refusals::all().filter(|known| known.code == *code);
-        for name in names {
-            out.text(&format!("  {}: {}", name.name, name.meaning))?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use wif_core::refusals;
+
     use super::*;
 
     fn explained(name: &str) -> Result<String, Failure> {

@@ -1,27 +1,28 @@
 //! The command line: its doc comments are the help text.
 
+mod arguments;
 mod ask;
 mod doctor;
 mod exec;
 mod explain;
 mod no_session;
+mod operator;
 mod screen;
 mod trust;
 
 use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
-use wif_core::{
-    azure::hosts::AllowedHost,
-    foreign_text::{lines, one_line},
-};
+use wif_core::azure::hosts::AllowedHost;
 
 use crate::doctor::{Backend, TrialTool};
 
+pub use arguments::{Unparsed, parse};
 pub use ask::ask;
 pub use doctor::doctor;
 pub use exec::{ExecArguments, SourceArguments, TrustArguments};
 pub use explain::explain;
+pub use operator::operator;
 pub use screen::Screen;
 pub use trust::trust;
 
@@ -98,6 +99,20 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Audit the connections of an organization; the program wif-operator does this
+    #[command(disable_help_flag = true)]
+    Audit(OperatorArguments),
+    /// List the connections of an organization; the program wif-operator does this
+    #[command(disable_help_flag = true)]
+    Inventory(OperatorArguments),
+}
+
+/// What is handed over to the operators' program as it is.
+#[derive(Clone, Debug, clap::Args)]
+pub struct OperatorArguments {
+    /// What wif-operator takes
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+    pub arguments: Vec<OsString>,
 }
 
 /// What has to trust the identity.
@@ -128,10 +143,10 @@ pub struct DoctorArguments {
     /// Start tools as this step would, and ask each for a token: az, terraform, sdk (azure-identity of python3 or node);
     /// alone: all that are installed
     #[arg(long = "try", value_name = "TOOL,…", value_delimiter = ',', num_args = 0..=1, value_parser = trial_tool)]
-    pub tools: Option<Vec<TrialTool>>,
+    pub(crate) tools: Option<Vec<TrialTool>>,
     /// The blob container that terraform is to open, for --try
     #[arg(long, value_name = "ACCOUNT/CONTAINER", value_parser = backend, requires = "tools")]
-    pub backend: Option<Backend>,
+    pub(crate) backend: Option<Backend>,
     /// The session that the tools are to use, for --try, when the job signed in to several connections
     #[arg(long, value_name = "NAME", requires = "tools")]
     pub session: Option<String>,
@@ -155,39 +170,6 @@ fn backend(text: &str) -> Result<Backend, String> {
 
 fn allowed_host(text: &str) -> Result<AllowedHost, String> {
     AllowedHost::parse(text).ok_or_else(|| "accepted is a host, with or without a port".to_owned())
-}
-
-/// Arguments that are wrong, or that ask for help: the text to print, and where.
-#[derive(Debug)]
-pub struct Unparsed {
-    /// What to tell the user: harmless, whatever the arguments hold.
-    pub text: String,
-    /// Whether it is an error, for standard error.
-    pub is_error: bool,
-    /// 0 for help, else 2.
-    pub exit: u8,
-}
-
-/// The longest argument that an error shows, in characters.
-const MAX_ARGUMENT: usize = 200;
-
-/// Reads the arguments, the program's name first.
-///
-/// # Errors
-///
-/// They are wrong, or ask for help.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Unparsed> {
-    let arguments: Vec<_> = arguments.into_iter().collect();
-    Arguments::try_parse_from(&arguments).map_err(|error| {
-        // The text quotes arguments, and is of several lines: what is quoted must be harmless before.
-        let harmless = arguments.iter().map(|text| one_line(&text.to_string_lossy(), MAX_ARGUMENT));
-        let error = Arguments::try_parse_from(harmless).err().unwrap_or(error);
-        Unparsed {
-            text: lines(&error.render().to_string()),
-            is_error: error.use_stderr(),
-            exit: error.exit_code().try_into().unwrap_or(2),
-        }
-    })
 }
 
 /// A stage of the task.

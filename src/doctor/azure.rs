@@ -7,7 +7,7 @@ use wif_azure::resource_manager::{ResourceManager, Role};
 use wif_core::{azure::hosts, code::Code, failure::Failure, foreign_text::identifier, refusals};
 
 use super::{
-    connection::how_to_read,
+    connection::{ReadService, how_to_read},
     diagnosis::{ARM_TOKEN, Diagnosis, Evidence, Service},
     report::{NO_FACTS, Topic},
     trust::{describe_read_error, not_sent},
@@ -32,7 +32,7 @@ impl Diagnosis<'_> {
                 not_sent(&addresses.resource_manager)
             }
             (_, None) if known.exchanged == Some(false) => "there is no access token".to_owned(),
-            (_, None) => how_to_read("Azure Resource Manager"),
+            (_, None) => how_to_read(ReadService::ResourceManager, connection),
             (Some(subscription), Some(token)) => {
                 let base = &addresses.resource_manager;
                 let http = Arc::clone(&self.http);

@@ -32,11 +32,19 @@ pub(super) fn token_of_user(env: &Env) -> Option<Token> {
     personal.or_else(|| env.secret(DEVOPS_TOKEN).map(Token::Bearer))
 }
 
-/// Says how the user can give a token to read with.
-pub(super) fn how_to_read(what: &str) -> String {
-    let (variable, resource) = match what {
-        "Microsoft Graph" => (GRAPH_TOKEN, "https://graph.microsoft.com"),
-        _ => (ARM_TOKEN, "https://management.azure.com"),
+/// A service that is read with a token of the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReadService {
+    Graph,
+    ResourceManager,
+}
+
+/// Says how the user can give a token to read with, in the cloud of the connection.
+pub(super) fn how_to_read(service: ReadService, connection: &Connection) -> String {
+    let audiences = &connection.identity.audiences;
+    let (what, variable, resource) = match service {
+        ReadService::Graph => ("Microsoft Graph", GRAPH_TOKEN, audiences.graph()),
+        ReadService::ResourceManager => ("Azure Resource Manager", ARM_TOKEN, audiences.resource_manager()),
     };
     format!(
         "no token for {what}; set {variable} to that of: az account get-access-token --resource {resource} --query accessToken --output tsv"
@@ -214,4 +222,41 @@ fn unreadable(error: &ConnectionsError) -> String {
     format!(
         "not shown by Azure DevOps: {error}{message}; AZURE_DEVOPS_EXT_PAT with the scope Service Connections (read) sees more"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_that_is_missing_is_asked_for_in_the_connections_own_cloud() {
+        let id = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+        for (environment, graph, resource_manager) in [
+            ("AzureCloud", "https://graph.microsoft.com ", "https://management.azure.com "),
+            ("AzureUSGovernment", "https://graph.microsoft.us ", "https://management.usgovcloudapi.net "),
+            (
+                "AzureChinaCloud",
+                "https://microsoftgraph.chinacloudapi.cn ",
+                "https://management.chinacloudapi.cn ",
+            ),
+        ] {
+            let variables = [
+                (format!("ENDPOINT_AUTH_SCHEME_{id}"), "WorkloadIdentityFederation"),
+                (format!("ENDPOINT_AUTH_PARAMETER_{id}_TENANTID"), "11111111-1111-1111-1111-111111111111"),
+                (
+                    format!("ENDPOINT_AUTH_PARAMETER_{id}_SERVICEPRINCIPALID"),
+                    "22222222-2222-2222-2222-222222222222",
+                ),
+                (format!("ENDPOINT_DATA_{id}_ENVIRONMENT"), environment),
+            ];
+            let env = variables.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+            let connection = Connection::read(&env, uuid::Uuid::try_parse(id).unwrap()).unwrap();
+            for (service, resource) in
+                [(ReadService::Graph, graph), (ReadService::ResourceManager, resource_manager)]
+            {
+                let text = how_to_read(service, &connection);
+                assert!(text.contains(&format!("--resource {resource}")), "{environment}: {text}");
+            }
+        }
+    }
 }

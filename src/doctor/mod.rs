@@ -8,8 +8,8 @@ mod diagnosis;
 mod identity;
 mod job;
 mod network;
-pub mod report;
-pub mod show;
+pub(crate) mod report;
+pub(crate) mod show;
 mod source;
 mod step;
 mod terminal;
@@ -23,8 +23,8 @@ pub(crate) use self::{
     source::of_source,
     variables::JobFindings,
 };
-pub use self::{
-    report::{Report, Topic, Verdict},
+pub(crate) use self::{
+    report::Report,
     step::{SessionStatus, in_step},
     terminal::{Target, from_terminal},
     trial::{Backend, Trial, TrialTool},

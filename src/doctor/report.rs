@@ -13,7 +13,7 @@ const MAX_FACT: usize = 1000;
 
 /// What is checked, in the order in which a report shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Topic {
+pub(crate) enum Topic {
     /// The sign-in sessions of the job.
     Session,
     /// The job's variables.
@@ -46,18 +46,18 @@ pub enum Topic {
 
 /// One check.
 #[derive(Debug)]
-pub struct Check {
+pub(crate) struct Check {
     /// What was checked.
-    pub topic: Topic,
+    pub(crate) topic: Topic,
     /// What came of it.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// What was seen, a line each.
-    pub facts: Vec<Fact>,
+    pub(crate) facts: Vec<Fact>,
 }
 
 /// What came of a check.
 #[derive(Debug)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Nothing to complain of.
     Good,
     /// It works, and may not for long, or not as meant.
@@ -70,14 +70,14 @@ pub enum Verdict {
 
 /// Every check of a connection.
 #[derive(Debug, Default)]
-pub struct Report {
+pub(crate) struct Report {
     checks: Vec<Check>,
 }
 
 impl Topic {
     /// As a person reads it.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Session => "sign-in sessions",
             Self::Job => "variables of the job",
@@ -100,7 +100,7 @@ impl Topic {
 impl Verdict {
     /// As a person reads it.
     #[must_use]
-    pub const fn as_str(&self) -> &'static str {
+    pub(crate) const fn as_str(&self) -> &'static str {
         match self {
             Self::Good => "ok",
             Self::Warning(_) => "warning",
@@ -111,7 +111,7 @@ impl Verdict {
 
     /// What is to be said of it.
     #[must_use]
-    pub const fn failure(&self) -> Option<&Failure> {
+    pub(crate) const fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Warning(failure) | Self::Fault(failure) => Some(failure),
             Self::Good | Self::Skipped(_) => None,
@@ -125,7 +125,7 @@ pub(super) const NO_FACTS: [Fact; 0] = [];
 impl Report {
     /// A report for which no connection is checked, and why.
     #[must_use]
-    pub fn without_connection(reason: &str) -> Self {
+    pub(crate) fn without_connection(reason: &str) -> Self {
         let mut report = Self::default();
         report.skipped(Topic::Connection, reason);
         report
@@ -171,7 +171,7 @@ impl Report {
 
     /// Every check, in the order in which it is shown.
     #[must_use]
-    pub fn checks(&self) -> &[Check] {
+    pub(crate) fn checks(&self) -> &[Check] {
         &self.checks
     }
 
@@ -194,13 +194,13 @@ impl Report {
 
     /// The codes of what is wrong, each once: two checks may run into one fault.
     #[must_use]
-    pub fn faults(&self) -> Vec<Code> {
+    pub(crate) fn faults(&self) -> Vec<Code> {
         self.codes(|verdict| matches!(verdict, Verdict::Fault(_)))
     }
 
     /// The codes of what is warned of, each once.
     #[must_use]
-    pub fn warnings(&self) -> Vec<Code> {
+    pub(crate) fn warnings(&self) -> Vec<Code> {
         self.codes(|verdict| matches!(verdict, Verdict::Warning(_)))
     }
 
@@ -217,7 +217,7 @@ impl Report {
 
     /// 0: nothing; 10: something to be warned of; 11: something is wrong.
     #[must_use]
-    pub fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         match (self.faults().is_empty(), self.warnings().is_empty()) {
             (false, _) => 11,
             (true, false) => 10,
@@ -227,7 +227,7 @@ impl Report {
 
     /// What a step that found a fault fails with; none, if there is no fault.
     #[must_use]
-    pub fn failure(&self) -> Option<Failure> {
+    pub(crate) fn failure(&self) -> Option<Failure> {
         let mut faults = self.checks.iter().filter(|check| matches!(check.verdict, Verdict::Fault(_)));
         let first = faults.next()?;
         let failure = first.verdict.failure()?.duplicate();
@@ -240,7 +240,7 @@ impl Report {
 
     /// The report in JSON.
     #[must_use]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let texts = |codes: Vec<Code>| codes.iter().map(|code| code.as_str()).collect::<Vec<_>>();
         let checks: Vec<_> = self.checks.iter().map(Check::json).collect();
         foreign_text::json(

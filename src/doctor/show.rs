@@ -19,7 +19,7 @@ const MAX_CELL: usize = 500;
 
 /// For a terminal or a log: what was found, in one line, and then every check.
 #[must_use]
-pub fn text(report: &Report) -> String {
+pub(crate) fn text(report: &Report) -> String {
     let mut text = format!("{}\n", summary_line(report));
     for (check, mut lines) in checks(report) {
         if let Verdict::Skipped(reason) = &check.verdict {
@@ -65,7 +65,7 @@ fn checks(report: &Report) -> Vec<(&Check, Vec<String>)> {
 
 /// For the summary of a job.
 #[must_use]
-pub fn markdown(report: &Report) -> String {
+pub(crate) fn markdown(report: &Report) -> String {
     let mut text = format!(
         "# Diagnosis of the service connection\n\n{}\n\n| check | verdict |\n|---|---|\n",
         summary_line(report)

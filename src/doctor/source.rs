@@ -1,5 +1,7 @@
 //! The checks of a source that is no service connection.
 
+use std::sync::Arc;
+
 use wif_azure::identity::Credential;
 use wif_core::{
     azure::resource::Resource, fact::Fact, foreign_text::ForeignText, human_time::format_moment,
@@ -7,7 +9,10 @@ use wif_core::{
 };
 
 use super::report::{NO_FACTS, Report, Topic};
-use crate::sign_in::{SIGN_IN_TIMEOUT, SignIn};
+use crate::{
+    sign_in::{SIGN_IN_TIMEOUT, SignIn},
+    sources::WithIdToken,
+};
 use wif_io::clock::Deadline;
 
 /// Asks for an id token, and exchanges it.
@@ -15,6 +20,7 @@ pub(crate) async fn of_source(sign_in: &SignIn<'_>, resources: &[Resource]) -> R
     let mut report = Report::default();
     let (clock, now) = (sign_in.http.clock(), sign_in.http.clock().now());
     let deadline = Deadline::after(clock, SIGN_IN_TIMEOUT);
+    let mut id_token_at_hand = None;
     if matches!(sign_in.identity.credential, Credential::Federated { .. }) {
         match sign_in.request_id_token(deadline, &mut |_| Ok(())).await {
             Ok(id_token) => {
@@ -26,6 +32,7 @@ pub(crate) async fn of_source(sign_in: &SignIn<'_>, resources: &[Resource]) -> R
                 let audience = ForeignText::join(&id_token.claims.audiences);
                 let facts = facts.chain([Fact::new("audience", audience), Fact::new("lives until", until)]);
                 report.good(Topic::IdToken, facts);
+                id_token_at_hand = Some(id_token.token);
             }
             Err(error) => {
                 report.fault(Topic::IdToken, error, NO_FACTS);
@@ -36,7 +43,16 @@ pub(crate) async fn of_source(sign_in: &SignIn<'_>, resources: &[Resource]) -> R
     } else {
         report.skipped(Topic::IdToken, "the machine's own identity needs none");
     }
-    match sign_in.run(resources, &mut |_| Ok(())).await {
+    // The token that the report tells of is the one that is exchanged.
+    let source = WithIdToken { source: sign_in.source, id_token: id_token_at_hand };
+    let exchange = SignIn {
+        http: Arc::clone(&sign_in.http),
+        env: sign_in.env,
+        identity: sign_in.identity,
+        source: &source,
+        listing: sign_in.listing,
+    };
+    match exchange.run(resources, &mut |_| Ok(())).await {
         Ok(signed_in) => {
             let granted = resources.iter().zip(&signed_in.access_tokens);
             let facts = granted.map(|(resource, access)| {

@@ -8,7 +8,7 @@ use wif_core::{
     azure::cloud::Cloud,
     code::Code,
     exports::{
-        self, Facts, Family,
+        self, BrokerEndpoint, Facts, Family, LeadsTo, Marker, Value as Exported, Variable,
         conflict::{self, SessionKind},
     },
     failure::Failure,
@@ -25,23 +25,20 @@ use super::{
 
 /// A session that the step's variables lead to, and what its broker says of itself.
 #[derive(Debug)]
-pub struct SessionStatus {
+pub(crate) struct SessionStatus {
     /// What the names of its variables begin with; nothing, for the session without a name.
-    pub prefix: String,
+    pub(crate) prefix: String,
     /// The broker's status, or why it could not be asked.
-    pub status: Result<Value, Failure>,
+    pub(crate) status: Result<Value, Failure>,
 }
 
 /// The longest value that a report shows, in characters.
 const MAX_SHOWN: usize = 80;
-/// The names that a session has for its client and its tenant, by what every session exports and by `terraform`.
-const CLIENTS: [&str; 2] = ["AZURE_CLIENT_ID", "ARM_CLIENT_ID"];
-const TENANTS: [&str; 2] = ["AZURE_TENANT_ID", "ARM_TENANT_ID"];
 
 /// Checks what this step finds of the job's sessions, and tries tools where that is asked for.
 ///
 /// `has_connection` says whether a connection is checked too.
-pub async fn in_step(
+pub(crate) async fn in_step(
     report: &mut Report,
     env: &Env,
     clock: &dyn Clock,
@@ -67,38 +64,28 @@ struct Found {
     is_other_named: bool,
 }
 
-/// The addresses of the broker, and the keys that belong to them.
-const PAIRS: [(&str, &str); 3] = [
-    ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"),
-    ("ARM_OIDC_REQUEST_URL", "ARM_OIDC_REQUEST_TOKEN"),
-    ("AZD_AUTH_ENDPOINT", "AZD_AUTH_KEY"),
-];
-
 impl Found {
     fn read(env: &Env, sessions: &[SessionStatus]) -> Self {
-        let at_broker = |name: &str| is_at_broker(env, name);
-        let in_folder = |name: &str| is_in_session_folder(env, name);
-        let families = [
-            (
-                Family::Terraform,
-                at_broker("ARM_OIDC_REQUEST_URL")
-                    || at_broker("ARM_MSI_ENDPOINT")
-                    || in_folder("ARM_OIDC_TOKEN_FILE_PATH"),
-            ),
-            (
-                Family::AzureSdk,
-                at_broker("AZD_AUTH_ENDPOINT")
-                    || (env.get("WIF_URL").is_none() && in_folder("AZURE_FEDERATED_TOKEN_FILE")),
-            ),
-            (Family::AzureCli, in_folder("AZURE_CONFIG_DIR")),
-            (Family::TokenFile, env.get("WIF_URL").is_some() && in_folder("AZURE_FEDERATED_TOKEN_FILE")),
-        ];
-        let families: BTreeSet<_> =
-            families.into_iter().filter(|(_, is_there)| *is_there).map(|(family, _)| family).collect();
+        let is_live = env.get("WIF_URL").is_some();
+        let is_there = |(family, marker): &(Family, &Marker)| {
+            let leads_there = match marker.leads_to {
+                LeadsTo::Broker(_) => is_at_broker(env, marker.variable),
+                LeadsTo::Folder => is_in_session_folder(env, marker.variable),
+            };
+            let is_of = |kind: &SessionKind| (*kind != SessionKind::Snapshot) == is_live;
+            // The step may have mapped the variable of a named session to this name.
+            leads_there && (marker.sessions.iter().any(is_of) || !family.has_snapshot())
+        };
+        let all =
+            Family::ALL.iter().flat_map(|family| family.markers().iter().map(|marker| (*family, marker)));
+        let found: Vec<_> = all.filter(is_there).collect();
+        let gives_access_tokens_only =
+            found.iter().any(|(_, marker)| marker.sessions == [SessionKind::AccessTokens]);
+        let families: BTreeSet<_> = found.into_iter().map(|(family, _)| family).collect();
         let own = sessions.iter().find(|session| session.prefix.is_empty());
         let session_kind = match own {
-            // Without terraform this step does not see how the session serves tools, and nothing depends on it.
-            Some(_) if at_broker("ARM_MSI_ENDPOINT") => Some(SessionKind::AccessTokens),
+            // Where no family shows it, nothing depends on it.
+            Some(_) if gives_access_tokens_only => Some(SessionKind::AccessTokens),
             Some(_) => Some(SessionKind::IdToken),
             None => (!families.is_empty()).then_some(SessionKind::Snapshot),
         };
@@ -116,11 +103,17 @@ impl Found {
                 .push("no session without a name is found that they could be compared with".to_owned());
             return findings;
         };
-        for (names, id, what) in [(CLIENTS, self.client, "client"), (TENANTS, self.tenant, "tenant")] {
-            let exported = names.into_iter().zip([true, self.families.contains(&Family::Terraform)]);
-            for (name, _) in exported.filter(|(_, is_exported)| *is_exported) {
-                match (env.get(name), id) {
-                    (Some(value), Some(id)) if !value.eq_ignore_ascii_case(&id.to_string()) => {
+        let facts = self.facts(env);
+        // By their values it is found which variables hold the session's client, and its tenant.
+        let exported = exports::live(&self.families, &facts, &BrokerEndpoint::placeholder());
+        for (id, what) in [(self.client, "client"), (self.tenant, "tenant")] {
+            // The machine's own identity may have no client id that is known.
+            let Some(id) = id else { continue };
+            for Variable { name, .. } in
+                exported.iter().filter(|one| one.value == Exported::Plain(id.to_string()))
+            {
+                match env.get(name) {
+                    Some(value) if !value.eq_ignore_ascii_case(&id.to_string()) => {
                         findings.warnings.push(Failure::new(
                             Code::VariableConflicts,
                             format!(
@@ -130,19 +123,17 @@ impl Found {
                             "remove the variable, or the step's env: entry, of that name",
                         ));
                     }
-                    // The machine's own identity may have no client id that is known.
-                    (None, Some(_)) => findings.faults.push(missing(name)),
-                    _ => {}
+                    None => findings.faults.push(missing(name)),
+                    Some(_) => {}
                 }
             }
         }
         // An address is of no use without its key.
-        for (address, key) in PAIRS {
+        for (address, key) in exports::addresses_and_keys() {
             if is_at_broker(env, address) && env.get(key).is_none() {
                 findings.faults.push(missing(key));
             }
         }
-        let facts = self.facts(env);
         let is_ours = |name: &str| is_at_broker(env, name) || is_in_session_folder(env, name);
         let families = self.families.iter().copied();
         for conflict in

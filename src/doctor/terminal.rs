@@ -32,17 +32,17 @@ const MAX_SHOWN: usize = 100;
 
 /// Which connection.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub(crate) struct Target {
     /// The organization: its name, or its URL.
-    pub organization: String,
+    pub(crate) organization: String,
     /// Whether the user has named it, and so its host; else it comes from a variable of the job, which any step can set.
-    pub is_organization_named: bool,
+    pub(crate) is_organization_named: bool,
     /// The project: its name or id.
-    pub project: String,
+    pub(crate) project: String,
     /// The connection: its name or id.
-    pub connection: String,
+    pub(crate) connection: String,
     /// Hosts that may get tokens beside those of the known clouds.
-    pub allowed_hosts: Vec<AllowedHost>,
+    pub(crate) allowed_hosts: Vec<AllowedHost>,
 }
 
 /// Checks what can be checked without a job.
@@ -50,7 +50,11 @@ pub struct Target {
 /// # Errors
 ///
 /// There is no token for Azure DevOps, or the organization cannot be asked.
-pub async fn from_terminal(target: &Target, env: &Env, clock: Arc<dyn Clock>) -> Result<Report, Failure> {
+pub(crate) async fn from_terminal(
+    target: &Target,
+    env: &Env,
+    clock: Arc<dyn Clock>,
+) -> Result<Report, Failure> {
     let base = organization(&target.organization)?;
     let token = token_of_user(env)
         .or_else(|| env.secret("SYSTEM_ACCESSTOKEN").map(Token::Bearer))
@@ -154,9 +158,10 @@ impl Diagnosis<'_> {
 }
 
 fn organization(text: &str) -> Result<Endpoint, Failure> {
-    let url = if text.contains("://") { text.to_owned() } else { format!("https://dev.azure.com/{text}") };
+    let url =
+        if text.contains("://") { text.to_owned() } else { format!("https://{}/{text}", hosts::DEVOPS) };
     Endpoint::parse(&url).map_err(|error| {
-        let hint = "give its name, as in dev.azure.com/<name>, or its https URL";
+        let hint = format!("give its name, as in {}/<name>, or its https URL", hosts::DEVOPS);
         let shown =
             if text.contains(['@', '?']) { "not shown".to_owned() } else { one_line(text, MAX_SHOWN) };
         let error = format!("--organization '{shown}' is not the name or URL of an organization: {error}");

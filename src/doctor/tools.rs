@@ -10,18 +10,16 @@ use super::report::{Report, Topic};
 use crate::agent::{azure_cli, tools::Tool};
 
 /// The tools that are looked for, and the family that signs each in.
-const TOOLS: [(Tool, Family); 3] = [
-    (Tool::AzureCli, Family::AzureCli),
-    (Tool::Terraform, Family::Terraform),
-    (Tool::Azcopy, Family::AzureSdk),
-];
+fn tools() -> impl Iterator<Item = (Tool, Family)> {
+    Tool::ALL.into_iter().filter_map(|tool| Some((tool, Family::of_program(tool.as_str())?)))
+}
 
 /// The tools that are on the `PATH`.
 pub(super) struct ToolsFound(Vec<(Tool, Family, PathBuf, Option<String>)>);
 
 /// Looks for each tool, and asks it for its version.
 pub(super) async fn find(env: &Env, clock: &dyn Clock) -> ToolsFound {
-    let found = join_all(TOOLS.map(|(tool, family)| async move {
+    let found = join_all(tools().map(|(tool, family)| async move {
         let program = tool.find(env)?;
         let version = tool.version(&program, env, clock).await;
         Some((tool, family, program, version))
@@ -46,9 +44,8 @@ pub(super) fn report(report: &mut Report, ToolsFound(found): &ToolsFound, export
         facts.push(format!("{} {version_text} ({}): {state}", tool.as_str(), program.display()));
         too_old = too_old.or(old.filter(|_| is_exported).map(az_too_old));
     }
-    let absent: Vec<_> = TOOLS
-        .iter()
-        .map(|(tool, _)| *tool)
+    let absent: Vec<_> = tools()
+        .map(|(tool, _)| tool)
         .filter(|tool| found.iter().all(|(found, ..)| found != tool))
         .map(Tool::as_str)
         .collect();

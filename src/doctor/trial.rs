@@ -32,20 +32,20 @@ use crate::agent::tools::Tool;
 
 /// Which tools to start.
 #[derive(Clone, Debug, Default)]
-pub struct Trial {
+pub(crate) struct Trial {
     /// The tools.
-    pub tools: Vec<TrialTool>,
+    pub(crate) tools: Vec<TrialTool>,
     /// Whether the user named them: one that is not installed is then a warning.
-    pub named: bool,
+    pub(crate) named: bool,
     /// The container that Terraform is to open.
-    pub backend: Option<Backend>,
+    pub(crate) backend: Option<Backend>,
     /// What the names of the session's variables begin with, where the tools are not to find them as they are.
-    pub session: Option<String>,
+    pub(crate) session: Option<String>,
 }
 
 /// What can be tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrialTool {
+pub(crate) enum TrialTool {
     /// The Azure CLI.
     AzureCli,
     /// Terraform's azurerm backend.
@@ -56,7 +56,7 @@ pub enum TrialTool {
 
 /// A blob container that Terraform may keep a state in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Backend {
+pub(crate) struct Backend {
     account: String,
     container: String,
 }
@@ -92,11 +92,11 @@ const TERRAFORM_BEHAVIOR_VARIABLES: [&str; 4] = ["TF_CLI_ARGS", "TF_CLI_ARGS_ini
 
 impl TrialTool {
     /// Every tool.
-    pub const ALL: [Self; 3] = [Self::AzureCli, Self::Terraform, Self::Sdk];
+    pub(crate) const ALL: [Self; 3] = [Self::AzureCli, Self::Terraform, Self::Sdk];
 
     /// Its name in `--try`.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::AzureCli => "az",
             Self::Terraform => "terraform",
@@ -106,7 +106,7 @@ impl TrialTool {
 
     /// The tool of a name.
     #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|tool| tool.as_str() == name)
     }
 }
@@ -114,7 +114,7 @@ impl TrialTool {
 impl Backend {
     /// Reads `ACCOUNT/CONTAINER`. Azure's rules for both names are narrower: this one keeps everything else out.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (account, container) = text.split_once('/')?;
         let is_name = |text: &str, more: &[u8]| {
             let allowed =

@@ -14,7 +14,7 @@ use wif_core::{
 use wif_io::endpoint::Endpoint;
 
 use super::{
-    connection::how_to_read,
+    connection::{ReadService, how_to_read},
     diagnosis::{ARM_TOKEN, Diagnosis, Evidence, GRAPH_TOKEN},
     report::{NO_FACTS, Topic, Verdict},
 };
@@ -38,7 +38,7 @@ impl Diagnosis<'_> {
         };
         let found = match self.env.secret(GRAPH_TOKEN) {
             Some(token) => self.by_graph(connection, addresses, client, &token, known).await,
-            None => Err(how_to_read("Microsoft Graph")),
+            None => Err(how_to_read(ReadService::Graph, connection)),
         };
         let found = match found {
             Ok(Some(found)) => Ok(found),
@@ -110,7 +110,7 @@ impl Diagnosis<'_> {
             );
         };
         let token = self.env.secret(ARM_TOKEN).or_else(|| known.arm.clone());
-        let Some(token) = token else { return Err(how_to_read("Azure Resource Manager")) };
+        let Some(token) = token else { return Err(how_to_read(ReadService::ResourceManager, connection)) };
         let base = &addresses.resource_manager;
         if !self.may_get_tokens(hosts::Service::ResourceManager, base) {
             return Err(not_sent(base));

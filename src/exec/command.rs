@@ -6,16 +6,16 @@ use std::{
 };
 
 use wif_core::{
-    exports::{
-        self, Value, Variable,
-        azure_sdk::{AZCOPY, may_replace},
-    },
+    exports::{self, Value, Variable, YieldingVariable, may_replace},
     secret::Secret,
 };
 use wif_io::{child::ChildVariable, env::Env};
 
 use crate::{
-    agent::{commands::Visibility, inputs::env_name},
+    agent::{
+        commands::Visibility,
+        inputs::{env_name, exported_name},
+    },
     task::{export::no_proxy_variables, plan::Plan},
 };
 
@@ -52,17 +52,19 @@ pub(super) fn environment(
     }
     variables.extend(removed.into_iter().map(|name| (name, ChildVariable::Removed)));
     for Variable { name, value } in session {
-        if name == AZCOPY && env.get(name).is_some_and(|value| !may_replace(name, value)) {
-            notes.push(format!(
-                "{AZCOPY} is kept as it is: azcopy signs in that way, and not by this session"
-            ));
+        let yielding = plan.families.iter().filter_map(|family| family.yielding());
+        let kept = yielding
+            .filter(|yielding| yielding.variable == name)
+            .find(|_| env.get(name).is_some_and(|value| !may_replace(name, value)));
+        if let Some(YieldingVariable { effect, .. }) = kept {
+            notes.push(format!("{name} is kept as it is: {effect}"));
             continue;
         }
         let value = match value {
             Value::Plain(text) => Secret::new(text.clone()),
             Value::Masked(secret) | Value::Secret(secret) => secret.clone(),
         };
-        variables.insert(env_name_of(name), ChildVariable::Set(value));
+        variables.insert(exported_name(name), ChildVariable::Set(value));
     }
     for (name, value, visibility) in no_proxy_variables(env) {
         let name = if visibility == Visibility::CaseKept { name.to_owned() } else { env_name(name) };
@@ -72,11 +74,6 @@ pub(super) fn environment(
         variables.insert("PATH".to_owned(), ChildVariable::Set(Secret::new(path)));
     }
     Environment { variables: variables.into_iter().collect(), notes }
-}
-
-/// A name of `--access-tokens` may have dots, which the agent makes underscores of.
-fn env_name_of(name: &str) -> String {
-    if name.contains('.') { env_name(name) } else { name.to_owned() }
 }
 
 /// The `PATH` with this program's folder at its end, so that the command finds `wif`, and nothing else before its own.

@@ -21,13 +21,13 @@ use crate::{
 /// # Errors
 ///
 /// The options name no identity, or the network settings cannot be used.
-pub async fn diagnose(
+pub(crate) async fn diagnose(
     env: &Env,
     clock: Arc<dyn Clock>,
     errors: &mut (dyn Write + Send),
     request: &Request,
 ) -> Result<Report, Failure> {
-    let mut log = Log { errors, masks: env.is_true("TF_BUILD"), verbose: false };
+    let mut log = Log { errors, masks: None, verbose: false };
     let Prepared { env, plan, source, .. } = prepare(request, env, &clock, &mut log).await?;
     let (settings, _remarks) = network::settings(&env)?;
     let http = Arc::new(Http::new(settings, clock)?);

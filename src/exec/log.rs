@@ -10,8 +10,8 @@ use crate::agent::commands::Commands;
 /// What the user is told, on standard error.
 pub(super) struct Log<'a> {
     pub(super) errors: &'a mut (dyn Write + Send),
-    /// Whether an agent reads this, and hides what it is told to hide.
-    pub(super) masks: bool,
+    /// Where an agent reads what it is to hide: not standard error, which the caller may keep in a file. None outside of a job.
+    pub(super) masks: Option<&'a mut (dyn Write + Send)>,
     pub(super) verbose: bool,
 }
 
@@ -21,6 +21,18 @@ impl Log<'_> {
         let _ = Commands::new(self.errors, &Env::default()).line(&format!("wif: {text}"));
     }
 
+    pub(super) fn say_all(&mut self, texts: &[String]) {
+        for text in texts {
+            self.say(text);
+        }
+    }
+
+    pub(super) fn note_all(&mut self, texts: &[String]) {
+        if self.verbose {
+            self.say_all(texts);
+        }
+    }
+
     pub(super) fn note(&mut self, text: &str) {
         if self.verbose {
             self.say(text);
@@ -28,6 +40,8 @@ impl Log<'_> {
     }
 
     pub(super) fn mask(&mut self, secret: &Secret) -> io::Result<()> {
-        if self.masks { Commands::new(self.errors, &Env::default()).mask(secret) } else { Ok(()) }
+        let Some(masks) = &mut self.masks else { return Ok(()) };
+        Commands::new(&mut **masks, &Env::default()).mask(secret)?;
+        masks.flush()
     }
 }

@@ -9,8 +9,8 @@ mod request;
 mod signed_in;
 mod trust;
 
+pub(crate) use self::diagnose::diagnose;
 pub use self::{
-    diagnose::diagnose,
     request::Request,
     signed_in::{Ended, Machine, exit_code, run},
     trust::{NeededTrust, needed_trust, write_to_new_file},

@@ -2,6 +2,7 @@
 
 use std::{io::Write, path::PathBuf, sync::Arc};
 
+use wif_azure::identity::AzureIdentity;
 use wif_core::{
     azure::{allowed::Allowed, resource::Resource},
     code::Code,
@@ -9,9 +10,10 @@ use wif_core::{
     failure::Failure,
     foreign_text::one_line,
     retry::RetryClass,
+    secret::Secret,
 };
 use wif_io::{
-    child::{ChildCommand, ErrorStream, ProcessGroup, RunningChild, Signals, StartError},
+    child::{ChildCommand, ChildVariable, ErrorStream, ProcessGroup, RunningChild, Signals, StartError},
     clock::Clock,
     env::Env,
     http::Http,
@@ -48,6 +50,8 @@ pub struct Machine<'a> {
     pub clock: Arc<dyn Clock>,
     /// Standard error: standard output is the command's.
     pub errors: &'a mut (dyn Write + Send),
+    /// Where the agent reads what it is to hide.
+    pub masks: &'a mut (dyn Write + Send),
 }
 
 /// How a run ended.
@@ -75,30 +79,21 @@ pub async fn run(machine: Machine<'_>, request: &Request, mut signals: Signals) 
 }
 
 async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals) -> Result<Ended, Failure> {
-    let Machine { env: own, program, clock, errors } = machine;
-    let mut log = Log { errors, masks: own.is_true("TF_BUILD"), verbose: request.verbose };
+    let Machine { env: own, program, clock, errors, masks } = machine;
+    let masks = Some(masks).filter(|_| own.is_true("TF_BUILD"));
+    let mut log = Log { errors, masks, verbose: request.verbose };
     let Prepared { env, plan, source_name, source } = prepare(request, own, &clock, &mut log).await?;
     let env = &env;
     let (network, Remarks { mut warnings, notes }) = network::settings(env)?;
-    warnings.extend(plan.warnings());
+    warnings.extend(plan.warnings.iter().map(|&warning| warning.to_owned()));
     warnings.extend(azure_cli::warning(&plan));
-    notes.iter().for_each(|note| log.note(note));
-    warnings.iter().for_each(|warning| log.say(warning));
+    log.note_all(&notes);
+    log.say_all(&warnings);
     let folder = plan.needs_folder().then(|| folder::make(own)).transpose()?;
 
     let http = Arc::new(Http::new(network, Arc::clone(&clock))?);
     let resources = resources(&plan, &source_name);
-    let proxy = if source_name == SourceName::Kubernetes { TokenProxy::read(env).await? } else { None };
-    let mut identity = plan.connection.identity.clone();
-    let exchange = match proxy {
-        Some(TokenProxy { authority, settings }) => {
-            log.note(&format!("the exchange goes through the cluster's proxy {authority}"));
-            identity.authority = authority;
-            Arc::new(Http::new(settings, Arc::clone(&clock))?)
-        }
-        None => Arc::clone(&http),
-    };
-    let (identity, exchange) = (&identity, &exchange);
+    let (identity, exchange) = &exchange_by(&source_name, env, &plan, &http, &mut log).await?;
     let signing_in = async {
         let listing = plan.listing(&http);
         let sign_in = SignIn {
@@ -108,7 +103,10 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
             source: &*source,
             listing: listing.as_ref().ok(),
         };
-        let signed_in = sign_in.run(&resources, &mut |id_token| log.mask(id_token)).await?;
+        // Without a file of it, the command finds no id token.
+        let gets_id_token = plan.needs_file();
+        let mut mask = |id_token: &Secret| if gets_id_token { log.mask(id_token) } else { Ok(()) };
+        let signed_in = sign_in.run(&resources, &mut mask).await?;
         let granted =
             plan.targets.sign_in(&http, &*source, &signed_in, &mut |secret| log.mask(secret)).await?;
         let file = folder.as_ref().filter(|_| plan.needs_file()).zip(signed_in.id_token.as_ref());
@@ -119,6 +117,7 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
                 identity,
                 source: Arc::clone(&source),
                 http: exchange,
+                direct: &http,
                 allowed: &plan.allowed,
                 targets: &plan.targets.all,
             };
@@ -165,7 +164,41 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
         prepared = signing_in => prepared?,
     };
     let environment = environment(&plan, own, &variables, program.as_deref());
-    environment.notes.iter().for_each(|note| log.say(note));
+    log.say_all(&environment.notes);
+    let ended = run_command(request, &environment.variables, signals).await;
+    if let Some(broker) = broker {
+        broker.end().await;
+    }
+    drop(folder);
+    ended
+}
+
+/// The service that id tokens are exchanged with, and the client for it: a pod may have a proxy of its cluster for that.
+async fn exchange_by(
+    source: &SourceName,
+    env: &Env,
+    plan: &Plan,
+    http: &Arc<Http>,
+    log: &mut Log<'_>,
+) -> Result<(AzureIdentity, Arc<Http>), Failure> {
+    let mut identity = plan.connection.identity.clone();
+    let proxy = if *source == SourceName::Kubernetes {
+        TokenProxy::read(env, &plan.allowed_hosts).await?
+    } else {
+        None
+    };
+    let Some(TokenProxy { authority, settings }) = proxy else { return Ok((identity, Arc::clone(http))) };
+    log.note(&format!("the exchange goes through the cluster's proxy {authority}"));
+    identity.authority = authority;
+    Ok((identity, Arc::new(Http::new(settings, http.shared_clock())?)))
+}
+
+/// Runs the command with these variables, to its end.
+async fn run_command(
+    request: &Request,
+    variables: &[(String, ChildVariable)],
+    signals: &mut Signals,
+) -> Result<Ended, Failure> {
     let Some((name, arguments)) = request.command.split_first() else {
         return Err(invalid(
             "no command is named".to_owned(),
@@ -176,22 +209,20 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
         program: name,
         arguments,
         folder: None,
-        variables: &environment.variables,
+        variables,
         errors: ErrorStream::Inherited,
         group: ProcessGroup::Same,
         adopts_orphans: false,
     };
-    let ended = match RunningChild::start(&command, signals) {
-        Ok(mut child) => child.wait(signals).await.map(|ending| Ended::Command(ending.exit_code())),
+    match RunningChild::start(&command, signals) {
+        Ok(mut child) => {
+            let ending = child.wait(signals).await.map_err(|error| {
+                Failure::new(Code::Bug, error, "report this with the version of the operating system")
+            })?;
+            Ok(Ended::Command(ending.exit_code()))
+        }
         Err(error) => Ok(not_started(error, &name.to_string_lossy())),
-    };
-    if let Some(broker) = broker {
-        broker.end().await;
     }
-    drop(folder);
-    ended.map_err(|error| {
-        Failure::new(Code::Bug, error, "report this with the version of the operating system")
-    })
 }
 
 /// What to ask for at once: what the plan says, and from a source that gives one id token only, all that is declared.

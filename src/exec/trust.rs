@@ -43,7 +43,7 @@ pub async fn needed_trust(
     errors: &mut (dyn Write + Send),
     request: &Request,
 ) -> Result<NeededTrust, Failure> {
-    let mut log = Log { errors, masks: env.is_true("TF_BUILD"), verbose: false };
+    let mut log = Log { errors, masks: None, verbose: false };
     let Prepared { env, plan, source_name, source } = prepare(request, env, &clock, &mut log).await?;
     let (settings, _remarks) = network::settings(&env)?;
     let http = Http::new(settings, clock)?;

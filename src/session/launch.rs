@@ -138,3 +138,47 @@ impl Drop for BrokerProcess {
 fn root_folder(program: &Path) -> PathBuf {
     program.ancestors().last().unwrap_or(program).to_owned()
 }
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _};
+
+    use wif_io::clock::System;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn a_broker_that_no_later_step_knows_of_ends_though_it_does_not_listen_to_its_pipe() {
+        let mut command = Command::new("sleep");
+        let mut child = command.arg("3600").stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = child.stdout.take().unwrap();
+        drop(BrokerProcess { child, pipes: None, left: false, port: 0, record: None });
+        let mut rest = Vec::new();
+        let end = output.read_to_end(&mut rest);
+        assert!(timeout(&System::new(), Limit::BrokerEnd, LIMIT, end).await.is_some(), "it still runs");
+    }
+
+    #[tokio::test]
+    async fn a_long_reason_of_the_broker_arrives_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("broker");
+        let reason = "x".repeat(8000);
+        fs::write(&program, format!("#!/bin/sh\nread line\necho '{{\"error\":\"{reason}\"}}'\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+        let handover = Handover {
+            variables: BTreeMap::new(),
+            key: Zeroizing::new("key".to_owned()),
+            client: None,
+            id_token: None,
+            access_tokens: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            id_token_file: None,
+            hours: 1,
+        };
+        let error = launch(Some(&program), &Env::default(), &System::new(), &handover).await.err();
+        assert!(matches!(error, Some(LaunchError::Refused(said)) if said == reason));
+    }
+}

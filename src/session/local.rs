@@ -34,7 +34,10 @@ pub(crate) struct Renewal<'a> {
     pub(crate) identity: &'a AzureIdentity,
     /// Where id tokens come from.
     pub(crate) source: Arc<dyn IdTokenSource>,
+    /// The client of the identity's exchange: a cluster may have a proxy for that.
     pub(crate) http: &'a Arc<Http>,
+    /// The client of everything else.
+    pub(crate) direct: &'a Arc<Http>,
     /// The only resources that are served.
     pub(crate) allowed: &'a Allowed<Resource>,
     /// Other clouds.
@@ -48,10 +51,11 @@ pub(crate) struct Renewal<'a> {
 ///
 /// The system gives no random numbers or no port, or the file of the id token is not the one that was written.
 pub(crate) async fn start(renewal: Renewal<'_>, session: NewSession<'_>) -> Result<LocalBroker, Failure> {
-    let Renewal { env, identity, source, http, allowed, targets } = renewal;
+    let Renewal { env, identity, source, http, direct, allowed, targets } = renewal;
     let gives_id_token = session.gives_id_token;
     let (client, targets) = (session.signed_in.client, targets.to_vec());
-    let served = Served { client, allowed: allowed.clone(), gives_id_token, targets };
+    let served =
+        Served { client, allowed: allowed.clone(), gives_id_token, targets, direct: Arc::clone(direct) };
     let upstream = Upstream { env: env.clone(), identity: identity.clone(), source, http: Arc::clone(http) };
     let key = start::random_key()?;
     let handover = session.handover(BTreeMap::new(), &key, http.clock().now());

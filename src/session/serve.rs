@@ -121,8 +121,9 @@ pub async fn open_session(
     let gives_id_token = guards::gives_id_token(&inputs, connection.scheme);
     let source = Arc::new(AzurePipelines::of(&connection, &env, &inputs.allowed_authorities));
     let targets = targets::read(&inputs.targets, &env, &inputs.allowed_authorities)?;
+    let direct = Arc::clone(&http);
     let upstream = Upstream { env, identity: connection.identity, source, http };
-    listen(upstream, Served { client, allowed, gives_id_token, targets }, key).await
+    listen(upstream, Served { client, allowed, gives_id_token, targets, direct }, key).await
 }
 
 /// What a session serves, beside what its identity says.
@@ -135,6 +136,8 @@ pub(super) struct Served {
     pub(super) gives_id_token: bool,
     /// Other clouds.
     pub(super) targets: Vec<Arc<dyn Target>>,
+    /// The client that asks other clouds and the source: never one behind a proxy of a cluster for Entra's exchange.
+    pub(super) direct: Arc<Http>,
 }
 
 /// A listening session, with no token yet.
@@ -143,7 +146,7 @@ pub(super) async fn listen(
     served: Served,
     key: Secret,
 ) -> Result<(TcpListener, Arc<Session>), Failure> {
-    let Served { client, allowed, gives_id_token, targets } = served;
+    let Served { client, allowed, gives_id_token, targets, direct } = served;
     let clock = upstream.http.shared_clock();
     let AzureIdentity { tenant, audiences, credential, .. } = &upstream.identity;
     let identity = (*tenant, credential.client().or(client));
@@ -152,8 +155,8 @@ pub(super) async fn listen(
     let id_token = is_federated.then(|| TokenSlot::new(Arc::clone(&clock), upstream.fetch_id_token(), None));
     let fetch_access = upstream.fetch_access(id_token.clone());
     let served = id_token.clone().map(|id_token| {
-        let (http, source) = (Arc::clone(&upstream.http), Arc::clone(&upstream.source));
-        Ways { http, source, id_token, gives_id_token }.served(&targets)
+        let source = Arc::clone(&upstream.source);
+        Ways { http: direct, source, id_token, gives_id_token }.served(&targets)
     });
     let tokens = Tokens::new(clock, identity, audiences, allowed, id_token, fetch_access);
     let tokens = tokens.with_targets(served.unwrap_or_default());

@@ -18,6 +18,7 @@ use wif_core::{
         resource::{Audiences, Resource},
     },
     exports::AzureCliSubscription,
+    foreign_text::one_line,
 };
 use wif_io::{
     clock::{Deadline, Limit},
@@ -29,6 +30,8 @@ use wif_io::{
 const LIST_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest name that is shown or kept, in characters; Azure allows 64.
 const MAX_NAME_LENGTH: usize = 200;
+/// The longest state that is kept, in characters; Azure has none of more than 8.
+const MAX_STATE_LENGTH: usize = 40;
 
 /// A list that waits for the resource manager's access token, or is under way.
 pub(crate) struct Listing {
@@ -184,12 +187,11 @@ fn only_own(has_own: bool, reason: &str) -> String {
 
 fn for_azure_cli(listed: ListedSubscription) -> AzureCliSubscription {
     let ListedSubscription { subscription_id, display_name, state, tenant_id, managed_by_tenants } = listed;
-    let state: String =
-        state.unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+    let state = state.filter(|state| !state.is_empty());
     AzureCliSubscription {
         id: subscription_id,
-        name: display_name.map(|name| name.chars().take(MAX_NAME_LENGTH).collect()),
-        state: if state.is_empty() { "Enabled".to_owned() } else { state },
+        name: display_name.map(|name| one_line(&name, MAX_NAME_LENGTH)),
+        state: state.map_or_else(|| "Enabled".to_owned(), |state| one_line(&state, MAX_STATE_LENGTH)),
         home_tenant: tenant_id.unwrap_or_default(),
         managed_by: managed_by_tenants.into_iter().flatten().map(|tenant| tenant.tenant_id).collect(),
     }

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The largest file that is read, in bytes.
-const MAX_FILE_BYTES: u64 = 16 * 1024;
+const MAX_FILE_BYTES: usize = 16 * 1024;
 /// The longest path that an error shows, in characters.
 const MAX_PATH: usize = 200;
 
@@ -72,9 +72,9 @@ pub(super) fn read(path: &Path) -> io::Result<Secret> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
     }
     // With room for all of it: a text that grows leaves copies behind.
-    let mut text = Zeroizing::new(String::with_capacity(MAX_FILE_BYTES as usize + 1));
-    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_FILE_BYTES {
+    let mut text = Zeroizing::new(String::with_capacity(MAX_FILE_BYTES + 1));
+    File::open(path)?.take(MAX_FILE_BYTES as u64 + 1).read_to_string(&mut text)?;
+    if text.len() > MAX_FILE_BYTES {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than any id token"));
     }
     Ok(Secret::new(std::mem::take(&mut *text)))

@@ -1,6 +1,6 @@
-//! A cluster signs an id token for a pod's service account: in a projected file, or for whoever asks its API.
+//! A cluster signs an id token for a pod's service account: in a projected file, or by its API.
 //!
-//! Source: Kubernetes' documentation, "Managing Service Accounts", TokenRequest; Azure/azure-workload-identity, its mutating
+//! Source: Kubernetes' documentation, "Managing Service Accounts", `TokenRequest`; Azure/azure-workload-identity, its mutating
 //! webhook.
 
 use std::path::{Path, PathBuf};
@@ -113,7 +113,7 @@ impl Api {
             )
         })?;
         if claims.audiences.iter().any(|one| one.raw() == audience) {
-            return self.checked(own, audience);
+            return checked(own, audience);
         }
         let Some((namespace, account)) = service_account(claims.subject.raw()) else {
             return Err(unusable(
@@ -140,17 +140,7 @@ impl Api {
         };
         let question = Question { signer: SIGNER, request, pointer: "/status/token", mend: &mend };
         let token = ask(&api, deadline, question).await?;
-        self.checked(token, audience)
-    }
-
-    fn checked(&self, token: Secret, audience: &str) -> Result<Secret, SourceError> {
-        let origin = Origin {
-            place: "of Kubernetes",
-            audience: "the cluster did not take the audience that it was asked for: look at --api-audiences"
-                .to_owned(),
-            algorithm: "let the cluster sign by RSA: --service-account-signing-key-file with an RSA key",
-        };
-        check(&token, audience, &origin).map(|_claims| token)
+        checked(token, audience)
     }
 
     /// The cluster has a certificate authority of its own, and is reached directly.
@@ -165,6 +155,16 @@ impl Api {
         })?;
         Ok(Settings { roots, only_roots: true, ..Settings::default() })
     }
+}
+
+fn checked(token: Secret, audience: &str) -> Result<Secret, SourceError> {
+    let origin = Origin {
+        place: "of Kubernetes",
+        audience: "the cluster did not take the audience that it was asked for: look at --api-audiences"
+            .to_owned(),
+        algorithm: "let the cluster sign by RSA: --service-account-signing-key-file with an RSA key",
+    };
+    check(&token, audience, &origin).map(|_claims| token)
 }
 
 /// Namespace and name, of `system:serviceaccount:<namespace>:<name>`.

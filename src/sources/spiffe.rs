@@ -7,7 +7,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use wif_core::{
-    foreign_text::{one_line, service_message},
+    foreign_text::one_line,
     retry::RetryClass,
     secret::Secret,
     token::claims::{ClaimsError, Unverified},
@@ -42,6 +42,7 @@ enum CallError {
     /// The socket, the connection, or something that is no gRPC.
     Broken(String),
     /// The status of the call, and its message.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "the API is asked by a Unix socket"))]
     Status(u32, Option<String>),
 }
 
@@ -133,11 +134,15 @@ const UNAVAILABLE: u32 = 14;
 fn message(audience: &str) -> Vec<u8> {
     let mut message = vec![0x0A];
     let mut length = audience.len();
-    while length > 0x7F {
-        message.push((length & 0x7F) as u8 | 0x80);
+    loop {
+        let [low, ..] = length.to_le_bytes();
         length >>= 7;
+        if length == 0 {
+            message.push(low & 0x7F);
+            break;
+        }
+        message.push(low | 0x80);
     }
-    message.push((length & 0x7F) as u8);
     message.extend_from_slice(audience.as_bytes());
     let size = u32::try_from(message.len()).unwrap_or_default().to_be_bytes();
     [&[0], &size[..], &message].concat()
@@ -224,7 +229,7 @@ async fn call(socket: &std::path::Path, message: &[u8]) -> Result<Vec<u8>, CallE
                 .or_else(|| text(&head.headers, name))
         };
         let status = last("grpc-status").and_then(|status| status.parse().ok());
-        let said = last("grpc-message").and_then(|said| service_message(&said));
+        let said = last("grpc-message").and_then(|said| wif_core::foreign_text::service_message(&said));
         match status {
             Some(0) => Ok(collected.to_bytes().to_vec()),
             Some(status) => Err(CallError::Status(status, said)),

@@ -3,7 +3,12 @@
 //!
 //! Source: Azure/azure-sdk-for-go, `sdk/azidentity/internal/customtokenproxy`.
 
-use wif_core::failure::Failure;
+use wif_core::{
+    azure::hosts::{AllowedHosts, Service},
+    code::Code,
+    failure::Failure,
+    foreign_text::one_line,
+};
 use wif_io::{endpoint::Endpoint, env::Env, http::Settings};
 
 use super::{error::SourceError, file};
@@ -16,6 +21,9 @@ const DATA: &str = "AZURE_KUBERNETES_CA_DATA";
 /// The name in its certificate, where that is not its address.
 const SERVER_NAME: &str = "AZURE_KUBERNETES_SNI_NAME";
 
+/// The longest name of a host that an error shows, in characters.
+const MAX_HOST: usize = 100;
+
 /// Where Entra is asked, and how that is reached.
 pub(crate) struct TokenProxy {
     pub(crate) authority: Endpoint,
@@ -27,11 +35,19 @@ impl TokenProxy {
     ///
     /// # Errors
     ///
-    /// A variable cannot be used, or the proxy's name cannot be resolved.
-    pub(crate) async fn read(env: &Env) -> Result<Option<Self>, Failure> {
+    /// A variable cannot be used, the proxy's host is not allowed, or its name cannot be resolved.
+    pub(crate) async fn read(env: &Env, allowed: &AllowedHosts) -> Result<Option<Self>, Failure> {
         let Some(url) = env.get(PROXY) else { return Ok(None) };
         let endpoint =
             Endpoint::parse(url).map_err(|error| absent(format!("{PROXY} cannot be used: {error}")))?;
+        if !allowed.admits(Service::Authority, endpoint.host(), endpoint.port()) {
+            let host = one_line(endpoint.host(), MAX_HOST);
+            let error = format!(
+                "the host {host} of {PROXY} is not a host of a known cloud, and not one of the input allowedAuthorities"
+            );
+            let hint = "if it is your cluster's proxy, name its host: --allowed-authorities HOST";
+            return Err(Failure::new(Code::AuthorityNotAllowed, error, hint));
+        }
         let pem = match (env.get(FILE), env.get(DATA)) {
             (Some(_), Some(_)) => return Err(absent(format!("{FILE} and {DATA} are both set")).into()),
             (Some(path), None) => {

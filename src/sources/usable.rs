@@ -22,7 +22,7 @@ pub(super) struct Origin<'a> {
     pub(super) algorithm: &'a str,
 }
 
-/// Refuses what is no token, is for another audience, or is signed by an algorithm that Entra does not verify.
+/// Refuses what is not a token, is for another audience, or is signed by an algorithm that Entra does not verify.
 pub(super) fn check(token: &Secret, audience: &str, origin: &Origin<'_>) -> Result<Unverified, SourceError> {
     let unusable = |reason: String, mend: &str| SourceError::Unusable {
         place: origin.place.to_owned(),

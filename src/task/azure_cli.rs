@@ -26,7 +26,8 @@ const FOLDER_NAME: &str = ".azure";
 pub(crate) fn warning(plan: &Plan) -> Option<String> {
     let version = plan.az_version.as_ref().filter(|version| azure_cli::is_too_old(version))?;
     Some(format!(
-        "The az on the PATH is version {version}, which does not ask this session for tokens: later steps would find az not signed in. Install az 2.73 or newer (2.71 and 2.72 work too), or leave azure-cli out of exports."
+        "The az on the PATH is version {version}, which does not ask this session for tokens: {} would find az not signed in. Install az 2.73 or newer (2.71 and 2.72 work too), or leave azure-cli out of exports.",
+        plan.audience()
     ))
 }
 

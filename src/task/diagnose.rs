@@ -67,7 +67,13 @@ fn look_at_job(env: &Env) -> (JobFindings, BTreeSet<Family>) {
         Ok(existing) => JobFindings {
             faults: Vec::new(),
             warnings: existing.warnings.iter().chain(&existing.reminders).map(Warning::failure).collect(),
-            facts: plan.warnings().chain(plan.notes().map(str::to_owned)).chain(existing.notes).collect(),
+            facts: plan
+                .warnings
+                .iter()
+                .chain(&plan.notes)
+                .map(|text| (*text).to_owned())
+                .chain(existing.notes)
+                .collect(),
         },
         Err(error) => faulty(error.into()),
     };

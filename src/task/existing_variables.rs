@@ -6,8 +6,7 @@ use std::{collections::BTreeSet, fmt};
 use wif_core::{
     code::Code,
     exports::{
-        self, Facts, Family, Value, Variable,
-        azure_sdk::{AZCOPY, may_replace},
+        self, BrokerEndpoint, Facts, Family, Value, Variable, YieldingVariable,
         conflict::{self, Conflict, Remedy},
     },
     failure::Failure,
@@ -17,6 +16,7 @@ use wif_io::env::Env;
 
 use super::plan::Plan;
 use crate::agent::{
+    inputs::exported_name,
     job_variables::{JobVariables, JobVariablesError},
     sessions,
 };
@@ -101,14 +101,20 @@ impl ExistingVariables {
     pub(super) fn find(env: &Env, plan: &Plan) -> Result<Self, ExistingVariablesError> {
         let (facts, variables) = (&plan.expected_facts(), &*plan.expected_exports());
         let mut existing = Self { job: JobVariables::read(env)?, ..Self::default() };
-        existing.check_secrets(plan, variables)?;
+        if plan.script.is_none() {
+            existing.check_secrets(plan, variables)?;
+        }
         if !plan.is_named() {
-            existing.keep_azcopy(env, plan);
+            existing.yield_to(env, plan);
             existing.find_conflicts(env, plan, facts, variables)?;
         }
-        existing.note_replaced_values(env, plan, variables);
-        existing.warn_of_other_spellings(variables);
-        existing.remind_of_other_sessions(env, plan);
+        if plan.script.is_some() {
+            existing.note_values_replaced_for_script(env, plan, variables);
+        } else {
+            existing.note_replaced_values(env, plan, variables);
+            existing.warn_of_other_spellings(variables);
+            existing.remind_of_other_sessions(env, plan);
+        }
         Ok(existing)
     }
 
@@ -135,18 +141,15 @@ impl ExistingVariables {
         Ok(())
     }
 
-    /// How azcopy signs in is the pipeline's to say, or the machine's.
-    fn keep_azcopy(&mut self, env: &Env, plan: &Plan) {
-        let Some(value) = env.get(AZCOPY).filter(|_| plan.families.contains(&Family::AzureSdk)) else {
-            return;
-        };
-        if !may_replace(AZCOPY, value) {
-            self.left_alone.insert(AZCOPY);
-            let by = if self.job.is_public(AZCOPY) { "the pipeline" } else { "the agent's machine" };
-            self.notes.push(format!(
-                "{AZCOPY}={} of {by} is kept: azcopy signs in that way, and not by this session",
-                quoted(value)
-            ));
+    /// Keeps what the pipeline or the machine says of how some tools sign in.
+    fn yield_to(&mut self, env: &Env, plan: &Plan) {
+        let yielding = plan.families.iter().filter_map(|family| family.yielding());
+        for YieldingVariable { variable, effect, .. } in yielding {
+            let kept = env.get(variable).filter(|value| !exports::may_replace(variable, value));
+            let Some(value) = kept else { continue };
+            self.left_alone.insert(variable);
+            let by = if self.job.is_public(variable) { "the pipeline" } else { "the agent's machine" };
+            self.notes.push(format!("{variable}={} of {by} is kept: {effect}", quoted(value)));
         }
     }
 
@@ -165,12 +168,16 @@ impl ExistingVariables {
         for conflict in
             exports::conflicts_in_force(families, plan.session_kind(), facts, |name| env.get(name), is_ours)
         {
-            self.report_conflict(conflict)?;
+            self.report_conflict(conflict, plan)?;
         }
         Ok(())
     }
 
-    fn report_conflict(&mut self, conflict: &'static Conflict) -> Result<(), ExistingVariablesError> {
+    fn report_conflict(
+        &mut self,
+        conflict: &'static Conflict,
+        plan: &Plan,
+    ) -> Result<(), ExistingVariablesError> {
         let Conflict { variables, effect, from_machine, .. } = conflict;
         let names = variables.join(" and ");
         let by_pipeline = variables.iter().any(|name| self.job.is_public(name));
@@ -192,7 +199,8 @@ impl ExistingVariables {
                 remedy: "Remove it from the job, or leave the family out of exports.",
             });
         } else if *from_machine == Remedy::Empty {
-            self.notes.push(format!("{names} of the agent's machine is emptied for this job: {effect}"));
+            let audience = if plan.script.is_some() { "the script" } else { "this job" };
+            self.notes.push(format!("{names} of the agent's machine is emptied for {audience}: {effect}"));
             self.emptied.extend(*variables);
         } else {
             self.warnings.push(Warning {
@@ -217,7 +225,9 @@ impl ExistingVariables {
             // Where a key of ours belongs, the old value may be one too.
             let (old, new) = match value {
                 Value::Plain(new) if new == old => continue,
-                Value::Plain(new) if new.is_empty() => (format!("={}", quoted(old)), String::new()),
+                Value::Plain(new) if BrokerEndpoint::is_unknown(new) => {
+                    (format!("={}", quoted(old)), String::new())
+                }
                 Value::Plain(new) => (format!("={}", quoted(old)), format!(" by {}", quoted(new))),
                 Value::Masked(_) | Value::Secret(_) => (String::new(), String::new()),
             };
@@ -225,6 +235,32 @@ impl ExistingVariables {
             notes.push(format!(
                 "{name}{old} of the pipeline is replaced{new} for later steps; with a name (session:) this session has variables of its own"
             ));
+        }
+    }
+
+    /// A value that the script would have found: of the pipeline, of the step's own `env:`, or of the machine.
+    fn note_values_replaced_for_script(&mut self, env: &Env, plan: &Plan, variables: &[Variable]) {
+        if plan.replaces_a_session(env) {
+            return;
+        }
+        let tokens = plan.tokens.iter().map(|(name, _)| (name.as_str(), None));
+        let exported = variables.iter().map(|Variable { name, value }| match value {
+            Value::Plain(new) => (name.as_str(), Some(new.as_str())),
+            Value::Masked(_) | Value::Secret(_) => (name.as_str(), None),
+        });
+        for (name, new) in exported.chain(tokens) {
+            let old = env.get(&exported_name(name));
+            let old = old.filter(|old| Some(*old) != new && !self.left_alone.contains(name));
+            let Some(old) = old else { continue };
+            let is_secret = self.job.secret_called(name).is_some() || is_secret(env, old);
+            let (shown, by) = match new {
+                _ if is_secret => (", which is a secret of the job,".to_owned(), String::new()),
+                // Where a key of ours belongs, the old value may be one too.
+                None => (String::new(), String::new()),
+                Some(new) if BrokerEndpoint::is_unknown(new) => (format!("={}", quoted(old)), String::new()),
+                Some(new) => (format!("={}", quoted(old)), format!(" by {}", quoted(new))),
+            };
+            self.notes.push(format!("{name}{shown} is replaced{by} for the script"));
         }
     }
 
@@ -256,6 +292,11 @@ impl ExistingVariables {
             });
         }
     }
+}
+
+/// Whether a text is the value of a secret variable of the job, which a step may have mapped.
+fn is_secret(env: &Env, text: &str) -> bool {
+    env.iter().any(|(name, value)| name.starts_with("SECRET_") && value.trim() == text.trim())
 }
 
 fn exported_by(families: &[Family]) -> String {

@@ -10,5 +10,6 @@ pub(crate) mod plan;
 pub mod post;
 mod previous_session;
 pub mod run;
+pub mod script;
 mod summary;
 pub(crate) mod targets;

@@ -9,11 +9,11 @@ use wif_core::{
         allowed::Allowed,
         cloud::Cloud,
         hosts::{AllowedHosts, Service},
-        resource::Resource,
+        resource::{Audiences, Resource},
     },
     exports::{
         self, AzureCliOwnSettings, AzureCliProfile, AzureCliScope, BrokerEndpoint, Facts, Family, NamedToken,
-        Need, Value, Variable, azure_sdk::may_replace, conflict::SessionKind,
+        Need, Value, Variable, conflict::SessionKind, may_replace,
     },
     failure::Failure,
     secret::Secret,
@@ -28,6 +28,7 @@ use crate::{
         connection::{self, Connection, Scheme},
         inputs::{self, Inputs, SessionName},
         job::{self, Job},
+        script_inputs::Script,
     },
     guards,
     session::start::NewSession,
@@ -45,6 +46,8 @@ pub(crate) struct Plan {
     pub(crate) refresh: bool,
     pub(crate) families: BTreeSet<Family>,
     session: Option<SessionName>,
+    /// The script that alone is signed in, if there is one.
+    pub(super) script: Option<Script>,
     /// Variable, session included, and resource.
     pub(super) tokens: Vec<(String, Resource)>,
     /// The session's private folder, if it needs one.
@@ -67,39 +70,43 @@ pub(crate) struct Plan {
     pub(crate) allowed_hosts: AllowedHosts,
     /// Whether later steps may have the id token.
     gives_id_token: bool,
-    /// Set when azurerm will ask for Microsoft Graph, and be refused.
-    lacks_graph: Option<LacksGraph>,
+    /// What the inputs ask for, and may not be meant.
+    pub(crate) warnings: Vec<&'static str>,
+    /// What is worth a line in the log, and no warning.
+    pub(super) notes: Vec<&'static str>,
     /// Other clouds.
     pub(crate) targets: PlannedTargets,
 }
 
-/// Terraform is served resource by resource, and Microsoft Graph is not among them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LacksGraph {
-    /// The input `exports` names terraform.
-    Asked,
-    /// Terraform is exported by default.
-    ByDefault,
-}
-
-/// azurerm asks for Microsoft Graph whenever it starts (hashicorp/terraform-provider-azurerm, `internal/clients/account.go`).
-const NO_GRAPH: &str = "allowedResources lacks graph: Terraform's azurerm provider asks for Microsoft Graph whenever it starts, and will be refused. Add graph to allowedResources (allowedResources: arm, graph) where Terraform runs.";
-
 /// A connection of a management group, or of a tenant.
 const NO_SUBSCRIPTION: &str = "The connection has no subscription, so AZURE_SUBSCRIPTION_ID and ARM_SUBSCRIPTION_ID are not exported: Terraform's azurerm provider needs ARM_SUBSCRIPTION_ID, or subscription_id in its configuration.";
 
-/// Whether Terraform will ask for Microsoft Graph in vain. Without the guard it exchanges the id token itself, or may have
-/// every resource.
-fn lacks_graph(
-    inputs: &Inputs,
+/// In `AzureCLI@2` either input may be there for later steps.
+const NO_LATER_STEPS: &str = "useGlobalConfig: true and keepAzSessionActive: true sign no later step in: with scriptType the session ends with the script. A step without scriptType signs later steps in.";
+
+/// `AzureCLI@2` gives a script the connection's secret.
+const NO_SECRET: &str = "addSpnToEnvironment: the script finds no servicePrincipalKey, since the secret of a connection is never put into an environment. The script is signed in without it.";
+
+/// What tools of these families ask for as they start, and will be refused. Without the guard they exchange the id token
+/// themselves, or may have every resource.
+fn refused_at_start(
     allowed: &Allowed<Resource>,
     families: &BTreeSet<Family>,
-    connection: &Connection,
-) -> Option<LacksGraph> {
-    let graph = Resource::parse("graph", &connection.identity.audiences);
-    let has_graph = graph.is_ok_and(|graph| allowed.allows(|one| *one == graph));
-    let by = if inputs.exports.is_some() { LacksGraph::Asked } else { LacksGraph::ByDefault };
-    (families.contains(&Family::Terraform) && !has_graph).then_some(by)
+    audiences: &Audiences,
+) -> Vec<&'static str> {
+    let is_allowed = |alias: &str| {
+        let resource = Resource::parse(alias, audiences);
+        resource.is_ok_and(|resource| allowed.allows(|one| *one == resource))
+    };
+    let asked = families.iter().filter_map(|family| family.resource_at_start());
+    asked.filter(|(alias, _)| !is_allowed(alias)).map(|(_, warning)| warning).collect()
+}
+
+/// What a script does not find that `AzureCLI@2` would give it, or would leave.
+fn script_warnings(script: &Script, scheme: Scheme) -> impl Iterator<Item = &'static str> + use<> {
+    let no_secret = script.wants_identity && scheme == Scheme::ServicePrincipal;
+    let all = [(script.wants_later_steps, NO_LATER_STEPS), (no_secret, NO_SECRET)];
+    all.into_iter().filter(|(is_there, _)| *is_there).map(|(_, warning)| warning)
 }
 
 /// Whether later steps find az signed in.
@@ -121,6 +128,8 @@ impl Plan {
         guards::place(&inputs, &connection)?;
         let allowed = inputs.allowed_resources(&connection.identity.audiences)?;
         guards::id_token(&inputs, connection.scheme)?;
+        let script = Script::read(env)?;
+        guards::script(&inputs, script.as_ref(), connection.scheme)?;
         guards::targets(&inputs, connection.scheme)?;
         let mut families = guards::families(&inputs)?;
         families.extend(inputs.targets.families());
@@ -132,7 +141,15 @@ impl Plan {
         if is_step && connection.scheme == Scheme::WorkloadIdentityFederation {
             Job::read(env, &inputs.allowed_authorities)?;
         }
-        let lacks_graph = lacks_graph(&inputs, &allowed, &families, &connection);
+        let refused_at_start = refused_at_start(&allowed, &families, &connection.identity.audiences);
+        // A family that is exported by default need not be meant.
+        let (mut warnings, mut notes) = match &inputs.exports {
+            Some(_) => (refused_at_start, Vec::new()),
+            None => (Vec::new(), refused_at_start),
+        };
+        warnings.extend(exports::warnings(&families));
+        warnings.extend(script.iter().flat_map(|script| script_warnings(script, connection.scheme)));
+        notes.extend(connection.subscription.is_none().then_some(NO_SUBSCRIPTION));
         let allows_resource_manager =
             subscriptions::allows_resource_manager(&allowed, &connection.identity.audiences);
         let tokens = inputs.access_tokens(&connection.identity.audiences)?;
@@ -151,6 +168,7 @@ impl Plan {
             refresh,
             families,
             session,
+            script,
             tokens: Vec::new(),
             folder: None,
             allowed,
@@ -162,7 +180,8 @@ impl Plan {
             hours: inputs::hours(env)?,
             allowed_hosts: inputs.allowed_authorities,
             gives_id_token,
-            lacks_graph,
+            warnings,
+            notes,
             targets,
         };
         let named = |(variable, resource): (String, _)| (plan.name(&variable), resource);
@@ -174,7 +193,7 @@ impl Plan {
 
     /// Chooses the session's private folder, if it needs one.
     pub(super) fn propose_folder(&mut self, env: &Env) -> Result<(), Failure> {
-        if self.needs_folder() {
+        if self.needs_folder() || self.script.is_some() {
             let path = Folder::propose(&job::temp_folder(env)?)?;
             let value = Value::Plain(path.to_string_lossy().into_owned());
             check(&Variable { name: "AGENT_TEMPDIRECTORY".to_owned(), value })?;
@@ -209,21 +228,9 @@ impl Plan {
         self.variables_of(families, &self.expected_facts(), self.refresh.then_some(&placeholder))
     }
 
-    /// What the inputs ask for, and may not be meant.
-    pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
-        let graph = (self.lacks_graph == Some(LacksGraph::Asked)).then(|| NO_GRAPH.to_owned());
-        let both = [Family::TokenFile, Family::AzureSdk].iter().all(|family| self.families.contains(family));
-        let file = both.then(|| {
-            "exports has token-file beside azure-sdk: SDKs prefer the file and keep what they read for 5 to 10 minutes, longer than a short id token lives".to_owned()
-        });
-        graph.into_iter().chain(file)
-    }
-
-    /// What is worth a line in the log, and no warning.
-    pub(super) fn notes(&self) -> impl Iterator<Item = &str> {
-        let graph = (self.lacks_graph == Some(LacksGraph::ByDefault)).then_some(NO_GRAPH);
-        let subscription = self.connection.subscription.is_none().then_some(NO_SUBSCRIPTION);
-        graph.into_iter().chain(subscription)
+    /// What finds the session, as a sentence names it.
+    pub(super) fn audience(&self) -> &'static str {
+        if self.script.is_some() { "the script" } else { "later steps" }
     }
 
     /// How later steps get their tokens.

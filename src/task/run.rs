@@ -1,9 +1,12 @@
 //! The main stage: sign in, and leave to later steps what they need.
 
-use std::sync::Arc;
+use std::{io, path::PathBuf, sync::Arc};
 
-use wif_core::{exports, failure::Failure};
-use wif_io::http::Http;
+use wif_core::{
+    exports::{self, Variable},
+    failure::Failure,
+};
+use wif_io::{child::Signals, env::Env, http::Http, private_folder::Folder};
 
 use super::{
     azure_cli,
@@ -12,6 +15,7 @@ use super::{
     export::{check, export, export_outputs, make_folder, no_proxy_variables},
     output_variables::output_variables,
     plan::Plan,
+    script::{prepared::Prepared, ready::ReadyScript, session::ScriptSession},
     summary::Summary,
 };
 use crate::{
@@ -23,56 +27,76 @@ use crate::{
         task_variables::{FOLDER_VARIABLE, TASK_VARIABLES},
     },
     session::start::{self, NewSession, Step},
-    sign_in::SignIn,
+    sign_in::{SignIn, SignedIn},
     sources::azure_pipelines::AzurePipelines,
     world::World,
 };
 
-/// Signs in and exports. Everything that can fail comes before the first export.
+/// Signs in and exports, or runs the script that is signed in alone. No signal is passed on to that script before it runs.
 ///
 /// # Errors
 ///
 /// The first fault; nothing is exported then, and no file is left.
 pub async fn run(world: &mut World) -> Result<(), Failure> {
+    let Some(script) = sign_in(world).await? else { return Ok(()) };
+    let mut signals = Signals::listen().map_err(OutputError)?;
+    script.run(world, &mut signals).await.map(|_end| ())
+}
+
+/// Signs in and exports; or signs in and gives the script that is to run then. Everything that can fail comes before the
+/// first export.
+///
+/// # Errors
+///
+/// The first fault; nothing is exported then, and no file is left.
+pub async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> {
     shadowed::check(&world.env, &TASK_VARIABLES)?;
     // Always set, so that the post-job stage never takes its name from a later step.
     Commands::new(&mut *world.out, &world.env).set_task_variable(FOLDER_VARIABLE, "").map_err(OutputError)?;
     let inputs = Inputs::read(&world.env)?;
     if inputs.diagnose {
-        return diagnose(world, &inputs).await;
+        return diagnose(world, &inputs).await.map(|()| None);
     }
     let mut plan = Plan::make(&world.env)?;
+    let script = plan.script.clone().map(|script| Prepared::find(script, &world.env)).transpose()?;
     let existing = ExistingVariables::find(&world.env, &plan)?;
     plan.propose_folder(&world.env)?;
-    let (settings, Remarks { mut warnings, notes }) = network::settings(&world.env)?;
-    warnings.extend(plan.warnings());
-    warnings.extend(existing.warnings.iter().map(ToString::to_string));
-    warnings.extend(plan.connection.stored_secret_warning());
-    warnings.extend(azure_cli::warning(&plan));
+    let (settings, remarks) = network::settings(&world.env)?;
     let mut commands = Commands::new(&mut *world.out, &world.env);
-    plan.notes().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
-    existing.notes.iter().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
-    let mut reminders = existing.reminders.iter().map(ToString::to_string);
-    reminders.try_for_each(|reminder| commands.line(&reminder)).map_err(OutputError)?;
-    notes.iter().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
-    warnings.iter().try_for_each(|warning| commands.warning(warning)).map_err(OutputError)?;
+    write_remarks(&mut commands, &plan, &existing, remarks).map_err(OutputError)?;
     let folder = plan.folder.as_deref().map(|path| make_folder(&mut commands, path)).transpose()?;
 
     let http = Arc::new(Http::new(settings, Arc::clone(&world.clock))?);
     let listing = plan.listing(&http);
     let (env, identity) = (&world.env, &plan.connection.identity);
-    let source = AzurePipelines::of(&plan.connection, env, &plan.allowed_hosts);
-    let sign_in = SignIn { http, env, identity, source: &source, listing: listing.as_ref().ok() };
+    let source = Arc::new(AzurePipelines::of(&plan.connection, env, &plan.allowed_hosts));
+    let sign_in =
+        SignIn { http: Arc::clone(&http), env, identity, source: &*source, listing: listing.as_ref().ok() };
     let signed_in = sign_in.run(&plan.resources(), &mut |id_token| commands.mask(id_token)).await?;
     let granted =
-        plan.targets.sign_in(&sign_in.http, &source, &signed_in, &mut |secret| commands.mask(secret)).await?;
+        plan.targets.sign_in(&http, &*source, &signed_in, &mut |secret| commands.mask(secret)).await?;
     let tokens = plan.named_tokens(&signed_in);
-    let file = folder
-        .as_ref()
-        .filter(|_| plan.needs_file())
-        .zip(signed_in.id_token.as_ref())
-        .map(|(folder, id_token)| folder.write("id-token", &id_token.token))
-        .transpose()?;
+    let file = write_id_token(&plan, folder.as_ref(), &signed_in)?;
+    let folder = match (script, folder) {
+        (Some(script), Some(folder)) => {
+            let session = ScriptSession {
+                env,
+                program: world.program.as_deref(),
+                plan: &plan,
+                existing: &existing,
+                signed_in: &signed_in,
+                granted: &granted,
+                tokens: &tokens,
+                id_token_file: file,
+                http: &http,
+                source: Arc::clone(&source),
+                listing: &listing,
+                clock_warning: sign_in.clock_warning(),
+            };
+            return session.open(&script, folder, &mut commands).await.map(Some);
+        }
+        (_, folder) => folder,
+    };
     let mut broker = if plan.refresh {
         let step = Step { program: world.program.as_deref(), env: &world.env, clock: &*world.clock };
         let session = NewSession { targets: &granted, ..plan.new_session(&signed_in, file.clone()) };
@@ -105,17 +129,9 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
             return Err(failure);
         }
     };
-    let no_proxy = no_proxy_variables(&world.env);
-    let stale = plan.stale_variables(&world.env, &variables);
-
-    let set = variables.iter().filter(|variable| existing.sets(&world.env, variable));
+    let set = variables.iter().filter(|variable| existing.sets(env, variable));
     export(&mut commands, set, world.program.as_deref()).map_err(OutputError)?;
-    let mut emptied = stale.iter().map(String::as_str).chain(existing.emptied.iter().copied());
-    emptied.try_for_each(|name| commands.set_variable(name, "", Visibility::Plain)).map_err(OutputError)?;
-    no_proxy
-        .iter()
-        .try_for_each(|(name, value, visibility)| commands.set_variable(name, value, *visibility))
-        .map_err(OutputError)?;
+    empty_others(&mut commands, env, &plan, &existing, &variables).map_err(OutputError)?;
     export_outputs(&mut commands, &outputs).map_err(OutputError)?;
     if let Some(broker) = broker {
         broker.process.detach();
@@ -131,8 +147,52 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
         signed_in: &signed_in,
         tokens: &tokens,
         exported: &variables,
+        audience: plan.audience(),
         now: world.clock.now(),
     };
     summary.write(&mut commands).map_err(OutputError)?;
-    Ok(())
+    Ok(None)
+}
+
+/// Writes the id token into the private folder, where a family needs it in a file.
+fn write_id_token(
+    plan: &Plan,
+    folder: Option<&Folder>,
+    signed_in: &SignedIn,
+) -> Result<Option<PathBuf>, Failure> {
+    let needed = folder.filter(|_| plan.needs_file()).zip(signed_in.id_token.as_ref());
+    Ok(needed.map(|(folder, id_token)| folder.write("id-token", &id_token.token)).transpose()?)
+}
+
+/// Writes what may not be as it is meant, and what is worth a line of the log.
+fn write_remarks(
+    commands: &mut Commands<'_>,
+    plan: &Plan,
+    existing: &ExistingVariables,
+    Remarks { mut warnings, notes }: Remarks,
+) -> io::Result<()> {
+    warnings.extend(plan.warnings.iter().map(|warning| (*warning).to_owned()));
+    warnings.extend(existing.warnings.iter().map(ToString::to_string));
+    warnings.extend(plan.connection.stored_secret_warning());
+    warnings.extend(azure_cli::warning(plan));
+    plan.notes.iter().try_for_each(|note| commands.line(note))?;
+    existing.notes.iter().try_for_each(|note| commands.line(note))?;
+    existing.reminders.iter().try_for_each(|reminder| commands.line(&reminder.to_string()))?;
+    notes.iter().try_for_each(|note| commands.line(note))?;
+    warnings.iter().try_for_each(|warning| commands.warning(warning))
+}
+
+/// Empties for later steps what would win over the exports, and keeps the broker's address from the proxy.
+fn empty_others(
+    commands: &mut Commands<'_>,
+    env: &Env,
+    plan: &Plan,
+    existing: &ExistingVariables,
+    exported: &[Variable],
+) -> io::Result<()> {
+    let stale = plan.stale_variables(env, exported);
+    let mut emptied = stale.iter().map(String::as_str).chain(existing.emptied.iter().copied());
+    emptied.try_for_each(|name| commands.set_variable(name, "", Visibility::Plain))?;
+    let no_proxy = no_proxy_variables(env);
+    no_proxy.iter().try_for_each(|(name, value, visibility)| commands.set_variable(name, value, *visibility))
 }

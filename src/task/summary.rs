@@ -24,6 +24,8 @@ pub(super) struct Summary<'a> {
     pub(super) signed_in: &'a SignedIn,
     pub(super) tokens: &'a [NamedToken],
     pub(super) exported: &'a [Variable],
+    /// What finds them: later steps, or a script alone.
+    pub(super) audience: &'a str,
     pub(super) now: OffsetDateTime,
 }
 
@@ -52,6 +54,7 @@ impl Summary<'_> {
             line(variable, &format!("{resource} until {}", format_moment(*expires, self.now)))?;
         }
         let names: Vec<_> = self.exported.iter().map(|variable| variable.name.as_str()).collect();
-        line("exported", &names.join(", "))
+        let label = if self.audience == "the script" { "for the script" } else { "exported" };
+        line(label, &names.join(", "))
     }
 }

@@ -36,7 +36,23 @@ const INPUTS = [
   ['vaultRole', 'string', ''],
   ['vaultMount', 'string', 'jwt'],
   ['vaultNamespace', 'string', ''],
+  ['scriptType', 'pickList', ''],
+  ['scriptLocation', 'pickList', 'scriptPath'],
+  ['inlineScript', 'multiLine', ''],
+  ['scriptPath', 'filePath', ''],
+  ['arguments', 'string', ''],
+  ['workingDirectory', 'filePath', ''],
+  ['failOnStandardError', 'boolean', 'false'],
+  ['powerShellErrorActionPreference', 'pickList', 'stop'],
+  ['powerShellIgnoreLASTEXITCODE', 'boolean', 'false'],
+  ['addSpnToEnvironment', 'boolean', 'false'],
+  ['useGlobalConfig', 'boolean', 'false'],
+  ['visibleAzLogin', 'boolean', 'true'],
+  ['keepAzSessionActive', 'boolean', 'false'],
+  ['allowNoSubscriptions', 'boolean', 'false'],
 ];
+/** The other names of inputs, by which `AzureCLI@2` knows them. */
+const ALIASES = { azureSubscription: 'connectedServiceNameARM', arguments: 'scriptArguments', workingDirectory: 'cwd' };
 const STAGES = { execution: 'index.js', postjobexecution: 'post.js' };
 
 function assertKeys(object, known, where) {
@@ -70,10 +86,23 @@ describe('task.json', () => {
     }
   });
 
-  it('gives no input a second name, and hides none behind a rule', () => {
+  it('gives inputs the other names that AzureCLI@2 has, and hides only what is for a script', () => {
+    const aliases = task.inputs.filter((input) => input.aliases).map((input) => [input.name, ...input.aliases]);
+    assert.deepStrictEqual(aliases, Object.entries(ALIASES));
+    const rules = task.inputs.filter((input) => input.visibleRule);
+    assert.ok(rules.every((input) => input.groupName === 'script'));
+    for (const { visibleRule } of rules) {
+      for (const part of visibleRule.split(' || ')) {
+        const [name, value] = part.split(' = ');
+        const named = task.inputs.find((input) => input.name === name);
+        assert.ok(Object.keys(named.options).includes(value), visibleRule);
+      }
+    }
     for (const input of task.inputs) {
-      const known = ['name', 'type', 'label', 'defaultValue', 'required', 'groupName', 'helpMarkDown', 'properties'];
+      const known = ['name', 'type', 'label', 'defaultValue', 'required', 'groupName', 'helpMarkDown', 'properties',
+        'aliases', 'options', 'visibleRule'];
       assertKeys(input, known, input.name);
+      assert.strictEqual(input.type === 'pickList', 'options' in input, input.name);
       assert.match(input.name, /^[A-Za-z][A-Za-z0-9]*$/);
       assert.ok(['string', 'undefined'].includes(typeof input.defaultValue), 'the agent passes on text');
       assertKeys(input.properties ?? {}, ['rows'], input.name);

@@ -11,6 +11,7 @@ use emulator::{
     Emulator,
     agent::{Agent, JobResult, Step},
 };
+use wif_core::exports::Family;
 
 use crate::{
     process::{Result, cargo, output, run, target},
@@ -46,13 +47,17 @@ fn copy_with(task: &Path, program: &Path, to: &Path) -> Result<std::path::PathBu
     Ok(task.join("bin").join(platform).join(name))
 }
 
+/// Commands of `wif-operator`, which has their help.
+const HANDED_ON: [&str; 2] = ["audit", "inventory"];
+
 /// The help of the program and of each of its commands, by the command's words.
 fn helps(program: &Path) -> Result<BTreeMap<String, String>> {
     let mut helps = BTreeMap::new();
     let mut open = vec![String::new()];
     while let Some(words) = open.pop() {
         let help = output(Command::new(program).args(words.split_whitespace()).arg("--help"))?;
-        open.extend(commands(&help).into_iter().map(|name| format!("{words} {name}")));
+        let own = commands(&help).into_iter().filter(|name| !HANDED_ON.contains(name));
+        open.extend(own.map(|name| format!("{words} {name}")));
         helps.insert(words, help);
     }
     Ok(helps)
@@ -68,14 +73,17 @@ fn commands(help: &str) -> Vec<&str> {
 /// The names of what a job's later steps find after a sign-in with every family, live and as a snapshot.
 fn exports(task: &Path) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
-    for (refresh, families) in [
-        ("true", "terraform, azure-sdk, azure-cli, token-file"),
-        ("false", "terraform, azure-sdk, token-file"),
-    ] {
+    let list = |is_asked: fn(&Family) -> bool| {
+        let asked = Family::ALL.iter().filter(|family| is_asked(family));
+        asked.map(|family| family.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    for (refresh, families) in
+        [("true", list(|_family| true)), ("false", list(|family| family.has_snapshot()))]
+    {
         let emulator = Emulator::start();
         let message = emulator.job(emulator.usual().connection);
         let inputs =
-            [("azureSubscription", "sc-prod"), stage::EMULATOR, ("refresh", refresh), ("exports", families)];
+            [("azureSubscription", "sc-prod"), stage::EMULATOR, ("refresh", refresh), ("exports", &families)];
         let report = Agent::new().ca_file(emulator.ca_file()).run(&message, &[Step::task(task, &inputs)]);
         if report.result != JobResult::Succeeded {
             return Err(format!("the job with the program in {} failed:\n{}", task.display(), report.log));

@@ -7,7 +7,9 @@ mod bump;
 mod compare;
 mod demo;
 mod fuzz;
+mod judges;
 mod mutants;
+mod night;
 mod package;
 mod pictures;
 mod platforms;
@@ -35,7 +37,11 @@ enum Chore {
     /// Build this machine's program and put it into task/bin, so that any agent can run task/
     Stage,
     /// Stage, then run the main job (docs/examples/demo.yml) against the emulator, and print its log
-    Demo,
+    Demo {
+        /// audit: a night's audit of an emulated organization instead
+        #[arg(value_parser = ["audit"])]
+        what: Option<String>,
+    },
     /// Stage, then run real clients, pinned, as later steps of a job against the emulator, and print what came of it
     Acceptance {
         /// Only tools and credentials with this in their names
@@ -46,6 +52,8 @@ enum Chore {
         /// Only this: step, trips, start, broker or size
         only: Option<String>,
     },
+    /// Let Microsoft's own clients, pinned, read an emulated organization, and print what they accept
+    Judges,
     /// Pack the extension with the programs of every platform that this machine can compile for, into dist/
     Package {
         /// A folder with programs that other machines compiled, as target/package/bin has them
@@ -111,7 +119,9 @@ enum Chore {
 fn main() -> ExitCode {
     let result = match Arguments::parse().chore {
         Chore::Stage => stage::stage().map(|_folder| ()),
-        Chore::Demo => demo::demo(),
+        Chore::Demo { what: None } => demo::demo(),
+        Chore::Demo { what: Some(_audit) } => night::audit(),
+        Chore::Judges => judges::judges(),
         Chore::Acceptance { only } => acceptance::acceptance(only.as_deref()),
         Chore::Bench { only } => bench::bench(only.as_deref()),
         Chore::Mutants { files, jobs } => mutants::mutants(&files, jobs),

@@ -31,9 +31,13 @@ struct Guard {
     whole: &'static [&'static str],
 }
 
-const GUARDS: [Guard; 20] = [
+const GUARDS: [Guard; 22] = [
     guard("crates/wif-broker/src/guard.rs", &["guard::"], &["broker::", "hostile::"]),
-    guard("crates/wif-broker/src/routes.rs", &[], &["broker::", "guards::", "hostile::", "shown::"]),
+    guard(
+        "crates/wif-broker/src/routes.rs",
+        &[],
+        &["broker::", "guards::", "hostile::", "shown::", "snapshots::"],
+    ),
     guard("crates/wif-broker/src/connections.rs", &["connections::"], &["broker::", "hostile::"]),
     guard("crates/wif-broker/src/proof.rs", &["proof::"], &["broker::", "hostile::"]),
     guard("crates/wif-broker/src/tokens.rs", &[], &["broker::", "hostile::", "live::", "shown::", "soak::"]),
@@ -64,11 +68,25 @@ const GUARDS: [Guard; 20] = [
         &["bad_input::", "earlier::", "existing_variables::", "guards::"],
     ),
     guard("src/guards.rs", &["guards::"], &["bad_input::", "guards::", "schemes::", "sign_in::"]),
-    guard("src/session/launch.rs", &[], &["cancellation::", "job::", "live::", "process::"]),
+    guard(
+        "src/session/launch.rs",
+        &["session::launch::"],
+        &["cancellation::", "job::", "live::", "process::"],
+    ),
     guard("src/task/existing_variables.rs", &[], &["az::", "earlier::", "existing_variables::"]),
     guard("crates/wif-core/src/secret.rs", &["secret::"], &["broker::", "shown::", "sign_in::"]),
     guard(
-        "crates/wif-core/src/foreign_text.rs",
+        "crates/wif-core/src/foreign_text/mod.rs",
+        &["foreign_text::"],
+        &["foreign_bytes::", "foreign_text::", "shown::"],
+    ),
+    guard(
+        "crates/wif-core/src/foreign_text/character.rs",
+        &["foreign_text::"],
+        &["foreign_bytes::", "foreign_text::", "shown::"],
+    ),
+    guard(
+        "crates/wif-core/src/foreign_text/command.rs",
         &["foreign_text::"],
         &["foreign_bytes::", "foreign_text::", "shown::"],
     ),

@@ -1,6 +1,7 @@
 //! Azure Resource Manager: subscriptions, roles, and managed identities.
 
 use serde::Deserialize;
+use serde_json::Value;
 use uuid::Uuid;
 use wif_core::{foreign_text::one_line, secret::Secret, trust::compare::Trusted};
 use wif_io::{clock::Deadline, endpoint::Endpoint, http::Http};
@@ -68,11 +69,6 @@ pub struct Role {
 }
 
 #[derive(Deserialize)]
-struct List<T> {
-    value: Vec<T>,
-}
-
-#[derive(Deserialize)]
 struct Object<T> {
     #[serde(default)]
     id: String,
@@ -106,6 +102,8 @@ const ROLES: [(&str, &str); 5] = [
 const MAX_NAME: usize = 200;
 /// More are not shown.
 const MAX_ROLES: usize = 20;
+/// More managed identities of a subscription are not looked through.
+const MAX_IDENTITIES: usize = 100_000;
 /// More subscriptions are not listed.
 pub const MAX_SUBSCRIPTIONS: usize = 1_000;
 /// A page may be empty, but not many are.
@@ -142,8 +140,8 @@ impl ResourceManager<'_> {
         let path = format!("subscriptions/{subscription}/providers/Microsoft.Authorization/roleAssignments");
         let filter = format!("principalId eq '{object}'");
         let query = [("api-version", "2022-04-01"), ("$filter", filter.as_str())];
-        let List { value } = self.get::<List<Object<Assignment>>>(&path, &query).await?;
-        Ok(value.into_iter().take(MAX_ROLES).map(|one| role(&one.properties)).collect())
+        let all = self.all(&path, &query, MAX_ROLES).await?;
+        Ok(all.into_iter().filter_map(read::<Assignment>).map(|one| role(&one.properties)).collect())
     }
 
     /// The federated credentials of a managed identity of a subscription; none, if it has no such identity.
@@ -160,17 +158,39 @@ impl ResourceManager<'_> {
         let path = format!(
             "subscriptions/{subscription}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
         );
-        let List { value } = self.get::<List<Object<Identity>>>(&path, &version).await?;
-        let Some(identity) = value.into_iter().find(|one| one.properties.client_id == client) else {
+        let mut all =
+            self.all(&path, &version, MAX_IDENTITIES).await?.into_iter().filter_map(read::<Identity>);
+        let Some(identity) = all.find(|one| one.properties.client_id == client) else {
             return Ok(None);
         };
         let path = format!("{}/federatedIdentityCredentials", identity.id.trim_matches('/'));
-        let List { value } = self.get::<List<Object<FederatedCredential>>>(&path, &version).await?;
+        let all = self.all(&path, &version, MAX_IDENTITIES).await?;
         let holder = format!("the managed identity '{}'", one_line(&identity.name, MAX_NAME));
-        let trusted = value
+        let trusted = all
             .into_iter()
+            .filter_map(read::<FederatedCredential>)
             .map(|Object { name, properties, .. }| properties.trusted(&one_line(&name, MAX_NAME), &holder));
         Ok(Some(trusted.collect()))
+    }
+
+    /// A list to its end, or as far as `most`. A list that breaks off is none: what is looked for may be in the rest.
+    async fn all(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        most: usize,
+    ) -> Result<Vec<Value>, ManagementError> {
+        let rest = self.rest();
+        let query = rest.get(path.split('/')).query(query).max_answer_bytes(MAX_PAGE_BYTES);
+        let (all, end) = query.pages(PageLimits { items: most, pages: MAX_PAGES }).await;
+        match end {
+            None | Some(ListEnd::TooMany) => Ok(all),
+            Some(ListEnd::Page(error)) => Err(error),
+            Some(ListEnd::Slow) => Err(ManagementError::Busy { status: 200, retry_after: None }),
+            Some(ListEnd::OtherHost | ListEnd::TooManyPages | ListEnd::Token) => {
+                Err(ManagementError::Unusable { status: 200 })
+            }
+        }
     }
 
     async fn get<T: serde::de::DeserializeOwned>(
@@ -184,6 +204,11 @@ impl ResourceManager<'_> {
     fn rest(&self) -> Rest<'_> {
         Rest::new(self.http, self.deadline, self.base.join([]), &Token::Bearer(self.token.clone()))
     }
+}
+
+/// One of a list. One that cannot be read is no reason to do without the others.
+fn read<T: serde::de::DeserializeOwned>(value: Value) -> Option<Object<T>> {
+    serde_json::from_value(value).ok()
 }
 
 fn role(assignment: &Assignment) -> Role {

@@ -111,6 +111,16 @@ impl Connections {
         oldest.is_some()
     }
 
+    /// Drops every connection: nothing is answered any more.
+    pub(super) fn drop_all(&self) {
+        let mut open = self.open();
+        for entry in open.keyless.values().chain(open.keyed.values()) {
+            entry.task.abort();
+        }
+        open.keyless.clear();
+        open.keyed.clear();
+    }
+
     /// Drops every connection that has taken too long. Returns when to look again; never, when none is open.
     pub(super) fn drop_overdue(&self) -> Option<Duration> {
         let now = self.clock.elapsed();

@@ -32,7 +32,7 @@ pub mod paths {
     /// The id token for Google's clients.
     pub const GOOGLE_ID_TOKEN: &str = "/google-id-token";
     /// Proves to a caller that has not shown the key that the broker has it.
-    pub const PROOF: &str = "/proof";
+    pub(crate) const PROOF: &str = "/proof";
     /// What `wif status` shows.
     pub const STATUS: &str = "/status";
     /// Ends the broker.

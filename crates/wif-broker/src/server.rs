@@ -33,10 +33,20 @@ pub async fn listen() -> io::Result<(TcpListener, u16)> {
     Ok((listener, port))
 }
 
-/// Answers until `stop`.
+/// Drops the connections with the loop that accepts them: each has a task of its own, which would go on answering.
+struct Serving(Arc<Connections>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.drop_all();
+    }
+}
+
+/// Answers until `stop`, or until it is dropped itself; no connection is answered after that.
 pub async fn serve(listener: TcpListener, session: Arc<Session>, stop: impl Future<Output = ()>) {
     let clock = session.tokens.clock();
     let connections = Connections::new(Arc::clone(&clock));
+    let _serving = Serving(Arc::clone(&connections));
     let mut stop = pin!(stop);
     let mut next_check = None;
     let mut check: Wait = Box::pin(future::pending());

@@ -211,7 +211,7 @@ impl Tokens {
     }
 
     /// Counts a caller that was turned away.
-    pub fn count_refusal(&self) {
+    pub(crate) fn count_refusal(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -4,6 +4,7 @@
 
 pub mod azure;
 pub mod code;
+pub mod explain;
 pub mod exports;
 pub mod fact;
 pub mod failure;

@@ -60,9 +60,8 @@ impl Env {
     /// The same variables, as far as they have one of these names.
     #[must_use]
     pub fn only(&self, names: &[&str]) -> Self {
-        let named =
-            names.iter().filter_map(|name| Some(((*name).to_owned(), self.even_empty(name)?.to_owned())));
-        named.collect()
+        let value = |name: &&str| Some(((*name).to_owned(), self.even_empty(name)?.to_owned()));
+        names.iter().filter_map(value).collect()
     }
 
     /// Names and values, in no order.

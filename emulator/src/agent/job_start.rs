@@ -49,6 +49,8 @@ impl JobContext {
                 Kind { secret: variable.secret, ..Kind::default() },
             );
         }
+        // A step gets it only by `$(System.AccessToken)`: the server sends it as a secret variable.
+        variables.set("System.AccessToken", &message.job_token, Kind { secret: true, ..Kind::default() });
         variables.set_public("System.TeamFoundationServerUri", &message.system_connection_url);
         if variables.get("System.TeamFoundationCollectionUri").is_none() {
             variables.set_public("System.TeamFoundationCollectionUri", &message.system_connection_url);

@@ -43,16 +43,20 @@ pub(crate) fn start(directory: &mut Directory, urls: &Urls, connections: &[Uuid]
 
 /// A connection as the server sends it.
 pub(crate) fn endpoint(directory: &Directory, urls: &Urls, id: Uuid) -> ServiceEndpoint {
-    let place = directory.find(id).expect("no such connection");
+    endpoint_at(directory, urls, &directory.find(id).expect("no such connection"))
+}
+
+/// The same of a connection that was found.
+pub(crate) fn endpoint_at(directory: &Directory, urls: &Urls, place: &Place<'_>) -> ServiceEndpoint {
     let connection = place.connection;
     let custom = connection.custom && !directory.public_names;
     ServiceEndpoint {
-        id,
+        id: connection.id,
         name: connection.name.clone(),
         url: if custom { format!("{}/", urls.arm) } else { public_arm(&connection.environment).to_owned() },
         scheme: connection.scheme.clone(),
-        parameters: parameters(&place),
-        data: data(directory, urls, &place, custom),
+        parameters: parameters(place),
+        data: data(directory, urls, place, custom),
     }
 }
 

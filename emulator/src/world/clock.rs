@@ -46,6 +46,13 @@ pub(crate) fn entra_time(at: OffsetDateTime) -> String {
     at.format(FORM).expect("every date has this form")
 }
 
+/// A time as Microsoft Graph writes it.
+pub(crate) fn graph_moment(at: OffsetDateTime) -> String {
+    const FORM: &[BorrowedFormatItem<'_>] =
+        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+    at.to_offset(time::UtcOffset::UTC).format(FORM).expect("every date has this form")
+}
+
 /// The begin or the end of a validity period, as Entra prints it.
 pub(crate) fn entra_validity_time(epoch: i64) -> String {
     const FORM: &[BorrowedFormatItem<'_>] =

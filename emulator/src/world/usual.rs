@@ -5,6 +5,7 @@ use uuid::{Uuid, uuid};
 use crate::world::directory::Directory;
 use crate::world::directory::devops::{Connection, Issuer, Organization, Project};
 use crate::world::directory::entra::{App, Kind, Subscription, Tenant};
+use crate::world::directory::records::ProjectRecord;
 
 /// Names and ids that are in every emulator from the start.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +78,7 @@ pub(crate) fn directory() -> Directory {
                         usual.entra_client,
                     ),
                 ],
+                record: ProjectRecord::default(),
             }],
         }],
         tenants: vec![Tenant {

@@ -82,7 +82,7 @@ impl Connection {
     /// The authority's host and port, where a credential may not be sent there: an earlier step can change a connection's
     /// data.
     #[must_use]
-    pub fn foreign_authority(&self, allowed: &AllowedHosts) -> Option<String> {
+    pub(crate) fn foreign_authority(&self, allowed: &AllowedHosts) -> Option<String> {
         let (host, port) = (self.identity.authority.host(), self.identity.authority.port());
         (!allowed.admits(Service::Authority, host, port)).then(|| match port {
             443 => host.to_owned(),
@@ -98,7 +98,7 @@ impl Connection {
 
     /// What to tell the user of a connection that stores a secret.
     #[must_use]
-    pub fn stored_secret_warning(&self) -> Option<String> {
+    pub(crate) fn stored_secret_warning(&self) -> Option<String> {
         let stored = self.identity.credential.stored()?;
         Some(format!(
             "The connection stores a {stored}, which can be stolen and will end. Convert it to workload identity federation, which stores none: Project settings > Service connections > the connection > Convert"

@@ -37,7 +37,7 @@ const SKIPS_VALIDATION: &str = "AGENT_SKIPCERTVALIDATION";
 
 /// The variable that names the proxy, where there is one.
 #[must_use]
-pub fn proxy_variable(env: &Env) -> Option<&'static str> {
+pub(crate) fn proxy_variable(env: &Env) -> Option<&'static str> {
     proxy::URLS.into_iter().find(|name| env.get(name).is_some())
 }
 

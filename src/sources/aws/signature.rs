@@ -5,7 +5,7 @@
 use ring::{digest, hmac};
 use time::OffsetDateTime;
 use url::{Url, form_urlencoded};
-use wif_core::secret::Secret;
+use wif_core::{hexadecimal::hexadecimal, secret::Secret};
 use zeroize::Zeroizing;
 
 use super::keys::Credentials;
@@ -37,11 +37,12 @@ pub(super) fn sign(
     let mut canonical = format!("POST\n/\n\nhost:{host}\nx-amz-date:{date}\n");
     let mut signed = "host;x-amz-date".to_owned();
     if let Some(token) = &keys.session_token {
-        canonical.push_str(&format!("x-amz-security-token:{}\n", token.expose()));
+        for part in ["x-amz-security-token:", token.expose(), "\n"] {
+            canonical.push_str(part);
+        }
         signed.push_str(";x-amz-security-token");
     }
-    canonical.push_str(&format!("\n{signed}\n{}", hash(body.as_bytes())));
-    let canonical = Zeroizing::new(canonical);
+    let canonical = Zeroizing::new([&canonical, "\n", &signed, "\n", &hash(body.as_bytes())].concat());
     let scope = format!("{day}/{region}/{service}/aws4_request");
     let to_sign = format!("{ALGORITHM}\n{date}\n{scope}\n{}", hash(canonical.as_bytes()));
     let mut key = Zeroizing::new(format!("AWS4{}", keys.secret.expose()).into_bytes());
@@ -56,10 +57,6 @@ pub(super) fn sign(
 
 fn hash(bytes: &[u8]) -> String {
     hexadecimal(digest::digest(&digest::SHA256, bytes).as_ref())
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -77,7 +77,8 @@ fn command(platform: &Platform, route: Route, build: &str, folder: &Path) -> Res
     }
     command.args([build, "--quiet", "--locked", "--target", platform.triple]).arg("--target-dir").arg(folder);
     if route == Route::Debian {
-        command.args(["-Z", "build-std=std,panic_abort"]);
+        // Without the code that finds names for a backtrace, which the program never prints: 200 KB.
+        command.args(["-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"]);
         command.env("RUSTC_BOOTSTRAP", "1").env("RUSTC", "/usr/bin/rustc").env_remove("RUSTUP_TOOLCHAIN");
         paths.push(PathBuf::from("/usr/bin"));
         if platform.is_musl() {

@@ -5,7 +5,6 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{
     digest,
-    rand::SystemRandom,
     signature::{RSA_PSS_SHA256, RsaKeyPair},
 };
 use rustls::pki_types::pem::{PemObject as _, SectionKind};
@@ -133,7 +132,7 @@ impl Certificate {
         let mut token = format!("{}.{}", encoded(header), encoded(claims));
         let mut signature = vec![0; self.key.public().modulus_len()];
         self.key
-            .sign(&RSA_PSS_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)
+            .sign(&RSA_PSS_SHA256, &random::for_signing(), token.as_bytes(), &mut signature)
             .map_err(|_error| CertificateError::Sign)?; // it says nothing
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);

@@ -101,7 +101,7 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 /// How long one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 /// No access token lives longer, whatever the answer says.
-pub const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The shortest and the longest access token, in bytes: a shorter text would be masked in every log line that has it by
 /// chance, a longer one does not fit in a variable on every operating system.
 const TOKEN_BYTES: RangeInclusive<usize> = 20..=32_000;
@@ -237,7 +237,7 @@ impl TokenError {
 }
 
 /// The characters of RFC 6750 §2.1, neither too few nor too many. An access token may be opaque.
-pub fn is_token(token: &Secret) -> bool {
+pub(crate) fn is_token(token: &Secret) -> bool {
     let text = token.expose();
     TOKEN_BYTES.contains(&text.len()) && text.bytes().all(is_token_byte)
 }

@@ -21,7 +21,7 @@ use super::entra::{
 };
 use wif_core::{
     azure::resource::Resource,
-    exports::{IDENTITY_PATH, KEPT_MACHINE_VARIABLES},
+    exports::{IDENTITY_PATH, IDENTITY_VARIABLES, KEPT_MACHINE_VARIABLES},
     refusals,
     retry::{RetryClass, asked_to_wait},
     secret::Secret,
@@ -124,8 +124,8 @@ const IMDS_HOST_VARIABLE: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
 const ARC_HOST_VARIABLE: &str = "IMDS_ENDPOINT";
 /// What [`ManagedIdentity::find`] reads of the environment.
 pub const VARIABLES: [&str; 8] = [
-    APP_SERVICE_VARIABLES[0],
-    APP_SERVICE_VARIABLES[1],
+    IDENTITY_VARIABLES[0],
+    IDENTITY_VARIABLES[1],
     KEPT_MACHINE_VARIABLES[0],
     KEPT_MACHINE_VARIABLES[1],
     IMDS_HOST_VARIABLE,
@@ -138,8 +138,6 @@ const BROKER_URL_VARIABLE: &str = "WIF_URL";
 
 /// The path of the service, of virtual machines and of Azure Arc servers.
 const TOKEN_PATH: [&str; 4] = ["metadata", "identity", "oauth2", "token"];
-/// App Service's protocol: the variables with the endpoint's URL and with the value of `X-IDENTITY-HEADER`.
-const APP_SERVICE_VARIABLES: [&str; 2] = ["IDENTITY_ENDPOINT", "IDENTITY_HEADER"];
 
 #[derive(Deserialize)]
 struct TokenResponse {
@@ -170,7 +168,7 @@ impl ManagedIdentity {
         let parsed = |name, text: &str| {
             PlainEndpoint::parse(text).map_err(|source| ManagedIdentityError::Address { name, source })
         };
-        for [address, header] in [APP_SERVICE_VARIABLES, KEPT_MACHINE_VARIABLES] {
+        for [address, header] in [IDENTITY_VARIABLES, KEPT_MACHINE_VARIABLES] {
             if let (Some(text), Some(header)) = (env.get(address), env.secret(header)) {
                 let endpoint = parsed(address, text)?;
                 if !is_ours(env, &endpoint, &header) {
@@ -180,14 +178,13 @@ impl ManagedIdentity {
         }
         if let Some(host) = env.get(ARC_HOST_VARIABLE) {
             // With a header, the address is a broker's of this job, which has taken the place of the server's own.
-            let own =
-                env.get(APP_SERVICE_VARIABLES[0]).filter(|_| env.get(APP_SERVICE_VARIABLES[1]).is_none());
+            let own = env.get(IDENTITY_VARIABLES[0]).filter(|_| env.get(IDENTITY_VARIABLES[1]).is_none());
             let endpoint = match own {
-                Some(text) => parsed(APP_SERVICE_VARIABLES[0], text)?,
+                Some(text) => parsed(IDENTITY_VARIABLES[0], text)?,
                 None => parsed(ARC_HOST_VARIABLE, host)?.join(TOKEN_PATH),
             };
             if !endpoint.is_on_this_machine() {
-                let name = if own.is_some() { APP_SERVICE_VARIABLES[0] } else { ARC_HOST_VARIABLE };
+                let name = if own.is_some() { IDENTITY_VARIABLES[0] } else { ARC_HOST_VARIABLE };
                 return Err(ManagedIdentityError::NotLocal { name });
             }
             return Ok(Self { endpoint, protocol: Protocol::Arc { folder: Folder::of_service(env) } });
@@ -213,7 +210,7 @@ impl ManagedIdentity {
     /// machine's own service, and its header. `None` where the machine has no such service, or where it is kept already.
     #[must_use]
     pub fn endpoint_to_restore(env: &Env) -> Option<(String, Secret)> {
-        let [address, header] = APP_SERVICE_VARIABLES;
+        let [address, header] = IDENTITY_VARIABLES;
         let (text, header) = (env.get(address)?, env.secret(header)?);
         PlainEndpoint::parse(text).ok().filter(|endpoint| !is_ours(env, endpoint, &header))?;
         Some((text.to_owned(), header))

@@ -10,5 +10,5 @@ pub use self::{
     batch::{BatchAnswer, BatchCall, MAX_BATCH},
     client::{CHANGE_EVENT, Change, Changing, Draft, Query, Reading, Rest, Token},
     error::{RestError, ServiceError, WriteError},
-    pages::{ListEnd, PageLimits},
+    pages::{ListEnd, ListPage, LostPage, NextPage, PageLimits},
 };

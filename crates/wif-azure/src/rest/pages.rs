@@ -1,6 +1,6 @@
 //! Lists that come in pages: the next one is named by a link in the body, or by a token in a header.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::Duration};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -38,6 +38,31 @@ pub enum ListEnd<E> {
     Token,
 }
 
+/// One page of a list.
+pub struct ListPage {
+    /// What is on it.
+    pub items: Vec<Value>,
+    /// The page after it, if there is one, or why it cannot be asked for.
+    pub next: Option<Result<NextPage, LostPage>>,
+    /// For how long the service wants to be left alone: some say so with a success, too.
+    pub retry_after: Option<Duration>,
+}
+
+/// Where the next page is: an address of the service that named it.
+#[derive(Clone, Debug)]
+pub struct NextPage(Url);
+
+/// There is a next page, but it cannot be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LostPage {
+    /// It is elsewhere, and the token is for this service only.
+    #[error("its next page is at another host")]
+    OtherHost,
+    /// The token for it cannot be sent back.
+    #[error("its next page cannot be asked for")]
+    Token,
+}
+
 #[derive(Deserialize)]
 struct Page {
     value: Vec<Value>,
@@ -55,6 +80,36 @@ const CONTINUATION: (&str, &str) = ("x-ms-continuationtoken", "continuationToken
 const MAX_CONTINUATION: usize = 4096;
 
 impl Query<'_> {
+    /// Reads one page of a list, for a caller that counts and spaces calls itself.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::send`].
+    pub async fn page<E: ServiceError>(&self) -> Result<ListPage, E> {
+        let response = self.send::<E>(&|response| response.json::<Page>().is_some()).await?;
+        let Some(page) = response.json::<Page>() else {
+            return Err(E::from(&RestError::Unusable(Box::new(response))));
+        };
+        let links = [page.next_link, page.odata_next_link];
+        let next = match self.next::<E>(links.into_iter().flatten().find(|link| !link.is_empty()), &response)
+        {
+            Ok(None) => None,
+            Ok(Some(url)) => Some(Ok(NextPage(url))),
+            Err(ListEnd::OtherHost) => Some(Err(LostPage::OtherHost)),
+            Err(_token) => Some(Err(LostPage::Token)),
+        };
+        Ok(ListPage { items: page.value, next, retry_after: response.retry_after })
+    }
+
+    /// The same call for another page.
+    pub fn at(mut self, page: &NextPage) -> Self {
+        // The token goes to the service that named the page, and to no other one.
+        if let Some(url) = self.call.rest.own_link(page.0.as_str()) {
+            self.call.url = url;
+        }
+        self
+    }
+
     /// Reads a list page by page: what was read, and why it is not everything.
     pub async fn pages<E: ServiceError>(mut self, limits: PageLimits) -> (Vec<Value>, Option<ListEnd<E>>) {
         let mut all = Vec::new();

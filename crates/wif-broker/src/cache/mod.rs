@@ -173,7 +173,7 @@ impl TokenSlot {
     }
 
     /// Sets what is notified when a fetch ends.
-    pub fn notify_on_change(&self, changed: Arc<Notify>) {
+    pub(crate) fn notify_on_change(&self, changed: Arc<Notify>) {
         // The first one that was given stays.
         let _ = self.changed.set(changed);
     }
@@ -304,7 +304,7 @@ impl TokenSlot {
 
     /// Whether a fetch is under way.
     #[must_use]
-    pub fn is_renewing(&self) -> bool {
+    pub(crate) fn is_renewing(&self) -> bool {
         self.state().pending.is_some()
     }
 

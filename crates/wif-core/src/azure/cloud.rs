@@ -70,7 +70,7 @@ impl Cloud {
 
     /// What the hosts of storage accounts end with, after `core.`.
     #[must_use]
-    pub const fn storage_suffix(self) -> &'static str {
+    pub(crate) const fn storage_suffix(self) -> &'static str {
         self.names().storage_suffix
     }
 

@@ -30,8 +30,10 @@ pub struct AllowedHost {
     port: Option<u16>,
 }
 
-/// All hosts of Azure DevOps Services are below these two, and Microsoft alone gives names there.
-const DEVOPS: [&str; 2] = ["dev.azure.com", "visualstudio.com"];
+/// The host of Azure DevOps Services: an organization is the first part of a path.
+pub const DEVOPS: &str = "dev.azure.com";
+/// Its older host: an organization is a name below it.
+pub const OLDER_DEVOPS: &str = "visualstudio.com";
 
 impl AllowedHost {
     /// Reads `host` or `host:port`.
@@ -74,7 +76,8 @@ impl AllowedHosts {
             Service::Graph => Cloud::ALL
                 .iter()
                 .any(|cloud| is_host(cloud.names().graph, host) || cloud.names().other_graph == Some(host)),
-            Service::DevOps => DEVOPS.iter().any(|known| is_at_or_below(host, known)),
+            // All hosts of Azure DevOps Services are below these two, and Microsoft alone gives names there.
+            Service::DevOps => [DEVOPS, OLDER_DEVOPS].iter().any(|known| is_at_or_below(host, known)),
         };
         (known && port == HTTPS) || self.names(host, port)
     }

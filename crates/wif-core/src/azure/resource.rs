@@ -183,10 +183,23 @@ impl Audiences {
         Resource::of(&self.resource_manager)
     }
 
+    /// The resource of Microsoft Graph.
+    #[must_use]
+    pub fn graph(&self) -> Resource {
+        Resource::of(&self.graph_resource())
+    }
+
     /// Microsoft Graph's base URL.
     #[must_use]
     pub fn graph_url(&self) -> String {
-        self.graph.clone().or_else(|| self.alias("graph")).unwrap_or_default()
+        self.graph.clone().unwrap_or_else(|| self.graph_resource())
+    }
+
+    /// Entra knows no loopback address as a resource: such a URL leads to a stand-in.
+    fn graph_resource(&self) -> String {
+        let named = self.graph.clone();
+        let named = named.filter(|url| !Url::parse(url).is_ok_and(|url| is_loopback(&url)));
+        named.unwrap_or_else(|| self.cloud.names().graph.to_owned())
     }
 
     fn alias(&self, alias: &str) -> Option<String> {
@@ -194,12 +207,7 @@ impl Audiences {
         Some(match alias {
             "arm" => self.resource_manager.clone(),
             "keyvault" => self.key_vault.clone().unwrap_or_else(|| names.key_vault.to_owned()),
-            // Entra knows no loopback address as a resource: such a URL leads to a stand-in.
-            "graph" => self
-                .graph
-                .clone()
-                .filter(|url| !Url::parse(url).is_ok_and(|url| is_loopback(&url)))
-                .unwrap_or_else(|| names.graph.to_owned()),
+            "graph" => self.graph_resource(),
             "storage" => STORAGE.to_owned(),
             "sql" => names.sql.to_owned(),
             "ossrdbms" => names.ossrdbms.to_owned(),

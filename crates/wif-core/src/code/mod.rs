@@ -60,6 +60,8 @@ codes! {
     VariableConflicts = "WIF1016",
     /// The job has a session without a name beside one with a name.
     SessionsMixed = "WIF1017",
+    /// The script that the step ran has failed.
+    ScriptFailed = "WIF1030",
 
     /// The agent gave no job token.
     JobTokenMissing = "WIF2001",
@@ -187,6 +189,8 @@ codes! {
     CommandMissing = "WIF4030",
     /// The command cannot be run.
     CommandNotExecutable = "WIF4031",
+    /// This machine cannot run a script of the wanted type.
+    InterpreterMissing = "WIF4032",
 
     /// The broker could not be started.
     BrokerFailed = "WIF5001",

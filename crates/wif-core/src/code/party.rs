@@ -53,6 +53,7 @@ impl Code {
             | Self::NameIsSecret
             | Self::VariableConflicts
             | Self::SessionsMixed
+            | Self::ScriptFailed
             | Self::VariableShadows
             | Self::JobTokenRefused
             | Self::ConnectionNotReferenced
@@ -108,6 +109,7 @@ impl Code {
             | Self::MachineConflicts
             | Self::ToolTooOld
             | Self::ToolMissing
+            | Self::InterpreterMissing
             | Self::ToolNotSignedIn => Party::Agent,
             Self::OutputUnwritable => Party::Machine,
             Self::SourceAbsent

@@ -7,7 +7,7 @@
 use super::{
     broker_endpoint::BrokerEndpoint,
     conflict::{Conflict, LIVE, Remedy, Values},
-    definition::Definition,
+    definition::{Definition, LeadsTo, Marker, VARIABLES_ONLY},
     variable::{Facts, Variable},
 };
 
@@ -16,11 +16,16 @@ pub(super) const FAMILY: Definition = Definition {
     name: "aws",
     summary: "the AWS SDKs, the AWS CLI, Terraform's aws provider and S3 backend",
     asked_by: Some("awsRole"),
-    by_default: (false, false),
-    needs_live: &[],
     live,
-    snapshot: None,
+    snapshot: Err("no broker would keep its credentials fresh"),
     conflicts: CONFLICTS,
+    markers: &[Marker {
+        variable: "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        leads_to: LeadsTo::Broker(Some("AWS_CONTAINER_AUTHORIZATION_TOKEN")),
+        sessions: LIVE,
+    }],
+    programs: &["aws"],
+    ..VARIABLES_ONLY
 };
 
 /// The path of a broker's container credentials protocol.

@@ -3,7 +3,7 @@
 use super::{
     broker_endpoint::BrokerEndpoint,
     conflict::{ALWAYS, Conflict, LIVE, Remedy, SessionKind, Values},
-    definition::Definition,
+    definition::{Definition, LeadsTo, Marker, VARIABLES_ONLY, YieldingVariable},
     token_file,
     variable::{Facts, Variable},
 };
@@ -12,16 +12,33 @@ use super::{
 pub(super) const FAMILY: Definition = Definition {
     name: "azure-sdk",
     summary: "the Azure SDKs and what is built with them",
-    asked_by: None,
     by_default: (true, true),
-    needs_live: &[],
     live,
-    snapshot: Some(snapshot),
+    snapshot: Ok(snapshot),
     conflicts: CONFLICTS,
+    markers: &[
+        Marker {
+            variable: "AZD_AUTH_ENDPOINT",
+            leads_to: LeadsTo::Broker(Some("AZD_AUTH_KEY")),
+            sessions: LIVE,
+        },
+        Marker {
+            variable: "AZURE_FEDERATED_TOKEN_FILE",
+            leads_to: LeadsTo::Folder,
+            sessions: &[SessionKind::Snapshot],
+        },
+    ],
+    programs: &["azcopy"],
+    yielding: Some(YieldingVariable {
+        variable: AZCOPY,
+        own_values: &AZCOPY_VALUES,
+        effect: "azcopy signs in that way, and not by this session",
+    }),
+    ..VARIABLES_ONLY
 };
 
 /// How azcopy is told to sign in without being asked to.
-pub const AZCOPY: &str = "AZCOPY_AUTO_LOGIN_TYPE";
+const AZCOPY: &str = "AZCOPY_AUTO_LOGIN_TYPE";
 /// Its values in a session with a broker, and in a snapshot.
 const AZCOPY_VALUES: [&str; 2] = ["MSI", "WORKLOAD"];
 
@@ -102,13 +119,6 @@ const AZCOPY_IDENTITY: Conflict = Conflict {
     effect: "azcopy asks for that identity, which this session does not give.",
     ..WINS
 };
-
-/// Whether a session may replace the value that a variable has, or empty it: how azcopy signs in is the pipeline's to say,
-/// or the machine's, unless a session has said it.
-#[must_use]
-pub fn may_replace(name: &str, value: &str) -> bool {
-    name != AZCOPY || AZCOPY_VALUES.iter().any(|own| own.eq_ignore_ascii_case(value))
-}
 
 fn live(_: &Facts, endpoint: &BrokerEndpoint) -> Vec<Variable> {
     let mut variables = endpoint.identity_pair();

@@ -23,8 +23,8 @@ pub struct BrokerEndpoint {
 /// The path of a broker's App Service protocol: by it a later sign-in knows the broker of an earlier one.
 pub const IDENTITY_PATH: &str = "/identity";
 
-/// Where tools find the App Service protocol.
-pub(super) const IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";
+/// App Service's protocol: the variables with the endpoint's URL and with the value of `X-IDENTITY-HEADER`.
+pub const IDENTITY_VARIABLES: [&str; 2] = ["IDENTITY_ENDPOINT", "IDENTITY_HEADER"];
 
 /// The names under which a session keeps the machine's own `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` for later ones.
 pub const KEPT_MACHINE_VARIABLES: [&str; 2] = ["WIF_MACHINE_ENDPOINT", "WIF_MACHINE_HEADER"];
@@ -37,16 +37,20 @@ impl BrokerEndpoint {
         Self { url, key, id_token: "", google_id_token: "", azd: "", gives_id_token: true }
     }
 
+    /// Whether a value was made of [`BrokerEndpoint::placeholder`]: what it will be is not known before there is a broker.
+    #[must_use]
+    pub fn is_unknown(value: &str) -> bool {
+        value.is_empty() || value.starts_with('?') || value == IDENTITY_PATH
+    }
+
     /// A variable with the key.
     pub(super) fn keyed(&self, name: &str) -> Variable {
         Variable { name: name.to_owned(), value: Value::Masked(self.key.clone()) }
     }
 
     pub(super) fn identity_pair(&self) -> Vec<Variable> {
-        vec![
-            Variable::plain(IDENTITY_ENDPOINT, format!("{}{IDENTITY_PATH}", self.url)),
-            self.keyed("IDENTITY_HEADER"),
-        ]
+        let [address, key] = IDENTITY_VARIABLES;
+        vec![Variable::plain(address, format!("{}{IDENTITY_PATH}", self.url)), self.keyed(key)]
     }
 
     /// The URL that has the key in its path, for tools that send none in a header.

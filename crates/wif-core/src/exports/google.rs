@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{
     broker_endpoint::BrokerEndpoint,
     conflict::{Conflict, LIVE, Remedy, Values},
-    definition::{Definition, Need},
+    definition::{Definition, LeadsTo, Marker, Need, VARIABLES_ONLY},
     variable::{Facts, Variable},
 };
 use crate::secret::Secret;
@@ -22,11 +22,17 @@ pub(super) const FAMILY: Definition = Definition {
     name: "google",
     summary: "Google Cloud's libraries, gcloud, Terraform's google provider",
     asked_by: Some("googleProvider"),
-    by_default: (false, false),
     needs_live: &[Need::CredentialFile],
     live,
-    snapshot: None,
+    snapshot: Err("no broker would keep its credentials fresh"),
     conflicts: CONFLICTS,
+    markers: &[Marker {
+        variable: "GOOGLE_APPLICATION_CREDENTIALS",
+        leads_to: LeadsTo::Folder,
+        sessions: LIVE,
+    }],
+    programs: &["gcloud"],
+    ..VARIABLES_ONLY
 };
 
 /// The path of a broker's token endpoint in Google's form (RFC 8693), and of the subject token of its own that it takes there.

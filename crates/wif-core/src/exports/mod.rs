@@ -4,7 +4,7 @@ mod access_tokens;
 mod always;
 mod aws;
 mod azure_cli;
-pub mod azure_sdk;
+mod azure_sdk;
 mod broker_endpoint;
 pub mod conflict;
 mod definition;
@@ -18,6 +18,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use uuid::Uuid;
 
+use self::conflict::{Conflict, SessionKind};
 use self::definition::Definition;
 pub use self::{
     access_tokens::{NamedToken, expires_on, variables as access_tokens},
@@ -28,14 +29,10 @@ pub use self::{
         first_enabled as first_enabled_subscription,
         names_extension_folder as azure_cli_names_extension_folder,
     },
-    broker_endpoint::{BrokerEndpoint, IDENTITY_PATH, KEPT_MACHINE_VARIABLES},
-    definition::Need,
+    broker_endpoint::{BrokerEndpoint, IDENTITY_PATH, IDENTITY_VARIABLES, KEPT_MACHINE_VARIABLES},
+    definition::{LeadsTo, Marker, Need, YieldingVariable},
     google::{GOOGLE_PATH, GoogleProvider},
     variable::{Facts, GoogleFacts, TargetFacts, Value, Variable, VaultFacts},
-};
-use self::{
-    broker_endpoint::IDENTITY_ENDPOINT,
-    conflict::{Conflict, SessionKind},
 };
 use crate::{azure::cloud::Cloud, secret::Secret};
 
@@ -124,7 +121,44 @@ impl Family {
     /// Whether it can be served without a broker.
     #[must_use]
     pub const fn has_snapshot(self) -> bool {
-        self.definition().snapshot.is_some()
+        self.definition().snapshot.is_ok()
+    }
+
+    /// Why it cannot be served without a broker, where it cannot.
+    #[must_use]
+    pub fn why_no_snapshot(self) -> Option<&'static str> {
+        self.definition().snapshot.err()
+    }
+
+    /// What serves its tools where it may not be exported since it gives the id token away.
+    #[must_use]
+    pub const fn instead(self) -> Option<&'static str> {
+        self.definition().instead
+    }
+
+    /// How a later step sees that a session exports it.
+    #[must_use]
+    pub const fn markers(self) -> &'static [Marker] {
+        self.definition().markers
+    }
+
+    /// The family that signs a program in.
+    #[must_use]
+    pub fn of_program(program: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|family| family.definition().programs.contains(&program))
+    }
+
+    /// The alias of a resource that a tool of it asks for whenever it starts, and the warning where the session may not
+    /// give tokens for that one.
+    #[must_use]
+    pub const fn resource_at_start(self) -> Option<(&'static str, &'static str)> {
+        self.definition().resource_at_start
+    }
+
+    /// A variable that it sets only where the pipeline or the machine has not.
+    #[must_use]
+    pub const fn yielding(self) -> Option<YieldingVariable> {
+        self.definition().yielding
     }
 
     /// What would win over what this family exports.
@@ -152,7 +186,7 @@ pub fn live(families: &BTreeSet<Family>, facts: &Facts, endpoint: &BrokerEndpoin
 #[must_use]
 pub fn snapshot(families: &BTreeSet<Family>, facts: &Facts) -> Vec<Variable> {
     let mut variables = always::variables(facts);
-    let snapshots = families.iter().filter_map(|family| family.definition().snapshot);
+    let snapshots = families.iter().filter_map(|family| family.definition().snapshot.ok());
     variables.extend(snapshots.flat_map(|snapshot| snapshot(facts)));
     first_of_each_name(variables)
 }
@@ -180,9 +214,47 @@ pub fn every_name() -> BTreeSet<String> {
     live.chain(snapshot(&all, &facts)).map(|variable| variable.name).collect()
 }
 
+/// The names that other programs, or later sessions, set or read too: a session that replaces another does not clear them.
+#[must_use]
+pub fn shared_names() -> Vec<&'static str> {
+    let shared = Family::ALL.iter().flat_map(|family| family.definition().shared);
+    shared.chain(&KEPT_MACHINE_VARIABLES).copied().collect()
+}
+
+/// The variables with an address of the broker, each with the one that has the key for it.
+#[must_use]
+pub fn addresses_and_keys() -> Vec<(&'static str, &'static str)> {
+    let [endpoint, header] = IDENTITY_VARIABLES;
+    let markers = Family::ALL.iter().flat_map(|family| family.markers());
+    let pairs = markers.filter_map(|marker| match marker.leads_to {
+        LeadsTo::Broker(Some(key)) => Some((marker.variable, key)),
+        LeadsTo::Broker(None) | LeadsTo::Folder => None,
+    });
+    std::iter::once((endpoint, header)).chain(pairs).collect()
+}
+
+/// What these families may not do as it is meant, since others of them are exported too.
+#[must_use]
+pub fn warnings(families: &BTreeSet<Family>) -> Vec<&'static str> {
+    let all = families.iter().flat_map(|family| family.definition().warnings_beside);
+    let is_exported = |name: &str| families.iter().any(|family| family.as_str() == name);
+    all.filter(|(other, _)| is_exported(other)).map(|(_, warning)| *warning).collect()
+}
+
+/// Whether a session may replace the value that a variable has, or empty it: what the pipeline or the machine says of a
+/// yielding variable stays.
+#[must_use]
+pub fn may_replace(name: &str, value: &str) -> bool {
+    let mut yielding = Family::ALL.iter().filter_map(|family| family.yielding());
+    yielding.all(|YieldingVariable { variable, own_values, .. }| {
+        variable != name || own_values.iter().any(|own| own.eq_ignore_ascii_case(value))
+    })
+}
+
 /// Whether a session takes the names by which the machine's own identity is found.
 fn hides_machine(variables: &[Variable]) -> bool {
-    variables.iter().any(|variable| variable.name == IDENTITY_ENDPOINT)
+    let [endpoint, _] = IDENTITY_VARIABLES;
+    variables.iter().any(|variable| variable.name == endpoint)
 }
 
 fn first_of_each_name(mut variables: Vec<Variable>) -> Vec<Variable> {
@@ -191,7 +263,7 @@ fn first_of_each_name(mut variables: Vec<Variable>) -> Vec<Variable> {
     variables
 }
 
-/// The conflicts of these families that are there, each effect once. `value` gives the value of a variable that is set and
+/// The conflicts of these families that are there, each once for its variables. `value` gives the value of a variable that is set and
 /// not empty; `is_ours` tells the variables that a session has set, or clears.
 pub fn conflicts_in_force<'a>(
     families: impl IntoIterator<Item = Family>,
@@ -200,11 +272,11 @@ pub fn conflicts_in_force<'a>(
     value: impl Fn(&str) -> Option<&'a str>,
     is_ours: impl Fn(&str) -> bool,
 ) -> Vec<&'static Conflict> {
-    let mut effects = BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let all = families.into_iter().flat_map(Family::conflicts);
     all.filter(|conflict| conflict.is_there(session_kind, facts, &value))
         .filter(|conflict| !conflict.variables.iter().any(|name| is_ours(name)))
-        .filter(|conflict| effects.insert(conflict.effect))
+        .filter(|conflict| seen.insert((conflict.variables, conflict.effect)))
         .collect()
 }
 
@@ -250,6 +322,54 @@ mod tests {
         assert_eq!(names(&[Family::AzureSdk], &facts())[4..], sdk);
         assert_eq!(names(&[Family::TokenFile], &facts())[4..], sdk[..1]);
         assert_eq!(names(&[Family::AzureSdk, Family::TokenFile], &facts()).len(), 6);
+    }
+
+    #[test]
+    fn every_family_says_what_it_is_and_by_which_of_its_own_variables_it_is_seen() {
+        let endpoint = |kind| BrokerEndpoint {
+            gives_id_token: kind == SessionKind::IdToken,
+            ..BrokerEndpoint::placeholder()
+        };
+        let facts = Facts { azure_cli_folder: Some(PathBuf::new()), ..facts() };
+        let mut seen = BTreeSet::new();
+        for family in Family::ALL.iter().copied() {
+            assert!(!family.as_str().is_empty() && !family.summary().is_empty(), "{family:?}");
+            assert!(!family.has_snapshot() || names(&[family], &facts).len() > 4, "{family:?}");
+            assert_ne!(family.why_no_snapshot(), Some(""), "{family:?}");
+            // A token of Vault leads nowhere by itself.
+            let is_seen = family.markers().iter().any(|marker| marker.sessions != [SessionKind::Snapshot]);
+            assert!(is_seen || family == Family::Vault, "{family:?}");
+            for Marker { variable, sessions, .. } in family.markers() {
+                for kind in *sessions {
+                    let families = BTreeSet::from([family]);
+                    let variables = match kind {
+                        SessionKind::Snapshot => snapshot(&families, &facts),
+                        kind => live(&families, &facts, &endpoint(*kind)),
+                    };
+                    assert!(variables.iter().any(|own| own.name == *variable), "{family:?}: {variable}");
+                    assert!(seen.insert((variable, kind.as_str())), "{variable} is of two families");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_without_its_key_and_a_family_beside_another_are_told_from_the_definitions() {
+        let pairs = addresses_and_keys();
+        for pair in [
+            ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"),
+            ("ARM_OIDC_REQUEST_URL", "ARM_OIDC_REQUEST_TOKEN"),
+            ("AZD_AUTH_ENDPOINT", "AZD_AUTH_KEY"),
+        ] {
+            assert!(pairs.contains(&pair), "{pair:?}");
+        }
+        assert_eq!(warnings(&Family::ALL.iter().copied().collect()).len(), 1);
+        assert_eq!(warnings(&BTreeSet::from([Family::TokenFile, Family::Terraform])), Vec::<&str>::new());
+        assert!(may_replace("AZCOPY_AUTO_LOGIN_TYPE", "msi") && may_replace("ARM_CLIENT_ID", "x"));
+        assert!(!may_replace("AZCOPY_AUTO_LOGIN_TYPE", "AZCLI"));
+        assert!(shared_names().contains(&"AZURE_EXTENSION_DIR"));
+        assert_eq!(Family::of_program("terraform"), Some(Family::Terraform));
+        assert_eq!(Family::of_program("node"), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 use super::{
     broker_endpoint::BrokerEndpoint,
     conflict::{ALWAYS, Conflict, LIVE, Remedy, SessionKind, Values},
-    definition::Definition,
+    definition::{Definition, LeadsTo, Marker, VARIABLES_ONLY},
     token_file,
     variable::{Facts, Value, Variable},
 };
@@ -18,12 +18,35 @@ use super::{
 pub(super) const FAMILY: Definition = Definition {
     name: "terraform",
     summary: "the azurerm and azuread providers and the backend, and those that read the same variables",
-    asked_by: None,
     by_default: (true, true),
-    needs_live: &[],
     live,
-    snapshot: Some(snapshot),
+    snapshot: Ok(snapshot),
     conflicts: CONFLICTS,
+    markers: &[
+        Marker {
+            variable: "ARM_OIDC_REQUEST_URL",
+            leads_to: LeadsTo::Broker(Some("ARM_OIDC_REQUEST_TOKEN")),
+            sessions: &[SessionKind::IdToken],
+        },
+        Marker {
+            variable: "ARM_MSI_ENDPOINT",
+            leads_to: LeadsTo::Broker(None),
+            sessions: &[SessionKind::AccessTokens],
+        },
+        Marker {
+            variable: "ARM_OIDC_TOKEN_FILE_PATH",
+            leads_to: LeadsTo::Folder,
+            sessions: &[SessionKind::Snapshot],
+        },
+    ],
+    programs: &["terraform"],
+    // hashicorp/terraform-provider-azurerm, `internal/clients/account.go`
+    resource_at_start: Some((
+        "graph",
+        "allowedResources lacks graph: Terraform's azurerm provider asks for Microsoft Graph whenever it starts, and will be \
+         refused. Add graph to allowedResources (allowedResources: arm, graph) where Terraform runs.",
+    )),
+    ..VARIABLES_ONLY
 };
 
 /// Every reader of an `ARM_*` variable takes an empty text for none.

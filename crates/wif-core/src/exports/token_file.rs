@@ -2,7 +2,8 @@
 
 use super::{
     broker_endpoint::BrokerEndpoint,
-    definition::{Definition, Need},
+    conflict::SessionKind,
+    definition::{Definition, LeadsTo, Marker, Need, VARIABLES_ONLY},
     variable::{Facts, Variable},
 };
 
@@ -10,12 +11,22 @@ use super::{
 pub(super) const FAMILY: Definition = Definition {
     name: "token-file",
     summary: "a file with the id token, which a broker keeps fresh",
-    asked_by: None,
-    by_default: (false, false),
     needs_live: &[Need::IdToken, Need::File],
     live,
-    snapshot: Some(variables),
-    conflicts: &[],
+    snapshot: Ok(variables),
+    // In a snapshot it is not told from azure-sdk, which exports the same file.
+    markers: &[Marker {
+        variable: "AZURE_FEDERATED_TOKEN_FILE",
+        leads_to: LeadsTo::Folder,
+        sessions: &[SessionKind::IdToken],
+    }],
+    warnings_beside: &[(
+        "azure-sdk",
+        "exports has token-file beside azure-sdk: SDKs prefer the file and keep what they read for 5 to 10 minutes, longer than \
+         a short id token lives",
+    )],
+    instead: Some("DefaultAzureCredential finds the broker by azure-sdk"),
+    ..VARIABLES_ONLY
 };
 
 fn live(facts: &Facts, _: &BrokerEndpoint) -> Vec<Variable> {

@@ -6,7 +6,7 @@
 use super::{
     broker_endpoint::BrokerEndpoint,
     conflict::{Conflict, LIVE, Remedy, Values},
-    definition::Definition,
+    definition::{Definition, VARIABLES_ONLY},
     variable::{Facts, Value, Variable},
 };
 
@@ -15,11 +15,10 @@ pub(super) const FAMILY: Definition = Definition {
     name: "vault",
     summary: "Vault's and OpenBao's clients, Terraform's vault provider",
     asked_by: Some("vaultAddress"),
-    by_default: (false, false),
-    needs_live: &[],
     live,
-    snapshot: None,
+    snapshot: Err("no broker would keep its credentials fresh"),
     conflicts: CONFLICTS,
+    ..VARIABLES_ONLY
 };
 
 const CONFLICTS: &[Conflict] = &[Conflict {

@@ -1,6 +1,8 @@
 //! A command that runs as a child of this process: in its terminal and with its standard streams, its signals passed on, its
 //! exit code taken over.
 
+#[cfg(target_os = "linux")]
+mod process_table;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]
@@ -16,6 +18,8 @@ use std::{
 };
 
 use wif_core::secret::Secret;
+
+use crate::process;
 
 #[cfg(windows)]
 pub use self::windows::{RunningChild, Signals};
@@ -56,6 +60,8 @@ pub enum ChildVariable {
 pub enum ErrorStream {
     /// Where this process's own goes.
     Inherited,
+    /// Where this process's standard output goes, in the order in which it is written.
+    Output,
     /// To this process: [`RunningChild::take_errors`].
     Piped,
 }
@@ -151,8 +157,14 @@ impl ChildCommand<'_> {
                 ChildVariable::Removed => command.env_remove(name),
             };
         }
-        if self.errors == ErrorStream::Piped {
-            command.stderr(Stdio::piped());
+        match self.errors {
+            ErrorStream::Inherited => {}
+            ErrorStream::Output => {
+                command.stderr(process::output_for_child());
+            }
+            ErrorStream::Piped => {
+                command.stderr(Stdio::piped());
+            }
         }
         command
     }

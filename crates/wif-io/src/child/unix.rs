@@ -1,19 +1,25 @@
 //! A child on Unix: started, signaled and reaped by this process.
 
-use std::{fs::File, io, os::unix::process::CommandExt as _, process::Child};
+use std::{fs::File, io, os::unix::process::CommandExt as _, process::Child, time::Duration};
 
+#[cfg(not(target_os = "linux"))]
+use rustix::process::test_kill_process_group;
 use rustix::{
     process::{
-        Pid, Signal, WaitOptions, WaitStatus, getpgrp, getpid, kill_process, kill_process_group, waitpid,
+        Pid, Signal, WaitOptions, WaitStatus, getpgrp, getpid, kill_process, kill_process_group, wait,
+        waitpid,
     },
     termios::tcgetpgrp,
 };
 use tokio::process::ChildStderr;
 
+#[cfg(target_os = "linux")]
+use super::process_table;
 use super::{
     ChildCommand, ChildEnding, ChildEvent, ProcessGroup, StartError,
     signals::{Arrived, Signals},
 };
+use crate::clock::Clock;
 
 /// A child that was started.
 #[derive(Debug)]
@@ -24,6 +30,14 @@ pub struct RunningChild {
     /// Whether every child of this process is reaped, and not this one only.
     reaps_all: bool,
     ended: Option<ChildEnding>,
+}
+
+/// What the child started, and did not wait for.
+struct LeftBehind {
+    id: Pid,
+    /// Whether it is in the child's own group of processes.
+    is_in_group: bool,
+    name: String,
 }
 
 impl RunningChild {
@@ -95,11 +109,68 @@ impl RunningChild {
         self.send(if at_once { Signal::KILL } else { Signal::TERM });
     }
 
+    /// Ends what the child, which has ended, left behind: asks it to, and kills what is still there after the grace. Where
+    /// this process has adopted it (Linux), that is every process below the child, else what is in the child's own group.
+    /// Gives the names of what was there, where the system tells them.
+    ///
+    /// Only children of this process are killed by their ids: until they are reaped here, no other process can have their id.
+    pub async fn end_left_behind(&mut self, clock: &dyn Clock, grace: Duration) -> Vec<String> {
+        let begin = clock.elapsed();
+        let (mut found, mut asked): (Vec<LeftBehind>, Vec<Pid>) = (Vec::new(), Vec::new());
+        loop {
+            // Without its children's endings, they are seen in the table of processes all the same.
+            let _ = self.reap();
+            let left = self.left_behind();
+            let passed = clock.elapsed().saturating_sub(begin);
+            if left.is_empty() || passed > grace + KILLED_WITHIN {
+                return found.into_iter().map(|process| process.name).collect();
+            }
+            for process in left {
+                let target = if process.is_in_group { self.id } else { process.id };
+                let send = if process.is_in_group { kill_process_group } else { kill_process };
+                // It may have ended meanwhile.
+                if passed >= grace {
+                    let _ = send(target, Signal::KILL);
+                } else if !asked.contains(&target) {
+                    // One that answers in its own time must not be asked again.
+                    asked.push(target);
+                    let _ = send(target, Signal::TERM);
+                }
+                if found.iter().all(|known| known.id != process.id) {
+                    found.push(process);
+                }
+            }
+            clock.sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// The processes that have not ended.
+    #[cfg(target_os = "linux")]
+    fn left_behind(&self) -> Vec<LeftBehind> {
+        let own = getpid();
+        let processes = process_table::running().into_iter().map(|process| {
+            let is_in_group = self.group == ProcessGroup::New && process.group == self.id;
+            let is_child = self.reaps_all && process.parent == Some(own);
+            let is_left = is_in_group || is_child;
+            is_left.then_some(LeftBehind { id: process.id, is_in_group, name: process.name })
+        });
+        processes.flatten().collect()
+    }
+
+    /// The child's group, if there is anything in it.
+    #[cfg(not(target_os = "linux"))]
+    fn left_behind(&self) -> Vec<LeftBehind> {
+        let is_there = self.group == ProcessGroup::New && test_kill_process_group(self.id).is_ok();
+        let group = LeftBehind { id: self.id, is_in_group: true, name: String::new() };
+        if is_there { vec![group] } else { Vec::new() }
+    }
+
     /// Reaps what has ended among the children of this process, and gives the ending of this one.
     fn reap(&mut self) -> io::Result<Option<ChildEnding>> {
         while self.ended.is_none() || self.reaps_all {
-            let which = if self.reaps_all { None } else { Some(self.id) };
-            match waitpid(which, WaitOptions::NOHANG) {
+            let options = WaitOptions::NOHANG;
+            // Without an id, `waitpid` waits for what is in this process's own group.
+            match if self.reaps_all { wait(options) } else { waitpid(Some(self.id), options) } {
                 Ok(Some((id, status))) if id == self.id => self.ended = ending(status).or(self.ended),
                 Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
                 Ok(None) => break,
@@ -120,7 +191,7 @@ impl RunningChild {
     }
 
     fn send(&self, signal: Signal) {
-        // It is reaped by this process only, so that its id is nobody else's until then. One that has ended gets nothing.
+        // It is reaped by this process only, so that its id is no other process's until then. One that has ended gets nothing.
         let _ = match self.group {
             ProcessGroup::New => kill_process_group(self.id, signal),
             ProcessGroup::Same if self.ended.is_none() => kill_process(self.id, signal),
@@ -128,6 +199,11 @@ impl RunningChild {
         };
     }
 }
+
+/// How long the system may take to end what was killed.
+const KILLED_WITHIN: Duration = Duration::from_secs(2);
+/// How often to look whether what was asked to end has done so.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// `None`: it was stopped or goes on.
 fn ending(status: WaitStatus) -> Option<ChildEnding> {

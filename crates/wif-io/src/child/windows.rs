@@ -1,6 +1,6 @@
 //! A child on Windows. The console sends its events to every process of its group: the child gets them by itself.
 
-use std::{future::poll_fn, io, task::Poll};
+use std::{future::poll_fn, io, task::Poll, time::Duration};
 
 use tokio::{
     process::{Child, ChildStderr, Command},
@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use super::{ChildCommand, ChildEnding, ChildEvent, StartError};
+use crate::clock::Clock;
 
 /// Listens for the console's events, so that none of them ends this process before its child has answered.
 #[derive(Debug)]
@@ -59,6 +60,10 @@ impl Signals {
     }
 }
 
+/// How long the system may take to end what was left behind.
+const ENDED_WITHIN: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
 /// A child that was started.
 #[derive(Debug)]
 pub struct RunningChild {
@@ -72,6 +77,7 @@ impl RunningChild {
     ///
     /// There is no such program, or it cannot be run.
     pub fn start(command: &ChildCommand<'_>, _signals: &Signals) -> Result<Self, StartError> {
+        job::enter(command.adopts_orphans);
         let child = Command::from(command.prepared()).spawn();
         Ok(Self { child: child.map_err(|error| StartError::of(error, command))? })
     }
@@ -114,8 +120,135 @@ impl RunningChild {
         }
     }
 
+    /// The same with a command line that is passed on as it is, in place of the arguments: for a program that reads it in a
+    /// way of its own, as `cmd` does.
+    ///
+    /// # Errors
+    ///
+    /// There is no such program, or it cannot be run.
+    pub fn start_verbatim(
+        command: &ChildCommand<'_>,
+        line: &str,
+        _signals: &Signals,
+    ) -> Result<Self, StartError> {
+        job::enter(command.adopts_orphans);
+        let child = Command::from(command.prepared()).raw_arg(line).spawn();
+        Ok(Self { child: child.map_err(|error| StartError::of(error, command))? })
+    }
+
+    /// Ends what the child left behind: every other process of the job that this process and its children are in. There is no
+    /// way to ask them to. Gives their names, as far as they are known: their ids.
+    pub async fn end_left_behind(&mut self, clock: &dyn Clock, _grace: Duration) -> Vec<String> {
+        let mut found = Vec::new();
+        let begin = clock.elapsed();
+        while clock.elapsed().saturating_sub(begin) < ENDED_WITHIN {
+            let left = job::end_others();
+            if left.is_empty() {
+                break;
+            }
+            found.extend(left.into_iter().map(|id| format!("process {id}")));
+            clock.sleep(LOOK_AGAIN).await;
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
     /// Ends the child. There is no way to ask it to.
     pub fn end(&mut self, _at_once: bool) {
         let _ = self.child.start_kill();
+    }
+}
+
+/// A job is a set of processes, with all that they start. This process is in it before its child is, so that no process that
+/// the child starts is outside.
+#[expect(unsafe_code, reason = "neither std nor tokio knows jobs")]
+mod job {
+    use std::{
+        ffi::c_void,
+        ptr::{null, null_mut},
+        sync::OnceLock,
+    };
+
+    use windows_sys::Win32::{
+        Foundation::CloseHandle,
+        System::{
+            JobObjects::{
+                AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
+                JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectBasicProcessIdList,
+                JobObjectExtendedLimitInformation, QueryInformationJobObject, SetInformationJobObject,
+            },
+            Threading::{GetCurrentProcess, OpenProcess, PROCESS_TERMINATE, TerminateProcess},
+        },
+    };
+
+    /// The job's handle. It is never closed: with its last handle, this process would end too. The system closes it when this
+    /// process has ended, and ends what is left in the job.
+    static JOB: OnceLock<Option<usize>> = OnceLock::new();
+    /// More processes are ended in several rounds.
+    const MAX_LISTED: usize = 256;
+
+    /// `JOBOBJECT_BASIC_PROCESS_ID_LIST`, with room.
+    #[repr(C)]
+    struct List {
+        assigned: u32,
+        listed: u32,
+        ids: [usize; MAX_LISTED],
+    }
+
+    /// Enters a job, once. A system that does not let it leaves what the child leaves behind to itself.
+    pub(super) fn enter(wanted: bool) {
+        if wanted {
+            JOB.get_or_init(create);
+        }
+    }
+
+    fn create() -> Option<usize> {
+        // SAFETY: neither attributes nor a name are given.
+        let job = unsafe { CreateJobObjectW(null(), null()) };
+        if job.is_null() {
+            return None;
+        }
+        let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
+        limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
+        let (length, limits) = (size_of_val(&limits).try_into().ok()?, (&raw const limits).cast::<c_void>());
+        // SAFETY: the handle is open, the limits are of the named type and live until the call returns; the second handle is
+        // that of this process, which need not be closed.
+        let is_in = unsafe {
+            SetInformationJobObject(job, JobObjectExtendedLimitInformation, limits, length) != 0
+                && AssignProcessToJobObject(job, GetCurrentProcess()) != 0
+        };
+        is_in.then_some(job as usize)
+    }
+
+    /// Ends every other process of the job, and gives their ids.
+    pub(super) fn end_others() -> Vec<u32> {
+        let Some(job) = JOB.get().copied().flatten() else { return Vec::new() };
+        let mut list = List { assigned: 0, listed: 0, ids: [0; MAX_LISTED] };
+        let Ok(length) = size_of_val(&list).try_into() else { return Vec::new() };
+        // SAFETY: the handle is never closed, and the list is ours, has the named size and lives until the call returns. With
+        // more processes than it has room for, the call fails and fills it.
+        unsafe {
+            let list = (&raw mut list).cast::<c_void>();
+            QueryInformationJobObject(job as _, JobObjectBasicProcessIdList, list, length, null_mut());
+        }
+        let listed = list.ids.iter().take(list.listed as usize).filter_map(|id| u32::try_from(*id).ok());
+        let others = listed.filter(|id| *id != 0 && *id != std::process::id());
+        others.filter(|id| end(*id)).collect()
+    }
+
+    /// Whether a process was there to be ended.
+    fn end(id: u32) -> bool {
+        // SAFETY: the call takes numbers and no memory of ours.
+        let process = unsafe { OpenProcess(PROCESS_TERMINATE, 0, id) };
+        if process.is_null() {
+            return false;
+        }
+        // SAFETY: the handle is open, and this is its only owner.
+        unsafe {
+            let ended = TerminateProcess(process, 1) != 0;
+            CloseHandle(process);
+            ended
+        }
     }
 }

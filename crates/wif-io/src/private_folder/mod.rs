@@ -69,6 +69,12 @@ impl Folder {
         Ok(Self { directory, kept: false })
     }
 
+    /// Where it was made.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Writes a private file, as [`Directory::write`] does.
     ///
     /// # Errors
@@ -100,7 +106,7 @@ impl Folder {
 
     /// Whether a path has a name that this program gives to a session's folder.
     #[must_use]
-    pub fn is_named_like_one(path: &Path) -> bool {
+    pub(crate) fn is_named_like_one(path: &Path) -> bool {
         let name = path.file_name().and_then(|name| name.to_str());
         name.and_then(|name| name.strip_prefix(PREFIX))
             .is_some_and(|random| random.len() == 32 && random.bytes().all(|byte| byte.is_ascii_hexdigit()))

@@ -4,7 +4,10 @@ mod container;
 mod record;
 mod step_output;
 
-use std::io::{self, BufRead as _, Write as _};
+use std::{
+    io::{self, BufRead as _, Write as _},
+    process::Stdio,
+};
 
 use zeroize::Zeroizing;
 
@@ -82,6 +85,12 @@ pub fn write_line(line: &str) -> io::Result<()> {
     let mut out = io::stdout();
     writeln!(out, "{line}")?;
     out.flush()
+}
+
+/// This process's standard output, for a child to write to.
+#[expect(clippy::disallowed_methods, reason = "a handle is taken, and nothing written")]
+pub(crate) fn output_for_child() -> Stdio {
+    io::stdout().into()
 }
 
 /// Closes standard input, output and error, so that the process at their other end sees the end of them.

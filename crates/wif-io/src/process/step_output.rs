@@ -22,9 +22,16 @@ pub struct MaskOutput {
 }
 
 impl MaskOutput {
-    /// Looks for the standard output of the step whose job has this id (`VSTS_PROCESS_LOOKUP_ID`).
+    /// Looks for the standard output of the step whose job has this id (`VSTS_PROCESS_LOOKUP_ID`). It is not taken where it is
+    /// this program's own: a caller that reads the token there wants nothing else.
     #[must_use]
     pub fn of_step(job: Option<&str>) -> Self {
+        Self { step: job.and_then(find).filter(|step| !is_own_output(step)), command: Zeroizing::default() }
+    }
+
+    /// The same for a program that prints no token itself: its own standard output is taken too, where it is the step's.
+    #[must_use]
+    pub fn of_step_or_own(job: Option<&str>) -> Self {
         Self { step: job.and_then(find), command: Zeroizing::default() }
     }
 
@@ -84,8 +91,13 @@ const fn find(_job: &str) -> Option<File> {
     None
 }
 
+#[cfg(not(target_os = "linux"))]
+const fn is_own_output(_step: &File) -> bool {
+    true
+}
+
 #[cfg(target_os = "linux")]
-use linux::find;
+use linux::{find, is_own_output};
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -132,10 +144,13 @@ mod linux {
         let opened = file.metadata().ok()?;
         // The process may have taken another output meanwhile.
         let is_pipe = pipe.to_string_lossy() == format!("pipe:[{}]", opened.ino());
-        // A caller that captures this program's output wants the token there and nothing else.
-        let own = fstat(io::stdout()).ok()?;
-        let is_own = (own.st_dev, own.st_ino) == (opened.dev(), opened.ino());
-        (opened.file_type().is_fifo() && is_pipe && !is_own).then_some(file)
+        (opened.file_type().is_fifo() && is_pipe).then_some(file)
+    }
+
+    /// Whether this is what the program's own standard output writes to; what cannot be read counts as that.
+    pub(super) fn is_own_output(step: &File) -> bool {
+        let (Ok(own), Ok(step)) = (fstat(io::stdout()), step.metadata()) else { return true };
+        (own.st_dev, own.st_ino) == (step.dev(), step.ino())
     }
 
     /// The ids of the step's first process and of the one that started it. A process of the job has the job's id in the

@@ -13,91 +13,126 @@ use crate::services::arm::refusal::Refusal;
 use crate::services::request;
 use crate::world::World;
 use crate::world::directory::Directory;
-use crate::world::directory::entra::{App, Kind, Subscription};
-
-type Shared = State<Arc<World>>;
+use crate::world::directory::entra::{Kind, Subscription};
+use crate::world::directory::records::RoleAssignment;
 
 pub(super) async fn role_assignments(
-    State(world): Shared,
+    State(world): State<Arc<World>>,
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
-    let query = request::query(request.uri());
-    let filter = request::value(&query, "$filter").unwrap_or_default();
-    let answer = checks::authenticate(&world, request).and_then(|caller| {
+    let (address, query) = place(&request);
+    let filter = request::value(&query, "$filter").unwrap_or_default().to_owned();
+    let list = checks::authenticate(&world, request).and_then(|caller| {
         let directory = world.directory();
         let action = "Microsoft.Authorization/roleAssignments/read";
         let subscription = checks::authorize(&directory, &caller, &id, action)?;
-        Ok(role_assignment_list(&directory, subscription, filter))
+        Ok(role_assignment_list(&directory, subscription, &filter))
     });
-    answered(&world, answer)
+    answered(&world, list.and_then(|list| paged(&world, &address, &query, &list)))
 }
 
 pub(super) async fn managed_identities(
-    State(world): Shared,
+    State(world): State<Arc<World>>,
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
-    let answer = checks::authenticate(&world, request).and_then(|caller| {
+    let (address, query) = place(&request);
+    let list = checks::authenticate(&world, request).and_then(|caller| {
         let directory = world.directory();
         let action = "Microsoft.ManagedIdentity/userAssignedIdentities/read";
         let subscription = checks::authorize(&directory, &caller, &id, action)?;
         Ok(managed_identity_list(&directory, subscription))
     });
-    answered(&world, answer)
+    answered(&world, list.and_then(|list| paged(&world, &address, &query, &list)))
 }
 
 pub(super) async fn federated_credentials(
-    State(world): Shared,
-    Path((id, _group, name)): Path<(String, String, String)>,
+    State(world): State<Arc<World>>,
+    Path((id, _groups, _group, name)): Path<(String, String, String, String)>,
     request: Request,
 ) -> Response {
-    let answer = checks::authenticate(&world, request).and_then(|caller| {
+    let (address, query) = place(&request);
+    let list = checks::authenticate(&world, request).and_then(|caller| {
         let directory = world.directory();
         let action = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/read";
         checks::authorize(&directory, &caller, &id, action)?;
         federated_credential_list(&directory, &name)
     });
-    answered(&world, answer)
+    answered(&world, list.and_then(|list| paged(&world, &address, &query, &list)))
+}
+
+/// The address of a request, without and with its query.
+fn place(request: &Request) -> (String, Vec<(String, String)>) {
+    let host = request.headers().get("host").and_then(|host| host.to_str().ok());
+    let authority = request.uri().authority().map(ToString::to_string).or_else(|| host.map(str::to_owned));
+    let address = format!("https://{}{}", authority.unwrap_or_default(), request.uri().path());
+    (address, request::query(request.uri()))
 }
 
 /// The role assignments of the principal in the filter (`principalId eq '…'`), or of all principals.
-fn role_assignment_list(directory: &Directory, subscription: &Subscription, filter: &str) -> Value {
+fn role_assignment_list(directory: &Directory, subscription: &Subscription, filter: &str) -> Vec<Value> {
     let principal = filter.split('\'').nth(1).and_then(|id| Uuid::try_parse(id).ok());
-    let apps = directory.tenants.iter().flat_map(|tenant| &tenant.apps);
-    let list: Vec<_> = apps
-        .filter(|app| subscription.roles.contains(&app.client_id))
-        .filter(|app| principal.is_none_or(|principal| principal == app.object_id))
-        .map(|app| {
-            let scope = format!("/subscriptions/{}", subscription.id);
+    let scope = format!("/subscriptions/{}", subscription.id);
+    let is_here = |one: &RoleAssignment| {
+        // What is above is listed too.
+        let other = one.scope.strip_prefix("/subscriptions/").and_then(|rest| rest.split('/').next());
+        other.is_none_or(|other| other.eq_ignore_ascii_case(&subscription.id.to_string()))
+    };
+    role_assignments_of(directory)
+        .filter(is_here)
+        .filter(|one| principal.is_none_or(|principal| principal == one.principal))
+        .map(|one| {
+            let mut properties = json!({
+                "roleDefinitionId":
+                    format!("{scope}/providers/Microsoft.Authorization/roleDefinitions/{}", one.role),
+                "principalId": one.principal, "principalType": one.principal_type, "scope": one.scope,
+            });
+            if let Some(condition) = &one.condition {
+                properties["condition"] = json!(condition);
+                properties["conditionVersion"] = json!("2.0");
+            }
             json!({
-                "id": format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{}", app.object_id),
+                "id": format!("{}/providers/Microsoft.Authorization/roleAssignments/{}", one.scope, one.id),
                 "type": "Microsoft.Authorization/roleAssignments",
-                "name": app.object_id,
-                "properties": {
-                    "roleDefinitionId":
-                        format!("{scope}/providers/Microsoft.Authorization/roleDefinitions/{CONTRIBUTOR}"),
-                    "principalId": app.object_id, "principalType": "ServicePrincipal", "scope": scope,
-                },
+                "name": one.id,
+                "properties": properties,
             })
         })
-        .collect();
-    json!({ "value": list })
+        .collect()
+}
+
+/// Every role assignment: those that are registered, and `Contributor` for those with a role in a subscription.
+pub(super) fn role_assignments_of(directory: &Directory) -> impl Iterator<Item = RoleAssignment> {
+    let apps = || directory.tenants.iter().flat_map(|tenant| &tenant.apps);
+    let plain = directory.subscriptions.iter().flat_map(move |subscription| {
+        apps().filter(|app| subscription.roles.contains(&app.client_id)).map(|app| RoleAssignment {
+            id: app.object_id,
+            principal: app.object_id,
+            principal_type: "ServicePrincipal".to_owned(),
+            role: CONTRIBUTOR,
+            role_name: "Contributor".to_owned(),
+            scope: format!("/subscriptions/{}", subscription.id),
+            condition: None,
+        })
+    });
+    plain.chain(directory.role_assignments.iter().cloned())
 }
 
 /// Every managed identity of the subscription's tenant, in one resource group.
-fn managed_identity_list(directory: &Directory, subscription: &Subscription) -> Value {
+pub(super) fn managed_identity_list(directory: &Directory, subscription: &Subscription) -> Vec<Value> {
     let tenants = directory.tenants.iter().filter(|tenant| tenant.id == subscription.tenant);
-    let apps = tenants.flat_map(|tenant| &tenant.apps).filter(|app| app.kind == Kind::ManagedIdentity);
-    let list: Vec<_> = apps
-        .map(|app| {
+    let apps = tenants.flat_map(|tenant| &tenant.apps).filter(|app| {
+        app.kind == Kind::ManagedIdentity && app.record.subscription.is_none_or(|own| own == subscription.id)
+    });
+    apps.map(|app| {
             json!({
                 "id": format!(
                     "/subscriptions/{}/resourcegroups/rg-app/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{}",
                     subscription.id,
-                    name(app)
+                    app.name()
                 ),
-                "name": name(app),
+                "name": app.name(),
                 "type": "Microsoft.ManagedIdentity/userAssignedIdentities",
                 "location": "westeurope",
                 "properties": {
@@ -105,32 +140,41 @@ fn managed_identity_list(directory: &Directory, subscription: &Subscription) -> 
                 },
             })
         })
-        .collect();
-    json!({ "value": list })
+        .collect()
 }
 
 /// The federated credentials of a managed identity.
-fn federated_credential_list(directory: &Directory, identity: &str) -> Result<Value, Refusal> {
+fn federated_credential_list(directory: &Directory, identity: &str) -> Result<Vec<Value>, Refusal> {
     let mut apps = directory.tenants.iter().flat_map(|tenant| &tenant.apps);
     let app = apps
-        .find(|app| app.kind == Kind::ManagedIdentity && name(app) == identity)
+        .find(|app| app.kind == Kind::ManagedIdentity && app.name() == identity)
         .ok_or_else(Refusal::no_such_path)?;
-    let list: Vec<_> = app
-        .federated_credentials
-        .iter()
-        .map(|one| {
-            json!({
-                "name": one.name,
-                "type": "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
-                "properties": { "issuer": one.issuer, "subject": one.subject, "audiences": [one.audience] },
-            })
+    let credentials = app.federated_credentials.iter();
+    let list = credentials.map(|one| {
+        json!({
+            "name": one.name,
+            "type": "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
+            "properties": { "issuer": one.issuer, "subject": one.subject, "audiences": [one.audience] },
         })
-        .collect();
-    Ok(json!({ "value": list }))
+    });
+    Ok(list.collect())
 }
 
-fn name(app: &App) -> String {
-    format!("id-{}", app.client_id.simple())
+/// A list, in pages where the directory says so.
+fn paged(world: &World, address: &str, query: &[(String, String)], list: &[Value]) -> Result<Value, Refusal> {
+    const SKIP_TOKEN: &str = "$skiptoken";
+    let Some(size) = world.directory().quirks.arm_page else { return Ok(json!({ "value": list })) };
+    let begin = request::value(query, SKIP_TOKEN).map_or(Ok(0), str::parse::<usize>);
+    let begin = begin.map_err(|_error| Refusal::wrong_skip_token())?;
+    let end = (begin + size).min(list.len());
+    let mut page = json!({ "value": list.get(begin..end).unwrap_or_default() });
+    if end < list.len() {
+        let mut next = url::form_urlencoded::Serializer::new(String::new());
+        next.extend_pairs(query.iter().filter(|(name, _)| name != SKIP_TOKEN));
+        next.append_pair(SKIP_TOKEN, &end.to_string());
+        page["nextLink"] = json!(format!("{address}?{}", next.finish()));
+    }
+    Ok(page)
 }
 
 /// The id of the role Contributor, the same in every tenant.

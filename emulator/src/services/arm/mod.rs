@@ -6,6 +6,7 @@ mod deployments;
 mod identities;
 mod metadata;
 mod refusal;
+mod resource_graph;
 mod subscriptions;
 mod templates;
 
@@ -37,7 +38,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
             get(identities::managed_identities),
         )
         .route(
-            "/subscriptions/{id}/resourcegroups/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}/federatedIdentityCredentials",
+            "/subscriptions/{id}/{groups}/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}/federatedIdentityCredentials",
             get(identities::federated_credentials),
         )
         .route(
@@ -52,6 +53,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
             "/subscriptions/{id}/{groups}/{group}/providers/Microsoft.Resources/deployments/{name}/operationStatuses/{operation}",
             get(deployments::state),
         )
+        .route("/providers/Microsoft.ResourceGraph/resources", post(resource_graph::resources))
         .route("/providers/Microsoft.Management/managementGroups/{id}", get(management_group))
         .fallback(not_found)
         .with_state(world)
@@ -93,13 +95,18 @@ async fn tenants(State(world): Shared, request: Request) -> Response {
 }
 
 async fn management_group(State(world): Shared, Path(id): Path<String>, request: Request) -> Response {
-    let answer = checks::authenticate(&world, request).map(|caller| {
-        json!({
+    let answer = checks::authenticate(&world, request).and_then(|caller| {
+        let directory = world.directory();
+        let groups = directory.management_groups.as_ref();
+        if groups.is_some_and(|groups| groups.iter().all(|group| !group.eq_ignore_ascii_case(&id))) {
+            return Err(Refusal::no_management_group(&id));
+        }
+        Ok(json!({
             "id": format!("/providers/Microsoft.Management/managementGroups/{id}"),
             "type": "Microsoft.Management/managementGroups",
             "name": id,
             "properties": { "tenantId": caller.tenant, "displayName": id },
-        })
+        }))
     });
     answered(&world, answer)
 }

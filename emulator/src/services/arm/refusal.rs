@@ -48,6 +48,22 @@ impl Refusal {
         Self::new(404, "ResourceGroupNotFound", format!("Resource group '{name}' could not be found."))
     }
 
+    pub(super) fn no_management_group(id: &str) -> Self {
+        Self::new(404, "NotFound", format!("Management group '{id}' cannot be found."))
+    }
+
+    pub(super) fn no_graph_access() -> Self {
+        Self::new(
+            403,
+            "AuthorizationFailed",
+            "The client does not have authorization to query Resource Graph.",
+        )
+    }
+
+    pub(super) fn bad_query(reason: &str) -> Self {
+        Self::new(400, "BadRequest", format!("Please provide a valid query: {reason}"))
+    }
+
     pub(super) fn body(&self) -> Value {
         json!({ "error": { "code": self.code, "message": self.message } })
     }

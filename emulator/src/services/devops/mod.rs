@@ -1,24 +1,33 @@
 //! Azure DevOps over HTTP: the id token endpoint, connection data, and the issuer's documents.
 
 mod answers;
+mod callers;
 mod endpoints;
+mod locations;
 mod oidc;
+mod permissions;
+mod projects;
+mod versions;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{ACCEPT, CONTENT_LENGTH, TRANSFER_ENCODING};
+use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Version};
+use axum::middleware;
 use axum::response::Response;
 use axum::routing::{get, options, post};
 use serde_json::{Value, json};
 
 use crate::services::answer::{answer_of_type, json_answer, set_header};
 use crate::services::bearer;
-use crate::services::devops::answers::{ask_for_sign_in, with_trace_headers};
+use crate::services::devops::answers::{ask_for_sign_in, refuse_token, with_trace_headers};
+use crate::services::devops::callers::Caller;
 use crate::services::devops::oidc::{IdTokenRequest, Refusal};
+use crate::services::devops::versions::version_in_accept;
 use crate::services::request::{self, authority, value_in_any_case};
 use crate::world::World;
 use crate::world::{keys, tls};
@@ -31,18 +40,54 @@ pub(crate) fn router(world: Arc<World>) -> Router {
     Router::new()
         .route(id_token, post(oidc_token).fallback(only_post))
         .route("/{organization}/_apis/connectionData", get(connection_data))
+        .route("/{organization}/_apis", options(locations::of_all_areas))
+        .route("/{organization}/_apis/ResourceAreas", get(locations::areas))
         .route("/{organization}/_apis/distributedtask", options(locations))
+        .route("/{organization}/_apis/{area}", options(locations::of_area))
+        .route("/{organization}/_apis/projects", get(projects::projects).options(locations::of_projects))
+        .route("/{organization}/_apis/projects/{project}", get(projects::project))
         .route("/{organization}/{project}/_apis/serviceendpoint/endpoints", get(endpoints::list))
         .route("/{organization}/{project}/_apis/serviceendpoint/endpoints/{id}", get(endpoints::get))
         .route(
             "/{organization}/{project}/_apis/serviceendpoint/{id}/executionhistory",
             get(endpoints::history),
         )
+        .route("/{organization}/{project}/_apis/build/definitions", get(projects::pipelines))
+        .route(
+            "/{organization}/{project}/_apis/pipelines/pipelinePermissions/{kind}/{id}",
+            get(permissions::pipelines),
+        )
+        .route("/{organization}/{project}/_apis/pipelines/checks/configurations", get(permissions::checks))
+        .route(
+            "/{organization}/{project}/_apis/pipelines/checks/queryconfigurations",
+            post(permissions::query_checks),
+        )
+        .route(
+            "/{organization}/_apis/securityroles/scopes/{scope}/roleassignments/resources/{resource}",
+            get(permissions::roles),
+        )
         .route("/.well-known/openid-configuration", get(configuration))
         .route("/{organization}/.well-known/openid-configuration", get(configuration_of))
         .route("/.well-known/jwks", get(jwks))
         .fallback(not_found)
+        .layer(middleware::map_response_with_state((Arc::clone(&world), Arc::default()), slow_down))
         .with_state(world)
+}
+
+/// Asks to wait before the next request, with every n-th success, as the real server does when it is used much.
+async fn slow_down(
+    State((world, count)): State<(Arc<World>, Arc<AtomicUsize>)>,
+    mut answer: Response,
+) -> Response {
+    let slow_down = world.directory().quirks.slow_down;
+    if let Some((every, seconds)) = slow_down
+        && answer.status().is_success()
+        && (count.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(every)
+    {
+        set_header(answer.headers_mut(), "retry-after", &seconds.to_string());
+        set_header(answer.headers_mut(), "x-ratelimit-delay", "0.000");
+    }
+    answer
 }
 
 async fn oidc_token(
@@ -86,11 +131,11 @@ async fn only_post() -> Response {
 }
 
 async fn connection_data(State(world): Shared, Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let known = endpoints::is_authenticated(&world, &headers);
+    let known = Caller::of(&world, &headers).is_some();
     let directory = world.directory();
     let organization = directory.organizations.iter().find(|one| one.name.eq_ignore_ascii_case(&name));
     let (Some(organization), true) = (organization, known) else {
-        return ask_for_sign_in(&headers);
+        return refuse_token(&directory.quirks, &headers);
     };
     with_trace_headers(json_answer(
         200,
@@ -102,12 +147,6 @@ async fn connection_data(State(world): Shared, Path(name): Path<String>, headers
             "locationServiceData": { "serviceOwner": "00025394-6065-48ca-87d9-7f5672854ef7" },
         }),
     ))
-}
-
-/// The version in a header like `Accept: application/json;api-version=7.1`.
-fn version_in_accept(headers: &HeaderMap) -> Option<String> {
-    let mut parameters = headers.get(ACCEPT)?.to_str().ok()?.split(';');
-    parameters.find_map(|parameter| parameter.trim().strip_prefix("api-version=")).map(str::to_owned)
 }
 
 /// The list in which clients such as azure-devops-node-api look up the path of a resource.

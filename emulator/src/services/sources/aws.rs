@@ -92,9 +92,12 @@ fn check_signature(parts: &Parts, body: &[u8], key: &[String; 3], now: i64) -> R
         } else {
             header(name).ok_or("a signed header is missing")?.trim().to_owned()
         };
-        canonical.push_str(&format!("{name}:{value}\n"));
+        for part in [name, ":", &value, "\n"] {
+            canonical.push_str(part);
+        }
     }
-    canonical.push_str(&format!("\n{signed}\n{}", hex(digest::digest(&digest::SHA256, body).as_ref())));
+    let body = hex(digest::digest(&digest::SHA256, body).as_ref());
+    let canonical = [&canonical, "\n", signed, "\n", &body].concat();
     let hashed = hex(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref());
     let to_sign = format!("AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashed}");
     let mut derived = format!("AWS4{secret}").into_bytes();
@@ -106,5 +109,5 @@ fn check_signature(parts: &Parts, body: &[u8], key: &[String; 3], now: i64) -> R
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::world::directory::records::{ConnectionRecord, ProjectRecord};
 use crate::world::identity;
 
 /// An Azure DevOps organization.
@@ -25,8 +26,10 @@ pub struct Project {
     pub id: Uuid,
     /// The name, part of Azure DevOps subjects.
     pub name: String,
-    /// The service connections.
+    /// The service connections that it owns.
     pub connections: Vec<Connection>,
+    /// What administrators see of it.
+    pub record: ProjectRecord,
 }
 
 /// The issuer of a connection's id tokens.
@@ -78,6 +81,8 @@ pub struct Connection {
     pub parameters: BTreeMap<String, String>,
     /// Data entries beside (or instead of) the usual ones.
     pub data: BTreeMap<String, String>,
+    /// What administrators see of it.
+    pub record: ConnectionRecord,
 }
 
 impl Connection {
@@ -99,6 +104,7 @@ impl Connection {
             audience: None,
             parameters: BTreeMap::new(),
             data: BTreeMap::new(),
+            record: ConnectionRecord::default(),
         }
     }
 

@@ -3,6 +3,8 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::world::directory::records::AppRecord;
+
 /// An Entra tenant.
 #[derive(Clone, Debug)]
 pub struct Tenant {
@@ -46,6 +48,8 @@ pub struct App {
     pub reads_applications: bool,
     /// The issuers and subjects that it trusts.
     pub federated_credentials: Vec<FederatedCredential>,
+    /// What administrators see of it.
+    pub record: AppRecord,
 }
 
 impl App {
@@ -62,9 +66,26 @@ impl App {
             certificates: vec![],
             reads_applications: false,
             federated_credentials: vec![],
+            record: AppRecord::default(),
         }
     }
+
+    /// The object id of its application, which is another than that of its service principal.
+    #[must_use]
+    pub fn application_object(&self) -> Uuid {
+        Uuid::from_u128(self.client_id.as_u128() ^ APPLICATION_OBJECT)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let name = &self.record.name;
+        if name.is_empty() { format!("id-{}", self.client_id.simple()) } else { name.clone() }
+    }
 }
+
+/// What tells the object id of an application from its client id.
+const APPLICATION_OBJECT: u128 = 0x0b1e_c700_0000_0000_0000_0000_0000_0000;
 
 /// A client secret.
 #[derive(Clone)]

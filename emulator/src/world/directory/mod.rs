@@ -7,6 +7,8 @@ pub(crate) mod deployment;
 pub(crate) mod devops;
 pub(crate) mod entra;
 pub(crate) mod machine;
+pub(crate) mod quirks;
+pub(crate) mod records;
 pub(crate) mod sources;
 
 use uuid::Uuid;
@@ -17,6 +19,11 @@ pub use self::deployment::Deployment;
 pub use self::devops::{Connection, Issuer, Job, Organization, Place, Project, Scope};
 pub use self::entra::{App, Certificate, ClientSecret, FederatedCredential, Kind, Subscription, Tenant};
 pub use self::machine::{Arc, Machine};
+pub use self::quirks::{BadToken, Quirks, UnknownConnection, UnknownProject};
+pub use self::records::{
+    AppRecord, ConnectionRecord, Execution, Person, ProjectRecord, RoleAssignment, SecurityRole, SharedWith,
+    Sight,
+};
 pub use self::sources::{SourceIssuer, Sources};
 
 /// Everything that is registered.
@@ -28,6 +35,10 @@ pub struct Directory {
     pub tenants: Vec<Tenant>,
     /// Azure subscriptions.
     pub subscriptions: Vec<Subscription>,
+    /// Role assignments, beside those that `Subscription::roles` makes.
+    pub role_assignments: Vec<RoleAssignment>,
+    /// Ids of the management groups; every id is one, if absent.
+    pub management_groups: Option<Vec<String>>,
     /// Jobs that were started, newest last.
     pub jobs: Vec<Job>,
     /// The machine that the agent runs on.
@@ -44,6 +55,8 @@ pub struct Directory {
     pub deployments: Vec<Deployment>,
     /// How many seconds a deployment takes that is requested from now on.
     pub deployment_seconds: i64,
+    /// How the services behave where that is not certain.
+    pub quirks: Quirks,
     /// How long tokens live.
     pub lifetimes: Lifetimes,
     /// Answers a repeated request with the id token of the first, as the real server was seen to do.
@@ -101,6 +114,13 @@ impl Directory {
             .flat_map(|project| &mut project.connections)
             .find(|connection| connection.id == id)
             .expect("no such connection")
+    }
+
+    /// The projects of an organization. Panics if it does not exist.
+    #[must_use]
+    pub fn projects_of(&self, organization: &str) -> &[Project] {
+        let known = self.organizations.iter().find(|one| one.name == organization);
+        &known.expect("no such organization").projects
     }
 
     /// A project, to change it. Panics if it does not exist.

@@ -13,7 +13,7 @@ use self::ini::Ini;
 use super::{
     broker_endpoint::BrokerEndpoint,
     conflict::{Conflict, LIVE, Remedy, Values},
-    definition::{Definition, Need},
+    definition::{Definition, LeadsTo, Marker, Need, VARIABLES_ONLY},
     variable::{Facts, Variable},
 };
 use crate::azure::cloud::Cloud;
@@ -22,13 +22,15 @@ use crate::azure::cloud::Cloud;
 pub(super) const FAMILY: Definition = Definition {
     name: "azure-cli",
     summary: "az, signed in for every later step",
-    asked_by: None,
     by_default: (true, false),
     needs_live: &[Need::Folder],
     live,
-    // az keeps an id token that it cannot renew.
-    snapshot: None,
+    snapshot: Err("az keeps an id token that it cannot renew, so a snapshot of it would end within minutes"),
     conflicts: CONFLICTS,
+    markers: &[Marker { variable: "AZURE_CONFIG_DIR", leads_to: LeadsTo::Folder, sessions: LIVE }],
+    programs: &["az"],
+    shared: &["AZURE_EXTENSION_DIR"],
+    ..VARIABLES_ONLY
 };
 
 /// az takes an empty text for the value of an option.

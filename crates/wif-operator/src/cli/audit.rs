@@ -1,0 +1,235 @@
+//! `wif audit`: reads, judges, writes the reports, and says by its exit code how bad it is.
+
+use std::{collections::BTreeSet, fs, io::Read as _, path::Path};
+
+use serde::Deserialize;
+use wif_core::failure::Failure;
+
+use super::{
+    files::{Readers, argument, closed, pair, show, write},
+    options::{AuditArguments, FailOn},
+    screen::{Host, INTERRUPTED},
+    source::{nothing_read, snapshot},
+};
+use crate::{
+    formats::{Format, markdown},
+    job::{self, Issue},
+    judge::{Selection, judge},
+    moment::Moment,
+    nearest::nearest,
+    redact::without_addresses,
+    report::{Report, SCHEMA},
+    request::Request,
+    rule::Settings,
+    rules,
+    severity::Severity,
+    waiver::{WaiverState, parse_waivers},
+    yaml,
+};
+
+/// The largest baseline, in bytes.
+const MAX_BASELINE_BYTES: u64 = 512 * 1024 * 1024;
+/// The most request files.
+const MAX_REQUESTS: usize = 20_000;
+
+/// Audits. The exit code says what was found.
+///
+/// # Errors
+///
+/// Arguments or files are wrong, or standard output is gone.
+pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
+    let formats = if arguments.formats.is_empty() { &[Format::Text] } else { &*arguments.formats };
+    let targets = pair(formats, &arguments.outputs)?;
+    let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
+    // Before anything is read: an audit that takes minutes must not end with a mistake in a file.
+    let (settings, selection) = judgment(arguments, now)?;
+    let snapshot = snapshot(&arguments.read, host).await?;
+    let report = judge(&snapshot, &settings, &selection);
+    let unread = nothing_read(&snapshot);
+    drop(snapshot);
+    for notice in &report.waivers {
+        let what = match notice.state {
+            WaiverState::Ended => "has ended, and what it was about counts again",
+            WaiverState::Unused => "matches nothing",
+        };
+        host.talk.say(&format!("waiver {} {} until {}: it {what}", notice.rule, notice.target, notice.until));
+    }
+    let mut is_data_on_screen = false;
+    for (format, output) in &targets {
+        if let Some(path) = output {
+            write(path, Readers::Usual, &mut |out| format.write(&report, out))?;
+        } else {
+            is_data_on_screen |= !format.is_for_people();
+            show(&mut *host.out, &mut |out| format.write(&report, out))?;
+        }
+    }
+    if host.env.is_true("TF_BUILD") && !is_data_on_screen {
+        tell_job(&report, host)?;
+    }
+    if host.is_interrupted.get() {
+        return Ok(INTERRUPTED);
+    }
+    Ok(unread.unwrap_or_else(|| exit_code(&report, arguments.fail_on, arguments.read.allow_gaps)))
+}
+
+/// What the rules are to judge by.
+fn judgment(arguments: &AuditArguments, now: Moment) -> Result<(Settings, Selection), Failure> {
+    let mut selected = BTreeSet::new();
+    for code in &arguments.rules {
+        let Some(rule) = rules::with_code(code) else {
+            let near = nearest(code, rules::ALL.iter().map(|rule| rule.code));
+            let hint = format!("did you mean {}? wif explain lists all", near.join(", "));
+            return Err(argument(format!("--rule '{code}' is not a rule"), &hint));
+        };
+        selected.insert(rule.code.to_owned());
+    }
+    if arguments.fail_on.only_new && arguments.baseline.is_none() {
+        let hint = "give the JSON of the last audit with --baseline, or leave new: out";
+        return Err(argument("--fail-on new:… needs to know what is new, and --baseline is not given", hint));
+    }
+    let waivers = arguments.waivers.as_deref().map(|path| {
+        let text = yaml::text_of(path)?;
+        parse_waivers(&text, &path.display().to_string(), now)
+    });
+    let waivers = waivers.transpose().map_err(|error| {
+        Failure::new(wif_core::code::Code::ArgumentInvalid, error, "mend the file of --waivers")
+    })?;
+    let mut waivers = waivers.unwrap_or_default();
+    if arguments.read.redact {
+        for waiver in &mut waivers {
+            "(not shown)".clone_into(&mut waiver.owner);
+            waiver.reason = without_addresses(&waiver.reason);
+        }
+    }
+    let baseline = arguments.baseline.as_deref().map(fingerprints).transpose()?;
+    let requests = arguments.requests.as_deref().map(requests).transpose()?;
+    let settings = Settings {
+        now,
+        expires_within: arguments.expires_within,
+        unused_for: arguments.unused_for,
+        requests: requests.unwrap_or_default(),
+    };
+    let selection = Selection { rules: selected, waivers, baseline };
+    Ok((settings, selection))
+}
+
+/// The fingerprints of an earlier report.
+fn fingerprints(path: &Path) -> Result<BTreeSet<String>, Failure> {
+    #[derive(Deserialize)]
+    struct Earlier {
+        schema: String,
+        findings: Vec<EarlierFinding>,
+    }
+    #[derive(Deserialize)]
+    struct EarlierFinding {
+        fingerprint: String,
+    }
+    let shown = path.display();
+    let hint = "give the JSON that --format json of an earlier audit wrote";
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(MAX_BASELINE_BYTES).read_to_end(&mut bytes))
+        .map_err(|error| argument(format!("--baseline {shown} cannot be read: {error}"), hint))?;
+    let earlier: Earlier = serde_json::from_slice(&bytes).map_err(|error| {
+        argument(format!("--baseline {shown} is not a report of an audit: {error}"), hint)
+    })?;
+    if earlier.schema != SCHEMA {
+        let error = format!("--baseline {shown} has the schema '{}', accepted is {SCHEMA}", earlier.schema);
+        return Err(argument(error, hint));
+    }
+    Ok(earlier.findings.into_iter().map(|finding| finding.fingerprint).collect())
+}
+
+/// The requests of a folder: its files that end in .yaml, .yml or .json, by name.
+fn requests(folder: &Path) -> Result<Vec<Request>, Failure> {
+    let shown = folder.display();
+    let hint = "name a folder of request files: .yaml, .yml or .json";
+    let entries = fs::read_dir(folder)
+        .map_err(|error| argument(format!("--requests {shown} cannot be read: {error}"), hint))?;
+    let mut paths: Vec<_> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| {
+            let end = path.extension().and_then(|end| end.to_str());
+            end.is_some_and(|end| ["yaml", "yml", "json"].contains(&end.to_ascii_lowercase().as_str()))
+        })
+        .collect();
+    paths.sort();
+    if paths.len() > MAX_REQUESTS {
+        return Err(argument(format!("--requests {shown} has more than {MAX_REQUESTS} files"), hint));
+    }
+    let request = |path: &std::path::PathBuf| {
+        let text = yaml::text_of(path)?;
+        Request::parse(&text, &path.display().to_string())
+    };
+    let requests: Result<Vec<_>, _> = paths.iter().map(request).collect();
+    requests
+        .map_err(|error| Failure::new(wif_core::code::Code::ArgumentInvalid, error, "mend the request file"))
+}
+
+/// 11 faults, 12 gaps, 10 warnings, 0: the worst of what counts.
+fn exit_code(report: &Report, fail_on: FailOn, allow_gaps: bool) -> u8 {
+    let counts = |severity| fail_on.level.is_some_and(|level| severity >= level);
+    let counted =
+        report.open().filter(|finding| counts(finding.severity) && (finding.new || !fail_on.only_new));
+    match counted.map(|finding| finding.severity).max() {
+        Some(Severity::Fault) => 11,
+        _ if !allow_gaps && report.gaps().next().is_some() => 12,
+        Some(_) => 10,
+        None => 0,
+    }
+}
+
+/// In a job: the run's summary, and an issue for each rule.
+fn tell_job(report: &Report, host: &mut Host<'_>) -> Result<(), Failure> {
+    let issues = job::issues(report);
+    let summary = host.env.get("AGENT_TEMPDIRECTORY").map(|folder| Path::new(folder).join("wif-audit.md"));
+    if let Some(path) = &summary {
+        write(path, Readers::Usual, &mut |out| markdown::write(report, out))?;
+    }
+    let mut commands = job::Commands::new(&mut *host.out, host.env);
+    let told =
+        issues.iter().try_for_each(|Issue { is_error, code, text }| commands.issue(*is_error, code, text));
+    let told = told.and_then(|()| summary.iter().try_for_each(|path| commands.summary(path)));
+    told.map_err(closed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        rule::Context,
+        testing::{Planted, settings, store_secret},
+    };
+
+    fn report_of(planted: Planted) -> Report {
+        judge(&planted.snapshot(), &settings(), &Selection::default())
+    }
+
+    fn level(level: Option<Severity>) -> FailOn {
+        FailOn { level, only_new: false }
+    }
+
+    #[test]
+    fn the_exit_code_is_the_worst_of_what_counts() {
+        let fault = report_of(Planted::new().with(2, store_secret));
+        let mut warning = report_of(Planted::new().with(2, |connection, _| connection.description = None));
+        assert_eq!(exit_code(&fault, level(Some(Severity::Warning)), false), 11);
+        assert_eq!(exit_code(&fault, level(Some(Severity::Fault)), false), 11);
+        assert_eq!(exit_code(&fault, level(None), false), 0);
+        assert_eq!(exit_code(&fault, FailOn { level: Some(Severity::Note), only_new: true }, false), 0);
+        assert_eq!(exit_code(&warning, level(Some(Severity::Note)), false), 10);
+        assert_eq!(exit_code(&warning, level(Some(Severity::Warning)), false), 0);
+        warning.coverage[0].state = crate::snapshot::State::Denied;
+        assert_eq!(exit_code(&warning, level(Some(Severity::Note)), false), 12);
+        assert_eq!(exit_code(&warning, level(None), false), 12);
+        assert_eq!(exit_code(&warning, level(Some(Severity::Note)), true), 10);
+        assert_eq!(exit_code(&warning, level(None), true), 0);
+    }
+
+    #[test]
+    fn an_inventory_has_no_findings() {
+        let (snapshot, settings) = (Planted::new().with(2, store_secret).snapshot(), settings());
+        let report = crate::judge::inventory(&Context::new(&snapshot, &settings));
+        assert_eq!((report.connections.len(), report.findings.len()), (2, 0));
+    }
+}

@@ -1,0 +1,73 @@
+//! `wif inventory`: the connections, without judgment.
+
+use std::io::Write;
+
+use time::Duration;
+use wif_core::failure::Failure;
+
+use super::{
+    files::{Readers, pair, show, write},
+    options::{InventoryArguments, InventoryFormat},
+    screen::{Host, INTERRUPTED},
+    source::{absent, nothing_read, snapshot},
+};
+use crate::{
+    formats::inventory::{write_chain, write_csv, write_json, write_text},
+    judge,
+    moment::Moment,
+    report::Report,
+    rule::{Context, Settings},
+};
+
+/// Lists. The exit code is 12 where something could not be read.
+///
+/// # Errors
+///
+/// Arguments or files are wrong, or standard output is gone.
+pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
+    let formats = if arguments.formats.is_empty() { &[InventoryFormat::Text] } else { &*arguments.formats };
+    let targets = pair(formats, &arguments.outputs)?;
+    let snapshot = snapshot(&arguments.read, host).await?;
+    let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
+    // Nothing is judged, so that nothing depends on these.
+    let settings =
+        Settings { now, expires_within: Duration::ZERO, unused_for: Duration::ZERO, requests: Vec::new() };
+    let mut report = judge::inventory(&Context::new(&snapshot, &settings));
+    select(&mut report, &arguments.connections)?;
+    for (format, output) in &targets {
+        let mut content = |out: &mut dyn Write| match format {
+            InventoryFormat::Text if arguments.chain => write_chain(&report, out),
+            InventoryFormat::Text => write_text(&report, out),
+            InventoryFormat::Json => write_json(&report, out),
+            InventoryFormat::Csv => write_csv(&report, out),
+        };
+        if let Some(path) = output {
+            write(path, Readers::Usual, &mut content)?;
+        } else {
+            show(&mut *host.out, &mut content)?;
+        }
+    }
+    let has_gaps = report.gaps().next().is_some() && !arguments.read.allow_gaps;
+    if host.is_interrupted.get() {
+        return Ok(INTERRUPTED);
+    }
+    Ok(nothing_read(&snapshot).unwrap_or(if has_gaps { 12 } else { 0 }))
+}
+
+fn select(report: &mut Report, wanted: &[String]) -> Result<(), Failure> {
+    for name in wanted {
+        let is_meant = |one: &crate::report::ConnectionEntry| is(one, name);
+        if !report.connections.iter().any(is_meant) {
+            let names = report.connections.iter().map(|one| one.name.as_str());
+            return Err(absent("--connection", name, names, "what was read"));
+        }
+    }
+    if !wanted.is_empty() {
+        report.connections.retain(|one| wanted.iter().any(|name| is(one, name)));
+    }
+    Ok(())
+}
+
+fn is(one: &crate::report::ConnectionEntry, name: &str) -> bool {
+    one.name.to_lowercase() == name.to_lowercase() || one.id.to_string().eq_ignore_ascii_case(name)
+}

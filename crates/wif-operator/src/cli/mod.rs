@@ -1,0 +1,44 @@
+//! The command line: its doc comments are the help text.
+
+mod audit;
+mod explain;
+mod files;
+mod inventory;
+mod options;
+mod screen;
+mod source;
+
+use clap::{Parser, Subcommand};
+
+pub use audit::audit;
+pub use explain::explain;
+pub use inventory::inventory;
+pub use options::{AuditArguments, InventoryArguments};
+pub use screen::{Host, Screen};
+pub use wif::cli::{Unparsed, parse};
+
+/// Audit the service connections of whole organizations, for those who run them
+#[derive(Debug, Parser)]
+#[command(name = "wif-operator", version, arg_required_else_help = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read a whole organization and judge it; never write to it
+    ///
+    /// Ends with 0 (nothing to say), 10 (warnings), 11 (faults), 12 (something could not be read, and nothing is worse), 2
+    /// (arguments or files), 3 (everything was refused) or 4 (nothing was reached).
+    Audit(Box<AuditArguments>),
+    /// List the connections without judging them, or show the whole chain of trust of each
+    Inventory(Box<InventoryArguments>),
+    /// Explain a rule, such as WIF6101, or an error's code, without a network; alone: list what is known
+    Explain {
+        /// The code, what a service calls its refusal, or a message that names some
+        code: Option<String>,
+    },
+}

@@ -1,0 +1,54 @@
+//! Where the command line reads and writes: what tests replace.
+
+use std::{
+    cell::Cell,
+    io::{self, Write},
+    sync::Arc,
+};
+
+use wif_core::foreign_text::lines;
+use wif_io::{clock::Clock, env::Env};
+
+use crate::read::progress::Progress;
+
+/// The exit code of a command that was interrupted.
+pub(super) const INTERRUPTED: u8 = 130;
+
+/// What a command finds around it.
+pub struct Host<'a> {
+    /// The environment.
+    pub env: &'a Env,
+    /// The clock.
+    pub clock: &'a Arc<dyn Clock>,
+    /// Standard output: data.
+    pub out: &'a mut (dyn Write + Send),
+    /// Standard error: talk.
+    pub talk: &'a Progress,
+    /// Whether the user asked to stop while organizations were read.
+    pub is_interrupted: Cell<bool>,
+}
+
+/// A stream that people and the agent read. The agent looks for commands in the output of every step, so that there is no way
+/// to write text here that has not been made harmless.
+pub struct Screen<'a>(&'a mut (dyn Write + Send));
+
+impl<'a> Screen<'a> {
+    /// Writes to this stream.
+    pub fn new(stream: &'a mut (dyn Write + Send)) -> Self {
+        Self(stream)
+    }
+
+    /// Writes lines of text, and ends the last.
+    ///
+    /// # Errors
+    ///
+    /// The stream is gone.
+    pub fn text(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.0, "{}", lines(text))
+    }
+
+    /// Says something that the exit code does not depend on. Without its stream it is not said.
+    pub fn say(&mut self, text: &str) {
+        let _ = self.text(text);
+    }
+}

@@ -1,0 +1,203 @@
+//! Where a command takes what it judges from: organizations, or a snapshot of them.
+
+use std::{collections::BTreeSet, fs::File, io::BufReader, path::Path};
+
+use wif_core::failure::Failure;
+
+use super::{
+    files::{Readers, argument, write},
+    options::ReadArguments,
+    screen::Host,
+};
+use crate::{
+    nearest::nearest,
+    read::{self, ReadOptions, network},
+    redact::redact,
+    snapshot::{Layer, Snapshot, State, lines},
+    tokens::{Needs, Tokens},
+};
+
+/// Reads what the arguments name.
+///
+/// # Errors
+///
+/// The arguments name nothing, or a file cannot be read or written.
+pub(super) async fn snapshot(arguments: &ReadArguments, host: &mut Host<'_>) -> Result<Snapshot, Failure> {
+    let mut snapshot = match &arguments.offline {
+        Some(path) => {
+            let mut snapshot = of_file(path)?;
+            select(&mut snapshot, arguments)?;
+            snapshot
+        }
+        None => of_organizations(arguments, host).await?,
+    };
+    snapshot.sort();
+    if arguments.redact {
+        redact(&mut snapshot);
+    }
+    if let Some(path) = &arguments.save {
+        write(path, Readers::Owner, &mut |out| lines::write(&snapshot, out))?;
+    }
+    Ok(snapshot)
+}
+
+async fn of_organizations(arguments: &ReadArguments, host: &mut Host<'_>) -> Result<Snapshot, Failure> {
+    let Host { env, clock, talk, .. } = host;
+    let (http, warnings) = network::client(env, clock)?;
+    for warning in &warnings {
+        talk.say(warning);
+    }
+    let depth = Layer::from(arguments.layer);
+    let cloud = arguments.cloud.into();
+    let needs = Needs { identities: depth > Layer::List };
+    let session = arguments.session.as_deref();
+    let mut say = |line: &str| talk.say(line);
+    let tokens = Tokens::find(env, &***clock, cloud, session, needs, &mut say).await;
+    let options = ReadOptions {
+        organizations: arguments.organizations.clone(),
+        projects: arguments.projects.clone(),
+        depth,
+        jobs: arguments.jobs.into(),
+        cloud,
+    };
+    let interrupted = &host.is_interrupted;
+    let stop = async {
+        interrupt().await;
+        interrupted.set(true);
+    };
+    read::read(&options, env, &http, &tokens, talk, stop).await
+}
+
+/// Ends when the user, or the agent, asks to stop. Where that cannot be listened for, it never ends.
+async fn interrupt() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn of_file(path: &Path) -> Result<Snapshot, Failure> {
+    let shown = path.display();
+    let file = File::open(path).map_err(|error| {
+        argument(format!("the snapshot {shown} cannot be read: {error}"), "name a file that --save made")
+    })?;
+    lines::read(&mut BufReader::new(file)).map_err(|error| {
+        let hint = "name a file that --save of this version made, or read the organization again";
+        argument(format!("the snapshot {shown} cannot be used: {error}"), hint)
+    })
+}
+
+/// Leaves what the arguments ask for.
+fn select(snapshot: &mut Snapshot, arguments: &ReadArguments) -> Result<(), Failure> {
+    let wanted: Vec<_> = arguments.organizations.iter().map(|text| name_of(text)).collect();
+    for name in &wanted {
+        let names = snapshot.organizations.iter().map(|one| one.name.as_str());
+        if !names.clone().any(|known| known.eq_ignore_ascii_case(name)) {
+            return Err(absent("--organization", name, names, "the snapshot"));
+        }
+    }
+    if !wanted.is_empty() {
+        snapshot.organizations.retain(|one| wanted.iter().any(|name| one.name.eq_ignore_ascii_case(name)));
+    }
+    select_projects(snapshot, &arguments.projects)?;
+    let layer = Layer::from(arguments.layer);
+    if layer < snapshot.depth {
+        cut(snapshot, layer);
+    }
+    Ok(())
+}
+
+fn select_projects(snapshot: &mut Snapshot, wanted: &[String]) -> Result<(), Failure> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    for name in wanted {
+        let names = snapshot.organizations.iter().flat_map(|one| &one.projects).map(|one| one.name.as_str());
+        if !names.clone().any(|known| known.to_lowercase() == name.to_lowercase()) {
+            return Err(absent("--project", name, names, "what was read"));
+        }
+    }
+    let wanted_names: BTreeSet<_> = wanted.iter().map(|name| name.to_lowercase()).collect();
+    let is_wanted = |name: &str| wanted_names.contains(&name.to_lowercase());
+    for organization in &mut snapshot.organizations {
+        organization.projects.retain(|project| is_wanted(&project.name));
+        organization.connections.retain(|one| one.projects.iter().any(|project| is_wanted(&project.name)));
+        organization.coverage.retain(|entry| entry.project.as_deref().is_none_or(is_wanted));
+    }
+    snapshot.projects = wanted.to_vec();
+    Ok(())
+}
+
+/// Leaves out what deeper layers read.
+fn cut(snapshot: &mut Snapshot, layer: Layer) {
+    snapshot.depth = layer;
+    for organization in &mut snapshot.organizations {
+        organization.coverage.retain(|entry| entry.layer <= layer);
+        for connection in &mut organization.connections {
+            for project in &mut connection.projects {
+                (project.pipelines, project.runs, project.members) = (None, None, None);
+            }
+            if layer < Layer::Identity {
+                connection.checks = None;
+            }
+        }
+        if layer < Layer::Identity {
+            organization.identities.clear();
+            organization.subscriptions.clear();
+            organization.tenants.clear();
+        }
+    }
+}
+
+/// The name of an organization that is given by its name or URL.
+fn name_of(text: &str) -> &str {
+    let text = text.trim_end_matches('/');
+    let rest = text.strip_prefix("https://").unwrap_or(text);
+    match rest.split_once(".visualstudio.com") {
+        Some((name, _)) => name,
+        None => rest.rsplit('/').next().unwrap_or(rest),
+    }
+}
+
+/// An argument that matches nothing.
+pub(super) fn absent<'a>(
+    argument_name: &str,
+    name: &str,
+    names: impl IntoIterator<Item = &'a str>,
+    place: &str,
+) -> Failure {
+    let near = nearest(name, names);
+    let error = format!("{argument_name} '{name}' matches nothing in {place}");
+    if near.is_empty() {
+        return argument(error, "name one that is there, or leave the argument out");
+    }
+    argument(error, &format!("did you mean {}?", near.join(", ")))
+}
+
+/// The exit code where nothing at all was read: 3, if a service refused, 4, if none was reached. None, if something was read.
+pub(super) fn nothing_read(snapshot: &Snapshot) -> Option<u8> {
+    let mut coverage = snapshot.organizations.iter().flat_map(|one| &one.coverage).peekable();
+    coverage.peek()?;
+    let (mut is_refused, mut is_read) = (false, false);
+    for entry in coverage {
+        is_refused |= entry.state == State::Denied;
+        is_read |= matches!(entry.state, State::Read | State::Partial);
+    }
+    (!is_read).then_some(if is_refused { 3 } else { 4 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_organization_is_named_by_its_name_or_url() {
+        for text in [
+            "contoso",
+            "https://dev.azure.com/contoso",
+            "https://dev.azure.com/contoso/",
+            "https://contoso.visualstudio.com",
+        ] {
+            assert_eq!(name_of(text), "contoso");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The inventory: connections without judgment, and the chain of trust of each.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::csv::{CONNECTION, connection_cells, writer};
+use crate::report::{ConnectionEntry, CoverageEntry, INVENTORY_SCHEMA, OrganizationEntry, Report, UseState};
+
+/// The widest column, in characters.
+const MAX_COLUMN: usize = 40;
+
+#[derive(Serialize)]
+struct Inventory<'a> {
+    schema: &'static str,
+    organizations: &'a [OrganizationEntry],
+    connections: &'a [ConnectionEntry],
+    coverage: &'a [CoverageEntry],
+}
+
+/// Writes `wif.inventory/1`.
+///
+/// # Errors
+///
+/// Writing fails.
+pub fn write_json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let Report { organizations, connections, coverage, .. } = report;
+    let inventory = Inventory { schema: INVENTORY_SCHEMA, organizations, connections, coverage };
+    serde_json::to_writer_pretty(&mut *out, &inventory)?;
+    out.write_all(b"\n")
+}
+
+/// Writes a row for each connection.
+///
+/// # Errors
+///
+/// Writing fails.
+pub fn write_csv(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut rows = writer(out);
+    rows.write_record(CONNECTION)?;
+    report.connections.iter().try_for_each(|one| rows.write_record(connection_cells(one)))?;
+    rows.flush()
+}
+
+/// Writes a table for people.
+///
+/// # Errors
+///
+/// Writing fails.
+pub fn write_text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let heading =
+        ["organization", "project", "connection", "type", "credential", "issuer", "last used", "secret ends"];
+    let mut rows = vec![heading.map(str::to_owned)];
+    rows.extend(report.connections.iter().map(row));
+    let widths: Vec<_> = (0..heading.len())
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max())
+        .map(|width| width.unwrap_or(0).min(MAX_COLUMN))
+        .collect();
+    for row in &rows {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| pad(cell, *width));
+        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    gaps(report, out)
+}
+
+fn row(one: &ConnectionEntry) -> [String; 8] {
+    let day = |moment: Option<crate::moment::Moment>| moment.map(|moment| moment.date().to_string());
+    let issuer = one.issuer_kind.map(|kind| match kind {
+        crate::credential::IssuerKind::DevOps => "Azure DevOps",
+        crate::credential::IssuerKind::Entra => "Entra",
+    });
+    [
+        one.organization.clone(),
+        owner(one).to_owned(),
+        one.name.clone(),
+        one.kind.clone().unwrap_or_else(|| "?".to_owned()),
+        one.credential.as_str().to_owned(),
+        issuer.unwrap_or("-").to_owned(),
+        last_used(one),
+        day(one.secret_ends).unwrap_or_else(|| "-".to_owned()),
+    ]
+}
+
+fn owner(one: &ConnectionEntry) -> &str {
+    one.projects.iter().find(|project| project.owner).map_or("?", |project| project.name.as_str())
+}
+
+pub(super) fn last_used(one: &ConnectionEntry) -> String {
+    match (one.usage, one.last_used) {
+        (UseState::Unread, _) => "not read".to_owned(),
+        (UseState::Read, None) => "never".to_owned(),
+        (UseState::Read, Some(last)) => last.date().to_string(),
+    }
+}
+
+/// A cell of this width: cut, or filled with blanks.
+fn pad(cell: &str, width: usize) -> String {
+    let length = cell.chars().count();
+    if length > width {
+        let mut cut: String = cell.chars().take(width.saturating_sub(1)).collect();
+        cut.push('…');
+        return cut;
+    }
+    format!("{cell}{}", " ".repeat(width - length))
+}
+
+/// Writes the chain of trust of each connection, from those who may use it to what it may do.
+///
+/// # Errors
+///
+/// Writing fails.
+pub fn write_chain(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    for (at, one) in report.connections.iter().enumerate() {
+        if at > 0 {
+            writeln!(out)?;
+        }
+        writeln!(out, "{}/{}/{}  {}", one.organization, owner(one), one.name, one.id)?;
+        for (label, values) in chain(one) {
+            for (at, value) in values.iter().enumerate() {
+                writeln!(out, "  {:<24}{value}", if at == 0 { label } else { "" })?;
+            }
+        }
+    }
+    gaps(report, out)
+}
+
+/// Each link of the chain: a label, and what is there.
+pub(super) fn chain(one: &ConnectionEntry) -> Vec<(&'static str, Vec<String>)> {
+    /// The most lines of a link: one connection is one screen.
+    const MAX: usize = 6;
+    let link = |values: Option<Vec<String>>, none: &str| {
+        let Some(mut values) = values else { return vec!["not read".to_owned()] };
+        if values.is_empty() {
+            return vec![none.to_owned()];
+        }
+        let more = values.len().saturating_sub(MAX);
+        if more > 0 {
+            values.truncate(MAX);
+            values.push(format!("… {more} more"));
+        }
+        values
+    };
+    let value = |value: &Option<String>| vec![value.clone().unwrap_or_else(|| "not known".to_owned())];
+    let pipelines = match (one.open_to_all_pipelines, &one.pipelines) {
+        (Some(true), _) => vec!["every pipeline".to_owned()],
+        (_, pipelines) => {
+            let named = pipelines.as_ref().map(|pipelines| {
+                let named = pipelines.iter().map(|one| {
+                    let name = one.name.clone().unwrap_or_else(|| format!("pipeline {}", one.id));
+                    format!("{}/{name}", one.project)
+                });
+                named.collect()
+            });
+            link(named, "no pipeline")
+        }
+    };
+    let members = one.members.as_ref().map(|members| {
+        members.iter().map(|one| format!("{} ({}, {})", one.name, one.role, one.project)).collect()
+    });
+    let checks = one.checks.as_ref().map(|checks| checks.iter().map(check).collect());
+    let credentials = one.federated_credentials.as_ref().map(|credentials| {
+        let matching = credentials.iter().filter(|one| one.matches);
+        matching.map(|one| one.name.clone()).collect()
+    });
+    let roles = one.roles.as_ref().map(|roles| {
+        let role = |one: &crate::report::RoleEntry| {
+            let since = one.created.map(|created| format!(", since {}", created.date())).unwrap_or_default();
+            let why = one.description.as_ref().map(|why| format!(", '{why}'")).unwrap_or_default();
+            let condition = if one.condition.is_some() { ", with a condition" } else { "" };
+            format!("{} at {}{since}{condition}{why}", one.role, one.scope)
+        };
+        roles.iter().map(role).collect()
+    });
+    let stored = match (one.secret_starts, one.secret_ends) {
+        (None, None) => "nothing".to_owned(),
+        (starts, ends) => {
+            let day = |moment: Option<crate::moment::Moment>| {
+                moment.map_or_else(|| "an unknown day".to_owned(), |moment| moment.date().to_string())
+            };
+            format!("since {}, until {}", day(starts), day(ends))
+        }
+    };
+    let identity = match (&one.identity_name, one.client) {
+        (Some(name), Some(client)) => format!("{name} ({client})"),
+        (None, Some(client)) => client.to_string(),
+        (_, None) => "none".to_owned(),
+    };
+    vec![
+        ("pipelines", pipelines),
+        ("people and groups", link(members, "none with a role of its own")),
+        ("approvals and checks", link(checks, "none")),
+        ("signs in with", vec![one.credential.as_str().to_owned()]),
+        ("issuer", value(&one.issuer)),
+        ("subject", value(&one.subject)),
+        ("federated credential", link(credentials, "none that matches")),
+        ("identity", vec![identity]),
+        ("secret of the identity", vec![stored]),
+        ("roles", link(roles, "none")),
+        ("last used", vec![last_used(one)]),
+    ]
+}
+
+fn check(one: &crate::report::CheckEntry) -> String {
+    let kind = serde_json::to_value(one.kind).ok().and_then(|kind| kind.as_str().map(str::to_owned));
+    let of = [one.branches.join(", "), one.approvers.join(", ")].concat();
+    let kind = kind.unwrap_or_default();
+    if of.is_empty() { kind } else { format!("{kind}: {of}") }
+}
+
+fn gaps(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let count = report.gaps().count();
+    if count > 0 {
+        writeln!(out, "\nNot everything could be seen: {count} gaps of coverage; --format json lists them")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! For a run's summary, or a ticket.
+
+use std::io::{self, Write};
+
+use super::wording::{comparison, counts, groups, headline, place, state};
+use crate::{report::Report, snapshot::Layer};
+
+/// The most rows of a group: a run's summary takes a megabyte at the most.
+const MAX_ROWS: usize = 50;
+/// The most gaps that are listed.
+const MAX_GAPS: usize = 50;
+
+/// Writes a report.
+///
+/// # Errors
+///
+/// Writing fails.
+pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "# Service connections\n")?;
+    writeln!(out, "{}.\n", headline(&report.totals))?;
+    writeln!(out, "**{}**", counts(&report.totals))?;
+    if let Some(comparison) = comparison(report) {
+        writeln!(out, "\n{comparison}.")?;
+    }
+    for group in groups(report) {
+        writeln!(
+            out,
+            "\n## {}\n\n| rule | severity | where | what |\n|---|---|---|---|",
+            group.remedy.title()
+        )?;
+        for finding in group.findings.iter().take(MAX_ROWS) {
+            let new = if finding.new { " (new)" } else { "" };
+            let (rule, severity) = (finding.rule, finding.severity.as_str());
+            writeln!(
+                out,
+                "| {rule} | {severity}{new} | {} | {} |",
+                escape(&place(finding)),
+                escape(&finding.detail)
+            )?;
+        }
+        if group.findings.len() > MAX_ROWS {
+            writeln!(out, "\n… {} more", group.findings.len() - MAX_ROWS)?;
+        }
+        writeln!(out, "\nNext:\n\n{}", code_block(&group.command))?;
+    }
+    let gaps: Vec<_> = report.gaps().collect();
+    if !gaps.is_empty() {
+        writeln!(
+            out,
+            "\n## Not seen, and so not judged\n\n| where | layer | state | why |\n|---|---|---|---|"
+        )?;
+        for gap in gaps.iter().take(MAX_GAPS) {
+            let place = match &gap.project {
+                Some(project) => format!("{}/{project}", gap.organization),
+                None => gap.organization.clone(),
+            };
+            let layer = match gap.layer {
+                Layer::List => "list",
+                Layer::Identity => "identity",
+                Layer::Use => "use",
+            };
+            writeln!(out, "| {} | {layer} | {} | {} |", escape(&place), state(gap.state), escape(&gap.why))?;
+        }
+        if gaps.len() > MAX_GAPS {
+            writeln!(out, "\n… {} more", gaps.len() - MAX_GAPS)?;
+        }
+    }
+    writeln!(out, "\nRead {}, judged {}.", report.taken, report.now)
+}
+
+/// Text that stays text: no markup, no HTML, no link, no mention, and no end of a cell.
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            // Renderers differ on a backslash before these, and make links of addresses that begin with a scheme or an @.
+            '|' => escaped.push_str("&#124;"),
+            '@' => escaped.push_str("&#64;"),
+            ':' => escaped.push_str("&#58;"),
+            '`' => escaped.push_str("&#96;"),
+            '#' => escaped.push_str("&#35;"),
+            '\\' | '*' | '_' | '[' | ']' | '(' | ')' | '!' | '~' | '{' | '}' => {
+                escaped.push('\\');
+                escaped.push(character);
+            }
+            '\n' | '\r' => escaped.push(' '),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+/// A block of code that its text cannot end.
+fn code_block(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}sh\n{text}\n{fence}")
+}

@@ -1,0 +1,236 @@
+//! What holds for every format: the same bytes for the same snapshot, and names that stay text.
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::{Format, inventory, markdown};
+use crate::{
+    judge::{Selection, judge},
+    report::Report,
+    snapshot::{Coverage, Layer, State},
+    testing::{Planted, settings, store_secret},
+};
+
+const FORMATS: [Format; 6] =
+    [Format::Text, Format::Json, Format::Sarif, Format::Csv, Format::Markdown, Format::Html];
+
+/// A report of an organization in which everything that people name has this name.
+fn report_named(name: &str) -> Report {
+    let mut planted = Planted::new().with(2, |connection, identity| {
+        store_secret(connection, identity);
+        connection.name = name.to_owned();
+        connection.projects[0].name = name.to_owned();
+        connection.projects[0].connection_name = name.to_owned();
+        connection.projects[0].pipelines.as_mut().unwrap().pipelines[0].name = Some(name.to_owned());
+        connection.description = Some(format!("d{name}"));
+        connection.scheme = Some("ServicePrincipal".to_owned());
+        identity.name = Some(name.to_owned());
+    });
+    planted = planted.with(3, |connection, identity| {
+        connection.name = name.to_owned();
+        identity.federated_credentials.as_mut().unwrap()[0].subject = Some(format!("s{name}s"));
+        identity.federated_credentials.as_mut().unwrap()[0].name = name.to_owned();
+        connection.created_by.as_mut().unwrap().name = Some(name.to_owned());
+    });
+    planted.0.name = name.to_owned();
+    planted.0.coverage.push(Coverage {
+        project: Some(name.to_owned()),
+        layer: Layer::Use,
+        connection: None,
+        state: State::Denied,
+        why: name.to_owned(),
+    });
+    judge(&planted.snapshot(), &settings(), &Selection::default())
+}
+
+fn written(format: Format, report: &Report) -> String {
+    let mut out = Vec::new();
+    format.write(report, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// Names that try to be something else in one of the formats.
+fn hostile() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        "<script>alert(1)</script>",
+        "\"><img src=x onerror=alert(1)>",
+        "'",
+        "\"",
+        "`",
+        "```",
+        "|",
+        "[x](javascript:alert(1))",
+        "![x](https://evil.example/)",
+        "=cmd|'/c calc'!A1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r\n",
+        "\n",
+        "##vso[task.complete]",
+        "\u{1b}[31m",
+        "\u{202e}",
+        "&lt;",
+        "]]>",
+        "-->",
+        "</pre>",
+        "</style>",
+        "{{ 7*7 }}",
+        "%",
+        ";",
+        "~~~",
+        "# h",
+        "\\",
+        "a",
+        " ",
+    ]);
+    prop::collection::vec(pieces, 1..6).prop_map(|pieces| pieces.concat())
+}
+
+/// The elements of a page, and their attributes, without its text.
+fn markup(page: &str) -> Vec<&str> {
+    let body = page.split_once("<body>").unwrap().1;
+    let body = body.split_once("<script>").unwrap().0;
+    body.split('<').skip(1).map(|rest| rest.split(['>', ' ']).next().unwrap()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_format_holds_a_command_or_a_control_character(name in hostile()) {
+        let report = report_named(&name);
+        for format in FORMATS {
+            let text = written(format, &report);
+            prop_assert!(!text.contains("##vso"), "{:?}", format);
+            prop_assert!(!text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r')), "{:?}", format);
+            if format != Format::Csv {
+                prop_assert!(!text.contains('\r'), "{:?}", format);
+            }
+        }
+    }
+
+    #[test]
+    fn names_add_no_element_to_the_page(name in hostile()) {
+        let (plain, page) = (written(Format::Html, &report_named("x")), written(Format::Html, &report_named(&name)));
+        prop_assert_eq!(markup(&plain), markup(&page));
+        prop_assert!(!page.contains("<img") && !page.contains("<script>alert"));
+    }
+
+    #[test]
+    fn json_and_sarif_stay_whole(name in hostile()) {
+        let report = report_named(&name);
+        let json: Value = serde_json::from_str(&written(Format::Json, &report)).unwrap();
+        prop_assert_eq!(json["connections"].as_array().unwrap().len(), 3);
+        let sarif: Value = serde_json::from_str(&written(Format::Sarif, &report)).unwrap();
+        for result in sarif["runs"][0]["results"].as_array().unwrap() {
+            let uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str().unwrap();
+            let is_of_uri = |c: char| c.is_ascii_alphanumeric() || "-._~%/".contains(c);
+            prop_assert!(!uri.is_empty() && uri.chars().all(is_of_uri) && !uri.starts_with('/'), "{}", uri);
+        }
+    }
+
+    #[test]
+    fn no_cell_is_a_formula_and_rows_have_the_columns_of_the_heading(name in hostile()) {
+        let text = written(Format::Csv, &report_named(&name));
+        let mut rows = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+        let rows: Vec<_> = rows.records().map(Result::unwrap).collect();
+        prop_assert!(rows.len() > 3);
+        for row in rows {
+            prop_assert_eq!(row.len(), 33);
+            for cell in &row {
+                prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{}", cell);
+            }
+        }
+        prop_assert!(text.ends_with("\r\n"));
+    }
+
+    #[test]
+    fn a_table_of_markdown_keeps_its_columns_and_has_no_links(name in hostile()) {
+        let text = written(Format::Markdown, &report_named(&name));
+        for line in text.lines().filter(|line| line.starts_with("| ")) {
+            prop_assert_eq!(line.matches('|').count(), 5, "{}", line);
+            prop_assert!(!line.contains("](") && !line.contains('`') && !line.contains('<') && !line.contains('@'), "{}", line);
+        }
+        // Whatever the name, the blocks of code are closed.
+        prop_assert_eq!(text.lines().filter(|line| line.starts_with("```")).count() % 2, 0, "{}", text);
+    }
+}
+
+#[test]
+fn the_same_snapshot_and_moment_give_the_same_bytes() {
+    for format in FORMATS {
+        assert_eq!(written(format, &report_named("sc")), written(format, &report_named("sc")));
+    }
+}
+
+#[test]
+fn the_text_is_one_screen_however_large_the_organization_is() {
+    let planted = (2..400).fold(Planted::new(), |planted, number| {
+        planted.with(number, |connection, identity| match number % 7 {
+            0 => store_secret(connection, identity),
+            1 => connection.projects[0].pipelines.as_mut().unwrap().is_open_to_all = true,
+            2 => identity.owners = Some(Vec::new()),
+            3 => identity.roles = Some(Vec::new()),
+            4 => connection.description = None,
+            5 => identity.federated_credentials = Some(Vec::new()),
+            _ => identity.secrets = Some(vec![crate::testing::secret(3)]),
+        })
+    });
+    let report = judge(&planted.snapshot(), &settings(), &Selection::default());
+    let text = written(Format::Text, &report);
+    assert!(text.lines().count() <= 60, "{text}");
+    assert!(text.contains("\nConvert to federation: 57 faults\n"), "{text}");
+    assert!(
+        text.contains("  … 54 more\n  next: wif convert plan --organization contoso --all-eligible\n"),
+        "{text}"
+    );
+    assert!(text.find("Convert to").unwrap() < text.find("Clean up").unwrap(), "{text}");
+}
+
+#[test]
+fn what_was_not_seen_is_listed_and_nothing_is_said_to_be_good() {
+    let mut planted = Planted::new();
+    planted.0.coverage[2].state = State::Denied;
+    "Azure DevOps: 403 for pipeline permissions".clone_into(&mut planted.0.coverage[2].why);
+    let report = judge(&planted.snapshot(), &settings(), &Selection::default());
+    let text = written(Format::Text, &report);
+    assert!(
+        text.contains("Not seen, and so not judged: 1 gap\n  contoso, use, denied: Azure DevOps: 403"),
+        "{text}"
+    );
+    assert!(!text.contains("Nothing to say"), "{text}");
+    let sarif: Value = serde_json::from_str(&written(Format::Sarif, &report)).unwrap();
+    assert_eq!(
+        sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"][0]["descriptor"]["id"],
+        "WIF6901"
+    );
+}
+
+#[test]
+fn the_chain_of_trust_of_a_connection_is_one_screen() {
+    let report = judge(&Planted::new().snapshot(), &settings(), &Selection::default());
+    let mut out = Vec::new();
+    inventory::write_chain(&report, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let labels = [
+        "pipelines",
+        "people and groups",
+        "approvals and checks",
+        "issuer",
+        "subject",
+        "federated credential",
+        "identity",
+        "roles",
+        "last used",
+    ];
+    let places: Vec<_> = labels.iter().map(|label| text.find(&format!("\n  {label} ")).unwrap()).collect();
+    assert!(places.is_sorted() && text.lines().count() < 30, "{text}");
+    assert!(text.contains("azure-devops") && text.contains("Platform/Release"), "{text}");
+}
+
+#[test]
+fn markdown_escapes_what_makes_markup() {
+    assert_eq!(markdown::escape("a|b`c@d <e> [f](g)"), "a&#124;b&#96;c&#64;d &lt;e&gt; \\[f\\]\\(g\\)");
+}

@@ -1,0 +1,153 @@
+//! One screen for people: the worst first, grouped by remedy.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+use super::wording::{Group, comparison, counts, groups, headline, place, plural, state};
+use crate::report::{CoverageEntry, Finding, Report};
+
+/// The most lines of a report.
+const MAX_LINES: usize = 60;
+/// The most rows of a group.
+const MAX_ROWS: usize = 3;
+/// The most gaps that are listed.
+const MAX_GAPS: usize = 5;
+/// The most notices of waivers that are listed.
+const MAX_NOTICES: usize = 3;
+/// The longest line, in characters. A command is never cut.
+const MAX_WIDTH: usize = 160;
+
+/// Writes a report.
+///
+/// # Errors
+///
+/// Writing fails.
+pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    lines(report).iter().try_for_each(|line| writeln!(out, "{line}"))
+}
+
+/// The lines of a report.
+fn lines(report: &Report) -> Vec<String> {
+    let (head, foot) = (head(report), foot(report));
+    let room = MAX_LINES.saturating_sub(head.len() + foot.len());
+    [head, body(&groups(report), room), foot].concat()
+}
+
+fn head(report: &Report) -> Vec<String> {
+    let names: Vec<_> = report.organizations.iter().map(|one| one.name.as_str()).collect();
+    let mut lines = vec![
+        cut(&format!("{}, read {} ({})", names.join(", "), report.taken, depth(report))),
+        headline(&report.totals),
+        counts(&report.totals),
+    ];
+    lines.extend(comparison(report));
+    lines
+}
+
+fn depth(report: &Report) -> &'static str {
+    match report.layer {
+        crate::snapshot::Layer::List => "lists only: identities, roles and use were not asked for",
+        crate::snapshot::Layer::Identity => "lists and identities: use and permissions were not asked for",
+        crate::snapshot::Layer::Use => "lists, identities and use",
+    }
+}
+
+/// As many rows of each group as there is room for, three at the most; then whole groups are told in a line each.
+fn body(groups: &[Group<'_>], room: usize) -> Vec<String> {
+    for rows in (0..=MAX_ROWS).rev() {
+        let lines: Vec<_> = groups.iter().flat_map(|group| group_lines(group, rows)).collect();
+        if lines.len() <= room {
+            return lines;
+        }
+    }
+    let short = |group: &Group<'_>| format!("{}: {}", group.remedy.title(), group_counts(group));
+    let mut lines = vec![String::new()];
+    lines.extend(groups.iter().map(short));
+    lines.truncate(room);
+    lines
+}
+
+fn group_lines(group: &Group<'_>, rows: usize) -> Vec<String> {
+    let mut lines = vec![String::new(), format!("{}: {}", group.remedy.title(), group_counts(group))];
+    lines.extend(group.findings.iter().take(rows).map(|finding| row(finding)));
+    let more = group.findings.len().saturating_sub(rows);
+    if more > 0 && rows > 0 {
+        lines.push(format!("  … {more} more"));
+    }
+    lines.push(format!("  next: {}", group.command));
+    lines
+}
+
+fn group_counts(group: &Group<'_>) -> String {
+    let mut by_severity = BTreeMap::new();
+    for finding in &group.findings {
+        *by_severity.entry(std::cmp::Reverse(finding.severity)).or_insert(0) += 1;
+    }
+    let parts: Vec<_> =
+        by_severity.into_iter().map(|(severity, count)| plural(count, severity.0.as_str())).collect();
+    parts.join(", ")
+}
+
+fn row(finding: &Finding) -> String {
+    let new = if finding.new { "new " } else { "" };
+    let Finding { rule, severity, detail, .. } = finding;
+    cut(&format!("  {rule} {new}{:<7}  {}: {detail}", severity.as_str(), place(finding)))
+}
+
+fn foot(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    let gaps: Vec<_> = report.gaps().collect();
+    if !gaps.is_empty() {
+        lines.push(String::new());
+        lines.push(format!("Not seen, and so not judged: {}", plural(gaps.len(), "gap")));
+        lines.extend(gaps.iter().take(MAX_GAPS).map(|gap| gap_line(gap)));
+        if gaps.len() > MAX_GAPS {
+            lines.push(format!("  … {} more", gaps.len() - MAX_GAPS));
+        }
+    }
+    if !report.waivers.is_empty() {
+        lines.push(String::new());
+        lines.push(format!("{} without an effect", plural(report.waivers.len(), "waiver")));
+        lines.extend(report.waivers.iter().take(MAX_NOTICES).map(|notice| {
+            let state = match notice.state {
+                crate::waiver::WaiverState::Ended => "has ended",
+                crate::waiver::WaiverState::Unused => "matches nothing",
+            };
+            cut(&format!("  {} {} until {}: {state}", notice.rule, notice.target, notice.until))
+        }));
+        if report.waivers.len() > MAX_NOTICES {
+            lines.push(format!("  … {} more", report.waivers.len() - MAX_NOTICES));
+        }
+    }
+    if report.totals.faults + report.totals.warnings + report.totals.notes == 0 && gaps.is_empty() {
+        lines.push(String::new());
+        lines.push("Nothing to say: every rule was asked, and all was read.".to_owned());
+    }
+    lines
+}
+
+fn gap_line(gap: &CoverageEntry) -> String {
+    let place = match &gap.project {
+        Some(project) => format!("{}/{project}", gap.organization),
+        None => gap.organization.clone(),
+    };
+    let connection = gap.connection.map(|id| format!(" {id}")).unwrap_or_default();
+    let layer = match gap.layer {
+        crate::snapshot::Layer::List => "list",
+        crate::snapshot::Layer::Identity => "identity",
+        crate::snapshot::Layer::Use => "use",
+    };
+    cut(&format!("  {place}{connection}, {layer}, {}: {}", state(gap.state), gap.why))
+}
+
+/// A line that does not wrap more than once on a terminal.
+fn cut(line: &str) -> String {
+    if line.chars().count() <= MAX_WIDTH {
+        return line.to_owned();
+    }
+    let mut line: String = line.chars().take(MAX_WIDTH - 1).collect();
+    line.push('…');
+    line
+}

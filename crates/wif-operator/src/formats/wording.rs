@@ -1,0 +1,114 @@
+//! Sentences that several formats have.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    report::{Finding, Report, Totals},
+    rule::{Remedy, command::quote},
+    severity::Severity,
+    snapshot::State,
+};
+
+/// Findings with one remedy, the worst first.
+pub(super) struct Group<'a> {
+    /// What mends them.
+    pub remedy: Remedy,
+    /// The worst severity.
+    pub severity: Severity,
+    /// The findings that no waiver accepts.
+    pub findings: Vec<&'a Finding>,
+    /// The next command.
+    pub command: String,
+}
+
+/// The open findings, by remedy: the group with the worst finding first, then the larger.
+pub(super) fn groups(report: &Report) -> Vec<Group<'_>> {
+    let mut by_remedy: BTreeMap<Remedy, Vec<&Finding>> = BTreeMap::new();
+    for finding in report.open() {
+        by_remedy.entry(finding.remedy).or_default().push(finding);
+    }
+    let mut groups: Vec<_> = by_remedy
+        .into_iter()
+        .map(|(remedy, findings)| {
+            let severity = findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Note);
+            let command = next(remedy, &findings);
+            Group { remedy, severity, findings, command }
+        })
+        .collect();
+    groups.sort_by_key(|group| {
+        let worst = group.findings.iter().filter(|finding| finding.severity == group.severity).count();
+        (std::cmp::Reverse(group.severity), std::cmp::Reverse(worst), group.remedy)
+    });
+    groups
+}
+
+/// The next command of a group: for all of an organization at once, where there is such a command and more than one finding.
+fn next(remedy: Remedy, findings: &[&Finding]) -> String {
+    let Some(first) = findings.first() else { return String::new() };
+    let is_of_one = findings.iter().all(|finding| finding.connection == first.connection);
+    let verb = match remedy {
+        Remedy::Convert => "convert plan",
+        Remedy::MoveIssuer if first.severity > Severity::Note => "issuer plan",
+        _ => return first.command.clone(),
+    };
+    if is_of_one {
+        return first.command.clone();
+    }
+    format!("wif {verb} --organization {} --all-eligible", quote(&first.organization))
+}
+
+/// `12 faults, 1 warning, 3 notes`
+pub(super) fn counts(totals: &Totals) -> String {
+    let Totals { faults, warnings, notes, waived, .. } = *totals;
+    let mut parts = vec![plural(faults, "fault"), plural(warnings, "warning"), plural(notes, "note")];
+    if waived > 0 {
+        parts.push(format!("{waived} waived"));
+    }
+    parts.join(", ")
+}
+
+/// `3 faults`
+pub(super) fn plural(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// How many connections sign in with what: the first sentence of every report.
+pub(super) fn headline(totals: &Totals) -> String {
+    let Totals { connections, federated, secret, certificate, machine, other, unknown, .. } = *totals;
+    let parts = [
+        (secret, "with a stored secret"),
+        (certificate, "with a stored certificate"),
+        (machine, "with the identity of a machine"),
+        (other, "of other types"),
+        (federated, "federated"),
+        (unknown, "not to be seen"),
+    ];
+    let parts: Vec<_> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    let list = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
+    format!("{}{list}", plural(connections, "connection"))
+}
+
+/// What the last run had, where there is a baseline.
+pub(super) fn comparison(report: &Report) -> Option<String> {
+    let known = report.baseline?;
+    Some(format!("{} new, {} gone, {} as in the last run", known.new, known.gone, known.unchanged))
+}
+
+/// Where a finding is: `contoso/Platform/sc-prod`.
+pub(super) fn place(finding: &Finding) -> String {
+    let parts =
+        [Some(finding.organization.as_str()), finding.project.as_deref(), finding.connection_name.as_deref()];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    parts.join("/")
+}
+
+/// The word for a state of coverage.
+pub(super) const fn state(state: State) -> &'static str {
+    match state {
+        State::Read => "read",
+        State::Partial => "partly read",
+        State::Denied => "denied",
+        State::Failed => "failed",
+    }
+}

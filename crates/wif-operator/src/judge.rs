@@ -1,0 +1,403 @@
+//! From a snapshot to a report: rules, waivers, the baseline, counts. A pure function.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ring::digest;
+use serde_json::{Map, Value, value::to_raw_value};
+use uuid::Uuid;
+use wif_core::{foreign_text::one_line, hexadecimal::hexadecimal};
+
+use crate::{
+    credential::{CredentialKind, IssuerKind},
+    report::{
+        CheckEntry, Comparison, ConnectionEntry, CoverageEntry, Finding, MemberEntry, OrganizationEntry,
+        PipelineEntry, ProjectEntry, Report, RoleEntry, SCHEMA, Totals, TrustEntry, UseState, Waived,
+    },
+    rule::{Context, Draft, Entry, Rule, Settings},
+    rules,
+    severity::Severity,
+    snapshot::{
+        Layer, Snapshot, State,
+        connection::{Connection, Person},
+        identity::{Identity, IdentityKind},
+    },
+    usage::{Usage, disabled_on},
+    waiver::{About, Waiver, WaiverState},
+};
+
+/// The longest name and sentence in a report, in characters.
+const MAX_TEXT: usize = 700;
+/// The longest command, in characters: two parts of a federated credential, twice escaped.
+const MAX_COMMAND: usize = 4000;
+/// How many hexadecimal digits a fingerprint has.
+const FINGERPRINT_DIGITS: usize = 32;
+
+/// What a judgment is asked for, beside the settings of the rules.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// The rules that count, by code. Empty: all.
+    pub rules: BTreeSet<String>,
+    /// What is accepted.
+    pub waivers: Vec<Waiver>,
+    /// The fingerprints of the last run.
+    pub baseline: Option<BTreeSet<String>>,
+}
+
+/// Judges what was read.
+#[must_use]
+pub fn judge(snapshot: &Snapshot, settings: &Settings, selection: &Selection) -> Report {
+    let context = Context::new(snapshot, settings);
+    let mut report = inventory(&context);
+    let names: BTreeMap<_, _> =
+        report.connections.iter().map(|connection| (connection.id, connection.name.clone())).collect();
+    let mut used = vec![false; selection.waivers.len()];
+    let mut drafts = Vec::new();
+    for rule in rules::ALL {
+        if !selection.rules.is_empty() && !selection.rules.contains(rule.code) {
+            continue;
+        }
+        (rule.check)(&context, &mut drafts);
+        for draft in drafts.drain(..) {
+            let mut finding = finding(&rule, draft, &names);
+            finding.new =
+                selection.baseline.as_ref().is_some_and(|known| !known.contains(&finding.fingerprint));
+            finding.waived = waived(&finding, &selection.waivers, settings, &mut used);
+            report.findings.push(finding);
+        }
+    }
+    report.findings.sort_by(|one, other| {
+        let order =
+            |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.rule, finding.connection);
+        order(one).cmp(&order(other)).then_with(|| one.fingerprint.cmp(&other.fingerprint))
+    });
+    report.waivers = notices(&selection.waivers, settings, &used);
+    report.baseline = selection.baseline.as_ref().map(|known| compare(&report.findings, known));
+    for finding in &report.findings {
+        let totals = &mut report.totals;
+        *match (&finding.waived, finding.severity) {
+            (Some(_), _) => &mut totals.waived,
+            (None, Severity::Fault) => &mut totals.faults,
+            (None, Severity::Warning) => &mut totals.warnings,
+            (None, Severity::Note) => &mut totals.notes,
+        } += 1;
+    }
+    report
+}
+
+/// What was read, without judgment: a report without findings.
+#[must_use]
+pub fn inventory(context: &Context<'_>) -> Report {
+    let snapshot = context.snapshot;
+    let mut totals = Totals::default();
+    let mut connections = Vec::new();
+    let mut coverage = Vec::new();
+    for organization in &snapshot.organizations {
+        for connection in &organization.connections {
+            let entry = connection_entry(context, Entry { organization, connection });
+            totals.connections += 1;
+            *match entry.credential {
+                CredentialKind::Federated => &mut totals.federated,
+                CredentialKind::Secret => &mut totals.secret,
+                CredentialKind::Certificate => &mut totals.certificate,
+                CredentialKind::Machine => &mut totals.machine,
+                CredentialKind::Other => &mut totals.other,
+                CredentialKind::Unknown => &mut totals.unknown,
+            } += 1;
+            // What cannot be seen is told, whatever the reader made of it.
+            let is_told =
+                || organization.coverage.iter().any(|known| known.connection == Some(connection.id));
+            if entry.credential == CredentialKind::Unknown && !is_told() {
+                coverage.push(CoverageEntry {
+                    organization: text(&organization.name),
+                    project: connection.owner().map(|project| text(&project.name)),
+                    layer: Layer::List,
+                    connection: Some(connection.id),
+                    state: State::Partial,
+                    why: "Azure DevOps shows only that the connection exists; make the caller a Reader of it"
+                        .to_owned(),
+                });
+            }
+            connections.push(entry);
+        }
+        coverage.extend(organization.coverage.iter().map(|entry| CoverageEntry {
+            organization: text(&organization.name),
+            project: entry.project.as_deref().map(text),
+            layer: entry.layer,
+            connection: entry.connection,
+            state: entry.state,
+            why: text(&entry.why),
+        }));
+    }
+    let organizations = snapshot.organizations.iter();
+    let organizations = organizations.map(|one| OrganizationEntry { name: text(&one.name), id: one.id });
+    Report {
+        schema: SCHEMA,
+        version: env!("CARGO_PKG_VERSION"),
+        now: context.now(),
+        taken: snapshot.taken,
+        layer: snapshot.depth,
+        redacted: snapshot.redacted,
+        organizations: organizations.collect(),
+        connections,
+        findings: Vec::new(),
+        coverage,
+        waivers: Vec::new(),
+        baseline: None,
+        totals,
+    }
+}
+
+/// Text from outside as it stands in a report: one harmless line.
+fn text(text: &str) -> String {
+    let mut line = one_line(text, MAX_TEXT);
+    // There are a million of them in a large report.
+    line.shrink_to_fit();
+    line
+}
+
+fn texts(values: &[String]) -> Vec<String> {
+    values.iter().map(|value| text(value)).collect()
+}
+
+/// The same JSON, with every text in it as it stands in a report.
+fn harmless(value: Value) -> Value {
+    match value {
+        Value::String(line) => Value::String(text(&line)),
+        Value::Array(values) => Value::Array(values.into_iter().map(harmless).collect()),
+        Value::Object(fields) => Value::Object(harmless_fields(fields)),
+        other => other,
+    }
+}
+
+fn harmless_fields(fields: Map<String, Value>) -> Map<String, Value> {
+    fields.into_iter().map(|(name, value)| (name, harmless(value))).collect()
+}
+
+fn finding(rule: &Rule, draft: Draft, names: &BTreeMap<Uuid, String>) -> Finding {
+    let fingerprint = fingerprint(rule.code, &draft);
+    Finding {
+        rule: rule.code,
+        severity: draft.severity,
+        title: rule.title,
+        detail: text(&draft.detail),
+        remedy: rule.remedy,
+        organization: text(&draft.organization),
+        connection: draft.connection,
+        connection_name: draft.connection.and_then(|id| names.get(&id).cloned()),
+        project: draft.project.as_deref().map(text),
+        evidence: to_raw_value(&harmless_fields(draft.evidence)).unwrap_or_default(),
+        fix: text(&draft.fix),
+        command: one_line(&draft.command, MAX_COMMAND),
+        new: false,
+        waived: None,
+        fingerprint,
+    }
+}
+
+/// The same for the same fault in the next run, and after a rename.
+fn fingerprint(rule: &str, draft: &Draft) -> String {
+    // An organization without an id has no connections, and so at most findings that its name tells apart.
+    let organization = draft.organization_id.map_or_else(|| draft.organization.clone(), |id| id.to_string());
+    let connection = draft.connection.map(|id| id.to_string()).unwrap_or_default();
+    let parts = [rule, &organization, &connection, &draft.key].join("\0");
+    let digest = digest::digest(&digest::SHA256, parts.as_bytes());
+    hexadecimal(digest.as_ref()).chars().take(FINGERPRINT_DIGITS).collect()
+}
+
+fn waived(finding: &Finding, waivers: &[Waiver], settings: &Settings, used: &mut [bool]) -> Option<Waived> {
+    let id = finding.connection.map(|id| id.to_string()).unwrap_or_default();
+    let about = About {
+        rule: finding.rule,
+        id: &id,
+        name: finding.connection_name.as_deref().unwrap_or_default(),
+        project: finding.project.as_deref().unwrap_or_default(),
+    };
+    let mut found = None;
+    for (waiver, used) in waivers.iter().zip(used) {
+        if waiver.covers(about) {
+            *used = true;
+            if found.is_none() && waiver.holds(settings.now) {
+                found = Some(Waived {
+                    reason: text(&waiver.reason),
+                    owner: text(&waiver.owner),
+                    until: waiver.until.to_string(),
+                });
+            }
+        }
+    }
+    found
+}
+
+fn notices(waivers: &[Waiver], settings: &Settings, used: &[bool]) -> Vec<crate::waiver::WaiverNotice> {
+    let notice = |(waiver, used): (&Waiver, &bool)| {
+        let state = match (waiver.holds(settings.now), used) {
+            (false, _) => WaiverState::Ended,
+            (true, false) => WaiverState::Unused,
+            (true, true) => return None,
+        };
+        let mut notice = waiver.notice(state);
+        notice.target = text(&notice.target);
+        Some(notice)
+    };
+    waivers.iter().zip(used).filter_map(notice).collect()
+}
+
+fn compare(findings: &[Finding], known: &BTreeSet<String>) -> Comparison {
+    let now: BTreeSet<_> = findings.iter().map(|finding| finding.fingerprint.as_str()).collect();
+    let new = findings.iter().filter(|finding| finding.new).count();
+    let gone = known.iter().filter(|fingerprint| !now.contains(fingerprint.as_str())).count();
+    Comparison { new, unchanged: findings.len() - new, gone }
+}
+
+fn connection_entry(context: &Context<'_>, entry: Entry<'_>) -> ConnectionEntry {
+    let Entry { organization, connection } = entry;
+    let identity = context.identity(connection);
+    let optional = |value: &Option<String>| value.as_deref().map(text);
+    let (usage, last_used) = match Usage::of(connection) {
+        Usage::Unread => (UseState::Unread, None),
+        Usage::Never => (UseState::Read, None),
+        Usage::Last(last) => (UseState::Read, Some(last)),
+    };
+    let credential = entry.credential();
+    let stored = identity.and_then(|identity| match credential {
+        CredentialKind::Certificate => identity.certificates.as_deref(),
+        _ => identity.secrets.as_deref(),
+    });
+    let last = stored.unwrap_or_default().iter().max_by_key(|stored| stored.ends);
+    let projects = connection.projects.iter().map(|project| ProjectEntry {
+        id: project.id,
+        name: text(&project.name),
+        connection_name: text(&project.connection_name),
+        owner: project.is_owner,
+    });
+    ConnectionEntry {
+        id: connection.id,
+        name: text(&connection.name),
+        organization: text(&organization.name),
+        kind: optional(&connection.kind),
+        projects: projects.collect(),
+        scheme: optional(&connection.scheme),
+        credential,
+        issuer: optional(&connection.issuer),
+        issuer_kind: connection.issuer.as_deref().and_then(IssuerKind::of),
+        subject: optional(&connection.subject),
+        tenant: connection.tenant,
+        client: connection.client,
+        identity_kind: identity_kind(connection, identity),
+        identity_name: identity.and_then(|identity| optional(&identity.name)),
+        scope: optional(&connection.scope),
+        description: optional(&connection.description),
+        created: connection.created,
+        modified: connection.modified,
+        created_by: connection.created_by.as_ref().and_then(person),
+        disabled: connection.is_disabled,
+        ready: connection.is_ready,
+        usage,
+        last_used,
+        disabled_on: disabled_on(connection).map(|day| day.to_string()),
+        secret_starts: last.and_then(|stored| stored.starts),
+        secret_ends: last.and_then(|stored| stored.ends),
+        federated_credentials: identity.and_then(|identity| trust(connection, identity)),
+        roles: identity.and_then(roles),
+        open_to_all_pipelines: is_open(connection),
+        pipelines: pipelines(connection),
+        members: members(connection),
+        checks: checks(connection),
+        visible: connection.is_visible,
+    }
+}
+
+fn identity_kind(connection: &Connection, identity: Option<&Identity>) -> IdentityKind {
+    let read = identity.map(|identity| identity.kind).unwrap_or_default();
+    let written = connection.identity_type.as_deref().unwrap_or_default();
+    match read {
+        IdentityKind::Unknown if written.eq_ignore_ascii_case("ManagedIdentity") => {
+            IdentityKind::ManagedIdentity
+        }
+        IdentityKind::Unknown if written.to_ascii_lowercase().starts_with("appregistration") => {
+            IdentityKind::Application
+        }
+        kind => kind,
+    }
+}
+
+fn person(person: &Person) -> Option<String> {
+    person.name.as_deref().or(person.unique_name.as_deref()).map(text)
+}
+
+fn trust(connection: &Connection, identity: &Identity) -> Option<Vec<TrustEntry>> {
+    let entry = |one: &crate::snapshot::identity::FederatedCredential| TrustEntry {
+        name: text(&one.name),
+        matches: one.issuer.is_some()
+            && one.subject.is_some()
+            && one.issuer == connection.issuer
+            && one.subject == connection.subject,
+    };
+    Some(identity.federated_credentials.as_ref()?.iter().map(entry).collect())
+}
+
+fn roles(identity: &Identity) -> Option<Vec<RoleEntry>> {
+    let entry = |one: &crate::snapshot::identity::RoleAssignment| RoleEntry {
+        role: one
+            .role
+            .as_deref()
+            .map(text)
+            .or_else(|| one.role_id.map(|id| id.to_string()))
+            .unwrap_or_else(|| "unknown".to_owned()),
+        scope: text(&one.scope),
+        condition: one.condition.as_deref().map(text),
+        description: one.description.as_deref().map(text),
+        created: one.created,
+    };
+    Some(identity.roles.as_ref()?.iter().map(entry).collect())
+}
+
+/// Open in one project is open; closed is what is closed in all.
+fn is_open(connection: &Connection) -> Option<bool> {
+    let mut states =
+        connection.projects.iter().map(|one| one.pipelines.as_ref().map(|one| one.is_open_to_all));
+    if states.clone().any(|state| state == Some(true)) {
+        return Some(true);
+    }
+    (states.len() > 0 && states.all(|state| state.is_some())).then_some(false)
+}
+
+fn pipelines(connection: &Connection) -> Option<Vec<PipelineEntry>> {
+    if !connection.projects.iter().any(|project| project.pipelines.is_some()) {
+        return None;
+    }
+    let entries = connection.projects.iter().flat_map(|project| {
+        let pipelines = project.pipelines.iter().flat_map(|permissions| &permissions.pipelines);
+        pipelines.map(|pipeline| PipelineEntry {
+            id: pipeline.id,
+            name: pipeline.name.as_deref().map(text),
+            project: text(&project.name),
+        })
+    });
+    Some(entries.collect())
+}
+
+fn members(connection: &Connection) -> Option<Vec<MemberEntry>> {
+    if !connection.projects.iter().any(|project| project.members.is_some()) {
+        return None;
+    }
+    let entries = connection.projects.iter().flat_map(|project| {
+        project.members.iter().flatten().map(|member| MemberEntry {
+            name: text(&member.name),
+            role: text(&member.role),
+            project: text(&project.name),
+        })
+    });
+    Some(entries.collect())
+}
+
+fn checks(connection: &Connection) -> Option<Vec<CheckEntry>> {
+    let enabled = connection.checks.as_ref()?.iter().filter(|check| !check.is_disabled);
+    let entry = |check: &crate::snapshot::connection::Check| CheckEntry {
+        kind: check.kind,
+        name: check.name.as_deref().map(text),
+        branches: texts(&check.branches),
+        approvers: texts(&check.approvers),
+    };
+    Some(enabled.map(entry).collect())
+}

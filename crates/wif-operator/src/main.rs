@@ -1,0 +1,96 @@
+//! `wif-operator`: takes a snapshot of the environment, reads the arguments, calls, and says how it ended.
+#![forbid(unsafe_code)]
+
+use std::{
+    cell::Cell,
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use tokio::runtime;
+use wif_core::{code::Code, failure::Failure};
+use wif_io::{
+    clock::{self, Clock},
+    env::Env,
+    process,
+};
+use wif_operator::{
+    cli::{self, Arguments, Command, Host, Screen, Unparsed},
+    read::progress::Progress,
+};
+
+fn main() -> ExitCode {
+    let command = match cli::parse::<Arguments>(std::env::args_os()) {
+        Ok(arguments) => arguments.command,
+        Err(unparsed) => return tell(&unparsed),
+    };
+    report_panics();
+    process::forbid_reading();
+    let ended = runtime::Builder::new_current_thread().enable_all().build().map(|runtime| {
+        let ended = runtime.block_on(run(&command));
+        // Name resolution runs on a blocking thread that cannot be canceled: do not wait for it on exit.
+        runtime.shutdown_background();
+        ended
+    });
+    match ended {
+        Ok(Ok(code)) => ExitCode::from(code),
+        Ok(Err(failure)) => {
+            complain(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+        Err(error) => {
+            complain(&Failure::new(Code::Bug, error, "run the command again"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: &Command) -> Result<u8, Failure> {
+    let (env, clock): (_, Arc<dyn Clock>) = (Env::of_process(), Arc::new(clock::System::new()));
+    let mut out = stdout();
+    let talk = Progress::new(Box::new(io::stderr()), io::stderr().is_terminal(), Arc::clone(&clock));
+    let mut host =
+        Host { env: &env, clock: &clock, out: &mut out, talk: &talk, is_interrupted: Cell::new(false) };
+    match command {
+        Command::Audit(arguments) => cli::audit(arguments, &mut host).await,
+        Command::Inventory(arguments) => cli::inventory(arguments, &mut host).await,
+        Command::Explain { code } => cli::explain(code.as_deref(), &mut Screen::new(host.out)).map(|()| 0),
+    }
+}
+
+/// The process's standard output. All other code writes to a [`Host`] or a [`Screen`].
+#[expect(clippy::disallowed_methods, reason = "this is the program's standard output")]
+fn stdout() -> io::Stdout {
+    io::stdout()
+}
+
+/// Shows what is wrong with the arguments, or the help that they ask for.
+fn tell(unparsed: &Unparsed) -> ExitCode {
+    let (mut out, mut errors) = (stdout(), io::stderr());
+    let stream: &mut (dyn io::Write + Send) = if unparsed.is_error { &mut errors } else { &mut out };
+    // Without its stream the exit code says it.
+    Screen::new(stream).say(unparsed.text.trim_end());
+    ExitCode::from(unparsed.exit)
+}
+
+/// Shows a failure on standard error. Without it, the exit code says it.
+fn complain(failure: &Failure) {
+    Screen::new(&mut io::stderr()).say(&format!("error {failure}"));
+}
+
+/// A panic message may quote anything, so only its place is told. The process ends here and as well as it can: an abort would be
+/// a second error, and a file with its memory.
+fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let hint = "report this place and the version at https://github.com/wif-azure/wif/issues";
+        complain(&Failure::new(Code::Bug, format!("a bug at {place}"), hint));
+        #[expect(
+            clippy::exit,
+            clippy::disallowed_methods,
+            reason = "nothing can be trusted to run any more"
+        )]
+        std::process::exit(1);
+    }));
+}

@@ -1,0 +1,356 @@
+//! What Azure Resource Manager and Entra tell: roles of all identities in one query, subscriptions, management groups, tenants.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use futures_util::{
+    future::join3,
+    stream::{self, StreamExt as _},
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+use wif_io::http::Request;
+
+use super::{
+    error::ReadError,
+    gaps::why,
+    known::Roles,
+    organization::Reader,
+    service::{Ask, Service},
+    wire::{id, list, moment, text},
+};
+use crate::snapshot::{
+    Existence, Layer, State,
+    identity::{RoleAssignment, Subscription, Tenant},
+};
+
+/// The role assignments of all service principals, with the names of the roles. The name stands in the definition, which is found
+/// by the GUID at the end of its path: the paths differ.
+const ROLES: &str = "\
+authorizationresources
+| where type =~ 'microsoft.authorization/roleassignments'
+| where tostring(properties.principalType) =~ 'ServicePrincipal'
+| extend role = tolower(extract('([^/]+)$', 1, tostring(properties.roleDefinitionId)))
+| join kind=leftouter (
+    authorizationresources
+    | where type =~ 'microsoft.authorization/roledefinitions'
+    | extend role = tolower(extract('([^/]+)$', 1, id))
+    | summarize roleName = take_any(tostring(properties.roleName)) by role
+  ) on role
+| extend principalId = tostring(properties.principalId), scope = tostring(properties.scope), condition = tostring(properties.condition), description = tostring(properties.description), createdOn = tostring(properties.createdOn)
+| order by id asc
+| project id, principalId, scope, role, roleName, condition, description, createdOn";
+/// Names of roles that are the same in every tenant, for lists that have ids only.
+const KNOWN_ROLES: [(&str, &str); 5] = [
+    ("8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "Owner"),
+    ("b24988ac-6180-42a0-ab88-20f7382dd24c", "Contributor"),
+    ("acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader"),
+    ("18d7d88d-d35e-4fb5-a5c3-7773c20a72d9", "User Access Administrator"),
+    ("f58310d9-a9f6-439a-9e8d-f62e7b41a168", "Role Based Access Control Administrator"),
+];
+/// Said where there is no token for Azure Resource Manager.
+const NO_ARM: &str = "Azure Resource Manager: no token; sign in with az login, or set WIF_ARM_TOKEN";
+/// More pages of role assignments are not asked for.
+const MAX_PAGES: usize = 10_000;
+/// How long Entra may take to say whether a tenant exists.
+const TENANT_TIMEOUT: Duration = Duration::from_secs(15);
+
+impl Reader<'_> {
+    /// Subscriptions, management groups and tenants that connections name, and the roles of all identities.
+    pub(super) async fn read_scopes(&self) {
+        let (scopes, tenants): (BTreeSet<_>, BTreeSet<_>) = {
+            let connections = self.connections.borrow();
+            let scopes = connections.iter().filter_map(|one| root(one.scope.as_deref()?)).collect();
+            (scopes, connections.iter().filter_map(|one| one.tenant).collect())
+        };
+        let of_arm = async {
+            let Some(arm) = self.arm else {
+                let unknown = |scope: &String| unknown(scope.clone());
+                *self.subscriptions.borrow_mut() = scopes.iter().map(unknown).collect();
+                self.gap(Layer::Identity, None, State::Denied, ("roles and subscriptions", NO_ARM));
+                return;
+            };
+            self.read_subscriptions(arm, &scopes).await;
+        };
+        let of_roles = async {
+            if let Some(arm) = self.arm {
+                let roles = self.read_roles(arm, &scopes).await;
+                *self.known.roles.borrow_mut() = roles;
+            }
+        };
+        join3(of_arm, of_roles, self.read_tenants(tenants)).await;
+    }
+
+    /// Gives each identity its roles, now that both are known.
+    pub(super) fn join_roles(&self) {
+        let roles = self.known.roles.borrow();
+        let Some(roles) = &*roles else { return };
+        let hidden: BTreeSet<_> = {
+            let subscriptions = self.subscriptions.borrow();
+            let hidden = subscriptions.iter().filter(|one| one.existence == Existence::Unknown);
+            hidden.map(|one| one.scope.clone()).collect()
+        };
+        // Where a connection's own scope cannot be seen, no role is not "none".
+        let mut blind = BTreeSet::new();
+        for connection in &*self.connections.borrow() {
+            let scope = connection.scope.as_deref().and_then(root);
+            if scope.is_some_and(|scope| hidden.contains(&scope)) {
+                blind.extend(connection.client);
+            }
+        }
+        for identity in &mut *self.identities.borrow_mut() {
+            let Some(principal) = identity.principal_object else { continue };
+            let own = roles.get(&principal).cloned().unwrap_or_default();
+            identity.roles =
+                if own.is_empty() && blind.contains(&identity.client) { None } else { Some(own) };
+        }
+    }
+
+    async fn read_subscriptions(&self, arm: &Service<'_>, scopes: &BTreeSet<String>) {
+        let (items, end) = arm.list(&Ask::get(["subscriptions"]).query("api-version", "2022-12-01")).await;
+        let mut known = BTreeMap::new();
+        for item in &items {
+            if let Some(id) = id(item, "subscriptionId") {
+                known.insert(format!("/subscriptions/{id}"), subscription(item));
+            }
+        }
+        if let Some(error) = &end {
+            self.lost(Layer::Identity, None, None, "subscriptions", (arm, error));
+        }
+        // A service that cannot be asked at all is not asked for each one.
+        let may_ask =
+            end.as_ref().is_none_or(|error| matches!(error, ReadError::Refused { .. } | ReadError::Page(_)));
+        let of = stream::iter(scopes).map(async |scope| match known.get(scope) {
+            Some(known) => known.clone(),
+            None if may_ask => self.one_scope(arm, scope).await,
+            None => unknown(scope.clone()),
+        });
+        let found: Vec<_> = of.buffer_unordered(self.jobs).collect().await;
+        *self.subscriptions.borrow_mut() = found;
+    }
+
+    /// A subscription that is not in the list, or a management group.
+    async fn one_scope(&self, arm: &Service<'_>, scope: &str) -> Subscription {
+        let is_group = !scope.starts_with("/subscriptions/");
+        let version = if is_group { "2021-04-01" } else { "2022-12-01" };
+        let path = scope.trim_matches('/').split('/');
+        match arm.json(&Ask::get(path).query("api-version", version)).await {
+            Ok(answer) if is_group => {
+                let properties = answer.get("properties").unwrap_or(&Value::Null);
+                Subscription {
+                    scope: scope.to_owned(),
+                    existence: Existence::Found,
+                    name: text(properties, "displayName"),
+                    tenant: id(properties, "tenantId"),
+                    state: None,
+                }
+            }
+            Ok(answer) => Subscription { scope: scope.to_owned(), ..subscription(&answer) },
+            Err(error) => {
+                let says_gone = error.status() == Some(404)
+                    && (is_group
+                        || error
+                            .code()
+                            .is_some_and(|code| code.eq_ignore_ascii_case("SubscriptionNotFound")));
+                let existence = if says_gone { Existence::Gone } else { Existence::Unknown };
+                if !says_gone {
+                    self.lost(Layer::Identity, None, None, &format!("the scope {scope}"), (arm, &error));
+                }
+                Subscription { existence, ..unknown(scope.to_owned()) }
+            }
+        }
+    }
+
+    /// One query for all; where it is refused, a list for each subscription. None, if neither can be read.
+    async fn read_roles(&self, arm: &Service<'_>, scopes: &BTreeSet<String>) -> Option<Roles> {
+        let path = ["providers", "Microsoft.ResourceGraph", "resources"];
+        let (mut roles, mut skip) = (Roles::new(), None::<String>);
+        for _ in 0..MAX_PAGES {
+            let body = json!({ "query": ROLES, "options": {
+                "resultFormat": "objectArray", "$top": 1000, "$skipToken": skip,
+                "authorizationScopeFilter": "AtScopeAboveAndBelow",
+            } });
+            let asked = arm.json_and_headers(&Ask::post(path, body).query("api-version", "2022-10-01")).await;
+            let (answer, response) = match asked {
+                Ok(answer) => answer,
+                Err(error) if skip.is_none() && matches!(error, ReadError::Refused { .. }) => {
+                    return self.roles_by_subscription(arm, scopes, &error).await;
+                }
+                Err(error) => {
+                    self.lost(Layer::Identity, None, None, "roles", (arm, &error));
+                    return None;
+                }
+            };
+            if response.header("x-ms-tenant-subscription-limit-hit").is_some_and(|value| value == "true") {
+                let why = "Azure Resource Graph left out subscriptions, since there are more than 10,000";
+                self.gap(Layer::Identity, None, State::Partial, ("roles", why));
+            }
+            for row in list(&answer, "data") {
+                if let Some(principal) = id(row, "principalId") {
+                    roles.entry(principal).or_default().push(role(row));
+                }
+            }
+            skip = text(&answer, "$skipToken");
+            if skip.is_none() {
+                if text(&answer, "resultTruncated").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
+                    let why = "Azure Resource Graph cut its answer off, and named no next page";
+                    self.gap(Layer::Identity, None, State::Partial, ("roles", why));
+                }
+                return Some(roles);
+            }
+        }
+        self.gap(
+            Layer::Identity,
+            None,
+            State::Partial,
+            ("roles", "Azure Resource Graph never came to an end"),
+        );
+        Some(roles)
+    }
+
+    async fn roles_by_subscription(
+        &self,
+        arm: &Service<'_>,
+        scopes: &BTreeSet<String>,
+        refused: &ReadError,
+    ) -> Option<Roles> {
+        let subscriptions = scopes.iter().filter(|scope| scope.starts_with("/subscriptions/"));
+        let asked = stream::iter(subscriptions).map(async |scope| {
+            let path = scope.trim_matches('/').split('/').chain([
+                "providers",
+                "Microsoft.Authorization",
+                "roleAssignments",
+            ]);
+            (scope, arm.list(&Ask::get(path).query("api-version", "2022-04-01")).await)
+        });
+        let answers: Vec<_> = asked.buffer_unordered(self.jobs).collect().await;
+        let (mut roles, mut is_read) = (Roles::new(), false);
+        for (scope, (items, end)) in answers {
+            match end {
+                None => is_read = true,
+                Some(error) => {
+                    // One that is gone has no roles, and is told elsewhere.
+                    if error.status() != Some(404) {
+                        self.lost(Layer::Identity, None, None, &format!("roles in {scope}"), (arm, &error));
+                    }
+                }
+            }
+            for item in items {
+                let Some(properties) = item.get("properties") else { continue };
+                let Some(principal) = id(properties, "principalId") else { continue };
+                let of = roles.entry(principal).or_default();
+                let assignment = listed_role(&item, properties);
+                // What is assigned above repeats in each subscription.
+                if !of.contains(&assignment) {
+                    of.push(assignment);
+                }
+            }
+        }
+        let what = "roles outside of the subscriptions that connections name";
+        self.gap(Layer::Identity, None, State::Partial, (what, &why("Azure Resource Graph", refused)));
+        is_read.then_some(roles)
+    }
+
+    /// Entra tells everyone which tenants there are.
+    async fn read_tenants(&self, tenants: BTreeSet<Uuid>) {
+        let asked = stream::iter(tenants).map(async |tenant| {
+            let known = self.known.tenants.borrow().get(&tenant).copied();
+            if let Some(existence) = known {
+                return Tenant { id: tenant, existence };
+            }
+            let tenant = self.one_tenant(tenant).await;
+            self.known.tenants.borrow_mut().insert(tenant.id, tenant.existence);
+            tenant
+        });
+        let found: Vec<_> = asked.buffer_unordered(self.jobs).collect().await;
+        *self.tenants.borrow_mut() = found;
+    }
+
+    async fn one_tenant(&self, tenant: Uuid) -> Tenant {
+        let key = tenant.to_string();
+        let url = self.known.authority.join([key.as_str(), "v2.0", ".well-known", "openid-configuration"]);
+        let answer = self.known.http.send(Request::new(Method::GET, url), TENANT_TIMEOUT).await;
+        self.progress.called();
+        let lost = |error: &ReadError| {
+            let what = format!("the tenant {tenant}");
+            self.gap(Layer::Identity, None, error.state(), (&what, &why("Microsoft Entra", error)));
+            Existence::Unknown
+        };
+        let existence = match answer {
+            Ok(answer) if answer.status == 200 => Existence::Found,
+            Ok(answer) => {
+                let body = answer.json::<Value>();
+                let message = body.as_ref().and_then(|body| text(body, "error_description"));
+                if message.is_some_and(|text| text.starts_with("AADSTS90002")) {
+                    Existence::Gone
+                } else {
+                    lost(&ReadError::Unusable { status: answer.status, kind: answer.kind() })
+                }
+            }
+            Err(error) => lost(&ReadError::Http(error)),
+        };
+        Tenant { id: tenant, existence }
+    }
+}
+
+/// The subscription or management group that a scope lies in, in lower case.
+fn root(scope: &str) -> Option<String> {
+    let lower = scope.to_ascii_lowercase();
+    let segments: Vec<_> = lower.trim_matches('/').split('/').collect();
+    match segments.as_slice() {
+        ["subscriptions", id, ..] if !id.is_empty() => Some(format!("/subscriptions/{id}")),
+        ["providers", "microsoft.management", "managementgroups", id, ..] if !id.is_empty() => {
+            Some(format!("/providers/microsoft.management/managementgroups/{id}"))
+        }
+        _ => None,
+    }
+}
+
+fn unknown(scope: String) -> Subscription {
+    Subscription { scope, existence: Existence::Unknown, name: None, tenant: None, state: None }
+}
+
+fn subscription(item: &Value) -> Subscription {
+    Subscription {
+        scope: format!("/subscriptions/{}", id(item, "subscriptionId").unwrap_or_default()),
+        existence: Existence::Found,
+        name: text(item, "displayName"),
+        tenant: id(item, "tenantId"),
+        state: text(item, "state"),
+    }
+}
+
+fn role(row: &Value) -> RoleAssignment {
+    let role_id = id(row, "role");
+    RoleAssignment {
+        scope: text(row, "scope").unwrap_or_default(),
+        role: text(row, "roleName").or_else(|| known_role(role_id)),
+        role_id,
+        id: text(row, "id"),
+        condition: text(row, "condition"),
+        description: text(row, "description"),
+        created: moment(row, "createdOn"),
+    }
+}
+
+fn listed_role(item: &Value, properties: &Value) -> RoleAssignment {
+    let definition = text(properties, "roleDefinitionId").unwrap_or_default();
+    let role_id = definition.rsplit('/').next().and_then(|id| Uuid::try_parse(id).ok());
+    RoleAssignment {
+        scope: text(properties, "scope").unwrap_or_default(),
+        role: known_role(role_id),
+        role_id,
+        id: text(item, "id"),
+        condition: text(properties, "condition"),
+        description: text(properties, "description"),
+        created: moment(properties, "createdOn"),
+    }
+}
+
+fn known_role(id: Option<Uuid>) -> Option<String> {
+    let id = id?.to_string();
+    KNOWN_ROLES.iter().find(|(known, _)| *known == id).map(|(_, name)| (*name).to_owned())
+}

@@ -1,0 +1,83 @@
+//! YAML that people write: bounded, and with the place of what is wrong.
+
+use std::{fs, io::Read as _, path::Path};
+
+use serde::de::DeserializeOwned;
+use serde_saphyr::{Location, Spanned};
+
+/// The largest file, in bytes.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// A file of YAML that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum YamlError {
+    /// The file cannot be read.
+    #[error("{file}: it cannot be read")]
+    Io {
+        /// Its path.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is larger than any that people write.
+    #[error("{0}: it has more than {MAX_FILE_BYTES} bytes, or is not text in UTF-8")]
+    Size(String),
+    /// It is not what it should be.
+    #[error("{file}:{line}:{column}: {why}")]
+    Content {
+        /// Its path.
+        file: String,
+        /// The line, from 1.
+        line: u64,
+        /// The column, from 1.
+        column: u64,
+        /// What is wrong, with the field's name.
+        why: String,
+    },
+}
+
+/// The text of a file.
+///
+/// # Errors
+///
+/// It cannot be read, is too large, or is not text.
+pub fn text_of(path: &Path) -> Result<String, YamlError> {
+    let file = path.display().to_string();
+    let mut bytes = Vec::new();
+    let opened = fs::File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
+    if let Err(source) = opened {
+        return Err(YamlError::Io { file, source });
+    }
+    let is_small = bytes.len() as u64 <= MAX_FILE_BYTES;
+    String::from_utf8(bytes).ok().filter(|_| is_small).ok_or(YamlError::Size(file))
+}
+
+/// Reads a document.
+///
+/// # Errors
+///
+/// It is not what `T` is, or larger than a document of people is.
+pub fn parse<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, YamlError> {
+    // People write no aliases in these files, and an alias of an alias is how a small document grows large.
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_aliases: 0, max_anchors: 16, max_depth: 16, max_nodes: 200_000 },
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        let error = error.without_snippet();
+        let place = error.location().unwrap_or(Location::UNKNOWN);
+        let text = error.to_string();
+        // The place stands at the beginning already.
+        content(file, place, text.split(" at line ").next().unwrap_or(&text))
+    })
+}
+
+/// What is wrong with a value, and where it stands.
+#[must_use]
+pub fn wrong<T>(file: &str, value: &Spanned<T>, why: &str) -> YamlError {
+    content(file, value.referenced, why)
+}
+
+fn content(file: &str, place: Location, why: &str) -> YamlError {
+    let (line, column) = (place.line().max(1), place.column().max(1));
+    YamlError::Content { file: file.to_owned(), line, column, why: why.to_owned() }
+}

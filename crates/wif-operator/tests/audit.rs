@@ -1,0 +1,344 @@
+//! The program, from its arguments to its exit code: against an emulated organization, and against what it saved of one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::use_debug,
+    reason = "a test stops at the first surprise, and says what it saw"
+)]
+#![allow(dead_code, reason = "what the tests of reading share has more than this needs")]
+
+mod support;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use emulator::organization::{OrganizationPlan, Planted};
+use serde_json::Value;
+
+use support::{Fixture, NAME};
+
+/// The rules that find each planted fault at its connection, by what the rules promise.
+const EXPECTED: [(Planted, &[&str]); 41] = [
+    (Planted::StoredSecret, &["WIF6101"]),
+    (Planted::StoredCertificate, &["WIF6102"]),
+    (Planted::SecretEnded, &["WIF6101", "WIF6103"]),
+    (Planted::SecretEndsSoon, &["WIF6101", "WIF6103"]),
+    (Planted::ClassicType, &["WIF6104"]),
+    (Planted::PublishProfile, &["WIF6104"]),
+    (Planted::MachineIdentity, &["WIF6104"]),
+    (Planted::OtherTypeWithSecret, &["WIF6105"]),
+    (Planted::SecretBesideFederation, &["WIF6106"]),
+    (Planted::RevertOpen, &["WIF6107"]),
+    (Planted::OldIssuer, &["WIF6201"]),
+    (Planted::NoMatchingCredential, &["WIF6202"]),
+    // It is its application's fault.
+    (Planted::CredentialOfGoneConnection, &[]),
+    (Planted::ManyCredentials, &["WIF6204"]),
+    (Planted::FlexibleCredential, &[]),
+    // Its credential trusts what the subject should be.
+    (Planted::WrongSubject, &["WIF6202", "WIF6205"]),
+    (Planted::MultiTenantApplication, &["WIF6206"]),
+    (Planted::DisabledApplication, &["WIF6206"]),
+    (Planted::DeletedApplication, &["WIF6206"]),
+    (Planted::NoOwner, &["WIF6206"]),
+    (Planted::GuestOwner, &["WIF6206"]),
+    // The other has the same scope, too.
+    (Planted::SharedIdentity, &["WIF6207", "WIF6501"]),
+    (Planted::SubscriptionGone, &["WIF6208"]),
+    (Planted::SubscriptionRenamed, &["WIF6208"]),
+    (Planted::OpenToAll, &["WIF6301"]),
+    (Planted::GonePipeline, &["WIF6302"]),
+    (Planted::SharedWithProject, &["WIF6303"]),
+    (Planted::SharedWithPublicProject, &["WIF6303"]),
+    (Planted::BroadGroup, &["WIF6304"]),
+    (Planted::ProductionWithoutChecks, &["WIF6305"]),
+    (Planted::OwnerRole, &["WIF6311"]),
+    (Planted::ContributorOnSubscription, &["WIF6311"]),
+    (Planted::RoleOutsideScope, &["WIF6312"]),
+    (Planted::NoRole, &["WIF6313"]),
+    (Planted::NeverUsed, &["WIF6401"]),
+    (Planted::UnusedForLong, &["WIF6401"]),
+    (Planted::Disabled, &["WIF6402"]),
+    (Planted::CreationFailed, &["WIF6402"]),
+    (Planted::NoDescription, &["WIF6501"]),
+    // What cannot be seen is a gap, and no rule calls it good or bad.
+    (Planted::PartlyVisible, &[]),
+    (Planted::ManagedIdentity, &[]),
+];
+
+fn run(fixture: &Fixture, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wif-operator"));
+    let output = command.args(arguments).env_clear().envs(fixture.env().iter()).output().unwrap();
+    let said = [&*output.stdout, &*output.stderr].concat();
+    assert_eq!(emulator::leaks(&fixture.emulator.issued(), &said), Vec::<String>::new());
+    output
+}
+
+/// Runs without a network.
+fn offline(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wif-operator"));
+    command.args(arguments).env_clear().output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)))
+}
+
+/// The rules of the findings about each connection, and of those about none.
+fn rules(report: &Value) -> BTreeMap<Option<String>, BTreeSet<&str>> {
+    let mut found = BTreeMap::<_, BTreeSet<_>>::new();
+    for finding in report["findings"].as_array().unwrap() {
+        let connection = finding["connection"].as_str().map(str::to_owned);
+        found.entry(connection).or_default().insert(finding["rule"].as_str().unwrap());
+    }
+    found
+}
+
+#[test]
+fn every_planted_fault_is_found_where_it_is_and_nowhere_else() {
+    let plan = OrganizationPlan::new(NAME).projects(3).connections(4).planted(&Planted::ALL);
+    let fixture = Fixture::new(&plan);
+    let output = run(&fixture, &["audit", "--org", NAME, "--format", "json"]);
+    let report = json(&output);
+    assert_eq!(output.status.code(), Some(11), "{}", text(&output.stderr));
+    let mut found = rules(&report);
+    let mut wrong = Vec::new();
+    for (planted, expected) in EXPECTED {
+        let id = fixture.made.planted[&planted].to_string();
+        let there = found.remove(&Some(id)).unwrap_or_default();
+        if there != expected.iter().copied().collect() {
+            wrong.push(format!("{planted:?}: expected {expected:?}, found {there:?}"));
+        }
+    }
+    assert_eq!(found.remove(&None).unwrap_or_default(), BTreeSet::from(["WIF6203"]));
+    // The connection that shares its identity with the planted one.
+    let is_shared = |rules: &BTreeSet<_>| *rules == BTreeSet::from(["WIF6207", "WIF6501"]);
+    let shared: Vec<_> =
+        found.iter().filter(|(_, rules)| is_shared(rules)).map(|(id, _)| id.clone()).collect();
+    for id in &shared {
+        found.remove(id);
+    }
+    assert_eq!(shared.len(), 1, "{shared:?}");
+    assert!(wrong.is_empty() && found.is_empty(), "{wrong:#?}\n{found:#?}");
+    let unseen = fixture.made.planted[&Planted::PartlyVisible].to_string();
+    let coverage = report["coverage"].as_array().unwrap();
+    assert!(coverage.iter().any(|entry| entry["connection"] == *unseen && entry["state"] != "read"));
+    assert_eq!(report["totals"]["unknown"], 1);
+}
+
+#[test]
+fn a_healthy_organization_has_nothing_to_say() {
+    let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(2).connections(3));
+    let output = run(&fixture, &["audit", "--organization", NAME]);
+    let (out, errors) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{out}\n{errors}");
+    assert!(out.contains("3 connections: 3 federated\n0 faults, 0 warnings, 0 notes\n"), "{out}");
+    assert!(out.contains("Nothing to say"), "{out}");
+    assert!(errors.contains("Azure DevOps: ") && errors.contains("Microsoft Graph: "), "{errors}");
+}
+
+#[test]
+fn what_was_saved_is_judged_again_without_a_network_and_gives_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let plan = OrganizationPlan::new(NAME)
+        .projects(2)
+        .connections(2)
+        .planted(&[Planted::StoredSecret, Planted::OpenToAll]);
+    let fixture = Fixture::new(&plan);
+    let now = ["--now", "2026-12-01T00:00:00Z"];
+    let (snapshot, first) = (path("snapshot"), path("first.json"));
+    let live = ["audit", "--org", NAME, "--save", &snapshot, "--format", "json", "--output", &first];
+    let output = run(&fixture, &[&live[..], &now].concat());
+    assert_eq!(output.status.code(), Some(11), "{}", text(&output.stderr));
+    drop(fixture);
+    let formats = ["json", "sarif", "csv", "markdown", "html", "text"];
+    for round in ["a", "b"] {
+        let mut arguments = vec!["audit".to_owned(), "--offline".to_owned(), snapshot.clone()];
+        arguments.extend(now.map(str::to_owned));
+        for format in formats {
+            arguments.extend(
+                ["--format", format, "--output", &path(&format!("{round}.{format}"))].map(str::to_owned),
+            );
+        }
+        let output = offline(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(11), 0), "{}", text(&output.stderr));
+    }
+    let read = |name: &str| fs::read(Path::new(&path(name))).unwrap();
+    assert!(read("first.json") == read("a.json"), "read and read again");
+    for format in formats {
+        assert!(read(&format!("a.{format}")) == read(&format!("b.{format}")), "{format}");
+    }
+    // With the report as baseline nothing is new.
+    let base =
+        ["audit", "--offline", &snapshot, "--baseline", &first, "--fail-on", "new:note", "--format", "json"];
+    let output = offline(&[&base[..], &now].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(json(&output)["baseline"]["new"], 0);
+    // What is accepted does not count.
+    let waivers = path("waivers.yaml");
+    let content = "- { rule: WIF6101, name: '*', reason: known, owner: team, until: 2026-12-31 }\n- { rule: WIF6302, name: '*', reason: none, owner: team, until: 2026-12-31 }\n";
+    fs::write(&waivers, content).unwrap();
+    let output = offline(
+        &[&["audit", "--offline", &snapshot, "--waivers", &waivers, "--format", "json"][..], &now].concat(),
+    );
+    let report = json(&output);
+    assert_eq!((output.status.code(), &report["totals"]["waived"]), (Some(10), &1.into()));
+    assert!(text(&output.stderr).contains("waiver WIF6302 name: * until 2026-12-31: it matches nothing"));
+}
+
+#[test]
+fn a_mistake_in_arguments_or_files_ends_with_2_before_anything_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.display().to_string()
+    };
+    let broken =
+        file("waivers.yaml", "- rule: WIF6101\n  name: '*'\n  reason: x\n  owner: y\n  until: 2099-01-01\n");
+    let other = file("audit.json", "{\"schema\":\"wif.audit/2\",\"findings\":[]}");
+    let snapshot = file("snapshot", "{\"schema\":\"wif.snapshot/9\"}\n");
+    let cases: [(&[&str], &str); 9] = [
+        (&["--waivers", &broken], "waivers.yaml:5:10: until: 2099-01-01 is more than a year ahead"),
+        (&["--baseline", &other], "has the schema 'wif.audit/2', accepted is wif.audit/1"),
+        (&["--fail-on", "new:fault"], "--baseline is not given"),
+        (&["--rule", "WIF6102x"], "--rule 'WIF6102x' is not a rule"),
+        (&["--format", "json", "--format", "csv"], "more than one --format would go to standard output"),
+        (&["--output", "x", "--output", "y"], "more --output than --format: 2 and 1"),
+        (&["--offline", &snapshot], "it is of version 'wif.snapshot/9'"),
+        (&["--now", "yesterday"], "accepted is a moment as 2026-11-26T12:00:00Z is"),
+        (&["--jobs", "65"], "65 is not in 1..=64"),
+    ];
+    for (arguments, expected) in cases {
+        let output = offline(&[&["audit", "--organization", NAME], arguments].concat());
+        let errors = text(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{errors}");
+        assert!(errors.contains(expected), "{arguments:?}: {errors}");
+    }
+}
+
+#[test]
+fn without_any_token_nothing_is_read_and_nothing_is_good() {
+    let mut fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(1).connections(1));
+    for name in ["AZURE_DEVOPS_EXT_PAT", "WIF_GRAPH_TOKEN", "WIF_ARM_TOKEN"] {
+        fixture = fixture.unset(name);
+    }
+    let output = run(&fixture, &["audit", "--org", NAME]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("Not seen, and so not judged"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn the_inventory_is_the_connections_of_the_audit_and_the_chain_is_one_screen() {
+    let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(2).connections(3));
+    let output = run(&fixture, &["inventory", "--org", NAME, "--format", "json"]);
+    let inventory = json(&output);
+    assert_eq!((output.status.code(), &inventory["schema"]), (Some(0), &"wif.inventory/1".into()));
+    assert_eq!(inventory["connections"].as_array().unwrap().len(), 3);
+    let id = fixture.made.healthy[0].to_string();
+    let output = run(&fixture, &["inventory", "--org", NAME, "--chain", "--connection", &id]);
+    let chain = text(&output.stdout);
+    assert!(chain.contains(&id) && chain.lines().count() < 25, "{chain}");
+    assert!(chain.contains("federated credential") && chain.contains("Reader at /subscriptions/"), "{chain}");
+    let output = run(&fixture, &["inventory", "--org", NAME, "--connection", "nothing-like-it"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn in_a_job_the_run_gets_a_summary_and_an_issue_for_each_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = OrganizationPlan::new(NAME)
+        .projects(2)
+        .connections(1)
+        .planted(&[Planted::StoredSecret, Planted::OpenToAll]);
+    let fixture = Fixture::new(&plan)
+        .set("TF_BUILD", "True")
+        .set("AGENT_TEMPDIRECTORY", folder.path().to_str().unwrap());
+    let output = run(&fixture, &["audit", "--org", NAME]);
+    let out = text(&output.stdout);
+    assert_eq!(out.matches("##vso[task.logissue type=error;code=WIF6101]").count(), 1, "{out}");
+    assert_eq!(out.matches("##vso[task.logissue type=warning;code=WIF6301]").count(), 1, "{out}");
+    assert!(out.contains("##vso[task.uploadsummary]"), "{out}");
+    assert!(
+        fs::read_to_string(folder.path().join("wif-audit.md")).unwrap().contains("## Convert to federation")
+    );
+    // Where data goes to standard output, nothing else does.
+    let output = run(&fixture, &["audit", "--org", NAME, "--format", "json"]);
+    assert_eq!(json(&output)["schema"], "wif.audit/1");
+}
+
+#[test]
+fn explain_knows_the_rules_and_the_errors() {
+    let output = offline(&["explain", "wif6202"]);
+    assert!(output.status.success());
+    assert!(
+        text(&output.stdout).starts_with("WIF6202\n\nNo federated credential matches issuer and subject.")
+    );
+    assert!(text(&offline(&["explain"]).stdout).contains("\nWIF6101  A stored secret.\n"));
+    assert!(offline(&["explain", "WIF2013"]).status.success());
+    assert_eq!(offline(&["explain", "WIF6999"]).status.code(), Some(2));
+}
+
+/// The fields of a value are those that the schema has, and the other way around.
+fn assert_described(value: &Value, schema: &Value, definitions: &Value, place: &str) {
+    if let Some(name) = schema["$ref"].as_str() {
+        let name = name.rsplit('/').next().unwrap();
+        return assert_described(value, &definitions[name], definitions, place);
+    }
+    if let Some(choices) = schema["anyOf"].as_array() {
+        let schema = choices.iter().find(|one| one["type"] != "null").unwrap();
+        if !value.is_null() {
+            assert_described(value, schema, definitions, place);
+        }
+        return;
+    }
+    if let (Value::Object(fields), Some(properties)) = (value, schema["properties"].as_object()) {
+        let names = |fields: &serde_json::Map<String, Value>| fields.keys().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(names(fields), names(properties), "{place}");
+        for (name, value) in fields {
+            assert_described(value, &properties[name], definitions, &format!("{place}.{name}"));
+        }
+    }
+    for value in value.as_array().into_iter().flatten() {
+        assert_described(value, &schema["items"], definitions, &format!("{place}[]"));
+    }
+    if let Some(known) = schema["enum"].as_array() {
+        assert!(known.contains(value), "{place}: {value}");
+    }
+}
+
+#[test]
+fn the_json_is_what_the_published_schemas_describe() {
+    let schema = |name: &str| -> Value {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schemas").join(name);
+        serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+    };
+    let plan = OrganizationPlan::new(NAME).projects(3).connections(1).planted(&Planted::ALL);
+    let fixture = Fixture::new(&plan);
+    let report = json(&run(&fixture, &["audit", "--org", NAME, "--format", "json"]));
+    let audit = schema("audit.schema.json");
+    assert_described(&report, &audit, &audit["$defs"], "audit");
+    let inventory = json(&run(&fixture, &["inventory", "--org", NAME, "--format", "json"]));
+    let described = schema("inventory.schema.json");
+    assert_described(&inventory, &described, &described["$defs"], "inventory");
+    // The evidence of each rule is listed.
+    let rules = audit["$defs"]["finding"]["allOf"].as_array().unwrap();
+    for finding in report["findings"].as_array().unwrap() {
+        let rule =
+            rules.iter().find(|one| one["if"]["properties"]["rule"]["const"] == finding["rule"]).unwrap();
+        let listed = rule["then"]["properties"]["evidence"]["properties"].as_object().unwrap();
+        for name in finding["evidence"].as_object().unwrap().keys() {
+            assert!(listed.contains_key(name), "{}: {name}", finding["rule"]);
+        }
+    }
+}

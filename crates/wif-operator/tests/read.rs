@@ -1,0 +1,554 @@
+//! Reading whole organizations, over TLS: as few calls as there can be, and nothing unread that is not told.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::use_debug,
+    reason = "a test stops at the first surprise, and says what it saw"
+)]
+
+mod support;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use emulator::{
+    Fault, Gate, Service,
+    directory::{BadToken, Sight, UnknownProject},
+    organization::{OrganizationPlan, Planted, approval, branch_control},
+};
+use uuid::Uuid;
+use wif_core::{code::Code, trust::subject::Subject};
+use wif_operator::snapshot::{
+    Existence, Layer, State,
+    connection::CheckKind,
+    identity::{Identity, IdentityKind},
+};
+
+use support::{Fixture, NAME, find, gaps};
+
+fn plan() -> OrganizationPlan {
+    OrganizationPlan::new(NAME)
+}
+
+#[test]
+fn a_healthy_organization_is_read_whole_and_every_layer_says_so() {
+    let fixture = Fixture::new(&plan().projects(3).connections(7));
+    let organization = fixture.organization();
+    assert_eq!(gaps(&organization), Vec::<&_>::new());
+    assert_eq!(organization.id, Some(fixture.made.id));
+    assert_eq!((organization.projects.len(), organization.connections.len()), (3, 7));
+    let layers: Vec<_> =
+        organization.coverage.iter().filter(|one| one.project.is_none()).map(|one| one.layer).collect();
+    assert_eq!(layers, [Layer::List, Layer::Identity, Layer::Use]);
+    let projects = organization.coverage.iter().filter(|one| one.project.is_some());
+    assert_eq!(projects.filter(|one| one.layer == Layer::List && one.state == State::Read).count(), 3);
+    for connection in &organization.connections {
+        assert!(connection.is_visible && connection.projects.len() == 1 && connection.projects[0].is_owner);
+        assert!(
+            matches!(Subject::parse(connection.subject.as_ref().unwrap()), Subject::Ids { connection: id, .. } if id == connection.id)
+        );
+        let project = &connection.projects[0];
+        assert_eq!(project.runs.as_ref().unwrap()[0].pipeline, Some(1));
+        let permissions = project.pipelines.as_ref().unwrap();
+        assert!(!permissions.is_open_to_all);
+        assert_eq!(permissions.pipelines[0].existence, Existence::Found);
+        assert_eq!(permissions.pipelines[0].name.as_deref(), Some("pipeline-1"));
+        assert_eq!(project.members.as_ref().unwrap()[0].role, "Administrator");
+        assert_eq!(connection.checks.as_deref(), Some(&[][..]));
+        let client = connection.client.unwrap();
+        let identity = organization.identities.iter().find(|one| one.client == client).unwrap();
+        assert_eq!((identity.kind, identity.existence), (IdentityKind::Application, Existence::Found));
+        assert_eq!(identity.federated_credentials.as_ref().unwrap()[0].subject, connection.subject);
+        assert_eq!(identity.owners.as_ref().unwrap()[0].is_guest, Some(false));
+        assert_eq!(identity.roles.as_ref().unwrap()[0].role.as_deref(), Some("Reader"));
+        assert_eq!(identity.secrets.as_deref(), Some(&[][..]));
+    }
+    assert_eq!(organization.subscriptions[0].existence, Existence::Found);
+    assert_eq!(
+        (organization.tenants[0].id, organization.tenants[0].existence),
+        (Fixture::tenant(), Existence::Found)
+    );
+}
+
+#[test]
+fn the_list_layer_costs_one_call_a_project_and_one_for_each_hundred_projects() {
+    let fixture = Fixture::new(&plan().projects(1001).connections(5)).depth(Layer::List);
+    let organization = fixture.organization();
+    assert_eq!((organization.projects.len(), organization.connections.len()), (1001, 5));
+    assert_eq!(fixture.calls(Service::DevOps, "/_apis/projects"), 11);
+    assert_eq!(fixture.calls(Service::DevOps, "/serviceendpoint/endpoints"), 1001);
+    assert_eq!(fixture.emulator.journal().len(), 1001 + 11 + 1, "and one for the organization's id");
+    assert!(fixture.emulator.connections(Service::DevOps) <= 16);
+    assert_eq!(gaps(&organization), Vec::<&_>::new());
+    assert!(organization.coverage.iter().all(|one| one.layer == Layer::List));
+}
+
+#[test]
+fn identities_cost_a_handful_of_calls_and_twenty_share_one() {
+    let fixture = Fixture::new(&plan().projects(2).connections(100)).depth(Layer::Identity);
+    let organization = fixture.organization();
+    assert_eq!(gaps(&organization), Vec::<&_>::new());
+    // A hundred applications, and seven questions for fifteen service principals each.
+    assert_eq!(fixture.calls(Service::Graph, "POST /v1.0/$batch"), 6);
+    assert_eq!(fixture.calls(Service::Arm, "Microsoft.ResourceGraph"), 1);
+    assert_eq!(fixture.calls(Service::DevOps, "/checks/queryconfigurations"), 2);
+    assert_eq!(fixture.calls(Service::DevOps, "executionhistory"), 0);
+    assert!(
+        organization.identities.iter().all(|one| one.roles.as_ref().is_some_and(|roles| !roles.is_empty()))
+    );
+}
+
+#[test]
+fn every_planted_fault_can_be_seen_in_the_snapshot() {
+    let fixture = Fixture::new(&plan().projects(3).connections(2).planted(&Planted::ALL));
+    {
+        let mut directory = fixture.emulator.directory();
+        let checks =
+            vec![approval("[Project 0000]\\Leads"), branch_control("refs/heads/main,refs/heads/release/*")];
+        directory.connection(fixture.made.planted[&Planted::OldIssuer]).record.checks = checks;
+    }
+    let organization = fixture.organization();
+    let connection = |what| find(&organization, fixture.made.planted[&what]);
+    let identity = |what| -> &Identity {
+        let client = connection(what).client.unwrap();
+        organization.identities.iter().find(|one| one.client == client).unwrap()
+    };
+    let secret = connection(Planted::StoredSecret);
+    assert_eq!(secret.authentication_type.as_deref(), Some("spnKey"));
+    assert_eq!(secret.creation_mode.as_deref(), Some("Automatic"));
+    assert!(identity(Planted::SecretEnded).secrets.as_ref().unwrap()[0].ends.is_some());
+    assert_eq!(connection(Planted::StoredCertificate).authentication_type.as_deref(), Some("spnCertificate"));
+    assert_eq!(identity(Planted::StoredCertificate).certificates.as_ref().unwrap().len(), 1);
+    assert_eq!(connection(Planted::ClassicType).kind.as_deref(), Some("azure"));
+    assert_eq!(connection(Planted::PublishProfile).scheme.as_deref(), Some("PublishProfile"));
+    assert_eq!(connection(Planted::MachineIdentity).scheme.as_deref(), Some("ManagedServiceIdentity"));
+    assert_eq!(connection(Planted::OtherTypeWithSecret).kind.as_deref(), Some("dockerregistry"));
+    assert!(connection(Planted::RevertOpen).revert_deadline.is_some());
+    let old = connection(Planted::OldIssuer);
+    assert_eq!(
+        old.issuer.as_deref(),
+        Some(format!("https://vstoken.dev.azure.com/{}", fixture.made.id).as_str())
+    );
+    let kinds: Vec<_> = old.checks.as_ref().unwrap().iter().map(|check| check.kind).collect();
+    assert_eq!(kinds, [CheckKind::Approval, CheckKind::BranchControl]);
+    assert_eq!(old.checks.as_ref().unwrap()[1].branches, ["refs/heads/main", "refs/heads/release/*"]);
+    assert_eq!(
+        identity(Planted::CredentialOfGoneConnection).federated_credentials.as_ref().unwrap().len(),
+        2
+    );
+    assert_eq!(identity(Planted::ManyCredentials).federated_credentials.as_ref().unwrap().len(), 19);
+    let flexible = identity(Planted::FlexibleCredential).federated_credentials.as_ref().unwrap();
+    assert!(flexible.iter().any(|one| one.is_flexible && one.subject.is_none()));
+    assert_eq!(
+        identity(Planted::MultiTenantApplication).sign_in_audience.as_deref(),
+        Some("AzureADMultipleOrgs")
+    );
+    assert_eq!(identity(Planted::DisabledApplication).is_enabled, Some(false));
+    let deleted = identity(Planted::DeletedApplication);
+    assert_eq!((deleted.existence, deleted.is_deleted), (Existence::Gone, true));
+    assert_eq!(identity(Planted::NoOwner).owners.as_deref(), Some(&[][..]));
+    assert_eq!(identity(Planted::GuestOwner).owners.as_ref().unwrap()[0].is_guest, Some(true));
+    let gone = connection(Planted::SubscriptionGone).scope.clone().unwrap();
+    assert_eq!(
+        organization.subscriptions.iter().find(|one| one.scope == gone).unwrap().existence,
+        Existence::Gone
+    );
+    assert!(connection(Planted::OpenToAll).projects[0].pipelines.as_ref().unwrap().is_open_to_all);
+    let pipelines = &connection(Planted::GonePipeline).projects[0].pipelines.as_ref().unwrap().pipelines;
+    assert_eq!(pipelines.iter().find(|one| one.id == 999).unwrap().existence, Existence::Gone);
+    let shared = connection(Planted::SharedWithProject);
+    assert_eq!(shared.projects.iter().map(|one| one.is_owner).collect::<Vec<_>>(), [true, false]);
+    let public =
+        organization.projects.iter().filter(|one| one.is_public).map(|one| one.id).collect::<Vec<_>>();
+    assert_eq!(public, [connection(Planted::SharedWithPublicProject).projects[1].id]);
+    let members = connection(Planted::BroadGroup).projects[0].members.as_ref().unwrap();
+    assert!(
+        members.iter().any(|one| one.name.ends_with("\\Contributors")
+            && !one.is_inherited
+            && one.is_group == Some(true))
+    );
+    let roles = |what| {
+        identity(what)
+            .roles
+            .as_ref()
+            .unwrap()
+            .iter()
+            .map(|one| one.role.clone().unwrap())
+            .collect::<BTreeSet<_>>()
+    };
+    assert!(roles(Planted::OwnerRole).contains("Owner"));
+    assert_eq!(identity(Planted::NoRole).roles.as_deref(), Some(&[][..]));
+    assert_eq!(connection(Planted::NeverUsed).projects[0].runs.as_deref(), Some(&[][..]));
+    assert_eq!(connection(Planted::Disabled).is_disabled, Some(true));
+    let failed = connection(Planted::CreationFailed);
+    assert_eq!((failed.is_ready, failed.operation_state.as_deref()), (Some(false), Some("Failed")));
+    assert_eq!(connection(Planted::NoDescription).description, None);
+    assert_eq!(identity(Planted::ManagedIdentity).kind, IdentityKind::ManagedIdentity);
+    assert_eq!(identity(Planted::ManagedIdentity).federated_credentials.as_ref().unwrap().len(), 1);
+    // Only what cannot be seen is a gap.
+    let partly = fixture.made.planted[&Planted::PartlyVisible];
+    assert!(!find(&organization, partly).is_visible);
+    let all: Vec<_> = gaps(&organization).iter().map(|gap| (gap.layer, gap.connection, gap.state)).collect();
+    assert_eq!(all, [(Layer::List, Some(partly), State::Partial)], "{:#?}", gaps(&organization));
+}
+
+#[test]
+fn an_identity_that_trusts_the_organization_and_that_no_connection_names_is_found() {
+    let fixture = Fixture::new(&plan().connections(1)).depth(Layer::Identity);
+    let client = {
+        let mut directory = fixture.emulator.directory();
+        let id = fixture.made.healthy[0];
+        let client = directory.connection(id).client;
+        let organization = directory.organizations.iter_mut().find(|one| one.name == NAME).unwrap();
+        organization.projects[0].connections.clear();
+        client
+    };
+    let organization = fixture.organization();
+    let found: Vec<_> = organization.identities.iter().map(|one| one.client).collect();
+    // The emulator's other organization has identities in the same tenant, which are none of this one's.
+    assert_eq!(found, [client]);
+    assert!(organization.identities[0].roles.is_some());
+}
+
+#[test]
+fn the_order_of_answers_changes_nothing() {
+    let plan = plan().projects(6).connections(30).planted(&Planted::ALL);
+    let mut fixture = Fixture::new(&plan);
+    let first = fixture.read();
+    fixture.options.jobs = 1;
+    fixture.emulator.directory().quirks.batch_reversed = true;
+    let second = fixture.read();
+    assert_eq!(first.organizations, second.organizations);
+}
+
+#[test]
+fn every_spelling_and_version_of_the_service_reads_the_same() {
+    let fixture = Fixture::new(&plan().projects(2).connections(4).planted(&[Planted::StoredSecret]));
+    let usual = fixture.organization();
+    {
+        let mut directory = fixture.emulator.directory();
+        directory.quirks.other_case = true;
+        directory.quirks.empty_values = true;
+        directory.quirks.only_version_7_1 = true;
+        directory.quirks.byte_order_mark = true;
+        directory.quirks.graph_page = 1;
+        directory.quirks.resource_graph_page = 1;
+        directory.quirks.projects_per_page = 1;
+        directory.quirks.pipelines_per_page = 1;
+    }
+    let mut other = fixture.organization();
+    for connection in &mut other.connections {
+        connection.kind = connection.kind.as_ref().map(|kind| kind.to_lowercase());
+    }
+    assert_eq!(usual, other);
+}
+
+#[test]
+fn a_project_that_is_denied_or_vanishes_is_a_gap_and_the_others_are_read() {
+    let fixture = Fixture::new(&plan().projects(3).connections(3));
+    {
+        let mut directory = fixture.emulator.directory();
+        directory.project(fixture.made.projects[0]).record.sight = Sight::Partial;
+        directory.project(fixture.made.projects[1]).record.sight = Sight::Nothing;
+        directory.quirks.unknown_project = UnknownProject::BadRequest;
+    }
+    let organization = fixture.organization();
+    assert_eq!(organization.connections.len(), 1);
+    let list: Vec<_> = gaps(&organization).into_iter().filter(|gap| gap.layer == Layer::List).collect();
+    assert_eq!(list.len(), 2, "{list:#?}");
+    assert_eq!((list[0].project.as_deref(), list[0].state), (Some("Project 0000"), State::Denied));
+    assert!(list[0].why.contains("answered 403") && list[0].why.contains("TF400813"), "{}", list[0].why);
+    assert_eq!(list[1].project.as_deref(), Some("Project 0001"));
+    assert!(list[1].why.contains("gone meanwhile"), "{}", list[1].why);
+}
+
+#[test]
+fn a_service_that_asks_to_wait_is_obeyed_also_with_a_success() {
+    let fixture = Fixture::new(&plan().projects(40)).depth(Layer::List);
+    fixture.emulator.directory().quirks.slow_down = Some((10, 7));
+    let organization = fixture.organization();
+    assert_eq!(gaps(&organization), Vec::<&_>::new());
+    assert!(fixture.clock.sleeps().contains(&Duration::from_secs(7)), "{:?}", fixture.clock.sleeps());
+    assert!(fixture.said.text().contains("Azure DevOps asks to wait 7 s"), "{}", fixture.said.text());
+}
+
+#[test]
+fn throttling_is_waited_out_and_costs_no_project() {
+    let fixture = Fixture::new(&plan().projects(10).connections(10)).depth(Layer::List);
+    for _ in 0..3 {
+        let busy = Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints").status(429);
+        fixture.emulator.fault(busy.header("retry-after", "20").times(1));
+    }
+    let organization = fixture.organization();
+    assert_eq!((organization.connections.len(), gaps(&organization).len()), (10, 0));
+    assert_eq!(fixture.calls(Service::DevOps, "/serviceendpoint/endpoints"), 13);
+}
+
+#[test]
+fn a_wait_of_more_than_five_minutes_is_a_failed_layer_and_nothing_more_is_asked() {
+    let mut fixture = Fixture::new(&plan().projects(50)).depth(Layer::List);
+    fixture.options.jobs = 1;
+    let busy = Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints").status(429);
+    fixture.emulator.fault(busy.header("retry-after", "301").nth(3).always());
+    let organization = fixture.organization();
+    assert_eq!(fixture.calls(Service::DevOps, "/serviceendpoint/endpoints"), 3);
+    let gaps = gaps(&organization);
+    assert_eq!(gaps.len(), 48, "the two that were read are none");
+    assert!(gaps.iter().all(|gap| gap.state == State::Failed && gap.why.contains("asks to wait for 301 s")));
+    assert!(fixture.clock.sleeps().iter().all(|sleep| *sleep < Duration::from_secs(301)));
+}
+
+#[test]
+fn a_page_that_is_lost_is_told() {
+    let fixture = Fixture::new(&plan().projects(250)).depth(Layer::List);
+    fixture.emulator.fault(Fault::on(Service::DevOps, "GET", "/_apis/projects").nth(3).status(500).always());
+    let organization = fixture.organization();
+    assert_eq!(organization.projects.len(), 200);
+    let gaps = gaps(&organization);
+    assert_eq!((gaps.len(), gaps[0].state, gaps[0].project.as_deref()), (1, State::Failed, None));
+    assert!(gaps[0].why.starts_with("projects after the first pages: Azure DevOps"), "{}", gaps[0].why);
+}
+
+#[test]
+fn answers_that_are_cut_short_are_asked_for_again_and_then_told() {
+    let fixture = Fixture::new(&plan().projects(2).connections(2)).depth(Layer::List);
+    let cut = || Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints").truncate();
+    fixture.emulator.fault(cut());
+    assert_eq!(gaps(&fixture.organization()), Vec::<&_>::new());
+    fixture.emulator.fault(cut().always());
+    let organization = fixture.organization();
+    assert!(organization.connections.is_empty());
+    let gaps = gaps(&organization);
+    assert_eq!(gaps.len(), 2);
+    assert!(
+        gaps.iter().all(|gap| gap.state == State::Failed && gap.why.contains("gave no answer")),
+        "{gaps:#?}"
+    );
+}
+
+#[test]
+fn a_sign_in_page_in_any_form_is_a_refused_token_and_no_empty_organization() {
+    let fixture = Fixture::new(&plan().projects(2)).set("AZURE_DEVOPS_EXT_PAT", "ended");
+    for form in [BadToken::Unauthorized, BadToken::PageWith203, BadToken::PageWith200, BadToken::Redirect] {
+        fixture.emulator.directory().quirks.bad_token = form;
+        let organization = fixture.organization();
+        let list: Vec<_> = gaps(&organization).into_iter().filter(|gap| gap.layer == Layer::List).collect();
+        assert!(!list.is_empty(), "{form:?}");
+        assert!(
+            list.iter().all(|gap| gap.state == State::Denied && gap.why.contains("refused the token")),
+            "{form:?} {list:#?}"
+        );
+        assert!(
+            organization.coverage.iter().all(|one| one.state != State::Read),
+            "{:#?}",
+            organization.coverage
+        );
+    }
+}
+
+#[test]
+fn an_organization_that_does_not_exist_is_denied() {
+    let mut fixture = Fixture::new(&plan());
+    fixture.options.organizations = vec!["nobody-has-this".to_owned()];
+    let organization = fixture.organization();
+    assert_eq!(organization.id, None);
+    assert!(
+        organization.coverage.iter().all(|one| one.state == State::Denied),
+        "{:#?}",
+        organization.coverage
+    );
+}
+
+#[test]
+fn a_missing_token_is_a_gap_of_what_it_would_have_told_and_of_nothing_else() {
+    let fixture = Fixture::new(&plan().connections(2)).unset("WIF_GRAPH_TOKEN").unset("WIF_ARM_TOKEN");
+    let organization = fixture.organization();
+    let told = gaps(&organization);
+    assert!(told.iter().all(|gap| gap.layer == Layer::Identity && gap.state == State::Denied), "{told:#?}");
+    assert!(told.iter().any(|gap| gap.why.contains("Microsoft Graph: no token")));
+    assert!(told.iter().any(|gap| gap.why.contains("Azure Resource Manager: no token")));
+    assert!(
+        organization.identities.iter().all(|one| one.existence == Existence::Unknown && one.roles.is_none())
+    );
+    assert!(
+        organization.connections.iter().all(|one| one.checks.is_some() && one.projects[0].runs.is_some())
+    );
+    assert!(fixture.said.text().contains("Microsoft Graph: no token"), "{}", fixture.said.text());
+    let without = Fixture::new(&plan().connections(2)).unset("AZURE_DEVOPS_EXT_PAT");
+    let organization = without.organization();
+    assert!(
+        organization.coverage.iter().all(|one| one.state == State::Denied),
+        "{:#?}",
+        organization.coverage
+    );
+    assert_eq!(without.emulator.journal().len(), 0, "no service is asked without an organization");
+}
+
+#[test]
+fn a_token_that_may_not_read_graph_or_resource_graph_is_a_gap() {
+    let fixture = Fixture::new(&plan().connections(2)).depth(Layer::Identity);
+    {
+        let mut directory = fixture.emulator.directory();
+        directory.app(fixture.made.auditor).reads_applications = false;
+        directory.quirks.resource_graph_denied = true;
+    }
+    let organization = fixture.organization();
+    let told = gaps(&organization);
+    assert!(
+        told.iter().any(|gap| gap
+            .why
+            .contains("Microsoft Graph refused (it answered 403, Authorization_RequestDenied")),
+        "{told:#?}"
+    );
+    assert!(
+        told.iter().any(|gap| gap.state == State::Denied && gap.why.contains("roles outside"))
+            || told.iter().any(|gap| gap.why.contains("roles outside of the subscriptions")),
+        "{told:#?}"
+    );
+    assert!(organization.identities.iter().all(|one| one.existence == Existence::Unknown));
+    assert_eq!(fixture.calls(Service::Arm, "roleAssignments"), 1, "each subscription is asked instead");
+}
+
+#[test]
+fn a_subscription_that_may_not_be_seen_is_neither_gone_nor_without_roles() {
+    let fixture = Fixture::new(&plan().connections(1)).depth(Layer::Identity);
+    fixture.emulator.directory().subscription(fixture.made.subscription).roles.clear();
+    let organization = fixture.organization();
+    assert_eq!(organization.subscriptions[0].existence, Existence::Unknown);
+    assert_eq!(organization.identities[0].roles, None);
+    assert!(
+        gaps(&organization)
+            .iter()
+            .any(|gap| gap.state == State::Denied && gap.why.contains("AuthorizationFailed"))
+    );
+}
+
+#[test]
+fn identities_of_another_tenant_are_unknown_and_not_gone() {
+    let fixture = Fixture::new(&plan().connections(1)).depth(Layer::Identity);
+    let other = Uuid::from_u128(77);
+    fixture.emulator.directory().connection(fixture.made.healthy[0]).tenant = other;
+    let organization = fixture.organization();
+    let identity = organization.identities.iter().find(|one| one.tenant == Some(other)).unwrap();
+    assert_eq!(identity.existence, Existence::Unknown);
+    assert!(
+        gaps(&organization).iter().any(|gap| gap.why.contains(&format!("identities of the tenant {other}")))
+    );
+    assert_eq!(organization.tenants.iter().find(|one| one.id == other).unwrap().existence, Existence::Gone);
+}
+
+#[test]
+fn roles_that_are_not_told_are_unread_and_told_once() {
+    let fixture = Fixture::new(&plan().projects(1).connections(5));
+    fixture.emulator.directory().quirks.roles_are_hidden = true;
+    let organization = fixture.organization();
+    let told = gaps(&organization);
+    assert_eq!((told.len(), told[0].layer, told[0].state), (1, Layer::Use, State::Partial));
+    assert!(told[0].why.starts_with("members of roles of 5 connections: "), "{}", told[0].why);
+    assert!(organization.connections.iter().all(|one| one.projects[0].members.is_none()));
+}
+
+#[test]
+fn only_the_projects_that_are_named_are_read_and_one_that_is_not_there_is_an_argument_error() {
+    let mut fixture = Fixture::new(&plan().projects(4).connections(4)).depth(Layer::List);
+    fixture.options.projects = vec!["project 0002".to_owned()];
+    let organization = fixture.organization();
+    assert_eq!((organization.connections.len(), organization.projects.len()), (1, 4));
+    assert_eq!(fixture.calls(Service::DevOps, "/serviceendpoint/endpoints"), 1);
+    fixture.options.projects.push("Projekt 0003".to_owned());
+    let failure = fixture.try_read(std::future::pending()).unwrap_err();
+    assert_eq!((failure.code, failure.exit_code()), (Code::ArgumentInvalid, 2));
+    assert!(failure.hint.contains("'Project 0003'"), "{failure}");
+}
+
+#[test]
+fn bad_organizations_are_argument_errors_and_no_host_of_a_variable_gets_a_token() {
+    let mut fixture = Fixture::new(&plan());
+    for text in [
+        "",
+        "a b",
+        "http://dev.azure.com/x",
+        "https://user@dev.azure.com/x",
+        "https://dev.azure.com/",
+        "../x",
+    ] {
+        fixture.options.organizations = vec![text.to_owned()];
+        let failure = fixture.try_read(std::future::pending()).unwrap_err();
+        assert_eq!(failure.code, Code::ArgumentInvalid, "{text}");
+    }
+    fixture.options.organizations.clear();
+    let failure = fixture.try_read(std::future::pending()).unwrap_err();
+    assert!(failure.to_string().contains("no organization is named"), "{failure}");
+    let devops = fixture.emulator.devops_url();
+    let fixture = fixture.set("SYSTEM_COLLECTIONURI", &format!("{devops}/{NAME}/"));
+    let failure = fixture.try_read(std::future::pending()).unwrap_err();
+    assert_eq!((failure.code, failure.exit_code()), (Code::AuthorityNotAllowed, 2));
+    assert_eq!(fixture.emulator.journal().len(), 0);
+    let mut named = fixture.depth(Layer::List);
+    named.options.organizations = vec![format!("{devops}/{NAME}")];
+    assert_eq!(gaps(&named.organization()), Vec::<&_>::new(), "the user has named this host");
+    named.options.organizations.clear();
+    let of_job = named.set("SYSTEM_COLLECTIONURI", &format!("https://dev.azure.com/{NAME}/"));
+    assert_eq!(of_job.organization().name, NAME);
+}
+
+#[test]
+fn a_job_token_sees_one_project_and_what_it_does_not_see_is_told() {
+    let fixture = Fixture::new(&plan().projects(3).connections(3)).unset("AZURE_DEVOPS_EXT_PAT");
+    let job = fixture.emulator.job(fixture.made.healthy[0]).job_token;
+    let fixture = fixture.set("SYSTEM_ACCESSTOKEN", &job).depth(Layer::List);
+    let organization = fixture.organization();
+    assert!(
+        fixture
+            .said
+            .text()
+            .contains("Azure DevOps: token of SYSTEM_ACCESSTOKEN, which as a rule sees one project")
+    );
+    assert_eq!((organization.projects.len(), organization.connections.len()), (1, 1));
+    let told = gaps(&organization);
+    assert!(told.iter().any(|gap| gap.connection == Some(fixture.made.healthy[0])), "{told:#?}");
+    assert!(
+        told.iter().any(|gap| gap.connection.is_none() && gap.why.contains("SYSTEM_ACCESSTOKEN")),
+        "{told:#?}"
+    );
+}
+
+#[test]
+fn three_organizations_are_read_in_one_call() {
+    let mut fixture = Fixture::new(&plan().projects(2).connections(3)).depth(Layer::Identity);
+    for name in ["northwind", "tailspin"] {
+        let made = fixture.emulator.add_organization(&OrganizationPlan::new(name).connections(2));
+        let auditor = fixture.made.auditor;
+        fixture.emulator.directory().subscription(made.subscription).roles.push(auditor);
+        fixture.options.organizations.push(name.to_owned());
+    }
+    let snapshot = fixture.read();
+    let all: Vec<_> = snapshot
+        .organizations
+        .iter()
+        .map(|one| (one.name.as_str(), one.connections.len(), one.identities.len()))
+        .collect();
+    assert_eq!(all, [(NAME, 3, 3), ("northwind", 2, 2), ("tailspin", 2, 2)]);
+    assert!(snapshot.organizations.iter().all(|one| gaps(one).is_empty()));
+}
+
+#[test]
+fn a_signal_ends_reading_at_once_with_what_is_known() {
+    let mut fixture = Fixture::new(&plan().projects(5).connections(5));
+    fixture.options.jobs = 1;
+    let gate = Gate::new();
+    fixture
+        .emulator
+        .fault(Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints").nth(3).gate(&gate));
+    let snapshot = fixture.try_read(gate.reached(1)).unwrap();
+    let organization = &snapshot.organizations[0];
+    assert_eq!(organization.connections.len(), 2);
+    let told = gaps(organization);
+    let interrupted = told.iter().filter(|gap| gap.why.contains("interrupted"));
+    assert_eq!(
+        interrupted.clone().filter(|gap| gap.layer == Layer::List && gap.project.is_some()).count(),
+        3
+    );
+    let layers: BTreeSet<_> = interrupted.map(|gap| gap.layer).collect();
+    assert_eq!(layers.len(), 3, "{told:#?}");
+}

@@ -1,0 +1,189 @@
+//! An emulated organization behind its public names, and a clock that waits in no time.
+
+use std::{
+    io::{self, Write},
+    pin::pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use emulator::{
+    Emulator, Proxy, Service, USUAL,
+    organization::{MadeOrganization, OrganizationPlan},
+};
+use time::OffsetDateTime;
+use wif_core::{azure::cloud::Cloud, failure::Failure};
+use wif_io::{
+    clock::{Clock, Limit, Wait},
+    env::Env,
+};
+use wif_operator::{
+    read::{ReadOptions, network, progress::Progress, read},
+    snapshot::{Coverage, Layer, Organization, Snapshot, State, connection::Connection},
+    tokens::{Needs, Tokens},
+};
+
+/// The organization of the tests.
+pub(crate) const NAME: &str = "fabrikam";
+
+/// Time passes only by what is waited for; limits are real, and longer than any test takes.
+#[derive(Default)]
+pub(crate) struct Jumps {
+    passed: Mutex<Duration>,
+    sleeps: Mutex<Vec<Duration>>,
+}
+
+impl Jumps {
+    /// Every wait, in order.
+    pub(crate) fn sleeps(&self) -> Vec<Duration> {
+        self.sleeps.lock().unwrap().clone()
+    }
+}
+
+impl Clock for Jumps {
+    #[expect(clippy::disallowed_methods, reason = "this is a clock")]
+    fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc() + *self.passed.lock().unwrap()
+    }
+
+    fn elapsed(&self) -> Duration {
+        *self.passed.lock().unwrap()
+    }
+
+    fn sleep(&self, duration: Duration) -> Wait {
+        self.sleeps.lock().unwrap().push(duration);
+        *self.passed.lock().unwrap() += duration;
+        Box::pin(tokio::task::yield_now())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is a clock")]
+    fn limit(&self, _what: Limit, _duration: Duration) -> Wait {
+        Box::pin(tokio::time::sleep(Duration::from_secs(60)))
+    }
+
+    fn jitter(&self) -> u8 {
+        0
+    }
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Written {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An organization, and what reads it.
+pub(crate) struct Fixture {
+    pub(crate) emulator: Emulator,
+    pub(crate) made: MadeOrganization,
+    pub(crate) clock: Arc<Jumps>,
+    pub(crate) said: Written,
+    pub(crate) options: ReadOptions,
+    variables: Vec<(String, String)>,
+    _proxy: Proxy,
+}
+
+impl Fixture {
+    pub(crate) fn new(plan: &OrganizationPlan) -> Self {
+        let emulator = Emulator::start();
+        let made = emulator.add_organization(plan);
+        // A token of USUAL's tenant for each service, as users would get them.
+        let token = |resource: &str| emulator.access_token(made.auditor, resource);
+        let proxy = Proxy::start(Proxy::leading_to(&emulator));
+        let set = |name: &str, value: String| (name.to_owned(), value);
+        let variables = vec![
+            set("HTTPS_PROXY", proxy.url()),
+            set("SSL_CERT_FILE", emulator.ca_file().display().to_string()),
+            set("AZURE_DEVOPS_EXT_PAT", made.personal_token.clone()),
+            set("WIF_GRAPH_TOKEN", token("https://graph.microsoft.com")),
+            set("WIF_ARM_TOKEN", token("https://management.azure.com")),
+        ];
+        let options = ReadOptions {
+            organizations: vec![plan.name.clone()],
+            projects: vec![],
+            depth: Layer::Use,
+            jobs: 16,
+            cloud: Cloud::Public,
+        };
+        let (clock, said) = (Arc::default(), Written::default());
+        Self { emulator, made, clock, said, options, variables, _proxy: proxy }
+    }
+
+    pub(crate) fn depth(mut self, depth: Layer) -> Self {
+        self.options.depth = depth;
+        self
+    }
+
+    pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn unset(mut self, name: &str) -> Self {
+        self.variables.retain(|(known, _)| known != name);
+        self
+    }
+
+    pub(crate) fn env(&self) -> Env {
+        self.variables.iter().cloned().collect()
+    }
+
+    /// Reads, until `stop` ends.
+    pub(crate) fn try_read(&self, stop: impl Future<Output = ()>) -> Result<Snapshot, Failure> {
+        let env = self.env();
+        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let result = runtime.block_on(async {
+            let (http, _) = network::client(&env, &clock)?;
+            let progress = Progress::new(Box::new(self.said.clone()), false, Arc::clone(&clock));
+            let needs = Needs { identities: self.options.depth > Layer::List };
+            let mut say = |line: &str| progress.say(line);
+            let tokens = Tokens::find(&env, &*clock, self.options.cloud, None, needs, &mut say).await;
+            let stop = pin!(stop);
+            read(&self.options, &env, &http, &tokens, &progress, stop).await
+        });
+        let said = format!("{}{:?}", self.said.text(), result);
+        assert_eq!(emulator::leaks(&self.emulator.issued(), said.as_bytes()), Vec::<String>::new(), "{said}");
+        result
+    }
+
+    pub(crate) fn read(&self) -> Snapshot {
+        self.try_read(std::future::pending()).unwrap()
+    }
+
+    /// The one organization that is read.
+    pub(crate) fn organization(&self) -> Organization {
+        self.read().organizations.into_iter().next().unwrap()
+    }
+
+    pub(crate) fn calls(&self, service: Service, what: &str) -> usize {
+        self.emulator.count(service, what)
+    }
+
+    pub(crate) fn tenant() -> uuid::Uuid {
+        USUAL.tenant
+    }
+}
+
+/// The gaps, without those parts that say that all was read.
+pub(crate) fn gaps(organization: &Organization) -> Vec<&Coverage> {
+    organization.coverage.iter().filter(|one| one.state != State::Read).collect()
+}
+
+pub(crate) fn find(organization: &Organization, id: uuid::Uuid) -> &Connection {
+    organization.connections.iter().find(|one| one.id == id).unwrap()
+}

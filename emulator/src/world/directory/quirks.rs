@@ -1,0 +1,108 @@
+//! How the services behave where their behavior is documented badly, has changed over the years, or depends on where one
+//! asks. Every client has to work under all of these.
+
+/// Switches, all of them at what is most usual today.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub struct Quirks {
+    /// How many projects a page has; more follow by `x-ms-continuationtoken`.
+    pub projects_per_page: usize,
+    /// How many uses of a connection a page has.
+    pub executions_per_page: usize,
+    /// How many pipelines a page has.
+    pub pipelines_per_page: usize,
+    /// How many objects a page of Microsoft Graph has.
+    pub graph_page: usize,
+    /// How many rows a page of Resource Graph has.
+    pub resource_graph_page: usize,
+    /// How many role assignments, identities or federated credentials a page of the resource manager has; all, if absent.
+    pub arm_page: Option<usize>,
+    /// What a bad token gets from Azure DevOps.
+    pub bad_token: BadToken,
+    /// What the id of a connection that does not exist gets.
+    pub unknown_connection: UnknownConnection,
+    /// What a project gets that does not exist or may not be seen.
+    pub unknown_project: UnknownProject,
+    /// Version 7.2 of the connections is not there yet.
+    pub only_version_7_1: bool,
+    /// Version 7.1 of the connections tells no dates, and not whether they are disabled.
+    pub version_7_1_tells_less: bool,
+    /// Names of parameters are spelled `tenantId` and `servicePrincipalId`, and the type `AzureRM`.
+    pub other_case: bool,
+    /// Values of `data` that are not there are empty instead.
+    pub empty_values: bool,
+    /// The roles of a connection are answered with an empty list although there are some.
+    pub roles_are_hidden: bool,
+    /// Every n-th answer of Azure DevOps asks to wait, with success: `(n, seconds)`.
+    pub slow_down: Option<(usize, u32)>,
+    /// Errors of Azure DevOps begin with a byte order mark.
+    pub byte_order_mark: bool,
+    /// Inner answers of a batch come in the opposite order.
+    pub batch_reversed: bool,
+    /// Resource Graph is refused to this caller.
+    pub resource_graph_denied: bool,
+    /// Resource Graph leaves out subscriptions, and says so in a header.
+    pub resource_graph_cut: bool,
+}
+
+/// What a bad token gets from Azure DevOps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BadToken {
+    /// 401, as `X-TFS-FedAuthRedirect: Suppress` asks for; else a redirect.
+    #[default]
+    Unauthorized,
+    /// 203 with a page for signing in.
+    PageWith203,
+    /// 200 with a page for signing in.
+    PageWith200,
+    /// 302 to a page for signing in, whatever the request asks for.
+    Redirect,
+}
+
+/// What the id of a connection that does not exist gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownConnection {
+    /// 404.
+    NotFound,
+    /// 200 with `null`.
+    #[default]
+    Null,
+    /// 200 with an object whose id is `null`.
+    NullId,
+}
+
+/// What a project gets that does not exist or may not be seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownProject {
+    /// 404 with VS800075.
+    #[default]
+    NotFound,
+    /// 400 with VS800075.
+    BadRequest,
+}
+
+impl Default for Quirks {
+    fn default() -> Self {
+        Self {
+            projects_per_page: 100,
+            executions_per_page: 50,
+            pipelines_per_page: 1000,
+            graph_page: 100,
+            resource_graph_page: 1000,
+            arm_page: None,
+            bad_token: BadToken::default(),
+            unknown_connection: UnknownConnection::default(),
+            unknown_project: UnknownProject::default(),
+            only_version_7_1: false,
+            version_7_1_tells_less: false,
+            other_case: false,
+            empty_values: false,
+            roles_are_hidden: false,
+            slow_down: None,
+            byte_order_mark: false,
+            batch_reversed: false,
+            resource_graph_denied: false,
+            resource_graph_cut: false,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What administrators see of projects, connections, identities and subscriptions, beyond what a sign-in needs.
+
+use serde_json::Value;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// What a caller may see of a project or of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sight {
+    /// Everything.
+    #[default]
+    Whole,
+    /// Only that it exists: of a connection its id and name; of a project its name, and its connections are refused (403).
+    Partial,
+    /// Nothing: a connection is left out of lists; a project is in the list of projects, and its connections are not
+    /// found (404), as when it was deleted meanwhile.
+    Nothing,
+}
+
+/// What is known of a project.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectRecord {
+    /// Anyone on the internet may read it.
+    pub public: bool,
+    /// What callers may see of it.
+    pub sight: Sight,
+    /// Ids of its pipelines.
+    pub pipelines: Vec<u32>,
+}
+
+/// A person, or a service that acts like one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// The id of the identity in Azure DevOps, and of the object in Entra.
+    pub id: Uuid,
+    /// The name that is shown.
+    pub name: String,
+    /// The name for signing in. That of a guest has `#EXT#` in it.
+    pub unique_name: String,
+    /// Disabled in Entra.
+    pub disabled: bool,
+}
+
+/// A project that a connection is shared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedWith {
+    /// The project.
+    pub project: Uuid,
+    /// The name of the connection there.
+    pub name: String,
+}
+
+/// A use of a connection.
+#[derive(Clone, Debug)]
+pub struct Execution {
+    /// The pipeline.
+    pub pipeline: u32,
+    /// When it began.
+    pub started: OffsetDateTime,
+    /// When it ended; still running, if absent.
+    pub finished: Option<OffsetDateTime>,
+    /// `succeeded`, `failed`, `canceled`, …
+    pub result: String,
+}
+
+/// A role on a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecurityRole {
+    /// `Reader`, `User`, `Creator`, `Administrator`.
+    pub role: String,
+    /// The name of the group or person: `[Platform]\Contributors`.
+    pub identity: String,
+    /// Whether it comes from the project.
+    pub inherited: bool,
+}
+
+/// What is known of a connection.
+#[derive(Clone, Debug)]
+pub struct ConnectionRecord {
+    /// `azurerm`, or another type of connection.
+    pub kind: String,
+    /// What it is for.
+    pub description: String,
+    /// When it was made; not told, if absent.
+    pub created: Option<OffsetDateTime>,
+    /// When it was last changed; not told, if absent.
+    pub modified: Option<OffsetDateTime>,
+    /// Who made it; not told, if absent.
+    pub created_by: Option<Person>,
+    /// Other projects that may use it.
+    pub shared_with: Vec<SharedWith>,
+    /// Its creation failed, or is under way: the `state` of its `operationStatus`.
+    pub unready: Option<String>,
+    /// What callers may see of it.
+    pub sight: Sight,
+    /// Its uses, newest first.
+    pub history: Vec<Execution>,
+    /// Every pipeline of the project may use it.
+    pub open_to_all: bool,
+    /// Pipelines that may use it.
+    pub pipelines: Vec<u32>,
+    /// Its approvals and checks, as the REST resource has them.
+    pub checks: Vec<Value>,
+    /// Who holds which role on it.
+    pub roles: Vec<SecurityRole>,
+}
+
+impl Default for ConnectionRecord {
+    fn default() -> Self {
+        Self {
+            kind: "azurerm".to_owned(),
+            description: String::new(),
+            created: None,
+            modified: None,
+            created_by: None,
+            shared_with: vec![],
+            unready: None,
+            sight: Sight::Whole,
+            history: vec![],
+            open_to_all: false,
+            pipelines: vec![],
+            checks: vec![],
+            roles: vec![],
+        }
+    }
+}
+
+/// What is known of an identity.
+#[derive(Clone, Debug, Default)]
+pub struct AppRecord {
+    /// Its name; made of its id, if empty.
+    pub name: String,
+    /// Who owns the application.
+    pub owners: Vec<Person>,
+    /// The application was deleted, and can be restored for 30 days.
+    pub deleted: bool,
+    /// Nothing in the tenant is called so any more; connections still name it.
+    pub purged: bool,
+    /// Federated credentials as the REST resource has them, beside the plain ones: for instance flexible ones.
+    pub more_credentials: Vec<Value>,
+    /// Certificates that it is registered with, by their ends.
+    pub certificate_ends: Vec<OffsetDateTime>,
+    /// The tenant that the application is registered in, where that is told.
+    pub home_tenant: Option<Uuid>,
+    /// The subscription that a managed identity lies in; each of its tenant's, if absent.
+    pub subscription: Option<Uuid>,
+}
+
+/// A role assignment of the resource manager.
+#[derive(Clone, Debug)]
+pub struct RoleAssignment {
+    /// Its name.
+    pub id: Uuid,
+    /// The object id of the service principal, group or user.
+    pub principal: Uuid,
+    /// `ServicePrincipal`, `Group`, `User`.
+    pub principal_type: String,
+    /// The id of the role.
+    pub role: Uuid,
+    /// The role's name.
+    pub role_name: String,
+    /// Where it holds: `/subscriptions/…`, `/providers/Microsoft.Management/managementGroups/…`.
+    pub scope: String,
+    /// Its condition, if it has one.
+    pub condition: Option<String>,
+}
