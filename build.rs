@@ -6,18 +6,17 @@ use std::{env, error::Error, fmt::Write as _, fs, path::Path};
 use serde_json::Value;
 
 const TASK: &str = "task/task.json";
+const AUDIT_TASK: &str = "audit-task/task.json";
 const EXTENSION: &str = "vss-extension.json";
 
 #[expect(clippy::disallowed_methods, reason = "Cargo speaks to build scripts through the environment")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={TASK}");
+    println!("cargo::rerun-if-changed={AUDIT_TASK}");
     println!("cargo::rerun-if-changed={EXTENSION}");
     let task = read(TASK)?;
-    let number = |part: &str| {
-        let value = task.pointer(&format!("/version/{part}")).and_then(Value::as_u64);
-        value.ok_or_else(|| format!("{TASK}: version.{part} is no number"))
-    };
-    let version = format!("{}.{}.{}", number("Major")?, number("Minor")?, number("Patch")?);
+    let version = version(TASK, &task)?;
+    agree(AUDIT_TASK, &self::version(AUDIT_TASK, &read(AUDIT_TASK)?)?, &version)?;
     agree("Cargo.toml", &env::var("CARGO_PKG_VERSION")?, &version)?;
     let extension = read(EXTENSION)?;
     agree(EXTENSION, text(&extension, "version").unwrap_or_default(), &version)?;
@@ -44,6 +43,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     writeln!(code, "/// Every input.\npub(in crate::agent) const ALL: &[Input] = &[{all}];")?;
     fs::write(Path::new(&env::var("OUT_DIR")?).join("task.rs"), code)?;
     Ok(())
+}
+
+fn version(path: &str, task: &Value) -> Result<String, String> {
+    let number = |part: &str| {
+        let value = task.pointer(&format!("/version/{part}")).and_then(Value::as_u64);
+        value.ok_or_else(|| format!("{path}: version.{part} is no number"))
+    };
+    Ok(format!("{}.{}.{}", number("Major")?, number("Minor")?, number("Patch")?))
 }
 
 fn read(path: &str) -> Result<Value, Box<dyn Error>> {

@@ -157,7 +157,9 @@ fn exit_code(code: i32) -> ExitCode {
 /// Checks a connection, or what a step of a job finds. The exit code says how bad it is.
 async fn doctor(arguments: &DoctorArguments) -> ExitCode {
     let clock = Arc::new(clock::System::new());
-    match cli::doctor(arguments, &Env::of_process(), clock, &mut Screen::new(&mut stdout())).await {
+    let (mut out, mut errors) = (stdout(), io::stderr());
+    let mut errors = Screen::new(&mut errors);
+    match cli::doctor(arguments, &Env::of_process(), clock, &mut Screen::new(&mut out), &mut errors).await {
         Ok(severity) => ExitCode::from(severity),
         Err(failure) => exit_code_of(Err(failure)),
     }

@@ -1,6 +1,7 @@
 //! The task's stages: `run` is the main one, `post` the one after the job.
 
 pub(crate) mod azure_cli;
+pub mod connection_tokens;
 mod diagnose;
 mod existing_variables;
 pub(crate) mod export;

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use crate::{
-    package::SHIPPED,
+    package::PROGRAMS,
     process::{Result, cargo, node, output, root, run, target},
 };
 
@@ -20,7 +20,8 @@ pub(crate) fn stage() -> Result<PathBuf> {
     let root = root();
     let platform = platform()?;
     println!("Building wif for {platform}");
-    run(cargo(&["build", "--release", "--locked"]).args(SHIPPED))?;
+    let [program, _operator] = &PROGRAMS;
+    run(cargo(&["build", "--release", "--locked"]).args(program.arguments))?;
     let name = format!("wif{}", std::env::consts::EXE_SUFFIX);
     let built = target()?.join("release").join(&name);
 

@@ -45,6 +45,10 @@ pub(crate) fn variables(world: &World, url: &str, source: SourceIssuer) -> Vec<(
         (directory.sources.credential.clone(), directory.sources.aws_key.clone())
     };
     world.record_issued(IssuedKind::SourceCredential, &credential);
+    let [_, aws_secret, aws_session] = &aws_key;
+    for secret in [aws_secret, aws_session] {
+        world.record_issued(IssuedKind::SourceCredential, secret);
+    }
     let host = url.trim_start_matches("https://");
     let machine = world.urls.machine.trim_start_matches("http://");
     let (name, port) = host.rsplit_once(':').unwrap_or((host, "443"));
