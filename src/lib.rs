@@ -20,6 +20,7 @@ mod guards;
 pub mod session;
 mod sign_in;
 pub mod sources;
+mod targets;
 pub mod task;
 pub mod user_tokens;
 pub mod world;

@@ -21,17 +21,18 @@ const IMPURE: [&str; 8] =
     ["tokio", "reqwest", "hyper", "hyper-util", "rustix", "getrandom", "tracing", "rustls"];
 
 /// The other parts of `src` that each part may use; what a line does not name it may not use.
-const PARTS: [(&str, &[&str]); 12] = [
+const PARTS: [(&str, &[&str]); 13] = [
     ("main", &["agent", "cli", "doctor", "exec", "session", "task", "world"]),
     ("cli", &["agent", "doctor", "exec", "sources"]),
-    ("exec", &["agent", "doctor", "session", "sign_in", "sources", "task"]),
-    ("task", &["agent", "doctor", "guards", "session", "sign_in", "sources", "world"]),
+    ("exec", &["agent", "doctor", "session", "sign_in", "sources", "targets", "task"]),
+    ("task", &["agent", "doctor", "guards", "session", "sign_in", "sources", "targets", "world"]),
     ("credential", &["agent", "guards", "sign_in", "sources"]),
     ("doctor", &["agent", "sign_in", "sources", "user_tokens"]),
     ("user_tokens", &[]),
-    ("session", &["agent", "guards", "sign_in", "sources"]),
+    ("session", &["agent", "guards", "sign_in", "sources", "targets"]),
     ("sign_in", &["agent", "sources"]),
     ("sources", &["agent"]),
+    ("targets", &["agent"]),
     ("guards", &["agent"]),
     ("agent", &[]),
 ];

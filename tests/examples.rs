@@ -164,6 +164,7 @@ fn exported_through(inputs: &Inputs, endpoint: &BrokerEndpoint) -> BTreeSet<Stri
         azure_cli_folder: Some("/azure".into()),
         azure_cli_extensions: None,
         machine: None,
+        targets: exports::TargetFacts::default(),
     };
     let families = inputs.exports.clone();
     let variables = if inputs.refresh {

@@ -49,6 +49,10 @@ impl IdTokenSource for AzurePipelines {
         "Azure DevOps"
     }
 
+    fn takes_audience(&self) -> bool {
+        false
+    }
+
     fn at_hand(&self) -> Option<&Secret> {
         self.at_hand.as_ref()
     }

@@ -28,6 +28,11 @@ pub(crate) trait IdTokenSource: Send + Sync {
     /// What signs them, as a sentence names it.
     fn signer(&self) -> &'static str;
 
+    /// Whether it lets the caller choose the audience of an id token.
+    fn takes_audience(&self) -> bool {
+        true
+    }
+
     /// An id token that came along, which may have ended by now.
     fn at_hand(&self) -> Option<&Secret> {
         None
@@ -54,6 +59,10 @@ pub(crate) struct WithIdToken<'a> {
 impl IdTokenSource for WithIdToken<'_> {
     fn signer(&self) -> &'static str {
         self.source.signer()
+    }
+
+    fn takes_audience(&self) -> bool {
+        self.source.takes_audience()
     }
 
     fn at_hand(&self) -> Option<&Secret> {

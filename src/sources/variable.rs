@@ -138,6 +138,10 @@ impl IdTokenSource for Variable {
         self.signer
     }
 
+    fn takes_audience(&self) -> bool {
+        false
+    }
+
     fn fetch<'a>(&'a self, http: &'a Http, _deadline: Deadline, audience: &'a str) -> Fetched<'a> {
         fetched(async move { self.usable(http, audience) })
     }

@@ -73,6 +73,18 @@ pub(super) enum ExistingVariablesError {
         /// The families that export the name; none, where every session does.
         families: Vec<Family>,
     },
+    /// Later steps would go to another account.
+    #[error("the variable {names} of {by} would win over what the input {input} asks for: {effect}")]
+    WouldWin {
+        /// The variables.
+        names: String,
+        /// Who has set them.
+        by: &'static str,
+        /// The input that asks for the family.
+        input: &'static str,
+        /// What a tool does with them.
+        effect: &'static str,
+    },
     #[error(transparent)]
     Unreadable(#[from] JobVariablesError),
 }
@@ -94,7 +106,7 @@ impl ExistingVariables {
         }
         existing.yield_to(env, plan);
         for conflict in conflicts::in_force(env, plan, variables) {
-            existing.report_conflict(conflict, plan);
+            existing.report_conflict(conflict, plan)?;
         }
         if plan.script.is_some() {
             existing.note_values_replaced_for_script(env, plan, variables);
@@ -138,10 +150,25 @@ impl ExistingVariables {
         }
     }
 
-    fn report_conflict(&mut self, conflict: &Conflict, plan: &Plan) {
+    fn report_conflict(
+        &mut self,
+        conflict: &'static Conflict,
+        plan: &Plan,
+    ) -> Result<(), ExistingVariablesError> {
         let Conflict { variables, effect, from_machine, .. } = conflict;
         let names = variables.join(" and ");
         let by_pipeline = variables.iter().any(|name| self.job.is_public(name));
+        if *from_machine == Remedy::Fail {
+            let asks = |family: &&Family| family.conflicts().iter().any(|own| own.variables == *variables);
+            let input = Family::ALL.iter().find(asks).and_then(|family| family.asked_by());
+            let by = if by_pipeline { "the pipeline" } else { place_of_others(plan) };
+            return Err(ExistingVariablesError::WouldWin {
+                names,
+                by,
+                input: input.unwrap_or_default(),
+                effect,
+            });
+        }
         if by_pipeline {
             self.warnings.push(Warning {
                 code: Code::VariableConflicts,
@@ -166,6 +193,7 @@ impl ExistingVariables {
                 },
             });
         }
+        Ok(())
     }
 
     /// A value of the pipeline that later steps find no more. What an earlier session has set is no loss.
@@ -264,6 +292,9 @@ fn is_secret(env: &Env, text: &str) -> bool {
 fn exported_by(families: &[Family]) -> String {
     if families.is_empty() {
         return "every session exports".to_owned();
+    }
+    if let Some(input) = families.iter().find_map(|family| family.asked_by()) {
+        return format!("the input {input} sets");
     }
     let names: Vec<_> = families.iter().map(|family| family.as_str()).collect();
     format!("{} of the input exports {}", names.join(" and "), if names.len() == 1 { "sets" } else { "set" })

@@ -15,3 +15,4 @@ mod previous_session;
 pub mod run;
 mod script;
 mod summary;
+pub(crate) mod targets;

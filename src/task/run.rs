@@ -30,7 +30,7 @@ use crate::{
         shadowed,
         task_variables::{FOLDER_VARIABLE, TASK_VARIABLES},
     },
-    session::start::{self, Step},
+    session::start::{self, NewSession, Step},
     sign_in::{SignIn, SignedIn},
     sources::azure_pipelines::AzurePipelines,
     world::World,
@@ -95,6 +95,8 @@ async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> {
     let sign_in =
         SignIn { http: Arc::clone(&http), env, identity, source: &*source, listing: listing.as_ref().ok() };
     let signed_in = sign_in.run(&plan.resources(), &mut |id_token| commands.mask(id_token)).await?;
+    let granted =
+        plan.targets.sign_in(&http, &*source, &signed_in, &mut |secret| commands.mask(secret)).await?;
     let tokens = plan.named_tokens(&signed_in);
     let file = write_id_token(&plan, folder.as_ref(), &signed_in)?;
     let folder = match (script, folder) {
@@ -105,6 +107,7 @@ async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> {
                 plan: &plan,
                 existing: &existing,
                 signed_in: &signed_in,
+                granted: &granted,
                 tokens: &tokens,
                 id_token_file: file,
                 http: &http,
@@ -118,7 +121,7 @@ async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> {
     };
     let mut broker = if plan.refresh {
         let step = Step { program: world.program.as_deref(), env: &world.env, clock: &*world.clock };
-        let session = plan.new_session(&signed_in, file.clone());
+        let session = NewSession { targets: &granted, ..plan.new_session(&signed_in, file.clone()) };
         Some(start::start(&step, session, &mut commands).await?)
     } else {
         None
@@ -129,6 +132,7 @@ async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> {
         let azure_cli =
             azure_cli::sign_in(folder.as_ref(), env, &plan, client, &listing, &mut commands).await?;
         let endpoint = broker.as_ref().map(|broker| &broker.endpoint);
+        plan.targets.prepare(env, folder.as_ref(), endpoint, &granted)?;
         let mut variables = plan.variables(client, file, azure_cli, endpoint);
         variables.extend(exports::access_tokens(&tokens));
         let outputs = output_variables(&plan.connection, client);
