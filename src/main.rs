@@ -44,7 +44,10 @@ fn main() -> ExitCode {
     match command {
         Command::Broker => process::forbid_tracing(),
         // The limits of this process are those of its command, or of the script that a step runs.
-        Command::Exec(_) | Command::Task(Stage::Run) => process::forbid_reading_of_memory(),
+        Command::Exec(_) => process::forbid_reading_of_memory(),
+        Command::Task(Stage::Run) if Env::of_process().get("INPUT_SCRIPTTYPE").is_some() => {
+            process::forbid_reading_of_memory();
+        }
         _ => process::forbid_reading(),
     }
     let exit_code = runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {

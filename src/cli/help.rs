@@ -22,8 +22,7 @@ For an organization, by the program wif-operator:
   inventory  List its service connections
 
 Options:
-{options}
-{after-help}";
+{options}{after-help}";
 
 /// Below it.
 pub(super) const PROGRAM_EXAMPLES: &str = "\

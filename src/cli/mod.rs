@@ -81,13 +81,13 @@ pub enum Command {
     /// (access tokens for Azure DevOps, Microsoft Graph and Azure Resource Manager), else with the job's sign-in session, else
     /// as the Azure CLI is signed in, and Azure DevOps at last with `SYSTEM_ACCESSTOKEN`. In a job it checks the session's
     /// variables and the tools too, and needs no argument; the task's input `diagnose` checks more.
-    #[command(after_help = help::DOCTOR)]
+    #[command(after_help = help::DOCTOR, verbatim_doc_comment)]
     Doctor(Box<DoctorArguments>),
     /// Run a command that is signed in to Azure: in any CI, a container, a script
     ///
     /// The command finds what later steps of a job find: `az`, Terraform, the Azure SDKs and `wif token` are signed in for
     /// as long as it runs, and refreshed. Signals and the exit code are the command's.
-    #[command(after_help = help::EXEC)]
+    #[command(after_help = help::EXEC, verbatim_doc_comment)]
     Exec(Box<ExecArguments>),
     /// Print what another party has to trust
     #[command(subcommand, after_help = help::TRUST)]
@@ -136,6 +136,7 @@ pub enum TrustCommand {
     ///
     /// Asks the source for an id token, and exchanges nothing. In a job of Azure Pipelines, whose log hides issuer and subject,
     /// they are shown in parts, and --output writes the commands to a file.
+    #[command(verbatim_doc_comment)]
     Entra(Box<TrustArguments>),
 }
 

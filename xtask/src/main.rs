@@ -75,6 +75,8 @@ enum Chore {
     /// Make what people install on their own machines, into dist/release/: archives with completions and manual pages, sums, an image,
     /// manifests for winget and Homebrew; nothing is published
     Release {
+        /// Only this platform, as Node names it
+        only: Option<String>,
         /// A folder with programs that other machines compiled, as target/package/bin has them
         #[arg(long, value_name = "FOLDER")]
         with: Option<PathBuf>,
@@ -141,7 +143,7 @@ fn main() -> ExitCode {
         Chore::Platforms { only } => platforms::platforms(only.as_deref()),
         Chore::Audit { require_advisories } => audit::audit(require_advisories),
         Chore::Bump { version } => bump::bump(&version),
-        Chore::Release { with } => release::release(with.as_deref()),
+        Chore::Release { only, with } => release::release(only.as_deref(), with.as_deref()),
         Chore::Pictures => pictures::pictures(),
         Chore::Site => site::site(),
         Chore::Fuzz { seconds } => fuzz::fuzz(seconds),

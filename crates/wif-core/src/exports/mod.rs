@@ -330,7 +330,17 @@ mod tests {
             gives_id_token: kind == SessionKind::IdToken,
             ..BrokerEndpoint::placeholder()
         };
-        let facts = Facts { azure_cli_folder: Some(PathBuf::new()), ..facts() };
+        let vault = VaultFacts {
+            address: "https://vault.contoso.com".to_owned(),
+            namespace: None,
+            token: Secret::new("token-of-vault".to_owned()),
+        };
+        let targets = TargetFacts {
+            aws_region: Some("eu-central-1".to_owned()),
+            vault: Some(vault),
+            google: Some(GoogleFacts { credential_file: PathBuf::new(), project: None }),
+        };
+        let facts = Facts { azure_cli_folder: Some(PathBuf::new()), targets, ..facts() };
         let mut seen = BTreeSet::new();
         for family in Family::ALL.iter().copied() {
             assert!(!family.as_str().is_empty() && !family.summary().is_empty(), "{family:?}");
