@@ -1,5 +1,6 @@
 //! `bench`: the numbers that the project claims, each beside a named peer, measured in the same run.
 
+mod audit;
 mod broker;
 mod job;
 mod measure;
@@ -24,15 +25,24 @@ type Measure<'a> = Box<dyn Fn() -> Result<Vec<Row>> + 'a>;
 
 /// Measures, and prints one table. A number that misses its aim is said to, and is no failure of the chore.
 pub(crate) fn bench(only: Option<&str>) -> Result<()> {
+    // It measures another program, so that the one of the task need not be built.
+    if only == Some("audit") {
+        println!("Measuring: audit");
+        let rows = audit::rows()?;
+        println!("\n{}", machine());
+        table::print(&rows);
+        return Ok(());
+    }
     let task = stage::stage()?;
     let platform = stage::platform()?;
     let program = task.join("bin").join(platform).join(format!("wif{}", env::consts::EXE_SUFFIX));
     let installed = OnceCell::new();
-    let all: [(&str, Measure<'_>); 5] = [
+    let all: [(&str, Measure<'_>); 6] = [
         ("step", Box::new(|| step::rows(&task, peers(&installed)?))),
         ("trips", Box::new(|| trips::rows(&task))),
         ("start", Box::new(|| start::rows(&task, &program, peers(&installed)?))),
         ("broker", Box::new(|| broker::rows(&task))),
+        ("audit", Box::new(audit::rows)),
         ("size", Box::new(|| size::rows(&task, &program, peers(&installed)?))),
     ];
     let mut rows = Vec::new();

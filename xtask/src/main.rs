@@ -49,7 +49,7 @@ enum Chore {
     },
     /// Stage, then measure speed, round trips, memory and size beside named peers, and print one table
     Bench {
-        /// Only this: step, trips, start, broker or size
+        /// Only this: step, trips, start, broker, audit or size
         only: Option<String>,
     },
     /// Let Microsoft's own clients, pinned, read an emulated organization, and print what they accept
