@@ -11,7 +11,10 @@ use std::{
 use tokio::runtime;
 use tracing_subscriber::{filter, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use wif::{
-    agent::commands::{Commands, Completion},
+    agent::{
+        commands::{Commands, Completion},
+        script_inputs,
+    },
     cli::{
         self, Arguments, Command, DoctorArguments, ExecArguments, OperatorArguments, Screen, Stage,
         TrustCommand, Unparsed,
@@ -43,9 +46,9 @@ fn main() -> ExitCode {
     }
     match command {
         Command::Broker => process::forbid_tracing(),
-        // The limits of this process are those of its command, or of the script that a step runs.
+        // The limits of this process are its command's too, and those of the script that a step runs.
         Command::Exec(_) => process::forbid_reading_of_memory(),
-        Command::Task(Stage::Run) if Env::of_process().get("INPUT_SCRIPTTYPE").is_some() => {
+        Command::Task(Stage::Run) if script_inputs::is_given(&Env::of_process()) => {
             process::forbid_reading_of_memory();
         }
         _ => process::forbid_reading(),
