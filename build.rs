@@ -7,6 +7,7 @@ use std::{env, error::Error, fmt::Write as _, fs, path::Path, process::Command};
 use serde_json::Value;
 
 const TASK: &str = "task/task.json";
+const AUDIT_TASK: &str = "audit-task/task.json";
 const EXTENSION: &str = "vss-extension.json";
 /// What `wif --version` says of the sources: this variable, else what git says.
 const COMMIT: &str = "WIF_COMMIT";
@@ -14,16 +15,14 @@ const COMMIT: &str = "WIF_COMMIT";
 #[expect(clippy::disallowed_methods, reason = "Cargo speaks to build scripts through the environment")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={TASK}");
+    println!("cargo::rerun-if-changed={AUDIT_TASK}");
     println!("cargo::rerun-if-changed={EXTENSION}");
     println!("cargo::rerun-if-env-changed={COMMIT}");
     println!("cargo::rustc-env={COMMIT}={}", commit());
     println!("cargo::rustc-env=WIF_TARGET={}", env::var("TARGET")?);
     let task = read(TASK)?;
-    let number = |part: &str| {
-        let value = task.pointer(&format!("/version/{part}")).and_then(Value::as_u64);
-        value.ok_or_else(|| format!("{TASK}: version.{part} is no number"))
-    };
-    let version = format!("{}.{}.{}", number("Major")?, number("Minor")?, number("Patch")?);
+    let version = version(TASK, &task)?;
+    agree(AUDIT_TASK, &self::version(AUDIT_TASK, &read(AUDIT_TASK)?)?, &version)?;
     agree("Cargo.toml", &env::var("CARGO_PKG_VERSION")?, &version)?;
     let extension = read(EXTENSION)?;
     agree(EXTENSION, text(&extension, "version").unwrap_or_default(), &version)?;
@@ -34,15 +33,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         let name = text(input, "name").ok_or(format!("{TASK}: an input has no name"))?;
         let default = text(input, "defaultValue").unwrap_or_default();
         let label = text(input, "label").unwrap_or_default();
+        let group = text(input, "groupName").unwrap_or_default();
         writeln!(
             code,
-            "/// The input `{name}`.\npub(in crate::agent) const {}: Input = Input {{ name: {}, variable: {}, alias: {}, option: {}, label: {}, default: {} }};",
+            "/// The input `{name}`.\npub(in crate::agent) const {}: Input = Input {{ name: {}, variable: {}, alias: {}, option: {}, label: {}, group: {}, default: {} }};",
             constant(name),
             literal(name),
             literal(&variable(name)),
             alias(input)?,
             literal(&constant(name).to_lowercase().replace('_', "-")),
             literal(label),
+            literal(group),
             literal(default),
         )?;
         write!(all, "{}, ", constant(name))?;
@@ -77,6 +78,14 @@ fn git(arguments: &[&str]) -> Option<String> {
     let output =
         Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok().map(|text| text.trim().to_owned())
+}
+
+fn version(path: &str, task: &Value) -> Result<String, String> {
+    let number = |part: &str| {
+        let value = task.pointer(&format!("/version/{part}")).and_then(Value::as_u64);
+        value.ok_or_else(|| format!("{path}: version.{part} is no number"))
+    };
+    Ok(format!("{}.{}.{}", number("Major")?, number("Minor")?, number("Patch")?))
 }
 
 fn read(path: &str) -> Result<Value, Box<dyn Error>> {

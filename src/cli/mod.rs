@@ -77,10 +77,10 @@ pub enum Command {
     },
     /// Check a service connection, or what this step finds of its session
     ///
-    /// Reads with `AZURE_DEVOPS_EXT_PAT` (a personal access token), `WIF_DEVOPS_TOKEN` (an access token of Entra for Azure
-    /// DevOps) or `SYSTEM_ACCESSTOKEN`; compares with what `WIF_GRAPH_TOKEN` and `WIF_ARM_TOKEN` (access tokens for
-    /// Microsoft Graph and Azure Resource Manager) may read. In a job it checks the session's variables and the tools too,
-    /// and needs no argument; the task's input `diagnose` checks more.
+    /// Reads with `AZURE_DEVOPS_EXT_PAT` (a personal access token), `WIF_DEVOPS_TOKEN`, `WIF_GRAPH_TOKEN` and `WIF_ARM_TOKEN`
+    /// (access tokens for Azure DevOps, Microsoft Graph and Azure Resource Manager), else with the job's sign-in session, else
+    /// as the Azure CLI is signed in, and Azure DevOps at last with `SYSTEM_ACCESSTOKEN`. In a job it checks the session's
+    /// variables and the tools too, and needs no argument; the task's input `diagnose` checks more.
     #[command(after_help = help::DOCTOR, verbatim_doc_comment)]
     Doctor(Box<DoctorArguments>),
     /// Run a command that is signed in to Azure: in any CI, a container, a script
@@ -144,13 +144,13 @@ pub enum TrustCommand {
 #[derive(Clone, Debug, clap::Args)]
 pub struct DoctorArguments {
     /// The organization: its name, or its URL; in a job, this job's
-    #[arg(long, alias = "organisation", value_name = "NAME|URL")]
+    #[arg(long, visible_alias = "org", alias = "organisation", value_name = "NAME|URL")]
     pub organization: Option<String>,
     /// The project: its name or id; in a job, this job's
-    #[arg(long, value_name = "NAME|ID")]
+    #[arg(short, long, value_name = "NAME|ID")]
     pub project: Option<String>,
     /// The service connection: its name or id; in a job, none is checked without it
-    #[arg(long, value_name = "NAME|ID")]
+    #[arg(short, long, value_name = "NAME|ID")]
     pub connection: Option<String>,
     /// Further hosts that tokens may be sent to, each with or without a port: Azure Stack, a server of one's own
     #[arg(long, value_name = "HOST[:PORT]", value_delimiter = ',', value_parser = allowed_host)]
@@ -162,8 +162,8 @@ pub struct DoctorArguments {
     /// The blob container that terraform is to open, for --try
     #[arg(long, value_name = "ACCOUNT/CONTAINER", value_parser = backend, requires = "tools")]
     pub(crate) backend: Option<Backend>,
-    /// The session that the tools are to use, for --try, when the job signed in to several connections
-    #[arg(long, value_name = "NAME", requires = "tools")]
+    /// The session that tokens come from, and that the tools of --try use, when the job signed in to several connections
+    #[arg(long, value_name = "NAME")]
     pub session: Option<String>,
     /// Print JSON
     #[arg(long)]

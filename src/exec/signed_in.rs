@@ -88,6 +88,7 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
     warnings.extend(plan.warnings.iter().map(|&warning| warning.to_owned()));
     warnings.extend(azure_cli::warning(&plan));
     log.note_all(&notes);
+    plan.notes.iter().for_each(|note| log.note(note));
     log.say_all(&warnings);
     let needs_folder = plan.needs_file() || plan.signs_az_in();
     let folder = needs_folder.then(|| folder::make(own)).transpose()?;

@@ -11,7 +11,7 @@ use wif_core::{secret::Secret, token::lifetime::Lifetime};
 use wif_io::env::Env;
 use zeroize::Zeroizing;
 
-use crate::{agent::network, sources};
+use crate::{agent::network, sources::azure_pipelines};
 
 /// Everything that a broker begins with.
 #[derive(Serialize, Deserialize)]
@@ -60,8 +60,8 @@ impl Handover {
     /// other secrets.
     pub(super) fn pick(env: &Env, connection: Uuid) -> BTreeMap<String, Zeroizing<String>> {
         let id = connection.to_string();
-        let named = sources::variables().chain(managed_identity::VARIABLES).chain(network::variables());
-        let named: Vec<_> = named.collect();
+        let sources = azure_pipelines::VARIABLES.into_iter().chain(managed_identity::VARIABLES);
+        let named: Vec<_> = sources.chain(network::variables()).collect();
         let ours = |name: &str| {
             // Windows has one case for all names.
             named.iter().any(|own| own.eq_ignore_ascii_case(name))

@@ -12,7 +12,7 @@ use crate::agent::{
 };
 
 /// What this source reads of the environment.
-pub(super) const VARIABLES: [&str; 12] = job::VARIABLES;
+pub(crate) const VARIABLES: [&str; 12] = job::VARIABLES;
 
 /// The id tokens of one connection.
 pub(crate) struct AzurePipelines {

@@ -12,6 +12,7 @@ use wif_io::{clock::Deadline, env::Env, http::Http};
 use super::{
     Fetched, IdTokenSource,
     error::{SourceError, shown},
+    fetched,
     usable::{Origin, check},
 };
 
@@ -138,6 +139,6 @@ impl IdTokenSource for Variable {
     }
 
     fn fetch<'a>(&'a self, http: &'a Http, _deadline: Deadline, audience: &'a str) -> Fetched<'a> {
-        Box::pin(async move { self.usable(http, audience).map_err(|error| Box::new(error.into())) })
+        fetched(async move { self.usable(http, audience) })
     }
 }

@@ -72,7 +72,7 @@ pub(crate) struct Plan {
     /// What the inputs ask for, and may not be meant.
     pub(crate) warnings: Vec<&'static str>,
     /// What is worth a line in the log, and no warning.
-    pub(super) notes: Vec<&'static str>,
+    pub(crate) notes: Vec<&'static str>,
 }
 
 /// A connection of a management group, or of a tenant.

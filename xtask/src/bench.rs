@@ -1,6 +1,7 @@
 //! `bench`: the numbers that the project claims, each beside a named peer, measured in the same run.
 
 mod broker;
+mod exec;
 mod job;
 mod measure;
 mod peers;
@@ -23,22 +24,26 @@ use table::Row;
 type Measure<'a> = Box<dyn Fn() -> Result<Vec<Row>> + 'a>;
 
 /// Measures, and prints one table. A number that misses its aim is said to, and is no failure of the chore.
-pub(crate) fn bench(only: Option<&str>) -> Result<()> {
+pub(crate) fn bench(only: &[String]) -> Result<()> {
     // Before anything is compiled, and not after minutes of measuring.
     look_for_tools(only)?;
     let task = stage::stage()?;
     let platform = stage::platform()?;
     let program = task.join("bin").join(platform).join(format!("wif{}", env::consts::EXE_SUFFIX));
     let installed = OnceCell::new();
-    let all: [(&str, Measure<'_>); 5] = [
+    let all: [(&str, Measure<'_>); 7] = [
         ("step", Box::new(|| step::rows(&task, peers(&installed)?))),
         ("trips", Box::new(|| trips::rows(&task))),
         ("start", Box::new(|| start::rows(&task, &program, peers(&installed)?))),
+        ("exec", Box::new(|| exec::rows(&program))),
+        ("script", Box::new(|| exec::script_rows(&task, peers(&installed)?))),
         ("broker", Box::new(|| broker::rows(&task))),
         ("size", Box::new(|| size::rows(&task, &program, peers(&installed)?))),
     ];
     let mut rows = Vec::new();
-    for (name, measure) in all.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
+    for (name, measure) in
+        all.iter().filter(|(name, _)| only.is_empty() || only.iter().any(|only| only == name))
+    {
         println!("Measuring: {name}");
         let measured = measure()?;
         measured.iter().for_each(Row::tell);
@@ -51,20 +56,25 @@ pub(crate) fn bench(only: Option<&str>) -> Result<()> {
 
 /// What the parts are measured with, and where a user gets it.
 const NEEDS: [(&str, &[&str], &str); 5] = [
-    ("node", &["step", "trips", "start", "broker", "size"], "https://nodejs.org, 20 or newer"),
-    ("npm", &["step", "start", "size"], "it comes with Node"),
-    ("python3", &["step", "start", "size"], "Debian's packages python3 and python3-venv"),
-    ("curl", &["step", "start", "broker"], "Debian's package curl"),
+    (
+        "node",
+        &["step", "trips", "start", "exec", "script", "broker", "size"],
+        "https://nodejs.org, 20 or newer",
+    ),
+    ("npm", &["step", "start", "script", "size"], "it comes with Node"),
+    ("python3", &["step", "start", "script", "size"], "Debian's packages python3 and python3-venv"),
+    ("curl", &["step", "start", "exec", "script", "broker"], "Debian's package curl"),
     ("wrk", &["broker"], "Debian's package wrk"),
 ];
 
 /// Whether everything is there that a part needs, or that all need.
-fn look_for_tools(only: Option<&str>) -> Result<()> {
+fn look_for_tools(only: &[String]) -> Result<()> {
     let is_missing = |program: &str| Command::new(program).arg("--version").output().is_err();
     let missing: Vec<_> = NEEDS
         .iter()
         .filter(|(program, needed_by, _)| {
-            only.is_none_or(|only| needed_by.contains(&only)) && is_missing(program)
+            let is_needed = only.is_empty() || only.iter().any(|only| needed_by.contains(&only.as_str()));
+            is_needed && is_missing(program)
         })
         .map(|(program, _, from)| format!("{program} ({from})"))
         .collect();

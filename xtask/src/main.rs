@@ -51,10 +51,10 @@ enum Chore {
     },
     /// Stage, then measure speed, round trips, memory and size beside named peers, and print one table
     Bench {
-        /// Only this: step, trips, start, broker or size
-        only: Option<String>,
+        /// Only these: step, trips, start, exec, script, broker, size
+        only: Vec<String>,
     },
-    /// Let Microsoft's own clients, pinned, read an emulated organization, and print what they accept
+    /// Let the clients of others, pinned, read an emulated organization and the sources of `wif exec`, and print what they accept
     Judges,
     /// Pack the extension with the programs of every platform that this machine can compile for, into dist/
     Package {
@@ -136,7 +136,7 @@ fn main() -> ExitCode {
         Chore::Demo { what: Some(_audit) } => night::audit(),
         Chore::Judges => judges::judges(),
         Chore::Acceptance { only } => acceptance::acceptance(only.as_deref()),
-        Chore::Bench { only } => bench::bench(only.as_deref()),
+        Chore::Bench { only } => bench::bench(&only),
         Chore::Mutants { files, jobs } => mutants::mutants(&files, jobs),
         Chore::Package { with } => package::package(with.as_deref()).map(|_extension| ()),
         Chore::Programs { only } => package::programs(only.as_deref()).map(|_bin| ()),

@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    package::{self, PLATFORMS, Platform},
+    package::{self, PLATFORMS, PROGRAMS, Platform},
     process::{Result, cargo, output, root, run, target},
     tools,
 };
@@ -33,12 +33,19 @@ pub(crate) fn release(only: Option<&str>, others: Option<&Path>) -> Result<()> {
     let mut archives = Vec::new();
     let mut architectures = Vec::new();
     for platform in PLATFORMS.iter().filter(|platform| only.is_none_or(|only| platform.name == only)) {
-        let places = [Some(own.as_path()), others].into_iter().flatten();
-        let Some(program) = places.map(|bin| platform.program(bin)).find(|program| program.exists()) else {
+        let mut files = Vec::new();
+        for program in &PROGRAMS {
+            let mut places = [Some(own.as_path()), others].into_iter().flatten();
+            let found =
+                places.find_map(|bin| Some(platform.program(bin, program)).filter(|path| path.exists()));
+            if let Some(found) = found {
+                files.push(Entry { name: platform.file(program), content: bytes(&found)?, is_program: true });
+            }
+        }
+        if files.is_empty() {
             println!("{}: no program, so that there is no archive ({})", platform.name, platform.made_on());
             continue;
-        };
-        let program = Entry { name: platform.file.to_owned(), content: bytes(&program)?, is_program: true };
+        }
         let license =
             Entry { name: "LICENSE".to_owned(), content: bytes(&root().join("LICENSE"))?, is_program: false };
         let notices = Entry {
@@ -46,7 +53,7 @@ pub(crate) fn release(only: Option<&str>, others: Option<&Path>) -> Result<()> {
             content: notices.clone().into(),
             is_program: false,
         };
-        let mut files = vec![program, license, notices];
+        files.extend([license, notices]);
         if let Some(name) = platform.container() {
             architectures.push(Architecture { name, files: files.clone() });
         }
@@ -92,6 +99,15 @@ fn shell_files() -> Result<Vec<Entry>> {
         }
     }
     entries.sort_by(|one, other| one.name.cmp(&other.name));
+    for Entry { name, content, .. } in &entries {
+        let text = String::from_utf8_lossy(content);
+        if text.contains("broker") && name.starts_with("completions/") {
+            return Err(format!("{name} names a command that is not for people"));
+        }
+    }
+    if output(Command::new("bash").arg("--version")).is_ok() {
+        run(Command::new("bash").arg("-n").arg(made.join("completions").join("wif.bash")))?;
+    }
     Ok(entries)
 }
 

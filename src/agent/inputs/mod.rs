@@ -63,6 +63,8 @@ pub struct Input {
     pub option: &'static str,
     /// What a form calls it.
     pub label: &'static str,
+    /// The group in which a form shows it.
+    pub group: &'static str,
     /// Its default.
     pub default: &'static str,
 }

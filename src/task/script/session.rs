@@ -13,14 +13,11 @@ use wif_io::{env::Env, http::Http, private_folder::Folder};
 
 use super::{environment::ScriptEnvironment, prepared::Prepared, ready::ReadyScript};
 use crate::{
-    agent::commands::{Commands, OutputError, Visibility},
+    agent::commands::{Commands, OutputError},
     session::local::{self, Renewal},
     sign_in::{SignedIn, subscriptions::Listing},
     sources::azure_pipelines::AzurePipelines,
-    task::{
-        azure_cli, existing_variables::ExistingVariables, export::no_proxy_variables, plan::Plan,
-        summary::Summary,
-    },
+    task::{azure_cli, existing_variables::ExistingVariables, plan::Plan, summary::Summary},
 };
 
 /// A sign-in for a script.
@@ -74,19 +71,12 @@ impl ScriptSession<'_> {
         let removed: Vec<_> =
             stale.iter().map(String::as_str).chain(self.existing.emptied.iter().copied()).collect();
         let set: Vec<_> = variables.iter().filter(|variable| self.existing.sets(env, variable)).collect();
-        let no_proxy = no_proxy_variables(env).into_iter().map(|(agent, value, visibility)| {
-            // The agent makes `NO_PROXY` of the first one's name; the second keeps its own.
-            let name = if visibility == Visibility::CaseKept { agent } else { "NO_PROXY" };
-            (name, value)
-        });
-        let no_proxy = no_proxy.collect();
         let environment = ScriptEnvironment {
             env,
             plan,
             signed_in,
             variables: &set,
             removed: &removed,
-            no_proxy,
             program: self.program,
         };
         let changes = environment.changes();
