@@ -192,12 +192,15 @@ fn copy_programs(program: &Program, from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Every file in `images/`.
+/// The files in `images/` that the Marketplace shows.
 fn picture_files() -> Result<Vec<String>> {
     let folder = root().join("images");
     let entries = fs::read_dir(&folder).map_err(failed(&folder))?;
+    let shown = tools::read(&root().join("overview.md"))? + &tools::read(&root().join(MANIFESTS[0]))?;
     let mut files: Vec<_> =
         entries.flatten().map(|entry| format!("images/{}", entry.file_name().to_string_lossy())).collect();
+    // Those of the README and the other pages have no place in it.
+    files.retain(|file| shown.contains(file.as_str()));
     files.sort();
     Ok(files)
 }
