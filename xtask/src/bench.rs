@@ -73,7 +73,7 @@ const NEEDS: [(&str, &[&str], &str); 5] = [
     ),
     ("npm", &["step", "start", "script", "size"], "it comes with Node"),
     ("python3", &["step", "start", "script", "size"], "Debian's packages python3 and python3-venv"),
-    ("curl", &["step", "start", "broker"], "Debian's package curl"),
+    ("curl", &["step", "start", "exec", "script", "broker"], "Debian's package curl"),
     ("wrk", &["broker"], "Debian's package wrk"),
 ];
 
@@ -83,8 +83,8 @@ fn look_for_tools(only: &[String]) -> Result<()> {
     let missing: Vec<_> = NEEDS
         .iter()
         .filter(|(program, needed_by, _)| {
-            (only.is_empty() || only.iter().any(|only| needed_by.contains(&only.as_str())))
-                && is_missing(program)
+            let is_needed = only.is_empty() || only.iter().any(|only| needed_by.contains(&only.as_str()));
+            is_needed && is_missing(program)
         })
         .map(|(program, _, from)| format!("{program} ({from})"))
         .collect();

@@ -33,19 +33,19 @@ pub(crate) fn release(only: Option<&str>, others: Option<&Path>) -> Result<()> {
     let mut archives = Vec::new();
     let mut architectures = Vec::new();
     for platform in PLATFORMS.iter().filter(|platform| only.is_none_or(|only| platform.name == only)) {
-        let places: Vec<_> = [Some(own.as_path()), others].into_iter().flatten().collect();
-        let mut programs = Vec::new();
-        for program in PROGRAMS.iter().filter(|program| program.is_for(platform)) {
-            let made = places.iter().map(|bin| platform.program(bin, program)).find(|made| made.exists());
-            if let Some(made) = made {
-                let name = platform.file(program);
-                programs.push(Entry { name, content: bytes(&made)?, is_program: true });
+        let mut files = Vec::new();
+        for program in &PROGRAMS {
+            let mut places = [Some(own.as_path()), others].into_iter().flatten();
+            let found =
+                places.find_map(|bin| Some(platform.program(bin, program)).filter(|path| path.exists()));
+            if let Some(found) = found {
+                files.push(Entry { name: platform.file(program), content: bytes(&found)?, is_program: true });
             }
         }
-        let Some(job_program) = programs.first().cloned() else {
+        if files.is_empty() {
             println!("{}: no program, so that there is no archive ({})", platform.name, platform.made_on());
             continue;
-        };
+        }
         let license =
             Entry { name: "LICENSE".to_owned(), content: bytes(&root().join("LICENSE"))?, is_program: false };
         let notices = Entry {
@@ -53,12 +53,11 @@ pub(crate) fn release(only: Option<&str>, others: Option<&Path>) -> Result<()> {
             content: notices.clone().into(),
             is_program: false,
         };
-        let notes = [license, notices];
+        files.extend([license, notices]);
         if let Some(name) = platform.container() {
-            let files = [job_program].into_iter().chain(notes.clone()).collect();
-            architectures.push(Architecture { name, files });
+            architectures.push(Architecture { name, files: files.clone() });
         }
-        let files = programs.into_iter().chain(notes).chain(shell.iter().cloned()).collect();
+        files.extend(shell.iter().cloned());
         archives.push(pack(platform, &version, files, &folder)?);
     }
     if archives.is_empty() {
@@ -100,6 +99,15 @@ fn shell_files() -> Result<Vec<Entry>> {
         }
     }
     entries.sort_by(|one, other| one.name.cmp(&other.name));
+    for Entry { name, content, .. } in &entries {
+        let text = String::from_utf8_lossy(content);
+        if text.contains("broker") && name.starts_with("completions/") {
+            return Err(format!("{name} names a command that is not for people"));
+        }
+    }
+    if output(Command::new("bash").arg("--version")).is_ok() {
+        run(Command::new("bash").arg("-n").arg(made.join("completions").join("wif.bash")))?;
+    }
     Ok(entries)
 }
 
