@@ -2,9 +2,11 @@
 
 mod arguments;
 mod ask;
+mod credential;
 mod doctor;
 mod exec;
 mod explain;
+mod kubeconfig;
 mod no_session;
 mod operator;
 mod screen;
@@ -19,9 +21,11 @@ use crate::doctor::{Backend, TrialTool};
 
 pub use arguments::{Unparsed, parse};
 pub use ask::ask;
+pub use credential::{CredentialArguments, Streams, credential};
 pub use doctor::doctor;
 pub use exec::{ExecArguments, SourceArguments, TrustArguments};
 pub use explain::explain;
+pub use kubeconfig::{KubeconfigArguments, kubeconfig};
 pub use operator::operator;
 pub use screen::Screen;
 pub use trust::trust;
@@ -99,6 +103,10 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Answer a tool that asks for credentials: aws, docker, git, keyring, kubernetes; the tool does this
+    Credential(CredentialArguments),
+    /// Print a kubeconfig for an AKS cluster, whose user is this job's session: no kubelogin, no az
+    Kubeconfig(KubeconfigArguments),
     /// Audit the connections of an organization; the program wif-operator does this
     #[command(disable_help_flag = true)]
     Audit(OperatorArguments),
@@ -115,7 +123,7 @@ pub struct OperatorArguments {
     pub arguments: Vec<OsString>,
 }
 
-/// What has to trust the identity.
+/// Which party has to trust the id tokens.
 #[derive(Clone, Debug, Subcommand)]
 pub enum TrustCommand {
     /// Print the federated credential that the application or managed identity needs: for az, Bicep and Terraform
@@ -123,6 +131,12 @@ pub enum TrustCommand {
     /// Asks the source for an id token, and exchanges nothing. In a job of Azure Pipelines, whose log hides issuer and subject,
     /// they are shown in parts, and --output writes the commands to a file.
     Entra(Box<TrustArguments>),
+    /// Print the identity provider and the trust policy that a role of AWS needs: for today's issuer and the one of 2027-07-01
+    Aws(Box<TrustArguments>),
+    /// Print the workload identity provider that Google Cloud needs: for today's issuer and the one of 2027-07-01
+    Google(Box<TrustArguments>),
+    /// Print the auth method and the role that Vault or `OpenBao` needs: for today's issuer and the one of 2027-07-01
+    Vault(Box<TrustArguments>),
 }
 
 /// What `wif doctor` is asked for.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use wif_core::{
@@ -31,6 +31,7 @@ pub(super) fn environment(
     env: &Env,
     session: &[Variable],
     program: Option<&Path>,
+    session_folder: Option<&Path>,
 ) -> Environment {
     let mut notes = Vec::new();
     let mut variables = BTreeMap::new();
@@ -70,21 +71,26 @@ pub(super) fn environment(
         let name = if visibility == Visibility::CaseKept { name.to_owned() } else { env_name(name) };
         variables.insert(name, ChildVariable::Set(Secret::new(value)));
     }
-    if let Some(path) = path_with(env, program) {
+    if let Some(path) = path_with(env, program, plan.targets.programs(session_folder)) {
         variables.insert("PATH".to_owned(), ChildVariable::Set(Secret::new(path)));
     }
     Environment { variables: variables.into_iter().collect(), notes }
 }
 
-/// The `PATH` with this program's folder at its end, so that the command finds `wif`, and nothing else before its own.
-fn path_with(env: &Env, program: Option<&Path>) -> Option<String> {
+/// The `PATH` with this program's folder at its end, so that the command finds `wif`, and nothing else before its own but the
+/// programs of the session.
+fn path_with(env: &Env, program: Option<&Path>, programs: Option<PathBuf>) -> Option<String> {
     let folder = program?.parent()?;
     let path = env.get("PATH").unwrap_or_default();
     let mut folders: Vec<_> =
         std::env::split_paths(path).filter(|one| !path.is_empty() || !one.as_os_str().is_empty()).collect();
-    if folders.iter().any(|one| one == folder) {
+    let is_there = folders.iter().any(|one| one == folder);
+    if is_there && programs.is_none() {
         return None;
     }
-    folders.push(folder.to_owned());
+    if !is_there {
+        folders.push(folder.to_owned());
+    }
+    folders.splice(0..0, programs);
     std::env::join_paths(folders).ok()?.into_string().ok()
 }

@@ -3,6 +3,7 @@
 pub(crate) mod azure_cli;
 pub mod connection_tokens;
 mod diagnose;
+mod docker;
 mod existing_variables;
 pub(crate) mod export;
 mod failure;
@@ -10,6 +11,7 @@ mod output_variables;
 pub(crate) mod plan;
 pub mod post;
 mod previous_session;
+mod programs;
 pub mod run;
 pub mod script;
 mod summary;

@@ -90,7 +90,9 @@ impl ScriptEnvironment<'_> {
     fn path(&self) -> Option<(&'static str, String)> {
         let folder = self.program.and_then(Path::parent)?;
         let old = self.env.get("PATH").unwrap_or_default();
-        let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(old));
+        let programs = self.plan.targets.programs(self.plan.folder.as_deref());
+        let own = programs.into_iter().chain([folder.to_owned()]);
+        let folders = own.chain(std::env::split_paths(old));
         Some(("PATH", std::env::join_paths(folders).ok()?.into_string().ok()?))
     }
 }
