@@ -16,8 +16,8 @@ use wif::{
         script_inputs,
     },
     cli::{
-        self, Arguments, Command, DoctorArguments, ExecArguments, OperatorArguments, Screen, Stage,
-        TrustCommand, Unparsed,
+        self, Arguments, Command, CredentialArguments, DoctorArguments, ExecArguments, KubeconfigArguments,
+        OperatorArguments, Screen, Stage, Streams, TrustCommand, Unparsed,
     },
     exec::{self, Machine},
     session,
@@ -61,6 +61,8 @@ fn main() -> ExitCode {
                 Command::Token { .. } | Command::Status { .. } => Ok(ask(&command).await),
                 Command::Doctor(arguments) => Ok(doctor(arguments).await),
                 Command::Exec(arguments) => exec(arguments, program).await,
+                Command::Credential(arguments) => Ok(credential(arguments).await),
+                Command::Kubeconfig(arguments) => Ok(kubeconfig(arguments).await),
                 Command::Trust(command) => Ok(trust(command).await),
                 Command::Explain { code, json } => {
                     let mut log = io::stdin().lock();
@@ -120,6 +122,24 @@ async fn ask(command: &Command) -> ExitCode {
     let job = env.get("VSTS_PROCESS_LOOKUP_ID").filter(|_| masks_token);
     let mut masks = process::MaskOutput::of_step(job);
     exit_code_of(cli::ask(command, &env, &clock::System::new(), &mut Screen::new(&mut out), &mut masks).await)
+}
+
+/// Answers a tool that asks for credentials.
+async fn credential(arguments: &CredentialArguments) -> ExitCode {
+    let (mut out, env) = (stdout(), Env::of_process());
+    let job = env.get("VSTS_PROCESS_LOOKUP_ID").filter(|_| env.is_true("TF_BUILD"));
+    let mut masks = process::MaskOutput::of_step(job);
+    let mut streams = Streams { input: &mut io::stdin(), out: Screen::new(&mut out), masks: &mut masks };
+    match cli::credential(arguments, &env, &clock::System::new(), &mut streams).await {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => exit_code_of(Err(failure)),
+    }
+}
+
+/// Prints a kubeconfig.
+async fn kubeconfig(arguments: &KubeconfigArguments) -> ExitCode {
+    let (env, clock) = (Env::of_process(), Arc::new(clock::System::new()));
+    exit_code_of(cli::kubeconfig(arguments, &env, clock, &mut Screen::new(&mut stdout())).await)
 }
 
 /// Runs a command in a session of its own.

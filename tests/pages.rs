@@ -451,12 +451,12 @@ fn the_state_of_a_tool_is_what_was_run() {
         match state(row[1]).unwrap() {
             "run here" => {
                 assert!(!names.is_empty(), "no row was run of {}", row[0]);
-                for name in names {
+                for name in &names {
                     assert!(fields(name).all(|field| field == "ok"), "{name}");
                 }
             }
             "run where their files are given" => {
-                for name in names {
+                for name in &names {
                     assert!(fields(name).all(|field| field != "failed"), "{name}");
                 }
             }

@@ -78,6 +78,8 @@ pub async fn ask(
         | Command::Doctor(_)
         | Command::Audit(_)
         | Command::Inventory(_)
+        | Command::Credential(_)
+        | Command::Kubeconfig(_)
         | Command::Exec(_)
         | Command::Trust(_) => Ok(()),
     }

@@ -2,10 +2,12 @@
 
 mod arguments;
 mod ask;
+mod credential;
 mod doctor;
 mod exec;
 mod explain;
 mod help;
+mod kubeconfig;
 mod no_session;
 mod operator;
 mod screen;
@@ -20,9 +22,11 @@ use crate::doctor::{Backend, TrialTool};
 
 pub use arguments::{Unparsed, parse};
 pub use ask::ask;
+pub use credential::{CredentialArguments, Streams, credential};
 pub use doctor::doctor;
 pub use exec::{ExecArguments, SourceArguments, TrustArguments};
 pub use explain::explain;
+pub use kubeconfig::{KubeconfigArguments, kubeconfig};
 pub use operator::operator;
 pub use screen::Screen;
 pub use trust::trust;
@@ -113,6 +117,14 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Answer a tool that asks for credentials: aws, docker, git, keyring, kubernetes
+    ///
+    /// The tool starts it.
+    Credential(CredentialArguments),
+    /// Print a kubeconfig for an AKS cluster, whose user is this job's session
+    ///
+    /// Neither kubelogin nor az is needed.
+    Kubeconfig(KubeconfigArguments),
     /// Audit its service connections
     #[command(disable_help_flag = true)]
     Audit(OperatorArguments),
@@ -129,7 +141,7 @@ pub struct OperatorArguments {
     pub arguments: Vec<OsString>,
 }
 
-/// What has to trust the identity.
+/// Which party has to trust the id tokens.
 #[derive(Clone, Debug, Subcommand)]
 pub enum TrustCommand {
     /// Print the federated credential that the application or managed identity needs: for az, Bicep and Terraform
@@ -138,6 +150,12 @@ pub enum TrustCommand {
     /// they are shown in parts, and --output writes the commands to a file.
     #[command(verbatim_doc_comment)]
     Entra(Box<TrustArguments>),
+    /// Print the identity provider and the trust policy that a role of AWS needs: for today's issuer and the one of 2027-07-01
+    Aws(Box<TrustArguments>),
+    /// Print the workload identity provider that Google Cloud needs: for today's issuer and the one of 2027-07-01
+    Google(Box<TrustArguments>),
+    /// Print the auth method and the role that Vault or `OpenBao` needs: for today's issuer and the one of 2027-07-01
+    Vault(Box<TrustArguments>),
 }
 
 /// What `wif doctor` is asked for.
