@@ -55,7 +55,11 @@ enum Chore {
         only: Vec<String>,
     },
     /// Let the clients of others, pinned, read an emulated organization and the sources of `wif exec`, and print what they accept
-    Judges,
+    Judges {
+        /// Only these: organization or sources
+        #[arg(value_parser = ["organization", "sources"])]
+        only: Option<String>,
+    },
     /// Pack the extension with the programs of every platform that this machine can compile for, into dist/
     Package {
         /// A folder with programs that other machines compiled, as target/package/bin has them
@@ -134,7 +138,7 @@ fn main() -> ExitCode {
         Chore::Stage => stage::stage().map(|_folder| ()),
         Chore::Demo { what: None } => demo::demo(),
         Chore::Demo { what: Some(_audit) } => night::audit(),
-        Chore::Judges => judges::judges(),
+        Chore::Judges { only } => judges::judges(only.as_deref()),
         Chore::Acceptance { only } => acceptance::acceptance(only.as_deref()),
         Chore::Bench { only } => bench::bench(&only),
         Chore::Mutants { files, jobs } => mutants::mutants(&files, jobs),
