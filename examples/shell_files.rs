@@ -25,9 +25,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// build to build.
 fn public(program: &Command) -> Command {
     let shown = program.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    // `help` would bring a page for each command a second time.
+    let shown = shown.map(|command| command.disable_help_subcommand(true));
     Command::new("wif")
         .version(env!("CARGO_PKG_VERSION"))
         .about(program.get_about().cloned().unwrap_or_default())
         .after_help(program.get_after_help().cloned().unwrap_or_default())
+        .disable_help_subcommand(true)
         .subcommands(shown)
 }

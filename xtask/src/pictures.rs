@@ -177,6 +177,8 @@ fn photograph(
     command.args(["--headless", "--no-sandbox", "--hide-scrollbars", "--disable-gpu"]);
     // What is not drawn is transparent.
     command.arg("--default-background-color=00000000");
+    // Not before all of it is painted.
+    command.args(["--run-all-compositor-stages-before-draw", "--virtual-time-budget=2000"]);
     command.arg(format!("--user-data-dir={}", folder.join("chromium").display()));
     command.arg(format!("--force-device-scale-factor={zoom}")).arg(format!("--window-size={window}"));
     command.arg(format!("--blink-settings=preferredColorScheme={scheme}"));

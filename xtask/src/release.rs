@@ -20,6 +20,9 @@ use archive::{Entry, sum};
 use image::Architecture;
 use manifests::Archive;
 
+/// The limits that this machine gives its own processes; a container may have no higher ones.
+const LIMITS: [&str; 4] = ["--ulimit", "nofile=4096:4096", "--ulimit", "nproc=16384:16384"];
+
 /// Makes everything into `dist/release/`, with the programs of this machine and those in `others`.
 pub(crate) fn release(only: Option<&str>, others: Option<&Path>) -> Result<()> {
     let version = package::version()?;
@@ -80,7 +83,7 @@ pub(crate) fn release(only: Option<&str>, others: Option<&Path>) -> Result<()> {
     print!("{sums}");
     archives.iter().try_for_each(|archive| try_archive(archive, &version, &folder))?;
     try_image(&folder.join(&name), &version)?;
-    println!("{}: nothing is published; docs/support.md says who signs and where", folder.display());
+    println!("{}: nothing is published", folder.display());
     Ok(())
 }
 
@@ -195,7 +198,8 @@ fn try_image(archive: &Path, version: &str) -> Result<()> {
     };
     output(podman().args(["load", "--input"]).arg(archive))?;
     let name = format!("{}:{version}", image::NAME);
-    let started = output(podman().args(["run", "--rm", "--network", "none", &name, "--version"]));
+    let started =
+        output(podman().args(["run", "--rm", "--network", "none"]).args(LIMITS).args([&name, "--version"]));
     // What podman made belongs to others, and may hold mounts.
     let _none = output(podman().args(["rmi", "--all", "--force"]));
     match started {
