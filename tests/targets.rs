@@ -310,6 +310,25 @@ fn a_job_is_signed_in_to_aws_and_vault_until_it_ends() {
     assert!(tokens.len() == 1 && tokens[0].revoked, "revoked with the job: {tokens:?}");
 }
 
+#[test]
+fn a_token_of_vault_is_revoked_where_the_sign_in_fails_after_it() {
+    let case = with_vault(trusting(Case::new())).program(PathBuf::from("/nonexistent/wif"));
+    case.fails(Code::BrokerFailed);
+    let directory = case.emulator.directory();
+    let tokens = &directory.clouds.vault.tokens;
+    assert!(tokens.len() == 1 && tokens[0].revoked, "{tokens:?}");
+    // A command that is not there is found out after the sign-in.
+    let case = exec("x");
+    let url = case.emulator.clouds_url();
+    case.emulator.directory().clouds.vault.mounts[0].roles[0].audiences = vec![url.clone()];
+    let case = case.option("--vault-address", &url).option("--vault-role", VAULT_ROLE);
+    let output = case.run(&["/nonexistent/command"]);
+    assert_eq!(output.status.code(), Some(127), "{output:?}");
+    let directory = case.emulator.directory();
+    let tokens = &directory.clouds.vault.tokens;
+    assert!(tokens.len() == 1 && tokens[0].revoked, "{tokens:?}");
+}
+
 /// `wif exec` with GitHub's id tokens, each for the audience of its cloud.
 fn exec(audience: &str) -> ExecCase {
     let case = ExecCase::new();

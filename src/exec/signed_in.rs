@@ -35,6 +35,7 @@ use crate::{
     session::{
         local::{self, Renewal},
         start::NewSession,
+        unowned::Unowned,
     },
     sign_in::SignIn,
     sources::{choice::SourceName, token_proxy::TokenProxy},
@@ -96,6 +97,7 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
     let http = Arc::new(Http::new(network, Arc::clone(&clock))?);
     let resources = resources(&plan, &source_name);
     let (identity, exchange) = &exchange_by(&source_name, env, &plan, &http, &mut log).await?;
+    let unowned = Unowned::default();
     let signing_in = async {
         let listing = plan.listing(&http);
         let sign_in = SignIn {
@@ -111,7 +113,9 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
         let signed_in = sign_in.run(&resources, &mut mask).await?;
         let granted = plan
             .targets
-            .sign_in(&http, &*source, &signed_in, plan.assertion(&signed_in), &mut |secret| log.mask(secret))
+            .sign_in(&http, &*source, &signed_in, plan.assertion(&signed_in), &unowned, &mut |secret| {
+                log.mask(secret)
+            })
             .await?;
         let file = folder.as_ref().filter(|_| plan.needs_file()).zip(signed_in.id_token.as_ref());
         let file = file.map(|(folder, id_token)| folder.write("id-token", &id_token.token)).transpose()?;
@@ -163,10 +167,17 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
         ));
         Ok::<_, Failure>((broker, variables))
     };
-    let (broker, variables) = tokio::select! {
+    let prepared = tokio::select! {
         biased;
-        signal = signals.ending() => return Ok(Ended::Signal(signal)),
-        prepared = signing_in => prepared?,
+        signal = signals.ending() => Err(signal),
+        prepared = signing_in => Ok(prepared),
+    };
+    if !matches!(prepared, Ok(Ok(_))) {
+        unowned.revoke().await;
+    }
+    let (broker, variables) = match prepared {
+        Ok(prepared) => prepared?,
+        Err(signal) => return Ok(Ended::Signal(signal)),
     };
     let environment =
         environment(&plan, own, &variables, program.as_deref(), folder.as_ref().map(Folder::path));

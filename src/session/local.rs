@@ -78,11 +78,18 @@ pub(crate) async fn start(renewal: Renewal<'_>, session: NewSession<'_>) -> Resu
 }
 
 impl LocalBroker {
-    /// Ends it, and returns when nothing listens any more.
-    pub(crate) async fn end(mut self) {
+    /// Stops serving, and returns when nothing listens any more.
+    pub(crate) async fn stop(&mut self) {
         self.serving.abort();
-        // It was canceled, which is what was wanted.
-        let _ = (&mut self.serving).await;
+        if !self.serving.is_finished() {
+            // It was canceled, which is what was wanted.
+            let _ = (&mut self.serving).await;
+        }
+    }
+
+    /// Stops serving, and ends the credentials that would outlive it.
+    pub(crate) async fn end(mut self) {
+        self.stop().await;
         end(&self.session).await;
     }
 }

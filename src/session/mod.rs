@@ -6,3 +6,4 @@ pub(crate) mod local;
 pub mod serve;
 pub(crate) mod start;
 pub(crate) mod targets;
+pub(crate) mod unowned;

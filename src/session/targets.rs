@@ -181,7 +181,7 @@ async fn fresh(
     exchange(target, http, deadline, &id_token.token).await
 }
 
-async fn revoke(target: &dyn Target, http: &Http, held: Option<Secret>) {
+pub(super) async fn revoke(target: &dyn Target, http: &Http, held: Option<Secret>) {
     let deadline = Deadline::after(http.clock(), REVOCATION_TIMEOUT);
     if let Some(revocation) = held.as_ref().and_then(|held| target.revoke(http, deadline, held)) {
         // The credential ends by itself, if later.

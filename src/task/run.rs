@@ -30,7 +30,10 @@ use crate::{
         shadowed,
         task_variables::{FOLDER_VARIABLE, TASK_VARIABLES},
     },
-    session::start::{self, NewSession, Step},
+    session::{
+        start::{self, NewSession, Step},
+        unowned::Unowned,
+    },
     sign_in::{SignIn, SignedIn},
     sources::azure_pipelines::AzurePipelines,
     world::World,
@@ -53,11 +56,16 @@ pub enum Ended {
 ///
 /// The first fault; nothing is exported then, and no file is left.
 pub async fn run(world: &mut World, signals: &mut Signals) -> Result<Ended, Failure> {
-    let script = tokio::select! {
+    let unowned = Unowned::default();
+    let signed_in = tokio::select! {
         biased;
-        _ = signals.ending() => return Ok(Ended::Canceled),
-        signed_in = sign_in(world) => signed_in?,
+        _ = signals.ending() => None,
+        signed_in = sign_in(world, &unowned) => Some(signed_in),
     };
+    if !matches!(signed_in, Some(Ok(_))) {
+        unowned.revoke().await;
+    }
+    let Some(script) = signed_in.transpose()? else { return Ok(Ended::Canceled) };
     let Some(script) = script else { return Ok(Ended::Done) };
     Ok(match script.run(world, signals).await? {
         ScriptEnd::Succeeded => Ended::ScriptSucceeded,
@@ -71,7 +79,7 @@ pub async fn run(world: &mut World, signals: &mut Signals) -> Result<Ended, Fail
 /// # Errors
 ///
 /// The first fault; nothing is exported then, and no file is left.
-async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> {
+async fn sign_in(world: &mut World, unowned: &Unowned) -> Result<Option<ReadyScript>, Failure> {
     shadowed::check(&world.env, &TASK_VARIABLES)?;
     // Always set, so that the post-job stage never takes its name from a later step.
     Commands::new(&mut *world.out, &world.env).set_task_variable(FOLDER_VARIABLE, "").map_err(OutputError)?;
@@ -97,7 +105,9 @@ async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> {
     let signed_in = sign_in.run(&plan.resources(), &mut |id_token| commands.mask(id_token)).await?;
     let granted = plan
         .targets
-        .sign_in(&http, &*source, &signed_in, plan.assertion(&signed_in), &mut |secret| commands.mask(secret))
+        .sign_in(&http, &*source, &signed_in, plan.assertion(&signed_in), unowned, &mut |secret| {
+            commands.mask(secret)
+        })
         .await?;
     let tokens = plan.named_tokens(&signed_in);
     let file = write_id_token(&plan, folder.as_ref(), &signed_in)?;

@@ -3,7 +3,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use wif_core::{
@@ -16,7 +16,7 @@ use wif_io::{clock::Deadline, env::Env, http::Http, private_folder::Folder};
 use super::{docker, programs};
 use crate::{
     agent::{commands::OutputError, target_inputs::TargetInputs},
-    session::targets::id_token,
+    session::{targets::id_token, unowned::Unowned},
     sign_in::{SIGN_IN_TIMEOUT, SignedIn},
     sources::IdTokenSource,
     targets::{self, Granted, TargetSet},
@@ -81,17 +81,18 @@ impl PlannedTargets {
     }
 
     /// Signs in to each, with the id token that the step has, or with one for the cloud's own audience where the source lets
-    /// one choose. `mask` gets every secret before it is used.
+    /// one choose. `mask` gets every secret before it is used, `unowned` every credential.
     ///
     /// # Errors
     ///
     /// The first that refuses, with what was presented and the setting that would trust it.
     pub(crate) async fn sign_in(
         &self,
-        http: &Http,
+        http: &Arc<Http>,
         source: &dyn IdTokenSource,
         signed_in: &SignedIn,
         assertion: Option<&Secret>,
+        unowned: &Unowned,
         mask: &mut (dyn FnMut(&Secret) -> io::Result<()> + Send),
     ) -> Result<Vec<Granted>, Failure> {
         let mut granted = Vec::new();
@@ -104,6 +105,7 @@ impl PlannedTargets {
             };
             mask(&presented).map_err(OutputError)?;
             let credential = targets::exchange(&**target, http, deadline, &presented).await?;
+            unowned.add(target, http, &credential.token);
             for secret in target.secrets(&credential.token) {
                 mask(&secret).map_err(OutputError)?;
             }

@@ -110,8 +110,7 @@ impl ReadyScript {
         let words = command.arguments.join(" ");
         let line = format!("[command]{} {words}", command.program.display());
         let mut commands = Commands::new(&mut *world.out, &world.env);
-        commands.line(&line).map_err(OutputError)?;
-        world.out.flush().map_err(OutputError)?;
+        let announced = commands.line(&line).and_then(|()| world.out.flush()).map_err(OutputError);
         let arguments: Vec<_> = command.arguments.iter().map(OsString::from).collect();
         let child = ChildCommand {
             program: command.program.as_os_str(),
@@ -122,14 +121,21 @@ impl ReadyScript {
             group: ProcessGroup::New,
             adopts_orphans: true,
         };
-        let started = start(&child, &command, signals);
+        let started = announced.map_err(Failure::from).and_then(|()| {
+            start(&child, &command, signals).map_err(|error| ScriptError::Start(error).into())
+        });
         drop(variables);
         let ended = match started {
             Ok(child) => {
                 let running = Running { child, cancel_grace, canceled: false, errors: ErrorLines::new(None) };
                 running.finish(world, signals, broker).await
             }
-            Err(error) => Err(ScriptError::Start(error).into()),
+            Err(failure) => {
+                if let Some(broker) = broker {
+                    broker.end().await;
+                }
+                Err(failure)
+            }
         };
         // Nothing of the script runs any more that could write into it.
         let path = folder.path().to_owned();
@@ -197,15 +203,19 @@ impl Running {
         mut self,
         world: &mut World,
         signals: &mut Signals,
-        broker: Option<LocalBroker>,
+        mut broker: Option<LocalBroker>,
     ) -> Result<ScriptEnd, Failure> {
         self.errors = ErrorLines::new(self.child.take_errors());
         let ending = self.wait(world, signals).await;
         // First of all: what the script left behind gets no token while it is being ended.
+        if let Some(broker) = &mut broker {
+            broker.stop().await;
+        }
+        let left = self.child.end_left_behind(&*world.clock, LEFT_BEHIND_GRACE).await;
+        // Last of all: another cloud may not answer, and the agent waits for seconds only when it cancels.
         if let Some(broker) = broker {
             broker.end().await;
         }
-        let left = self.child.end_left_behind(&*world.clock, LEFT_BEHIND_GRACE).await;
         self.read_last_errors(world).await?;
         // The script may have ended in the middle of a line.
         let mut commands = Commands::new(&mut *world.out, &world.env);

@@ -1,0 +1,29 @@
+//! Credentials of other clouds that outlive the step, until a broker is there that ends them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wif_core::secret::Secret;
+use wif_io::http::Http;
+
+use super::targets::revoke;
+use crate::targets::Target;
+
+/// What has to be revoked when the sign-in fails or is canceled.
+#[derive(Default)]
+pub(crate) struct Unowned(Mutex<Vec<(Arc<dyn Target>, Arc<Http>, Secret)>>);
+
+impl Unowned {
+    /// Notes a credential that a cloud has just given.
+    pub(crate) fn add(&self, target: &Arc<dyn Target>, http: &Arc<Http>, credential: &Secret) {
+        let entry = (Arc::clone(target), Arc::clone(http), credential.clone());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+    }
+
+    /// Ends them all, each within two seconds. The broker that was to do this never began, or has been killed.
+    pub(crate) async fn revoke(&self) {
+        let all = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for (target, http, credential) in all {
+            revoke(&*target, &http, Some(credential)).await;
+        }
+    }
+}
