@@ -83,7 +83,7 @@ fn asked(journal: &[Entry]) -> String {
             None => kinds.push((kind, 1)),
         }
     }
-    kinds.iter().map(|(kind, count)| format!("  {count:>2} × {kind}\n")).collect()
+    kinds.iter().map(|(kind, count)| format!("  {count:>2} × {kind}")).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// What a request was for.

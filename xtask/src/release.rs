@@ -137,8 +137,8 @@ fn try_archive(archive: &Archive, version: &str, folder: &Path) -> Result<()> {
     let place = tempfile::tempdir().map_err(|error| error.to_string())?;
     let from = folder.join(&archive.file);
     let stem = archive.file.trim_end_matches(".zip").trim_end_matches(".tar.gz");
-    let mut unpack = Command::new(if archive.file.ends_with(".zip") { "python3" } else { "tar" });
-    if archive.file.ends_with(".zip") {
+    let mut unpack = Command::new(if archive.platform.starts_with("win32") { "python3" } else { "tar" });
+    if archive.platform.starts_with("win32") {
         unpack.args(["-m", "zipfile", "-e"]).arg(&from).arg(place.path());
     } else {
         unpack.arg("-xzf").arg(&from);

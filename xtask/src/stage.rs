@@ -21,11 +21,11 @@ pub(crate) fn stage() -> Result<PathBuf> {
     let platform = platform()?;
     println!("Building wif for {platform}");
     let [program, _operator] = &PROGRAMS;
-    let mut build = cargo(&["build", "--release", "--locked"]);
+    let mut compiler = cargo(&["build", "--release", "--locked"]);
     if let Ok(commit) = commit() {
-        build.env(COMMIT, commit);
+        compiler.env(COMMIT, commit);
     }
-    run(build.args(program.arguments))?;
+    run(compiler.args(program.arguments))?;
     let name = format!("wif{}", std::env::consts::EXE_SUFFIX);
     let built = target()?.join("release").join(&name);
 

@@ -79,7 +79,7 @@ pub(super) fn zip(entries: &[Entry]) -> Result<Vec<u8>> {
 
 /// SHA-256, in hexadecimal digits.
 pub(super) fn sum(content: &[u8]) -> String {
-    digest(&SHA256, content).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest(&SHA256, content).as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]

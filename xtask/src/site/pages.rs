@@ -1,4 +1,8 @@
 //! Every page of the site: its file in the repository, its address, its text with links that lead to addresses.
+#![expect(
+    clippy::format_push_string,
+    reason = "pages are made once, and a line that is read is worth a copy"
+)]
 
 use std::{collections::BTreeMap, fs, path::Path};
 

@@ -1,4 +1,8 @@
 //! A page of many codes, taken apart: each code gets a page with its number in the title.
+#![expect(
+    clippy::format_push_string,
+    reason = "pages are made once, and a line that is read is worth a copy"
+)]
 
 /// What a heading of the third level becomes.
 pub(super) struct Part {
