@@ -28,7 +28,7 @@ fn job(
     let all: Vec<_> = usual.into_iter().chain(inputs).collect();
     let steps = [
         Step::task(task_folder(), &all).display_name("Sign in"),
-        Step::bash(&script.replace("REGISTRY", &host)).display_name("Look"),
+        Step::bash(script.replace("REGISTRY", &host)).display_name("Look"),
     ];
     let agent = Agent::new()
         .ca_file(emulator.ca_file())

@@ -20,6 +20,8 @@ use wif_io::{
     private_folder::Folder,
 };
 
+use uuid::Uuid;
+
 use super::{
     command::environment,
     folder,
@@ -38,7 +40,7 @@ use crate::{
         unowned::Unowned,
     },
     sign_in::SignIn,
-    sources::{choice::SourceName, token_proxy::TokenProxy},
+    sources::{IdTokenSource, choice::SourceName, token_proxy::TokenProxy},
     task::{azure_cli, plan::Plan},
 };
 
@@ -111,12 +113,9 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
         let gets_id_token = plan.needs_file();
         let mut mask = |id_token: &Secret| if gets_id_token { log.mask(id_token) } else { Ok(()) };
         let signed_in = sign_in.run(&resources, &mut mask).await?;
-        let granted = plan
-            .targets
-            .sign_in(&http, &*source, &signed_in, plan.assertion(&signed_in), &unowned, &mut |secret| {
-                log.mask(secret)
-            })
-            .await?;
+        let (assertion, mut mask) = (plan.assertion(&signed_in), |secret: &Secret| log.mask(secret));
+        let granted =
+            plan.targets.sign_in(&http, &*source, &signed_in, assertion, &unowned, &mut mask).await?;
         let file = folder.as_ref().filter(|_| plan.needs_file()).zip(signed_in.id_token.as_ref());
         let file = file.map(|(folder, id_token)| folder.write("id-token", &id_token.token)).transpose()?;
         let broker = if plan.refresh {
@@ -146,7 +145,7 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
         String::from_utf8_lossy(&said).lines().for_each(|line| log.note(line));
         let endpoint = broker.as_ref().map(|broker| &broker.endpoint);
         let notes = plan.targets.prepare(env, folder.as_ref(), endpoint, &granted, program.as_deref())?;
-        notes.iter().for_each(|note| log.note(note));
+        log.note_all(&notes);
         if let Some(endpoint) = endpoint {
             log.mask(&endpoint.key).map_err(OutputError)?;
         }
@@ -159,12 +158,7 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
         if let Some(warning) = sign_in.clock_warning() {
             log.say(&warning);
         }
-        let who = client.map(|client| client.to_string()).unwrap_or_default();
-        log.note(&format!(
-            "signed in as {who} of the tenant {} with an id token of {}",
-            identity.tenant,
-            source.signer()
-        ));
+        note_who(&mut log, client, identity, &*source);
         Ok::<_, Failure>((broker, variables))
     };
     let prepared = tokio::select! {
@@ -188,6 +182,13 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
     }
     drop(folder);
     ended
+}
+
+/// Says with `--verbose` who is signed in.
+fn note_who(log: &mut Log<'_>, client: Option<Uuid>, identity: &AzureIdentity, source: &dyn IdTokenSource) {
+    let who = client.map(|client| client.to_string()).unwrap_or_default();
+    let (tenant, signer) = (identity.tenant, source.signer());
+    log.note(&format!("signed in as {who} of the tenant {tenant} with an id token of {signer}"));
 }
 
 /// The service that id tokens are exchanged with, and the client for it: a pod may have a proxy of its cluster for that.

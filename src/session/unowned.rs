@@ -10,7 +10,9 @@ use crate::targets::Target;
 
 /// What has to be revoked when the sign-in fails or is canceled.
 #[derive(Default)]
-pub(crate) struct Unowned(Mutex<Vec<(Arc<dyn Target>, Arc<Http>, Secret)>>);
+pub(crate) struct Unowned(Mutex<Vec<Credential>>);
+
+type Credential = (Arc<dyn Target>, Arc<Http>, Secret);
 
 impl Unowned {
     /// Notes a credential that a cloud has just given.

@@ -5,6 +5,7 @@ use std::{io, path::PathBuf, sync::Arc};
 use wif_core::{
     exports::{self, Variable},
     failure::Failure,
+    secret::Secret,
 };
 use wif_io::{child::Signals, env::Env, http::Http, private_folder::Folder};
 
@@ -103,12 +104,8 @@ async fn sign_in(world: &mut World, unowned: &Unowned) -> Result<Option<ReadyScr
     let sign_in =
         SignIn { http: Arc::clone(&http), env, identity, source: &*source, listing: listing.as_ref().ok() };
     let signed_in = sign_in.run(&plan.resources(), &mut |id_token| commands.mask(id_token)).await?;
-    let granted = plan
-        .targets
-        .sign_in(&http, &*source, &signed_in, plan.assertion(&signed_in), unowned, &mut |secret| {
-            commands.mask(secret)
-        })
-        .await?;
+    let (assertion, mut mask) = (plan.assertion(&signed_in), |secret: &Secret| commands.mask(secret));
+    let granted = plan.targets.sign_in(&http, &*source, &signed_in, assertion, unowned, &mut mask).await?;
     let tokens = plan.named_tokens(&signed_in);
     let file = write_id_token(&plan, folder.as_ref(), &signed_in)?;
     let folder = match (script, folder) {
@@ -170,12 +167,7 @@ async fn sign_in(world: &mut World, unowned: &Unowned) -> Result<Option<ReadyScr
     export(&mut commands, set, world.program.as_deref(), programs.as_deref()).map_err(OutputError)?;
     empty_others(&mut commands, env, &plan, &existing, &variables).map_err(OutputError)?;
     export_outputs(&mut commands, &outputs).map_err(OutputError)?;
-    if let Some(broker) = broker {
-        broker.process.detach();
-    }
-    if let Some(folder) = folder {
-        folder.keep();
-    }
+    leave(broker, folder);
     if let Some(warning) = sign_in.clock_warning() {
         commands.warning(&warning).map_err(OutputError)?;
     }
@@ -189,6 +181,16 @@ async fn sign_in(world: &mut World, unowned: &Unowned) -> Result<Option<ReadyScr
     };
     summary.write(&mut commands).map_err(OutputError)?;
     Ok(None)
+}
+
+/// Leaves the broker and the private folder to later steps.
+fn leave(broker: Option<start::StartedBroker>, folder: Option<Folder>) {
+    if let Some(broker) = broker {
+        broker.process.detach();
+    }
+    if let Some(folder) = folder {
+        folder.keep();
+    }
 }
 
 /// Writes the id token into the private folder, where a family needs it in a file.

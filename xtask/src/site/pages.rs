@@ -1,10 +1,6 @@
 //! Every page of the site: its file in the repository, its address, its text with links that lead to addresses.
-#![expect(
-    clippy::format_push_string,
-    reason = "pages are made once, and a line that is read is worth a copy"
-)]
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use super::split::{Part, split};
 use crate::{
@@ -113,7 +109,7 @@ fn examples() -> Result<String> {
     let mut text = "# Examples\n\nWhole pipelines. Each begins with what it needs.\n".to_owned();
     for name in names(EXAMPLES)? {
         let yaml = read(&root().join(EXAMPLES).join(&name))?;
-        text += &format!("\n## {name}\n\n```yaml\n{yaml}```\n");
+        let _ = write!(text, "\n## {name}\n\n```yaml\n{yaml}```\n");
     }
     Ok(text)
 }
@@ -128,7 +124,7 @@ pub(super) fn summary(pages: &[Page]) -> Result<String> {
     let mut named = vec!["index.md".to_owned(), "pages.md".to_owned()];
     for row in read(&root().join(LIST))?.lines() {
         if let Some(title) = row.strip_prefix("## ") {
-            text += &format!("\n# {title}\n\n");
+            let _ = write!(text, "\n# {title}\n\n");
         }
         let Some(target) = row.strip_prefix("| [").and_then(|row| row.split("](").nth(1)) else { continue };
         let target = target.split(')').next().unwrap_or_default();
@@ -170,7 +166,8 @@ fn linked(page: &Page, addresses: &BTreeMap<String, String>, parts: &[String]) -
             let mut rest = line;
             while let Some((before, after)) = rest.split_once("](") {
                 let (target, end) = after.split_once(')').unwrap_or((after, ""));
-                text += &format!("{before}]({})", address(target, folder, &page.address, addresses, parts));
+                let address = address(target, folder, &page.address, addresses, parts);
+                let _ = write!(text, "{before}]({address})");
                 rest = end;
             }
             text += rest;

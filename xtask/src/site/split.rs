@@ -1,8 +1,5 @@
 //! A page of many codes, taken apart: each code gets a page with its number in the title.
-#![expect(
-    clippy::format_push_string,
-    reason = "pages are made once, and a line that is read is worth a copy"
-)]
+use std::fmt::Write as _;
 
 /// What a heading of the third level becomes.
 pub(super) struct Part {
@@ -33,8 +30,8 @@ pub(super) fn split(page: &str, folder: &str) -> (String, Vec<Part>) {
             add_list(&mut rest, &mut parts);
         }
         match parts.last_mut().filter(|_| is_in_part) {
-            Some(part) => part.text += &format!("{line}\n"),
-            None => rest += &format!("{line}\n"),
+            Some(part) => part.text.extend([line, "\n"]),
+            None => rest.extend([line, "\n"]),
         }
     }
     add_list(&mut rest, &mut parts);
@@ -54,7 +51,7 @@ fn add_list(rest: &mut String, parts: &mut [Part]) {
             text.strip_prefix("**").and_then(|text| text.split_once("**\n")).map_or(text, |(_, rest)| rest);
         part.text = format!("# {}\n\n{}", part.title, text.trim_start());
         // The links of every page are led to addresses afterwards.
-        *rest += &format!("- [{}](#{})\n", part.title.replace(['[', ']'], ""), name.to_lowercase());
+        let _ = writeln!(rest, "- [{}](#{})", part.title.replace(['[', ']'], ""), name.to_lowercase());
     }
     rest.push('\n');
 }

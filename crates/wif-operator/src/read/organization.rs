@@ -258,7 +258,7 @@ impl Reader<'_> {
 
     /// One question for each project: which checks its own connections have.
     async fn read_checks(&self, devops: &Service<'_>) {
-        let mut owned: std::collections::BTreeMap<Uuid, (String, Vec<Uuid>)> =
+        let mut by_project: std::collections::BTreeMap<Uuid, (String, Vec<Uuid>)> =
             std::collections::BTreeMap::new();
         for connection in &*self.connections.borrow() {
             let Some(owner) = connection.owner() else { continue };
@@ -268,10 +268,10 @@ impl Reader<'_> {
                 self.gaps.note(Layer::Identity, project, Some(connection.id), State::Denied, what);
                 continue;
             }
-            let of = owned.entry(owner.id).or_insert_with(|| (owner.name.clone(), Vec::new()));
+            let of = by_project.entry(owner.id).or_insert_with(|| (owner.name.clone(), Vec::new()));
             of.1.push(connection.id);
         }
-        let questions = owned.iter().flat_map(|(project, (name, ids))| {
+        let questions = by_project.iter().flat_map(|(project, (name, ids))| {
             ids.chunks(MAX_CHECKED).map(move |ids| (*project, name.as_str(), ids))
         });
         let questions: Vec<_> = questions.collect();
