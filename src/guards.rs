@@ -2,12 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use url::Url;
 use uuid::Uuid;
 use wif_core::{
-    azure::{allowed::Allowed, hosts::AllowedHosts, resource::Resource},
+    azure::{
+        allowed::Allowed,
+        hosts::{AllowedHosts, HTTPS},
+        resource::Resource,
+    },
     code::Code,
     exports::{Family, Need, Variable, expires_on},
     failure::Failure,
+    foreign_text::one_line,
 };
 
 use crate::agent::{
@@ -15,6 +21,9 @@ use crate::agent::{
     inputs::{Inputs, env_name},
     script_inputs::Script,
 };
+
+/// The longest host that an error shows, in characters.
+const MAX_HOST: usize = 100;
 
 /// A guard that does not hold, or inputs that contradict each other.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +74,10 @@ pub(crate) enum GuardError {
     TargetNeedsIdToken { input: &'static str, scheme: Scheme },
     #[error("the input {input} is given, and the input allowedResources leaves out {name}")]
     TargetNotAllowed { input: &'static str, name: String },
+    #[error(
+        "the input allowedResources limits what the session may ask for, and Vault at {host} gets the connection's id token, with which access tokens for every resource could be had: the host is not one of the input allowedAuthorities"
+    )]
+    VaultNotAllowed { host: String },
     #[error("the input accessTokens has the variable {variable}, which the step sets itself")]
     Clash { variable: String },
     #[error("the input exports has {}, and a connection with the scheme {scheme} has no id token", family.as_str())]
@@ -183,7 +196,18 @@ pub(super) fn targets(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError>
             return Err(GuardError::TargetNeedsIdToken { input, scheme });
         }
     }
-    Ok(())
+    vault(inputs)
+}
+
+/// Vault's host is the pipeline's to say, and gets the id token. Where resources are limited, it has to be known.
+fn vault(inputs: &Inputs) -> Result<(), GuardError> {
+    // An access token for another application opens that one alone.
+    let gets_id_token = inputs.targets.vault.as_ref().filter(|_| inputs.targets.assertion.is_none());
+    let url = gets_id_token.and_then(|vault| Url::parse(&vault.address).ok());
+    let Some(url) = url.filter(|_| inputs.limits_resources()) else { return Ok(()) };
+    let host = url.host_str().unwrap_or_default();
+    let is_known = inputs.allowed_authorities.names(host, url.port_or_known_default().unwrap_or(HTTPS));
+    if is_known { Ok(()) } else { Err(GuardError::VaultNotAllowed { host: one_line(host, MAX_HOST) }) }
 }
 
 /// Azure Repos and Azure Artifacts take access tokens of one resource.
@@ -248,6 +272,10 @@ impl From<GuardError> for Failure {
             GuardError::Authority { .. } => (
                 Code::AuthorityNotAllowed,
                 "if you know this host, name it in the input allowedAuthorities; if it was not configured by your team, look for a step or a person that changed the connection",
+            ),
+            GuardError::VaultNotAllowed { .. } => (
+                Code::AuthorityNotAllowed,
+                "name the host in the input allowedAuthorities, or give Vault an access token for an application of yours (the input assertion)",
             ),
             GuardError::IdentityUnlimited => (
                 Code::InputsContradict,

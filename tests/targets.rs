@@ -103,6 +103,7 @@ fn what_cannot_be_kept_fresh_or_is_not_allowed_fails_with_both_inputs_named() {
 fn what_would_win_over_the_session_fails_the_step_and_is_named() {
     for name in [
         "AWS_ACCESS_KEY_ID",
+        "AWS_ACCESS_KEY",
         "AWS_PROFILE",
         "AWS_WEB_IDENTITY_TOKEN_FILE",
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
@@ -110,6 +111,17 @@ fn what_would_win_over_the_session_fails_the_step_and_is_named() {
     ] {
         let text = with_aws(trusting(Case::new())).set(name, "x").fails_unasked(Code::MachineConflicts);
         assert!(text.contains(name) && text.contains("awsRole"), "{text}");
+    }
+    for name in ["VAULT_AGENT_ADDR", "BAO_AGENT_ADDR", "VAULT_NAMESPACE", "BAO_NAMESPACE"] {
+        let text = with_vault(trusting(Case::new())).set(name, "x").fails_unasked(Code::MachineConflicts);
+        assert!(text.contains(name) && text.contains("vaultAddress"), "{text}");
+    }
+    let case = with_vault(trusting(Case::new())).set("VAULT_NAMESPACE", "x").input("vaultNamespace", "team");
+    case.program(program()).succeeds();
+    for name in ["GOOGLE_CREDENTIALS", "GOOGLE_BACKEND_CREDENTIALS"] {
+        let (case, _proxy) = with_google(trusting(Case::new()));
+        let text = case.set(name, "x").fails_unasked(Code::MachineConflicts);
+        assert!(text.contains(name) && text.contains("googleProvider"), "{text}");
     }
     let home = tempfile::tempdir().unwrap();
     std::fs::create_dir(home.path().join(".aws")).unwrap();
@@ -130,6 +142,23 @@ fn an_id_token_goes_to_no_other_host_than_that_of_the_service() {
     let case = trusting(Case::new()).set("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "evil.example");
     let text = case.input("googleProvider", GOOGLE_PROVIDER).fails_unasked(Code::AuthorityNotAllowed);
     assert!(text.contains("GOOGLE_CLOUD_UNIVERSE_DOMAIN"), "{text}");
+}
+
+#[test]
+fn where_resources_are_limited_only_a_vault_that_is_named_gets_the_id_token() {
+    let case =
+        || trusting(Case::new()).input("allowedResources", "arm, vault").input("vaultRole", VAULT_ROLE);
+    let elsewhere = || case().input("vaultAddress", "https://vault.example:8200");
+    for allowed in ["127.0.0.1", "127.0.0.1, vault.example:443"] {
+        let text = elsewhere().input("allowedAuthorities", allowed).fails_unasked(Code::AuthorityNotAllowed);
+        for word in ["vault.example", "allowedResources", "allowedAuthorities", "id token"] {
+            assert!(text.contains(word), "{text}");
+        }
+    }
+    // The emulator is named.
+    let named = case();
+    let url = named.emulator.clouds_url();
+    named.input("vaultAddress", &url).program(program()).succeeds();
 }
 
 /// The answer, or what is registered, that makes a service refuse by this name.

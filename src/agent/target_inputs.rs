@@ -128,7 +128,7 @@ pub(super) fn is_role(text: &str) -> bool {
 }
 
 /// Whether a text has the form of a region (`eu-central-1`): it becomes part of a host's name.
-pub(super) fn is_region(text: &str) -> bool {
+pub(crate) fn is_region(text: &str) -> bool {
     let parts: Vec<_> = text.split('-').collect();
     let [area, middle @ .., number] = &parts[..] else { return false };
     let letters =

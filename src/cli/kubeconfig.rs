@@ -1,11 +1,6 @@
 //! `wif kubeconfig`: a kubeconfig for an AKS cluster, whose user is `wif credential kubernetes`.
 
-use std::{
-    fs,
-    io::Write as _,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::Args;
@@ -19,6 +14,7 @@ use wif_io::{
     endpoint::Endpoint,
     env::Env,
     http::Http,
+    private_folder::replace_file,
 };
 
 use super::{
@@ -84,7 +80,10 @@ pub async fn kubeconfig(
     let text = Secret::new(text.unwrap_or_default());
     let kubeconfig = rewritten(text.expose(), name, session.as_deref())?;
     match output {
-        Some(path) => write(path, &kubeconfig).map_err(unwritable),
+        Some(path) => replace_file(path, &Secret::new(kubeconfig)).map_err(|error| {
+            let hint = "name an ordinary file, or none yet, in a folder that can be written";
+            Failure::new(Code::OutputUnwritable, error, hint)
+        }),
         None => out.text(kubeconfig.trim_end()).map_err(unwritable),
     }
 }
@@ -178,18 +177,6 @@ users:
       interactiveMode: Never
 "
     ))
-}
-
-/// Writes a private file.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    file.write_all(text.as_bytes())
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ use super::{
     error::TargetError,
     target::{Exchanged, Target},
 };
-use crate::agent::target_inputs::AwsInputs;
+use crate::agent::target_inputs::{AwsInputs, is_region};
 
 const SERVICE: &str = "AWS";
 /// By these an AWS SDK is led to another address.
@@ -91,8 +91,10 @@ impl Aws {
             request: request.header("accept", "application/json"),
             refusal,
         };
+        let asked = http.clock().now();
         let answer = question.ask(http, deadline).await?;
-        read(&answer, http.clock().now()).ok_or_else(|| question.unusable(&answer))
+        let longest = asked + Duration::seconds(self.duration.into());
+        read(&answer, http.clock().now(), longest).ok_or_else(|| question.unusable(&answer))
     }
 }
 
@@ -113,7 +115,7 @@ fn named_endpoint(name: &str, text: &str, allowed: &AllowedHosts) -> Result<Endp
     let host = endpoint.host();
     let is_of_aws = [".amazonaws.com", ".amazonaws.com.cn"].iter().any(|suffix| {
         let region = host.strip_suffix(suffix).and_then(|rest| rest.split_once('.'));
-        region.is_some_and(|(first, region)| ["sts", "sts-fips"].contains(&first) && !region.contains('.'))
+        region.is_some_and(|(first, region)| ["sts", "sts-fips"].contains(&first) && is_region(region))
     });
     if (is_of_aws && endpoint.port() == 443) || allowed.names(host, endpoint.port()) {
         return Ok(endpoint);
@@ -141,11 +143,14 @@ fn session_name(env: &Env) -> String {
     if name.len() < 2 { "wif".to_owned() } else { name }
 }
 
-/// The credentials as the container credentials protocol has them.
-fn read(answer: &Response, now: OffsetDateTime) -> Option<CachedToken> {
-    let text = answer.text()?;
-    let [id, secret, session, end] = fields(&text)?;
-    let end = moment(&end)?;
+/// The credentials as the container credentials protocol has them. None is counted on for longer than was asked for.
+fn read(answer: &Response, now: OffsetDateTime, longest: OffsetDateTime) -> Option<CachedToken> {
+    granted(&answer.text()?, now, longest)
+}
+
+fn granted(text: &Secret, now: OffsetDateTime, longest: OffsetDateTime) -> Option<CachedToken> {
+    let [id, secret, session, end] = fields(text)?;
+    let end = moment(&end)?.min(longest);
     if [&id, &secret, &session].iter().any(|text| text.expose().is_empty()) || end <= now {
         return None;
     }
@@ -303,6 +308,25 @@ mod tests {
     }
 
     #[test]
+    fn credentials_are_counted_on_for_no_longer_than_was_asked_for_and_not_after_their_end() {
+        let now = datetime!(2026-11-26 12:00 UTC);
+        let of = |end: &str| {
+            let text = format!(
+                "<AccessKeyId>A</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>{end}</Expiration>"
+            );
+            let granted = granted(&Secret::new(text), now, datetime!(2026-11-26 13:00 UTC));
+            granted.map(|granted| {
+                (granted.lifetime.until, granted.token.expose().contains("2026-11-26T13:00:00Z"))
+            })
+        };
+        let (early, longest) = (datetime!(2026-11-26 12:30 UTC), datetime!(2026-11-26 13:00 UTC));
+        assert_eq!(of("2026-11-26T12:30:00Z"), Some((early, false)));
+        assert_eq!(of("2026-11-26T13:00:00Z"), Some((longest, true)));
+        assert_eq!(of("2036-11-26T13:00:00Z"), Some((longest, true)));
+        assert_eq!(of("2026-11-26T12:00:00Z"), None);
+    }
+
+    #[test]
     fn another_address_is_one_of_the_service_or_is_named() {
         let none = AllowedHosts::default();
         for good in [
@@ -316,6 +340,8 @@ mod tests {
             "https://evil.example",
             "http://sts.eu-central-1.amazonaws.com",
             "https://sts.evil.elb.amazonaws.com",
+            "https://sts.s3.amazonaws.com",
+            "https://sts.evil-bucket.amazonaws.com",
             "https://abc.execute-api.eu-central-1.amazonaws.com",
             "https://sts.eu-central-1.amazonaws.com.evil.example",
             "https://sts.eu-central-1.amazonaws.com:8443",

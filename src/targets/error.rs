@@ -68,16 +68,14 @@ impl TargetError {
     }
 
     /// The failure, with what was presented; `own` says what the cloud was asked for.
-    pub(super) fn explain(self, claims: Option<&Unverified>, own: Vec<Fact>) -> Failure {
-        let Self::Refused { said, .. } = &self else { return self.into() };
+    pub(super) fn explain(mut self, claims: Option<&Unverified>, own: Vec<Fact>) -> Failure {
+        let Self::Refused { said, .. } = &mut self else { return self.into() };
         // A service may repeat issuer and subject as they are, which the agent's masks make unreadable.
-        let said = said.as_ref().map(|said| {
-            let claims = claims.iter().flat_map(|claims| [claims.issuer.raw(), claims.subject.raw()]);
-            claims
-                .filter(|claim| claim.len() >= 10)
-                .fold(said.clone(), |said, claim| said.replace(claim, "shown below"))
-        });
-        let mut facts: Vec<_> = said.map(|said| Fact::new("service says", said)).into_iter().collect();
+        let repeated = claims.iter().flat_map(|claims| [claims.issuer.raw(), claims.subject.raw()]);
+        for claim in repeated.filter(|claim| claim.len() >= 10) {
+            *said = said.take().map(|said| said.replace(claim, "shown below"));
+        }
+        let mut facts = Vec::new();
         if let Some(claims) = claims {
             let parts = identity_parts(claims).into_iter();
             facts.extend(parts.map(|(label, value)| Fact::new(label, value)));
@@ -121,6 +119,10 @@ impl From<TargetError> for Failure {
                 (Code::NetworkSettings, "install the system's CA certificates (package ca-certificates)")
             }
         };
-        Self::new(code, error, hint).with_command(command).with_retry_class(retry_class)
+        let said = match &error {
+            TargetError::Refused { said, .. } => said.as_ref().map(|said| Fact::new("service says", said)),
+            _ => None,
+        };
+        Self::new(code, error, hint).with_command(command).with_retry_class(retry_class).with_details(said)
     }
 }

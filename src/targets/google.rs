@@ -105,6 +105,7 @@ impl Google {
         let until = impersonated
             .as_ref()
             .and_then(|granted| OffsetDateTime::parse(&granted.expire_time, &Rfc3339).ok());
+        let until = until.filter(|until| *until > http.clock().now());
         match (impersonated, until) {
             (Some(granted), Some(until)) if !granted.access_token.is_empty() => {
                 Ok(CachedToken::new(Secret::new(granted.access_token), Lifetime { from: begin, until }))
@@ -144,7 +145,7 @@ struct Exchange {
 
 impl Exchange {
     fn is_usable(&self) -> bool {
-        !self.access_token.is_empty() && self.token_type.eq_ignore_ascii_case("bearer")
+        !self.access_token.is_empty() && self.token_type.eq_ignore_ascii_case("bearer") && self.expires_in > 0
     }
 }
 

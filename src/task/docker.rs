@@ -3,15 +3,15 @@
 //! Source: docker/cli, `cli/config/configfile/file.go` (`credHelpers` before `credsStore` before `auths`; `cliPluginsExtraDirs`).
 
 use std::{
-    fs,
-    io::Read as _,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use serde_json::{Map, Value};
 use wif_core::{failure::Failure, foreign_text::one_line, secret::Secret};
 use wif_io::{env::Env, private_folder::Folder};
-use zeroize::Zeroizing;
+
+use crate::agent::network::read_file;
 
 /// The program that Docker starts.
 pub(super) const PROGRAM: &str = "docker-credential-wif";
@@ -20,8 +20,6 @@ const HELPER: &str = "wif";
 const FOLDER: &str = "docker";
 const FILE: &str = "config.json";
 const PLUGINS: &str = "cli-plugins";
-/// No configuration is larger, in bytes.
-const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 /// The longest path that a note shows, in characters.
 const MAX_PATH: usize = 200;
 
@@ -38,15 +36,14 @@ pub(super) fn configure(
 ) -> Result<PathBuf, Failure> {
     let home = || env.get("HOME").or(env.get("USERPROFILE")).map(|home| Path::new(home).join(".docker"));
     let own = env.get("DOCKER_CONFIG").map(PathBuf::from).or_else(home);
-    let mut settings = match own.as_deref().map(|own| read(&own.join(FILE))) {
-        Some(Ok(settings)) => settings,
-        Some(Err(file)) => {
+    let file = own.as_deref().map(|own| own.join(FILE));
+    let mut settings = file.map_or_else(Map::new, |file| {
+        read(&file).unwrap_or_else(|reason| {
             let file = one_line(&file.to_string_lossy(), MAX_PATH);
-            notes.push(format!("Docker's own settings stay behind: {file} cannot be read as JSON"));
+            notes.push(format!("Docker's own settings stay behind: {file} cannot be used: {reason}"));
             Map::new()
-        }
-        None => Map::new(),
-    };
+        })
+    });
     let helpers = settings.entry("credHelpers").or_insert_with(|| Value::Object(Map::new()));
     if !helpers.is_object() {
         *helpers = Value::Object(Map::new());
@@ -68,13 +65,13 @@ pub(super) fn configure(
     Ok(to.path().to_owned())
 }
 
-/// The user's own settings; none, where there is no file. The error is its path.
-fn read(file: &Path) -> Result<Map<String, Value>, PathBuf> {
-    let Ok(metadata) = fs::metadata(file) else { return Ok(Map::new()) };
-    let mut bytes = Zeroizing::new(Vec::new());
-    let opened = fs::File::open(file).ok().filter(|_| metadata.is_file());
-    let read = opened.and_then(|opened| opened.take(MAX_FILE_BYTES).read_to_end(&mut bytes).ok());
-    read.and_then(|_| serde_json::from_slice(&bytes).ok()).ok_or_else(|| file.to_owned())
+/// The user's own settings; none, where there is no file. The error says why they cannot be used.
+fn read(file: &Path) -> Result<Map<String, Value>, String> {
+    match read_file(file) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_error| "it is no object of JSON".to_owned()), // may quote a secret
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Map::new()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// Contexts, builders and trusted keys stay where they are. Nothing that removes the session's folder follows a link.
@@ -95,5 +92,31 @@ fn link_others(own: &Path, to: &Path) {
     for name in ["contexts", "buildx"] {
         // Docker works without it, too.
         let _ = std::os::windows::fs::symlink_dir(own.join(name), to.join(name));
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn settings_that_cannot_be_read_say_why_and_hold_up_no_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let [missing, pipe, broken, large, good] =
+            ["missing", "pipe", "broken", "large", "good"].map(|name| folder.path().join(name));
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        fs::write(&broken, r#"{"auths": {"a": "secret"#).unwrap();
+        let padding = " ".repeat(4 * 1024 * 1024);
+        fs::write(&large, format!(r#"{{"psFormat": "x"}}{padding}"#)).unwrap();
+        fs::write(&good, r#"{"psFormat": "x"}"#).unwrap();
+        assert_eq!(read(&missing), Ok(Map::new()));
+        assert_eq!(read(&good).unwrap().len(), 1);
+        for (file, reason) in [(pipe, "ordinary file"), (large, "larger than"), (broken, "no object of JSON")]
+        {
+            let said = read(&file).unwrap_err();
+            assert!(said.contains(reason) && !said.contains("secret"), "{said}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use wif_core::{
+    code::Code,
     exports::{BrokerEndpoint, Family, GitFacts, GoogleFacts, Need, TargetFacts, VaultFacts},
     failure::Failure,
     secret::Secret,
@@ -95,6 +96,7 @@ impl PlannedTargets {
         unowned: &Unowned,
         mask: &mut (dyn FnMut(&Secret) -> io::Result<()> + Send),
     ) -> Result<Vec<Granted>, Failure> {
+        let assertion = presented(self.set.assertion.is_some(), assertion)?;
         let mut granted = Vec::new();
         let deadline = Deadline::after(http.clock(), SIGN_IN_TIMEOUT);
         for target in &self.set.clouds {
@@ -159,5 +161,31 @@ impl PlannedTargets {
         // Set once for each sign-in.
         let _ = self.found.set(self.facts_with(token, file, docker));
         Ok(notes)
+    }
+}
+
+/// What other clouds get in place of the id token. Where the input `assertion` is given, the id token is never a substitute: it opens
+/// Azure too.
+fn presented(is_wanted: bool, assertion: Option<&Secret>) -> Result<Option<&Secret>, Failure> {
+    match (is_wanted, assertion) {
+        (true, None) => {
+            let text = "Entra gave no access token for the application of the input assertion";
+            Err(Failure::new(Code::Bug, text, "run the job again"))
+        }
+        (true, Some(assertion)) => Ok(Some(assertion)),
+        (false, _) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_token_is_no_substitute_for_an_assertion() {
+        let token = Secret::new("t".to_owned());
+        assert!(presented(true, None).is_err());
+        assert!(presented(true, Some(&token)).unwrap().is_some());
+        assert!(presented(false, None).unwrap().is_none());
     }
 }

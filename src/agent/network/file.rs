@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Reads a file of an ordinary size: a device or a pipe could go on for ever.
-pub(super) fn read_file(path: impl AsRef<Path>) -> io::Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn read_file(path: impl AsRef<Path>) -> io::Result<Zeroizing<Vec<u8>>> {
     let metadata = fs::metadata(&path)?;
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not an ordinary file"));

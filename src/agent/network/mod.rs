@@ -13,8 +13,9 @@ use wif_core::{foreign_text::one_line, pem};
 use wif_io::{env::Env, http::Settings};
 use zeroize::Zeroizing;
 
+pub(crate) use self::file::read_file;
+use self::remarks::MAX_SHOWN;
 pub use self::remarks::{NetworkError, Remarks};
-use self::{file::read_file, remarks::MAX_SHOWN};
 
 /// What [`settings`] reads of the environment.
 pub fn variables() -> impl Iterator<Item = &'static str> {

@@ -37,6 +37,11 @@ const CONFLICTS: &[Conflict] = &[
         effect: "every AWS SDK signs in with this access key before it asks the session.",
         ..USED
     },
+    Conflict {
+        variables: &["AWS_ACCESS_KEY"],
+        effect: "the AWS SDK for Go signs in with this access key before it asks the session.",
+        ..USED
+    },
     Conflict { variables: &["AWS_PROFILE"], ..PROFILE },
     Conflict { variables: &["AWS_DEFAULT_PROFILE"], ..PROFILE },
     Conflict {

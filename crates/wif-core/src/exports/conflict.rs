@@ -39,6 +39,8 @@ pub enum Values {
     AllBut(&'static [&'static str]),
     /// All but what this session has, where it has one.
     AllButOurs(fn(&Facts) -> Option<String>),
+    /// Any, unless this holds of the session; and how a table says it.
+    AnyUnless(fn(&Facts) -> bool, &'static str),
 }
 
 /// What the step does.
@@ -108,6 +110,7 @@ impl Values {
             Self::Any => true,
             Self::Only(values) => values.iter().any(is),
             Self::AllBut(values) => !values.iter().any(is),
+            Self::AnyUnless(is_without, _) => !is_without(facts),
             Self::AllButOurs(ours) => ours(facts).is_some_and(|ours| {
                 !ours.trim_end_matches('/').eq_ignore_ascii_case(value.trim_end_matches('/'))
             }),
@@ -129,6 +132,7 @@ impl Values {
             Self::Any => "any".to_owned(),
             Self::Only(values) => values.join(", "),
             Self::AllBut(values) => format!("all but {}", values.join(", ")),
+            Self::AnyUnless(_, described) => described.to_owned(),
             Self::AllButOurs(_) => "another than the session's".to_owned(),
         }
     }
@@ -162,6 +166,8 @@ mod tests {
             !is_there(&with(Values::AllBut(&["prod"])), " PROD ")
                 && is_there(&with(Values::AllBut(&["prod"])), "dev")
         );
+        let unless = |is_without| with(Values::AnyUnless(is_without, "any, unless"));
+        assert!(is_there(&unless(|_| false), "x") && !is_there(&unless(|_| true), "x"));
         let nothing_of_ours = with(Values::AllButOurs(|_| None));
         assert!(!is_there(&nothing_of_ours, "x"));
     }

@@ -112,6 +112,11 @@ const CONFLICTS: &[Conflict] = &[
     Conflict { variables: &["GOOGLE_CLOUD_KEYFILE_JSON"], ..KEY },
     Conflict { variables: &["GCLOUD_KEYFILE_JSON"], ..KEY },
     Conflict {
+        variables: &["GOOGLE_BACKEND_CREDENTIALS"],
+        effect: "Terraform's gcs backend signs in with this before it asks the session.",
+        ..USED
+    },
+    Conflict {
         variables: &["CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"],
         effect: "gcloud uses the access token in that file before the session.",
         ..USED

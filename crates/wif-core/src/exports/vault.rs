@@ -21,13 +21,30 @@ pub(super) const FAMILY: Definition = Definition {
     ..VARIABLES_ONLY
 };
 
-const CONFLICTS: &[Conflict] = &[Conflict {
-    variables: &["VAULT_AGENT_ADDR"],
+const CONFLICTS: &[Conflict] = &[
+    Conflict { variables: &["VAULT_AGENT_ADDR"], ..ADDRESS },
+    Conflict { variables: &["BAO_AGENT_ADDR"], ..ADDRESS },
+    Conflict { variables: &["VAULT_NAMESPACE"], ..NAMESPACE },
+    Conflict { variables: &["BAO_NAMESPACE"], ..NAMESPACE },
+];
+
+const ADDRESS: Conflict = Conflict {
+    variables: &[],
     values: Values::Any,
     sessions: LIVE,
     from_machine: Remedy::Fail,
-    effect: "Vault's clients send the session's token to that address, and not to vaultAddress.",
-}];
+    effect: "clients send the session's token to that address, and not to vaultAddress.",
+};
+/// A session with a namespace replaces the variables.
+const NAMESPACE: Conflict = Conflict {
+    values: Values::AnyUnless(has_namespace, "any, unless vaultNamespace is given"),
+    effect: "clients would use the session's token in that namespace; the input vaultNamespace is empty, and the token is of the root namespace.",
+    ..ADDRESS
+};
+
+fn has_namespace(facts: &Facts) -> bool {
+    facts.targets.vault.as_ref().is_none_or(|vault| vault.namespace.is_some())
+}
 
 fn live(facts: &Facts, _: &BrokerEndpoint) -> Vec<Variable> {
     let Some(vault) = &facts.targets.vault else { return Vec::new() };

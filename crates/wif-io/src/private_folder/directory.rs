@@ -9,6 +9,7 @@ use std::{
 use wif_core::secret::Secret;
 
 use super::error::{FolderError, io_error};
+use crate::random;
 
 /// A private directory of a session.
 #[derive(Debug)]
@@ -50,16 +51,22 @@ impl Directory {
     ///
     /// The disk is full, or the file cannot be written for another reason.
     pub fn write(&self, name: &str, content: &Secret) -> Result<PathBuf, FolderError> {
-        let (path, new) = (self.path.join(name), format!("{name}.new"));
+        let new = format!("{name}.new");
         // One that an attempt before this one left half-written.
         let _ = self.handle.remove_file(&self.path, &new);
+        self.write_by(name, &new, content)
+    }
+
+    /// The same, first under a name that no file has yet.
+    fn write_by(&self, name: &str, new: &str, content: &Secret) -> Result<PathBuf, FolderError> {
+        let path = self.path.join(name);
         let mut file = self
             .handle
-            .create_file(&self.path, &new)
-            .map_err(io_error("make the private file", &self.path.join(&new)))?;
+            .create_file(&self.path, new)
+            .map_err(io_error("make the private file", &self.path.join(new)))?;
         file.write_all(content.expose().as_bytes()).map_err(io_error("write the private file", &path))?;
         drop(file);
-        self.handle.rename(&self.path, &new, name).map_err(io_error("rename the private file", &path))?;
+        self.handle.rename(&self.path, new, name).map_err(io_error("rename the private file", &path))?;
         Ok(path)
     }
 
@@ -74,6 +81,37 @@ impl Directory {
             .map_err(io_error("read the private file", &self.path.join(name)))?;
         Ok(zeroize::Zeroizing::new(found).as_slice() == content)
     }
+}
+
+/// Writes a file that a user names, 0600 where modes exist, and whole or not at all. An ordinary file that is there is replaced,
+/// also where a link leads to it.
+///
+/// # Errors
+///
+/// Something else has this name, or the folder cannot be written.
+pub fn replace_file(path: &Path, content: &Secret) -> Result<(), FolderError> {
+    let failed = |doing, error| io_error(doing, path)(error);
+    // Without a folder in front, the file is in the folder that one is in.
+    let path = &Path::new(".").join(path);
+    let found = match path.canonicalize() {
+        Ok(found) if found.is_file() => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_err() => {
+            path.clone()
+        }
+        Ok(_) | Err(_) => return Err(failed("replace", io::ErrorKind::InvalidInput.into())),
+    };
+    let (Some(parent), Some(name)) = (found.parent(), found.file_name().and_then(|name| name.to_str()))
+    else {
+        return Err(failed("write", io::ErrorKind::InvalidFilename.into()));
+    };
+    let parent = parent.canonicalize().map_err(io_error("find the folder of", path))?;
+    let random = u128::from_le_bytes(*random::bytes().map_err(FolderError::Random)?);
+    let folder = Directory::open(parent)?;
+    let new = format!("{name}.{random:032x}");
+    folder.write_by(name, &new, content).map(|_path| ()).inspect_err(|_error| {
+        // A file that was only half written is of no use.
+        let _ = folder.handle.remove_file(&folder.path, &new);
+    })
 }
 
 /// The directory itself, by its descriptor.
@@ -250,6 +288,32 @@ mod tests {
         std::thread::spawn(move || sender.send(directory.has("file", &secret("x"))));
         let answer = answer.recv_timeout(Duration::from_secs(20)).expect("it would wait for a writer");
         assert!(!answer.unwrap_or_default());
+    }
+
+    #[test]
+    fn a_file_that_a_user_names_is_replaced_and_nothing_else_is() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let temp = tempfile::tempdir().unwrap();
+        let [file, link, pipe, folder, lost] =
+            ["config", "link", "pipe", "folder", "lost"].map(|name| temp.path().join(name));
+        fs::write(temp.path().join("config.new"), "of another").unwrap();
+        symlink(&file, &link).unwrap();
+        symlink(temp.path().join("nowhere"), &lost).unwrap();
+        fs::create_dir(&folder).unwrap();
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        fs::write(&file, "old").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        for (path, text) in [(&file, "first"), (&link, "second")] {
+            replace_file(path, &secret(text)).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), text);
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        for path in [&pipe, &folder, &lost, &folder.join("..").join("missing").join("x")] {
+            assert!(replace_file(path, &secret("x")).is_err(), "{path:?}");
+        }
+        let names = fs::read_dir(temp.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.count(), 6, "nothing is left behind");
+        assert_eq!(fs::read_to_string(temp.path().join("config.new")).unwrap(), "of another");
     }
 
     #[test]

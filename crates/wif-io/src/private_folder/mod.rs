@@ -10,7 +10,10 @@ use std::{
 };
 
 use self::error::io_error;
-pub use self::{directory::Directory, error::FolderError};
+pub use self::{
+    directory::{Directory, replace_file},
+    error::FolderError,
+};
 use crate::random;
 
 use wif_core::secret::Secret;
