@@ -222,6 +222,7 @@ fn stand_in(folder: &Path, kept: &Path, artifact: &str, work: &str) {
         "execution": { "Node20_1": { "target": "main.js" } },
     });
     fs::write(folder.join("task.json"), definition.to_string()).unwrap();
+    let kept = kept.to_str().unwrap();
     let script = format!(
         "const fs = require('fs'), p = require('path');\n\
          let path = process.env.INPUT_TARGETPATH;\n\
