@@ -70,7 +70,10 @@ async fn run(command: &Command) -> Result<u8, Failure> {
             // Without standard output the agent is told nothing more.
             Ok(u8::from(cli::run_task(&mut host).await.is_err()))
         }
-        Command::Explain { code } => cli::explain(code.as_deref(), &mut Screen::new(host.out)).map(|()| 0),
+        Command::Explain { code, json } => {
+            let (mut log, mut out) = (io::stdin().lock(), stdout());
+            cli::explain(code.as_deref(), *json, &mut log, &mut wif::cli::Screen::new(&mut out)).map(|()| 0)
+        }
     }
 }
 

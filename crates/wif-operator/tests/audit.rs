@@ -290,6 +290,11 @@ fn explain_knows_the_rules_and_the_errors() {
     assert!(text(&offline(&["explain"]).stdout).contains("\nWIF6101  A stored secret.\n"));
     assert!(offline(&["explain", "WIF2013"]).status.success());
     assert_eq!(offline(&["explain", "WIF6999"]).status.code(), Some(2));
+    let explained = json(&offline(&["explain", "--json", "WIF6101"]));
+    assert_eq!(
+        (&explained["schema"], &explained["explained"][0]["name"]),
+        (&"wif.explain/1".into(), &"WIF6101".into())
+    );
 }
 
 /// The fields of a value are those that the schema has, and the other way around.
