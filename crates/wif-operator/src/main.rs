@@ -64,7 +64,7 @@ async fn run(command: &Command) -> Result<u8, Failure> {
         is_interrupted: Cell::new(false),
     };
     match command {
-        Command::Audit(arguments) => cli::audit(arguments, &mut host).await,
+        Command::Audit(arguments) => cli::audit(arguments, &mut host).await.map(|audited| audited.code),
         Command::Inventory(arguments) => cli::inventory(arguments, &mut host).await,
         Command::Task { stage: TaskStage::Run } => {
             // Without standard output the agent is told nothing more.

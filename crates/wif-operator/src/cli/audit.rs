@@ -33,12 +33,21 @@ const MAX_BASELINE_BYTES: u64 = 512 * 1024 * 1024;
 /// The most request files.
 const MAX_REQUESTS: usize = 20_000;
 
+/// How an audit ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audited {
+    /// The exit code of the command.
+    pub code: u8,
+    /// Whether a finding counts. A gap takes the exit code of warnings, and so the code alone does not tell it.
+    pub(super) has_counted: bool,
+}
+
 /// Audits. The exit code says what was found.
 ///
 /// # Errors
 ///
 /// Arguments or files are wrong, or standard output is gone.
-pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
+pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<Audited, Failure> {
     let formats = if arguments.formats.is_empty() { &[Format::Text] } else { &*arguments.formats };
     let targets = pair(formats, &arguments.outputs)?;
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
@@ -76,9 +85,11 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<u8
         tell_job(&report, host)?;
     }
     if is_interrupted {
-        return Ok(INTERRUPTED);
+        return Ok(Audited { code: INTERRUPTED, has_counted: false });
     }
-    Ok(unread.unwrap_or_else(|| exit_code(&report, arguments.fail_on, arguments.read.allow_gaps)))
+    let worst = worst(&report, arguments.fail_on);
+    let code = unread.unwrap_or_else(|| exit_code(&report, worst, arguments.read.allow_gaps));
+    Ok(Audited { code, has_counted: worst.is_some() })
 }
 
 /// What the rules are to judge by.
@@ -175,12 +186,17 @@ fn requests(folder: &Path) -> Result<Vec<Request>, Failure> {
         .map_err(|error| Failure::new(wif_core::code::Code::ArgumentInvalid, error, "mend the request file"))
 }
 
-/// 11 faults, 12 gaps, 10 warnings, 0: the worst of what counts.
-fn exit_code(report: &Report, fail_on: FailOn, allow_gaps: bool) -> u8 {
+/// The worst severity of what counts.
+fn worst(report: &Report, fail_on: FailOn) -> Option<Severity> {
     let counts = |severity| fail_on.level.is_some_and(|level| severity >= level);
     let counted =
         report.open().filter(|finding| counts(finding.severity) && (finding.new || !fail_on.only_new));
-    match counted.map(|finding| finding.severity).max() {
+    counted.map(|finding| finding.severity).max()
+}
+
+/// 11 faults, 12 gaps, 10 warnings, 0: the worst of what counts.
+fn exit_code(report: &Report, worst: Option<Severity>, allow_gaps: bool) -> u8 {
+    match worst {
         Some(Severity::Fault) => 11,
         _ if !allow_gaps && report.gaps().next().is_some() => 12,
         Some(_) => 10,
@@ -223,6 +239,8 @@ mod tests {
     fn the_exit_code_is_the_worst_of_what_counts() {
         let fault = report_of(Planted::new().with(2, store_secret));
         let mut warning = report_of(Planted::new().with(2, |connection, _| connection.description = None));
+        let exit_code =
+            |report: &Report, fail_on, allow_gaps| exit_code(report, worst(report, fail_on), allow_gaps);
         assert_eq!(exit_code(&fault, level(Some(Severity::Warning)), false), 11);
         assert_eq!(exit_code(&fault, level(Some(Severity::Fault)), false), 11);
         assert_eq!(exit_code(&fault, level(None), false), 0);

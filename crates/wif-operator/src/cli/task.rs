@@ -21,7 +21,7 @@ use wif_core::{
 use wif_io::{endpoint::Endpoint, env::Env};
 
 use super::{
-    audit::audit,
+    audit::{Audited, audit},
     files::argument,
     options::{AuditArguments, FailOn, ReadArguments, fail_on},
     screen::{Host, INTERRUPTED},
@@ -52,8 +52,7 @@ struct Inputs {
 
 /// How a step ended.
 enum End {
-    /// By the exit code of an audit.
-    Audited(u8),
+    Audited(Audited),
     Canceled,
 }
 
@@ -89,17 +88,22 @@ pub async fn run_task(host: &mut Host<'_>) -> io::Result<()> {
             commands.error(failure.code, &failure.to_string())?;
             commands.complete(Completion::Failed)
         }
-        Ok(End::Canceled | End::Audited(INTERRUPTED)) => commands.complete(Completion::Canceled),
-        Ok(End::Audited(0)) => commands.complete(Completion::Succeeded),
-        Ok(End::Audited(12)) => {
+        Ok(End::Canceled | End::Audited(Audited { code: INTERRUPTED, .. })) => {
+            commands.complete(Completion::Canceled)
+        }
+        Ok(End::Audited(Audited { code: 3 | 4, .. })) => {
+            commands.complete_with(Completion::Failed, "Nothing could be read")
+        }
+        // A finding that counts fails the step, whatever else could not be read.
+        Ok(End::Audited(Audited { has_counted: true, .. })) => {
+            let text = format!("Findings that count, since failOn is {level}: the summary lists them");
+            commands.complete_with(Completion::Failed, &text)
+        }
+        Ok(End::Audited(Audited { code: 0, .. })) => commands.complete(Completion::Succeeded),
+        Ok(End::Audited(_)) => {
             let text =
                 "Not everything could be read, and what was not seen is not good: the summary lists it";
             commands.complete_with(Completion::SucceededWithIssues, text)
-        }
-        Ok(End::Audited(3 | 4)) => commands.complete_with(Completion::Failed, "Nothing could be read"),
-        Ok(End::Audited(_)) => {
-            let text = format!("Findings that count, since failOn is {level}: the summary lists them");
-            commands.complete_with(Completion::Failed, &text)
         }
     }
 }
@@ -153,13 +157,13 @@ async fn step(inputs: &Inputs, host: &mut Host<'_>) -> Result<End, Failure> {
         requests: None,
     };
     drop(connection);
-    let code = audit(&arguments, host).await?;
-    if code != INTERRUPTED {
+    let audited = audit(&arguments, host).await?;
+    if audited.code != INTERRUPTED {
         for (_, path) in &inputs.formats {
             host.talk.say(&format!("Written: {}", path.display()));
         }
     }
-    Ok(End::Audited(code))
+    Ok(End::Audited(audited))
 }
 
 /// Tokens for the three services. Without one for Azure DevOps there is nothing to audit; one of the others that is not to be
@@ -262,7 +266,7 @@ fn check_host(text: &str) -> Result<(), Failure> {
                 format!("the input organization names the host {host}, which is not one of Azure DevOps");
             Err(argument(error, "give the organization's name, or its URL at dev.azure.com"))
         }
-        // What is no URL is told with everything else that is no organization.
+        // The reader refuses any other text that does not name an organization.
         _ => Ok(()),
     }
 }
