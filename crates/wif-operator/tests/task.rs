@@ -220,6 +220,24 @@ fn a_connection_that_is_not_trusted_fails_the_step_as_the_other_task_says_it() {
 }
 
 #[test]
+fn a_variable_of_an_earlier_step_that_could_stand_for_an_input_ends_the_step() {
+    let night = Night::new(&OrganizationPlan::new(ORGANIZATION).planted(&[Planted::StoredSecret]));
+    for name in ["input.failOn", "INPUT_ORGANIZATION", "endpoint.url.SystemVssConnection"] {
+        let before = Step::bash(format!("echo '##vso[task.setvariable variable={name}]none'"));
+        let folder = night.path("").display().to_string();
+        let inputs =
+            [("azureSubscription", "sc-prod"), ("organization", ORGANIZATION), ("outputFolder", &*folder)];
+        let step = Step::task(night.task.path(), &inputs).display_name(STEP);
+        let report = night.agent.run(&night.message, &[before, step]);
+        let step = report.step(STEP);
+        assert_eq!(step.result, StepResult::Failed, "{name}: {}", step.log);
+        let errors = step.errors().concat();
+        assert!(errors.contains(&format!("a variable '{name}'")), "{errors}");
+    }
+    assert_eq!(night.emulator.journal().len(), 0);
+}
+
+#[test]
 fn inputs_that_cannot_be_used_are_named_before_anything_is_asked() {
     let night = Night::new(&OrganizationPlan::new(ORGANIZATION));
     for (name, value, expected) in [

@@ -65,6 +65,18 @@ const FORMATS: [(&str, Format, &str); 6] = [
     ("html", Format::Html, "audit.html"),
     ("text", Format::Text, "audit.txt"),
 ];
+/// The variables in which the agent passes the inputs of `audit-task/task.json`, and the other name of one.
+const INPUT_VARIABLES: [&str; 9] = [
+    "INPUT_AZURESUBSCRIPTION",
+    "INPUT_CONNECTEDSERVICENAMEARM",
+    "INPUT_ORGANIZATION",
+    "INPUT_PROJECTS",
+    "INPUT_FAILON",
+    "INPUT_WAIVERS",
+    "INPUT_BASELINE",
+    "INPUT_FORMATS",
+    "INPUT_OUTPUTFOLDER",
+];
 /// The longest value of an input that an error shows, in characters.
 const MAX_SHOWN: usize = 60;
 /// What `--jobs`, `--expires-within` and `--unused-for` have by default.
@@ -110,7 +122,7 @@ pub async fn run_task(host: &mut Host<'_>) -> io::Result<()> {
 
 async fn step(inputs: &Inputs, host: &mut Host<'_>) -> Result<End, Failure> {
     let (http, warnings) = network::client(host.env, host.clock)?;
-    let connection = ConnectionTokens::read(host.env, Arc::clone(&http))?;
+    let connection = ConnectionTokens::read(host.env, Arc::clone(&http), &INPUT_VARIABLES)?;
     let mut commands = Commands::new(&mut *host.out, host.env);
     let mut warn = |text: &str| commands.warning(text).map_err(|error| Failure::from(OutputError(error)));
     warnings.iter().chain(&connection.warning()).try_for_each(|text| warn(text))?;
@@ -298,6 +310,19 @@ mod tests {
         let files: Vec<_> = inputs.formats.iter().map(|(_, path)| path.to_str().unwrap()).collect();
         assert_eq!(files, ["/a/audit/audit.json", "/a/audit/audit.sarif", "/a/audit/audit.html"]);
         assert_eq!(inputs.fail_on, fail_on("warning").unwrap());
+    }
+
+    #[test]
+    fn the_variables_of_the_inputs_are_those_of_the_declaration() {
+        let declared: serde_json::Value =
+            serde_json::from_str(include_str!("../../../../audit-task/task.json")).unwrap();
+        let names = declared["inputs"].as_array().unwrap().iter().flat_map(|input| {
+            let aliases = input["aliases"].as_array().into_iter().flatten();
+            std::iter::once(&input["name"]).chain(aliases)
+        });
+        let names: Vec<_> =
+            names.map(|name| format!("INPUT_{}", name.as_str().unwrap().to_uppercase())).collect();
+        assert_eq!(names, INPUT_VARIABLES);
     }
 
     #[test]
