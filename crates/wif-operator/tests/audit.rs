@@ -21,7 +21,7 @@ use emulator::{
     Fault, Gate, Service,
     organization::{OrganizationPlan, Planted},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use support::{Fixture, NAME};
 
@@ -239,6 +239,19 @@ fn without_any_token_nothing_is_read_and_nothing_is_good() {
     let output = run(&fixture, &["audit", "--org", NAME]);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("Not seen, and so not judged"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn a_token_that_sees_no_project_has_read_nothing() {
+    let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(1).connections(1));
+    let empty = Fault::on(Service::DevOps, "GET", "/_apis/projects").status(200);
+    fixture.emulator.fault(empty.json(&json!({ "count": 0, "value": [] })).always());
+    for command in ["audit", "inventory"] {
+        let output = run(&fixture, &[command, "--org", NAME]);
+        assert_eq!(output.status.code(), Some(3), "{command}: {}", text(&output.stderr));
+    }
+    let output = run(&fixture, &["audit", "--org", NAME, "--project", "Project 0001"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
 }
 
 #[test]
