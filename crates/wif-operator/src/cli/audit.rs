@@ -1,10 +1,16 @@
 //! `wif audit`: reads, judges, writes the reports, and says by its exit code how bad it is.
 
-use std::{collections::BTreeSet, fs, io::Read as _, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 use wif::agent::commands::Commands;
-use wif_core::failure::Failure;
+use wif_core::{failure::Failure, secret::Secret};
+use wif_io::private_folder::Folder;
 
 use super::{
     files::{Readers, argument, closed, pair, show, write},
@@ -30,6 +36,8 @@ use crate::{
 
 /// The largest baseline, in bytes.
 const MAX_BASELINE_BYTES: u64 = 512 * 1024 * 1024;
+/// The name of the report among a run's summaries.
+const SUMMARY_FILE: &str = "wif-audit.md";
 /// The most request files.
 const MAX_REQUESTS: usize = 20_000;
 
@@ -81,7 +89,8 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<Au
     if is_interrupted && targets.iter().all(|(_, output)| output.is_some()) {
         show(&mut *host.out, &mut |out| Format::Text.write(&report, out))?;
     }
-    if host.env.is_true("TF_BUILD") && !is_data_on_screen {
+    // What was read before a cancellation is not a result of the run.
+    if host.env.is_true("TF_BUILD") && !is_data_on_screen && !is_interrupted {
         tell_job(&report, host)?;
     }
     if is_interrupted {
@@ -207,16 +216,29 @@ fn exit_code(report: &Report, worst: Option<Severity>, allow_gaps: bool) -> u8 {
 /// In a job: the run's summary, and an issue for each rule.
 fn tell_job(report: &Report, host: &mut Host<'_>) -> Result<(), Failure> {
     let issues = job::issues(report);
-    let summary = host.env.get("AGENT_TEMPDIRECTORY").map(|folder| Path::new(folder).join("wif-audit.md"));
-    if let Some(path) = &summary {
-        write(path, Readers::Usual, &mut |out| markdown::write(report, out))?;
-    }
+    let summary = host.env.get("AGENT_TEMPDIRECTORY").map(|folder| summary(report, folder.into()));
     let mut commands = Commands::new(&mut *host.out, host.env);
     let told =
         issues.iter().try_for_each(|Issue { is_error, code, text }| commands.issue(*is_error, code, text));
-    let told = told
-        .and_then(|()| summary.iter().try_for_each(|path| commands.upload_summary(&path.to_string_lossy())));
+    let told = told.and_then(|()| match &summary {
+        Some(Ok(path)) => commands.upload_summary(&path.to_string_lossy()),
+        Some(Err(failure)) => {
+            commands.warning(&format!("The run has no summary of this: {}", failure.story()))
+        }
+        None => Ok(()),
+    });
     told.map_err(closed)
+}
+
+/// Writes the run's summary into a private folder of its own: the agent reads it some time after it hears of it, and so a later
+/// audit of the job must not write to the same file. The file stays until the agent empties its temporary folder.
+fn summary(report: &Report, temp_folder: PathBuf) -> Result<PathBuf, Failure> {
+    let mut text = Vec::new();
+    markdown::write(report, &mut text).map_err(closed)?;
+    let folder = Folder::create(Folder::propose(&temp_folder)?)?;
+    let path = folder.write(SUMMARY_FILE, &Secret::new(String::from_utf8_lossy(&text).into_owned()))?;
+    folder.keep();
+    Ok(path)
 }
 
 #[cfg(test)]
