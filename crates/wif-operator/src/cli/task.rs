@@ -77,6 +77,8 @@ const INPUT_VARIABLES: [&str; 9] = [
     "INPUT_FORMATS",
     "INPUT_OUTPUTFOLDER",
 ];
+/// The organization of the job.
+const COLLECTION: &str = "SYSTEM_COLLECTIONURI";
 /// The longest value of an input that an error shows, in characters.
 const MAX_SHOWN: usize = 60;
 /// What `--jobs`, `--expires-within` and `--unused-for` have by default.
@@ -249,8 +251,18 @@ impl Inputs {
         formats.dedup();
         let names =
             |name: &str| -> Vec<String> { list(get(name).unwrap_or_default()).map(str::to_owned).collect() };
-        let organizations = names("organization");
-        organizations.iter().try_for_each(|text| check_host(text))?;
+        let mut organizations = names("organization");
+        let mut origin = "the input organization";
+        if organizations.is_empty() {
+            let of_job = env.get(COLLECTION).ok_or_else(|| {
+                let error =
+                    format!("the input organization is empty, and the agent did not set {COLLECTION}");
+                argument(error, "name the organization in the input organization")
+            })?;
+            origin = COLLECTION;
+            organizations.push(of_job.to_owned());
+        }
+        organizations.iter().try_for_each(|text| check_host(text, origin))?;
         Ok(Self {
             organizations,
             projects: names("projects"),
@@ -265,8 +277,8 @@ impl Inputs {
 }
 
 /// Checks the host of an organization that is given by its URL: the connection's token goes there, and inputs can hold variables
-/// that anyone who starts the run may set.
-fn check_host(text: &str) -> Result<(), Failure> {
+/// that anyone who starts the run may set. `origin` is where the URL comes from.
+fn check_host(text: &str, origin: &str) -> Result<(), Failure> {
     if !text.contains("://") {
         return Ok(());
     }
@@ -274,8 +286,7 @@ fn check_host(text: &str) -> Result<(), Failure> {
     match Endpoint::parse(text) {
         Ok(url) if !known.admits(hosts::Service::DevOps, url.host(), url.port()) => {
             let host = one_line(url.host(), MAX_SHOWN);
-            let error =
-                format!("the input organization names the host {host}, which is not one of Azure DevOps");
+            let error = format!("{origin} names the host {host}, which is not one of Azure DevOps");
             Err(argument(error, "give the organization's name, or its URL at dev.azure.com"))
         }
         // The reader refuses any other text that does not name an organization.
@@ -299,17 +310,34 @@ mod tests {
     use super::*;
 
     fn read(inputs: &[(&str, &str)]) -> Result<Inputs, Failure> {
-        let all = inputs.iter().chain(&[("BUILD_ARTIFACTSTAGINGDIRECTORY", "/a")]);
+        let job = [
+            ("BUILD_ARTIFACTSTAGINGDIRECTORY", "/a"),
+            ("SYSTEM_COLLECTIONURI", "https://dev.azure.com/contoso/"),
+        ];
+        let all = job.iter().chain(inputs);
         Inputs::read(&all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
     }
 
     #[test]
     fn inputs_that_are_empty_have_their_defaults() {
         let inputs = read(&[("INPUT_ORGANIZATION", ""), ("INPUT_BASELINE", " ")]).unwrap();
-        assert!(inputs.organizations.is_empty() && inputs.projects.is_empty() && inputs.baseline.is_none());
+        assert!(inputs.projects.is_empty() && inputs.baseline.is_none());
         let files: Vec<_> = inputs.formats.iter().map(|(_, path)| path.to_str().unwrap()).collect();
         assert_eq!(files, ["/a/audit/audit.json", "/a/audit/audit.sarif", "/a/audit/audit.html"]);
         assert_eq!(inputs.fail_on, fail_on("warning").unwrap());
+    }
+
+    #[test]
+    fn the_organization_of_the_job_is_read_whatever_a_step_sets_beside_it() {
+        let inputs = read(&[("WIF_ORGANIZATION", "elsewhere")]).unwrap();
+        assert_eq!(inputs.organizations, ["https://dev.azure.com/contoso/"]);
+        for (value, words) in
+            [("https://evil.example/contoso/", "names the host evil.example"), ("", "did not set")]
+        {
+            let failure = read(&[("WIF_ORGANIZATION", "elsewhere"), (COLLECTION, value)]).err().unwrap();
+            assert!(failure.to_string().contains(words), "{failure}");
+            assert!(failure.to_string().contains(COLLECTION), "{failure}");
+        }
     }
 
     #[test]
