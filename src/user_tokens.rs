@@ -36,7 +36,8 @@ pub struct FoundToken {
     pub token: Token,
     /// Whether it is the job's own, which as a rule sees one project.
     pub is_job_token: bool,
-    source: String,
+    /// Where it comes from: a variable, a session, the Azure CLI.
+    pub source: String,
 }
 
 /// Azure DevOps as a resource of Entra.

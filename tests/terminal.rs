@@ -2,7 +2,8 @@
 
 use std::process::{Command, Output};
 
-use emulator::{Emulator, Service, directory::Kind};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use emulator::{Emulator, Fault, Service, directory::Kind};
 use serde_json::Value;
 
 use crate::doctor::reader;
@@ -147,6 +148,61 @@ fn a_missing_role_is_reported_to_a_user_who_may_read_roles() {
         "{}",
         text(&output)
     );
+}
+
+/// A program `az` that gives these tokens.
+#[cfg(unix)]
+fn az(graph: &str, arm: &str) -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *graph*) echo {graph};; *management*) echo {arm};; *) exit 1;; esac\n"
+    );
+    let program = folder.path().join("az");
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+#[cfg(unix)]
+#[test]
+fn a_user_of_the_azure_cli_who_may_not_read_the_subscription_is_no_fault_of_the_connection() {
+    let (emulator, [graph, arm]) = known();
+    for status in [401, 403, 404] {
+        emulator.mend();
+        let refused = Fault::on(Service::Arm, "GET", "/subscriptions/");
+        emulator.fault(refused.status(status).always());
+        let folder = az(&graph, &arm);
+        let path = folder.path().to_str().unwrap();
+        let output =
+            doctor(&emulator, "sc-entra", &[("AZURE_DEVOPS_EXT_PAT", PERSONAL), ("PATH", path)], &["--json"]);
+        assert_eq!(output.status.code(), Some(0), "{status}: {}", text(&output));
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let checks = report["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["check"] == "subscription").unwrap();
+        assert_eq!(check["verdict"], "skipped", "{report:#}");
+        let reason = check["reason"].as_str().unwrap();
+        assert!(reason.contains("the Azure CLI may not read it"), "{reason}");
+        assert!(!reason.contains("WIF_ARM_TOKEN"), "{reason}");
+    }
+    // What the user gives by its name is what the user means to be judged.
+    let given = [("AZURE_DEVOPS_EXT_PAT", PERSONAL), ("WIF_GRAPH_TOKEN", &*graph), ("WIF_ARM_TOKEN", &*arm)];
+    assert_eq!(doctor(&emulator, "sc-entra", &given, &[]).status.code(), Some(11));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_token_of_another_tenant_is_named_by_where_it_comes_from() {
+    let (emulator, [_, arm]) = known();
+    let payload = r#"{"tid":"99999999-9999-9999-9999-999999999999"}"#;
+    let graph = format!("e30.{}.e30", URL_SAFE_NO_PAD.encode(payload));
+    let folder = az(&graph, &arm);
+    let path = folder.path().to_str().unwrap();
+    let output = doctor(&emulator, "sc-entra", &[("AZURE_DEVOPS_EXT_PAT", PERSONAL), ("PATH", path)], &[]);
+    let said = text(&output);
+    assert!(said.contains("the token of the Azure CLI is of the tenant 99999999"), "{said}");
+    assert!(!said.contains("WIF_GRAPH_TOKEN"), "{said}");
 }
 
 #[test]

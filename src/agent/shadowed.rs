@@ -59,9 +59,22 @@ const SYSTEM_CONNECTION: &str = "SYSTEMVSSCONNECTION";
 ///
 /// A public variable of the job has the name of one of them.
 pub fn check(env: &Env, task_variables: &[&str]) -> Result<(), ShadowedError> {
+    check_with(env, &inputs::variables().collect::<Vec<_>>(), task_variables)
+}
+
+/// Checks the same for a task whose inputs the agent passes in `input_variables`.
+///
+/// # Errors
+///
+/// A public variable of the job has the name of one of them.
+pub(crate) fn check_with(
+    env: &Env,
+    input_variables: &[&str],
+    task_variables: &[&str],
+) -> Result<(), ShadowedError> {
     let variables = JobVariables::read(env)?.public;
     find(&variables, |name| {
-        inputs::variables().any(|input| input.eq_ignore_ascii_case(name)).then_some(Passed::Input)
+        input_variables.iter().any(|input| input.eq_ignore_ascii_case(name)).then_some(Passed::Input)
     })?;
     check_task_variables_of(&variables, task_variables)?;
     // The input is what the agent passed: that was just found out.

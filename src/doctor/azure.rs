@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
-use wif_azure::resource_manager::{ResourceManager, Role};
-use wif_core::{azure::hosts, code::Code, failure::Failure, foreign_text::identifier, refusals};
+use wif_azure::{
+    management::ManagementError,
+    resource_manager::{ResourceManager, Role},
+};
+use wif_core::{
+    azure::hosts, code::Code, failure::Failure, foreign_text::identifier, refusals, token::claims,
+};
 
 use super::{
     connection::{ReadService, how_to_read},
@@ -48,7 +53,14 @@ impl Diagnosis<'_> {
         match arm.subscription(subscription).await {
             Ok(found) => self.report_subscription_state(&found.state),
             Err(error) => {
-                self.report.fault(Topic::Subscription, error, NO_FACTS);
+                match reader(arm, known).filter(|_| is_not_shown(&error)) {
+                    // Another identity than the connection's does not see it: of the connection that says nothing.
+                    Some(source) => {
+                        let reason = format!("the token of {source} may not read it: {error}");
+                        self.report.skipped(Topic::Subscription, reason);
+                    }
+                    None => self.report.fault(Topic::Subscription, error, NO_FACTS),
+                }
                 return self.report.skipped(Topic::Roles, "the subscription cannot be read");
             }
         }
@@ -96,4 +108,15 @@ impl Diagnosis<'_> {
             _ => self.report.fault(Topic::Subscription, failure(), NO_FACTS),
         }
     }
+}
+
+/// Where the token comes from, if it was found in the user's sign-in and is not one of the connection's identity.
+fn reader<'a>(arm: &ResourceManager<'_>, known: &'a Evidence) -> Option<&'a str> {
+    let source = known.sources.arm.as_deref().filter(|source| *source != ARM_TOKEN)?;
+    let (object, _) = claims::object_and_tenant(arm.token);
+    (object.is_none() || object != known.object).then_some(source)
+}
+
+const fn is_not_shown(error: &ManagementError) -> bool {
+    matches!(error, ManagementError::Refused { status: 401 | 403 | 404, .. })
 }

@@ -52,6 +52,15 @@ pub(super) struct Evidence {
     pub(super) arm: Option<Secret>,
     /// The object id of its service principal.
     pub(super) object: Option<Uuid>,
+    /// Where the user's tokens for Graph and Azure Resource Manager come from; the variables, where nothing is said.
+    pub(super) sources: TokenSources,
+}
+
+/// Where the tokens come from with which the user reads.
+#[derive(Default)]
+pub(super) struct TokenSources {
+    pub(super) graph: Option<String>,
+    pub(super) arm: Option<String>,
 }
 
 /// A service that is asked.

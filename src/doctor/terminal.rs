@@ -22,8 +22,8 @@ use wif_io::{
 
 use super::{
     diagnosis::{
-        ARM_TOKEN, DEVOPS_TOKEN, Diagnosis, Evidence, GRAPH_TOKEN, Network, ReadConnection, Service, read,
-        settings,
+        ARM_TOKEN, DEVOPS_TOKEN, Diagnosis, Evidence, GRAPH_TOKEN, Network, ReadConnection, Service,
+        TokenSources, read, settings,
     },
     report::{NO_FACTS, Report, Topic},
 };
@@ -93,7 +93,8 @@ pub(crate) async fn from_terminal(
     let as_passed = variables(&service_connection, env);
     match read(&as_passed, service_connection.id) {
         Ok(ReadConnection { connection, addresses }) => {
-            with_tokens = add_tokens(env, &*clock, &connection, session, say).await;
+            let sources;
+            (with_tokens, sources) = add_tokens(env, &*clock, &connection, session, say).await;
             diagnosis.env = &with_tokens;
             diagnosis.reach_azure(&connection, &addresses).await;
             diagnosis.report_network();
@@ -110,7 +111,7 @@ pub(crate) async fn from_terminal(
                 diagnosis.check_subject(registered, id, service_connection.id);
             }
             let claims = registered.as_ref().and_then(Claims::of_connection);
-            let mut known = Evidence { claims, ..Evidence::default() };
+            let mut known = Evidence { claims, sources, ..Evidence::default() };
             diagnosis.trust(&connection, &addresses, &mut known).await;
             diagnosis.subscription(&connection, &addresses, &known).await;
         }
@@ -179,20 +180,22 @@ async fn add_tokens(
     connection: &Connection,
     session: Option<&str>,
     say: &mut dyn FnMut(&str),
-) -> Env {
+) -> (Env, TokenSources) {
     let audiences = &connection.identity.audiences;
     let (graph, resource_manager) = (audiences.graph().to_string(), audiences.resource_manager().to_string());
     let mut variables: Vec<_> = env.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    for (service, variable, resource) in [
-        (AskedService::Graph, GRAPH_TOKEN, &*graph),
-        (AskedService::ResourceManager, ARM_TOKEN, &*resource_manager),
+    let mut sources = TokenSources::default();
+    for (service, variable, resource, place) in [
+        (AskedService::Graph, GRAPH_TOKEN, &*graph, &mut sources.graph),
+        (AskedService::ResourceManager, ARM_TOKEN, &*resource_manager, &mut sources.arm),
     ] {
         let found = user_tokens::find(env, clock, (service, resource), session, say).await;
-        if let Some(Token::Bearer(token)) = found.map(|found| found.token) {
+        if let Some(FoundToken { token: Token::Bearer(token), source, .. }) = found {
             variables.push((variable.to_owned(), token.expose().to_owned()));
+            *place = Some(source);
         }
     }
-    variables.into_iter().collect()
+    (variables.into_iter().collect(), sources)
 }
 
 fn organization(text: &str) -> Result<Endpoint, Failure> {

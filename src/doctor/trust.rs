@@ -77,7 +77,8 @@ impl Diagnosis<'_> {
             && tenant != connection.identity.tenant
         {
             return Err(format!(
-                "the token in {GRAPH_TOKEN} is of the tenant {tenant}, the connection of {}",
+                "the token of {} is of the tenant {tenant}, the connection of {}",
+                known.sources.graph.as_deref().unwrap_or(GRAPH_TOKEN),
                 connection.identity.tenant
             ));
         }

@@ -3,11 +3,14 @@
 //! Source: microsoft/azure-pipelines-agent, `Command.cs`, `TaskCommandExtension.cs`: of a task's issues the agent keeps ten
 //! errors and ten warnings.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use wif_core::foreign_text::one_line;
 
-use crate::{report::Report, severity::Severity};
+use crate::{
+    report::{Finding, Report},
+    severity::Severity,
+};
 
 /// The most issues.
 const MAX_ISSUES: usize = 10;
@@ -28,24 +31,26 @@ pub struct Issue {
 /// One issue for each rule with faults or warnings, the worst first, ten at the most.
 #[must_use]
 pub fn issues(report: &Report) -> Vec<Issue> {
-    let mut by_rule = BTreeMap::new();
+    let mut by_rule: BTreeMap<_, (usize, &Finding)> = BTreeMap::new();
     for finding in report.open().filter(|finding| finding.severity > Severity::Note) {
-        let found =
-            by_rule.entry((std::cmp::Reverse(finding.severity), finding.rule)).or_insert((0_usize, finding));
-        found.0 += 1;
+        let (count, worst) = by_rule.entry(finding.rule).or_insert((0, finding));
+        *count += 1;
+        if finding.severity > worst.severity {
+            *worst = finding;
+        }
     }
-    let issue = |((severity, code), (count, first)): (
-        (std::cmp::Reverse<Severity>, _),
-        (usize, &crate::report::Finding),
-    )| {
-        let name = first.connection_name.as_deref().unwrap_or(&first.organization);
+    let mut rules: Vec<_> = by_rule.into_values().collect();
+    rules.sort_by_key(|(_, worst)| (Reverse(worst.severity), worst.rule));
+    let issue = |(count, worst): (usize, &Finding)| {
+        let name = worst.connection_name.as_deref().unwrap_or(&worst.organization);
         let text = match count {
-            1 => format!("{}: {name}: {}", first.title, first.detail),
-            _ => format!("{}: {count} connections; first {name}: {}", first.title, first.detail),
+            1 => format!("{}: {name}: {}", worst.title, worst.detail),
+            _ => format!("{}: {count} findings; the worst: {name}: {}", worst.title, worst.detail),
         };
-        Issue { is_error: severity.0 == Severity::Fault, code, text: one_line(&text, MAX_TEXT) }
+        let is_error = worst.severity == Severity::Fault;
+        Issue { is_error, code: worst.rule, text: one_line(&text, MAX_TEXT) }
     };
-    by_rule.into_iter().take(MAX_ISSUES).map(issue).collect()
+    rules.into_iter().take(MAX_ISSUES).map(issue).collect()
 }
 
 #[cfg(test)]
@@ -66,7 +71,7 @@ mod tests {
         let report = judge(&planted.snapshot(), &settings(), &Selection::default());
         let issues = issues(&report);
         assert_eq!(issues.iter().filter(|issue| issue.code == "WIF6101").count(), 1);
-        assert!(issues[0].is_error && issues[0].text.contains("4 connections"), "{issues:?}");
+        assert!(issues[0].is_error && issues[0].text.contains("4 findings"), "{issues:?}");
         let mut out = Vec::new();
         let env = Env::default();
         let mut commands = Commands::new(&mut out, &env);
@@ -76,5 +81,22 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text.matches("##vso[").count(), issues.len(), "{text}");
         assert_eq!(text.lines().count(), issues.len(), "{text}");
+    }
+    #[test]
+    fn a_rule_is_one_issue_also_where_its_findings_differ_in_severity() {
+        let planted = (2..5).fold(Planted::new(), |planted, number| planted.with(number, store_secret));
+        let mut report = judge(&planted.snapshot(), &settings(), &Selection::default());
+        let faults = report.findings.iter_mut().filter(|finding| finding.rule == "WIF6101");
+        for finding in faults.take(2) {
+            finding.severity = Severity::Warning;
+        }
+        let worst = report.findings.iter().rfind(|finding| finding.rule == "WIF6101").unwrap();
+        assert_eq!(worst.severity, Severity::Fault);
+        let name = worst.connection_name.clone().unwrap();
+        let issues = issues(&report);
+        let of_rule: Vec<_> = issues.iter().filter(|issue| issue.code == "WIF6101").collect();
+        assert_eq!(of_rule.len(), 1, "{issues:?}");
+        assert!(of_rule[0].is_error && of_rule[0].text.contains("3 findings"), "{of_rule:?}");
+        assert!(of_rule[0].text.contains(&name), "{of_rule:?}");
     }
 }

@@ -64,13 +64,16 @@ async fn run(command: &Command) -> Result<u8, Failure> {
         is_interrupted: Cell::new(false),
     };
     match command {
-        Command::Audit(arguments) => cli::audit(arguments, &mut host).await,
+        Command::Audit(arguments) => cli::audit(arguments, &mut host).await.map(|audited| audited.code),
         Command::Inventory(arguments) => cli::inventory(arguments, &mut host).await,
         Command::Task { stage: TaskStage::Run } => {
             // Without standard output the agent is told nothing more.
             Ok(u8::from(cli::run_task(&mut host).await.is_err()))
         }
-        Command::Explain { code } => cli::explain(code.as_deref(), &mut Screen::new(host.out)).map(|()| 0),
+        Command::Explain { code, json } => {
+            let (mut log, mut out) = (io::stdin().lock(), stdout());
+            cli::explain(code.as_deref(), *json, &mut log, &mut wif::cli::Screen::new(&mut out)).map(|()| 0)
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Waivers: findings that are accepted, by whom, why, and until when.
+//! Waivers: findings that are accepted, with an owner, a reason and an end.
 
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;

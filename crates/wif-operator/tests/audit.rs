@@ -21,7 +21,7 @@ use emulator::{
     Fault, Gate, Service,
     organization::{OrganizationPlan, Planted},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use support::{Fixture, NAME};
 
@@ -242,6 +242,19 @@ fn without_any_token_nothing_is_read_and_nothing_is_good() {
 }
 
 #[test]
+fn a_token_that_sees_no_project_has_read_nothing() {
+    let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(1).connections(1));
+    let empty = Fault::on(Service::DevOps, "GET", "/_apis/projects").status(200);
+    fixture.emulator.fault(empty.json(&json!({ "count": 0, "value": [] })).always());
+    for command in ["audit", "inventory"] {
+        let output = run(&fixture, &[command, "--org", NAME]);
+        assert_eq!(output.status.code(), Some(3), "{command}: {}", text(&output.stderr));
+    }
+    let output = run(&fixture, &["audit", "--org", NAME, "--project", "Project 0001"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+}
+
+#[test]
 fn the_inventory_is_the_connections_of_the_audit_and_the_chain_is_one_screen() {
     let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(2).connections(3));
     let output = run(&fixture, &["inventory", "--org", NAME, "--format", "json"]);
@@ -271,10 +284,18 @@ fn in_a_job_the_run_gets_a_summary_and_an_issue_for_each_rule() {
     let out = text(&output.stdout);
     assert_eq!(out.matches("##vso[task.logissue type=error;code=WIF6101]").count(), 1, "{out}");
     assert_eq!(out.matches("##vso[task.logissue type=warning;code=WIF6301]").count(), 1, "{out}");
-    assert!(out.contains("##vso[task.uploadsummary]"), "{out}");
-    assert!(
-        fs::read_to_string(folder.path().join("wif-audit.md")).unwrap().contains("## Convert to federation")
-    );
+    let summary = |out: &str| {
+        let (_, path) = out.split_once("##vso[task.uploadsummary]").unwrap();
+        Path::new(path.lines().next().unwrap()).to_owned()
+    };
+    let first = summary(out);
+    assert!(first.starts_with(folder.path()), "{out}");
+    // The agent reads a summary later: another audit of the job leaves it as it is.
+    let output = run(&fixture, &["audit", "--org", NAME, "--rule", "WIF6301"]);
+    let second = summary(text(&output.stdout));
+    assert_ne!(first, second);
+    assert!(fs::read_to_string(first).unwrap().contains("## Convert to federation"));
+    assert!(!fs::read_to_string(second).unwrap().contains("## Convert to federation"));
     // Where data goes to standard output, nothing else does.
     let output = run(&fixture, &["audit", "--org", NAME, "--format", "json"]);
     assert_eq!(json(&output)["schema"], "wif.audit/1");
@@ -290,6 +311,11 @@ fn explain_knows_the_rules_and_the_errors() {
     assert!(text(&offline(&["explain"]).stdout).contains("\nWIF6101  A stored secret.\n"));
     assert!(offline(&["explain", "WIF2013"]).status.success());
     assert_eq!(offline(&["explain", "WIF6999"]).status.code(), Some(2));
+    let explained = json(&offline(&["explain", "--json", "WIF6101"]));
+    assert_eq!(
+        (&explained["schema"], &explained["explained"][0]["name"]),
+        (&"wif.explain/1".into(), &"WIF6101".into())
+    );
 }
 
 /// The fields of a value are those that the schema has, and the other way around.
@@ -414,7 +440,10 @@ fn a_session_that_is_not_there_is_an_argument_error_and_no_other_token_is_used()
 #[cfg(unix)]
 #[test]
 fn an_interrupted_command_ends_with_130_shows_what_it_knows_and_replaces_no_file() {
-    let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(3).connections(3));
+    let temp = tempfile::tempdir().unwrap();
+    let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(3).connections(3))
+        .set("TF_BUILD", "True")
+        .set("AGENT_TEMPDIRECTORY", temp.path().to_str().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (snapshot, first, second) = (path("snapshot"), path("first"), path("second"));
@@ -451,6 +480,12 @@ fn an_interrupted_command_ends_with_130_shows_what_it_knows_and_replaces_no_file
             assert_eq!(fs::read_to_string(file).unwrap(), "of the last run", "{command} {file}");
         }
         assert!(!Path::new(&second).exists(), "{command}: what is not whole is not kept");
+        assert!(!said.contains("##vso["), "{said}");
+        assert_eq!(
+            fs::read_dir(temp.path()).unwrap().count(),
+            0,
+            "{command}: the run gets no summary of a part"
+        );
     }
 }
 

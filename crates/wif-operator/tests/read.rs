@@ -463,6 +463,24 @@ fn only_the_projects_that_are_named_are_read_and_one_that_is_not_there_is_an_arg
 }
 
 #[test]
+fn a_token_that_sees_no_project_is_a_gap_and_a_project_that_is_named_then_is_an_argument_error() {
+    let mut fixture = Fixture::new(&plan().projects(2).connections(2));
+    let empty = Fault::on(Service::DevOps, "GET", "/_apis/projects").status(200);
+    fixture.emulator.fault(empty.json(&json!({ "count": 0, "value": [] })).always());
+    let organization = fixture.organization();
+    let told = gaps(&organization);
+    let list: Vec<_> = told.iter().filter(|gap| gap.layer == Layer::List).collect();
+    assert_eq!(list.len(), 1, "{told:#?}");
+    assert_eq!(list[0].state, State::Denied, "{told:#?}");
+    assert!(list[0].why.contains("the token sees no project"), "{told:#?}");
+    assert!(told.iter().any(|gap| gap.layer == Layer::Use), "{told:#?}");
+    fixture.options.projects = vec!["Project 0001".to_owned()];
+    let failure = fixture.try_read(std::future::pending()).unwrap_err();
+    assert_eq!((failure.code, failure.exit_code()), (Code::ArgumentInvalid, 2));
+    assert!(failure.to_string().contains("the token sees no project 'Project 0001'"), "{failure}");
+}
+
+#[test]
 fn bad_organizations_are_argument_errors_and_no_host_of_a_variable_gets_a_token() {
     let mut fixture = Fixture::new(&plan());
     for text in [

@@ -187,6 +187,27 @@ fn what_could_not_be_read_is_no_success() {
 }
 
 #[test]
+fn a_finding_that_counts_fails_the_step_also_where_not_everything_could_be_read() {
+    let plan = OrganizationPlan::new(ORGANIZATION).connections(1).planted(&[Planted::OpenToAll]);
+    let night = Night::new(&plan);
+    for method in ["GET", "POST"] {
+        night.emulator.fault(Fault::on(Service::Graph, method, "/v1.0/").status(403).always());
+    }
+    for (fail_on, expected, words) in [
+        ("warning", StepResult::Failed, "failOn is warning"),
+        ("fault", StepResult::SucceededWithIssues, "not seen is not good"),
+    ] {
+        let report = night.run(&[("failOn", fail_on)]);
+        let step = report.step(STEP);
+        assert_eq!(step.result, expected, "{fail_on}: {}", step.log);
+        assert!(ended(step).1.contains(words), "{}", step.log);
+        let totals = &night.json()["totals"];
+        assert_eq!(totals["faults"], 0, "{totals}");
+        assert_ne!(totals["warnings"], 0, "{totals}");
+    }
+}
+
+#[test]
 fn a_connection_that_is_not_trusted_fails_the_step_as_the_other_task_says_it() {
     let night = Night::new(&OrganizationPlan::new(ORGANIZATION).connections(1));
     night.emulator.fault(Fault::on(Service::Entra, "POST", "/token").aadsts(7_002_138).always());
@@ -196,6 +217,24 @@ fn a_connection_that_is_not_trusted_fails_the_step_as_the_other_task_says_it() {
     let errors = step.errors();
     assert!(errors[0].starts_with("WIF2013: ") && errors[0].contains("AADSTS7002138"), "{errors:?}");
     assert!(!night.path("audit.json").exists());
+}
+
+#[test]
+fn a_variable_of_an_earlier_step_that_could_stand_for_an_input_ends_the_step() {
+    let night = Night::new(&OrganizationPlan::new(ORGANIZATION).planted(&[Planted::StoredSecret]));
+    for name in ["input.failOn", "INPUT_ORGANIZATION", "endpoint.url.SystemVssConnection"] {
+        let before = Step::bash(format!("echo '##vso[task.setvariable variable={name}]none'"));
+        let folder = night.path("").display().to_string();
+        let inputs =
+            [("azureSubscription", "sc-prod"), ("organization", ORGANIZATION), ("outputFolder", &*folder)];
+        let step = Step::task(night.task.path(), &inputs).display_name(STEP);
+        let report = night.agent.run(&night.message, &[before, step]);
+        let step = report.step(STEP);
+        assert_eq!(step.result, StepResult::Failed, "{name}: {}", step.log);
+        let errors = step.errors().concat();
+        assert!(errors.contains(&format!("a variable '{name}'")), "{errors}");
+    }
+    assert_eq!(night.emulator.journal().len(), 0);
 }
 
 #[test]

@@ -1,10 +1,16 @@
 //! `wif audit`: reads, judges, writes the reports, and says by its exit code how bad it is.
 
-use std::{collections::BTreeSet, fs, io::Read as _, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 use wif::agent::commands::Commands;
-use wif_core::failure::Failure;
+use wif_core::{failure::Failure, secret::Secret};
+use wif_io::private_folder::Folder;
 
 use super::{
     files::{Readers, argument, closed, pair, show, write},
@@ -30,15 +36,26 @@ use crate::{
 
 /// The largest baseline, in bytes.
 const MAX_BASELINE_BYTES: u64 = 512 * 1024 * 1024;
+/// The name of the report among a run's summaries.
+const SUMMARY_FILE: &str = "wif-audit.md";
 /// The most request files.
 const MAX_REQUESTS: usize = 20_000;
+
+/// How an audit ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audited {
+    /// The exit code of the command.
+    pub code: u8,
+    /// Whether a finding counts. A gap takes the exit code of warnings, and so the code alone does not tell it.
+    pub(super) has_counted: bool,
+}
 
 /// Audits. The exit code says what was found.
 ///
 /// # Errors
 ///
 /// Arguments or files are wrong, or standard output is gone.
-pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
+pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<Audited, Failure> {
     let formats = if arguments.formats.is_empty() { &[Format::Text] } else { &*arguments.formats };
     let targets = pair(formats, &arguments.outputs)?;
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
@@ -72,13 +89,16 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<u8
     if is_interrupted && targets.iter().all(|(_, output)| output.is_some()) {
         show(&mut *host.out, &mut |out| Format::Text.write(&report, out))?;
     }
-    if host.env.is_true("TF_BUILD") && !is_data_on_screen {
+    // What was read before a cancellation is not a result of the run.
+    if host.env.is_true("TF_BUILD") && !is_data_on_screen && !is_interrupted {
         tell_job(&report, host)?;
     }
     if is_interrupted {
-        return Ok(INTERRUPTED);
+        return Ok(Audited { code: INTERRUPTED, has_counted: false });
     }
-    Ok(unread.unwrap_or_else(|| exit_code(&report, arguments.fail_on, arguments.read.allow_gaps)))
+    let worst = worst(&report, arguments.fail_on);
+    let code = unread.unwrap_or_else(|| exit_code(&report, worst, arguments.read.allow_gaps));
+    Ok(Audited { code, has_counted: worst.is_some() })
 }
 
 /// What the rules are to judge by.
@@ -175,12 +195,17 @@ fn requests(folder: &Path) -> Result<Vec<Request>, Failure> {
         .map_err(|error| Failure::new(wif_core::code::Code::ArgumentInvalid, error, "mend the request file"))
 }
 
-/// 11 faults, 12 gaps, 10 warnings, 0: the worst of what counts.
-fn exit_code(report: &Report, fail_on: FailOn, allow_gaps: bool) -> u8 {
+/// The worst severity of what counts.
+fn worst(report: &Report, fail_on: FailOn) -> Option<Severity> {
     let counts = |severity| fail_on.level.is_some_and(|level| severity >= level);
     let counted =
         report.open().filter(|finding| counts(finding.severity) && (finding.new || !fail_on.only_new));
-    match counted.map(|finding| finding.severity).max() {
+    counted.map(|finding| finding.severity).max()
+}
+
+/// 11 faults, 12 gaps, 10 warnings, 0: the worst of what counts.
+fn exit_code(report: &Report, worst: Option<Severity>, allow_gaps: bool) -> u8 {
+    match worst {
         Some(Severity::Fault) => 11,
         _ if !allow_gaps && report.gaps().next().is_some() => 12,
         Some(_) => 10,
@@ -191,16 +216,29 @@ fn exit_code(report: &Report, fail_on: FailOn, allow_gaps: bool) -> u8 {
 /// In a job: the run's summary, and an issue for each rule.
 fn tell_job(report: &Report, host: &mut Host<'_>) -> Result<(), Failure> {
     let issues = job::issues(report);
-    let summary = host.env.get("AGENT_TEMPDIRECTORY").map(|folder| Path::new(folder).join("wif-audit.md"));
-    if let Some(path) = &summary {
-        write(path, Readers::Usual, &mut |out| markdown::write(report, out))?;
-    }
+    let summary = host.env.get("AGENT_TEMPDIRECTORY").map(|folder| summary(report, folder.into()));
     let mut commands = Commands::new(&mut *host.out, host.env);
     let told =
         issues.iter().try_for_each(|Issue { is_error, code, text }| commands.issue(*is_error, code, text));
-    let told = told
-        .and_then(|()| summary.iter().try_for_each(|path| commands.upload_summary(&path.to_string_lossy())));
+    let told = told.and_then(|()| match &summary {
+        Some(Ok(path)) => commands.upload_summary(&path.to_string_lossy()),
+        Some(Err(failure)) => {
+            commands.warning(&format!("The run has no summary of this: {}", failure.story()))
+        }
+        None => Ok(()),
+    });
     told.map_err(closed)
+}
+
+/// Writes the run's summary into a private folder of its own: the agent reads it some time after it hears of it, and so a later
+/// audit of the job must not write to the same file. The file stays until the agent empties its temporary folder.
+fn summary(report: &Report, temp_folder: PathBuf) -> Result<PathBuf, Failure> {
+    let mut text = Vec::new();
+    markdown::write(report, &mut text).map_err(closed)?;
+    let folder = Folder::create(Folder::propose(&temp_folder)?)?;
+    let path = folder.write(SUMMARY_FILE, &Secret::new(String::from_utf8_lossy(&text).into_owned()))?;
+    folder.keep();
+    Ok(path)
 }
 
 #[cfg(test)]
@@ -223,6 +261,8 @@ mod tests {
     fn the_exit_code_is_the_worst_of_what_counts() {
         let fault = report_of(Planted::new().with(2, store_secret));
         let mut warning = report_of(Planted::new().with(2, |connection, _| connection.description = None));
+        let exit_code =
+            |report: &Report, fail_on, allow_gaps| exit_code(report, worst(report, fail_on), allow_gaps);
         assert_eq!(exit_code(&fault, level(Some(Severity::Warning)), false), 11);
         assert_eq!(exit_code(&fault, level(Some(Severity::Fault)), false), 11);
         assert_eq!(exit_code(&fault, level(None), false), 0);

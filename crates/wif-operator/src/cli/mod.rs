@@ -1,7 +1,6 @@
 //! The command line: its doc comments are the help text.
 
 mod audit;
-mod explain;
 mod files;
 mod inventory;
 mod options;
@@ -12,12 +11,11 @@ mod task;
 use clap::{Parser, Subcommand};
 
 pub use audit::audit;
-pub use explain::explain;
 pub use inventory::inventory;
 pub use options::{AuditArguments, InventoryArguments};
 pub use screen::{Host, Screen};
 pub use task::{TaskStage, run_task};
-pub use wif::cli::{Unparsed, parse};
+pub use wif::cli::{Unparsed, explain, parse};
 
 /// Audit the service connections of whole organizations, for those who run them
 #[derive(Debug, Parser)]
@@ -46,7 +44,10 @@ pub enum Command {
     },
     /// Explain a rule, such as WIF6101, or an error's code, without a network; alone: list what is known
     Explain {
-        /// The code, what a service calls its refusal, or a message that names some
+        /// The code, what a service calls its refusal, or a message that names some; -: the log on standard input
         code: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }

@@ -207,13 +207,15 @@ pub(super) fn absent<'a>(
     argument(error, &format!("did you mean {}?", near.join(", ")))
 }
 
-/// The exit code where nothing at all was read: 3, if a service refused, else 4. None, if something was read.
+/// The exit code where nothing at all was read: 3, if a service refused, else 4. None, if something was read: a layer, or a
+/// connection. A layer that is partly read can be one of which only a remark is known.
 pub(super) fn nothing_read(snapshot: &Snapshot) -> Option<u8> {
     let coverage = snapshot.organizations.iter().flat_map(|one| &one.coverage);
-    let (mut is_refused, mut is_read) = (false, false);
+    let mut is_refused = false;
+    let mut is_read = snapshot.organizations.iter().any(|one| !one.connections.is_empty());
     for entry in coverage {
         is_refused |= entry.state == State::Denied;
-        is_read |= matches!(entry.state, State::Read | State::Partial);
+        is_read |= entry.state == State::Read;
     }
     (!is_read).then_some(if is_refused { 3 } else { 4 })
 }
@@ -221,6 +223,25 @@ pub(super) fn nothing_read(snapshot: &Snapshot) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Planted;
+
+    #[test]
+    fn a_remark_about_a_layer_is_nothing_read_and_a_connection_is() {
+        let mut snapshot = Planted::new().snapshot();
+        let entry = |state| {
+            let (layer, why) = (Layer::List, String::new());
+            Coverage { project: None, layer, connection: None, state, why }
+        };
+        snapshot.organizations.truncate(1);
+        snapshot.organizations[0].coverage = vec![entry(State::Partial), entry(State::Denied)];
+        assert_eq!(nothing_read(&snapshot), None);
+        snapshot.organizations[0].connections.clear();
+        assert_eq!(nothing_read(&snapshot), Some(3));
+        snapshot.organizations[0].coverage[1].state = State::Failed;
+        assert_eq!(nothing_read(&snapshot), Some(4));
+        snapshot.organizations[0].coverage[1].state = State::Read;
+        assert_eq!(nothing_read(&snapshot), None);
+    }
 
     #[test]
     fn an_organization_is_named_by_its_name_or_url() {

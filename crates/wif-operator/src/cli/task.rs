@@ -21,7 +21,7 @@ use wif_core::{
 use wif_io::{endpoint::Endpoint, env::Env};
 
 use super::{
-    audit::audit,
+    audit::{Audited, audit},
     files::argument,
     options::{AuditArguments, FailOn, ReadArguments, fail_on},
     screen::{Host, INTERRUPTED},
@@ -52,8 +52,7 @@ struct Inputs {
 
 /// How a step ended.
 enum End {
-    /// By the exit code of an audit.
-    Audited(u8),
+    Audited(Audited),
     Canceled,
 }
 
@@ -66,6 +65,20 @@ const FORMATS: [(&str, Format, &str); 6] = [
     ("html", Format::Html, "audit.html"),
     ("text", Format::Text, "audit.txt"),
 ];
+/// The variables in which the agent passes the inputs of `audit-task/task.json`, and the other name of one.
+const INPUT_VARIABLES: [&str; 9] = [
+    "INPUT_AZURESUBSCRIPTION",
+    "INPUT_CONNECTEDSERVICENAMEARM",
+    "INPUT_ORGANIZATION",
+    "INPUT_PROJECTS",
+    "INPUT_FAILON",
+    "INPUT_WAIVERS",
+    "INPUT_BASELINE",
+    "INPUT_FORMATS",
+    "INPUT_OUTPUTFOLDER",
+];
+/// The organization of the job.
+const COLLECTION: &str = "SYSTEM_COLLECTIONURI";
 /// The longest value of an input that an error shows, in characters.
 const MAX_SHOWN: usize = 60;
 /// What `--jobs`, `--expires-within` and `--unused-for` have by default.
@@ -89,24 +102,29 @@ pub async fn run_task(host: &mut Host<'_>) -> io::Result<()> {
             commands.error(failure.code, &failure.to_string())?;
             commands.complete(Completion::Failed)
         }
-        Ok(End::Canceled | End::Audited(INTERRUPTED)) => commands.complete(Completion::Canceled),
-        Ok(End::Audited(0)) => commands.complete(Completion::Succeeded),
-        Ok(End::Audited(12)) => {
+        Ok(End::Canceled | End::Audited(Audited { code: INTERRUPTED, .. })) => {
+            commands.complete(Completion::Canceled)
+        }
+        Ok(End::Audited(Audited { code: 3 | 4, .. })) => {
+            commands.complete_with(Completion::Failed, "Nothing could be read")
+        }
+        // A finding that counts fails the step, whatever else could not be read.
+        Ok(End::Audited(Audited { has_counted: true, .. })) => {
+            let text = format!("Findings that count, since failOn is {level}: the summary lists them");
+            commands.complete_with(Completion::Failed, &text)
+        }
+        Ok(End::Audited(Audited { code: 0, .. })) => commands.complete(Completion::Succeeded),
+        Ok(End::Audited(_)) => {
             let text =
                 "Not everything could be read, and what was not seen is not good: the summary lists it";
             commands.complete_with(Completion::SucceededWithIssues, text)
-        }
-        Ok(End::Audited(3 | 4)) => commands.complete_with(Completion::Failed, "Nothing could be read"),
-        Ok(End::Audited(_)) => {
-            let text = format!("Findings that count, since failOn is {level}: the summary lists them");
-            commands.complete_with(Completion::Failed, &text)
         }
     }
 }
 
 async fn step(inputs: &Inputs, host: &mut Host<'_>) -> Result<End, Failure> {
     let (http, warnings) = network::client(host.env, host.clock)?;
-    let connection = ConnectionTokens::read(host.env, Arc::clone(&http))?;
+    let connection = ConnectionTokens::read(host.env, Arc::clone(&http), &INPUT_VARIABLES)?;
     let mut commands = Commands::new(&mut *host.out, host.env);
     let mut warn = |text: &str| commands.warning(text).map_err(|error| Failure::from(OutputError(error)));
     warnings.iter().chain(&connection.warning()).try_for_each(|text| warn(text))?;
@@ -153,13 +171,13 @@ async fn step(inputs: &Inputs, host: &mut Host<'_>) -> Result<End, Failure> {
         requests: None,
     };
     drop(connection);
-    let code = audit(&arguments, host).await?;
-    if code != INTERRUPTED {
+    let audited = audit(&arguments, host).await?;
+    if audited.code != INTERRUPTED {
         for (_, path) in &inputs.formats {
             host.talk.say(&format!("Written: {}", path.display()));
         }
     }
-    Ok(End::Audited(code))
+    Ok(End::Audited(audited))
 }
 
 /// Tokens for the three services. Without one for Azure DevOps there is nothing to audit; one of the others that is not to be
@@ -233,8 +251,18 @@ impl Inputs {
         formats.dedup();
         let names =
             |name: &str| -> Vec<String> { list(get(name).unwrap_or_default()).map(str::to_owned).collect() };
-        let organizations = names("organization");
-        organizations.iter().try_for_each(|text| check_host(text))?;
+        let mut organizations = names("organization");
+        let mut origin = "the input organization";
+        if organizations.is_empty() {
+            let of_job = env.get(COLLECTION).ok_or_else(|| {
+                let error =
+                    format!("the input organization is empty, and the agent did not set {COLLECTION}");
+                argument(error, "name the organization in the input organization")
+            })?;
+            origin = COLLECTION;
+            organizations.push(of_job.to_owned());
+        }
+        organizations.iter().try_for_each(|text| check_host(text, origin))?;
         Ok(Self {
             organizations,
             projects: names("projects"),
@@ -249,8 +277,8 @@ impl Inputs {
 }
 
 /// Checks the host of an organization that is given by its URL: the connection's token goes there, and inputs can hold variables
-/// that anyone who starts the run may set.
-fn check_host(text: &str) -> Result<(), Failure> {
+/// that anyone who starts the run may set. `origin` is where the URL comes from.
+fn check_host(text: &str, origin: &str) -> Result<(), Failure> {
     if !text.contains("://") {
         return Ok(());
     }
@@ -258,11 +286,10 @@ fn check_host(text: &str) -> Result<(), Failure> {
     match Endpoint::parse(text) {
         Ok(url) if !known.admits(hosts::Service::DevOps, url.host(), url.port()) => {
             let host = one_line(url.host(), MAX_SHOWN);
-            let error =
-                format!("the input organization names the host {host}, which is not one of Azure DevOps");
+            let error = format!("{origin} names the host {host}, which is not one of Azure DevOps");
             Err(argument(error, "give the organization's name, or its URL at dev.azure.com"))
         }
-        // What is no URL is told with everything else that is no organization.
+        // The reader refuses any other text that does not name an organization.
         _ => Ok(()),
     }
 }
@@ -283,17 +310,47 @@ mod tests {
     use super::*;
 
     fn read(inputs: &[(&str, &str)]) -> Result<Inputs, Failure> {
-        let all = inputs.iter().chain(&[("BUILD_ARTIFACTSTAGINGDIRECTORY", "/a")]);
+        let job = [
+            ("BUILD_ARTIFACTSTAGINGDIRECTORY", "/a"),
+            ("SYSTEM_COLLECTIONURI", "https://dev.azure.com/contoso/"),
+        ];
+        let all = job.iter().chain(inputs);
         Inputs::read(&all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
     }
 
     #[test]
     fn inputs_that_are_empty_have_their_defaults() {
         let inputs = read(&[("INPUT_ORGANIZATION", ""), ("INPUT_BASELINE", " ")]).unwrap();
-        assert!(inputs.organizations.is_empty() && inputs.projects.is_empty() && inputs.baseline.is_none());
+        assert!(inputs.projects.is_empty() && inputs.baseline.is_none());
         let files: Vec<_> = inputs.formats.iter().map(|(_, path)| path.to_str().unwrap()).collect();
         assert_eq!(files, ["/a/audit/audit.json", "/a/audit/audit.sarif", "/a/audit/audit.html"]);
         assert_eq!(inputs.fail_on, fail_on("warning").unwrap());
+    }
+
+    #[test]
+    fn the_organization_of_the_job_is_read_whatever_a_step_sets_beside_it() {
+        let inputs = read(&[("WIF_ORGANIZATION", "elsewhere")]).unwrap();
+        assert_eq!(inputs.organizations, ["https://dev.azure.com/contoso/"]);
+        for (value, words) in
+            [("https://evil.example/contoso/", "names the host evil.example"), ("", "did not set")]
+        {
+            let failure = read(&[("WIF_ORGANIZATION", "elsewhere"), (COLLECTION, value)]).err().unwrap();
+            assert!(failure.to_string().contains(words), "{failure}");
+            assert!(failure.to_string().contains(COLLECTION), "{failure}");
+        }
+    }
+
+    #[test]
+    fn the_variables_of_the_inputs_are_those_of_the_declaration() {
+        let declared: serde_json::Value =
+            serde_json::from_str(include_str!("../../../../audit-task/task.json")).unwrap();
+        let names = declared["inputs"].as_array().unwrap().iter().flat_map(|input| {
+            let aliases = input["aliases"].as_array().into_iter().flatten();
+            std::iter::once(&input["name"]).chain(aliases)
+        });
+        let names: Vec<_> =
+            names.map(|name| format!("INPUT_{}", name.as_str().unwrap().to_uppercase())).collect();
+        assert_eq!(names, INPUT_VARIABLES);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Identities, from Microsoft Graph: whom they trust by a handful of lists, everything else in batches.
+//! Identities, from Microsoft Graph: their federated credentials by a handful of lists, everything else in batches.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -111,6 +111,7 @@ pub async fn read(
     let mut is_interrupted = false;
     let mut organizations = Vec::new();
     let mut names = Vec::new();
+    let mut is_complete = true;
     for address in &addresses {
         let devops = tokens.devops.as_ref().map(|token| {
             let at = (&address.base, token);
@@ -130,6 +131,7 @@ pub async fn read(
             name: address.name.clone(),
             id: Cell::new(None),
             seen_projects: RefCell::default(),
+            has_all_projects: Cell::new(false),
             read_projects: RefCell::default(),
             listed: RefCell::default(),
             connections: RefCell::default(),
@@ -148,10 +150,10 @@ pub async fn read(
             }
         }
         names.extend(reader.seen_projects.borrow().iter().map(|project| (project.id, project.name.clone())));
+        is_complete &= reader.has_all_projects.get();
         organizations.push(reader.finish(is_interrupted));
     }
     progress.end();
-    let is_complete = organizations.iter().all(|one| !one.projects.is_empty());
     if !is_interrupted && is_complete {
         options.projects.iter().try_for_each(|text| is_there(text, &names))?;
     }

@@ -47,6 +47,8 @@ pub(super) struct Reader<'a> {
     pub(super) id: Cell<Option<Uuid>>,
     /// Every project that can be seen.
     pub(super) seen_projects: RefCell<Vec<Project>>,
+    /// Whether the list of projects came to its end.
+    pub(super) has_all_projects: Cell<bool>,
     /// Those that are read.
     pub(super) read_projects: RefCell<Vec<(Project, bool)>>,
     pub(super) listed: RefCell<Connections>,
@@ -166,6 +168,10 @@ impl Reader<'_> {
         if self.is_job_token {
             self.gap(Layer::List, None, State::Partial, ("other projects", JOB_TOKEN));
         }
+        if items.is_empty() && end.is_none() {
+            self.gap(Layer::List, None, State::Denied, ("projects", NO_PROJECT));
+        }
+        self.has_all_projects.set(end.is_none());
         let is_empty = projects.is_empty();
         // A page may repeat what was on the one before when projects are made meanwhile.
         projects.sort_by_key(|project| project.id);
@@ -184,7 +190,7 @@ impl Reader<'_> {
         let meant = projects.iter().filter(|project| is_meant(project));
         *self.read_projects.borrow_mut() = meant.map(|project| (project.clone(), false)).collect();
         *self.seen_projects.borrow_mut() = projects;
-        !is_empty || end.is_none()
+        !is_empty
     }
 
     async fn list_connections(&self, devops: &Service<'_>, at: usize, project: &Project) {
@@ -371,6 +377,9 @@ impl Reader<'_> {
 /// Said where there is no token for Azure DevOps at all.
 pub(super) const NO_DEVOPS: &str =
     "Azure DevOps: no token; sign in with az login, or set AZURE_DEVOPS_EXT_PAT";
+/// Said where a list of projects is empty: an organization that has none, and a token that sees none, look the same.
+const NO_PROJECT: &str =
+    "Azure DevOps: the token sees no project; make the token's owner a reader of the projects";
 /// Said where the job's own token is all there is.
 const JOB_TOKEN: &str = "Azure DevOps: SYSTEM_ACCESSTOKEN as a rule sees the project of its pipeline only; sign in with a connection whose identity is a user of the organization";
 /// Said of a connection of which only id and name are told.
