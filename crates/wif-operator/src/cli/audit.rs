@@ -216,7 +216,7 @@ fn exit_code(report: &Report, worst: Option<Severity>, allow_gaps: bool) -> u8 {
 /// In a job: the run's summary, and an issue for each rule.
 fn tell_job(report: &Report, host: &mut Host<'_>) -> Result<(), Failure> {
     let issues = job::issues(report);
-    let summary = host.env.get("AGENT_TEMPDIRECTORY").map(|folder| summary(report, folder.into()));
+    let summary = host.env.get("AGENT_TEMPDIRECTORY").map(|folder| summary(report, folder.as_ref()));
     let mut commands = Commands::new(&mut *host.out, host.env);
     let told =
         issues.iter().try_for_each(|Issue { is_error, code, text }| commands.issue(*is_error, code, text));
@@ -232,10 +232,10 @@ fn tell_job(report: &Report, host: &mut Host<'_>) -> Result<(), Failure> {
 
 /// Writes the run's summary into a private folder of its own: the agent reads it some time after it hears of it, and so a later
 /// audit of the job must not write to the same file. The file stays until the agent empties its temporary folder.
-fn summary(report: &Report, temp_folder: PathBuf) -> Result<PathBuf, Failure> {
+fn summary(report: &Report, temp_folder: &Path) -> Result<PathBuf, Failure> {
     let mut text = Vec::new();
     markdown::write(report, &mut text).map_err(closed)?;
-    let folder = Folder::create(Folder::propose(&temp_folder)?)?;
+    let folder = Folder::create(Folder::propose(temp_folder)?)?;
     let path = folder.write(SUMMARY_FILE, &Secret::new(String::from_utf8_lossy(&text).into_owned()))?;
     folder.keep();
     Ok(path)
