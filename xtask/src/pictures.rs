@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     demo, night,
-    process::{Result, output, root},
+    process::{Result, output, root, run},
     stage, tools,
 };
 use terminal::{Theme, drawn};
@@ -56,7 +56,23 @@ pub(crate) fn pictures() -> Result<()> {
         tools::write(&from, svg.replacen("<svg ", &size, 1))?;
         photograph(&folder, &from, &root().join(to), (&format!("{pixels},{pixels}"), "1"), LIGHT)?;
     }
-    Ok(())
+    shrink()
+}
+
+/// Gives each picture as many colors as text and lines need: a third of the bytes, which the extension has.
+fn shrink() -> Result<()> {
+    const SCRIPT: &str = "
+import pathlib, sys
+from PIL import Image
+for path in pathlib.Path(sys.argv[1]).glob('*.png'):
+    with Image.open(path) as picture:
+        alpha = picture.mode == 'RGBA' and picture.getextrema()[3] != (255, 255)
+        method = Image.Quantize.FASTOCTREE if alpha else Image.Quantize.MEDIANCUT
+        few = picture.convert('RGBA' if alpha else 'RGB').quantize(128, method=method, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+";
+    let python = tools::python("pillow", &["pillow==13.0.0"])?.join("python");
+    run(Command::new(python).args(["-c", SCRIPT]).arg(root().join("images")))
 }
 
 fn terminal_picture(folder: &Path, name: &str, lines: &[String]) -> Result<()> {
