@@ -1,4 +1,4 @@
-//! Azure Artifacts: the credential provider of NuGet and .NET asks the broker as a managed identity, and pip and uv ask a program
+//! Azure Artifacts: the credential provider of `NuGet` and .NET asks the broker as a managed identity, and pip and uv ask a program
 //! called `keyring`.
 //!
 //! Source: microsoft/artifacts-credprovider, `EnvUtil.cs` and `VstsBuildTaskServiceEndpointCredentialProvider.cs`; pypa/pip,
