@@ -139,7 +139,13 @@ async fn credential(arguments: &CredentialArguments) -> ExitCode {
 /// Prints a kubeconfig.
 async fn kubeconfig(arguments: &KubeconfigArguments) -> ExitCode {
     let (env, clock) = (Env::of_process(), Arc::new(clock::System::new()));
-    exit_code_of(cli::kubeconfig(arguments, &env, clock, &mut Screen::new(&mut stdout())).await)
+    match cli::kubeconfig(arguments, &env, clock, &mut Screen::new(&mut stdout())).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            print_failure(&failure);
+            ExitCode::from(exec::exit_code(&failure))
+        }
+    }
 }
 
 /// Runs a command in a session of its own.

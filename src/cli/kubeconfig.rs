@@ -6,9 +6,11 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::Args;
 use reqwest::Method;
 use serde_json::Value;
-use wif_azure::resource_manager::ResourceManager;
+use wif_azure::{management::ManagementError, resource_manager::ResourceManager};
 use wif_broker::paths;
-use wif_core::{azure::cloud::Cloud, code::Code, failure::Failure, foreign_text::one_line, secret::Secret};
+use wif_core::{
+    azure::cloud::Cloud, code::Code, fact::Fact, failure::Failure, foreign_text::one_line, secret::Secret,
+};
 use wif_io::{
     clock::{Clock, Deadline},
     endpoint::Endpoint,
@@ -74,7 +76,14 @@ pub async fn kubeconfig(
     let http = Http::new(settings, clock)?;
     let deadline = Deadline::after(http.clock(), TIMEOUT);
     let asked = ResourceManager { http: &http, deadline, base: &base, token: &token };
-    let answer = asked.cluster_user_credential(cluster).await?;
+    let answer = asked.cluster_user_credential(cluster).await.map_err(|error| match error {
+        // Not a fault of the way to Azure: the id is wrong, or the identity may not see the cluster.
+        ManagementError::Refused { status: 404, .. } => {
+            let hint = "check the cluster's resource id (az aks show --query id), and the identity's role at the cluster";
+            Failure::new(Code::RoleMissing, error, hint).with_details([Fact::new("cluster", one_line(cluster, MAX_SHOWN))])
+        }
+        other => other.into(),
+    })?;
     let encoded = answer.pointer("/kubeconfigs/0/value").and_then(Value::as_str).unwrap_or_default();
     let text = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let text = Secret::new(text.unwrap_or_default());
