@@ -1,8 +1,44 @@
 //! What administrators see of projects, connections, identities and subscriptions, beyond what a sign-in needs.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
+
+use crate::world::directory::devops::Connection;
+use crate::world::directory::entra::FederatedCredential;
+
+/// How often something is still seen as it was. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Lag(Arc<AtomicUsize>);
+
+impl Lag {
+    /// So many times.
+    #[must_use]
+    pub fn new(times: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(times)))
+    }
+
+    /// Whether it is still so; counts.
+    pub(crate) fn take(&self) -> bool {
+        let less = |left: usize| left.checked_sub(1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+}
+
+/// A federated credential that is new, and not everywhere yet.
+#[derive(Clone, Debug)]
+pub struct FreshCredential {
+    /// Its name.
+    pub name: String,
+    /// Where it is read, it is still missing.
+    pub reads: Lag,
+    /// Entra does not trust by it yet.
+    pub exchanges: Lag,
+}
 
 /// What a caller may see of a project or of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,6 +139,12 @@ pub struct ConnectionRecord {
     pub checks: Vec<Value>,
     /// Who holds which role on it.
     pub roles: Vec<SecurityRole>,
+    /// What it was before it was converted, for the way back.
+    pub parameters_before: Option<BTreeMap<String, String>>,
+    /// It was changed, and is still read as it was before.
+    pub stale: Option<(Lag, Box<Connection>)>,
+    /// Callers may see it, and not change it.
+    pub read_only: bool,
 }
 
 impl Default for ConnectionRecord {
@@ -121,6 +163,9 @@ impl Default for ConnectionRecord {
             pipelines: vec![],
             checks: vec![],
             roles: vec![],
+            parameters_before: None,
+            stale: None,
+            read_only: false,
         }
     }
 }
@@ -144,6 +189,10 @@ pub struct AppRecord {
     pub home_tenant: Option<Uuid>,
     /// The subscription that a managed identity lies in; each of its tenant's, if absent.
     pub subscription: Option<Uuid>,
+    /// Federated credentials that are new, and not everywhere yet.
+    pub fresh: Vec<FreshCredential>,
+    /// Federated credentials that were deleted, and are still read.
+    pub lingering: Vec<(Lag, FederatedCredential)>,
 }
 
 /// A role assignment of the resource manager.
