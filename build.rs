@@ -1,23 +1,28 @@
 //! `task/task.json` is the one source of the inputs and of the version: this generates their names and defaults
-//! for the code, and fails when another manifest disagrees.
+//! for the code, and fails when another manifest disagrees. It also tells the code of which commit and for which platform it
+//! is built.
 
-use std::{env, error::Error, fmt::Write as _, fs, path::Path};
+use std::{env, error::Error, fmt::Write as _, fs, path::Path, process::Command};
 
 use serde_json::Value;
 
 const TASK: &str = "task/task.json";
+const AUDIT_TASK: &str = "audit-task/task.json";
 const EXTENSION: &str = "vss-extension.json";
+/// What `wif --version` says of the sources: this variable, else what git says.
+const COMMIT: &str = "WIF_COMMIT";
 
 #[expect(clippy::disallowed_methods, reason = "Cargo speaks to build scripts through the environment")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={TASK}");
+    println!("cargo::rerun-if-changed={AUDIT_TASK}");
     println!("cargo::rerun-if-changed={EXTENSION}");
+    println!("cargo::rerun-if-env-changed={COMMIT}");
+    println!("cargo::rustc-env={COMMIT}={}", commit());
+    println!("cargo::rustc-env=WIF_TARGET={}", env::var("TARGET")?);
     let task = read(TASK)?;
-    let number = |part: &str| {
-        let value = task.pointer(&format!("/version/{part}")).and_then(Value::as_u64);
-        value.ok_or_else(|| format!("{TASK}: version.{part} is no number"))
-    };
-    let version = format!("{}.{}.{}", number("Major")?, number("Minor")?, number("Patch")?);
+    let version = version(TASK, &task)?;
+    agree(AUDIT_TASK, &self::version(AUDIT_TASK, &read(AUDIT_TASK)?)?, &version)?;
     agree("Cargo.toml", &env::var("CARGO_PKG_VERSION")?, &version)?;
     let extension = read(EXTENSION)?;
     agree(EXTENSION, text(&extension, "version").unwrap_or_default(), &version)?;
@@ -28,15 +33,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         let name = text(input, "name").ok_or(format!("{TASK}: an input has no name"))?;
         let default = text(input, "defaultValue").unwrap_or_default();
         let label = text(input, "label").unwrap_or_default();
+        let group = text(input, "groupName").unwrap_or_default();
         writeln!(
             code,
-            "/// The input `{name}`.\npub(in crate::agent) const {}: Input = Input {{ name: {}, variable: {}, alias: {}, option: {}, label: {}, default: {} }};",
+            "/// The input `{name}`.\npub(in crate::agent) const {}: Input = Input {{ name: {}, variable: {}, alias: {}, option: {}, label: {}, group: {}, default: {} }};",
             constant(name),
             literal(name),
             literal(&variable(name)),
             alias(input)?,
             literal(&constant(name).to_lowercase().replace('_', "-")),
             literal(label),
+            literal(group),
             literal(default),
         )?;
         write!(all, "{}, ", constant(name))?;
@@ -44,6 +51,41 @@ fn main() -> Result<(), Box<dyn Error>> {
     writeln!(code, "/// Every input.\npub(in crate::agent) const ALL: &[Input] = &[{all}];")?;
     fs::write(Path::new(&env::var("OUT_DIR")?).join("task.rs"), code)?;
     Ok(())
+}
+
+fn version(path: &str, task: &Value) -> Result<String, String> {
+    let number = |part: &str| {
+        let value = task.pointer(&format!("/version/{part}")).and_then(Value::as_u64);
+        value.ok_or_else(|| format!("{path}: version.{part} is no number"))
+    };
+    Ok(format!("{}.{}.{}", number("Major")?, number("Minor")?, number("Patch")?))
+}
+
+/// The commit that is built. Git is asked for a release only: during development every commit would compile anew.
+#[expect(clippy::disallowed_methods, reason = "Cargo speaks to build scripts through the environment")]
+fn commit() -> String {
+    let harmless =
+        |text: &String| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if let Some(given) = env::var(COMMIT).ok().filter(harmless) {
+        return given;
+    }
+    if env::var("PROFILE").is_ok_and(|profile| profile != "release") {
+        return "development".to_owned();
+    }
+    // An archive of the sources may lie inside of another repository, whose commit would be a lie.
+    let is_top = git(&["rev-parse", "--show-prefix"]).is_some_and(|prefix| prefix.is_empty());
+    let described = git(&["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]);
+    if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|_| is_top) {
+        println!("cargo::rerun-if-changed={log}");
+    }
+    described.filter(|text| is_top && harmless(text)).unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// What git prints; none where there is no git or no repository.
+fn git(arguments: &[&str]) -> Option<String> {
+    let output =
+        Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
+    String::from_utf8(output.stdout).ok().map(|text| text.trim().to_owned())
 }
 
 fn read(path: &str) -> Result<Value, Box<dyn Error>> {

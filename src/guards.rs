@@ -57,6 +57,14 @@ pub(crate) enum GuardError {
     IdentityUnlimited,
     #[error("the input exports has {}, which refresh: false cannot serve", family.as_str())]
     NeedsBroker { family: Family },
+    #[error(
+        "the input {input} is given, and refresh: false leaves no broker that keeps its credentials fresh"
+    )]
+    TargetNeedsBroker { input: &'static str },
+    #[error("the input {input} is given, and a connection with the scheme {scheme} has no id token")]
+    TargetNeedsIdToken { input: &'static str, scheme: Scheme },
+    #[error("the input {input} is given, and the input allowedResources leaves out {name}")]
+    TargetNotAllowed { input: &'static str, name: &'static str },
     #[error("the input accessTokens has the variable {variable}, which the step sets itself")]
     Clash { variable: String },
     #[error("the input exports has {}, and a connection with the scheme {scheme} has no id token", family.as_str())]
@@ -158,6 +166,23 @@ pub(super) fn families(inputs: &Inputs) -> Result<BTreeSet<Family>, GuardError> 
     }
 }
 
+/// Other clouds take the id token of a federated connection, and what they give has to be renewed.
+pub(super) fn targets(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> {
+    for family in inputs.targets.families() {
+        let (input, name) = (family.asked_by().unwrap_or_default(), family.as_str());
+        if !inputs.allows_target(family) {
+            return Err(GuardError::TargetNotAllowed { input, name });
+        }
+        if !inputs.refresh {
+            return Err(GuardError::TargetNeedsBroker { input });
+        }
+        if scheme != Scheme::WorkloadIdentityFederation {
+            return Err(GuardError::TargetNeedsIdToken { input, scheme });
+        }
+    }
+    Ok(())
+}
+
 /// Whether later steps may have the id token: it opens every resource, and so never where resources are limited.
 pub(super) const fn gives_id_token(inputs: &Inputs, scheme: Scheme) -> bool {
     matches!(scheme, Scheme::WorkloadIdentityFederation) && !inputs.limits_resources()
@@ -229,6 +254,16 @@ impl From<GuardError> for Failure {
                 let why = family.why_no_snapshot().map(|why| format!("; {why}")).unwrap_or_default();
                 let hint = format!("{}, or set refresh: true{why}", leave_out(family));
                 return Self::new(Code::InputsContradict, error, hint);
+            }
+            GuardError::TargetNeedsBroker { .. } => {
+                (Code::InputsContradict, "set refresh: true, or leave the input empty")
+            }
+            GuardError::TargetNeedsIdToken { .. } => (
+                Code::InputsContradict,
+                "convert the connection to workload identity federation, or leave the input empty",
+            ),
+            GuardError::TargetNotAllowed { .. } => {
+                (Code::InputsContradict, "add the name to allowedResources, or leave the input empty")
             }
             GuardError::Clash { .. } => (Code::InputsContradict, "give the variable another name"),
             GuardError::NoIdToken { family, .. } => {

@@ -6,6 +6,7 @@
 //! - [`agent`]: the Azure Pipelines agent, and [`world`], which holds what tests replace.
 //! - [`task`] (the stages of the pipeline task), `doctor` (every check of a connection), and `credential` (the same
 //!   exchange for Rust callers; a default feature, which the program that ships is built without).
+//! - [`user_tokens`]: tokens to read with, for the doctor and for the operators' program.
 //! - [`cli`]: the command line.
 #![forbid(unsafe_code)]
 
@@ -19,5 +20,7 @@ mod guards;
 pub mod session;
 mod sign_in;
 pub mod sources;
+mod targets;
 pub mod task;
+pub mod user_tokens;
 pub mod world;

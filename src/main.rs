@@ -16,9 +16,9 @@ use wif::{
         self, Arguments, Command, DoctorArguments, ExecArguments, OperatorArguments, Screen, Stage,
         TrustCommand, Unparsed,
     },
-    exec::{self, Ended, Machine},
+    exec::{self, Machine},
     session,
-    task::{self, script::ready::ScriptEnd},
+    task::{self, run::Ended},
     world::World,
 };
 use wif_core::{code::Code, failure::Failure};
@@ -43,8 +43,8 @@ fn main() -> ExitCode {
     }
     match command {
         Command::Broker => process::forbid_tracing(),
-        // Its limits are its command's too.
-        Command::Exec(_) => process::forbid_reading_of_memory(),
+        // The limits of this process are those of its command, or of the script that a step runs.
+        Command::Exec(_) | Command::Task(Stage::Run) => process::forbid_reading_of_memory(),
         _ => process::forbid_reading(),
     }
     let exit_code = runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
@@ -99,8 +99,11 @@ fn operator(name: &str, given: &OperatorArguments, own: Option<&Path>) -> ExitCo
 
 /// Serves the tokens of a session.
 async fn broker() -> io::Result<()> {
-    let signal = canceled()?;
-    session::serve::serve(Arc::new(clock::System::new()), signal).await
+    let mut signals = Signals::listen()?;
+    let asked_to_end = async move {
+        signals.ending().await;
+    };
+    session::serve::serve(Arc::new(clock::System::new()), asked_to_end).await
 }
 
 /// Asks the broker of this job's session.
@@ -122,9 +125,9 @@ async fn exec(arguments: &ExecArguments, program: Option<PathBuf>) -> io::Result
     let mut masks = process::MaskOutput::of_step_or_own(job);
     let machine = Machine { env: &env, program, clock, errors: &mut io::stderr(), masks: &mut masks };
     let code = match exec::run(machine, &arguments.into(), signals).await {
-        Ended::Command(code) => code,
-        Ended::Signal(number) => 128 + number,
-        Ended::Failed { failure, exit_code } => {
+        exec::Ended::Command(code) => code,
+        exec::Ended::Signal(number) => 128 + number,
+        exec::Ended::Failed { failure, exit_code } => {
             print_failure(&failure);
             exit_code.into()
         }
@@ -157,7 +160,9 @@ fn exit_code(code: i32) -> ExitCode {
 /// Checks a connection, or what a step of a job finds. The exit code says how bad it is.
 async fn doctor(arguments: &DoctorArguments) -> ExitCode {
     let clock = Arc::new(clock::System::new());
-    match cli::doctor(arguments, &Env::of_process(), clock, &mut Screen::new(&mut stdout())).await {
+    let (mut out, mut errors) = (stdout(), io::stderr());
+    let mut errors = Screen::new(&mut errors);
+    match cli::doctor(arguments, &Env::of_process(), clock, &mut Screen::new(&mut out), &mut errors).await {
         Ok(severity) => ExitCode::from(severity),
         Err(failure) => exit_code_of(Err(failure)),
     }
@@ -203,26 +208,16 @@ async fn run(stage: Stage, program: Option<PathBuf>) -> io::Result<()> {
             task::post::post(&mut world).await?;
             Some(task::post::check(&world.env))
         }
-        Stage::Run => {
-            let signed_in = tokio::select! {
-                biased;
-                _ = signals.ending() => None,
-                signed_in = task::run::sign_in(&mut world) => Some(signed_in),
-            };
-            match signed_in {
-                None => None,
-                Some(Ok(None)) => Some(Ok(())),
-                Some(Ok(Some(script))) => match script.run(&mut world, &mut signals).await {
-                    Ok(ScriptEnd::Canceled) => None,
-                    Ok(ScriptEnd::Succeeded) => {
-                        text = "Script exited with return code: 0";
-                        Some(Ok(()))
-                    }
-                    Err(failure) => Some(Err(failure)),
-                },
-                Some(Err(failure)) => Some(Err(failure)),
+        Stage::Run => match task::run::run(&mut world, &mut signals).await {
+            Ok(Ended::Canceled) => None,
+            Ok(ended) => {
+                if ended == Ended::ScriptSucceeded {
+                    text = "Script exited with return code: 0";
+                }
+                Some(Ok(()))
             }
-        }
+            Err(failure) => Some(Err(failure)),
+        },
     };
     let mut commands = Commands::new(&mut *world.out, &world.env);
     match outcome {
@@ -238,32 +233,6 @@ async fn run(stage: Stage, program: Option<PathBuf>) -> io::Result<()> {
             commands.complete(Completion::Canceled)
         }
     }
-}
-
-/// Listens from now on for what the agent sends: SIGINT and then SIGTERM.
-#[cfg(unix)]
-fn canceled() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Listens from now on for what the agent sends: `CTRL_C` and then `CTRL_BREAK`.
-#[cfg(windows)]
-fn canceled() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::windows::{ctrl_break, ctrl_c};
-    let (mut interrupt, mut terminate) = (ctrl_c()?, ctrl_break()?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }
 
 /// A panic message may quote anything, so only its place is told. The process ends here and as well as it can: an

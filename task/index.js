@@ -1,6 +1,6 @@
 'use strict';
 
-// Starts the compiled task, `wif`, for the platform that Node itself runs on, inside a container its own.
+// Starts the compiled task, `wif` or another program, for the platform that Node itself runs on, inside a container its own.
 //
 // The agent can start a script but not a binary, and it unpacks the task without execute bits, sometimes into a folder
 // that is read-only. That is all this file makes up for: inputs, sign-in and log are the binary's. It uses no packages
@@ -12,7 +12,7 @@ const path = require('path');
 
 const WINDOWS = process.platform === 'win32';
 const PLATFORM = `${process.platform}-${process.arch}`;
-const NAME = WINDOWS ? 'wif.exe' : 'wif';
+const PROGRAM = 'wif';
 const COPY_PREFIX = 'wif-copy-';
 const INSTALL_AGAIN = 'Install the extension again; in a source tree, run `cargo xtask stage` again.';
 const REPORT_IT = 'If it happens again, report it at https://github.com/wif-azure/wif/issues.';
@@ -33,9 +33,12 @@ const TRIAL_TIMEOUT = 10000;
 
 let child = null;
 let askedToStop = null;
+/** The binary's file. */
+let fileName = null;
 
-/** Runs one stage, `run` or `post`: as the binary ends, so ends this process. */
-async function run(stage) {
+/** Runs one stage of a program, `run` or `post`: as the binary ends, so ends this process. */
+async function run(stage, program = PROGRAM) {
+  fileName = WINDOWS ? `${program}.exe` : program;
   const mayReplace = stage === 'run' && !WINDOWS && typeof process.execve === 'function';
   // A signal that ends this process early ends all there is. One that is kept for later would be lost with this process.
   if (!mayReplace) forwardSignals();
@@ -64,7 +67,7 @@ async function run(stage) {
 
 function packagedBinary() {
   const bin = path.join(__dirname, 'bin');
-  const binary = (platform) => path.join(bin, platform, NAME);
+  const binary = (platform) => path.join(bin, platform, fileName);
   // Windows for arm64 runs programs for x64, too.
   const usable = PLATFORM === 'win32-arm64' ? [PLATFORM, 'win32-x64'] : [PLATFORM];
   const found = usable.map(binary).find((file) => fs.existsSync(file));
@@ -157,7 +160,7 @@ function privateCopy(packaged, stage) {
   let folder = null;
   try {
     folder = fs.mkdtempSync(path.join(path.resolve(temp), COPY_PREFIX)); // mkdtemp(3) creates it with mode 0700
-    const copy = path.join(folder, NAME);
+    const copy = path.join(folder, fileName);
     fs.copyFileSync(packaged, copy);
     fs.chmodSync(copy, 0o700);
     if (stage === 'run') say(`##vso[task.settaskvariable variable=WIF_COPY]${escaped(folder)}`);
@@ -178,7 +181,7 @@ function handedOnCopy(packaged) {
   const handedOn = process.env.VSTS_TASKVARIABLE_WIF_COPY;
   if (!temp || !handedOn) return null;
   const folder = path.resolve(handedOn);
-  const copy = path.join(folder, NAME);
+  const copy = path.join(folder, fileName);
   if (path.dirname(folder) !== path.resolve(temp) || !path.basename(folder).startsWith(COPY_PREFIX)) return null;
   try {
     const ours = (stat) => WINDOWS || (stat.uid === process.getuid() && (stat.mode & 0o077) === 0);
@@ -257,7 +260,7 @@ function escaped(text) {
 }
 
 function remove(folder) {
-  for (const step of [() => fs.unlinkSync(path.join(folder, NAME)), () => fs.rmdirSync(folder)]) {
+  for (const step of [() => fs.unlinkSync(path.join(folder, fileName)), () => fs.rmdirSync(folder)]) {
     try {
       step();
     } catch (error) {

@@ -52,7 +52,11 @@ fn refusals_page() -> String {
         let mut known: Vec<_> = refusals::all().filter(|known| is_of(known)).collect();
         known.sort_by_key(|known| match known.name {
             Name::Entra(number) => (number, String::new()),
-            Name::DevOps(name) | Name::ResourceManager(name) => (0, name.to_lowercase()),
+            Name::DevOps(name)
+            | Name::ResourceManager(name)
+            | Name::Aws(name)
+            | Name::Google(name)
+            | Name::Vault(name) => (0, name.to_lowercase()),
         });
         let entries = known.iter().map(|known| format!("### {}\n\n```text\n{known}\n```\n", known.name));
         format!("\n## {title}\n\n{}", entries.collect::<Vec<_>>().join("\n"))
@@ -62,6 +66,9 @@ fn refusals_page() -> String {
     page += &group("Azure Resource Manager and Microsoft Graph", |known| {
         matches!(known.name, Name::ResourceManager(_))
     });
+    page += &group("AWS", |known| matches!(known.name, Name::Aws(_)));
+    page += &group("Google Cloud", |known| matches!(known.name, Name::Google(_)));
+    page += &group("Vault and OpenBao", |known| matches!(known.name, Name::Vault(_)));
     page
 }
 
@@ -97,7 +104,7 @@ const ON_THE_WEB: &str = "https://github.com/wif-azure/wif/blob/main/";
 /// The pages for people, and the forms of the repository's host, by their paths.
 fn pages() -> impl Iterator<Item = String> {
     let above = files("").map(|name| (String::new(), name));
-    let folders = ["docs", "docs/decisions", ".github", ".github/ISSUE_TEMPLATE"];
+    let folders = ["docs", "docs/decisions", "docs/tools", ".github", ".github/ISSUE_TEMPLATE"];
     let below =
         folders.into_iter().flat_map(|folder| files(folder).map(move |name| (format!("{folder}/"), name)));
     let is_page = |name: &str| [".md", ".yml"].iter().any(|end| name.ends_with(end));
@@ -175,6 +182,7 @@ fn no_input_is_undocumented() {
             ("allowedResources", _) if of_task.is_empty() => "all".to_owned(),
             ("allowedTenants" | "allowedSubscriptions", _) if of_task.is_empty() => "any".to_owned(),
             ("allowedAuthorities", _) if of_task.is_empty() => "the known clouds".to_owned(),
+            (name, _) if of_task.is_empty() && is_of_other_cloud(name) => String::new(),
             ("scriptType", _) if of_task.is_empty() => "none".to_owned(),
             ("session" | "inlineScript" | "scriptPath" | "arguments" | "workingDirectory", _)
                 if of_task.is_empty() =>
@@ -195,6 +203,10 @@ fn no_input_is_undocumented() {
     for name in names {
         assert!(readme.contains(&format!("`{name}`")), "README.md does not name {name}");
     }
+}
+
+fn is_of_other_cloud(input: &str) -> bool {
+    ["aws", "google", "vault"].iter().any(|cloud| input.starts_with(cloud))
 }
 
 fn names_of(families: &BTreeSet<Family>) -> String {

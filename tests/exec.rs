@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use emulator::{Fault, Gate, IssuedKind, Service};
+use emulator::{Fault, Gate, IssuedKind, Service, directory::SourceIssuer};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{ExecCase, block_until, errors};
@@ -124,6 +124,81 @@ fn signals_reach_the_command_and_its_answer_counts() {
     assert_eq!(case.temp.path().read_dir().unwrap().count(), 0);
 }
 
+/// A text as one word of a shell.
+#[cfg(target_os = "linux")]
+fn word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Linux tells each process's group and that of its terminal's foreground (`proc_pid_stat(5)`); `script` of util-linux gives a
+/// terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_terminal_and_its_group_stay_as_they_are_and_ctrl_c_arrives_once() {
+    let case = ExecCase::new().option("--exports", "none");
+    let inner = r#"n=0; trap 'n=$((n+1)); echo "heard $n"' INT
+        set -- $(cat /proc/$$/stat); echo "groups $5 $8"
+        set -- $(cat /proc/$4/stat); echo "groups $5 $8"
+        test -t 0 && test -t 1 && test -t 2 && echo "modes $(stty -g)"
+        echo ready
+        m=0; until read -r line && test -n "$line"; do m=$((m+1)); test $m -gt 99 && exit 9; done
+        echo "heard $n in all"; exit 7"#;
+    let command = case.command(&["sh", "-c", inner]);
+    let words = [command.get_program()].into_iter().chain(command.get_args());
+    let line: Vec<_> = words.map(|one| word(one.to_str().unwrap())).collect();
+    let around = format!(
+        "trap : INT; echo \"modes $(stty -g)\"; {}; echo \"code $?\"; echo \"modes $(stty -g)\"",
+        line.join(" ")
+    );
+    let mut terminal = Command::new("script");
+    let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    terminal.env_clear().envs(variables).env("SHELL", "/bin/sh").args(["-qc", &around, "/dev/null"]);
+    let started = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let Ok(mut terminal) = started else { return not_tested("this machine has no script of util-linux") };
+    let (mut keyboard, mut screen) =
+        (terminal.stdin.take().unwrap(), BufReader::new(terminal.stdout.take().unwrap()));
+    let mut shown = Vec::new();
+    let mut wait_for = |last: &str| loop {
+        let text = line_of(&mut screen, &shown);
+        shown.push(text);
+        if shown.last().unwrap().ends_with(last) {
+            return shown.clone();
+        }
+    };
+    wait_for("ready");
+    // Two signals that come before the shell is asked are one to it: of ten times, one would show.
+    for number in 1..=10 {
+        std::io::Write::write_all(&mut keyboard, b"\x03").unwrap();
+        wait_for(&format!("heard {number}"));
+    }
+    std::io::Write::write_all(&mut keyboard, b"go on\n").unwrap();
+    wait_for("heard 10 in all");
+    let shown = wait_for("code 7");
+    drop(wait_for);
+    let mut rest = String::new();
+    screen.read_to_string(&mut rest).unwrap();
+    terminal.wait().unwrap();
+    let of = |lines: &[String], name: &str| -> Vec<_> {
+        lines.iter().filter_map(|line| Some(line.split_once(name)?.1.trim().to_owned())).collect()
+    };
+    let groups = of(&shown, "groups ");
+    let [command, wif] = &groups[..] else { panic!("{shown:?}") };
+    let (own, foreground) = command.split_once(' ').unwrap();
+    assert_eq!((own, command), (foreground, wif), "one group, in the foreground: {shown:?}");
+    let all: Vec<_> = shown.into_iter().chain(rest.lines().map(str::to_owned)).collect();
+    let modes = of(&all, "modes ");
+    assert_eq!(modes.len(), 3, "{all:?}");
+    assert!(modes.iter().all(|one| *one == modes[0]), "{modes:?}");
+}
+
+/// The next line of a terminal's screen; the end of it is a failure.
+#[cfg(target_os = "linux")]
+fn line_of(screen: &mut impl std::io::BufRead, shown: &[String]) -> String {
+    let mut text = String::new();
+    assert_ne!(screen.read_line(&mut text).unwrap(), 0, "the terminal ended: {shown:?}");
+    text.trim_end().to_owned()
+}
+
 #[test]
 fn a_signal_before_the_command_ends_the_sign_in_and_leaves_nothing() {
     let case = ExecCase::new();
@@ -231,6 +306,67 @@ fn limited_resources_are_limited_for_the_command_too() {
     let case = ExecCase::new().option("--allowed-resources", "arm,graph").option("--exports", "azure-sdk");
     let found = case.prints("wif token arm >/dev/null && echo arm; wif token keyvault 2>/dev/null || echo refused; wif token --id-token 2>/dev/null || echo refused");
     assert_eq!(found, "arm\nrefused\nrefused\n");
+}
+
+/// The guard bounds what the session gives. What the job itself was given is the job's, and a run inside needs it.
+#[test]
+fn limited_resources_do_not_take_the_jobs_own_variables_away_and_the_page_says_how_to() {
+    let case = ExecCase::new().option("--allowed-resources", "arm").option("--exports", "azure-sdk");
+    let left = "env | grep -c ^ACTIONS_ID_TOKEN_REQUEST";
+    assert_eq!(case.prints(left), "2\n");
+    let page = include_str!("../docs/exec.md");
+    let line = command_lines(page).into_iter().find(|line| line.contains(&"env".to_owned()));
+    let line = line.expect("a command line with env -u");
+    let after = line.iter().position(|word| word == "--").unwrap() + 1;
+    let taken_out = line[after..].iter().map(String::as_str).take_while(|word| *word != "terraform");
+    let command: Vec<_> =
+        taken_out.chain(["sh", "-c", "env | grep ^ACTIONS_ID_TOKEN; wif token arm"]).collect();
+    let output = case.run(&command);
+    let found = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(found.starts_with("eyJ"), "{found}{}", errors(&output));
+}
+
+#[test]
+fn the_other_guards_hold_for_a_command_too() {
+    let usual = ExecCase::new().emulator.usual();
+    let own = usual.subscription.to_string();
+    let elsewhere = "11111111-1111-1111-1111-111111111111";
+    let allowed =
+        ExecCase::new().option("--allowed-subscriptions", &own).option("--require-federation", "true");
+    assert_eq!(allowed.prints("echo it ran"), "it ran\n");
+    let own_identity = ExecCase::of(SourceIssuer::GitHub, "managed-identity").without("--client");
+    for (case, words) in [
+        (ExecCase::new().option("--allowed-subscriptions", elsewhere), "allowedSubscriptions"),
+        (
+            ExecCase::new().option("--allowed-subscriptions", &own).without("--subscription"),
+            "has no subscription, and the input allowedSubscriptions",
+        ),
+        (own_identity.option("--require-federation", "true"), "requireFederation"),
+    ] {
+        let (code, said) = case.refuses();
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(words), "{said}");
+        assert!(case.emulator.journal().is_empty(), "{}", case.emulator.journal_text());
+    }
+}
+
+#[test]
+fn what_is_worth_a_line_of_a_steps_log_is_said_with_verbose() {
+    let case = ExecCase::new().without("--subscription");
+    let said = |verbose: &str| {
+        let mut command = case.command(&[]);
+        let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
+        let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        let mut verbosely = Command::new(env!("CARGO_BIN_EXE_wif"));
+        verbosely.env_clear().envs(variables).args(&arguments[..arguments.len() - 1]);
+        verbosely.args([verbose].into_iter().filter(|option| !option.is_empty())).args(["--", "true"]);
+        command = verbosely;
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", errors(&output));
+        errors(&output)
+    };
+    assert!(said("--verbose").contains("ARM_SUBSCRIPTION_ID are not exported"), "{}", said("--verbose"));
+    assert_eq!(said(""), "");
 }
 
 #[test]

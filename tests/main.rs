@@ -55,6 +55,8 @@ mod sign_in;
 mod snapshots;
 mod soak;
 mod sources;
+#[cfg(target_os = "linux")]
+mod targets;
 mod terminal;
 mod time_limits;
 #[cfg(target_os = "linux")]

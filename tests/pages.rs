@@ -57,7 +57,8 @@ fn pages() -> Vec<String> {
             .map(move |name| format!("{folder}{name}"))
             .collect::<Vec<_>>()
     };
-    let all = [vec!["README.md".to_owned(), "overview.md".to_owned()], below("docs/")].concat();
+    let all = [vec!["README.md".to_owned(), "overview.md".to_owned()], below("docs/"), below("docs/tools/")]
+        .concat();
     assert!(all.len() > 20, "{all:?}");
     all
 }
@@ -137,6 +138,10 @@ fn check(command: &str) -> Result<(), String> {
             value_is_due = value.is_empty() && known.get_action().takes_values();
         } else if value_is_due {
             value_is_due = false;
+        } else if let Some(name) = word.strip_prefix('-').and_then(|name| name.chars().next()) {
+            let known = level.get_arguments().find(|argument| argument.get_short() == Some(name));
+            let known = known.ok_or_else(|| format!("there is no option -{name}"))?;
+            value_is_due = word.len() == 2 && known.get_action().takes_values();
         } else if let Some(below) = level.find_subcommand(word) {
             level = below.clone();
         } else if level.has_subcommands() {
@@ -169,7 +174,7 @@ fn every_command_on_a_page_is_one_that_the_program_has() {
         }
     }
     assert!(seen > 40, "{seen}");
-    for wrong in ["tokens arm", "token arm --all", "token arm graph", "status arm"] {
+    for wrong in ["tokens arm", "token arm --all", "doctor -x y", "token arm graph", "status arm"] {
         assert!(check(wrong).is_err(), "wif {wrong}");
     }
     for right in
@@ -280,12 +285,69 @@ fn every_anchor_of_a_link_is_a_heading() {
     assert_eq!(anchor("sudo, su and an empty environment"), "sudo-su-and-an-empty-environment");
 }
 
+/// The help of each input ends with a link, which the editor of pipelines shows.
+#[test]
+fn every_help_text_of_the_task_leads_to_a_heading() {
+    let task: serde_json::Value = serde_json::from_str(&read("task/task.json")).unwrap();
+    let inputs = task["inputs"].as_array().unwrap().iter();
+    let texts =
+        inputs.map(|input| (input["name"].as_str().unwrap(), input["helpMarkDown"].as_str().unwrap()));
+    let others = ["helpMarkDown", "releaseNotes"].map(|name| (name, task[name].as_str().unwrap()));
+    let mut seen = 0;
+    for (name, text) in texts.chain(others) {
+        let links: Vec<_> = text.split("](https://github.com/wif-azure/wif/blob/main/").skip(1).collect();
+        assert!(!links.is_empty() && text.ends_with(')'), "{name}: {text}");
+        for target in links.iter().map(|rest| rest.split(')').next().unwrap()) {
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let page = prose(&read(file));
+            let mut headings = page.lines().filter(|line| line.starts_with('#'));
+            let is_meant = |line: &str| anchor(line.trim_start_matches('#').trim()) == heading;
+            assert!(heading.is_empty() || headings.any(is_meant), "{name} leads to {target}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen}");
+}
+
+/// The groups of the help are written by hand (`src/cli/help.rs`).
+#[test]
+fn the_help_has_every_command_in_a_group_and_its_examples_are_commands() {
+    let mut program = Arguments::command();
+    let help = program.render_long_help().to_string();
+    for command in program.get_subcommands().filter(|command| !command.is_hide_set()) {
+        let line = format!("  {:<11}{}", command.get_name(), command.get_about().unwrap());
+        let listed = help.lines().any(|listed| listed == line || listed.starts_with(&(line.clone() + "; ")));
+        assert!(listed, "src/cli/help.rs lacks '{line}'");
+        assert!(!line.contains("  task ") && line.len() < 100, "{line}");
+    }
+    assert!(!help.contains("  task ") && !help.contains("  broker "), "{help}");
+    let mut seen = 0;
+    let each = program.get_subcommands_mut().map(|command| command.render_long_help().to_string());
+    for help in each.collect::<Vec<_>>().into_iter().chain([help]) {
+        for example in help.lines().filter_map(|line| line.trim().strip_prefix("wif ")) {
+            let command = example
+                .split([' '])
+                .take_while(|word| !['#', '|', '<'].iter().any(|end| word.starts_with(*end)));
+            // A text between quotation marks is one argument.
+            let command = command.collect::<Vec<_>>().join(" ");
+            let command =
+                command.split_once('\'').map_or(command.clone(), |(before, _)| before.to_owned() + "x");
+            check(&command).unwrap_or_else(|error| panic!("wif {command}: {error}"));
+            seen += 1;
+        }
+    }
+    assert!(seen > 12, "{seen}");
+}
+
 #[test]
 fn every_page_is_in_the_list_of_pages() {
     let list = read("docs/README.md");
-    for page in
-        pages().iter().filter_map(|page| page.strip_prefix("docs/")).filter(|name| *name != "README.md")
-    {
+    let tools = read("docs/tools.md");
+    for page in tool_pages().iter().filter_map(|page| page.strip_prefix("docs/")) {
+        assert!(tools.contains(&format!("]({page})")), "docs/tools.md does not list {page}");
+    }
+    let is_listed = |name: &&str| *name != "README.md" && !name.starts_with("tools/");
+    for page in pages().iter().filter_map(|page| page.strip_prefix("docs/")).filter(is_listed) {
         assert!(list.contains(&format!("]({page})")), "docs/README.md does not list {page}");
     }
 }
@@ -335,14 +397,76 @@ fn a_tool_has_one_state_on_every_page() {
         named.extend(row[0].split(';').flat_map(|tool| agrees(tool.trim(), row[1])));
     }
     assert_eq!(named.len(), known.len(), "README.md leaves out a row of docs/tools.md");
-    let recipes = read("docs/recipes.md");
-    for section in recipes.split("\n## ").skip(1) {
-        let line = section.lines().nth(2).unwrap();
+    for page in tool_pages() {
+        let text = read(&page);
+        let line = text.lines().nth(2).unwrap();
         let states = line.strip_prefix('*').and_then(|line| line.strip_suffix(".*"));
-        let states = states.unwrap_or_else(|| panic!("docs/recipes.md has no state: {section}"));
+        let states = states.unwrap_or_else(|| panic!("{page} has no state below its title"));
         for (tool, said) in states.split(". ").map(|each| each.rsplit_once(": ").unwrap()) {
             agrees(tool, said);
         }
+    }
+}
+
+/// The pages of tools, by their paths.
+fn tool_pages() -> Vec<String> {
+    let pages: Vec<_> = pages().into_iter().filter(|page| page.starts_with("docs/tools/")).collect();
+    assert!(pages.len() > 10, "{pages:?}");
+    pages
+}
+
+/// What the row of a tool in the table of states is called in the table of what was run.
+const IN_THE_TABLE: [(&str, &[&str]); 12] = [
+    ("Azure SDKs for Node", &["@azure/identity (Node)"]),
+    ("Python and Rust", &["azure-identity (Python)", "azure_identity (Rust)"]),
+    ("curl", &["curl"]),
+    ("Terraform with the built-in `azurerm` backend", &["Terraform, azurerm backend"]),
+    ("Azure CLI", &["azure-cli", "azure-cli, first version"]),
+    ("azcopy", &["azcopy"]),
+    ("podman", &["curl, container job of podman", "curl, podman run in a step"]),
+    ("the Terraform providers azurerm", &["Terraform, provider azurerm"]),
+    ("azapi", &["Terraform, provider azapi"]),
+    ("azuread", &["Terraform, provider azuread"]),
+    ("azuredevops", &["Terraform, provider azuredevops"]),
+    ("its protocol is spoken by the row `AZD_AUTH_ENDPOINT`", &["curl"]),
+];
+
+/// Each state is what the table of the acceptance run says, and each row of that table is of a tool with a state.
+#[test]
+fn the_state_of_a_tool_is_what_was_run() {
+    let page = read("docs/tools.md");
+    let head = "| tool | version | family | credential | mode | federated, Azure DevOps | federated, Entra | secret | certificate | managed identity |";
+    let run = rows(&page, head);
+    let fields = |name: &str| {
+        let of_tool: Vec<_> = run.iter().filter(|row| row[0] == name).collect();
+        assert!(!of_tool.is_empty(), "nothing was run as {name}");
+        of_tool.into_iter().flat_map(|row| row[5..].iter().copied()).filter(|field| !field.is_empty())
+    };
+    let mut seen = BTreeSet::new();
+    for row in rows(&page, "| tool | state |") {
+        let of_row = IN_THE_TABLE.iter().filter(|(tool, _)| row[0].contains(tool));
+        let names: Vec<_> = of_row.flat_map(|(_, names)| names.iter().copied()).collect();
+        match state(row[1]).unwrap() {
+            "run here" => {
+                assert!(!names.is_empty(), "no row was run of {}", row[0]);
+                names.iter().for_each(|name| assert!(fields(name).all(|field| field == "ok"), "{name}"));
+            }
+            "run where their files are given" => {
+                names.iter().for_each(|name| assert!(fields(name).all(|field| field != "failed"), "{name}"));
+            }
+            _ => assert!(names.is_empty() || row[0].contains("AZD_AUTH_ENDPOINT"), "{names:?} was run"),
+        }
+        seen.extend(names);
+    }
+    for row in &run {
+        assert!(seen.iter().any(|name| row[0].starts_with(name.trim_end_matches(" (Node)"))), "{}", row[0]);
+    }
+    // The names are those of the command that runs them.
+    let folder = root().join("xtask/src/acceptance");
+    let sources =
+        ["tools.rs", "install.rs", "table.rs"].map(|name| fs::read_to_string(folder.join(name)).unwrap());
+    for name in seen.iter().filter_map(|name| name.split([',', '(']).next()) {
+        assert!(sources.concat().contains(name.trim()), "cargo xtask acceptance has no {name}");
     }
 }
 

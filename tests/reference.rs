@@ -8,7 +8,10 @@ use wif_core::{
         cloud::Cloud,
         resource::{ALIASES, Audiences, Resource},
     },
-    exports::{self, BrokerEndpoint, Facts, Family, Need, Value, Variable},
+    exports::{
+        self, BrokerEndpoint, Facts, Family, GoogleFacts, Need, TargetFacts, Value, Variable, VaultFacts,
+    },
+    secret::Secret,
 };
 
 use crate::documents::assert_page;
@@ -84,6 +87,18 @@ fn exports_table() -> String {
         azure_cli_folder: Some("/azure".into()),
         azure_cli_extensions: Some("/extensions".into()),
         machine: None,
+        targets: TargetFacts {
+            aws_region: Some("eu-central-1".to_owned()),
+            vault: Some(VaultFacts {
+                address: "https://vault.example".to_owned(),
+                namespace: Some("team".to_owned()),
+                token: Secret::new("token".to_owned()),
+            }),
+            google: Some(GoogleFacts {
+                credential_file: "/google.json".into(),
+                project: Some("project".to_owned()),
+            }),
+        },
     };
     let live = |families: &BTreeSet<Family>, gives_id_token: bool| {
         let endpoint = BrokerEndpoint { gives_id_token, ..BrokerEndpoint::placeholder() };
@@ -103,7 +118,8 @@ fn exports_table() -> String {
         let one = BTreeSet::from([*family]);
         let sessions = [
             Some(live(&one, true)),
-            (!family.needs(Need::IdToken)).then(|| live(&one, false)),
+            // Other clouds take the id token.
+            (!family.needs(Need::IdToken) && family.asked_by().is_none()).then(|| live(&one, false)),
             family.has_snapshot().then(|| exports::snapshot(&one, &facts)),
         ];
         let own = sessions.into_iter().zip(&always).map(|(variables, always)| {

@@ -13,7 +13,7 @@ use wif_core::{
 };
 
 use self::expected::Expected;
-pub(crate) use self::expected::{Again, of_azure};
+pub(crate) use self::expected::{Again, of_azure, of_clouds};
 use crate::support::Case;
 
 fn refused_with(number: u32) -> Case {
@@ -40,10 +40,14 @@ fn check_text(expected: &Expected, text: &str) {
 #[test]
 fn every_refusal_that_is_known_is_expected_and_no_other() {
     let names = |expected: Vec<Expected>| expected.iter().map(|expected| expected.name.to_owned()).collect();
-    let all: [(BTreeSet<String>, _); 3] = [
+    let all: [(BTreeSet<String>, _); 4] = [
         (names(expected::of_entra()), known(|name| matches!(name, Name::Entra(_)))),
         (names(expected::of_devops()), known(|name| matches!(name, Name::DevOps(_)))),
         (names(expected::of_azure()), known(|name| matches!(name, Name::ResourceManager(_)))),
+        (
+            names(expected::of_clouds()),
+            known(|name| matches!(name, Name::Aws(_) | Name::Google(_) | Name::Vault(_))),
+        ),
     ];
     for (expected, known) in all {
         assert_eq!(expected, known);

@@ -128,6 +128,41 @@ fn the_script_is_signed_in_as_later_steps_would_be_and_the_next_step_finds_nothi
 }
 
 #[test]
+fn the_script_has_the_limits_that_the_agent_gave() {
+    let emulator = Emulator::start();
+    let text = "ulimit -Ha | sed 's/^/hard /'; ulimit -Sa | sed 's/^/soft /'";
+    let report = run(&emulator, &[inline(text), Step::bash(text).display_name("Other")]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    let limits = |step: &str| -> Vec<_> {
+        let lines = report.step(step).raw_stdout.lines();
+        lines.filter(|line| line.starts_with("hard ") || line.starts_with("soft ")).collect()
+    };
+    let (found, expected) = (limits("Script"), limits("Other"));
+    assert!(expected.iter().any(|line| line.starts_with("hard core file size")), "{expected:?}");
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_the_steps_own_env_sets_is_not_said_to_be_of_the_machine() {
+    let emulator = Emulator::start();
+    let step = inline("env | grep -c SERVICE_CONNECTION_ID; env | grep AZCOPY_AUTO")
+        .env("ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID", "of-the-step")
+        .env("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "of-the-step")
+        .env("AZCOPY_AUTO_LOGIN_TYPE", "SPN");
+    let report = run(&emulator, &[step]);
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    has_line(&report, "0");
+    has_line(&report, "AZCOPY_AUTO_LOGIN_TYPE=SPN");
+    let out = &report.step("Script").raw_stdout;
+    for name in ["ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"] {
+        let line = format!("{name} of the step's env: or the agent's machine is emptied for the script: ");
+        assert!(out.contains(&line), "{out}");
+    }
+    let kept = "AZCOPY_AUTO_LOGIN_TYPE='SPN' of the step's env: or the agent's machine is kept: ";
+    assert!(out.contains(kept), "{out}");
+}
+
+#[test]
 fn az_is_signed_in_for_the_script_alone() {
     let emulator = Emulator::start();
     let report = run(
@@ -579,12 +614,48 @@ fn what_cannot_be_run_is_refused_before_any_request() {
 
 #[test]
 fn the_guards_hold_for_a_script_too() {
-    let inputs = [
-        ("scriptType", "bash"),
-        ("inlineScript", "echo it runs"),
-        ("allowedTenants", "33333333-3333-3333-3333-333333333333"),
-    ];
-    case(&inputs).fails_unasked(Code::TenantNotAllowed);
+    let elsewhere = "33333333-3333-3333-3333-333333333333";
+    let guarded = |guard: &str, value: &str| {
+        case(&[("scriptType", "bash"), ("inlineScript", "echo it runs"), (guard, value)])
+    };
+    guarded("allowedTenants", elsewhere).fails_unasked(Code::TenantNotAllowed);
+    guarded("allowedSubscriptions", elsewhere).fails_unasked(Code::SubscriptionNotAllowed);
+    guarded("allowedSubscriptions", elsewhere)
+        .data("scopeLevel", "ManagementGroup")
+        .fails_unasked(Code::SubscriptionNotAllowed);
+    let federated = guarded("requireFederation", "true");
+    let scheme = format!("ENDPOINT_AUTH_SCHEME_{}", federated.connection);
+    for other in ["ServicePrincipal", "ManagedServiceIdentity"] {
+        let text =
+            guarded("requireFederation", "true").set(&scheme, other).fails_unasked(Code::FederationRequired);
+        assert!(text.contains("requireFederation"), "{text}");
+    }
+}
+
+#[test]
+fn what_the_guards_allow_runs_and_limited_resources_are_limited_for_the_script() {
+    let emulator = Emulator::start();
+    let usual = emulator.usual();
+    let text = "wif token graph > /dev/null && echo graph
+        wif token keyvault > /dev/null 2>&1 || echo 'keyvault refused'
+        wif token --id-token > /dev/null 2>&1 || echo 'id token refused'
+        curl -s -o /dev/null -w 'by hand %{http_code}\\n' -H \"X-IDENTITY-HEADER: $IDENTITY_HEADER\" \"$IDENTITY_ENDPOINT?resource=https://vault.azure.net&api-version=2019-08-01\"
+        echo \"request <$ARM_OIDC_REQUEST_URL$ARM_OIDC_REQUEST_TOKEN> msi <$ARM_USE_MSI>\"";
+    let report = run(
+        &emulator,
+        &[script(&[
+            ("inlineScript", text),
+            ("requireFederation", "true"),
+            ("allowedSubscriptions", &usual.subscription.to_string()),
+            ("allowedTenants", &usual.tenant.to_string()),
+            ("allowedResources", "arm, graph"),
+            ("accessTokens", ""),
+        ])],
+    );
+    assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
+    for line in ["graph", "keyvault refused", "id token refused", "by hand 403", "request <> msi <true>"] {
+        has_line(&report, line);
+    }
 }
 
 #[test]

@@ -243,3 +243,72 @@ fn in_a_job_the_organization_and_the_project_are_the_jobs_and_no_token_goes_to_a
         text(&output)
     );
 }
+
+/// A program `az` that is signed in: it gives a token for each of the three services, and nothing else.
+#[cfg(unix)]
+fn signed_in_az(emulator: &Emulator) -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let resources = [
+        "499b84ac-1321-427f-aa17-267ca6975798",
+        "https://graph.microsoft.com",
+        "https://management.core.windows.net",
+    ];
+    let cases = resources.map(|resource| format!("{resource}) echo '{}';;", reader(emulator, resource)));
+    let script = format!(
+        "#!/bin/sh\n[ \"$1 $2 $3 $5 $6 $7 $8\" = 'account get-access-token --resource --query accessToken --output tsv' ] || exit 9\ncase \"$4\" in\n{}\n*) echo 'ERROR: az login' >&2; exit 1;;\nesac\n",
+        cases.join("\n")
+    );
+    std::fs::write(folder.path().join("az"), script).unwrap();
+    let mode = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(folder.path().join("az"), mode).unwrap();
+    folder
+}
+
+#[cfg(unix)]
+#[test]
+fn the_azure_cli_gives_what_no_variable_gives_and_one_line_says_so() {
+    let (emulator, _tokens) = known();
+    let az = signed_in_az(&emulator);
+    let path = format!("{}:/usr/bin:/bin", az.path().display());
+    let output = doctor(&emulator, "sc-entra", &[("PATH", &path)], &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let said = String::from_utf8(output.stderr.clone()).unwrap();
+    let expected = ["Azure DevOps", "Microsoft Graph", "Azure Resource Manager"];
+    assert_eq!(said, expected.map(|name| format!("{name}: token of the Azure CLI\n")).concat());
+    assert!(text(&output).contains("'for-sc-entra' of the application"), "{}", text(&output));
+    assert!(text(&output).contains("Contributor at"), "{}", text(&output));
+    // A variable comes before it, and a job token after it.
+    let environment =
+        [("PATH", path.as_str()), ("AZURE_DEVOPS_EXT_PAT", PERSONAL), ("SYSTEM_ACCESSTOKEN", "job")];
+    let said = String::from_utf8(doctor(&emulator, "sc-entra", &environment, &[]).stderr).unwrap();
+    assert!(said.starts_with("Azure DevOps: token of AZURE_DEVOPS_EXT_PAT\n"), "{said}");
+    std::fs::write(az.path().join("az"), "#!/bin/sh\necho 'ERROR: Please run az login' >&2; exit 1\n")
+        .unwrap();
+    let said =
+        String::from_utf8(doctor(&emulator, "sc-entra", &[environment[0], environment[2]], &[]).stderr);
+    let said = said.unwrap();
+    assert!(said.contains("Azure DevOps: token of SYSTEM_ACCESSTOKEN"), "{said}");
+    assert!(said.contains("tried before: the Azure CLI has none: "), "{said}");
+}
+
+#[test]
+fn its_options_are_short_and_its_commands_have_the_connections_ids() {
+    let (emulator, [graph, _arm]) = known();
+    let usual = emulator.usual();
+    emulator.directory().app(usual.entra_client).federated_credentials.clear();
+    let organization = format!("{}/contoso", emulator.devops_url());
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wif"));
+        command.arg("doctor").args(arguments).env_clear().env("AGENT_CAINFO", emulator.ca_file());
+        let tokens = [("AZURE_DEVOPS_EXT_PAT", PERSONAL), ("WIF_GRAPH_TOKEN", &graph)];
+        command.envs(tokens).output().unwrap()
+    };
+    let output = run(&["--org", &organization, "-p", "Platform", "-c", "sc-entra"]);
+    assert_eq!(output.status.code(), Some(11), "{}", text(&output));
+    let shown = text(&output);
+    let command = format!("run: az ad app federated-credential create --id {} ", usual.entra_client);
+    assert!(shown.contains(&command) && !shown.contains("<client id>"), "{shown}");
+    let output = run(&["--org", &organization, "-p", "Platform", "-c", "sc-entra", "--json"]);
+    assert!(!text(&output).contains("<client id>"), "{}", text(&output));
+}

@@ -447,6 +447,35 @@ mod jobs {
         }
     }
 
+    /// Each *after* on the page is a job, in which every step signs in as its tool does.
+    #[test]
+    fn the_jobs_after_a_move_are_green_without_a_warning() {
+        let page = "docs/migrate.md";
+        let own = subscription("sc-prod");
+        let text = read(page);
+        let blocks = text.split("```yaml\n# after").skip(1).map(|rest| rest.split("```").next().unwrap());
+        let blocks: Vec<_> = blocks.map(|block| block.split_once('\n').unwrap().1).collect();
+        let (terraform, az) = (format!("acts on {own} by an id token"), format!("acts on {own}"));
+        let expected: [&[&str]; 7] = [
+            &[&format!("az deployment {az}"), &format!("az group {az}")],
+            &["pwsh connects with a token", "pwsh runs Get-AzResourceGroup"],
+            &[&format!("terraform init {terraform}"), &format!("terraform apply {terraform}")],
+            &[&format!("terraform plan {terraform}"), &format!("az group {az}")],
+            &["azcopy copy has a token for https://storage.azure.com"],
+            &[&format!("az aks {az}"), "kubectl get has a token for 6dae42f8-4368-4678-94ff-3960e28e3630"],
+            &[&format!("az group {az}"), "access token: ", "id token: "],
+        ];
+        assert_eq!(blocks.len(), expected.len());
+        for (block, words) in blocks.into_iter().zip(expected) {
+            let (emulator, connections) = landscape();
+            let [job] = <[Pipeline; 1]>::try_from(jobs(block)).unwrap();
+            let report = run(&emulator, &connections, &job);
+            is_green(page, &report);
+            assert_eq!(warnings(&report), Vec::<&str>::new(), "{block}");
+            says(page, &report, words);
+        }
+    }
+
     #[test]
     fn the_job_that_ends_the_page_of_the_set_up_finds_a_connection_that_is_right() {
         let page = "docs/setup.md";

@@ -12,12 +12,13 @@ use uuid::Uuid;
 use crate::agent::message::{JobMessage, ServiceEndpoint};
 use crate::front::distance;
 use crate::front::server::Server;
-use crate::services::{arm, blob, devops, entra, graph, jobs, managed_identity, sources};
+use crate::services::{arm, blob, clouds, devops, entra, graph, jobs, managed_identity, sources};
 use crate::world::clock::Clock;
-use crate::world::directory::Directory;
 use crate::world::directory::entra::Tenant;
 use crate::world::directory::sources::SourceIssuer;
+use crate::world::directory::{self, Directory};
 use crate::world::fault::Fault;
+use crate::world::identity::{DEVOPS_APPLICATION, EXCHANGE_AUDIENCE, EXCHANGE_AUDIENCE_ID};
 use crate::world::issued::Issued;
 use crate::world::journal::{Entry, Service};
 use crate::world::organization::{MadeOrganization, OrganizationPlan};
@@ -35,6 +36,8 @@ pub struct Emulator {
     runtime: Option<Runtime>,
     /// The port of what signs id tokens for others, once it is asked for.
     sources: OnceLock<u16>,
+    /// The port of the other clouds, and that without TLS, once they are asked for.
+    clouds: OnceLock<(u16, u16)>,
 }
 
 /// Options of an emulator.
@@ -128,6 +131,7 @@ impl Emulator {
             ports,
             runtime: Some(runtime),
             sources: OnceLock::new(),
+            clouds: OnceLock::new(),
         }
     }
 
@@ -185,6 +189,46 @@ impl Emulator {
             port
         });
         format!("https://127.0.0.1:{port}")
+    }
+
+    /// The base URL of AWS, Google Cloud and Vault, without a trailing slash. They are started when they are asked for.
+    #[must_use]
+    pub fn clouds_url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.clouds_ports().0)
+    }
+
+    /// The same without TLS, as a Vault may be on a machine.
+    #[must_use]
+    pub fn plain_clouds_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.clouds_ports().1)
+    }
+
+    /// The port of AWS, Google Cloud and Vault, for a proxy that leads their public names there.
+    #[must_use]
+    pub fn clouds_port(&self) -> u16 {
+        self.clouds_ports().0
+    }
+
+    fn clouds_ports(&self) -> (u16, u16) {
+        let start = |tls| {
+            let listener = listener();
+            let port = self::port(&listener);
+            let router = clouds::router(Arc::clone(&self.world));
+            let server = Server::new(Service::Clouds, Arc::clone(&self.world), router, tls);
+            self.runtime.as_ref().expect("it runs").spawn(server.listen(listener));
+            port
+        };
+        *self.clouds.get_or_init(|| (start(Some(Arc::clone(&self.trust.server))), start(None)))
+    }
+
+    /// Lets AWS, Google Cloud and Vault trust the id tokens of a connection.
+    pub fn trust_in_clouds(&self, connection: Uuid) {
+        let mut directory = self.directory();
+        let place = directory.find(connection).expect("no such connection");
+        let (issuer, subject) = (place.issuer(), place.subject());
+        let (audience, party) = (EXCHANGE_AUDIENCE_ID.to_string(), DEVOPS_APPLICATION.to_string());
+        directory.clouds =
+            directory::clouds::Clouds::trusting(&issuer, &subject, &[EXCHANGE_AUDIENCE, &audience, &party]);
     }
 
     /// The variables by which a job, a pod or a machine of an issuer finds it.

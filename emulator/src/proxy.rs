@@ -81,7 +81,9 @@ impl Proxy {
     /// Options that lead every public name, and the emulator's own addresses, to an emulator.
     #[must_use]
     pub fn leading_to(emulator: &Emulator) -> ProxyOptions {
-        let names = PUBLIC_NAMES.iter().map(|name| {
+        // Other clouds listen once they are asked for.
+        let is_azure = |name: &&&str| !name.ends_with("amazonaws.com") && !name.ends_with("googleapis.com");
+        let names = PUBLIC_NAMES.iter().filter(is_azure).map(|name| {
             let service = match name {
                 name if name.starts_with("dev.") => Service::DevOps,
                 name if name.starts_with("login.") => Service::Entra,

@@ -45,6 +45,8 @@ pub enum Visibility {
 pub enum Completion {
     /// Everything worked.
     Succeeded,
+    /// It worked, and there is something to look at.
+    SucceededWithIssues,
     /// It did not.
     Failed,
     /// The agent asked to stop.
@@ -151,7 +153,7 @@ impl<'a> Commands<'a> {
     /// # Errors
     ///
     /// The agent closed the step's output.
-    pub(crate) fn upload_summary(&mut self, path: &str) -> io::Result<()> {
+    pub fn upload_summary(&mut self, path: &str) -> io::Result<()> {
         writeln!(self.out, "##vso[task.uploadsummary]{}", Data(path, self.percent))
     }
 
@@ -173,6 +175,17 @@ impl<'a> Commands<'a> {
         writeln!(self.out, "##vso[task.logissue type=error;code={code}]{}", Data(&lines(text), self.percent))
     }
 
+    /// Shows an issue of any code on the run's page: an error, or a warning.
+    ///
+    /// # Errors
+    ///
+    /// The agent closed the step's output.
+    pub fn issue(&mut self, is_error: bool, code: &str, text: &str) -> io::Result<()> {
+        let kind = if is_error { "error" } else { "warning" };
+        let (code, text) = (Property(code, self.percent), lines(text));
+        writeln!(self.out, "##vso[task.logissue type={kind};code={code}]{}", Data(&text, self.percent))
+    }
+
     /// Says how the step ended.
     ///
     /// # Errors
@@ -190,6 +203,7 @@ impl<'a> Commands<'a> {
     pub fn complete_with(&mut self, completion: Completion, text: &str) -> io::Result<()> {
         let result = match completion {
             Completion::Succeeded => "Succeeded",
+            Completion::SucceededWithIssues => "SucceededWithIssues",
             Completion::Failed => "Failed",
             Completion::Canceled => "Canceled",
         };

@@ -14,5 +14,6 @@ pub mod reserved;
 pub mod script_inputs;
 pub(crate) mod sessions;
 pub mod shadowed;
+pub mod target_inputs;
 pub(crate) mod task_variables;
 pub(crate) mod tools;

@@ -32,6 +32,7 @@ pub async fn doctor(
     env: &Env,
     clock: Arc<dyn Clock>,
     out: &mut Screen<'_>,
+    errors: &mut Screen<'_>,
 ) -> Result<u8, Failure> {
     if let Some(report) = of_source(arguments, env, Arc::clone(&clock)).await? {
         return print(&report, arguments.json, out);
@@ -40,7 +41,12 @@ pub async fn doctor(
     let is_in_job = env.is_true("TF_BUILD") || !prefixes.is_empty();
     let target = target(arguments, env, is_in_job)?;
     let mut report = match &target {
-        Some(target) => doctor::from_terminal(target, env, Arc::clone(&clock)).await?,
+        Some(target) => {
+            // Without standard error nothing is said, and the report is as good.
+            let mut say = |line: &str| errors.text(line).unwrap_or_default();
+            let session = arguments.session.as_deref();
+            doctor::from_terminal(target, env, Arc::clone(&clock), session, &mut say).await?
+        }
         None => Report::without_connection(
             "no connection is named: --connection checks one, diagnose: true in a step AzureWorkloadIdentity@1 checks more",
         ),
@@ -79,8 +85,10 @@ async fn of_source(
 fn target(arguments: &DoctorArguments, env: &Env, is_in_job: bool) -> Result<Option<Target>, Failure> {
     let DoctorArguments { organization, project, connection, allowed_authorities, tools, .. } = arguments;
     let of_job = |name: &str| env.get(name).filter(|_| is_in_job).map(str::to_owned);
-    let own_organization =
-        of_job("SYSTEM_COLLECTIONURI").or_else(|| of_job("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI"));
+    let own_organization = env.get("WIF_ORGANIZATION").map(str::to_owned);
+    let own_organization = own_organization
+        .or_else(|| of_job("SYSTEM_COLLECTIONURI"))
+        .or_else(|| of_job("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI"));
     let own_project = of_job("SYSTEM_TEAMPROJECT");
     if is_in_job && connection.is_none() && organization.is_none() && project.is_none() {
         return Ok(None);

@@ -143,32 +143,14 @@ struct Source(Option<SourceName>);
 #[derive(Clone, Debug)]
 struct InputOptions(Vec<(&'static Input, String)>);
 
-/// Inputs that name what another option or command does, or what only a step of a job has.
-const LEFT_OUT: [&str; 20] = [
-    "azureSubscription",
-    "connectedServiceNameARM",
-    "diagnose",
-    "scriptType",
-    "scriptLocation",
-    "inlineScript",
-    "scriptPath",
-    "arguments",
-    "scriptArguments",
-    "workingDirectory",
-    "cwd",
-    "failOnStandardError",
-    "powerShellErrorActionPreference",
-    "powerShellIgnoreLASTEXITCODE",
-    "addSpnToEnvironment",
-    "useGlobalConfig",
-    "visibleAzLogin",
-    "keepAzSessionActive",
-    "allowNoSubscriptions",
-    "connection",
-];
+/// Groups of inputs that only a step of a job has: its connection, which other options name here, and its script.
+const GROUPS_OF_STEPS: [&str; 2] = ["signIn", "script"];
+/// The input that `wif doctor --source` stands for.
+const DIAGNOSE: &str = "diagnose";
 
 fn offered() -> impl Iterator<Item = &'static Input> {
-    inputs::all().iter().filter(|input| !LEFT_OUT.contains(&input.name))
+    let is_offered = |input: &&Input| !GROUPS_OF_STEPS.contains(&input.group) && input.name != DIAGNOSE;
+    inputs::all().iter().filter(is_offered)
 }
 
 impl Args for InputOptions {
@@ -264,4 +246,25 @@ fn cloud(text: &str) -> Result<Cloud, String> {
     let known = Cloud::ALL.into_iter().find(|cloud| cloud.terraform_environment().eq_ignore_ascii_case(text));
     let known = known.or_else(|| Cloud::from_environment(text));
     known.ok_or_else(|| "accepted: public, usgovernment, china".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_input_is_an_option_but_those_that_only_a_step_has() {
+        let offered: Vec<_> = offered().map(|input| input.name).collect();
+        for name in ["exports", "accessTokens", "refresh", "session", "allowedResources", "requireFederation"]
+        {
+            assert!(offered.contains(&name), "{name}: {offered:?}");
+        }
+        for name in ["azureSubscription", "scriptType", "inlineScript", "useGlobalConfig", DIAGNOSE] {
+            assert!(inputs::all().iter().any(|input| input.name == name), "{name} is no input");
+            assert!(!offered.contains(&name), "{name}");
+        }
+        for group in GROUPS_OF_STEPS {
+            assert!(inputs::all().iter().any(|input| input.group == group), "{group} is no group");
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod ask;
 mod doctor;
 mod exec;
 mod explain;
+mod help;
 mod no_session;
 mod operator;
 mod screen;
@@ -28,7 +29,13 @@ pub use trust::trust;
 
 /// Secret-free sign-in to Azure from Azure Pipelines
 #[derive(Debug, Parser)]
-#[command(name = "wif", version, arg_required_else_help = true)]
+#[command(
+    name = "wif",
+    version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("WIF_COMMIT"), ", ", env!("WIF_TARGET"), ")"),
+    arg_required_else_help = true,
+    help_template = help::PROGRAM,
+    after_help = help::PROGRAM_EXAMPLES
+)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -39,12 +46,15 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a stage of the pipeline task; the agent does this
-    #[command(subcommand)]
+    #[command(subcommand, hide = true)]
     Task(Stage),
     /// Serve the tokens of a sign-in session; the task starts this
     #[command(hide = true)]
     Broker,
-    /// Print a fresh access token, or the id token, in a later step of a job that is signed in
+    /// Print a fresh access token, or the id token
+    ///
+    /// For a step after the sign-in, and for a command of `wif exec`. In a job the agent is asked to mask the token in its logs.
+    #[command(after_help = help::TOKEN)]
     Token {
         /// What the access token is for: arm, keyvault, storage, …, an https:// resource, a GUID or a scope
         #[arg(required_unless_present = "id_token")]
@@ -61,28 +71,31 @@ pub enum Command {
         /// Print one line of JSON: the token, what it is for, and when it ends
         #[arg(long)]
         json: bool,
-        /// Print a line for curl's configuration, so that the token is in no argument: curl --config <(wif token arm --curl) URL
+        /// Print a line for curl's configuration, so that the token is in no argument
         #[arg(long, conflicts_with = "json")]
         curl: bool,
     },
-    /// Check a service connection from here, or what this step of a job finds of its sign-in session
+    /// Check a service connection, or what this step finds of its session
     ///
-    /// Reads with `AZURE_DEVOPS_EXT_PAT` (a personal access token), `WIF_DEVOPS_TOKEN` (an access token of Entra for Azure
-    /// DevOps) or `SYSTEM_ACCESSTOKEN`; compares with what `WIF_GRAPH_TOKEN` and `WIF_ARM_TOKEN` (access tokens for
-    /// Microsoft Graph and Azure Resource Manager) may read. In a job it checks the session's variables and the tools too,
-    /// and needs no argument; the task's input `diagnose` checks more. Ends with 0, 10 (something to be warned of) or 11
-    /// (something is wrong).
+    /// Reads with `AZURE_DEVOPS_EXT_PAT` (a personal access token), `WIF_DEVOPS_TOKEN`, `WIF_GRAPH_TOKEN` and `WIF_ARM_TOKEN`
+    /// (access tokens for Azure DevOps, Microsoft Graph and Azure Resource Manager), else with the job's sign-in session, else
+    /// as the Azure CLI is signed in, and Azure DevOps at last with `SYSTEM_ACCESSTOKEN`. In a job it checks the session's
+    /// variables and the tools too, and needs no argument; the task's input `diagnose` checks more.
+    #[command(after_help = help::DOCTOR)]
     Doctor(Box<DoctorArguments>),
-    /// Run a command that is signed in to Azure: outside of Azure Pipelines, in a container, in a script
+    /// Run a command that is signed in to Azure: in any CI, a container, a script
     ///
     /// The command finds what later steps of a job find: `az`, Terraform, the Azure SDKs and `wif token` are signed in for
-    /// as long as it runs, and refreshed. Signals and the exit code are the command's. 127: it is not there; 126: it cannot be
-    /// run; 2, 3, 4: it was not run, since the options, a service or the network did not let it.
+    /// as long as it runs, and refreshed. Signals and the exit code are the command's.
+    #[command(after_help = help::EXEC)]
     Exec(Box<ExecArguments>),
     /// Print what another party has to trust
-    #[command(subcommand)]
+    #[command(subcommand, after_help = help::TRUST)]
     Trust(TrustCommand),
-    /// Explain a code, such as WIF2013 or AADSTS700213, without a network; alone: list what is known
+    /// Explain a code, such as WIF2013 or AADSTS700213, without a network
+    ///
+    /// Alone it lists what is known.
+    #[command(after_help = help::EXPLAIN)]
     Explain {
         /// The code, what Azure DevOps or Azure calls the refusal, or a message that names some; -: the log on standard input
         code: Option<String>,
@@ -90,7 +103,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show who is signed in, which tokens are there, until when, and what they cost; never a token
+    /// Show who is signed in, and which tokens are there until when; never a token
+    #[command(after_help = help::STATUS)]
     Status {
         /// The session's name, when the job signed in to several connections
         #[arg(long, value_name = "NAME")]
@@ -99,10 +113,10 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Audit the connections of an organization; the program wif-operator does this
+    /// Audit its service connections
     #[command(disable_help_flag = true)]
     Audit(OperatorArguments),
-    /// List the connections of an organization; the program wif-operator does this
+    /// List its service connections
     #[command(disable_help_flag = true)]
     Inventory(OperatorArguments),
 }
@@ -129,13 +143,13 @@ pub enum TrustCommand {
 #[derive(Clone, Debug, clap::Args)]
 pub struct DoctorArguments {
     /// The organization: its name, or its URL; in a job, this job's
-    #[arg(long, alias = "organisation", value_name = "NAME|URL")]
+    #[arg(long, visible_alias = "org", alias = "organisation", value_name = "NAME|URL")]
     pub organization: Option<String>,
     /// The project: its name or id; in a job, this job's
-    #[arg(long, value_name = "NAME|ID")]
+    #[arg(short, long, value_name = "NAME|ID")]
     pub project: Option<String>,
     /// The service connection: its name or id; in a job, none is checked without it
-    #[arg(long, value_name = "NAME|ID")]
+    #[arg(short, long, value_name = "NAME|ID")]
     pub connection: Option<String>,
     /// Further hosts that tokens may be sent to, each with or without a port: Azure Stack, a server of one's own
     #[arg(long, value_name = "HOST[:PORT]", value_delimiter = ',', value_parser = allowed_host)]
@@ -147,8 +161,8 @@ pub struct DoctorArguments {
     /// The blob container that terraform is to open, for --try
     #[arg(long, value_name = "ACCOUNT/CONTAINER", value_parser = backend, requires = "tools")]
     pub(crate) backend: Option<Backend>,
-    /// The session that the tools are to use, for --try, when the job signed in to several connections
-    #[arg(long, value_name = "NAME", requires = "tools")]
+    /// The session that tokens come from, and that the tools of --try use, when the job signed in to several connections
+    #[arg(long, value_name = "NAME")]
     pub session: Option<String>,
     /// Print JSON
     #[arg(long)]

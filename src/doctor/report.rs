@@ -72,6 +72,8 @@ pub(crate) enum Verdict {
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     checks: Vec<Check>,
+    /// What stands for `<client id>` and so on in the commands, as far as it is known.
+    ids: Vec<(&'static str, String)>,
 }
 
 impl Topic {
@@ -169,6 +171,17 @@ impl Report {
         self.add(topic, Verdict::Warning(Box::new(failure)), facts);
     }
 
+    /// Notes what a placeholder of the commands stands for.
+    pub(super) fn knows(&mut self, placeholder: &'static str, id: impl ToString) {
+        self.ids.push((placeholder, id.to_string()));
+    }
+
+    /// A text with the ids that are known in place of their placeholders.
+    #[must_use]
+    pub(super) fn fill(&self, text: &str) -> String {
+        self.ids.iter().fold(text.to_owned(), |text, (placeholder, id)| text.replace(placeholder, id))
+    }
+
     /// Every check, in the order in which it is shown.
     #[must_use]
     pub(crate) fn checks(&self) -> &[Check] {
@@ -242,7 +255,7 @@ impl Report {
     #[must_use]
     pub(crate) fn json(&self) -> Value {
         let texts = |codes: Vec<Code>| codes.iter().map(|code| code.as_str()).collect::<Vec<_>>();
-        let checks: Vec<_> = self.checks.iter().map(Check::json).collect();
+        let checks: Vec<_> = self.checks.iter().map(|check| check.json(self)).collect();
         foreign_text::json(
             json!({ "version": 1, "faults": texts(self.faults()), "warnings": texts(self.warnings()), "checks": checks }),
         )
@@ -255,7 +268,7 @@ fn lines(facts: &[Fact]) -> Vec<String> {
 }
 
 impl Check {
-    fn json(&self) -> Value {
+    fn json(&self, report: &Report) -> Value {
         let Self { topic, verdict, facts } = self;
         let mut value = json!({ "check": topic.as_str(), "verdict": verdict.as_str().to_lowercase(), "facts": lines(facts) });
         let more = match verdict {
@@ -267,7 +280,7 @@ impl Check {
                 "details": lines(&failure.details),
                 "wrong": failure.code.party().to_string(),
                 "fix": failure.hint,
-                "how": failure.command,
+                "how": failure.command.map(|command| report.fill(command)),
                 "more": failure.code.page(),
             }),
         };

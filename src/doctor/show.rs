@@ -33,7 +33,7 @@ pub(crate) fn text(report: &Report) -> String {
             let _ = writeln!(text, "{:<1$}{line}", "", VERDICT + TOPIC);
         }
     }
-    text
+    report.fill(&text)
 }
 
 /// Every check with its lines. What one check says, another that runs into the same says not again.
@@ -86,7 +86,7 @@ pub(crate) fn markdown(report: &Report) -> String {
             let _ = write!(text, "\n## {topic}: {verdict}\n\n{body}");
         }
     }
-    text
+    report.fill(&text)
 }
 
 fn summary_line(report: &Report) -> String {

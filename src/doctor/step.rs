@@ -168,6 +168,7 @@ impl Found {
             azure_cli_folder: None,
             azure_cli_extensions: None,
             machine: None,
+            targets: exports::TargetFacts::default(),
         }
     }
 }

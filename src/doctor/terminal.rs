@@ -21,11 +21,17 @@ use wif_io::{
 };
 
 use super::{
-    connection::token_of_user,
-    diagnosis::{DEVOPS_TOKEN, Diagnosis, Evidence, Network, ReadConnection, Service, read, settings},
+    diagnosis::{
+        ARM_TOKEN, DEVOPS_TOKEN, Diagnosis, Evidence, GRAPH_TOKEN, Network, ReadConnection, Service, read,
+        settings,
+    },
     report::{NO_FACTS, Report, Topic},
 };
-use crate::{agent::inputs::env_name, sign_in::SIGN_IN_TIMEOUT};
+use crate::{
+    agent::{connection::Connection, inputs::env_name},
+    sign_in::SIGN_IN_TIMEOUT,
+    user_tokens::{self, AskedService, DEVOPS_RESOURCE, FoundToken},
+};
 
 /// The longest argument that an error shows, in characters.
 const MAX_SHOWN: usize = 100;
@@ -54,17 +60,22 @@ pub(crate) async fn from_terminal(
     target: &Target,
     env: &Env,
     clock: Arc<dyn Clock>,
+    session: Option<&str>,
+    say: &mut dyn FnMut(&str),
 ) -> Result<Report, Failure> {
     let base = organization(&target.organization)?;
-    let token = token_of_user(env)
-        .or_else(|| env.secret("SYSTEM_ACCESSTOKEN").map(Token::Bearer))
-        .ok_or_else(no_token)?;
     // The user has named this host by naming the organization.
     let own = AllowedHost::parse(base.host()).filter(|_| target.is_organization_named);
     let allowed_hosts = AllowedHosts::new(target.allowed_hosts.iter().cloned().chain(own).collect());
     if !allowed_hosts.admits(hosts::Service::DevOps, base.host(), base.port()) {
         return Err(unknown_host(&base));
     }
+    let asked = (AskedService::DevOps, DEVOPS_RESOURCE);
+    let mut said = Vec::new();
+    let found = user_tokens::find(env, &*clock, asked, session, &mut |line| said.push(line.to_owned())).await;
+    let Some(FoundToken { token, .. }) = found else { return Err(no_token().with_details(said)) };
+    said.iter().for_each(|line| say(line));
+    let with_tokens;
     let mut report = Report::default();
     let Some(http) = settings(env, &clock, &mut report) else { return Ok(report) };
     let deadline = Deadline::after(&*clock, SIGN_IN_TIMEOUT);
@@ -80,6 +91,8 @@ pub(crate) async fn from_terminal(
     let as_passed = variables(&service_connection, env);
     match read(&as_passed, service_connection.id) {
         Ok(ReadConnection { connection, addresses }) => {
+            with_tokens = add_tokens(env, &*clock, &connection, session, say).await;
+            diagnosis.env = &with_tokens;
             diagnosis.reach_azure(&connection, &addresses).await;
             diagnosis.report_network();
             diagnosis.connection(&connection, &as_passed);
@@ -155,6 +168,29 @@ impl Diagnosis<'_> {
             );
         }
     }
+}
+
+/// The environment with tokens for Graph and the resource manager, where they are to be had: their readers look there.
+async fn add_tokens(
+    env: &Env,
+    clock: &dyn Clock,
+    connection: &Connection,
+    session: Option<&str>,
+    say: &mut dyn FnMut(&str),
+) -> Env {
+    let audiences = &connection.identity.audiences;
+    let (graph, resource_manager) = (audiences.graph().to_string(), audiences.resource_manager().to_string());
+    let mut variables: Vec<_> = env.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    for (service, variable, resource) in [
+        (AskedService::Graph, GRAPH_TOKEN, &*graph),
+        (AskedService::ResourceManager, ARM_TOKEN, &*resource_manager),
+    ] {
+        let found = user_tokens::find(env, clock, (service, resource), session, say).await;
+        if let Some(Token::Bearer(token)) = found.map(|found| found.token) {
+            variables.push((variable.to_owned(), token.expose().to_owned()));
+        }
+    }
+    variables.into_iter().collect()
 }
 
 fn organization(text: &str) -> Result<Endpoint, Failure> {

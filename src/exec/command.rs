@@ -1,22 +1,14 @@
 //! The environment of the command.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::path::Path;
 
-use wif_core::{
-    exports::{self, Value, Variable, YieldingVariable, may_replace},
-    secret::Secret,
-};
+use wif_core::exports::{Variable, conflict::Conflict};
 use wif_io::{child::ChildVariable, env::Env};
 
-use crate::{
-    agent::{
-        commands::Visibility,
-        inputs::{env_name, exported_name},
-    },
-    task::{export::no_proxy_variables, plan::Plan},
+use crate::task::{
+    child_changes::{ChildEnvironment, PathPlace, child_changes},
+    conflicts,
+    plan::Plan,
 };
 
 /// What the command finds beside what this process has found, and what the user is told of it.
@@ -33,58 +25,22 @@ pub(super) fn environment(
     program: Option<&Path>,
 ) -> Environment {
     let mut notes = Vec::new();
-    let mut variables = BTreeMap::new();
-    let mut removed: BTreeSet<String> = plan.stale_variables(env, session).into_iter().collect();
-    if !plan.is_named() {
-        let facts = plan.expected_facts();
-        let is_ours = |name: &str| session.iter().any(|variable| variable.name == name);
-        let families = plan.families.iter().copied();
-        for conflict in
-            exports::conflicts_in_force(families, plan.session_kind(), &facts, |name| env.get(name), is_ours)
-        {
-            notes.push(format!(
-                "{} is not passed on to the command: {}",
-                conflict.variables.join(" and "),
-                conflict.effect
-            ));
-            removed.extend(conflict.variables.iter().map(|name| (*name).to_owned()));
-        }
+    let stale = plan.stale_variables(env, session);
+    let mut removed: Vec<_> = stale.iter().map(String::as_str).collect();
+    for Conflict { variables, effect, .. } in conflicts::in_force(env, plan, session) {
+        notes.push(format!("{} is not passed on to the command: {effect}", variables.join(" and ")));
+        removed.extend(*variables);
     }
-    variables.extend(removed.into_iter().map(|name| (name, ChildVariable::Removed)));
-    for Variable { name, value } in session {
-        let yielding = plan.families.iter().filter_map(|family| family.yielding());
-        let kept = yielding
-            .filter(|yielding| yielding.variable == name)
-            .find(|_| env.get(name).is_some_and(|value| !may_replace(name, value)));
-        if let Some(YieldingVariable { effect, .. }) = kept {
-            notes.push(format!("{name} is kept as it is: {effect}"));
-            continue;
-        }
-        let value = match value {
-            Value::Plain(text) => Secret::new(text.clone()),
-            Value::Masked(secret) | Value::Secret(secret) => secret.clone(),
-        };
-        variables.insert(exported_name(name), ChildVariable::Set(value));
-    }
-    for (name, value, visibility) in no_proxy_variables(env) {
-        let name = if visibility == Visibility::CaseKept { name.to_owned() } else { env_name(name) };
-        variables.insert(name, ChildVariable::Set(Secret::new(value)));
-    }
-    if let Some(path) = path_with(env, program) {
-        variables.insert("PATH".to_owned(), ChildVariable::Set(Secret::new(path)));
-    }
-    Environment { variables: variables.into_iter().collect(), notes }
-}
-
-/// The `PATH` with this program's folder at its end, so that the command finds `wif`, and nothing else before its own.
-fn path_with(env: &Env, program: Option<&Path>) -> Option<String> {
-    let folder = program?.parent()?;
-    let path = env.get("PATH").unwrap_or_default();
-    let mut folders: Vec<_> =
-        std::env::split_paths(path).filter(|one| !path.is_empty() || !one.as_os_str().is_empty()).collect();
-    if folders.iter().any(|one| one == folder) {
-        return None;
-    }
-    folders.push(folder.to_owned());
-    std::env::join_paths(folders).ok()?.into_string().ok()
+    let kept = conflicts::kept(env, plan);
+    notes.extend(kept.iter().map(|(one, _)| format!("{} is kept as it is: {}", one.variable, one.effect)));
+    let is_kept = |variable: &&Variable| kept.iter().any(|(one, _)| one.variable == variable.name);
+    let set: Vec<_> = session.iter().filter(|variable| !is_kept(variable)).collect();
+    let variables = child_changes(&ChildEnvironment {
+        env,
+        removed: &removed,
+        variables: &set,
+        program,
+        place: PathPlace::Last,
+    });
+    Environment { variables, notes }
 }

@@ -88,9 +88,9 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
     warnings.extend(plan.warnings.iter().map(|&warning| warning.to_owned()));
     warnings.extend(azure_cli::warning(&plan));
     log.note_all(&notes);
+    plan.notes.iter().for_each(|note| log.note(note));
     log.say_all(&warnings);
-    let needs_folder = plan.needs_file() || plan.signs_az_in();
-    let folder = needs_folder.then(|| folder::make(own)).transpose()?;
+    let folder = plan.needs_folder().then(|| folder::make(own)).transpose()?;
 
     let http = Arc::new(Http::new(network, Arc::clone(&clock))?);
     let resources = resources(&plan, &source_name);
@@ -108,6 +108,8 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
         let gets_id_token = plan.needs_file();
         let mut mask = |id_token: &Secret| if gets_id_token { log.mask(id_token) } else { Ok(()) };
         let signed_in = sign_in.run(&resources, &mut mask).await?;
+        let granted =
+            plan.targets.sign_in(&http, &*source, &signed_in, &mut |secret| log.mask(secret)).await?;
         let file = folder.as_ref().filter(|_| plan.needs_file()).zip(signed_in.id_token.as_ref());
         let file = file.map(|(folder, id_token)| folder.write("id-token", &id_token.token)).transpose()?;
         let broker = if plan.refresh {
@@ -116,10 +118,13 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
                 identity,
                 source: Arc::clone(&source),
                 http: exchange,
+                direct: &http,
                 allowed: &plan.allowed,
+                targets: &plan.targets.all,
             };
             let session = NewSession {
                 resources: resources.iter().collect(),
+                targets: &granted,
                 ..plan.new_session(&signed_in, file.clone())
             };
             Some(local::start(renewal, session).await?)
@@ -133,6 +138,7 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
             azure_cli::sign_in(folder.as_ref(), own, &plan, client, &listing, &mut commands).await?;
         String::from_utf8_lossy(&said).lines().for_each(|line| log.note(line));
         let endpoint = broker.as_ref().map(|broker| &broker.endpoint);
+        plan.targets.prepare(env, folder.as_ref(), endpoint, &granted)?;
         if let Some(endpoint) = endpoint {
             log.mask(&endpoint.key).map_err(OutputError)?;
         }

@@ -11,7 +11,7 @@ use wif_core::{secret::Secret, token::lifetime::Lifetime};
 use wif_io::env::Env;
 use zeroize::Zeroizing;
 
-use crate::{agent::network, sources};
+use crate::{agent::network, sources::azure_pipelines, targets};
 
 /// Everything that a broker begins with.
 #[derive(Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub(super) struct Handover {
     pub(super) id_token: Option<Handed>,
     /// The access tokens that the step got, by scope.
     pub(super) access_tokens: BTreeMap<String, Handed>,
+    /// The credentials of other clouds that the step got, by their names.
+    #[serde(default)]
+    pub(super) targets: BTreeMap<String, Handed>,
     /// The file that the id token is kept in.
     pub(super) id_token_file: Option<PathBuf>,
     /// When the broker ends whatever happens, in hours from now.
@@ -60,8 +63,8 @@ impl Handover {
     /// other secrets.
     pub(super) fn pick(env: &Env, connection: Uuid) -> BTreeMap<String, Zeroizing<String>> {
         let id = connection.to_string();
-        let named = sources::variables().chain(managed_identity::VARIABLES).chain(network::variables());
-        let named: Vec<_> = named.collect();
+        let sources = azure_pipelines::VARIABLES.into_iter().chain(managed_identity::VARIABLES);
+        let named: Vec<_> = sources.chain(network::variables()).chain(targets::variables()).collect();
         let ours = |name: &str| {
             // Windows has one case for all names.
             named.iter().any(|own| own.eq_ignore_ascii_case(name))

@@ -174,6 +174,7 @@ mod tests {
             client: None,
             id_token: None,
             access_tokens: BTreeMap::new(),
+            targets: BTreeMap::new(),
             id_token_file: None,
             hours: 1,
         };

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::task::JoinHandle;
 use wif_azure::identity::AzureIdentity;
-use wif_broker::server;
+use wif_broker::{server, session::Session};
 use wif_core::{
     azure::{allowed::Allowed, resource::Resource},
     exports::BrokerEndpoint,
@@ -15,14 +15,16 @@ use wif_io::{env::Env, http::Http};
 use super::{
     serve::{self, Served, Upstream},
     start::{self, NewSession},
+    targets::end,
 };
-use crate::sources::IdTokenSource;
+use crate::{sources::IdTokenSource, targets::Target};
 
 /// A broker in this process. Dropped, it ends.
 pub(crate) struct LocalBroker {
     /// Where the child finds it.
     pub(crate) endpoint: BrokerEndpoint,
     serving: JoinHandle<()>,
+    session: Arc<Session>,
 }
 
 /// The ways by which the session's tokens are renewed.
@@ -32,9 +34,14 @@ pub(crate) struct Renewal<'a> {
     pub(crate) identity: &'a AzureIdentity,
     /// Where id tokens come from.
     pub(crate) source: Arc<dyn IdTokenSource>,
+    /// The client of the identity's exchange: a cluster may have a proxy for that.
     pub(crate) http: &'a Arc<Http>,
+    /// The client of everything else.
+    pub(crate) direct: &'a Arc<Http>,
     /// The only resources that are served.
     pub(crate) allowed: &'a Allowed<Resource>,
+    /// Other clouds.
+    pub(crate) targets: &'a [Arc<dyn Target>],
 }
 
 /// Listens on 127.0.0.1 and serves, on the runtime that this is called on, for as long as that runs. The key is not masked:
@@ -44,9 +51,11 @@ pub(crate) struct Renewal<'a> {
 ///
 /// The system gives no random numbers or no port, or the file of the id token is not the one that was written.
 pub(crate) async fn start(renewal: Renewal<'_>, session: NewSession<'_>) -> Result<LocalBroker, Failure> {
-    let Renewal { env, identity, source, http, allowed } = renewal;
+    let Renewal { env, identity, source, http, direct, allowed, targets } = renewal;
     let gives_id_token = session.gives_id_token;
-    let served = Served { client: session.signed_in.client, allowed: allowed.clone(), gives_id_token };
+    let (client, targets) = (session.signed_in.client, targets.to_vec());
+    let served =
+        Served { client, allowed: allowed.clone(), gives_id_token, targets, direct: Arc::clone(direct) };
     let upstream = Upstream { env: env.clone(), identity: identity.clone(), source, http: Arc::clone(http) };
     let key = start::random_key()?;
     let handover = session.handover(BTreeMap::new(), &key, http.clock().now());
@@ -54,6 +63,7 @@ pub(crate) async fn start(renewal: Renewal<'_>, session: NewSession<'_>) -> Resu
     serve::fill_from(&session, &handover);
     let file = serve::open_id_token_file(&handover)?;
     let endpoint = start::endpoint(session.port, key, gives_id_token);
+    let served = Arc::clone(&session);
     let serving = tokio::spawn(async move {
         let mut written = None;
         let keep = session.tokens.keep(|| serve::rewrite(&session, file.as_ref(), &mut written));
@@ -64,7 +74,7 @@ pub(crate) async fn start(renewal: Renewal<'_>, session: NewSession<'_>) -> Resu
             () = server::serve(listener, Arc::clone(&session), end) => {}
         }
     });
-    Ok(LocalBroker { endpoint, serving })
+    Ok(LocalBroker { endpoint, serving, session: served })
 }
 
 impl LocalBroker {
@@ -73,6 +83,7 @@ impl LocalBroker {
         self.serving.abort();
         // It was canceled, which is what was wanted.
         let _ = (&mut self.serving).await;
+        end(&self.session).await;
     }
 }
 

@@ -5,3 +5,4 @@ mod launch;
 pub(crate) mod local;
 pub mod serve;
 pub(crate) mod start;
+pub(crate) mod targets;

@@ -29,12 +29,16 @@ use wif_io::{
     process,
 };
 
-use super::handover::{GO, Handed, Handover, Ready};
+use super::{
+    handover::{GO, Handed, Handover, Ready},
+    targets::{self as session_targets, Ways},
+};
 use crate::{
     agent::{connection::Connection, inputs::Inputs, network},
     guards,
     sign_in::{IdToken, SignIn, SignedIn},
     sources::{IdTokenSource, WithIdToken, azure_pipelines::AzurePipelines},
+    targets::{self, Target},
 };
 
 /// Serves until it is ended: by the post-job stage, a signal (the agent's orphan clean-up), or the deadline.
@@ -68,7 +72,7 @@ pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> i
     let tokens = Arc::clone(&session);
     let mut written = None;
     let keep = tokens.tokens.keep(|| rewrite(&tokens, file.as_ref(), &mut written));
-    let (ending, port) = (Arc::clone(&session), session.port);
+    let (ending, port, ended) = (Arc::clone(&session), session.port, Arc::clone(&session));
     let end = async move {
         match go.await {
             Ok(true) if write_ready(&Ready::Port(port)).is_ok() => process::close_stdio(),
@@ -85,6 +89,7 @@ pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> i
         () = keep => {}
         () = server::serve(listener, session, end) => {}
     }
+    session_targets::end(&ended).await;
     Ok(())
 }
 
@@ -115,8 +120,10 @@ pub async fn open_session(
     let allowed = inputs.allowed_resources(&connection.identity.audiences)?;
     let gives_id_token = guards::gives_id_token(&inputs, connection.scheme);
     let source = Arc::new(AzurePipelines::of(&connection, &env, &inputs.allowed_authorities));
+    let targets = targets::read(&inputs.targets, &env, &inputs.allowed_authorities)?;
+    let direct = Arc::clone(&http);
     let upstream = Upstream { env, identity: connection.identity, source, http };
-    listen(upstream, Served { client, allowed, gives_id_token }, key).await
+    listen(upstream, Served { client, allowed, gives_id_token, targets, direct }, key).await
 }
 
 /// What a session serves, beside what its identity says.
@@ -127,6 +134,10 @@ pub(super) struct Served {
     pub(super) allowed: Allowed<Resource>,
     /// Whether callers may have the id token.
     pub(super) gives_id_token: bool,
+    /// Other clouds.
+    pub(super) targets: Vec<Arc<dyn Target>>,
+    /// The client that asks other clouds and the source: never one behind a proxy of a cluster for Entra's exchange.
+    pub(super) direct: Arc<Http>,
 }
 
 /// A listening session, with no token yet.
@@ -135,7 +146,7 @@ pub(super) async fn listen(
     served: Served,
     key: Secret,
 ) -> Result<(TcpListener, Arc<Session>), Failure> {
-    let Served { client, allowed, gives_id_token } = served;
+    let Served { client, allowed, gives_id_token, targets, direct } = served;
     let clock = upstream.http.shared_clock();
     let AzureIdentity { tenant, audiences, credential, .. } = &upstream.identity;
     let identity = (*tenant, credential.client().or(client));
@@ -143,7 +154,12 @@ pub(super) async fn listen(
     let upstream = Arc::new(upstream);
     let id_token = is_federated.then(|| TokenSlot::new(Arc::clone(&clock), upstream.fetch_id_token(), None));
     let fetch_access = upstream.fetch_access(id_token.clone());
+    let served = id_token.clone().map(|id_token| {
+        let source = Arc::clone(&upstream.source);
+        Ways { http: direct, source, id_token, gives_id_token }.served(&targets)
+    });
     let tokens = Tokens::new(clock, identity, audiences, allowed, id_token, fetch_access);
+    let tokens = tokens.with_targets(served.unwrap_or_default());
     let (listener, port) = server::listen().await.map_err(|error| {
         let hint = "run the job again; the system gave no port on 127.0.0.1";
         Failure::new(Code::BrokerFailed, error, hint)
@@ -162,6 +178,7 @@ pub(super) fn fill_from(session: &Session, handover: &Handover) {
             slot.keep_fresh();
         }
     }
+    session_targets::fill(session, |name| handover.targets.get(name).and_then(Handed::fresh));
     for (scope, handed) in &handover.access_tokens {
         if let (Some(fresh), Ok(resource)) = (handed.fresh(), Resource::parse(scope, &tokens.audiences)) {
             tokens.put(&resource, fresh);

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use wif_broker::paths;
 use wif_core::{
     azure::resource::Resource, code::Code, exports::BrokerEndpoint, failure::Failure, secret::Secret,
+    token::lifetime::Lifetime,
 };
 use wif_io::{clock::Clock, env::Env, random};
 use zeroize::Zeroizing;
@@ -25,6 +26,7 @@ use crate::{
         task_variables::{BROKER_KEY_VARIABLE, BROKER_PROCESS_VARIABLE, BROKER_URL_VARIABLE},
     },
     sign_in::SignedIn,
+    targets::Granted,
 };
 
 /// A broker that listens, and that later steps will know of.
@@ -54,6 +56,8 @@ pub(crate) struct NewSession<'a> {
     pub(crate) hours: u32,
     /// Whether later steps may have the id token.
     pub(crate) gives_id_token: bool,
+    /// The credentials of other clouds that the step got.
+    pub(crate) targets: &'a [Granted],
 }
 
 /// Starts the broker with what the step knows.
@@ -90,11 +94,15 @@ impl NewSession<'_> {
         key: &Secret,
         now: OffsetDateTime,
     ) -> Handover {
-        let Self { signed_in, resources, id_token_file, hours, .. } = self;
+        let Self { signed_in, resources, id_token_file, hours, targets, .. } = self;
         let id_token = signed_in.id_token.as_ref();
         let granted = resources.into_iter().zip(&signed_in.access_tokens);
         let granted = granted.map(|(resource, access)| {
             (resource.scope().to_owned(), Handed::new(&access.token, now, access.expires))
+        });
+        let targets = targets.iter().map(|Granted { family, credential }| {
+            let Lifetime { from, until } = credential.lifetime;
+            (family.as_str().to_owned(), Handed::new(&credential.token, from, until))
         });
         Handover {
             variables,
@@ -102,6 +110,7 @@ impl NewSession<'_> {
             client: signed_in.client.map(|client| client.to_string()),
             id_token: id_token.map(|id_token| Handed::new(&id_token.token, now, id_token.claims.expires)),
             access_tokens: granted.collect::<BTreeMap<_, _>>(),
+            targets: targets.collect(),
             id_token_file,
             hours,
         }
@@ -114,6 +123,7 @@ pub(super) fn endpoint(port: u16, key: Secret, gives_id_token: bool) -> BrokerEn
         url: format!("http://127.0.0.1:{port}"),
         key,
         id_token: paths::ID_TOKEN,
+        google_id_token: paths::GOOGLE_ID_TOKEN,
         azd: paths::AZD,
         gives_id_token,
     }

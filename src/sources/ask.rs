@@ -24,6 +24,23 @@ pub(super) struct Question<'a> {
     pub(super) mend: &'a (dyn Fn(u16) -> String + Sync),
 }
 
+/// Sends a request once. That there is no answer, or that it says "later", is an error that passes.
+pub(super) async fn send(
+    http: &Http,
+    limit: Duration,
+    signer: &'static str,
+    request: &Request,
+) -> Result<Response, SourceError> {
+    let answer = http.send(request.clone(), limit).await;
+    let answer = answer.map_err(|source| SourceError::Http { signer, source })?;
+    match answer.status {
+        status @ (408 | 429 | 500..=599) => {
+            Err(SourceError::Busy { signer, status, retry_after: answer.retry_after })
+        }
+        _ => Ok(answer),
+    }
+}
+
 /// Sends it, and again while the service is busy or not reached.
 pub(super) async fn ask(
     http: &Http,
@@ -31,10 +48,8 @@ pub(super) async fn ask(
     question: Question<'_>,
 ) -> Result<Secret, SourceError> {
     let question = &question;
-    let attempt = |limit| async move {
-        let answer = http.send(question.request.clone(), limit).await;
-        read(&answer.map_err(|source| SourceError::Http { signer: question.signer, source })?, question)
-    };
+    let attempt =
+        |limit| async move { read(&send(http, limit, question.signer, &question.request).await?, question) };
     http.retrying(deadline, ATTEMPT_TIMEOUT, SourceError::retry_class, attempt).await
 }
 
@@ -47,7 +62,6 @@ fn read(answer: &Response, question: &Question<'_>) -> Result<Secret, SourceErro
             let token = token.filter(|token| !token.is_empty()).map(|token| Secret::new(token.to_owned()));
             token.ok_or(SourceError::NoToken { signer, status, body: answer.kind() })
         }
-        408 | 429 | 500..=599 => Err(SourceError::Busy { signer, status, retry_after: answer.retry_after }),
         400..=499 => {
             let said = json.as_ref().and_then(|json| {
                 let text = ["/message", "/Message", "/error_description", "/error"];

@@ -12,7 +12,7 @@ use crate::agent::{
 };
 
 /// What this source reads of the environment.
-pub(super) const VARIABLES: [&str; 12] = job::VARIABLES;
+pub(crate) const VARIABLES: [&str; 12] = job::VARIABLES;
 
 /// The id tokens of one connection.
 pub(crate) struct AzurePipelines {
@@ -47,6 +47,10 @@ impl AzurePipelines {
 impl IdTokenSource for AzurePipelines {
     fn signer(&self) -> &'static str {
         "Azure DevOps"
+    }
+
+    fn takes_audience(&self) -> bool {
+        false
     }
 
     fn at_hand(&self) -> Option<&Secret> {

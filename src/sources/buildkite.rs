@@ -16,6 +16,7 @@ use super::{
     Fetched, IdTokenSource,
     ask::{Question, ask},
     error::{SourceError, not_set},
+    fetched,
     usable::{Origin, check},
 };
 
@@ -93,8 +94,6 @@ impl IdTokenSource for Buildkite {
     }
 
     fn fetch<'a>(&'a self, http: &'a Http, deadline: Deadline, audience: &'a str) -> Fetched<'a> {
-        Box::pin(
-            async move { self.ask(http, deadline, audience).await.map_err(|error| Box::new(error.into())) },
-        )
+        fetched(self.ask(http, deadline, audience))
     }
 }

@@ -201,6 +201,10 @@ impl IdTokenSource for ForAudience {
         self.source.signer()
     }
 
+    fn takes_audience(&self) -> bool {
+        self.source.takes_audience()
+    }
+
     fn fetch<'a>(&'a self, http: &'a Http, deadline: Deadline, audience: &'a str) -> Fetched<'a> {
         let is_usual = Cloud::ALL.iter().any(|cloud| cloud.token_exchange_audience() == audience);
         self.source.fetch(http, deadline, if is_usual { &self.audience } else { audience })

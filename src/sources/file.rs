@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::{
     Fetched, IdTokenSource,
     error::SourceError,
+    fetched,
     usable::{Origin, check},
     variable::trimmed,
 };
@@ -45,7 +46,7 @@ impl TokenFile {
 
     fn usable(&self, http: &Http, audience: &str) -> Result<Secret, SourceError> {
         let place = format!("in the file {}", one_line(&self.path.to_string_lossy(), MAX_PATH));
-        let token = trimmed(&read(&self.path).map_err(|error| self.unreadable(&error))?);
+        let token = read(&self.path).map_err(|error| self.unreadable(&error))?;
         let algorithm = "let its issuer sign by RSA (RS256; SPIRE: jwt_key_type = \"rsa-2048\")";
         let origin = Origin { place: &place, audience: self.mend.clone(), algorithm };
         let claims = check(&token, audience, &origin)?;
@@ -66,7 +67,7 @@ impl TokenFile {
     }
 }
 
-/// Reads a file with a token. A pipe would wait, and could not be read again.
+/// Reads a file with a token or a key, which ends before the line end. A pipe would wait, and could not be read again.
 pub(super) fn read(path: &Path) -> io::Result<Secret> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
@@ -77,7 +78,7 @@ pub(super) fn read(path: &Path) -> io::Result<Secret> {
     if text.len() > MAX_FILE_BYTES {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than any id token"));
     }
-    Ok(Secret::new(std::mem::take(&mut *text)))
+    Ok(trimmed(&Secret::new(std::mem::take(&mut *text))))
 }
 
 /// The largest bundle of certificates, in bytes.
@@ -90,12 +91,21 @@ pub(super) fn read_pem(path: &Path) -> io::Result<Vec<u8>> {
     Ok(pem)
 }
 
+/// The certificates of a bundle, which has one at least.
+pub(super) fn roots(pem: &[u8]) -> Option<Vec<reqwest::Certificate>> {
+    reqwest::Certificate::from_pem_bundle(pem).ok().filter(|roots| !roots.is_empty())
+}
+
 impl IdTokenSource for TokenFile {
     fn signer(&self) -> &'static str {
         self.signer
     }
 
+    fn takes_audience(&self) -> bool {
+        false
+    }
+
     fn fetch<'a>(&'a self, http: &'a Http, _deadline: Deadline, audience: &'a str) -> Fetched<'a> {
-        Box::pin(async move { self.usable(http, audience).map_err(|error| Box::new(error.into())) })
+        fetched(async move { self.usable(http, audience) })
     }
 }

@@ -15,7 +15,9 @@ use wif_io::{
 
 use super::{
     Fetched, IdTokenSource,
+    ask::send,
     error::SourceError,
+    fetched,
     usable::{Origin, check},
     variable::trimmed,
 };
@@ -61,10 +63,7 @@ impl Google {
         let url = self.endpoint.with_query(&[("audience", audience), ("format", "full")]);
         let request = &Request::new(Method::GET, url).header(FLAVOR.0, FLAVOR.1);
         let plain = &plain;
-        let attempt = |limit| async move {
-            let answer = plain.send(request.clone(), limit).await;
-            read(&answer.map_err(|source| SourceError::Http { signer: SIGNER, source })?)
-        };
+        let attempt = |limit| async move { read(&send(plain, limit, SIGNER, request).await?) };
         let token = plain.retrying(deadline, ATTEMPT_TIMEOUT, SourceError::retry_class, attempt).await?;
         let audience_mend = "the metadata server did not take the audience that it was asked for".to_owned();
         check(
@@ -86,9 +85,6 @@ fn read(answer: &Response) -> Result<Secret, SourceError> {
             status,
             body: answer.kind(),
         }),
-        408 | 429 | 500..=599 => {
-            Err(SourceError::Busy { signer: SIGNER, status, retry_after: answer.retry_after })
-        }
         400..=499 => Err(SourceError::Refused { signer: SIGNER, status, said: None, mend: MEND.to_owned() }),
         // Another cloud's server, which has the same address.
         _ => Err(SourceError::Absent {
@@ -105,8 +101,6 @@ impl IdTokenSource for Google {
     }
 
     fn fetch<'a>(&'a self, http: &'a Http, deadline: Deadline, audience: &'a str) -> Fetched<'a> {
-        Box::pin(
-            async move { self.ask(http, deadline, audience).await.map_err(|error| Box::new(error.into())) },
-        )
+        fetched(self.ask(http, deadline, audience))
     }
 }

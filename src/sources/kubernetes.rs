@@ -19,9 +19,9 @@ use super::{
     Fetched, IdTokenSource,
     ask::{Question, ask},
     error::SourceError,
+    fetched,
     file::{self, TokenFile},
     usable::{Origin, check},
-    variable::trimmed,
 };
 
 const SIGNER: &str = "Kubernetes";
@@ -98,7 +98,7 @@ impl Api {
         let path = self.folder.join("token");
         let place = || format!("in the file {}", path.display());
         // Read anew each time: the kubelet replaces it.
-        let own = file::read(&path).map(|token| trimmed(&token)).map_err(|error| {
+        let own = file::read(&path).map_err(|error| {
             unusable(
                 place(),
                 format!("the file cannot be read: {error}"),
@@ -146,9 +146,8 @@ impl Api {
     /// The cluster has a certificate authority of its own, and is reached directly.
     fn settings(&self) -> Result<Settings, SourceError> {
         let path = self.folder.join("ca.crt");
-        let roots =
-            std::fs::read(&path).ok().and_then(|pem| reqwest::Certificate::from_pem_bundle(&pem).ok());
-        let roots = roots.filter(|roots| !roots.is_empty()).ok_or_else(|| SourceError::Absent {
+        let roots = file::read_pem(&path).ok().and_then(|pem| file::roots(&pem));
+        let roots = roots.ok_or_else(|| SourceError::Absent {
             signer: SIGNER,
             missing: format!("the file {} has no certificate", path.display()),
             mend: "look at what is mounted there: it must be the cluster's certificate authority".to_owned(),
@@ -180,9 +179,7 @@ impl IdTokenSource for Kubernetes {
     fn fetch<'a>(&'a self, http: &'a Http, deadline: Deadline, audience: &'a str) -> Fetched<'a> {
         match self {
             Self::Projected(file) => file.fetch(http, deadline, audience),
-            Self::Api(api) => Box::pin(async move {
-                api.ask(http, deadline, audience).await.map_err(|error| Box::new(error.into()))
-            }),
+            Self::Api(api) => fetched(api.ask(http, deadline, audience)),
         }
     }
 }

@@ -44,6 +44,10 @@ impl IdTokenSource for MachineIdentity {
         "the machine's managed identity"
     }
 
+    fn takes_audience(&self) -> bool {
+        false
+    }
+
     fn fetch<'a>(&'a self, http: &'a Http, deadline: Deadline, audience: &'a str) -> Fetched<'a> {
         Box::pin(async move { self.ask(http, deadline, audience).await.map_err(Box::new) })
     }

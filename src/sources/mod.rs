@@ -21,15 +21,17 @@ use std::pin::Pin;
 use wif_core::{failure::Failure, secret::Secret};
 use wif_io::{clock::Deadline, http::Http};
 
-/// What all sources read of the environment.
-pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
-    azure_pipelines::VARIABLES.into_iter()
-}
+use self::error::SourceError;
 
 /// Gives id tokens to this process. One type for all callers keeps one copy of the sign-in in the program.
 pub(crate) trait IdTokenSource: Send + Sync {
     /// What signs them, as a sentence names it.
     fn signer(&self) -> &'static str;
+
+    /// Whether it lets the caller choose the audience of an id token.
+    fn takes_audience(&self) -> bool {
+        true
+    }
 
     /// An id token that came along, which may have ended by now.
     fn at_hand(&self) -> Option<&Secret> {
@@ -43,6 +45,11 @@ pub(crate) trait IdTokenSource: Send + Sync {
 /// An id token that is on its way.
 pub(crate) type Fetched<'a> = Pin<Box<dyn Future<Output = Result<Secret, Box<Failure>>> + Send + 'a>>;
 
+/// What a source does to get one, with its error as users read it.
+fn fetched<'a>(asked: impl Future<Output = Result<Secret, SourceError>> + Send + 'a) -> Fetched<'a> {
+    Box::pin(async move { asked.await.map_err(|error| Box::new(error.into())) })
+}
+
 /// A source, and the id token that it has given already.
 pub(crate) struct WithIdToken<'a> {
     pub(crate) source: &'a dyn IdTokenSource,
@@ -52,6 +59,10 @@ pub(crate) struct WithIdToken<'a> {
 impl IdTokenSource for WithIdToken<'_> {
     fn signer(&self) -> &'static str {
         self.source.signer()
+    }
+
+    fn takes_audience(&self) -> bool {
+        self.source.takes_audience()
     }
 
     fn at_hand(&self) -> Option<&Secret> {

@@ -21,6 +21,7 @@ use wif_io::{
 use super::{
     Fetched, IdTokenSource,
     error::SourceError,
+    fetched,
     usable::{Origin, check},
 };
 
@@ -252,9 +253,7 @@ impl IdTokenSource for Spiffe {
     }
 
     fn fetch<'a>(&'a self, http: &'a Http, deadline: Deadline, audience: &'a str) -> Fetched<'a> {
-        Box::pin(
-            async move { self.ask(http, deadline, audience).await.map_err(|error| Box::new(error.into())) },
-        )
+        fetched(self.ask(http, deadline, audience))
     }
 }
 

@@ -56,9 +56,7 @@ impl TokenProxy {
             }
             (None, data) => data.map(|data| data.as_bytes().to_vec()),
         };
-        let roots =
-            pem.map(|pem| reqwest::Certificate::from_pem_bundle(&pem).ok().filter(|roots| !roots.is_empty()));
-        let roots = match roots {
+        let roots = match pem.map(|pem| file::roots(&pem)) {
             Some(None) => return Err(absent(format!("{FILE} or {DATA} has no certificate")).into()),
             Some(roots) => roots,
             None => None,

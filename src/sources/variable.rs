@@ -12,6 +12,7 @@ use wif_io::{clock::Deadline, env::Env, http::Http};
 use super::{
     Fetched, IdTokenSource,
     error::{SourceError, shown},
+    fetched,
     usable::{Origin, check},
 };
 
@@ -137,7 +138,11 @@ impl IdTokenSource for Variable {
         self.signer
     }
 
+    fn takes_audience(&self) -> bool {
+        false
+    }
+
     fn fetch<'a>(&'a self, http: &'a Http, _deadline: Deadline, audience: &'a str) -> Fetched<'a> {
-        Box::pin(async move { self.usable(http, audience).map_err(|error| Box::new(error.into())) })
+        fetched(async move { self.usable(http, audience) })
     }
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fmt};
 use wif_core::{
     code::Code,
     exports::{
-        self, BrokerEndpoint, Facts, Family, Value, Variable, YieldingVariable,
+        BrokerEndpoint, Family, Value, Variable, YieldingVariable,
         conflict::{self, Conflict, Remedy},
     },
     failure::Failure,
@@ -14,7 +14,7 @@ use wif_core::{
 };
 use wif_io::env::Env;
 
-use super::plan::Plan;
+use super::{conflicts, plan::Plan};
 use crate::agent::{
     inputs::exported_name,
     job_variables::{JobVariables, JobVariablesError},
@@ -73,6 +73,18 @@ pub(super) enum ExistingVariablesError {
         /// The families that export the name; none, where every session does.
         families: Vec<Family>,
     },
+    /// Later steps would go to another account.
+    #[error("the variable {names} of {by} would win over what the input {input} asks for: {effect}")]
+    WouldWin {
+        /// The variables.
+        names: String,
+        /// Who has set them.
+        by: &'static str,
+        /// The input that asks for the family.
+        input: &'static str,
+        /// What a tool does with them.
+        effect: &'static str,
+    },
     #[error(transparent)]
     Unreadable(#[from] JobVariablesError),
 }
@@ -87,14 +99,14 @@ impl ExistingVariables {
     ///
     /// One of the names is that of a secret variable.
     pub(super) fn find(env: &Env, plan: &Plan) -> Result<Self, ExistingVariablesError> {
-        let (facts, variables) = (&plan.expected_facts(), &*plan.expected_exports());
+        let variables = &*plan.expected_exports();
         let mut existing = Self { job: JobVariables::read(env)?, ..Self::default() };
         if plan.script.is_none() {
             existing.check_secrets(plan, variables)?;
         }
-        if !plan.is_named() {
-            existing.yield_to(env, plan);
-            existing.find_conflicts(env, plan, facts, variables);
+        existing.yield_to(env, plan);
+        for conflict in conflicts::in_force(env, plan, variables) {
+            existing.report_conflict(conflict, plan)?;
         }
         if plan.script.is_some() {
             existing.note_values_replaced_for_script(env, plan, variables);
@@ -131,33 +143,32 @@ impl ExistingVariables {
 
     /// Keeps what the pipeline or the machine says of how some tools sign in.
     fn yield_to(&mut self, env: &Env, plan: &Plan) {
-        let yielding = plan.families.iter().filter_map(|family| family.yielding());
-        for YieldingVariable { variable, effect, .. } in yielding {
-            let kept = env.get(variable).filter(|value| !exports::may_replace(variable, value));
-            let Some(value) = kept else { continue };
+        for (YieldingVariable { variable, effect, .. }, value) in conflicts::kept(env, plan) {
             self.left_alone.insert(variable);
-            let by = if self.job.is_public(variable) { "the pipeline" } else { "the agent's machine" };
+            let by = if self.job.is_public(variable) { "the pipeline" } else { place_of_others(plan) };
             self.notes.push(format!("{variable}={} of {by} is kept: {effect}", quoted(value)));
         }
     }
 
-    fn find_conflicts(&mut self, env: &Env, plan: &Plan, facts: &Facts, variables: &[Variable]) {
-        let cleared = plan.stale_variables(env, variables);
-        let is_ours = |name: &str| {
-            variables.iter().any(|variable| variable.name == name) || cleared.iter().any(|own| own == name)
-        };
-        let families = plan.families.iter().copied();
-        for conflict in
-            exports::conflicts_in_force(families, plan.session_kind(), facts, |name| env.get(name), is_ours)
-        {
-            self.report_conflict(conflict, plan);
-        }
-    }
-
-    fn report_conflict(&mut self, conflict: &Conflict, plan: &Plan) {
+    fn report_conflict(
+        &mut self,
+        conflict: &'static Conflict,
+        plan: &Plan,
+    ) -> Result<(), ExistingVariablesError> {
         let Conflict { variables, effect, from_machine, .. } = conflict;
         let names = variables.join(" and ");
         let by_pipeline = variables.iter().any(|name| self.job.is_public(name));
+        if *from_machine == Remedy::Fail {
+            let asks = |family: &&Family| family.conflicts().iter().any(|own| own.variables == *variables);
+            let input = Family::ALL.iter().find(asks).and_then(|family| family.asked_by());
+            let by = if by_pipeline { "the pipeline" } else { place_of_others(plan) };
+            return Err(ExistingVariablesError::WouldWin {
+                names,
+                by,
+                input: input.unwrap_or_default(),
+                effect,
+            });
+        }
         if by_pipeline {
             self.warnings.push(Warning {
                 code: Code::VariableConflicts,
@@ -166,15 +177,23 @@ impl ExistingVariables {
             });
         } else if *from_machine == Remedy::Empty {
             let audience = if plan.script.is_some() { "the script" } else { "this job" };
-            self.notes.push(format!("{names} of the agent's machine is emptied for {audience}: {effect}"));
+            let place = place_of_others(plan);
+            self.notes.push(format!("{names} of {place} is emptied for {audience}: {effect}"));
             self.emptied.extend(*variables);
         } else {
             self.warnings.push(Warning {
                 code: Code::MachineConflicts,
-                finding: format!("The agent's machine sets {names}: {effect}"),
-                remedy: "Remove it from the machine.",
+                finding: match plan.script {
+                    Some(_) => format!("The step's env: or the agent's machine sets {names}: {effect}"),
+                    None => format!("The agent's machine sets {names}: {effect}"),
+                },
+                remedy: match plan.script {
+                    Some(_) => "Remove it there.",
+                    None => "Remove it from the machine.",
+                },
             });
         }
+        Ok(())
     }
 
     /// A value of the pipeline that later steps find no more. What an earlier session has set is no loss.
@@ -259,6 +278,12 @@ impl ExistingVariables {
     }
 }
 
+/// Where a variable comes from that is none of the job's. What a step has by its own `env:` is found by its script alone, and
+/// nothing tells it from what the machine has.
+const fn place_of_others(plan: &Plan) -> &'static str {
+    if plan.script.is_some() { "the step's env: or the agent's machine" } else { "the agent's machine" }
+}
+
 /// Whether a text is the value of a secret variable of the job, which a step may have mapped.
 fn is_secret(env: &Env, text: &str) -> bool {
     env.iter().any(|(name, value)| name.starts_with("SECRET_") && value.trim() == text.trim())
@@ -267,6 +292,9 @@ fn is_secret(env: &Env, text: &str) -> bool {
 fn exported_by(families: &[Family]) -> String {
     if families.is_empty() {
         return "every session exports".to_owned();
+    }
+    if let Some(input) = families.iter().find_map(|family| family.asked_by()) {
+        return format!("the input {input} sets");
     }
     let names: Vec<_> = families.iter().map(|family| family.as_str()).collect();
     format!("{} of the input exports {}", names.join(" and "), if names.len() == 1 { "sets" } else { "set" })

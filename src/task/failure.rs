@@ -8,9 +8,27 @@ impl From<ExistingVariablesError> for Failure {
     fn from(error: ExistingVariablesError) -> Self {
         let families = match error {
             ExistingVariablesError::Unreadable(error) => return error.into(),
+            ExistingVariablesError::WouldWin { by: "the pipeline", .. } => {
+                return Self::new(
+                    Code::VariableConflicts,
+                    error,
+                    "remove the variable from the job, or leave the input empty",
+                );
+            }
+            ExistingVariablesError::WouldWin { .. } => {
+                return Self::new(
+                    Code::MachineConflicts,
+                    error,
+                    "remove the variable from the machine, or leave the input empty",
+                );
+            }
             ExistingVariablesError::Secret { ref families, .. } => families,
         };
-        let names: Vec<_> = families.iter().map(|family| family.as_str()).collect();
+        let names: Vec<_> = families
+            .iter()
+            .filter(|family| family.asked_by().is_none())
+            .map(|family| family.as_str())
+            .collect();
         let leave_out = if names.is_empty() {
             String::new()
         } else {

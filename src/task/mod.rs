@@ -1,6 +1,9 @@
 //! The task's stages: `run` is the main one, `post` the one after the job.
 
 pub(crate) mod azure_cli;
+pub(crate) mod child_changes;
+pub(crate) mod conflicts;
+pub mod connection_tokens;
 mod diagnose;
 mod existing_variables;
 pub(crate) mod export;
@@ -10,5 +13,6 @@ pub(crate) mod plan;
 pub mod post;
 mod previous_session;
 pub mod run;
-pub mod script;
+mod script;
 mod summary;
+pub(crate) mod targets;

@@ -20,7 +20,7 @@ use wif_core::{
 };
 use wif_io::{endpoint::Endpoint, env::Env, http::Http, private_folder::Folder};
 
-use super::{export::check, previous_session};
+use super::{export::check, previous_session, targets::PlannedTargets};
 use crate::{
     agent::{
         addresses::{self, may_get_tokens},
@@ -36,6 +36,7 @@ use crate::{
         SignedIn,
         subscriptions::{self, Listing},
     },
+    targets,
 };
 
 /// What a step is to do, checked before the first request is sent.
@@ -72,7 +73,9 @@ pub(crate) struct Plan {
     /// What the inputs ask for, and may not be meant.
     pub(crate) warnings: Vec<&'static str>,
     /// What is worth a line in the log, and no warning.
-    pub(super) notes: Vec<&'static str>,
+    pub(crate) notes: Vec<&'static str>,
+    /// Other clouds.
+    pub(crate) targets: PlannedTargets,
 }
 
 /// A connection of a management group, or of a tenant.
@@ -127,7 +130,14 @@ impl Plan {
         guards::id_token(&inputs, connection.scheme)?;
         let script = Script::read(env)?;
         guards::script(&inputs, script.as_ref(), connection.scheme)?;
-        let families = guards::families(&inputs)?;
+        guards::targets(&inputs, connection.scheme)?;
+        let mut families = guards::families(&inputs)?;
+        families.extend(inputs.targets.families());
+        if inputs.targets.aws.is_some() && inputs.session.is_none() {
+            targets::check_files(env)?;
+        }
+        let targets = targets::read(&inputs.targets, env, &inputs.allowed_authorities)?;
+        let targets = PlannedTargets::new(inputs.targets.clone(), targets);
         if is_step && connection.scheme == Scheme::WorkloadIdentityFederation {
             Job::read(env, &inputs.allowed_authorities)?;
         }
@@ -172,6 +182,7 @@ impl Plan {
             gives_id_token,
             warnings,
             notes,
+            targets,
         };
         let named = |(variable, resource): (String, _)| (plan.name(&variable), resource);
         plan.tokens = tokens.into_iter().map(named).collect();
@@ -182,13 +193,18 @@ impl Plan {
 
     /// Chooses the session's private folder, if it needs one.
     pub(super) fn propose_folder(&mut self, env: &Env) -> Result<(), Failure> {
-        if self.needs_file() || self.signs_az_in() || self.script.is_some() {
+        if self.needs_folder() || self.script.is_some() {
             let path = Folder::propose(&job::temp_folder(env)?)?;
             let value = Value::Plain(path.to_string_lossy().into_owned());
             check(&Variable { name: "AGENT_TEMPDIRECTORY".to_owned(), value })?;
             self.folder = Some(path);
         }
         Ok(())
+    }
+
+    /// Whether the session has files.
+    pub(crate) fn needs_folder(&self) -> bool {
+        self.needs_file() || self.signs_az_in() || self.targets.needs_folder()
     }
 
     /// Everything that the session would export, with the values that are known before the sign-in.
@@ -255,6 +271,7 @@ impl Plan {
             id_token_file,
             hours: self.hours,
             gives_id_token: self.gives_id_token,
+            targets: &[],
         }
     }
 
@@ -273,7 +290,8 @@ impl Plan {
     /// What to ask Entra for. A session that leaves an id token for Azure is proved to work, even where no access
     /// token is asked for; one that leaves it for others need not be known to Azure.
     pub(crate) fn resources(&self) -> Vec<Resource> {
-        let for_azure = self.families.iter().any(|family| !family.needs(Need::IdToken));
+        let is_for_azure = |family: &Family| !family.needs(Need::IdToken) && family.asked_by().is_none();
+        let for_azure = self.families.iter().any(is_for_azure);
         if self.tokens.is_empty() && for_azure {
             return vec![self.connection.identity.audiences.resource_manager()];
         }
@@ -394,6 +412,7 @@ impl Plan {
             azure_cli_folder,
             azure_cli_extensions: self.extensions.clone(),
             machine: self.machine.clone(),
+            targets: self.targets.facts(),
         }
     }
 

@@ -39,8 +39,8 @@ pub fn check(env: &Env) -> Result<(), Failure> {
 
 /// How long the broker may take to say that it ends.
 const END_TIMEOUT: Duration = Duration::from_millis(2500);
-/// How long it may take to do so.
-const END_GRACE: Duration = Duration::from_secs(1);
+/// How long it may take to do so: it may have a credential of another cloud to end.
+const END_GRACE: Duration = Duration::from_secs(3);
 
 /// How the session's broker ended.
 enum BrokerEnd {

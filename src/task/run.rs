@@ -15,7 +15,11 @@ use super::{
     export::{check, export, export_outputs, make_folder, no_proxy_variables},
     output_variables::output_variables,
     plan::Plan,
-    script::{prepared::Prepared, ready::ReadyScript, session::ScriptSession},
+    script::{
+        prepared::Prepared,
+        ready::{ReadyScript, ScriptEnd},
+        session::ScriptSession,
+    },
     summary::Summary,
 };
 use crate::{
@@ -26,21 +30,39 @@ use crate::{
         shadowed,
         task_variables::{FOLDER_VARIABLE, TASK_VARIABLES},
     },
-    session::start::{self, Step},
+    session::start::{self, NewSession, Step},
     sign_in::{SignIn, SignedIn},
     sources::azure_pipelines::AzurePipelines,
     world::World,
 };
 
-/// Signs in and exports, or runs the script that is signed in alone. No signal is passed on to that script before it runs.
+/// How the main stage ended, when it did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// What later steps need is exported, or the report of a diagnosis is written.
+    Done,
+    /// The script succeeded.
+    ScriptSucceeded,
+    /// The agent asked the step to stop.
+    Canceled,
+}
+
+/// Signs in and exports, or runs the script that is signed in alone. A signal ends the sign-in; a script may answer it.
 ///
 /// # Errors
 ///
 /// The first fault; nothing is exported then, and no file is left.
-pub async fn run(world: &mut World) -> Result<(), Failure> {
-    let Some(script) = sign_in(world).await? else { return Ok(()) };
-    let mut signals = Signals::listen().map_err(OutputError)?;
-    script.run(world, &mut signals).await.map(|_end| ())
+pub async fn run(world: &mut World, signals: &mut Signals) -> Result<Ended, Failure> {
+    let script = tokio::select! {
+        biased;
+        _ = signals.ending() => return Ok(Ended::Canceled),
+        signed_in = sign_in(world) => signed_in?,
+    };
+    let Some(script) = script else { return Ok(Ended::Done) };
+    Ok(match script.run(world, signals).await? {
+        ScriptEnd::Succeeded => Ended::ScriptSucceeded,
+        ScriptEnd::Canceled => Ended::Canceled,
+    })
 }
 
 /// Signs in and exports; or signs in and gives the script that is to run then. Everything that can fail comes before the
@@ -49,7 +71,7 @@ pub async fn run(world: &mut World) -> Result<(), Failure> {
 /// # Errors
 ///
 /// The first fault; nothing is exported then, and no file is left.
-pub async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> {
+async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> {
     shadowed::check(&world.env, &TASK_VARIABLES)?;
     // Always set, so that the post-job stage never takes its name from a later step.
     Commands::new(&mut *world.out, &world.env).set_task_variable(FOLDER_VARIABLE, "").map_err(OutputError)?;
@@ -73,6 +95,8 @@ pub async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> 
     let sign_in =
         SignIn { http: Arc::clone(&http), env, identity, source: &*source, listing: listing.as_ref().ok() };
     let signed_in = sign_in.run(&plan.resources(), &mut |id_token| commands.mask(id_token)).await?;
+    let granted =
+        plan.targets.sign_in(&http, &*source, &signed_in, &mut |secret| commands.mask(secret)).await?;
     let tokens = plan.named_tokens(&signed_in);
     let file = write_id_token(&plan, folder.as_ref(), &signed_in)?;
     let folder = match (script, folder) {
@@ -83,6 +107,7 @@ pub async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> 
                 plan: &plan,
                 existing: &existing,
                 signed_in: &signed_in,
+                granted: &granted,
                 tokens: &tokens,
                 id_token_file: file,
                 http: &http,
@@ -96,7 +121,7 @@ pub async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> 
     };
     let mut broker = if plan.refresh {
         let step = Step { program: world.program.as_deref(), env: &world.env, clock: &*world.clock };
-        let session = plan.new_session(&signed_in, file.clone());
+        let session = NewSession { targets: &granted, ..plan.new_session(&signed_in, file.clone()) };
         Some(start::start(&step, session, &mut commands).await?)
     } else {
         None
@@ -107,6 +132,7 @@ pub async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> 
         let azure_cli =
             azure_cli::sign_in(folder.as_ref(), env, &plan, client, &listing, &mut commands).await?;
         let endpoint = broker.as_ref().map(|broker| &broker.endpoint);
+        plan.targets.prepare(env, folder.as_ref(), endpoint, &granted)?;
         let mut variables = plan.variables(client, file, azure_cli, endpoint);
         variables.extend(exports::access_tokens(&tokens));
         let outputs = output_variables(&plan.connection, client);

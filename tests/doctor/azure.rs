@@ -83,6 +83,8 @@ fn every_known_refusal_of_azure_is_explained() {
         let name = expected.name;
         let known = refusals::named(name).unwrap();
         let by_graph = name.contains('_');
+        // The ids stand in the command where it has `<client id>` and its like.
+        let command = known.command.split('<').next().unwrap_or_default();
         let case = with_ids();
         let (status, message) = refusal(name);
         let service = if by_graph { Service::Graph } else { Service::Arm };
@@ -93,13 +95,13 @@ fn every_known_refusal_of_azure_is_explained() {
             // What cannot be read is no fault.
             let found = diagnose(&case);
             assert_eq!(found.faults, Vec::<String>::new(), "{name}: {}", found.text);
-            for part in [expected.says, known.meaning, known.remedy, known.command] {
+            for part in [expected.says, known.meaning, known.remedy, command] {
                 assert!(found.text.contains(part), "{name}: {}", found.text);
             }
             assert_eq!(case.emulator.count(Service::Graph, "GET /"), 1, "{name}");
             continue;
         }
-        let words = [name, expected.says, known.meaning, known.remedy, known.command];
+        let words = [name, expected.says, known.meaning, known.remedy, command];
         let found = names_only(&case, expected.code, &words);
         let asked = case.emulator.count(Service::Arm, "GET /subscriptions/");
         match expected.again {

@@ -26,6 +26,16 @@ const INPUTS = [
   ['allowedTenants', 'string', ''],
   ['allowedSubscriptions', 'string', ''],
   ['allowedAuthorities', 'string', ''],
+  ['awsRole', 'string', ''],
+  ['awsRegion', 'string', ''],
+  ['awsSessionDuration', 'string', '3600'],
+  ['googleProvider', 'string', ''],
+  ['googleServiceAccount', 'string', ''],
+  ['googleProject', 'string', ''],
+  ['vaultAddress', 'string', ''],
+  ['vaultRole', 'string', ''],
+  ['vaultMount', 'string', 'jwt'],
+  ['vaultNamespace', 'string', ''],
   ['scriptType', 'pickList', ''],
   ['scriptLocation', 'pickList', 'scriptPath'],
   ['inlineScript', 'multiLine', ''],
@@ -40,6 +50,17 @@ const INPUTS = [
   ['visibleAzLogin', 'boolean', 'true'],
   ['keepAzSessionActive', 'boolean', 'false'],
   ['allowNoSubscriptions', 'boolean', 'false'],
+];
+/** The same for the task that audits. */
+const AUDIT_INPUTS = [
+  ['azureSubscription', 'connectedService:AzureRM', undefined],
+  ['organization', 'string', ''],
+  ['projects', 'multiLine', ''],
+  ['failOn', 'string', 'warning'],
+  ['waivers', 'string', ''],
+  ['baseline', 'string', ''],
+  ['formats', 'string', 'json, sarif, html'],
+  ['outputFolder', 'string', ''],
 ];
 /** The other names of inputs, by which `AzureCLI@2` knows them. */
 const ALIASES = { azureSubscription: 'connectedServiceNameARM', arguments: 'scriptArguments', workingDirectory: 'cwd' };
@@ -161,6 +182,57 @@ describe('task.json', () => {
   it('comes with an icon of 32×32', () => assertPng('task/icon.png', (width, height) => width === 32 && height === 32));
 });
 
+describe('audit-task/task.json', () => {
+  const audit = JSON.parse(read('audit-task', 'task.json'));
+
+  it('has every input of the interface, in order, with its type and default', () => {
+    const found = audit.inputs.map(({ name, type, defaultValue }) => [name, type, defaultValue]);
+    assert.deepStrictEqual(found, AUDIT_INPUTS);
+    assert.deepStrictEqual(audit.inputs.filter((input) => input.required).map(({ name }) => name), ['azureSubscription']);
+  });
+
+  it('explains every input, with an example, and puts it into a group that exists', () => {
+    const groups = audit.groups.map((group) => group.name);
+    for (const input of audit.inputs) {
+      assert.match(input.label, /^[A-Z][^.]*$/, input.name);
+      assert.match(input.helpMarkDown, /Example:/, input.name);
+      assert.ok(groups.includes(input.groupName), input.name);
+      assertKeys(input, ['name', 'type', 'label', 'defaultValue', 'required', 'groupName', 'helpMarkDown', 'properties', 'aliases'],
+        input.name);
+    }
+    assert.deepStrictEqual(new Set(audit.inputs.map((input) => input.groupName)), new Set(groups));
+  });
+
+  it('has no key that the schema refuses, and no stage after the job', () => {
+    assertKeys(audit, ['$schema', 'id', 'name', 'friendlyName', 'description', 'helpUrl', 'helpMarkDown', 'category', 'visibility',
+      'runsOn', 'author', 'version', 'minimumAgentVersion', 'instanceNameFormat', 'showEnvironmentVariables', 'groups',
+      'inputs', 'execution'], 'audit-task/task.json');
+  });
+
+  it('is another task than the first one, of the same version and for the same agents', () => {
+    assert.match(audit.id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    assert.notStrictEqual(audit.id, task.id);
+    assert.strictEqual(audit.name, 'AuditServiceConnections');
+    assert.ok(audit.friendlyName.length >= 1 && audit.friendlyName.length <= 40, audit.friendlyName);
+    for (const same of ['version', 'minimumAgentVersion', 'author', 'helpUrl', 'visibility', 'runsOn']) {
+      assert.deepStrictEqual(audit[same], task[same], same);
+    }
+  });
+
+  it('runs audit.js with Node 20 and Node 24, which starts another program by the same shim', () => {
+    assert.deepStrictEqual(audit.execution, { Node20_1: { target: 'audit.js' }, Node24: { target: 'audit.js' } });
+    assert.match(read('audit-task', 'audit.js'), /require\('\.\/index\.js'\)\.run\('run', 'wif-operator'\)/);
+    assert.ok(!fs.existsSync(path.join(ROOT, 'audit-task', 'index.js')), 'the shim is there once; packing copies it');
+  });
+
+  it('comes with an icon of 32×32', () => assertPng('audit-task/icon.png', (width, height) => width === 32 && height === 32));
+
+  it('has a page that lists every input', () => {
+    const page = read('docs', 'audit.md');
+    for (const [name] of AUDIT_INPUTS) assert.ok(page.includes(`| \`${name}\` |`), name);
+  });
+});
+
 describe('vss-extension.json', () => {
   const version = Object.values(task.version).join('.');
 
@@ -177,13 +249,14 @@ describe('vss-extension.json', () => {
     assert.ok(!('scopes' in extension), 'a task asks for no permissions');
   });
 
-  it('contributes the task folder, and nothing else', () => {
-    const [contribution, ...rest] = extension.contributions;
-    assert.deepStrictEqual(rest, []);
-    assert.strictEqual(contribution.type, 'ms.vss-distributed-task.task');
-    assert.deepStrictEqual(contribution.targets, ['ms.vss-distributed-task.tasks']);
-    assert.strictEqual(contribution.properties.name, 'task');
-    assert.ok(extension.files.some((file) => file.path === 'task'));
+  it('contributes the folders of both tasks, and nothing else', () => {
+    assert.deepStrictEqual(extension.contributions.map(({ properties }) => properties.name), ['task', 'audit-task']);
+    assert.strictEqual(new Set(extension.contributions.map(({ id }) => id)).size, 2);
+    for (const { type, targets, properties } of extension.contributions) {
+      assert.strictEqual(type, 'ms.vss-distributed-task.task');
+      assert.deepStrictEqual(targets, ['ms.vss-distributed-task.tasks']);
+      assert.ok(extension.files.some((file) => file.path === properties.name));
+    }
   });
 
   it('names files that exist, in words that a package can hold', () => {

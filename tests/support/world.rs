@@ -13,7 +13,7 @@ use emulator::{Emulator, Service, job::JobMessage};
 use uuid::Uuid;
 use wif::{task, world::World};
 use wif_core::{code::Code, failure::Failure};
-use wif_io::env::Env;
+use wif_io::{child::Signals, env::Env};
 
 use super::{EMULATOR, Manual};
 
@@ -119,7 +119,10 @@ impl Case {
             out: Box::new(out.clone()),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let result = runtime.block_on(task::run::run(&mut world));
+        let result = runtime.block_on(async {
+            let mut signals = Signals::listen().unwrap();
+            task::run::run(&mut world, &mut signals).await.map(|_ended| ())
+        });
         let out = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
         let run = Run { result, out };
         self.check_leaks(&run);

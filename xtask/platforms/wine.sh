@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs a Windows program as a process of this machine, in a Wine of the tests' own: WIF_WINE is its folder.
 # Paths that the agent tells are told as Windows would have them.
-for name in AGENT_CAINFO AGENT_CLIENTCERT AGENT_CLIENTCERTKEY AGENT_TEMPDIRECTORY AGENT_WORKFOLDER; do
+for name in AGENT_CAINFO AGENT_CLIENTCERT AGENT_CLIENTCERTKEY AGENT_TEMPDIRECTORY AGENT_WORKFOLDER \
+  SYSTEM_DEFAULTWORKINGDIRECTORY; do
   value=${!name-}
   if [[ $value == /* ]]; then export "$name=Z:${value//\//\\}"; fi
 done

@@ -7,6 +7,7 @@ mod azurite;
 mod bash;
 mod broker;
 mod container;
+mod exec;
 mod install;
 mod job;
 mod journal;

@@ -1,6 +1,7 @@
 //! `bench`: the numbers that the project claims, each beside a named peer, measured in the same run.
 
 mod broker;
+mod exec;
 mod job;
 mod measure;
 mod peers;
@@ -11,7 +12,7 @@ mod step;
 mod table;
 mod trips;
 
-use std::{cell::OnceCell, env, fs, path::Path, thread};
+use std::{cell::OnceCell, env, fs, path::Path, process::Command, thread};
 
 use crate::{
     process::{Result, output},
@@ -23,26 +24,65 @@ use table::Row;
 type Measure<'a> = Box<dyn Fn() -> Result<Vec<Row>> + 'a>;
 
 /// Measures, and prints one table. A number that misses its aim is said to, and is no failure of the chore.
-pub(crate) fn bench(only: Option<&str>) -> Result<()> {
+pub(crate) fn bench(only: &[String]) -> Result<()> {
+    // Before anything is compiled, and not after minutes of measuring.
+    look_for_tools(only)?;
     let task = stage::stage()?;
     let platform = stage::platform()?;
     let program = task.join("bin").join(platform).join(format!("wif{}", env::consts::EXE_SUFFIX));
     let installed = OnceCell::new();
-    let all: [(&str, Measure<'_>); 5] = [
+    let all: [(&str, Measure<'_>); 7] = [
         ("step", Box::new(|| step::rows(&task, peers(&installed)?))),
         ("trips", Box::new(|| trips::rows(&task))),
         ("start", Box::new(|| start::rows(&task, &program, peers(&installed)?))),
+        ("exec", Box::new(|| exec::rows(&program))),
+        ("script", Box::new(|| exec::script_rows(&task, peers(&installed)?))),
         ("broker", Box::new(|| broker::rows(&task))),
         ("size", Box::new(|| size::rows(&task, &program, peers(&installed)?))),
     ];
     let mut rows = Vec::new();
-    for (name, measure) in all.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
+    for (name, measure) in
+        all.iter().filter(|(name, _)| only.is_empty() || only.iter().any(|only| only == name))
+    {
         println!("Measuring: {name}");
-        rows.extend(measure()?);
+        let measured = measure()?;
+        measured.iter().for_each(Row::tell);
+        rows.extend(measured);
     }
     println!("\n{}", machine());
     table::print(&rows);
     Ok(())
+}
+
+/// What the parts are measured with, and where a user gets it.
+const NEEDS: [(&str, &[&str], &str); 5] = [
+    (
+        "node",
+        &["step", "trips", "start", "exec", "script", "broker", "size"],
+        "https://nodejs.org, 20 or newer",
+    ),
+    ("npm", &["step", "start", "script", "size"], "it comes with Node"),
+    ("python3", &["step", "start", "script", "size"], "Debian's packages python3 and python3-venv"),
+    ("curl", &["step", "start", "broker"], "Debian's package curl"),
+    ("wrk", &["broker"], "Debian's package wrk"),
+];
+
+/// Whether everything is there that a part needs, or that all need.
+fn look_for_tools(only: &[String]) -> Result<()> {
+    let is_missing = |program: &str| Command::new(program).arg("--version").output().is_err();
+    let missing: Vec<_> = NEEDS
+        .iter()
+        .filter(|(program, needed_by, _)| {
+            (only.is_empty() || only.iter().any(|only| needed_by.contains(&only.as_str())))
+                && is_missing(program)
+        })
+        .map(|(program, _, from)| format!("{program} ({from})"))
+        .collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("nothing was measured, since this is missing: {}", missing.join(", ")))
+    }
 }
 
 /// The peers of the task and its commands, installed for the first part that needs them.
@@ -63,7 +103,7 @@ fn machine() -> String {
         line.unwrap_or_else(|| "unknown".to_owned())
     };
     let versions = ["node", "curl"].map(|program| {
-        let printed = output(std::process::Command::new(program).arg("--version")).unwrap_or_default();
+        let printed = output(Command::new(program).arg("--version")).unwrap_or_default();
         printed.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
     });
     let cores = thread::available_parallelism().map_or(0, std::num::NonZero::get);

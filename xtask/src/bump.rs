@@ -47,13 +47,16 @@ fn current() -> Result<Version> {
 type Form = fn(Version) -> String;
 
 /// Each file, and how the version stands in it.
-const FILES: [(&str, Form); 3] = [
-    ("task/task.json", |Version([major, minor, patch])| {
-        format!("\"version\": {{ \"Major\": {major}, \"Minor\": {minor}, \"Patch\": {patch} }}")
-    }),
+const FILES: [(&str, Form); 4] = [
+    ("task/task.json", of_task),
+    ("audit-task/task.json", of_task),
     ("vss-extension.json", |version| format!("\n  \"version\": \"{version}\",")),
     ("Cargo.toml", |version| format!("\nversion = \"{version}\"\n")),
 ];
+
+fn of_task(Version([major, minor, patch]): Version) -> String {
+    format!("\"version\": {{ \"Major\": {major}, \"Minor\": {minor}, \"Patch\": {patch} }}")
+}
 
 fn replaced(text: &str, old: &str, new: &str) -> Result<String> {
     match text.matches(old).count() {

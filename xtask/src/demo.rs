@@ -3,8 +3,9 @@
 use std::{fs, io::IsTerminal as _};
 
 use emulator::{
-    Emulator,
+    Emulator, Entry, Service,
     agent::{Agent, JobReport, JobResult, pipeline_from_yaml},
+    directory::Issuer,
     job::Variable,
 };
 
@@ -14,17 +15,29 @@ use crate::{
 };
 
 const PIPELINE: &str = "docs/examples/demo.yml";
+/// What a newcomer may do after it.
+const NEXT: &str = "\
+What to do next:
+  docs/setup.md            from nothing to a job of your own that is signed in
+  docs/tools.md            what to write for az, Terraform and the others
+  cargo xtask demo audit   an audit of an emulated organization in which something is wrong
+  cargo xtask test         format, lints, documentation, every test; CONTRIBUTING.md has the other chores
+";
 
 /// Runs the pipeline as a job, and prints its log as the web page shows it.
 #[expect(clippy::disallowed_methods, reason = "it is asked whether it is a terminal, and not written to")]
 pub(crate) fn demo() -> Result<()> {
-    let (report, journal) = job()?;
+    println!(
+        "This compiles wif, which takes some minutes the first time, and runs {PIPELINE} as a job: by an agent, an Azure DevOps, an \
+         Entra and an Azure Resource Manager that are emulated on 127.0.0.1. Nothing leaves this machine.\n"
+    );
+    let (report, asked) = job()?;
     println!("{}", report.render(std::io::stdout().is_terminal()));
-    println!("What the services were asked:\n{journal}");
+    println!("What the services were asked:\n\n{asked}\n{NEXT}");
     if report.result == JobResult::Succeeded { Ok(()) } else { Err(format!("the job {:?}", report.result)) }
 }
 
-/// The job's report, and what the services were asked.
+/// The job's report, and what the services were asked, by kinds.
 pub(crate) fn job() -> Result<(JobReport, String)> {
     let task = stage::stage()?;
     let yaml = fs::read_to_string(root().join(PIPELINE)).map_err(|error| format!("{PIPELINE}: {error}"))?;
@@ -33,6 +46,7 @@ pub(crate) fn job() -> Result<(JobReport, String)> {
 
     let emulator = Emulator::start();
     let usual = emulator.usual();
+    by_entra(&emulator);
     println!(
         "Azure DevOps, Entra and ARM are emulated at {}, {}, {}",
         emulator.devops_url(),
@@ -47,5 +61,45 @@ pub(crate) fn job() -> Result<(JobReport, String)> {
         .ca_file(emulator.ca_file())
         .machine_env("NODE_EXTRA_CA_CERTS", emulator.ca_file().to_string_lossy());
     let report = agent.run(&message, &pipeline.steps);
-    Ok((report, emulator.journal_text()))
+    Ok((report, asked(&emulator.journal())))
+}
+
+/// Lets Entra sign the id tokens of the usual connection, as of every connection that is made today.
+pub(crate) fn by_entra(emulator: &Emulator) {
+    let usual = emulator.usual();
+    let mut directory = emulator.directory();
+    directory.connection(usual.connection).issuer = Issuer::Entra;
+    directory.app(usual.client).federated_credentials.clear();
+    directory.trust(usual.connection);
+}
+
+/// A line for each kind of request, in the order of their first.
+fn asked(journal: &[Entry]) -> String {
+    let mut kinds: Vec<(String, usize)> = Vec::new();
+    for entry in journal {
+        let kind = kind(entry);
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((kind, 1)),
+        }
+    }
+    kinds.iter().map(|(kind, count)| format!("  {count:>2} × {kind}\n")).collect()
+}
+
+/// What a request was for.
+fn kind(entry: &Entry) -> String {
+    match entry.service {
+        Service::DevOps if entry.path.ends_with("/oidctoken") => {
+            "Azure DevOps: an id token that says which job this is".to_owned()
+        }
+        Service::Entra if entry.path.ends_with("/token") => {
+            let scope = entry.form("scope").unwrap_or_default();
+            format!("Entra: an access token for that id token, for {}", scope.trim_end_matches("/.default"))
+        }
+        Service::Arm if entry.path == "/subscriptions" => {
+            "ARM: the subscriptions that az is to know".to_owned()
+        }
+        Service::Arm => "ARM: a request of a step, with its access token".to_owned(),
+        service => format!("{service:?}: {} {}", entry.method, entry.path),
+    }
 }

@@ -1,31 +1,28 @@
-//! `judges`: Microsoft's own clients read the emulated organization, so that the emulator is not judged by our reading alone.
+//! `judges`: the clients of others read the emulated organization, and stand beside the sources of id tokens of `wif exec`, so that
+//! neither the emulator nor `wif` is judged by our reading alone.
 
-use std::{fs, process::Command};
+use std::{fs, path::PathBuf, process::Command};
 
 use emulator::{
     Emulator,
+    directory::SourceIssuer,
     organization::{OrganizationPlan, Planted, approval, branch_control},
 };
 
 use crate::{
-    process::{Result, output, root},
+    process::{Result, cargo, output, root, run, target},
     tools::once,
 };
 
-/// Installs the clients into `target/judges/`, lets them read, and prints a table.
+/// Installs the clients below `target/`, lets them read, and prints a table for each kind.
 pub(crate) fn judges() -> Result<()> {
-    let folder = root().join("target").join("judges");
-    let pins = root().join("xtask").join("judges").join("requirements.txt");
-    let text = fs::read_to_string(&pins).map_err(|error| format!("{}: {error}", pins.display()))?;
-    let python = output(Command::new("python3").arg("--version"))?;
-    let program = folder.join("bin").join("python");
-    once(&folder, &format!("{python}\n{text}"), || {
-        output(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        // Nothing that is not in the file.
-        let arguments = ["-m", "pip", "install", "--quiet", "--no-deps", "--requirement"];
-        output(Command::new(&program).args(arguments).arg(&pins))?;
-        output(Command::new(&program).args(["-m", "pip", "check"])).map(|_printed| ())
-    })?;
+    organization()?;
+    sources()
+}
+
+/// Microsoft's clients of Azure DevOps and of Azure Resource Manager.
+fn organization() -> Result<()> {
+    let python = install("judges", "requirements.txt")?;
     let emulator = Emulator::start();
     let plan = OrganizationPlan::new("fabrikam").projects(250).connections(10).planted(&Planted::ALL);
     let made = emulator.add_organization(&plan);
@@ -36,12 +33,10 @@ pub(crate) fn judges() -> Result<()> {
         let checks = vec![approval("[Project 0000]\\Leads"), branch_control("refs/heads/main")];
         directory.connection(connection).record.checks = checks;
     }
-    let home = tempfile::tempdir().map_err(|error| error.to_string())?;
     let token = emulator.access_token(made.auditor, "https://management.azure.com");
-    let judge = Command::new(&program)
-        .arg(root().join("xtask").join("judges").join("judges.py"))
-        // The client keeps what it learns of a server in its user's home.
-        .env("HOME", home.path())
+    let mut judge = Command::new(&python);
+    judge
+        .arg(kept("judges.py"))
         .env("REQUESTS_CA_BUNDLE", emulator.ca_file())
         .env("JUDGE_ORGANIZATION_URL", format!("{}/fabrikam", emulator.devops_url()))
         .env("JUDGE_PERSONAL_TOKEN", &made.personal_token)
@@ -49,17 +44,79 @@ pub(crate) fn judges() -> Result<()> {
         .env("JUDGE_ARM_TOKEN", token)
         .env("JUDGE_SUBSCRIPTION", made.subscription.to_string())
         .env("JUDGE_PROJECT", made.projects[0].to_string())
-        .env("JUDGE_CONNECTION", connection.to_string())
-        .output()
-        .map_err(|error| error.to_string())?;
-    let rows = String::from_utf8_lossy(&judge.stdout);
+        .env("JUDGE_CONNECTION", connection.to_string());
+    ask(&mut judge, &emulator)
+}
+
+/// The clients of other issuers, beside `wif exec`.
+fn sources() -> Result<()> {
+    const AUDIENCE: &str = "api://AzureADTokenExchange";
+    let python = install("judges-of-sources", "sources.txt")?;
+    run(&mut cargo(&["build", "--quiet", "--locked", "--package", "wif", "--bin", "wif"]))?;
+    let emulator = Emulator::start();
+    let usual = emulator.usual();
+    let issuers = [
+        ("JUDGE_GITHUB", SourceIssuer::GitHub),
+        ("JUDGE_GOOGLE", SourceIssuer::Google),
+        ("JUDGE_AWS", SourceIssuer::Aws),
+        ("JUDGE_SPIFFE", SourceIssuer::Spiffe),
+    ];
+    let options = format!(
+        "--tenant {} --client {} --authority {} --resource-manager {} --allowed-authorities 127.0.0.1 --exports terraform",
+        usual.tenant,
+        usual.client,
+        emulator.entra_url(),
+        emulator.arm_url()
+    );
+    let mut judge = Command::new(&python);
+    judge
+        .arg(kept("sources.py"))
+        .env("SSL_CERT_FILE", emulator.ca_file())
+        .env("JUDGE_WIF", target()?.join("debug").join(format!("wif{}", std::env::consts::EXE_SUFFIX)))
+        .env("JUDGE_OPTIONS", options)
+        .env("JUDGE_SVID", emulator.source_id_token(SourceIssuer::Spiffe, AUDIENCE, 300));
+    for (name, issuer) in issuers {
+        emulator.directory().trust_source(usual.client, issuer);
+        let lines =
+            emulator.source_variables(issuer).into_iter().map(|(name, value)| format!("{name}={value}"));
+        judge.env(name, lines.collect::<Vec<_>>().join("\n"));
+    }
+    ask(&mut judge, &emulator)
+}
+
+/// A file that is committed.
+fn kept(name: &str) -> PathBuf {
+    root().join("xtask").join("judges").join(name)
+}
+
+/// Installs what a file pins into a virtual environment, and gives its Python.
+fn install(folder: &str, pins: &str) -> Result<PathBuf> {
+    let (folder, pins) = (root().join("target").join(folder), kept(pins));
+    let text = fs::read_to_string(&pins).map_err(|error| format!("{}: {error}", pins.display()))?;
+    let python = output(Command::new("python3").arg("--version"))?;
+    let program = folder.join("bin").join("python");
+    once(&folder, &format!("{python}\n{text}"), || {
+        output(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        // Nothing that is not in the file.
+        let arguments = ["-m", "pip", "install", "--quiet", "--no-deps", "--requirement"];
+        output(Command::new(&program).args(arguments).arg(&pins))?;
+        output(Command::new(&program).args(["-m", "pip", "check"])).map(|_printed| ())
+    })?;
+    Ok(program)
+}
+
+/// Runs the judge, and prints its rows.
+fn ask(judge: &mut Command, emulator: &Emulator) -> Result<()> {
+    let home = tempfile::tempdir().map_err(|error| error.to_string())?;
+    // A client keeps what it learns of a server in its user's home.
+    let judged = judge.env("HOME", home.path()).output().map_err(|error| error.to_string())?;
     println!("| client | reads | |\n|---|---|---|");
-    for row in rows.lines() {
+    for row in String::from_utf8_lossy(&judged.stdout).lines() {
         println!("| {row} |");
     }
-    if judge.status.success() {
+    if judged.status.success() {
         return Ok(());
     }
-    let errors = String::from_utf8_lossy(&judge.stderr);
-    Err(format!("a client does not accept the emulator\n{errors}\n{}", emulator.journal_text()))
+    let errors = String::from_utf8_lossy(&judged.stderr);
+    Err(format!("a client does not accept the emulator, or `wif`\n{errors}\n{}", emulator.journal_text()))
 }

@@ -14,7 +14,9 @@ mod package;
 mod pictures;
 mod platforms;
 mod process;
+mod release;
 mod rust_version;
+mod site;
 mod soak;
 mod stage;
 mod test;
@@ -49,10 +51,10 @@ enum Chore {
     },
     /// Stage, then measure speed, round trips, memory and size beside named peers, and print one table
     Bench {
-        /// Only this: step, trips, start, broker or size
-        only: Option<String>,
+        /// Only these: step, trips, start, exec, script, broker, size
+        only: Vec<String>,
     },
-    /// Let Microsoft's own clients, pinned, read an emulated organization, and print what they accept
+    /// Let the clients of others, pinned, read an emulated organization and the sources of `wif exec`, and print what they accept
     Judges,
     /// Pack the extension with the programs of every platform that this machine can compile for, into dist/
     Package {
@@ -70,8 +72,17 @@ enum Chore {
         /// Only platforms with this in their names
         only: Option<String>,
     },
+    /// Make what people install on their own machines, into dist/release/: archives with completions and manual pages, sums, an image,
+    /// manifests for winget and Homebrew; nothing is published
+    Release {
+        /// A folder with programs that other machines compiled, as target/package/bin has them
+        #[arg(long, value_name = "FOLDER")]
+        with: Option<PathBuf>,
+    },
     /// Draw what the Marketplace shows, into images/
     Pictures,
+    /// Make a website of the pages (mdbook), with an address for each code and refusal, and check its links
+    Site,
     /// Check crates, licenses and sources (cargo-deny), and YAML (yamllint)
     Audit {
         /// Fail when the list of known vulnerabilities cannot be fetched, as a release must
@@ -123,14 +134,16 @@ fn main() -> ExitCode {
         Chore::Demo { what: Some(_audit) } => night::audit(),
         Chore::Judges => judges::judges(),
         Chore::Acceptance { only } => acceptance::acceptance(only.as_deref()),
-        Chore::Bench { only } => bench::bench(only.as_deref()),
+        Chore::Bench { only } => bench::bench(&only),
         Chore::Mutants { files, jobs } => mutants::mutants(&files, jobs),
         Chore::Package { with } => package::package(with.as_deref()).map(|_extension| ()),
         Chore::Programs { only } => package::programs(only.as_deref()).map(|_bin| ()),
         Chore::Platforms { only } => platforms::platforms(only.as_deref()),
         Chore::Audit { require_advisories } => audit::audit(require_advisories),
         Chore::Bump { version } => bump::bump(&version),
+        Chore::Release { with } => release::release(with.as_deref()),
         Chore::Pictures => pictures::pictures(),
+        Chore::Site => site::site(),
         Chore::Fuzz { seconds } => fuzz::fuzz(seconds),
         Chore::Soak { hostile: Some(seconds), .. } => soak::hostile(seconds),
         Chore::Soak { hours: Some(hours), .. } => soak::real(hours),

@@ -14,6 +14,11 @@ const FAULTS: i32 = 11;
 
 /// Compiles the operators' program, and lets it audit the organization as a nightly job would.
 pub(crate) fn audit() -> Result<()> {
+    audit_with(&[])
+}
+
+/// The same, with further arguments.
+pub(crate) fn audit_with(more: &[&str]) -> Result<()> {
     run(&mut cargo(&["build", "--quiet", "--locked", "--package", "wif-operator"]))?;
     let program = target()?.join("debug").join("wif-operator");
     let emulator = Emulator::start();
@@ -27,6 +32,7 @@ pub(crate) fn audit() -> Result<()> {
     );
     let status = Command::new(program)
         .args(["audit", "--organization", "fabrikam"])
+        .args(more)
         .env_clear()
         .env("HTTPS_PROXY", proxy.url())
         .env("SSL_CERT_FILE", emulator.ca_file())

@@ -10,22 +10,24 @@ use std::{
     fmt::Write as _,
     fs, io,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use ring::digest::{SHA256, digest};
 
-pub(crate) use compile::SHIPPED;
-pub(crate) use platform::{Host, PLATFORMS, Platform};
+pub(crate) use platform::{Host, PLATFORMS, PROGRAMS, Platform, Program};
 
 use crate::{
-    process::{Result, root, target},
+    process::{Result, output, root, target},
     tools,
 };
 
-/// A larger program is not shipped, in bytes.
-pub(crate) const LARGEST_PROGRAM: u64 = 4_500_000;
-/// Nor is a larger extension, for each program in it.
+/// A larger extension with both tasks on three platforms is not shipped, in bytes.
+pub(crate) const LARGEST_EXTENSION: u64 = 12_000_000;
+/// How much larger each further program may make it.
 pub(crate) const LARGEST_SHARE: u64 = 2_300_000;
+/// By which variable the program's build is told its commit.
+pub(crate) const COMMIT: &str = "WIF_COMMIT";
 /// The extension's own manifest, and the one that names what is made here.
 const MANIFESTS: [&str; 2] = ["vss-extension.json", "made.json"];
 
@@ -33,24 +35,54 @@ const MANIFESTS: [&str; 2] = ["vss-extension.json", "made.json"];
 pub(crate) fn programs(only: Option<&str>) -> Result<PathBuf> {
     let bin = target()?.join("package").join("bin");
     for platform in mine().filter(|platform| only.is_none_or(|only| platform.name == only)) {
-        let built = compile::compile(platform)?;
-        let program = platform.program(&bin);
         make_folder(&bin.join(platform.name))?;
-        let size = fs::copy(built, &program).map_err(failed(&program))?;
-        println!("  {size} bytes");
-        if platform.is_musl() && !is_position_independent(&program)? {
-            return Err(format!("{} cannot be loaded at a random address", program.display()));
-        }
-        if size > LARGEST_PROGRAM {
-            return Err(format!("{} has {size} bytes, more than {LARGEST_PROGRAM}", program.display()));
+        for program in PROGRAMS.iter().filter(|program| program.is_for(platform)) {
+            let built = compile::compile(platform, program)?;
+            let copy = platform.program(&bin, program);
+            let size = fs::copy(built, &copy).map_err(failed(&copy))?;
+            println!("  {size} bytes");
+            if platform.is_musl() && !is_position_independent(&copy)? {
+                return Err(format!("{} cannot be loaded at a random address", copy.display()));
+            }
+            if size > program.largest {
+                return Err(format!("{} has {size} bytes, more than {}", copy.display(), program.largest));
+            }
         }
     }
     Ok(bin)
 }
 
-/// Checks the program for the platforms that this machine cannot link for.
+/// The version of the program and of the extension.
+pub(crate) fn version() -> Result<String> {
+    let text = tools::read(&root().join(MANIFESTS[0]))?;
+    let manifest: serde_json::Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    manifest["version"].as_str().map(str::to_owned).ok_or_else(|| format!("{}: no version", MANIFESTS[0]))
+}
+
+/// The commit that is built, for `wif --version`: with `-dirty` where files differ from it. What a build without git is made of, the
+/// variable says.
+#[expect(clippy::disallowed_methods, reason = "a build without git is told its commit by the environment")]
+pub(crate) fn commit() -> Result<String> {
+    if let Ok(given) = std::env::var(COMMIT) {
+        return Ok(given);
+    }
+    let mut git = Command::new("git");
+    git.args(["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]);
+    output(git.current_dir(root()))
+        .map_err(|error| format!("{error}; without git, set {COMMIT} to the commit"))
+}
+
+/// The licenses of everything in the program.
+pub(crate) fn licenses() -> Result<String> {
+    licenses::notice()
+}
+
+/// Checks the programs for the platforms that this machine cannot link for.
 pub(crate) fn check() -> Result<()> {
-    PLATFORMS.iter().filter(|platform| Host::this() != Some(platform.host)).try_for_each(compile::check)
+    PLATFORMS.iter().filter(|platform| Host::this() != Some(platform.host)).try_for_each(|platform| {
+        let mut programs = PROGRAMS.iter().filter(|program| program.is_for(platform));
+        programs.try_for_each(|program| compile::check(platform, program))
+    })
 }
 
 /// Packs the extension into `dist/`, with the programs of this machine and those in `others`, which other machines made.
@@ -59,9 +91,12 @@ pub(crate) fn package(others: Option<&Path>) -> Result<PathBuf> {
     let bin = programs(None)?;
     let folder = target()?.join("package").join("extension");
     remove_folder(&folder)?;
-    copy_task(&folder.join("task"))?;
-    for from in [Some(bin.as_path()), others].into_iter().flatten() {
-        copy_programs(from, &folder.join("task").join("bin"))?;
+    for program in &PROGRAMS {
+        let task = folder.join(program.task);
+        copy_task(program, &task)?;
+        for from in [Some(bin.as_path()), others].into_iter().flatten() {
+            copy_programs(program, from, &task.join("bin"))?;
+        }
     }
     make_folder(&folder.join("images"))?;
     for file in picture_files()?.iter().map(String::as_str).chain(["overview.md", "LICENSE", MANIFESTS[0]]) {
@@ -71,6 +106,7 @@ pub(crate) fn package(others: Option<&Path>) -> Result<PathBuf> {
     let made = serde_json::json!({ "files": [
         { "path": notices::LICENSES, "addressable": true },
         { "path": notices::BILL },
+        { "path": notices::OPERATOR_BILL },
     ] });
     tools::write(&folder.join(MANIFESTS[1]), made.to_string())?;
 
@@ -84,23 +120,32 @@ pub(crate) fn package(others: Option<&Path>) -> Result<PathBuf> {
     Ok(extension)
 }
 
-/// The task folder of a packed extension, unpacked into the target folder as an agent unpacks it.
+/// The first task's folder of a packed extension, unpacked into the target folder as an agent unpacks it.
 pub(crate) fn unpacked(extension: &Path) -> Result<PathBuf> {
-    let task = target()?.join("package").join("unpacked");
+    let [task, _audit] = &PROGRAMS;
+    unpacked_task(extension, task)
+}
+
+/// The folder of a program's task.
+fn unpacked_task(extension: &Path, program: &Program) -> Result<PathBuf> {
+    let task = target()?.join("package").join("unpacked").join(program.task);
     remove_folder(&task)?;
-    vsix::unpack(&fs::read(extension).map_err(failed(extension))?, "task", &task)?;
+    vsix::unpack(&fs::read(extension).map_err(failed(extension))?, program.task, &task)?;
     Ok(task)
 }
 
 /// Prints sizes and sums, and keeps the sums beside the extension.
 fn tell(extension: &Path, packed: &[u8]) -> Result<()> {
     let names = vsix::names(packed)?;
-    let programs: Vec<_> = names.iter().filter(|name| name.starts_with("task/bin/")).collect();
+    let programs: Vec<_> = names.iter().filter(|name| name.contains("/bin/")).collect();
     println!("{} ({} bytes, {} programs)", extension.display(), packed.len(), programs.len());
-    if packed.len() as u64 > LARGEST_SHARE * programs.len() as u64 {
-        return Err(format!("the extension has {} bytes, more than {LARGEST_SHARE} a program", packed.len()));
+    let further = programs.len().saturating_sub(PROGRAMS.len() * 3) as u64;
+    let largest = LARGEST_EXTENSION + LARGEST_SHARE * further;
+    if packed.len() as u64 > largest {
+        return Err(format!("the extension has {} bytes, more than {largest}", packed.len()));
     }
-    let task = unpacked(extension)?;
+    PROGRAMS.iter().try_for_each(|program| unpacked_task(extension, program).map(|_folder| ()))?;
+    let unpacked = target()?.join("package").join("unpacked");
     let mut sums = String::new();
     // Writing to a string cannot fail.
     let mut add = |name: &str, content: &[u8]| {
@@ -111,7 +156,7 @@ fn tell(extension: &Path, packed: &[u8]) -> Result<()> {
     };
     add(&format!("{}.vsix", name()?), packed);
     for program in programs {
-        let path = task.join(program.trim_start_matches("task/"));
+        let path = unpacked.join(program);
         add(program, &fs::read(&path).map_err(failed(&path))?);
     }
     print!("{sums}");
@@ -126,22 +171,22 @@ fn name() -> Result<String> {
     Ok(format!("{}.{}-{}", part("publisher")?, part("id")?, part("version")?))
 }
 
-/// The task without programs.
-fn copy_task(to: &Path) -> Result<()> {
+/// A task without programs.
+pub(crate) fn copy_task(program: &Program, to: &Path) -> Result<()> {
     make_folder(to)?;
-    for file in ["task.json", "index.js", "post.js", "icon.png"] {
-        fs::copy(root().join("task").join(file), to.join(file)).map_err(failed(Path::new(file)))?;
+    for (file, from) in program.files {
+        fs::copy(root().join(from), to.join(file)).map_err(failed(Path::new(from)))?;
     }
     Ok(())
 }
 
-/// The programs of the platforms that are there.
-fn copy_programs(from: &Path, to: &Path) -> Result<()> {
-    for platform in PLATFORMS {
-        let program = platform.program(from);
-        if program.exists() {
+/// A program for the platforms that are there.
+fn copy_programs(program: &Program, from: &Path, to: &Path) -> Result<()> {
+    for platform in &PLATFORMS {
+        let compiled = platform.program(from, program);
+        if compiled.exists() {
             make_folder(&to.join(platform.name))?;
-            fs::copy(&program, platform.program(to)).map_err(failed(&program))?;
+            fs::copy(&compiled, platform.program(to, program)).map_err(failed(&compiled))?;
         }
     }
     Ok(())

@@ -1,67 +1,77 @@
-//! `pictures`: what the Marketplace shows, which takes no SVG: the log of a real run, and the diagram.
+//! `pictures`: what the README and the Marketplace show, from real output: the log of a job, a doctor that finds a difference of one
+//! letter, the page of an audit; and the diagram and the icons. Each has twice the pixels, and a variant for dark grounds.
 
-use std::{fmt::Write as _, path::Path, process::Command};
+mod terminal;
+
+use std::{fs, path::Path, process::Command};
+
+use emulator::{
+    Emulator, Proxy,
+    directory::{App, Kind},
+};
+use uuid::Uuid;
 
 use crate::{
-    demo,
-    process::{Result, root, run},
-    tools,
+    demo, night,
+    process::{Result, output, root},
+    stage, tools,
 };
+use terminal::{Theme, drawn};
 
-const PACKAGES: [&str; 2] = ["librsvg2-bin", "fonts-dejavu-core"];
-/// The longest line that is shown, in characters.
-const WIDE: usize = 118;
-/// The most lines: up to the end of the third step.
-const LONG: usize = 37;
-/// Pixels from line to line, and from the edges.
-const LINE: usize = 19;
-const EDGE: usize = 20;
+const PACKAGES: [&str; 2] = ["fonts-dejavu-core", "chromium"];
+/// Pixels for each that is drawn.
+const ZOOM: &str = "2";
+/// The most lines of a log: up to the end of the second step.
+const MAX_LINES: usize = 30;
+/// The browser's schemes of colors.
+const LIGHT: &str = "1";
+const DARK: &str = "0";
+/// How much of the page of an audit is shown, in pixels.
+const PAGE: &str = "1000,900";
+/// The personal access token of the person who asks the doctor.
+const PERSONAL: &str = "personal-access-token-of-an-administrator";
 
-/// Draws both, into `images/`.
+/// Draws all, into `images/` and `task/`.
 pub(crate) fn pictures() -> Result<()> {
     tools::debian(&PACKAGES)?;
-    let (report, _journal) = demo::job()?;
     let folder = tools::folder("pictures")?;
-    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let log = folder.join("job-log.svg");
-    tools::write(&log, drawn(&report.log))?;
-    png(&log, "job-log.png")?;
-    png(&root().join("xtask/pictures/how-it-works.svg"), "how-it-works.png")
-}
-
-fn png(from: &Path, name: &str) -> Result<()> {
-    let to = root().join("images").join(name);
-    run(Command::new("rsvg-convert").arg("--output").arg(&to).arg(from))?;
-    println!("{}", to.display());
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let (report, _asked) = demo::job()?;
+    let log: Vec<_> = report.log.lines().filter_map(shown).take(MAX_LINES).map(str::to_owned).collect();
+    terminal_picture(&folder, "job-log", &log)?;
+    terminal_picture(&folder, "doctor", &doctor()?)?;
+    audit_page(&folder)?;
+    let source = root().join("xtask").join("pictures");
+    let diagram = tools::read(&source.join("how-it-works.svg"))?;
+    both(&folder, "how-it-works", &diagram, &terminal::darkened(&diagram))?;
+    for (icon, pixels, to) in
+        [("icon.svg", "256", "images/extension-icon.png"), ("icon-small.svg", "32", "task/icon.png")]
+    {
+        let svg = tools::read(&source.join(icon))?;
+        let size = format!("<svg width=\"{pixels}\" height=\"{pixels}\" ");
+        let from = folder.join(icon);
+        tools::write(&from, svg.replacen("<svg ", &size, 1))?;
+        photograph(&folder, &from, &root().join(to), (&format!("{pixels},{pixels}"), "1"), LIGHT)?;
+    }
     Ok(())
 }
 
-/// The log as the web page shows it: without times and the headers of tasks.
-fn drawn(log: &str) -> String {
-    let lines: Vec<_> = log.lines().filter_map(shown).take(LONG).collect();
-    let (width, height) = (WIDE * 8 + 2 * EDGE, lines.len() * LINE + 2 * EDGE);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\">\n\
-         <rect width=\"{width}\" height=\"{height}\" rx=\"8\" fill=\"#1b1f24\"/>\n\
-         <g font-family=\"DejaVu Sans Mono\" font-size=\"13\" xml:space=\"preserve\">\n"
-    );
-    for (number, line) in lines.iter().enumerate() {
-        let y = EDGE + (number + 1) * LINE - 5;
-        let (color, text) = color_of(line);
-        let mut text = text.to_owned();
-        if let Some((end, _)) = text.char_indices().nth(WIDE - 1) {
-            text.truncate(end);
-            text.push('…');
-        }
-        let text = text.replace('&', "&amp;").replace('<', "&lt;");
-        // Writing to a string cannot fail.
-        let _ = writeln!(svg, "<text x=\"{EDGE}\" y=\"{y}\" fill=\"{color}\">{text}</text>");
-    }
-    svg.push_str("</g>\n</svg>\n");
-    svg
+fn terminal_picture(folder: &Path, name: &str, lines: &[String]) -> Result<()> {
+    both(folder, name, &drawn(lines, Theme::Light), &drawn(lines, Theme::Dark))
 }
 
-/// None for what says nothing here.
+/// A picture for light grounds, and one for dark ones.
+fn both(folder: &Path, name: &str, light: &str, dark: &str) -> Result<()> {
+    for (suffix, svg) in [("", light), ("-dark", dark)] {
+        let from = folder.join(format!("{name}{suffix}.svg"));
+        tools::write(&from, svg)?;
+        let to = root().join("images").join(format!("{name}{suffix}.png"));
+        photograph(folder, &from, &to, (&size(svg)?, ZOOM), LIGHT)?;
+    }
+    Ok(())
+}
+
+/// The log as the web page shows it: without times, the headers of tasks, and names of files of this machine.
 fn shown(line: &str) -> Option<&str> {
     let text = match line.split_once("Z ") {
         Some((time, text)) if time.starts_with("20") => text,
@@ -71,19 +81,96 @@ fn shown(line: &str) -> Option<&str> {
     (!header.iter().any(|begin| text.starts_with(begin)) && !text.contains("/_temp/")).then_some(text)
 }
 
-fn color_of(line: &str) -> (&'static str, &str) {
-    let marks = [
-        ("##[section]", "#6cc644"),
-        ("##[error]", "#ff6b6b"),
-        ("##[warning]", "#e3b341"),
-        ("##[command]", "#58a6ff"),
-    ];
-    for (mark, color) in marks {
-        if let Some(text) = line.strip_prefix(mark) {
-            return (color, text);
+/// What `wif doctor` says at a terminal of a connection whose federated credential has a subject with one other letter.
+fn doctor() -> Result<Vec<String>> {
+    let program = stage::stage()?.join("bin").join(stage::platform()?).join("wif");
+    let emulator = Emulator::start();
+    let usual = emulator.usual();
+    let reader = Uuid::from_u128(0x2222);
+    {
+        let mut directory = emulator.directory();
+        directory.personal_tokens.push(PERSONAL.to_owned());
+        let app = App { reads_applications: true, ..App::new(reader, Kind::Application) };
+        directory.tenant(usual.tenant).apps.push(app);
+        for credential in &mut directory.app(usual.client).federated_credentials {
+            credential.subject = credential.subject.replace("/Platform/", "/platform/");
         }
     }
-    if line.starts_with('✓') { ("#ffffff", line) } else { ("#c9d1d9", line) }
+    // The program asks dev.azure.com, graph.microsoft.com and so on: the proxy leads these names to the emulator.
+    emulator.directory().public_names = true;
+    let proxy = Proxy::start(Proxy::leading_to(&emulator));
+    let arguments = [
+        "doctor",
+        "--organization",
+        "contoso",
+        "--project",
+        "Platform",
+        "--connection",
+        usual.connection_name,
+    ];
+    let said = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .env("HTTPS_PROXY", proxy.url())
+        .env("SSL_CERT_FILE", emulator.ca_file())
+        .env("AZURE_DEVOPS_EXT_PAT", PERSONAL)
+        .env("WIF_GRAPH_TOKEN", emulator.access_token(reader, "https://graph.microsoft.com"))
+        .output()
+        .map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    if said.status.code() != Some(11) || !text.contains("platform") {
+        return Err(format!(
+            "the doctor ended with {}: {text}{}",
+            said.status,
+            String::from_utf8_lossy(&said.stderr)
+        ));
+    }
+    let command = format!("$ wif {}", arguments.join(" "));
+    Ok([command, String::new()]
+        .into_iter()
+        .chain(text.lines().map(str::to_owned))
+        .take(MAX_LINES + 14)
+        .collect())
+}
+
+/// The top of the page that `wif audit --format html` writes.
+fn audit_page(folder: &Path) -> Result<()> {
+    let page = folder.join("audit.html");
+    let text = page.display().to_string();
+    night::audit_with(&["--format", "html", "--output", &text])?;
+    for (suffix, scheme) in [("", LIGHT), ("-dark", DARK)] {
+        let to = root().join("images").join(format!("audit{suffix}.png"));
+        photograph(folder, &page, &to, (PAGE, ZOOM), scheme)?;
+    }
+    Ok(())
+}
+
+/// Width and height of a drawing, as the browser's window wants them.
+fn size(svg: &str) -> Result<String> {
+    let number = |name: &str| svg.split_once(&format!(" {name}=\""))?.1.split('"').next();
+    let both = number("width").zip(number("height"));
+    both.map(|(width, height)| format!("{width},{height}")).ok_or_else(|| "a drawing has no size".to_owned())
+}
+
+/// Lets a browser take one picture of a page or a drawing: `(window, zoom)` are its size, and the pixels for each that is drawn.
+fn photograph(
+    folder: &Path,
+    page: &Path,
+    to: &Path,
+    (window, zoom): (&str, &str),
+    scheme: &str,
+) -> Result<()> {
+    let mut command = Command::new("chromium");
+    command.args(["--headless", "--no-sandbox", "--hide-scrollbars", "--disable-gpu"]);
+    // What is not drawn is transparent.
+    command.arg("--default-background-color=00000000");
+    command.arg(format!("--user-data-dir={}", folder.join("chromium").display()));
+    command.arg(format!("--force-device-scale-factor={zoom}")).arg(format!("--window-size={window}"));
+    command.arg(format!("--blink-settings=preferredColorScheme={scheme}"));
+    command.arg(format!("--screenshot={}", to.display())).arg(format!("file://{}", page.display()));
+    output(&mut command)?;
+    println!("{}", to.display());
+    Ok(())
 }
 
 #[cfg(test)]
@@ -91,12 +178,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_and_headers_are_left_out_and_text_is_no_markup() {
-        let log = "✓ Sign in\n2026-11-22T05:02:04.9Z ##[section]Starting: <Sign in>\n2026-11-22T05:02:04.9Z ======\n";
-        let svg = drawn(log);
-        assert!(
-            svg.contains(">Starting: &lt;Sign in>") && !svg.contains("2026") && !svg.contains("==="),
-            "{svg}"
+    fn times_headers_and_files_are_left_out() {
+        let log = "✓ Sign in\n2026-11-22T05:02:04.9Z ##[section]Starting: <Sign in>\n2026-11-22T05:02:04.9Z ======\n\
+                   2026-11-22T05:02:05.0Z bash /a/_temp/b.sh";
+        assert_eq!(
+            log.lines().filter_map(shown).collect::<Vec<_>>(),
+            ["✓ Sign in", "##[section]Starting: <Sign in>"]
         );
     }
 }

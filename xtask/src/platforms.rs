@@ -12,7 +12,7 @@ use std::path::Path;
 use emulator::agent::Agent;
 
 use crate::{package, process::Result};
-use checks::{Machine, by_file};
+use checks::{BASH_SCRIPT, Machine, SHELL_COMMAND, by_file};
 use program::is_executable;
 
 /// A platform that is not this machine's own.
@@ -50,5 +50,7 @@ fn own(task: &Path) -> Result<()> {
         agent: &Agent::new,
         trusting: &|ca| Ok(by_file(Agent::new(), ca)),
         wif: "wif",
+        command: SHELL_COMMAND,
+        script: Some(BASH_SCRIPT),
     })
 }

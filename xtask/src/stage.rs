@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use crate::{
-    package::SHIPPED,
+    package::{COMMIT, PROGRAMS, commit},
     process::{Result, cargo, node, output, root, run, target},
 };
 
@@ -20,7 +20,12 @@ pub(crate) fn stage() -> Result<PathBuf> {
     let root = root();
     let platform = platform()?;
     println!("Building wif for {platform}");
-    run(cargo(&["build", "--release", "--locked"]).args(SHIPPED))?;
+    let [program, _operator] = &PROGRAMS;
+    let mut build = cargo(&["build", "--release", "--locked"]);
+    if let Ok(commit) = commit() {
+        build.env(COMMIT, commit);
+    }
+    run(build.args(program.arguments))?;
     let name = format!("wif{}", std::env::consts::EXE_SUFFIX);
     let built = target()?.join("release").join(&name);
 

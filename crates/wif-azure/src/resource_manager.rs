@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
-use wif_core::{foreign_text::one_line, secret::Secret, trust::compare::Trusted};
+use wif_core::{azure::role, foreign_text::one_line, secret::Secret, trust::compare::Trusted};
 use wif_io::{clock::Deadline, endpoint::Endpoint, http::Http};
 
 use super::{
@@ -90,14 +90,6 @@ struct Identity {
     client_id: Uuid,
 }
 
-/// The same in every tenant.
-const ROLES: [(&str, &str); 5] = [
-    ("8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "Owner"),
-    ("b24988ac-6180-42a0-ab88-20f7382dd24c", "Contributor"),
-    ("acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader"),
-    ("18d7d88d-d35e-4fb5-a5c3-7773c20a72d9", "User Access Administrator"),
-    ("f58310d9-a9f6-439a-9e8d-f62e7b41a168", "Role Based Access Control Administrator"),
-];
 /// Longer names and scopes are cut, in characters.
 const MAX_NAME: usize = 200;
 /// More are not shown.
@@ -187,9 +179,7 @@ impl ResourceManager<'_> {
             None | Some(ListEnd::TooMany) => Ok(all),
             Some(ListEnd::Page(error)) => Err(error),
             Some(ListEnd::Slow) => Err(ManagementError::Busy { status: 200, retry_after: None }),
-            Some(ListEnd::OtherHost | ListEnd::TooManyPages | ListEnd::Token) => {
-                Err(ManagementError::Unusable { status: 200 })
-            }
+            Some(ListEnd::Lost(_) | ListEnd::TooManyPages) => Err(ManagementError::Unusable { status: 200 }),
         }
     }
 
@@ -213,6 +203,6 @@ fn read<T: serde::de::DeserializeOwned>(value: Value) -> Option<Object<T>> {
 
 fn role(assignment: &Assignment) -> Role {
     let id = assignment.role_definition_id.rsplit('/').next().unwrap_or_default();
-    let known = ROLES.iter().find(|(known, _)| known.eq_ignore_ascii_case(id)).map(|(_, name)| *name);
-    Role { name: one_line(known.unwrap_or(id), MAX_NAME), scope: one_line(&assignment.scope, MAX_NAME) }
+    let name = role::name_of(id).unwrap_or(id);
+    Role { name: one_line(name, MAX_NAME), scope: one_line(&assignment.scope, MAX_NAME) }
 }

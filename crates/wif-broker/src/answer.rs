@@ -24,6 +24,11 @@ impl Answer {
         Self { before: before.into(), token: Token(Some(fresh.json.clone())), after: after.into() }
     }
 
+    /// A credential whose text is a JSON answer.
+    pub(crate) fn whole(fresh: &CachedToken) -> Self {
+        Self { before: Bytes::new(), token: Token(Some(fresh.token.clone())), after: Bytes::new() }
+    }
+
     /// What hyper sends.
     pub(crate) fn into_body(self) -> Body {
         Full::new(self.before.chain(Bytes::from_owner(self.token)).chain(self.after))

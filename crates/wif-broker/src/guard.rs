@@ -1,10 +1,19 @@
 //! Only this job can ask: what a request must have before its path is looked at.
 
+use std::sync::Arc;
+
 use hyper::{
-    HeaderMap, StatusCode, Uri,
+    HeaderMap, Method, StatusCode, Uri,
     header::{self, HeaderName},
 };
-use wif_core::{foreign_text::lines, secret::Secret, token::claims::is_base64url};
+use wif_core::{
+    failure::Failure, foreign_text::lines, retry::RetryClass, secret::Secret, token::claims::is_base64url,
+};
+
+use super::{
+    cache::{CachedToken, FetchResult},
+    paths,
+};
 
 /// A request that is turned away, or that cannot be served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +33,25 @@ impl Refused {
     pub(crate) fn upstream(status: StatusCode, reason: impl Into<String>) -> Self {
         Self { upstream: true, ..Self::new(status, reason) }
     }
+}
+
+/// A failure that another request cannot change gets 403, which clients do not retry.
+pub(crate) fn token_or_refusal(result: FetchResult) -> Result<CachedToken, Refused> {
+    result.map_err(|failure: Arc<Failure>| {
+        let status = match failure.retry_class {
+            RetryClass::Refused | RetryClass::MayPass => StatusCode::FORBIDDEN,
+            RetryClass::Unreachable | RetryClass::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Refused::upstream(status, failure.to_string())
+    })
+}
+
+/// Refuses every other method.
+pub(crate) fn require_method(method: &Method, accepted: &Method) -> Result<(), Refused> {
+    if method == accepted {
+        return Ok(());
+    }
+    Err(Refused::new(StatusCode::METHOD_NOT_ALLOWED, format!("only {accepted} is accepted here")))
 }
 
 /// The header of the App Service protocol that holds the key.
@@ -67,6 +95,8 @@ pub(crate) enum KeyLocation {
     InHeader,
     /// As a bearer token (RFC 6750 §2.1).
     AsBearer,
+    /// As the whole header `Authorization`, as the AWS SDKs send it.
+    AsAuthorization,
     /// In the first segment of the path, for tools that send no key in a header.
     InPath,
 }
@@ -83,6 +113,9 @@ pub(crate) fn check_key<'a>(
     }
     if bearer(headers).is_some_and(|token| key.is(token)) {
         return Ok((path, KeyLocation::AsBearer));
+    }
+    if path == paths::AWS && text(headers, &header::AUTHORIZATION).is_some_and(|text| key.is(text)) {
+        return Ok((path, KeyLocation::AsAuthorization));
     }
     let first = path.strip_prefix('/').and_then(|path| path.split_once('/')).map_or("", |(first, _)| first);
     match path.strip_prefix('/').and_then(|path| path.strip_prefix(first)) {
@@ -242,5 +275,10 @@ mod tests {
         assert_eq!(shown("/identity", &[(KEY_HEADER, "key")]), ("/identity", KeyLocation::InHeader));
         assert_eq!(shown("/azd", &[("authorization", "bearer key")]), ("/azd", KeyLocation::AsBearer));
         assert_eq!(check_key("/key/identity", &headers(&[]), &key), Ok(("/identity", KeyLocation::InPath)));
+        let verbatim = &[("authorization", "key")];
+        assert_eq!(shown("/aws", verbatim), ("/aws", KeyLocation::AsAuthorization));
+        for value in ["", "kex", "keys", "Basic key", "key key"] {
+            assert!(check_key("/aws", &headers(&[("authorization", value)]), &key).is_err(), "{value}");
+        }
     }
 }

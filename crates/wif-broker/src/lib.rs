@@ -7,15 +7,17 @@ mod answer;
 pub mod cache;
 pub mod client;
 mod connections;
+mod dialects;
 mod guard;
 mod proof;
 mod routes;
 pub mod server;
 pub mod session;
 mod stream;
+pub mod target;
 pub mod tokens;
 
-/// The paths of the protocols; all but the last four are an interface to other people's programs.
+/// The paths of the protocols; all but the last three are an interface to other people's programs.
 pub mod paths {
     /// App Service managed identity: `IDENTITY_ENDPOINT`.
     pub const IDENTITY: &str = wif_core::exports::IDENTITY_PATH;
@@ -23,6 +25,12 @@ pub mod paths {
     pub const ID_TOKEN: &str = "/id-token";
     /// azd's external authentication: `AZD_AUTH_ENDPOINT`, to which azd appends `/token`.
     pub const AZD: &str = "/azd";
+    /// AWS' container credentials: `AWS_CONTAINER_CREDENTIALS_FULL_URI`.
+    pub const AWS: &str = wif_core::exports::AWS_PATH;
+    /// Google's token exchange, for clients that may not have the id token.
+    pub const GOOGLE: &str = wif_core::exports::GOOGLE_PATH;
+    /// The id token for Google's clients.
+    pub const GOOGLE_ID_TOKEN: &str = "/google-id-token";
     /// Proves to a caller that has not shown the key that the broker has it.
     pub(crate) const PROOF: &str = "/proof";
     /// What `wif status` shows.

@@ -10,18 +10,17 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 use wif_core::{
     azure::resource::{Audiences, Resource},
-    failure::Failure,
     foreign_text::one_line,
     human_time::rfc3339,
-    retry::RetryClass,
 };
 use wif_io::clock::{Limit, timeout};
 
 use super::{
     answer::{Answer, Body},
-    cache::{CachedToken, FetchResult},
+    cache::CachedToken,
     connections::Place,
-    guard::{self, KeyLocation, Refused},
+    dialects,
+    guard::{self, KeyLocation, Refused, require_method, token_or_refusal},
     paths,
     proof::Nonce,
     session::Session,
@@ -40,6 +39,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Answers one request. Whatever is wrong with it, the answer is JSON with a reason and no token.
 pub(crate) async fn answer(session: &Session, place: &Place, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
+    let is_aws = parts.uri.path() == paths::AWS;
     let admitted = admit(session, place, &parts);
     let refused_before_key = admitted.is_err();
     let result = match admitted {
@@ -55,7 +55,11 @@ pub(crate) async fn answer(session: &Session, place: &Place, request: Request<In
             }
             // The names that the readers of Python, Node, azd and people look for.
             let code = status.as_u16();
-            let body = json!({"statusCode": code, "error": reason, "message": reason, "status": "error"});
+            let body = if is_aws {
+                dialects::aws_refusal(code, &reason)
+            } else {
+                json!({"statusCode": code, "error": reason, "message": reason, "status": "error"})
+            };
             (status, Answer::from(body))
         }
     };
@@ -137,7 +141,11 @@ async fn route(
         (paths::IDENTITY | paths::ID_TOKEN | AZD_TOKEN | paths::STATUS | paths::END, _) => {
             Err(guard::no_key())
         }
-        _ => Err(Refused::new(StatusCode::NOT_FOUND, "there is no such path here")),
+        _ => match dialects::answer(session, &parts.method, path, location).await {
+            Some(answer) => answer,
+            None if dialects::has(path) => Err(guard::no_key()),
+            None => Err(Refused::new(StatusCode::NOT_FOUND, "there is no such path here")),
+        },
     }
 }
 
@@ -304,24 +312,6 @@ async fn access_token(
     resource: &Resource,
 ) -> Result<(CachedToken, OffsetDateTime), Refused> {
     Ok((token_or_refusal(session.tokens.access_token(resource).await)?, session.tokens.now()))
-}
-
-/// A failure that another request cannot change gets 403, which clients do not retry.
-fn token_or_refusal(result: FetchResult) -> Result<CachedToken, Refused> {
-    result.map_err(|failure: std::sync::Arc<Failure>| {
-        let status = match failure.retry_class {
-            RetryClass::Refused | RetryClass::MayPass => StatusCode::FORBIDDEN,
-            RetryClass::Unreachable | RetryClass::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        Refused::upstream(status, failure.to_string())
-    })
-}
-
-fn require_method(method: &Method, accepted: &Method) -> Result<(), Refused> {
-    if method == accepted {
-        return Ok(());
-    }
-    Err(Refused::new(StatusCode::METHOD_NOT_ALLOWED, format!("only {accepted} is accepted here")))
 }
 
 fn bad_request(reason: &str) -> Refused {

@@ -24,7 +24,10 @@ use wif_core::{
 };
 use wif_io::clock::Clock;
 
-use super::cache::{CachedToken, Counts, Fetch, FetchResult, TokenSlot};
+use super::{
+    cache::{CachedToken, Counts, Fetch, FetchResult, TokenSlot},
+    target::{Dialect, Target},
+};
 
 /// Makes the fetch of one resource's access token.
 pub type FetchAccess = Box<dyn Fn(&Resource) -> Fetch + Send + Sync>;
@@ -41,6 +44,7 @@ pub struct Tokens {
     /// The only resources that are served.
     pub allowed: Allowed<Resource>,
     id_token: Option<Arc<TokenSlot>>,
+    targets: Vec<Target>,
     fetch_access: FetchAccess,
     /// The access tokens that may be on their way at once.
     fetching: Arc<Semaphore>,
@@ -118,12 +122,34 @@ impl Tokens {
             audiences,
             allowed,
             id_token,
+            targets: Vec::new(),
             fetch_access,
             fetching: Arc::new(Semaphore::new(MAX_FETCHES)),
             access: Mutex::default(),
             refused: AtomicU64::new(0),
             changed,
         }
+    }
+
+    /// Adds credentials of other services.
+    #[must_use]
+    pub fn with_targets(self, targets: Vec<Target>) -> Self {
+        for target in &targets {
+            target.slot.notify_on_change(Arc::clone(&self.changed));
+        }
+        Self { targets, ..self }
+    }
+
+    /// The credentials of other services.
+    #[must_use]
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// The credential that is served in this dialect.
+    #[must_use]
+    pub fn target(&self, dialect: Dialect) -> Option<&Arc<TokenSlot>> {
+        self.targets.iter().find(|target| target.dialect == dialect).map(|target| &target.slot)
     }
 
     /// Puts an access token in that came by other ways.
@@ -205,7 +231,9 @@ impl Tokens {
             renewing: slot.is_renewing(),
         };
         let id_token = self.id_token.iter().map(|slot| status("id token".to_owned(), slot));
+        let targets = self.targets.iter().map(|target| status(target.name.to_owned(), &target.slot));
         id_token
+            .chain(targets)
             .chain(
                 self.slots()
                     .iter()
@@ -219,7 +247,9 @@ impl Tokens {
     pub async fn keep(&self, mut changed: impl FnMut() -> bool) {
         let mut behind = false;
         loop {
-            let slots: Vec<_> = self.id_token.iter().cloned().chain(self.slots().values().cloned()).collect();
+            let targets = self.targets.iter().map(|target| &target.slot).cloned();
+            let slots: Vec<_> =
+                self.id_token.iter().cloned().chain(targets).chain(self.slots().values().cloned()).collect();
             let next = slots.iter().filter_map(|slot| slot.next()).min();
             let wait = next.map(|next| (next - self.clock.now()).max(time::Duration::ZERO));
             tokio::select! {

@@ -1,16 +1,11 @@
-//! What a job of Azure Pipelines is told: an issue for each rule, and the run's summary.
+//! What a job of Azure Pipelines is told: an issue for each rule.
 //!
 //! Source: microsoft/azure-pipelines-agent, `Command.cs`, `TaskCommandExtension.cs`: of a task's issues the agent keeps ten
 //! errors and ten warnings.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write},
-    path::Path,
-};
+use std::collections::BTreeMap;
 
 use wif_core::foreign_text::one_line;
-use wif_io::env::Env;
 
 use crate::{report::Report, severity::Severity};
 
@@ -48,55 +43,16 @@ pub fn issues(report: &Report) -> Vec<Issue> {
             1 => format!("{}: {name}: {}", first.title, first.detail),
             _ => format!("{}: {count} connections; first {name}: {}", first.title, first.detail),
         };
-        Issue { is_error: severity.0 == Severity::Fault, code, text }
+        Issue { is_error: severity.0 == Severity::Fault, code, text: one_line(&text, MAX_TEXT) }
     };
     by_rule.into_iter().take(MAX_ISSUES).map(issue).collect()
 }
 
-/// The writer of logging commands.
-pub struct Commands<'a> {
-    out: &'a mut (dyn Write + Send),
-    /// Whether the agent decodes `%AZP25`; `DECODE_PERCENTS=false` switches it off.
-    escapes_percent: bool,
-}
-
-impl<'a> Commands<'a> {
-    /// A writer to standard output, with the agent's rule for percent signs.
-    pub fn new(out: &'a mut (dyn Write + Send), env: &Env) -> Self {
-        let verbatim = env.get("DECODE_PERCENTS").is_some_and(|value| value.eq_ignore_ascii_case("false"));
-        Self { out, escapes_percent: !verbatim }
-    }
-
-    /// Reports an issue of the run.
-    ///
-    /// # Errors
-    ///
-    /// Standard output is gone.
-    pub fn issue(&mut self, is_error: bool, code: &str, text: &str) -> io::Result<()> {
-        let kind = if is_error { "error" } else { "warning" };
-        let (code, text) = (self.escape(code, true), self.escape(&one_line(text, MAX_TEXT), false));
-        writeln!(self.out, "##vso[task.logissue type={kind};code={code}]{text}")
-    }
-
-    /// Shows a file of Markdown as a summary of the run.
-    ///
-    /// # Errors
-    ///
-    /// Standard output is gone.
-    pub fn summary(&mut self, path: &Path) -> io::Result<()> {
-        let path = self.escape(&path.to_string_lossy(), false);
-        writeln!(self.out, "##vso[task.uploadsummary]{path}")
-    }
-
-    fn escape(&self, text: &str, is_property: bool) -> String {
-        let text = if self.escapes_percent { text.replace('%', "%AZP25") } else { text.to_owned() };
-        let text = text.replace('\r', "%0D").replace('\n', "%0A");
-        if is_property { text.replace(']', "%5D").replace(';', "%3B") } else { text }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use wif::agent::commands::Commands;
+    use wif_io::env::Env;
+
     use super::*;
     use crate::{
         judge::{Selection, judge},
@@ -112,7 +68,8 @@ mod tests {
         assert_eq!(issues.iter().filter(|issue| issue.code == "WIF6101").count(), 1);
         assert!(issues[0].is_error && issues[0].text.contains("4 connections"), "{issues:?}");
         let mut out = Vec::new();
-        let mut commands = Commands::new(&mut out, &Env::default());
+        let env = Env::default();
+        let mut commands = Commands::new(&mut out, &env);
         for issue in &issues {
             commands.issue(issue.is_error, issue.code, &issue.text).unwrap();
         }

@@ -48,6 +48,7 @@ pub struct Selection {
 pub fn judge(snapshot: &Snapshot, settings: &Settings, selection: &Selection) -> Report {
     let context = Context::new(snapshot, settings);
     let mut report = inventory(&context);
+    report.has_all_rules = selection.rules.is_empty();
     let names: BTreeMap<_, _> =
         report.connections.iter().map(|connection| (connection.id, connection.name.clone())).collect();
     let mut used = vec![false; selection.waivers.len()];
@@ -137,6 +138,7 @@ pub fn inventory(context: &Context<'_>) -> Report {
         taken: snapshot.taken,
         layer: snapshot.depth,
         redacted: snapshot.redacted,
+        has_all_rules: false,
         organizations: organizations.collect(),
         connections,
         findings: Vec::new(),
@@ -196,7 +198,7 @@ fn finding(rule: &Rule, draft: Draft, names: &BTreeMap<Uuid, String>) -> Finding
 
 /// The same for the same fault in the next run, and after a rename.
 fn fingerprint(rule: &str, draft: &Draft) -> String {
-    // An organization without an id has no connections, and so at most findings that its name tells apart.
+    // An organization that did not tell its id is told apart by its name, which may change.
     let organization = draft.organization_id.map_or_else(|| draft.organization.clone(), |id| id.to_string());
     let connection = draft.connection.map(|id| id.to_string()).unwrap_or_default();
     let parts = [rule, &organization, &connection, &draft.key].join("\0");

@@ -16,7 +16,7 @@ use wif_io::{
     process,
 };
 use wif_operator::{
-    cli::{self, Arguments, Command, Host, Screen, Unparsed},
+    cli::{self, Arguments, Command, Host, Screen, TaskStage, Unparsed},
     read::progress::Progress,
 };
 
@@ -49,12 +49,27 @@ fn main() -> ExitCode {
 async fn run(command: &Command) -> Result<u8, Failure> {
     let (env, clock): (_, Arc<dyn Clock>) = (Env::of_process(), Arc::new(clock::System::new()));
     let mut out = stdout();
-    let talk = Progress::new(Box::new(io::stderr()), io::stderr().is_terminal(), Arc::clone(&clock));
-    let mut host =
-        Host { env: &env, clock: &clock, out: &mut out, talk: &talk, is_interrupted: Cell::new(false) };
+    let talk: (Box<dyn io::Write + Send>, bool) = match command {
+        // A task's log keeps the order of one stream only.
+        Command::Task { .. } => (Box::new(stdout()), false),
+        _ => (Box::new(io::stderr()), io::stderr().is_terminal()),
+    };
+    let talk = Progress::new(talk.0, talk.1, Arc::clone(&clock));
+    let mut host = Host {
+        env: &env,
+        clock: &clock,
+        out: &mut out,
+        talk: &talk,
+        tokens: None,
+        is_interrupted: Cell::new(false),
+    };
     match command {
         Command::Audit(arguments) => cli::audit(arguments, &mut host).await,
         Command::Inventory(arguments) => cli::inventory(arguments, &mut host).await,
+        Command::Task { stage: TaskStage::Run } => {
+            // Without standard output the agent is told nothing more.
+            Ok(u8::from(cli::run_task(&mut host).await.is_err()))
+        }
         Command::Explain { code } => cli::explain(code.as_deref(), &mut Screen::new(host.out)).map(|()| 0),
     }
 }

@@ -34,6 +34,9 @@ pub struct Report {
     pub layer: Layer,
     /// Whether names and mail addresses of people were removed.
     pub redacted: bool,
+    /// Whether all rules were asked, not only chosen ones.
+    #[serde(skip)]
+    pub has_all_rules: bool,
     /// The organizations, by name.
     pub organizations: Vec<OrganizationEntry>,
     /// The connections, by organization and id.

@@ -2,6 +2,7 @@
 
 use time::Duration;
 use uuid::Uuid;
+use wif_core::azure::cloud::Cloud;
 
 use crate::{
     moment::Moment,
@@ -218,6 +219,7 @@ pub(crate) fn snapshot_of(organization: Organization) -> Snapshot {
     let mut snapshot = Snapshot {
         taken: now(),
         depth: Layer::Use,
+        cloud: Cloud::Public,
         projects: Vec::new(),
         redacted: false,
         organizations: vec![organization],

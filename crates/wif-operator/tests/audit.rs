@@ -14,10 +14,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
-use emulator::organization::{OrganizationPlan, Planted};
+use emulator::{
+    Fault, Gate, Service,
+    organization::{OrganizationPlan, Planted},
+};
 use serde_json::Value;
 
 use support::{Fixture, NAME};
@@ -341,4 +344,142 @@ fn the_json_is_what_the_published_schemas_describe() {
             assert!(listed.contains_key(name), "{}: {name}", finding["rule"]);
         }
     }
+}
+
+#[test]
+fn a_snapshot_that_has_less_than_is_asked_for_is_a_gap_and_never_nothing_to_say() {
+    let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(1).connections(2));
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (lists, whole) = (path("lists"), path("whole"));
+    let saved = run(&fixture, &["audit", "--org", NAME, "--layer", "list", "--save", &lists]);
+    assert_eq!(saved.status.code(), Some(0), "{}", text(&saved.stderr));
+    let everything = "every rule was asked, and all was read";
+    assert!(text(&saved.stdout).contains("Nothing to say") && !text(&saved.stdout).contains(everything));
+    let output = offline(&["audit", "--offline", &lists]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(12), "{said}");
+    assert!(
+        said.contains("fabrikam, identity, failed: ") && said.contains("fabrikam, use, failed: "),
+        "{said}"
+    );
+    assert!(!said.contains("Nothing to say"), "{said}");
+    assert_eq!(offline(&["inventory", "--offline", &lists]).status.code(), Some(12));
+    let output = offline(&["audit", "--offline", &lists, "--layer", "list"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let output = offline(&["audit", "--offline", &lists, "--layer", "use"]);
+    let errors = text(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{errors}");
+    assert!(errors.contains("--layer use") && errors.contains("--layer list"), "{errors}");
+
+    let saved = run(&fixture, &["audit", "--org", NAME, "--save", &whole]);
+    assert_eq!(saved.status.code(), Some(0), "{}", text(&saved.stderr));
+    assert!(text(&saved.stdout).contains(everything), "{}", text(&saved.stdout));
+    let output = offline(&["audit", "--offline", &whole, "--rule", "WIF6101"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("Nothing to say") && !said.contains(everything), "{said}");
+
+    let header = r#"{"schema":"wif.snapshot/1","taken":"2026-11-26T12:00:00Z","depth":"use","projects":[],"redacted":false}"#;
+    let bare = path("bare");
+    for records in [
+        "{\"organization\":{\"name\":\"contoso\",\"id\":null,\"tenant\":null}}\n{\"end\":1}\n",
+        "{\"end\":0}\n",
+    ] {
+        fs::write(&bare, format!("{header}\n{records}")).unwrap();
+        for command in ["audit", "inventory"] {
+            let output = offline(&[command, "--offline", &bare]);
+            let said = text(&output.stdout);
+            assert_eq!(output.status.code(), Some(4), "{records}: {said}{}", text(&output.stderr));
+            assert!(!said.contains("Nothing to say"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_session_that_is_not_there_is_an_argument_error_and_no_other_token_is_used() {
+    let fixture = Fixture::new(&OrganizationPlan::new(NAME))
+        .set("HUB_WIF_URL", "http://127.0.0.1:1")
+        .set("HUB_WIF_KEY", "k");
+    for command in ["audit", "inventory"] {
+        let output = run(&fixture, &[command, "--org", NAME, "--session", "hubb"]);
+        let errors = text(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{errors}");
+        assert!(errors.contains("HUBB_WIF_URL and HUBB_WIF_KEY are not set"), "{errors}");
+        assert!(errors.contains("did you mean hub?"), "{errors}");
+    }
+    assert_eq!(fixture.emulator.journal().len(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_command_ends_with_130_shows_what_it_knows_and_replaces_no_file() {
+    let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(3).connections(3));
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (snapshot, first, second) = (path("snapshot"), path("first"), path("second"));
+    for command in ["audit", "inventory"] {
+        for file in [&snapshot, &first] {
+            fs::write(file, "of the last run").unwrap();
+        }
+        fixture.emulator.mend();
+        let gate = Gate::new();
+        let stuck = Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints").nth(2);
+        fixture.emulator.fault(stuck.always().gate(&gate));
+        let child = Command::new(env!("CARGO_BIN_EXE_wif-operator"))
+            .args([command, "--org", NAME, "--jobs", "1", "--save", &snapshot])
+            .args(["--format", "json", "--output", &first, "--format", "csv", "--output", &second])
+            .env_clear()
+            .envs(fixture.env().iter())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        gate.wait_until_reached(1);
+        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        gate.open();
+        let (said, errors) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(130), "{errors}");
+        let (known, unknown) = match command {
+            "audit" => ("1 connection: 1 federated", "interrupted before it was read"),
+            _ => ("  federated  ", "Not everything could be seen"),
+        };
+        assert!(said.contains(known) && said.contains(unknown), "{said}");
+        assert!(errors.contains(&snapshot) && errors.contains(&first), "{errors}");
+        for file in [&snapshot, &first] {
+            assert_eq!(fs::read_to_string(file).unwrap(), "of the last run", "{command} {file}");
+        }
+        assert!(!Path::new(&second).exists(), "{command}: what is not whole is not kept");
+    }
+}
+
+#[test]
+fn commands_for_another_cloud_have_the_audience_of_that_cloud() {
+    let plan = OrganizationPlan::new(NAME).planted(&[Planted::NoMatchingCredential]);
+    let fixture = Fixture::new(&plan);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("snapshot").display().to_string();
+    run(&fixture, &["audit", "--org", NAME, "--save", &path]);
+    let saved = fs::read_to_string(&path).unwrap();
+    let audience = |cloud: &str| {
+        let changed = saved.replacen("\"cloud\":\"public\"", &format!("\"cloud\":\"{cloud}\""), 1);
+        fs::write(&path, changed).unwrap();
+        let report = json(&offline(&["audit", "--offline", &path, "--rule", "WIF6202", "--format", "json"]));
+        let command = report["findings"][0]["command"].as_str().unwrap().to_owned();
+        command
+            .split("api://")
+            .nth(1)
+            .unwrap()
+            .split(|c: char| !c.is_alphanumeric())
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(audience("public"), "AzureADTokenExchange");
+    assert_eq!(audience("usgovernment"), "AzureADTokenExchangeUSGov");
+    assert_eq!(audience("china"), "AzureADTokenExchangeChina");
+    // A file of before clouds were kept is of the public one.
+    fs::write(&path, saved.replacen(",\"cloud\":\"public\"", "", 1)).unwrap();
+    assert_eq!(offline(&["audit", "--offline", &path]).status.code(), Some(11));
 }

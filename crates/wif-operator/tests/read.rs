@@ -16,10 +16,11 @@ use emulator::{
     directory::{BadToken, Sight, UnknownProject},
     organization::{OrganizationPlan, Planted, approval, branch_control},
 };
+use serde_json::{Value, json};
 use uuid::Uuid;
 use wif_core::{code::Code, trust::subject::Subject};
 use wif_operator::snapshot::{
-    Existence, Layer, State,
+    Existence, Layer, Organization, State,
     connection::CheckKind,
     identity::{Identity, IdentityKind},
 };
@@ -551,4 +552,196 @@ fn a_signal_ends_reading_at_once_with_what_is_known() {
     );
     let layers: BTreeSet<_> = interrupted.map(|gap| gap.layer).collect();
     assert_eq!(layers.len(), 3, "{told:#?}");
+}
+
+#[test]
+fn a_connection_that_is_told_in_part_is_a_gap_that_names_it() {
+    let fixture = Fixture::new(&plan()).depth(Layer::List);
+    let (whole, without_trust, without_identity) =
+        (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+    let connection = |id: Uuid, parameters: Value| {
+        json!({
+            "id": id, "name": format!("sc-{id}"), "type": "azurerm", "data": { "environment": "AzureCloud" },
+            "authorization": { "scheme": "WorkloadIdentityFederation", "parameters": parameters },
+            "serviceEndpointProjectReferences":
+                [{ "name": "sc", "projectReference": { "id": fixture.made.projects[0], "name": "Project 0000" } }],
+        })
+    };
+    let (tenant, client) = (Fixture::tenant(), Uuid::from_u128(9));
+    let (issuer, subject) = ("https://login.microsoftonline.com/x/v2.0", "/eid1/c/pub/t/x/a/x/sc/x/x");
+    let list = json!({ "value": [
+        connection(whole, json!({
+            "tenantid": tenant, "serviceprincipalid": client,
+            "workloadIdentityFederationIssuer": issuer, "workloadIdentityFederationSubject": subject,
+        })),
+        connection(without_trust, json!({ "tenantid": tenant, "serviceprincipalid": client })),
+        connection(without_identity, json!({
+            "workloadIdentityFederationIssuer": issuer, "workloadIdentityFederationSubject": subject,
+        })),
+    ] });
+    fixture.emulator.fault(Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints").json(&list));
+    let organization = fixture.organization();
+    assert_eq!(organization.connections.len(), 3);
+    let told: Vec<_> = gaps(&organization).iter().map(|gap| (gap.layer, gap.connection, gap.state)).collect();
+    assert_eq!(
+        told,
+        [
+            (Layer::List, Some(without_trust), State::Partial),
+            (Layer::List, Some(without_identity), State::Partial)
+        ],
+        "{:#?}",
+        gaps(&organization)
+    );
+    let why = |id: Uuid| {
+        gaps(&organization).iter().find(|gap| gap.connection == Some(id)).map(|gap| gap.why.clone()).unwrap()
+    };
+    assert!(why(without_trust).contains("issuer") && why(without_trust).contains("subject"));
+    assert!(why(without_identity).contains("tenant") && why(without_identity).contains("client"));
+}
+
+#[test]
+fn an_identity_that_is_told_in_part_is_a_gap_that_names_it() {
+    let fixture = Fixture::new(&plan().connections(1)).depth(Layer::Identity);
+    let client = fixture.emulator.directory().connection(fixture.made.healthy[0]).client;
+    let principal = json!({ "id": Uuid::from_u128(7), "appId": client, "displayName": "app",
+        "servicePrincipalType": "Application", "accountEnabled": true });
+    let answers = json!({ "responses": [
+        { "id": "0", "status": 200, "body": { "id": Uuid::from_u128(8), "appId": client, "displayName": "app" } },
+        { "id": "1", "status": 200, "body": { "value": [principal] } },
+    ] });
+    fixture.emulator.fault(Fault::on(Service::Graph, "POST", "/v1.0/$batch").json(&answers));
+    let organization = fixture.organization();
+    let identity = organization.identities.iter().find(|one| one.client == client).unwrap();
+    assert_eq!((identity.existence, &identity.secrets), (Existence::Found, &None));
+    let told = gaps(&organization);
+    let is_told = |what: &str| {
+        told.iter().any(|gap| {
+            gap.layer == Layer::Identity
+                && gap.state == State::Partial
+                && gap.why.contains(&client.to_string())
+                && gap.why.contains(what)
+        })
+    };
+    assert!(["secrets", "certificates", "owners"].into_iter().all(is_told), "{told:#?}");
+}
+
+#[test]
+fn an_answer_without_its_list_does_not_say_that_an_identity_or_its_credentials_are_gone() {
+    let fixture = Fixture::new(&plan().connections(1)).depth(Layer::Identity);
+    let client = fixture.emulator.directory().connection(fixture.made.healthy[0]).client;
+    let answers = json!({ "responses": [
+        { "id": "0", "status": 404, "body": { "error": { "code": "Request_ResourceNotFound" } } },
+        { "id": "1", "status": 200, "body": {} },
+    ] });
+    fixture.emulator.fault(Fault::on(Service::Graph, "POST", "/v1.0/$batch").json(&answers));
+    let organization = fixture.organization();
+    let identity = organization.identities.iter().find(|one| one.client == client).unwrap();
+    assert_eq!(identity.existence, Existence::Unknown);
+    let told = gaps(&organization);
+    assert!(told.iter().any(|gap| gap.why.contains("service principals")), "{told:#?}");
+}
+
+#[test]
+fn connections_on_later_pages_are_read_and_a_page_that_is_lost_is_told() {
+    let fixture = Fixture::new(&plan().projects(1).connections(3)).depth(Layer::List);
+    let first_page = || {
+        let empty = Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints");
+        empty.json(&json!({ "value": [] })).header("x-ms-continuationtoken", "page2")
+    };
+    fixture.emulator.fault(first_page());
+    let organization = fixture.organization();
+    assert_eq!((organization.connections.len(), gaps(&organization).len()), (3, 0));
+    assert_eq!(fixture.calls(Service::DevOps, "/serviceendpoint/endpoints"), 2);
+    fixture.emulator.fault(first_page());
+    let lost = Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints").nth(2).status(500);
+    fixture.emulator.fault(lost.always());
+    let organization = fixture.organization();
+    let told = gaps(&organization);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!(
+        (told[0].layer, told[0].state, told[0].project.as_deref()),
+        (Layer::List, State::Failed, Some("Project 0000"))
+    );
+}
+
+#[test]
+fn an_organization_that_does_not_tell_its_id_is_a_gap() {
+    let fixture = Fixture::new(&plan().connections(1)).depth(Layer::List);
+    let answer = json!({ "authenticatedUser": {} });
+    fixture.emulator.fault(Fault::on(Service::DevOps, "GET", "/_apis/connectionData").json(&answer));
+    let organization = fixture.organization();
+    assert_eq!((organization.id, organization.connections.len()), (None, 1));
+    let told = gaps(&organization);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!((told[0].layer, told[0].state), (Layer::List, State::Partial));
+    assert!(told[0].why.contains("instanceId"), "{}", told[0].why);
+}
+
+#[test]
+fn an_answer_of_resource_graph_without_rows_is_not_no_roles() {
+    let fixture = Fixture::new(&plan().connections(2)).depth(Layer::Identity);
+    let answer = |body: &Value| {
+        let fault = Fault::on(Service::Arm, "POST", "Microsoft.ResourceGraph").json(body);
+        fixture.emulator.fault(fault);
+        fixture.organization()
+    };
+    let organization = answer(&json!({ "count": 0 }));
+    assert!(organization.identities.iter().all(|one| one.roles.is_none()));
+    let told = gaps(&organization);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!((told[0].layer, told[0].state), (Layer::Identity, State::Failed));
+    assert!(told[0].why.starts_with("roles: "), "{}", told[0].why);
+    let unreadable = json!({ "scope": "/", "role": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635" });
+    let organization = answer(&json!({ "data": [unreadable] }));
+    let told = gaps(&organization);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!((told[0].layer, told[0].state), (Layer::Identity, State::Partial));
+    assert!(told[0].why.starts_with("roles: "), "{}", told[0].why);
+}
+
+#[test]
+fn checks_of_a_connection_whose_project_cannot_be_seen_are_a_gap() {
+    let fixture = Fixture::new(&plan().projects(2).planted(&[Planted::SharedWithProject]));
+    let fixture = fixture.depth(Layer::Identity);
+    let id = fixture.made.planted[&Planted::SharedWithProject];
+    let whole = fixture.organization();
+    assert!(gaps(&whole).is_empty());
+    let other = find(&whole, id).projects.iter().find(|project| !project.is_owner).unwrap().clone();
+    let seen = json!({ "value": [{ "id": other.id, "name": other.name, "visibility": "private" }] });
+    fixture.emulator.fault(Fault::on(Service::DevOps, "GET", "/_apis/projects").json(&seen));
+    let organization = fixture.organization();
+    let connection = find(&organization, id);
+    assert_eq!((&connection.checks, connection.owner().is_some_and(|one| one.id != other.id)), (&None, true));
+    let told = gaps(&organization);
+    let of_checks: Vec<_> = told.iter().filter(|gap| gap.why.starts_with("approvals and checks")).collect();
+    assert_eq!(of_checks.len(), 1, "{told:#?}");
+    let gap = of_checks[0];
+    assert_eq!((gap.layer, gap.state, gap.connection), (Layer::Identity, State::Denied, Some(id)));
+}
+
+#[test]
+fn roles_are_asked_for_once_for_all_organizations_as_long_as_they_were_read_whole() {
+    let mut fixture = Fixture::new(&plan().connections(1)).depth(Layer::Identity);
+    let made = fixture.emulator.add_organization(&OrganizationPlan::new("northwind").connections(1));
+    let auditor = fixture.made.auditor;
+    fixture.emulator.directory().subscription(made.subscription).roles.push(auditor);
+    fixture.options.organizations.push("northwind".to_owned());
+    let asked = |fixture: &Fixture| fixture.calls(Service::Arm, "Microsoft.ResourceGraph");
+    let has_roles = |organization: &Organization| {
+        organization.identities.iter().all(|one| one.roles.as_ref().is_some_and(|roles| !roles.is_empty()))
+    };
+    let snapshot = fixture.read();
+    assert!(snapshot.organizations.iter().all(|one| has_roles(one) && gaps(one).is_empty()));
+    assert_eq!(asked(&fixture), 1);
+    // What one organization could not be told, the next one asks for again.
+    let denied = Fault::on(Service::Arm, "POST", "Microsoft.ResourceGraph").status(401);
+    fixture.emulator.fault(denied);
+    let snapshot = fixture.read();
+    assert_eq!(gaps(&snapshot.organizations[0]).len(), 1);
+    assert!(has_roles(&snapshot.organizations[1]) && gaps(&snapshot.organizations[1]).is_empty());
+    assert_eq!(asked(&fixture), 3);
+    // What was left out is told of each.
+    fixture.emulator.directory().quirks.resource_graph_cut = true;
+    let snapshot = fixture.read();
+    assert!(snapshot.organizations.iter().all(|one| gaps(one).len() == 1));
 }

@@ -84,8 +84,9 @@ fn a_cli_without_a_sign_in_is_told_and_the_jobs_token_is_for_azure_devops_only()
     assert_eq!(text(tokens.devops.as_ref()), Some(("bearer", "job".to_owned())));
     assert!(tokens.is_job_token() && tokens.graph.is_none() && tokens.arm.is_none());
     assert_eq!(said[0], "Azure DevOps: token of SYSTEM_ACCESSTOKEN, which as a rule sees one project");
-    assert!(said[1].starts_with("Microsoft Graph: no token (the Azure CLI has none: "), "{}", said[1]);
-    assert!(said[1].contains("az login"), "{}", said[1]);
+    assert!(said[1].starts_with("Azure DevOps: tried before: the Azure CLI has none: "), "{}", said[1]);
+    assert!(said[2].starts_with("Microsoft Graph: no token (the Azure CLI has none: "), "{}", said[2]);
+    assert!(said[2].contains("az login"), "{}", said[2]);
 }
 
 #[test]
@@ -110,4 +111,40 @@ fn a_session_that_is_named_and_not_there_is_told() {
     );
     let (_, said) = find(Cloud::Public, None, &[("WIF_URL", "http://evil.example:1"), ("WIF_KEY", "k")]);
     assert!(said[0].contains("WIF_URL is not the address of a broker"), "{}", said[0]);
+}
+
+#[test]
+fn a_named_session_that_gives_no_token_is_not_replaced_by_another_identity() {
+    let az = az("echo of-the-cli");
+    let path = path(az.path());
+    let variables = [
+        ("PATH", path.as_str()),
+        ("HUB_WIF_URL", "http://127.0.0.1:1"),
+        ("HUB_WIF_KEY", "k"),
+        ("WIF_GRAPH_TOKEN", "graph"),
+        ("SYSTEM_ACCESSTOKEN", "job"),
+    ];
+    let (tokens, said) = find(Cloud::Public, Some("hub"), &variables);
+    assert!(tokens.devops.is_none() && tokens.arm.is_none(), "{said:?}");
+    assert_eq!(text(tokens.graph.as_ref()), Some(("bearer", "graph".to_owned())));
+    assert!(said[0].starts_with("Azure DevOps: no token (the session hub: "), "{said:?}");
+}
+
+#[test]
+fn what_was_tried_before_the_token_that_is_taken_is_told() {
+    let az = az("echo of-the-cli");
+    let path = path(az.path());
+    let variables = [
+        ("PATH", path.as_str()),
+        ("WIF_URL", "http://127.0.0.1:1"),
+        ("WIF_KEY", "k"),
+        ("WIF_ARM_TOKEN", "arm"),
+    ];
+    let (_, said) = find(Cloud::Public, None, &variables);
+    assert_eq!(said[0], "Azure DevOps: token of the Azure CLI");
+    let tried = said.iter().filter(|line| line.contains("the session of this job: "));
+    let tried: Vec<_> = tried.collect();
+    assert_eq!(tried.len(), 2, "{said:?}");
+    assert!(tried[0].starts_with("Azure DevOps: tried before: "), "{said:?}");
+    assert!(tried[1].starts_with("Microsoft Graph: tried before: "), "{said:?}");
 }

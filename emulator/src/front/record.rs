@@ -48,6 +48,7 @@ fn headers(world: &World, headers: &HeaderMap) -> Vec<(String, String)> {
     let shown = |name: &str, value: &str| match name {
         "authorization" | "proxy-authorization" => authorization(world, value),
         "cookie" => "<cookie>".to_owned(),
+        "x-vault-token" => "<token of Vault>".to_owned(),
         "x-identity-header" => "<identity header>".to_owned(),
         _ => value.to_owned(),
     };
@@ -71,7 +72,7 @@ fn authorization(world: &World, value: &str) -> String {
 
 fn form(body: &[u8]) -> Vec<(String, String)> {
     let shown = |name: &str, value: String| match name {
-        "client_assertion" => keys::unverified_claims(&value)
+        "client_assertion" | "WebIdentityToken" | "subject_token" => keys::unverified_claims(&value)
             .map_or_else(|| "<client assertion, not a JWT>".to_owned(), |claims| claims.to_string()),
         "client_secret" | "password" | "refresh_token" | "access_token" | "code" | "assertion" => {
             format!("<{}>", name.replace('_', " "))

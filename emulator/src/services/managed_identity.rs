@@ -27,7 +27,9 @@ pub(crate) const APP_SERVICE: &str = "/msi/token";
 
 pub(crate) fn router(world: Arc<World>) -> Router {
     let google = sources::google_router(Arc::clone(&world));
-    Router::new().route(IMDS, get(imds)).route(APP_SERVICE, get(app_service)).with_state(world).merge(google)
+    let aws = sources::aws_role_router(Arc::clone(&world));
+    let own = Router::new().route(IMDS, get(imds)).route(APP_SERVICE, get(app_service)).with_state(world);
+    own.merge(google).merge(aws)
 }
 
 async fn imds(State(world): Shared, request: Request) -> Response {

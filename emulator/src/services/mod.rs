@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod arm;
 mod bearer;
 pub(crate) mod blob;
+pub(crate) mod clouds;
 pub(crate) mod devops;
 pub(crate) mod entra;
 pub(crate) mod graph;

@@ -27,6 +27,10 @@ pub enum IssuedKind {
     ArcKey,
     /// What a source of id tokens demands of a job, a pod or a machine.
     SourceCredential,
+    /// What AWS or Google Cloud gave for an id token.
+    CloudCredential,
+    /// A token of Vault.
+    VaultToken,
 }
 
 impl fmt::Display for IssuedKind {
@@ -42,6 +46,8 @@ impl fmt::Display for IssuedKind {
             Self::PersonalToken => "personal access token",
             Self::ArcKey => "key of an Azure Arc server",
             Self::SourceCredential => "credential of a source",
+            Self::CloudCredential => "credential of another cloud",
+            Self::VaultToken => "token of Vault",
         })
     }
 }

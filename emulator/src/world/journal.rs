@@ -20,6 +20,8 @@ pub enum Service {
     Graph,
     /// What signs id tokens for jobs, pods and machines outside of Azure Pipelines.
     Sources = 8,
+    /// Other clouds: AWS, Google Cloud, Vault.
+    Clouds,
 }
 
 /// One HTTP request.

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 
 /// Public host names in the servers' certificate, which a CONNECT proxy may lead here.
-pub(crate) const PUBLIC_NAMES: [&str; 9] = [
+pub(crate) const PUBLIC_NAMES: [&str; 12] = [
     "dev.azure.com",
     "login.microsoftonline.com",
     "management.azure.com",
@@ -25,6 +25,9 @@ pub(crate) const PUBLIC_NAMES: [&str; 9] = [
     "graph.microsoft.com",
     "management.chinacloudapi.cn",
     "*.blob.core.windows.net",
+    "sts.eu-central-1.amazonaws.com",
+    "sts.googleapis.com",
+    "iamcredentials.googleapis.com",
 ];
 
 const LOOPBACK_NAMES: [&str; 3] = ["127.0.0.1", "::1", "localhost"];

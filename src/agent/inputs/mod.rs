@@ -17,7 +17,10 @@ use wif_core::{
 use wif_io::env::Env;
 
 pub use self::error::InputError;
-use super::reserved;
+use super::{
+    reserved,
+    target_inputs::{self, AwsInputs, GoogleInputs, TargetInputs, VaultInputs},
+};
 
 /// What a step asks for.
 #[derive(Clone, Debug)]
@@ -30,6 +33,8 @@ pub struct Inputs {
     access_tokens: Vec<(String, String)>,
     /// `allowedResources`, as written; see [`Inputs::allowed_resources`].
     allowed_resources: Allowed<String>,
+    /// The other clouds that `allowedResources` names.
+    allowed_targets: BTreeSet<Family>,
     /// `refresh`
     pub refresh: bool,
     /// `session`
@@ -44,6 +49,8 @@ pub struct Inputs {
     pub allowed_subscriptions: Allowed<Uuid>,
     /// `allowedAuthorities`: hosts beside those of the known clouds.
     pub allowed_authorities: AllowedHosts,
+    /// Other clouds.
+    pub targets: TargetInputs,
 }
 
 /// The name of a sign-in session, in upper case.
@@ -63,6 +70,8 @@ pub struct Input {
     pub option: &'static str,
     /// What a form calls it.
     pub label: &'static str,
+    /// The group in which a form shows it.
+    pub group: &'static str,
     /// Its default.
     pub default: &'static str,
 }
@@ -81,6 +90,8 @@ impl Inputs {
     /// The first input that cannot be used.
     pub fn read(env: &Env) -> Result<Self, InputError> {
         let connection = text(env, declared::AZURE_SUBSCRIPTION)?;
+        let (allowed_resources, allowed_targets) =
+            without_targets(guarded(env, declared::ALLOWED_RESOURCES, |entry| Some(entry.to_owned()))?);
         Ok(Self {
             connection: Uuid::try_parse(connection)
                 .ok()
@@ -88,7 +99,9 @@ impl Inputs {
                 .ok_or_else(|| InputError::Connection { value: connection.to_owned() })?,
             exports: exports(env)?,
             access_tokens: access_tokens(env)?,
-            allowed_resources: guarded(env, declared::ALLOWED_RESOURCES, |entry| Some(entry.to_owned()))?,
+            allowed_resources,
+            allowed_targets,
+            targets: targets(env)?,
             refresh: boolean(env, declared::REFRESH)?,
             session: session(env)?,
             require_federation: boolean(env, declared::REQUIRE_FEDERATION)?,
@@ -129,6 +142,12 @@ impl Inputs {
         self.allowed_resources.try_map(|text| {
             Resource::parse(text, audiences).map_err(|source| InputError::Resource { input, source })
         })
+    }
+
+    /// Whether `allowedResources` lets the session sign in to another cloud.
+    #[must_use]
+    pub fn allows_target(&self, family: Family) -> bool {
+        !self.limits_resources() || self.allowed_targets.contains(&family)
     }
 
     /// Whether `allowedResources` is set: then no id token may leave, since it opens every resource.
@@ -181,7 +200,7 @@ fn accepted(input: Input) -> String {
     let families = || {
         format!(
             "{}, or none alone",
-            Family::ALL.iter().map(|family| family.as_str()).collect::<Vec<_>>().join(", ")
+            Family::named_in_exports().map(Family::as_str).collect::<Vec<_>>().join(", ")
         )
     };
     match input.name {
@@ -194,7 +213,9 @@ fn accepted(input: Input) -> String {
         name if name == declared::SESSION.name => {
             "letters, digits and _, beginning with a letter, at most 40, since it begins the names of variables".to_owned()
         }
-        name if name == declared::ALLOWED_RESOURCES.name => format!("{} or https:// resources", ALIASES.join(", ")),
+        name if name == declared::ALLOWED_RESOURCES.name => {
+            format!("{}, aws, google, vault or https:// resources", ALIASES.join(", "))
+        }
         name if name == declared::ALLOWED_TENANTS.name || name == declared::ALLOWED_SUBSCRIPTIONS.name => {
             "ids (GUIDs), separated by commas or line ends".to_owned()
         }
@@ -207,8 +228,116 @@ fn accepted(input: Input) -> String {
             "stop, continue or silentlyContinue".to_owned()
         }
         name if name == declared::SCRIPT_PATH.name || name == declared::WORKING_DIRECTORY.name => "a path".to_owned(),
-        _ => "true or false".to_owned(),
+        name => accepted_of_target(name).unwrap_or("true or false").to_owned(),
     }
+}
+
+/// What an input may be that asks for another cloud.
+fn accepted_of_target(name: &str) -> Option<&'static str> {
+    let all = [
+        (
+            declared::AWS_ROLE,
+            "the ARN of a role, such as arn:aws:iam::123456789012:role/deploy, with awsRegion beside it",
+        ),
+        (
+            declared::AWS_REGION,
+            "a region such as eu-central-1, of the partition of awsRole and always with awsRole",
+        ),
+        (declared::AWS_SESSION_DURATION, "whole seconds, 900 to 43200"),
+        (
+            declared::GOOGLE_PROVIDER,
+            "the full name of a workload identity provider: projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER",
+        ),
+        (
+            declared::GOOGLE_SERVICE_ACCOUNT,
+            "the mail address of a service account, such as deploy@my-project.iam.gserviceaccount.com, with googleProvider beside it",
+        ),
+        (declared::GOOGLE_PROJECT, "the id of a project, with googleProvider beside it"),
+        (
+            declared::VAULT_ADDRESS,
+            "an https:// address, or http:// on a loopback address, without a user, a query or a fragment",
+        ),
+        (
+            declared::VAULT_ROLE,
+            "the name of a role, of letters, digits and - _ . @, with vaultAddress beside it",
+        ),
+        (declared::VAULT_MOUNT, "the path of an auth method, such as jwt"),
+        (declared::VAULT_NAMESPACE, "the path of a namespace, with vaultAddress beside it"),
+    ];
+    all.into_iter().find(|(input, _)| input.name == name).map(|(_, accepted)| accepted)
+}
+
+/// The resources of `allowedResources`, and the other clouds.
+fn without_targets(entries: Allowed<String>) -> (Allowed<String>, BTreeSet<Family>) {
+    let Allowed::Only(entries) = entries else { return (Allowed::Any, BTreeSet::new()) };
+    let mut targets = BTreeSet::new();
+    let mut is_resource = |entry: &String| {
+        let target = Family::ALL
+            .iter()
+            .find(|family| family.asked_by().is_some() && family.as_str().eq_ignore_ascii_case(entry));
+        targets.extend(target);
+        target.is_none()
+    };
+    let resources = entries.into_iter().filter(|entry| is_resource(entry)).collect();
+    (Allowed::Only(resources), targets)
+}
+
+/// The inputs that ask for other clouds. One that says more of a cloud which is not asked for was meant for something.
+fn targets(env: &Env) -> Result<TargetInputs, InputError> {
+    let given = |input: Input| text(env, input).map(|text| (!text.is_empty()).then_some(text));
+    let checked = |input: Input, is_valid: fn(&str) -> bool| match given(input)? {
+        Some(text) if !is_valid(text) => Err(refuse(input, text)),
+        text => Ok(text.map(str::to_owned)),
+    };
+    let parsed = |input: Input, parse: fn(&str) -> Option<String>| {
+        given(input)?.map(|text| parse(text).ok_or_else(|| refuse(input, text))).transpose()
+    };
+    let missing = |input: Input| Err(refuse(input, ""));
+    let role = checked(declared::AWS_ROLE, target_inputs::is_role)?;
+    let region = checked(declared::AWS_REGION, target_inputs::is_region)?;
+    let duration = text(env, declared::AWS_SESSION_DURATION)?;
+    let duration = duration.parse().ok().filter(|seconds| (900..=43_200).contains(seconds));
+    let aws = match (role, region) {
+        (Some(role), Some(region)) => {
+            // A role is assumed in its own partition.
+            if role.starts_with("arn:aws-cn:") != region.starts_with("cn-")
+                || role.starts_with("arn:aws-us-gov:") != region.starts_with("us-gov-")
+            {
+                return Err(refuse(declared::AWS_REGION, &region));
+            }
+            let refused = || {
+                refuse(
+                    declared::AWS_SESSION_DURATION,
+                    text(env, declared::AWS_SESSION_DURATION).unwrap_or_default(),
+                )
+            };
+            Some(AwsInputs { role, region, duration: duration.ok_or_else(refused)? })
+        }
+        (Some(_), None) => return missing(declared::AWS_REGION),
+        (None, Some(_)) => return missing(declared::AWS_ROLE),
+        (None, None) => None,
+    };
+    let provider = parsed(declared::GOOGLE_PROVIDER, target_inputs::provider)?;
+    let service_account = checked(declared::GOOGLE_SERVICE_ACCOUNT, target_inputs::is_service_account)?;
+    let project = checked(declared::GOOGLE_PROJECT, target_inputs::is_project)?;
+    let google = match provider {
+        Some(provider) => Some(GoogleInputs { provider, service_account, project }),
+        None if service_account.is_some() || project.is_some() => return missing(declared::GOOGLE_PROVIDER),
+        None => None,
+    };
+    let address = parsed(declared::VAULT_ADDRESS, target_inputs::address)?;
+    let role = checked(declared::VAULT_ROLE, target_inputs::is_vault_role)?;
+    let mount = checked(declared::VAULT_MOUNT, target_inputs::is_path)?;
+    let namespace = checked(declared::VAULT_NAMESPACE, target_inputs::is_path)?;
+    let vault = match address {
+        Some(address) => {
+            let mount = mount.ok_or_else(|| refuse(declared::VAULT_MOUNT, ""))?;
+            Some(VaultInputs { address, role, mount, namespace })
+        }
+        None if role.is_some() || namespace.is_some() => return missing(declared::VAULT_ADDRESS),
+        None => None,
+    };
+    Ok(TargetInputs { aws, google, vault })
 }
 
 pub(super) fn boolean(env: &Env, input: Input) -> Result<bool, InputError> {

@@ -22,9 +22,6 @@ pub(super) fn element(answer: &Response, name: &str) -> Result<Secret, SourceErr
             let value = between(name).filter(|value| !value.is_empty()).map(Secret::new);
             value.ok_or(SourceError::NoToken { signer: SIGNER, status, body: answer.kind() })
         }
-        408 | 429 | 500..=599 => {
-            Err(SourceError::Busy { signer: SIGNER, status, retry_after: answer.retry_after })
-        }
         _ => {
             let code = between("Code").unwrap_or_default();
             let said = service_message(&format!("{code}: {}", between("Message").unwrap_or_default()));

@@ -18,7 +18,7 @@ use super::{
     answer::{SIGNER, element},
     keys::Credentials,
 };
-use crate::sources::{error::SourceError, file, variable::trimmed};
+use crate::sources::{ask, error::SourceError, file, variable::trimmed};
 
 const ID: &str = "AWS_ACCESS_KEY_ID";
 const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
@@ -88,10 +88,7 @@ async fn of_container(env: &Env, http: &Http, deadline: Deadline) -> Result<Cred
         return Err(absent(format!("{name} leads to another machine without TLS")));
     }
     let key = match (env.get(KEY_FILE), env.secret(KEY)) {
-        (Some(path), _) => {
-            let read = file::read(Path::new(path)).map(|key| trimmed(&key));
-            Some(read.map_err(|error| absent(format!("the file of {KEY_FILE} cannot be read: {error}")))?)
-        }
+        (Some(path), _) => Some(file::read(Path::new(path)).map_err(|error| unreadable(KEY_FILE, &error))?),
         (None, key) => key,
     };
     let plain = &Http::plain(endpoint.clone(), http.shared_clock())?;
@@ -126,9 +123,7 @@ async fn of_web_identity(
     deadline: Deadline,
     sts: &Endpoint,
 ) -> Result<Credentials, SourceError> {
-    let token = file::read(path).map(|token| trimmed(&token));
-    let token =
-        token.map_err(|error| absent(format!("the file of {WEB_IDENTITY} cannot be read: {error}")))?;
+    let token = file::read(path).map_err(|error| unreadable(WEB_IDENTITY, &error))?;
     let form = [
         ("Action", "AssumeRoleWithWebIdentity"),
         ("Version", "2011-06-15"),
@@ -147,18 +142,7 @@ async fn of_web_identity(
 
 async fn send(http: &Http, deadline: Deadline, request: Request) -> Result<Response, SourceError> {
     let request = &request;
-    let attempt = |limit| async move {
-        let answer = http.send(request.clone(), limit).await;
-        let answer = answer.map_err(|source| SourceError::Http { signer: SIGNER, source })?;
-        match answer.status {
-            408 | 429 | 500..=599 => Err(SourceError::Busy {
-                signer: SIGNER,
-                status: answer.status,
-                retry_after: answer.retry_after,
-            }),
-            _ => Ok(answer),
-        }
-    };
+    let attempt = |limit| ask::send(http, limit, SIGNER, request);
     http.retrying(deadline, ATTEMPT_TIMEOUT, SourceError::retry_class, attempt).await
 }
 
@@ -179,6 +163,11 @@ fn keys(answer: &Response) -> Result<Credentials, SourceError> {
 
 fn no_role(status: u16) -> SourceError {
     SourceError::Refused { signer: SIGNER, status, said: None, mend: MEND.to_owned() }
+}
+
+/// The file that a variable names.
+fn unreadable(name: &str, error: &std::io::Error) -> SourceError {
+    absent(format!("the file of {name} cannot be read: {error}"))
 }
 
 fn absent(missing: String) -> SourceError {

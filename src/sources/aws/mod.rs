@@ -24,7 +24,9 @@ use self::{
 };
 use super::{
     Fetched, IdTokenSource,
+    ask::send,
     error::SourceError,
+    fetched,
     usable::{Origin, check},
 };
 
@@ -91,9 +93,7 @@ impl Aws {
             if let Some(token) = &keys.session_token {
                 request = request.secret_header("x-amz-security-token", token);
             }
-            let answer = http.send(request, limit).await;
-            let answer = answer.map_err(|source| SourceError::Http { signer: SIGNER, source })?;
-            element(&answer, "WebIdentityToken")
+            element(&send(http, limit, SIGNER, &request).await?, "WebIdentityToken")
         };
         let token = http.retrying(deadline, ATTEMPT_TIMEOUT, SourceError::retry_class, attempt).await?;
         let origin = Origin {
@@ -112,8 +112,6 @@ impl IdTokenSource for Aws {
     }
 
     fn fetch<'a>(&'a self, http: &'a Http, deadline: Deadline, audience: &'a str) -> Fetched<'a> {
-        Box::pin(
-            async move { self.ask(http, deadline, audience).await.map_err(|error| Box::new(error.into())) },
-        )
+        fetched(self.ask(http, deadline, audience))
     }
 }

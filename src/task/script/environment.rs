@@ -3,16 +3,16 @@
 use std::path::Path;
 
 use wif_core::{
-    exports::{Family, Value, Variable},
+    exports::{Family, Variable},
     secret::Secret,
 };
 use wif_io::{child::ChildVariable, env::Env};
 
-use super::super::plan::Plan;
-use crate::{
-    agent::{connection::Scheme, inputs::exported_name},
-    sign_in::SignedIn,
+use super::super::{
+    child_changes::{ChildEnvironment, PathPlace, child_changes},
+    plan::Plan,
 };
+use crate::{agent::connection::Scheme, sign_in::SignedIn};
 
 /// What the environment of a script is made of.
 pub(in crate::task) struct ScriptEnvironment<'a> {
@@ -23,8 +23,6 @@ pub(in crate::task) struct ScriptEnvironment<'a> {
     pub(in crate::task) variables: &'a [&'a Variable],
     /// Variables that would win over these.
     pub(in crate::task) removed: &'a [&'a str],
-    /// Variables by which a proxy is not asked for the broker.
-    pub(in crate::task) no_proxy: Vec<(&'static str, String)>,
     /// This program.
     pub(in crate::task) program: Option<&'a Path>,
 }
@@ -42,22 +40,18 @@ fn is_of_tasks(name: &str) -> bool {
 
 impl ScriptEnvironment<'_> {
     /// What the script's environment has beside this process's own, or lacks. Later ones win.
-    pub(in crate::task) fn changes(self) -> Vec<(String, ChildVariable)> {
+    pub(in crate::task) fn changes(&self) -> Vec<(String, ChildVariable)> {
         let of_tasks = self.env.iter().map(|(name, _)| name).filter(|name| is_of_tasks(name));
-        let removed = of_tasks.chain(self.removed.iter().copied());
-        let mut changes: Vec<_> = removed.map(|name| (name.to_owned(), ChildVariable::Removed)).collect();
+        let removed: Vec<_> = of_tasks.chain(self.removed.iter().copied()).collect();
+        let mut changes = child_changes(&ChildEnvironment {
+            env: self.env,
+            removed: &removed,
+            variables: self.variables,
+            program: self.program,
+            place: PathPlace::First,
+        });
         let mut set = |name: &str, value: Secret| changes.push((name.to_owned(), ChildVariable::Set(value)));
-        for Variable { name, value } in self.variables {
-            set(
-                &exported_name(name),
-                match value {
-                    Value::Plain(text) => Secret::new(text.clone()),
-                    Value::Masked(secret) | Value::Secret(secret) => secret.clone(),
-                },
-            );
-        }
-        let plain = self.as_in_azure_cli().into_iter().chain(self.path()).chain(self.no_proxy);
-        plain.for_each(|(name, value)| set(name, Secret::new(value)));
+        self.as_in_azure_cli().into_iter().for_each(|(name, value)| set(name, Secret::new(value)));
         let wants_identity = self.plan.script.as_ref().is_some_and(|script| script.wants_identity);
         if let (true, Some(id_token)) = (wants_identity, &self.signed_in.id_token) {
             set("idToken", id_token.token.clone());
@@ -84,14 +78,6 @@ impl ScriptEnvironment<'_> {
         ];
         let wanted = all.into_iter().filter(|(is_wanted, ..)| *is_wanted);
         wanted.filter_map(|(_, name, value)| Some((name, value?))).collect()
-    }
-
-    /// `wif` comes first on the `PATH`.
-    fn path(&self) -> Option<(&'static str, String)> {
-        let folder = self.program.and_then(Path::parent)?;
-        let old = self.env.get("PATH").unwrap_or_default();
-        let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(old));
-        Some(("PATH", std::env::join_paths(folders).ok()?.into_string().ok()?))
     }
 }
 

@@ -6,5 +6,5 @@ mod environment;
 mod error_lines;
 mod failure;
 pub(super) mod prepared;
-pub mod ready;
+pub(super) mod ready;
 pub(super) mod session;

@@ -5,8 +5,8 @@ use std::{ffi::OsString, io, path::PathBuf, time::Duration};
 use wif_core::failure::Failure;
 use wif_io::{
     child::{
-        ChildCommand, ChildEnding, ChildEvent, ChildVariable, ErrorStream, ProcessGroup, RunningChild,
-        Signals, StartError,
+        ChildCommand, ChildEnding, ChildEvent, ChildVariable, ErrorStream, LeftBehind, ProcessGroup,
+        RunningChild, Signals, StartError,
     },
     env::Env,
     private_folder::Folder,
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// A script whose files are written. Dropped, the session's files are removed, and its broker ends.
-pub struct ReadyScript {
+pub(in crate::task) struct ReadyScript {
     command: ScriptCommand,
     working_folder: Option<PathBuf>,
     fails_on_errors: bool,
@@ -36,7 +36,7 @@ pub struct ReadyScript {
 
 /// How a script ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScriptEnd {
+pub(in crate::task) enum ScriptEnd {
     /// With exit code 0.
     Succeeded,
     /// The agent asked the step to stop.
@@ -101,7 +101,11 @@ impl ReadyScript {
     /// # Errors
     ///
     /// The script failed, or could not be run.
-    pub async fn run(self, world: &mut World, signals: &mut Signals) -> Result<ScriptEnd, Failure> {
+    pub(in crate::task) async fn run(
+        self,
+        world: &mut World,
+        signals: &mut Signals,
+    ) -> Result<ScriptEnd, Failure> {
         let Self { command, working_folder, fails_on_errors, cancel_grace, variables, broker, folder } = self;
         let words = command.arguments.join(" ");
         let line = format!("[command]{} {words}", command.program.display());
@@ -136,6 +140,26 @@ impl ReadyScript {
         }
         ended
     }
+}
+
+/// Says what became of the processes that the script left behind.
+fn report_left_behind(left: &LeftBehind, commands: &mut Commands<'_>) -> io::Result<()> {
+    let LeftBehind { ended, surviving, not_searched } = left;
+    if !ended.is_empty() {
+        commands.line(&format!("Processes that the script left behind were ended: {}", ended.join(", ")))?;
+    }
+    if !surviving.is_empty() {
+        commands.warning(&format!(
+            "Processes that the script left behind could not be ended, and still run: {}. They get no token: the session has ended.",
+            surviving.join(", ")
+        ))?;
+    }
+    if let Some(reason) = not_searched {
+        commands.warning(&format!(
+            "Processes that the script may have left behind were not ended, since this system did not let the step find them: {reason}. They get no token: the session has ended."
+        ))?;
+    }
+    Ok(())
 }
 
 #[cfg(windows)]
@@ -186,10 +210,7 @@ impl Running {
         // The script may have ended in the middle of a line.
         let mut commands = Commands::new(&mut *world.out, &world.env);
         commands.line("\n").map_err(OutputError)?;
-        if !left.is_empty() {
-            let text = format!("Processes that the script left behind were ended: {}", left.join(", "));
-            commands.line(&text).map_err(OutputError)?;
-        }
+        report_left_behind(&left, &mut commands).map_err(OutputError)?;
         self.judge(ending?)
     }
 
@@ -261,4 +282,35 @@ impl Running {
 /// `SIGBREAK`, which is the console's `CTRL_BREAK`.
 const fn asks_to_end(number: i32) -> bool {
     matches!(number, 1 | 2 | 3 | 15) || (cfg!(windows) && number == 21)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(left: &LeftBehind) -> String {
+        let (mut out, env) = (Vec::new(), Env::default());
+        report_left_behind(left, &mut Commands::new(&mut out, &env)).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn only_what_has_ended_is_said_to_have_ended() {
+        let names = |name: &str| vec![name.to_owned()];
+        assert_eq!(said(&LeftBehind::default()), "");
+        let text = said(&LeftBehind { ended: names("sleep"), surviving: names("stuck"), not_searched: None });
+        let lines: Vec<_> = text.lines().collect();
+        let [ended, surviving] = *lines else { panic!("{text}") };
+        assert_eq!(ended, "Processes that the script left behind were ended: sleep");
+        assert!(surviving.starts_with("##vso[task.logissue type=warning"), "{text}");
+        assert!(surviving.contains("still run: stuck") && surviving.contains("no token"), "{text}");
+    }
+
+    #[test]
+    fn a_system_that_lets_no_process_be_found_is_warned_of() {
+        let reason = Some("Access is denied. (os error 5)".to_owned());
+        let text = said(&LeftBehind { not_searched: reason, ..LeftBehind::default() });
+        assert!(text.starts_with("##vso[task.logissue type=warning"), "{text}");
+        assert!(text.contains("were not ended") && text.contains("Access is denied"), "{text}");
+    }
 }

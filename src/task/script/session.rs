@@ -13,14 +13,15 @@ use wif_io::{env::Env, http::Http, private_folder::Folder};
 
 use super::{environment::ScriptEnvironment, prepared::Prepared, ready::ReadyScript};
 use crate::{
-    agent::commands::{Commands, OutputError, Visibility},
-    session::local::{self, Renewal},
+    agent::commands::{Commands, OutputError},
+    session::{
+        local::{self, Renewal},
+        start::NewSession,
+    },
     sign_in::{SignedIn, subscriptions::Listing},
     sources::azure_pipelines::AzurePipelines,
-    task::{
-        azure_cli, existing_variables::ExistingVariables, export::no_proxy_variables, plan::Plan,
-        summary::Summary,
-    },
+    targets::Granted,
+    task::{azure_cli, existing_variables::ExistingVariables, plan::Plan, summary::Summary},
 };
 
 /// A sign-in for a script.
@@ -31,6 +32,8 @@ pub(in crate::task) struct ScriptSession<'a> {
     pub(in crate::task) plan: &'a Plan,
     pub(in crate::task) existing: &'a ExistingVariables,
     pub(in crate::task) signed_in: &'a SignedIn,
+    /// What other clouds gave.
+    pub(in crate::task) granted: &'a [Granted],
     pub(in crate::task) tokens: &'a [NamedToken],
     pub(in crate::task) id_token_file: Option<PathBuf>,
     pub(in crate::task) http: &'a Arc<Http>,
@@ -52,12 +55,15 @@ impl ScriptSession<'_> {
         folder: Folder,
         commands: &mut Commands<'_>,
     ) -> Result<ReadyScript, Failure> {
-        let Self { env, plan, signed_in, tokens, http, listing, .. } = self;
+        let Self { env, plan, signed_in, granted, tokens, http, listing, .. } = self;
         let broker = if plan.refresh {
             let (identity, allowed) = (&plan.connection.identity, &plan.allowed);
-            let renewal = Renewal { env, identity, source: self.source, http, allowed };
-            let broker =
-                local::start(renewal, plan.new_session(signed_in, self.id_token_file.clone())).await?;
+            let targets = &plan.targets.all;
+            let renewal =
+                Renewal { env, identity, source: self.source, http, direct: http, allowed, targets };
+            let session =
+                NewSession { targets: granted, ..plan.new_session(signed_in, self.id_token_file.clone()) };
+            let broker = local::start(renewal, session).await?;
             commands.mask(&broker.endpoint.key).map_err(OutputError)?;
             Some(broker)
         } else {
@@ -66,6 +72,7 @@ impl ScriptSession<'_> {
         let client = signed_in.client;
         let azure_cli = azure_cli::sign_in(Some(&folder), env, plan, client, listing, commands).await?;
         let endpoint = broker.as_ref().map(|broker| &broker.endpoint);
+        plan.targets.prepare(env, Some(&folder), endpoint, granted)?;
         let mut variables = plan.variables(client, self.id_token_file, azure_cli, endpoint);
         variables.extend(exports::access_tokens(tokens));
         tokens.iter().try_for_each(|token| commands.mask(&token.token)).map_err(OutputError)?;
@@ -74,19 +81,12 @@ impl ScriptSession<'_> {
         let removed: Vec<_> =
             stale.iter().map(String::as_str).chain(self.existing.emptied.iter().copied()).collect();
         let set: Vec<_> = variables.iter().filter(|variable| self.existing.sets(env, variable)).collect();
-        let no_proxy = no_proxy_variables(env).into_iter().map(|(agent, value, visibility)| {
-            // The agent makes `NO_PROXY` of the first one's name; the second keeps its own.
-            let name = if visibility == Visibility::CaseKept { agent } else { "NO_PROXY" };
-            (name, value)
-        });
-        let no_proxy = no_proxy.collect();
         let environment = ScriptEnvironment {
             env,
             plan,
             signed_in,
             variables: &set,
             removed: &removed,
-            no_proxy,
             program: self.program,
         };
         let changes = environment.changes();

@@ -1,6 +1,6 @@
 //! Whether the broker kept the sign-in alive: new tokens while the client ran, and none of them refused.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use emulator::{
     Entry, Service,
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     journal::{assertion, is_by},
     scheme::Scheme,
-    tools::{ACCESS_TOKEN_LIVES, Client, Proof, STATUS},
+    tools::{ACCESS_TOKEN_LIVES, Client, Mode, Proof, STATUS},
 };
 
 /// The client's last token is another than its first, which had ended by then.
@@ -37,7 +37,11 @@ pub(super) fn kept(journal: &[Entry], client: &Client, scheme: Scheme) -> Vec<St
         }
     }
     let ours = |service: Service| by_us.iter().filter(|entry| entry.service == service).count();
-    let (id_tokens, access_tokens) = (ours(Service::DevOps), ours(scheme.source()));
+    let signer = match client.mode {
+        Mode::Exec(source) => source.service(),
+        Mode::Snapshot | Mode::Broker => Service::DevOps,
+    };
+    let (id_tokens, access_tokens) = (ours(signer), ours(scheme.source()));
     // A tool that exchanges id tokens needs no access token of the broker, which renews none that no caller wants.
     let exchanges = *client.exchanges.start() > 0;
     if (scheme.is_federated() && id_tokens < 3) || (!exchanges && access_tokens < 3) {
@@ -57,10 +61,20 @@ pub(super) fn kept(journal: &[Entry], client: &Client, scheme: Scheme) -> Vec<St
 }
 
 /// What does not fit in a job with a broker: it has refused no caller, and is gone.
-pub(super) fn ended(report: &JobReport) -> Vec<String> {
+pub(super) fn ended(report: &JobReport, client: &Client) -> Vec<String> {
     let mut complaints = Vec::new();
     if report.result != JobResult::Succeeded {
         complaints.push(format!("the job is {:?}", report.result));
+    }
+    if client.mode != Mode::Broker {
+        let is_ours =
+            |path: &&PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("wif"));
+        let files: Vec<_> = report.left_in_temp.iter().filter(is_ours).collect();
+        if !report.killed_orphans.is_empty() || !files.is_empty() {
+            let processes = &report.killed_orphans;
+            complaints.push(format!("`wif exec` left processes {processes:?} and files {files:?}"));
+        }
+        return complaints;
     }
     let status = &report.step(STATUS).raw_stdout;
     let refused = status.lines().find_map(|line| line.strip_prefix("refused")).map(str::trim);
@@ -77,15 +91,12 @@ pub(super) fn ended(report: &JobReport) -> Vec<String> {
 mod tests {
     use serde_json::json;
 
-    use super::{
-        super::tools::{Mode, TOOLS},
-        *,
-    };
+    use super::{super::tools::TOOLS, *};
 
     #[test]
     fn a_broker_that_renewed_nothing_is_not_accepted() {
         let clients = TOOLS.iter().flat_map(|tool| tool.clients);
-        for client in clients.filter(|client| client.mode == Mode::Broker) {
+        for client in clients.filter(|client| client.mode.has_broker()) {
             for scheme in client.schemes {
                 assert!(!kept(&[], client, *scheme).is_empty(), "{} {scheme:?}", client.credential);
             }

@@ -1,12 +1,12 @@
 //! The job of one row: sign in, then the client, and later once more.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use emulator::{
     Emulator, Proxy, Service,
     agent::{Agent, Step, StepResult},
     blob::{ACCOUNT, CONTAINER},
-    directory::{Lifetimes, Subscription},
+    directory::Subscription,
     job::Variable,
 };
 
@@ -23,7 +23,10 @@ use super::{
     table::Outcome,
     tools::{ACCESS_TOKEN_LIVES, Client, Mode, STATUS, Tool},
 };
-use crate::{process::Result, stage::EMULATOR};
+use crate::{
+    process::Result,
+    stage::{self, EMULATOR},
+};
 
 /// Runs it, and tells what came of it.
 pub(super) fn run(
@@ -36,8 +39,11 @@ pub(super) fn run(
     let emulator = Emulator::start();
     let (connection, name) = scheme.connect(&emulator);
     let second = client.two_sessions.then(|| scheme.other().connect(&emulator));
-    if client.mode == Mode::Broker {
-        shorten(&mut emulator.directory().lifetimes);
+    if client.mode.has_broker() {
+        shorten(&emulator);
+    }
+    if let Mode::Exec(source) = client.mode {
+        source.trust(&emulator);
     }
     emulator.directory().deployment_seconds = DEPLOYMENT_TAKES;
     let other_subscription = see_another_subscription(&emulator);
@@ -90,6 +96,10 @@ pub(super) fn run(
         Ok(command) => command,
         Err(error) => return Outcome::Failed(error),
     };
+    let command = match client.mode {
+        Mode::Exec(source) => source.around(&program(task), &emulator, client.inputs, &command),
+        Mode::Snapshot | Mode::Broker => command,
+    };
     if tool.place != Place::SharedNetwork {
         agent = agent.container(&enter.iter().map(String::as_str).collect::<Vec<_>>());
     }
@@ -115,9 +125,9 @@ pub(super) fn run(
         Instead::Azurite(_) => azurite::copied(&log, client.steps),
         Instead::Organization => organization::read(&log),
     });
-    if client.mode == Mode::Broker {
+    if client.mode.has_broker() {
         complaints.extend(broker::kept(&emulator.journal(), client, scheme));
-        complaints.extend(broker::ended(&report));
+        complaints.extend(broker::ended(&report, client));
     }
     let seen = ran.iter().flat_map(|step| [&step.raw_stdout, &step.raw_stderr]);
     // `wif token` has the agent mask what it prints; a command is no print.
@@ -152,6 +162,12 @@ fn command(
     Ok(format!("{enter} bash -c {}", word(&command)))
 }
 
+/// The program of this platform.
+fn program(task: &Path) -> PathBuf {
+    let platform = stage::platform().unwrap_or_default();
+    task.join("bin").join(platform).join(format!("wif{}", std::env::consts::EXE_SUFFIX))
+}
+
 /// A second subscription, in which everyone with a role in the first has one.
 fn see_another_subscription(emulator: &Emulator) -> Uuid {
     let mut directory = emulator.directory();
@@ -177,7 +193,12 @@ fn steps(
         inputs.extend((number > 0).then_some(("session", "hub")));
         Step::task(task, &inputs).display_name("Sign in")
     };
-    let mut steps: Vec<_> = connections.iter().enumerate().map(sign_in).collect();
+    let of_source = match client.mode {
+        Mode::Exec(source) => source.variables(emulator),
+        Mode::Snapshot | Mode::Broker => Vec::new(),
+    };
+    let signing_in = connections.iter().enumerate().filter(|_| !matches!(client.mode, Mode::Exec(_)));
+    let mut steps: Vec<_> = signing_in.map(sign_in).collect();
     for number in 0..client.steps {
         if number > 0 {
             let wait = format!("sleep {}", ACCESS_TOKEN_LIVES + 1);
@@ -191,6 +212,12 @@ fn steps(
         for (name, value) in client.env {
             ask = ask.env(*name, *value);
         }
+        if let Mode::Exec(_) = client.mode {
+            // `wif` itself asks the emulator, and no proxy for it.
+            ask = ask.env("SSL_CERT_FILE", emulator.ca_file().to_string_lossy());
+            ask = ask.env("NO_PROXY", "127.0.0.1,localhost");
+            ask = of_source.iter().fold(ask, |ask, (name, value)| ask.env(name, value));
+        }
         steps.push(ask);
     }
     if client.mode == Mode::Broker {
@@ -200,7 +227,10 @@ fn steps(
 }
 
 /// Several of each end in a row's few seconds, and few of them live for as long as a client's own margin.
-fn shorten(lifetimes: &mut Lifetimes) {
+fn shorten(emulator: &Emulator) {
+    let mut directory = emulator.directory();
+    directory.sources.lifetime = ID_TOKEN_LIVES;
+    let lifetimes = &mut directory.lifetimes;
     lifetimes.devops_id_token = ID_TOKEN_LIVES;
     lifetimes.entra_id_token = ID_TOKEN_LIVES;
     lifetimes.access_token = ACCESS_TOKEN_LIVES;

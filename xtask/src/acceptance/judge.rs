@@ -38,7 +38,7 @@ pub(super) fn printed(stdout: &str, version: &str, client: &Client) -> Result<()
     }
     match client.mode {
         Mode::Snapshot => {}
-        Mode::Broker => broker::renewed(&lines, client)?,
+        Mode::Broker | Mode::Exec(_) => broker::renewed(&lines, client)?,
     }
     let meant = lines_of(client);
     if lines.len() == meant {
@@ -85,8 +85,9 @@ pub(super) fn asked(journal: &[Entry], tool: &Tool, client: &Client, scheme: Sch
     for exchange in exchanges {
         let exported = sign_in.is_some_and(|one| assertion(one) == assertion(exchange));
         // The broker's first id token is that of the sign-in, and the later ones are others.
-        let meant = client.mode == Mode::Broker || exported != client.asks_id_token;
-        let theirs = is_of(exchange, scheme) || client.two_sessions && is_of(exchange, scheme.other());
+        let meant = client.mode.has_broker() || exported != client.asks_id_token;
+        let theirs =
+            is_of(exchange, client, scheme) || client.two_sessions && is_of(exchange, client, scheme.other());
         if !theirs || !meant {
             complaints.push("the client exchanged another id token than was meant".to_owned());
         }
@@ -123,13 +124,18 @@ pub(super) fn asked(journal: &[Entry], tool: &Tool, client: &Client, scheme: Sch
     complaints
 }
 
-/// For the connection's client, with an assertion of the connection's issuer.
-fn is_of(exchange: &Entry, scheme: Scheme) -> bool {
-    let signer = match scheme {
+/// For the connection's client, with an assertion of the connection's issuer, or of the source's.
+fn is_of(exchange: &Entry, client: &Client, scheme: Scheme) -> bool {
+    let of_source = match client.mode {
+        Mode::Exec(source) => source.signer(),
+        Mode::Snapshot | Mode::Broker => None,
+    };
+    let of_connection = match scheme {
         Scheme::DevOps => "https://vstoken.dev.azure.com/",
         Scheme::Entra => "https://login.microsoftonline.com/",
         Scheme::Secret | Scheme::Certificate | Scheme::Machine => return false,
     };
+    let signer = of_source.unwrap_or(of_connection);
     let claims = assertion(exchange);
     let by = claims.as_ref().and_then(|claims| claims["iss"].as_str());
     exchange.form("client_id") == Some(&scheme.client().to_string())

@@ -1,6 +1,7 @@
 //! What came of it, as a table in Markdown.
 
 use super::{
+    exec::Source,
     scheme::{ALL, Scheme},
     tools::Mode,
 };
@@ -47,6 +48,10 @@ impl Row {
         match self.mode {
             Mode::Snapshot => "snapshot",
             Mode::Broker => "broker",
+            Mode::Exec(Source::AzurePipelines) => "wif exec, azure-pipelines",
+            Mode::Exec(Source::GitHub) => "wif exec, github",
+            Mode::Exec(Source::Buildkite) => "wif exec, buildkite",
+            Mode::Exec(Source::Google) => "wif exec, google",
         }
     }
 

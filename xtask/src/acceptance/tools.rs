@@ -4,6 +4,7 @@ use std::{ops::RangeInclusive, path::Path};
 
 use super::{
     container::Place,
+    exec::Source,
     install::{self, Found},
     scheme::{ALL, FEDERATED, OTHERS, Scheme},
 };
@@ -68,6 +69,15 @@ pub(super) enum Mode {
     Snapshot,
     /// `refresh: true`: the broker gives new tokens, and the old ones end all the time.
     Broker,
+    /// The client is the command of `wif exec`, which has the broker. No step signs in.
+    Exec(Source),
+}
+
+impl Mode {
+    /// Whether there is a broker, and tokens end while the client runs.
+    pub(super) fn has_broker(self) -> bool {
+        self != Self::Snapshot
+    }
 }
 
 /// What shows that a client's tokens are good.
@@ -163,6 +173,11 @@ const ENDPOINT: Client = Client {
 const IDENTITY: Client = Client { credential: "IDENTITY_ENDPOINT", ..ENDPOINT };
 const WIF_TOKEN: Client = Client { family: "any", credential: "wif token", ..ENDPOINT };
 
+/// The same client as the command of `wif exec`, with a source whose subject the usual identity trusts.
+const fn under_exec(client: Client, source: Source) -> Client {
+    Client { mode: Mode::Exec(source), schemes: &[Scheme::DevOps], ..client }
+}
+
 /// Only where the client runs differs from the rows on the machine, so one of each kind is enough.
 const SHARED: &[Scheme] = &[Scheme::DevOps, Scheme::Secret];
 
@@ -191,6 +206,11 @@ const RAW: &[Client] = &[
         calls: 2 * ROUNDS..=2 * ROUNDS,
         ..ENDPOINT
     },
+    under_exec(IDENTITY, Source::AzurePipelines),
+    under_exec(IDENTITY, Source::GitHub),
+    under_exec(IDENTITY, Source::Buildkite),
+    under_exec(IDENTITY, Source::Google),
+    under_exec(WIF_TOKEN, Source::GitHub),
 ];
 
 /// Asks the broker for an id token before each exchange; one `apply` outlives both tokens.
@@ -251,7 +271,7 @@ const AZ: Tool = Tool {
     asks_as: "az asks the broker only",
     calls_as: "AZURECLI/",
     place: Place::Machine,
-    clients: &[AZ_ACCOUNT, AZ_DEPLOYMENT],
+    clients: &[AZ_ACCOUNT, AZ_DEPLOYMENT, under_exec(AZ_ACCOUNT, Source::GitHub)],
 };
 
 /// `init` from the mirror, and `plan`, each time with an id token of the broker.
@@ -308,7 +328,14 @@ pub(super) const TOOLS: &[Tool] = &[
         asks_as: "azsdk-python-identity/",
         calls_as: "python-requests/",
         place: Place::Machine,
-        clients: &[PIPELINES, WORKLOAD, DEFAULT, ENDPOINT],
+        clients: &[
+            PIPELINES,
+            WORKLOAD,
+            DEFAULT,
+            ENDPOINT,
+            under_exec(ENDPOINT, Source::AzurePipelines),
+            under_exec(ENDPOINT, Source::GitHub),
+        ],
     },
     Tool {
         name: "azure_identity (Rust)",
@@ -371,7 +398,7 @@ pub(super) const TOOLS: &[Tool] = &[
         asks_as: "Go-http-client/",
         calls_as: "HashiCorp/go-azure-sdk",
         place: Place::Machine,
-        clients: &[BACKEND, REQUEST, TWO_SESSIONS, MSI],
+        clients: &[BACKEND, REQUEST, TWO_SESSIONS, MSI, under_exec(REQUEST, Source::GitHub)],
     },
     Tool {
         name: "azcopy",

@@ -47,6 +47,15 @@ impl Row {
     }
 }
 
+impl Row {
+    /// Prints one as soon as it is there.
+    pub(super) fn tell(&self) {
+        let Self { what, ours, peer, theirs, .. } = self;
+        let beside = if peer.is_empty() { String::new() } else { format!("; {peer}: {theirs}") };
+        println!("  {what}: {ours}{beside}");
+    }
+}
+
 /// Prints them.
 pub(super) fn print(rows: &[Row]) {
     println!("\n| what | wif | peer | theirs | ratio | aim | met |\n|---|---|---|---|---|---|---|");

@@ -12,14 +12,11 @@ use std::{
     process::Command,
 };
 
-use super::platform::{Host, Platform};
+use super::platform::{Host, Platform, Program};
 use crate::{
     process::{Result, cargo, forget_package, output, root, target},
     tools,
 };
-
-/// What Cargo is told to build for the job: the program without what only the library gives to Rust callers.
-pub(crate) const SHIPPED: [&str; 5] = ["--package", "wif", "--bin", "wif", "--no-default-features"];
 
 /// Whose compiler is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,25 +33,25 @@ const ZIG: [&str; 2] = ["cargo-zigbuild==0.24.0", "ziglang==0.15.2"];
 const DEBIAN_RUST: [&str; 3] = ["cargo-web", "rustc-web", "rust-web-src"];
 const DEBIAN_SOURCES: &str = "/usr/lib/rustlib/src/rust";
 
-/// Compiles the program, and tells where it is.
-pub(super) fn compile(platform: &Platform) -> Result<PathBuf> {
+/// Compiles a program, and tells where it is.
+pub(super) fn compile(platform: &Platform, program: &Program) -> Result<PathBuf> {
     let route = route(platform)?;
     let folder = target()?.join("package");
-    println!("Compiling for {} ({})", platform.name, version(route)?);
+    println!("Compiling {} for {} ({})", program.name, platform.name, version(route)?);
     let mut command =
         command(platform, route, if platform.is_musl() { "zigbuild" } else { "build" }, &folder)?;
-    command.arg("--release").args(SHIPPED);
+    command.arg("--release").args(program.arguments);
     crate::process::run(&mut command)?;
-    Ok(folder.join(platform.triple).join("release").join(platform.file))
+    Ok(folder.join(platform.triple).join("release").join(platform.file(program)))
 }
 
-/// Whether the program passes the compiler's checks for a platform whose linker cannot be had here.
-pub(super) fn check(platform: &Platform) -> Result<()> {
+/// Whether a program passes the compiler's checks for a platform whose linker cannot be had here.
+pub(super) fn check(platform: &Platform, program: &Program) -> Result<()> {
     let route = route(platform)?;
-    println!("Checking for {} ({})", platform.name, version(route)?);
+    println!("Checking {} for {} ({})", program.name, platform.name, version(route)?);
     let folder = target()?.join("package");
     let mut command = command(platform, route, "check", &folder)?;
-    command.args(SHIPPED);
+    command.args(program.arguments);
     crate::process::run(&mut command)
 }
 
@@ -89,6 +86,9 @@ fn command(platform: &Platform, route: Route, build: &str, folder: &Path) -> Res
     if platform.is_musl() {
         // zig does not take rustc's `-static-pie` for it.
         flags.push("-Clink-arg=-pie".to_owned());
+        // A panic ends the program without unwinding and prints no backtrace, which are the uses of these tables: 500 KB.
+        // Windows needs them.
+        flags.push("-Cforce-unwind-tables=no".to_owned());
     }
     if platform.is_windows() {
         tools::debian(&["gcc-mingw-w64-x86-64"])?;
@@ -96,6 +96,7 @@ fn command(platform: &Platform, route: Route, build: &str, folder: &Path) -> Res
     }
     paths.extend(env::split_paths(&path()));
     let paths = env::join_paths(paths).map_err(|error| error.to_string())?;
+    command.env(super::COMMIT, super::commit()?);
     command.env("PATH", paths).env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");
     forget_package(&mut command);
     command.env("CARGO_INCREMENTAL", "0").current_dir(root());

@@ -13,10 +13,10 @@ use super::platform::PLATFORMS;
 use crate::process::{Result, cargo, output};
 
 const HEAD: &str = "\
-The program wif is under the MIT license, which is in the file LICENSE. It is made with the following.
+The programs wif and wif-operator are under the MIT license, which is in the file LICENSE. They are made with the following.
 
 Rust's standard library (https://www.rust-lang.org): MIT or Apache-2.0. The programs for Linux hold musl
-(https://musl.libc.org): MIT. The program for Windows holds start-up code of mingw-w64 (https://www.mingw-w64.org): public
+(https://musl.libc.org): MIT. The programs for Windows hold start-up code of mingw-w64 (https://www.mingw-w64.org): public
 domain and Zope Public License 2.1.
 ";
 /// What a license's file is called.
@@ -50,7 +50,7 @@ pub(super) fn notice() -> Result<String> {
     Ok(notice)
 }
 
-/// What the program needs at run time, by name and version.
+/// What the programs need at run time, by name and version.
 fn used(metadata: &Value) -> Result<BTreeMap<String, Value>> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let id = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -58,7 +58,9 @@ fn used(metadata: &Value) -> Result<BTreeMap<String, Value>> {
         list(&metadata["packages"]).into_iter().map(|package| (id(&package["id"]), package)).collect();
     let nodes: BTreeMap<_, _> =
         list(&metadata["resolve"]["nodes"]).into_iter().map(|node| (id(&node["id"]), node)).collect();
+    let is_operator = |package: &Value| package["name"] == "wif-operator" && package["source"].is_null();
     let mut open = vec![id(&metadata["resolve"]["root"])];
+    open.extend(packages.iter().filter(|(_, package)| is_operator(package)).map(|(id, _)| id.clone()));
     let (mut seen, mut found) = (BTreeSet::new(), BTreeMap::new());
     while let Some(next) = open.pop() {
         if !seen.insert(next.clone()) {

@@ -13,16 +13,17 @@ const CYCLONEDX: &str = "0.5.9";
 
 /// The files, as the extension has them.
 pub(super) const BILL: &str = "sbom.cdx.json";
+pub(super) const OPERATOR_BILL: &str = "sbom-operator.cdx.json";
 pub(super) const LICENSES: &str = "THIRD-PARTY-NOTICES.txt";
 
 /// Writes both files into a folder.
 pub(super) fn write(folder: &Path) -> Result<()> {
     tools::write(&folder.join(LICENSES), licenses::notice()?)?;
-    bill_of_materials(&folder.join(BILL))
+    bills_of_materials(folder)
 }
 
-/// In the form of `CycloneDX`, with the commit's time and no serial number, so that the same commit has the same bill.
-fn bill_of_materials(to: &Path) -> Result<()> {
+/// One for each program, in the form of `CycloneDX`, with the commit's time and no serial number, so that the same commit has the same bill.
+fn bills_of_materials(folder: &Path) -> Result<()> {
     let cyclonedx = tools::crate_program("cargo-cyclonedx", CYCLONEDX, &[])?;
     let mut command = Command::new(cyclonedx);
     command.args(["cyclonedx", "-qq", "--format", "json", "--spec-version", "1.5", "--no-build-deps"]);
@@ -32,10 +33,13 @@ fn bill_of_materials(to: &Path) -> Result<()> {
     for other in ["emulator", "xtask"] {
         let _none = fs::remove_file(root().join(other).join(BILL));
     }
-    let made = root().join(BILL);
-    let text = tools::read(&made)?.replace(&root().display().to_string(), "/wif");
-    fs::remove_file(&made).map_err(|error| format!("{}: {error}", made.display()))?;
-    tools::write(to, text)
+    for (package, bill) in [(root(), BILL), (root().join("crates").join("wif-operator"), OPERATOR_BILL)] {
+        let made = package.join(BILL);
+        let text = tools::read(&made)?.replace(&root().display().to_string(), "/wif");
+        fs::remove_file(&made).map_err(|error| format!("{}: {error}", made.display()))?;
+        tools::write(&folder.join(bill), text)?;
+    }
+    Ok(())
 }
 
 /// The time of the commit, in seconds.

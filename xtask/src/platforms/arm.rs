@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use emulator::agent::Agent;
 
 use super::{
-    checks::{self, Machine, by_file},
+    checks::{self, BASH_SCRIPT, Machine, SHELL_COMMAND, by_file},
     program::program,
 };
 use crate::{
@@ -31,7 +31,14 @@ pub(super) fn run(task: &Path) -> Result<()> {
     let preload = root().join("xtask/platforms/arm64.js");
     let node = program(&folder.join("node"), &format!("exec node --require '{}' \"$@\"", preload.display()))?;
     let agent = || Agent::new().node(&node);
-    checks::all(&Machine { task, agent: &agent, trusting: &|ca| Ok(by_file(agent(), ca)), wif: "wif" })
+    checks::all(&Machine {
+        task,
+        agent: &agent,
+        trusting: &|ca| Ok(by_file(agent(), ca)),
+        wif: "wif",
+        command: SHELL_COMMAND,
+        script: Some(BASH_SCRIPT),
+    })
 }
 
 fn tell_the_kernel() -> Result<()> {

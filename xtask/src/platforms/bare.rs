@@ -47,7 +47,15 @@ pub(super) fn run(task: &Path) -> Result<()> {
         fs::create_dir_all(root.join("etc/ssl/certs")).and_then(|()| fs::copy(ca, &store)).map_err(failed)?;
         Ok(agent())
     };
-    checks::all(&Machine { task, agent: &agent, trusting: &trusting, wif: &wif })?;
+    checks::all(&Machine {
+        task,
+        agent: &agent,
+        trusting: &trusting,
+        wif: &wif,
+        command: ("/wif token arm", 0),
+        // Nothing there could run one.
+        script: None,
+    })?;
     let mut left: Vec<_> =
         root.read_dir().map_err(failed)?.flatten().map(|entry| entry.file_name()).collect();
     left.sort();

@@ -8,7 +8,7 @@ use std::{
 use emulator::{
     Emulator, Fault, Gate, Service,
     agent::{Agent, JobReport, JobResult, Step, StepResult},
-    job::JobMessage,
+    job::{JobMessage, Variable},
 };
 
 use crate::process::Result;
@@ -23,7 +23,17 @@ pub(super) struct Machine<'a> {
     pub(super) trusting: &'a dyn Fn(&Path) -> Result<Agent>,
     /// Bash that runs the platform's program in a later step.
     pub(super) wif: &'a str,
+    /// A command for `wif exec`, as words of bash, that asks the session for a token, and the exit code that says it got it.
+    pub(super) command: (&'a str, i32),
+    /// A `scriptType` that can run there, and a script of one line that asks for a token and says that it [`RAN`].
+    pub(super) script: Option<(&'a str, &'a str)>,
 }
+
+/// What the script says when it got its token.
+pub(super) const RAN: &str = "the script ran";
+/// The command of a system with a POSIX shell, and its script.
+pub(super) const SHELL_COMMAND: (&str, i32) = ("sh -c 'wif token arm > /dev/null && exit 7'", 7);
+pub(super) const BASH_SCRIPT: (&str, &str) = ("bash", "wif token arm > /dev/null && echo the script ran");
 
 /// Where a trust store is a file, its place can be named.
 pub(super) fn by_file(agent: Agent, ca: &Path) -> Agent {
@@ -33,13 +43,15 @@ pub(super) fn by_file(agent: Agent, ca: &Path) -> Agent {
 type Check = fn(&Machine<'_>) -> Result<()>;
 
 /// Every check, with the sentence that it holds to be true.
-const CHECKS: [(&str, Check); 6] = [
+const CHECKS: [(&str, Check); 8] = [
     ("a step signs in and its files go with the job", signs_in),
     ("a broker keeps the job signed in, holds nothing of its step, and ends with the job", keeps),
     ("a certificate of an unknown CA is refused", refuses),
     ("a CA in the machine's own trust store is trusted", trusts),
     ("a canceled step leaves nothing", cancels),
     ("a step that fails leaves nothing to the post-job stage", fails),
+    ("`wif exec` signs a command in, takes over its exit code, and leaves nothing", executes),
+    ("a script that is signed in alone leaves nothing to later steps", scripts),
 ];
 
 /// Runs them all.
@@ -138,6 +150,58 @@ fn fails(machine: &Machine<'_>) -> Result<()> {
         return Err(format!("the post-job stage fails:\n{}", report.log));
     }
     nothing_left(&report, &emulator)
+}
+
+fn executes(machine: &Machine<'_>) -> Result<()> {
+    let emulator = Emulator::start();
+    let usual = emulator.usual();
+    let (command, code) = machine.command;
+    let named = |url: String| url.replace("127.0.0.1", "localhost");
+    // The sign-in step has put the program on the PATH; its session is another.
+    let look = look(
+        machine,
+        &format!(
+            "code=0
+             $WIF exec --source azure-pipelines --connection {} --tenant {} --client {} --authority {} \\
+               --resource-manager {} --allowed-authorities 127.0.0.1,localhost --exports terraform,azure-sdk \\
+               -- {command} > /dev/null || code=$?
+             test $code = {code}",
+            usual.connection,
+            usual.tenant,
+            usual.client,
+            named(emulator.entra_url()),
+            named(emulator.arm_url()),
+        ),
+    );
+    let look = look.env("SYSTEM_ACCESSTOKEN", "$(System.AccessToken)");
+    let mut message = job(&emulator);
+    let (name, value) = ("System.AccessToken".to_owned(), message.job_token.clone());
+    message.variables.push(Variable { name, value, secret: true });
+    let agent = (machine.trusting)(emulator.ca_file())?;
+    let report = agent.run(&message, &[sign_in(machine, "false"), look]);
+    clean(&report, &emulator)?;
+    asked(&emulator, 2, 2)
+}
+
+fn scripts(machine: &Machine<'_>) -> Result<()> {
+    let Some((kind, text)) = machine.script else { return Ok(()) };
+    let emulator = Emulator::start();
+    let inputs = [
+        ("azureSubscription", "sc-prod"),
+        ("scriptType", kind),
+        ("scriptLocation", "inlineScript"),
+        ("inlineScript", text),
+        ("exports", "terraform, azure-sdk"),
+        ("allowedAuthorities", "127.0.0.1, localhost"),
+    ];
+    let script = Step::task(machine.task, &inputs).display_name("Script");
+    let look = Step::bash("test -z \"$ARM_CLIENT_ID$AZURE_CLIENT_ID$WIF_URL\"").display_name("Look");
+    let report = with_ca(machine, &emulator).run(&job(&emulator), &[script, look]);
+    clean(&report, &emulator)?;
+    if report.step("Script").raw_stdout.lines().all(|line| line.trim() != RAN) {
+        return Err(format!("the script did not get a token:\n{}", report.log));
+    }
+    asked(&emulator, 1, 1)
 }
 
 fn sign_in(machine: &Machine<'_>, refresh: &str) -> Step {

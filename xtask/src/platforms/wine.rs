@@ -31,7 +31,14 @@ pub(super) fn run(task: &Path) -> Result<()> {
     let agent = || Agent::new().node(&node).machine_env(FOLDER, wine.folder.to_string_lossy());
     let trusting = |ca: &Path| Ok(agent().machine_env(ROOTS, ca.to_string_lossy()));
     let wif = format!("{} {}", script().display(), program.display());
-    checks::all(&Machine { task, agent: &agent, trusting: &trusting, wif: &wif })
+    checks::all(&Machine {
+        task,
+        agent: &agent,
+        trusting: &trusting,
+        wif: &wif,
+        command: ("cmd /c 'wif token arm > nul && exit 7'", 7),
+        script: Some(("batch", "wif token arm > nul && echo the script ran")),
+    })
 }
 
 /// A Wine with a folder of its own, whose server runs until this is dropped.

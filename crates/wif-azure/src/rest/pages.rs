@@ -28,14 +28,12 @@ pub enum ListEnd<E> {
     Page(E),
     /// The time was over.
     Slow,
-    /// The next page is elsewhere, and the token is for this service only.
-    OtherHost,
+    /// The next page cannot be asked for.
+    Lost(LostPage),
     /// There are more than are wanted.
     TooMany,
     /// There are more pages than are asked for.
     TooManyPages,
-    /// The token for the next page cannot be sent back.
-    Token,
 }
 
 /// One page of a list.
@@ -90,68 +88,55 @@ impl Query<'_> {
         let Some(page) = response.json::<Page>() else {
             return Err(E::from(&RestError::Unusable(Box::new(response))));
         };
-        let links = [page.next_link, page.odata_next_link];
-        let next = match self.next::<E>(links.into_iter().flatten().find(|link| !link.is_empty()), &response)
-        {
-            Ok(None) => None,
-            Ok(Some(url)) => Some(Ok(NextPage(url))),
-            Err(ListEnd::OtherHost) => Some(Err(LostPage::OtherHost)),
-            Err(_token) => Some(Err(LostPage::Token)),
-        };
+        let link = [page.next_link, page.odata_next_link].into_iter().flatten().find(|link| !link.is_empty());
+        let next = self.next(link, &response).transpose().map(|next| next.map(NextPage));
         Ok(ListPage { items: page.value, next, retry_after: response.retry_after })
     }
 
     /// The same call for another page.
-    pub fn at(mut self, page: &NextPage) -> Self {
-        // The token goes to the service that named the page, and to no other one.
-        if let Some(url) = self.call.rest.own_link(page.0.as_str()) {
-            self.call.url = url;
-        }
-        self
+    ///
+    /// # Errors
+    ///
+    /// The page is of another service, and the token is for this one only.
+    pub fn at(mut self, page: &NextPage) -> Result<Self, LostPage> {
+        self.call.url = self.call.rest.own_link(page.0.as_str()).ok_or(LostPage::OtherHost)?;
+        Ok(self)
     }
 
     /// Reads a list page by page: what was read, and why it is not everything.
     pub async fn pages<E: ServiceError>(mut self, limits: PageLimits) -> (Vec<Value>, Option<ListEnd<E>>) {
         let mut all = Vec::new();
         for _ in 0..limits.pages {
-            let answer = self.send::<E>(&|response| response.json::<Page>().is_some()).await;
-            let page = answer.and_then(|response| match response.json::<Page>() {
-                Some(page) => Ok((page, response)),
-                None => Err(E::from(&RestError::Unusable(Box::new(response)))),
-            });
-            let (page, response) = match page {
+            let page = match self.page::<E>().await {
                 Ok(page) => page,
                 Err(_slow) if self.call.rest.is_over() => return (all, Some(ListEnd::Slow)),
                 Err(error) => return (all, Some(ListEnd::Page(error))),
             };
-            all.extend(page.value);
-            let links = [page.next_link, page.odata_next_link];
-            let next = self.next(links.into_iter().flatten().find(|link| !link.is_empty()), &response);
-            let has_next = !matches!(next, Ok(None));
-            if all.len() > limits.items || (all.len() == limits.items && has_next) {
+            all.extend(page.items);
+            if all.len() > limits.items || (all.len() == limits.items && page.next.is_some()) {
                 all.truncate(limits.items);
                 return (all, Some(ListEnd::TooMany));
             }
-            match next {
-                Ok(Some(next)) => self.call.url = next,
-                Ok(None) => return (all, None),
-                Err(end) => return (all, Some(end)),
+            match page.next {
+                Some(Ok(next)) => self.call.url = next.0,
+                None => return (all, None),
+                Some(Err(lost)) => return (all, Some(ListEnd::Lost(lost))),
             }
         }
         (all, Some(ListEnd::TooManyPages))
     }
 
     /// The address of the page after this one, if there is one.
-    fn next<E>(&self, link: Option<String>, response: &Response) -> Result<Option<Url>, ListEnd<E>> {
+    fn next(&self, link: Option<String>, response: &Response) -> Result<Option<Url>, LostPage> {
         if let Some(link) = link {
-            return self.call.rest.own_link(&link).map(Some).ok_or(ListEnd::OtherHost);
+            return self.call.rest.own_link(&link).map(Some).ok_or(LostPage::OtherHost);
         }
         let (header, parameter) = CONTINUATION;
         let Some(token) = response.raw_header(header).filter(|token| !token.is_empty()) else {
             return Ok(None);
         };
         let token = std::str::from_utf8(token).ok().filter(|token| token.len() <= MAX_CONTINUATION);
-        let token = token.ok_or(ListEnd::Token)?;
+        let token = token.ok_or(LostPage::Token)?;
         let mut url = self.call.url.clone();
         let others = self.call.url.query_pairs().filter(|(name, _)| name != parameter);
         url.query_pairs_mut().clear().extend_pairs(others).append_pair(parameter, token);
@@ -167,10 +152,9 @@ impl<E: Error> fmt::Display for ListEnd<E> {
                 None => write!(f, "{error}"),
             },
             Self::Slow => f.write_str("it took too long"),
-            Self::OtherHost => f.write_str("its next page is at another host"),
+            Self::Lost(lost) => write!(f, "{lost}"),
             Self::TooMany => f.write_str("there are more than are read"),
             Self::TooManyPages => f.write_str("there are more pages than are read"),
-            Self::Token => f.write_str("its next page cannot be asked for"),
         }
     }
 }

@@ -34,7 +34,7 @@ async fn a_page_at_another_host_is_not_asked_for_and_gets_no_token() {
             let case = Case::new();
             let (found, end) = list(&case.rest(&server), LIMITS).await;
             assert_eq!(found, ["kept"], "{link}");
-            assert!(matches!(end, Some(ListEnd::OtherHost)), "{link}: {end:?}");
+            assert!(matches!(end, Some(ListEnd::Lost(LostPage::OtherHost))), "{link}: {end:?}");
             assert_eq!(server.seen().len(), 1, "{link}");
         }
     }
@@ -51,7 +51,7 @@ async fn a_link_that_names_a_user_or_password_is_no_link_of_the_service() {
         .await;
         let case = Case::new();
         let (found, end) = list(&case.rest(&server), LIMITS).await;
-        assert!(matches!(end, Some(ListEnd::OtherHost)), "{login}: {end:?}");
+        assert!(matches!(end, Some(ListEnd::Lost(LostPage::OtherHost))), "{login}: {end:?}");
         assert_eq!((found.len(), server.seen().len()), (1, 1));
     }
 }
@@ -133,7 +133,7 @@ async fn a_token_for_the_next_page_that_cannot_be_sent_back_is_no_end_of_the_lis
     .await;
     let case = Case::new();
     let (found, end) = list(&case.rest(&server), LIMITS).await;
-    assert!(matches!(end, Some(ListEnd::Token)), "{end:?}");
+    assert!(matches!(end, Some(ListEnd::Lost(LostPage::Token))), "{end:?}");
     assert_eq!((found.len(), server.seen().len()), (1, 1));
 }
 
@@ -152,11 +152,14 @@ async fn pages_can_be_asked_for_one_by_one_each_with_the_wait_that_it_asks_for()
     let rest = case.rest(&server);
     let first = rest.get(["x"]).page::<ManagementError>().await.unwrap();
     let next = first.next.unwrap().unwrap();
-    let second = rest.get(["x"]).at(&next).page::<ManagementError>().await.unwrap();
+    let second = rest.get(["x"]).at(&next).unwrap().page::<ManagementError>().await.unwrap();
     assert_eq!((first.items, second.items), (vec![json!(0)], vec![json!(1)]));
     assert_eq!(second.retry_after, Some(Duration::from_secs(1)));
     assert_eq!(second.next.unwrap().unwrap_err(), LostPage::OtherHost);
     assert_eq!(server.seen()[1].target, "/more");
+    let other = Server::start(|_, _| Reply::json(&json!({ "value": [] }))).await;
+    let lost = case.rest(&other).get(["x"]).at(&next).map(|_| ()).unwrap_err();
+    assert_eq!((lost, other.seen().len()), (LostPage::OtherHost, 0), "a page of another service");
 }
 
 #[tokio::test]

@@ -79,10 +79,16 @@ impl AllowedHosts {
             // All hosts of Azure DevOps Services are below these two, and Microsoft alone gives names there.
             Service::DevOps => [DEVOPS, OLDER_DEVOPS].iter().any(|known| is_at_or_below(host, known)),
         };
+        (known && port == HTTPS) || self.names(host, port)
+    }
+
+    /// Whether the user has named this host and port.
+    #[must_use]
+    pub fn names(&self, host: &str, port: u16) -> bool {
         let is_same = |allowed: &AllowedHost| {
             allowed.host == host && allowed.port.is_none_or(|allowed| allowed == port)
         };
-        (known && port == HTTPS) || self.0.iter().any(is_same)
+        self.0.iter().any(is_same)
     }
 }
 

@@ -139,6 +139,13 @@ codes! {
     /// The source's id token has ended, and there is no other one.
     SourceTokenEnded = "WIF2044",
 
+    /// AWS, Google Cloud or Vault does not trust the id token.
+    TargetTrustMissing = "WIF2050",
+    /// What an input names in AWS, Google Cloud or Vault is not there, or cannot be used.
+    TargetUnusable = "WIF2051",
+    /// AWS, Google Cloud or Vault refused for a reason that has no code of its own here.
+    TargetRefused = "WIF2052",
+
     /// A host name could not be resolved.
     NameNotResolved = "WIF3001",
     /// A connection was refused or broke.

@@ -27,6 +27,8 @@ pub enum Party {
     Agent,
     /// The machine that a command runs on: its disk, what reads its output.
     Machine,
+    /// What is set up in AWS, Google Cloud or Vault.
+    OtherCloud,
     /// Azure DevOps or Entra.
     Service,
     /// The job, pod or machine that an id token is for: what it is granted, and what it is given.
@@ -117,6 +119,7 @@ impl Code {
             | Self::SourceTokenEnded => Party::Source,
             Self::CommandMissing | Self::CommandNotExecutable => Party::Caller,
             Self::IdTokenRefused | Self::EntraRefused | Self::ServiceUnavailable => Party::Service,
+            Self::TargetTrustMissing | Self::TargetUnusable | Self::TargetRefused => Party::OtherCloud,
             Self::Bug => Party::Ours,
         }
     }
@@ -135,6 +138,7 @@ impl fmt::Display for Party {
             Self::Clock => "the clock",
             Self::Machine => "this machine",
             Self::Agent => "the agent",
+            Self::OtherCloud => "the settings of the other cloud",
             Self::Service => "Azure DevOps or Entra",
             Self::Source => "the job, pod or machine that the id token is for",
             Self::Caller => "the caller of this command",

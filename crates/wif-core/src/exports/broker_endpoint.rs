@@ -12,6 +12,8 @@ pub struct BrokerEndpoint {
     pub key: Secret,
     /// Path of the id token's dialects.
     pub id_token: &'static str,
+    /// Path, with a query, of the id token for Google Cloud.
+    pub google_id_token: &'static str,
     /// Path of azd's protocol.
     pub azd: &'static str,
     /// Whether callers may have the id token: the connection is federated, and no guard limits the resources.
@@ -32,7 +34,7 @@ impl BrokerEndpoint {
     #[must_use]
     pub fn placeholder() -> Self {
         let (url, key) = (String::new(), Secret::new(String::new()));
-        Self { url, key, id_token: "", azd: "", gives_id_token: true }
+        Self { url, key, id_token: "", google_id_token: "", azd: "", gives_id_token: true }
     }
 
     /// Whether a value was made of [`BrokerEndpoint::placeholder`]: what it will be is not known before there is a broker.

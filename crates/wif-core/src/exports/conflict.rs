@@ -22,7 +22,7 @@ pub struct Conflict {
     pub values: Values,
     /// In which sessions.
     pub sessions: &'static [SessionKind],
-    /// What the step does when the agent's machine has set them. What the pipeline has set gets a warning.
+    /// What the step does when the agent's machine has set them. What the pipeline has set gets a warning, or fails the step too.
     pub from_machine: Remedy,
     /// What a tool does with them, in one sentence that the user reads.
     pub effect: &'static str,
@@ -48,6 +48,8 @@ pub enum Remedy {
     Empty,
     /// It warns: some tool takes an empty text for a value.
     Warn,
+    /// It fails, whether the machine or the pipeline has set the variable: every tool would go to another account.
+    Fail,
 }
 
 /// Every session.
@@ -80,6 +82,7 @@ impl Remedy {
         match self {
             Self::Empty => "emptied for the job",
             Self::Warn => "warning",
+            Self::Fail => "the step fails, also where the pipeline sets it",
         }
     }
 }

@@ -12,6 +12,8 @@ pub(super) struct Definition {
     pub(super) name: &'static str,
     /// The tools that it serves.
     pub(super) summary: &'static str,
+    /// The input that asks for it, where the input `exports` does not name it.
+    pub(super) asked_by: Option<&'static str>,
     /// Whether a session, and whether a snapshot, exports it when nothing is asked for.
     pub(super) by_default: (bool, bool),
     /// What it needs while a broker keeps the session alive. A snapshot needs an id token in a file.
@@ -43,6 +45,7 @@ pub(super) struct Definition {
 pub(super) const VARIABLES_ONLY: Definition = Definition {
     name: "",
     summary: "",
+    asked_by: None,
     by_default: (false, false),
     needs_live: &[],
     live: |_, _| Vec::new(),
@@ -66,6 +69,8 @@ pub enum Need {
     File,
     /// A folder of its own in the session's private folder.
     Folder,
+    /// A file in the session's private folder that leads to the broker.
+    CredentialFile,
 }
 
 /// A variable by which a later step sees that a session exports a family.

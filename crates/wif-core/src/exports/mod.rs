@@ -2,14 +2,17 @@
 
 mod access_tokens;
 mod always;
+mod aws;
 mod azure_cli;
 mod azure_sdk;
 mod broker_endpoint;
 pub mod conflict;
 mod definition;
+mod google;
 mod terraform;
 mod token_file;
 mod variable;
+mod vault;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -19,6 +22,7 @@ use self::conflict::{Conflict, SessionKind};
 use self::definition::Definition;
 pub use self::{
     access_tokens::{NamedToken, expires_on, variables as access_tokens},
+    aws::AWS_PATH,
     azure_cli::{
         File as AzureCliFile, OwnSettings as AzureCliOwnSettings, Profile as AzureCliProfile,
         Scope as AzureCliScope, Subscription as AzureCliSubscription, files as azure_cli_files,
@@ -27,7 +31,8 @@ pub use self::{
     },
     broker_endpoint::{BrokerEndpoint, IDENTITY_PATH, IDENTITY_VARIABLES, KEPT_MACHINE_VARIABLES},
     definition::{LeadsTo, Marker, Need, YieldingVariable},
-    variable::{Facts, Value, Variable},
+    google::{GOOGLE_PATH, GoogleProvider},
+    variable::{Facts, GoogleFacts, TargetFacts, Value, Variable, VaultFacts},
 };
 use crate::{azure::cloud::Cloud, secret::Secret};
 
@@ -57,6 +62,12 @@ families! {
     AzureCli = azure_cli,
     /// A file with the id token.
     TokenFile = token_file,
+    /// AWS.
+    Aws = aws,
+    /// Google Cloud.
+    Google = google,
+    /// Vault and `OpenBao`.
+    Vault = vault,
 }
 
 impl Family {
@@ -84,10 +95,21 @@ impl Family {
         self.definition().summary
     }
 
-    /// The family of a name, in any case.
+    /// The families that the input `exports` can name.
+    pub fn named_in_exports() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|family| family.asked_by().is_none())
+    }
+
+    /// The input that asks for it, where `exports` does not name it: another cloud's.
+    #[must_use]
+    pub const fn asked_by(self) -> Option<&'static str> {
+        self.definition().asked_by
+    }
+
+    /// The family of a name of the input `exports`, in any case.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|family| family.as_str().eq_ignore_ascii_case(name))
+        Self::named_in_exports().find(|family| family.as_str().eq_ignore_ascii_case(name))
     }
 
     /// Whether it needs this while a broker keeps the session alive.
@@ -169,10 +191,10 @@ pub fn snapshot(families: &BTreeSet<Family>, facts: &Facts) -> Vec<Variable> {
     first_of_each_name(variables)
 }
 
-/// Every name that a session can export for its families, whatever its scheme, scope and cloud.
+/// Every name that a session can export for the families of the input `exports`, whatever its scheme, scope and cloud.
 #[must_use]
 pub fn every_name() -> BTreeSet<String> {
-    let all: BTreeSet<_> = Family::ALL.iter().copied().collect();
+    let all: BTreeSet<_> = Family::named_in_exports().collect();
     let some = || Some(PathBuf::new());
     let facts = Facts {
         client: Some(Uuid::nil()),
@@ -184,6 +206,7 @@ pub fn every_name() -> BTreeSet<String> {
         azure_cli_folder: some(),
         azure_cli_extensions: some(),
         machine: Some((String::new(), Secret::new(String::new()))),
+        targets: TargetFacts::default(),
     };
     let endpoints = [true, false]
         .map(|gives_id_token| BrokerEndpoint { gives_id_token, ..BrokerEndpoint::placeholder() });
@@ -313,7 +336,9 @@ mod tests {
             assert!(!family.as_str().is_empty() && !family.summary().is_empty(), "{family:?}");
             assert!(!family.has_snapshot() || names(&[family], &facts).len() > 4, "{family:?}");
             assert_ne!(family.why_no_snapshot(), Some(""), "{family:?}");
-            assert!(family.markers().iter().any(|marker| marker.sessions != [SessionKind::Snapshot]));
+            // A token of Vault leads nowhere by itself.
+            let is_seen = family.markers().iter().any(|marker| marker.sessions != [SessionKind::Snapshot]);
+            assert!(is_seen || family == Family::Vault, "{family:?}");
             for Marker { variable, sessions, .. } in family.markers() {
                 for kind in *sessions {
                     let families = BTreeSet::from([family]);

@@ -28,6 +28,39 @@ pub struct Facts {
     /// The address of the machine's own managed identity service, and its header, where this session takes the names
     /// by which later ones would find them.
     pub machine: Option<(String, Secret)>,
+    /// Other clouds that the session signs in to.
+    pub targets: TargetFacts,
+}
+
+/// What a session's variables for other clouds are made of; nothing, for a cloud that is not asked for.
+#[derive(Clone, Debug, Default)]
+pub struct TargetFacts {
+    /// The AWS region.
+    pub aws_region: Option<String>,
+    /// Vault or `OpenBao`.
+    pub vault: Option<VaultFacts>,
+    /// Google Cloud.
+    pub google: Option<GoogleFacts>,
+}
+
+/// Where Vault is, and the token for it.
+#[derive(Clone, Debug)]
+pub struct VaultFacts {
+    /// Its base URL.
+    pub address: String,
+    /// The namespace, where there is one.
+    pub namespace: Option<String>,
+    /// The token, which stays the same while the broker renews it.
+    pub token: Secret,
+}
+
+/// How Google's clients find the broker.
+#[derive(Clone, Debug)]
+pub struct GoogleFacts {
+    /// The credential file.
+    pub credential_file: PathBuf,
+    /// The project.
+    pub project: Option<String>,
 }
 
 /// A variable for later steps.
@@ -73,6 +106,7 @@ pub(super) mod tests {
             azure_cli_folder: None,
             azure_cli_extensions: None,
             machine: None,
+            targets: TargetFacts::default(),
         }
     }
 }

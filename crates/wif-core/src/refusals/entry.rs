@@ -32,6 +32,12 @@ pub enum Name {
     DevOps(&'static str),
     /// Of Azure Resource Manager or Microsoft Graph.
     ResourceManager(&'static str),
+    /// Of AWS.
+    Aws(&'static str),
+    /// Of Google Cloud: a name of ours.
+    Google(&'static str),
+    /// Of Vault or `OpenBao`: a name of ours.
+    Vault(&'static str),
 }
 
 /// Whether another attempt can help.
@@ -97,7 +103,11 @@ impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Entra(number) => write!(f, "AADSTS{number}"),
-            Self::DevOps(name) | Self::ResourceManager(name) => f.write_str(name),
+            Self::DevOps(name)
+            | Self::ResourceManager(name)
+            | Self::Aws(name)
+            | Self::Google(name)
+            | Self::Vault(name) => f.write_str(name),
         }
     }
 }

@@ -8,19 +8,22 @@
 //! the issues of the tools.
 
 mod application;
+mod aws;
 mod devops;
 mod entry;
+mod google;
 mod request;
 mod resource;
 mod resource_manager;
 mod service;
 mod tenant;
 mod trust;
+mod vault;
 
 pub use self::entry::{KnownRefusal, Name, RetryAdvice};
 
 /// Every refusal that is known, by who gives it.
-const TABLES: [&[KnownRefusal]; 8] = [
+const TABLES: [&[KnownRefusal]; 11] = [
     trust::KNOWN,
     application::KNOWN,
     tenant::KNOWN,
@@ -29,6 +32,9 @@ const TABLES: [&[KnownRefusal]; 8] = [
     service::KNOWN,
     devops::KNOWN,
     resource_manager::KNOWN,
+    aws::KNOWN,
+    google::KNOWN,
+    vault::KNOWN,
 ];
 
 /// Every refusal that is known.
@@ -51,9 +57,28 @@ pub fn named(name: &str) -> Option<&'static KnownRefusal> {
 /// The refusal that a text of Azure DevOps tells of.
 #[must_use]
 pub fn in_words(text: &str) -> Option<&'static KnownRefusal> {
+    by_words(devops::WORDS, text)
+}
+
+/// The refusal that a text of Google Cloud tells of.
+#[must_use]
+pub fn in_words_of_google(text: &str) -> Option<&'static KnownRefusal> {
+    by_words(google::WORDS, text)
+}
+
+/// The refusal that a text of Vault or `OpenBao` tells of.
+#[must_use]
+pub fn in_words_of_vault(text: &str) -> Option<&'static KnownRefusal> {
+    by_words(vault::WORDS, text)
+}
+
+/// Words of a refusal, and its name.
+type Words = [(&'static [&'static str], &'static str)];
+
+fn by_words(table: &Words, text: &str) -> Option<&'static KnownRefusal> {
     let text = text.to_lowercase();
     let fits = |words: &[&str]| words.iter().all(|word| text.contains(&word.to_lowercase()));
-    devops::WORDS.iter().find(|(words, _)| fits(words)).and_then(|(_, name)| named(name))
+    table.iter().find(|(words, _)| fits(words)).and_then(|(_, name)| named(name))
 }
 
 /// The number in a text such as `AADSTS700213: …`.
@@ -74,7 +99,7 @@ mod tests {
     fn numbers() -> impl Iterator<Item = (u32, &'static KnownRefusal)> {
         all().filter_map(|known| match known.name {
             Name::Entra(number) => Some((number, known)),
-            Name::DevOps(_) | Name::ResourceManager(_) => None,
+            _ => None,
         })
     }
 

@@ -5,7 +5,7 @@
 
 use super::side_by_side::side_by_side;
 use super::subject::{Form, Issuer, Subject};
-use crate::{fact::Fact, foreign_text::ForeignText, token::claims::Unverified};
+use crate::{azure::cloud::Cloud, fact::Fact, foreign_text::ForeignText, token::claims::Unverified};
 
 /// What is trusted: by a federated credential, or as the connection says it is registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Claims {
     #[must_use]
     pub fn of_connection(registered: &Trusted) -> Option<Self> {
         let by_entra = Issuer::parse(registered.issuer.raw()).tenant().is_some();
-        let audience = if by_entra { AUDIENCE_ID } else { PUBLIC_AUDIENCE };
+        let audience = if by_entra { AUDIENCE_ID } else { Cloud::Public.token_exchange_audience() };
         Some(Self {
             issuer: registered.issuer.clone(),
             subject: registered.subject.clone()?,
@@ -80,11 +80,6 @@ pub struct Difference {
 pub const DEVOPS_ISSUER_RETIREMENT: &str = "2027-07-01";
 /// What Entra's own id tokens have as audience.
 const AUDIENCE_ID: &str = "fb60f99c-7a34-4190-8149-302f77469936";
-/// What the id tokens of the Azure DevOps issuer have.
-const PUBLIC_AUDIENCE: &str = "api://AzureADTokenExchange";
-/// What the federated credentials of the clouds have for it.
-const AUDIENCES: [&str; 3] =
-    [PUBLIC_AUDIENCE, "api://AzureADTokenExchangeUSGov", "api://AzureADTokenExchangeChina"];
 
 /// The trusted one that is nearest, and where the id token differs from it: nowhere, if it matches.
 #[must_use]
@@ -213,7 +208,9 @@ fn differing_parts(
 fn audience(claims: &Claims, trusted: &Trusted) -> Option<Difference> {
     let by_entra = Issuer::parse(claims.issuer.raw()).tenant().is_some();
     let stands_for = |presented: &str, expected: &str| {
-        by_entra && presented == AUDIENCE_ID && AUDIENCES.contains(&expected)
+        by_entra
+            && presented == AUDIENCE_ID
+            && Cloud::ALL.iter().any(|cloud| cloud.token_exchange_audience() == expected)
     };
     let matches = |expected: &ForeignText| {
         let mut presented = claims.audiences.iter();

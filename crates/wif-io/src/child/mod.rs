@@ -93,6 +93,17 @@ pub enum ChildEnding {
     Signal(i32),
 }
 
+/// What a child left behind when it ended, by name where the system tells it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// Processes that have ended since.
+    pub ended: Vec<String>,
+    /// Processes that could not be ended.
+    pub surviving: Vec<String>,
+    /// Why the system does not let this process find them.
+    pub not_searched: Option<String>,
+}
+
 /// The command could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {

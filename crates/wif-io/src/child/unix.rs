@@ -16,7 +16,7 @@ use tokio::process::ChildStderr;
 #[cfg(target_os = "linux")]
 use super::process_table;
 use super::{
-    ChildCommand, ChildEnding, ChildEvent, ProcessGroup, StartError,
+    ChildCommand, ChildEnding, ChildEvent, LeftBehind, ProcessGroup, StartError,
     signals::{Arrived, Signals},
 };
 use crate::clock::Clock;
@@ -33,7 +33,7 @@ pub struct RunningChild {
 }
 
 /// What the child started, and did not wait for.
-struct LeftBehind {
+struct Remaining {
     id: Pid,
     /// Whether it is in the child's own group of processes.
     is_in_group: bool,
@@ -114,16 +114,20 @@ impl RunningChild {
     /// Gives the names of what was there, where the system tells them.
     ///
     /// Only children of this process are killed by their ids: until they are reaped here, no other process can have their id.
-    pub async fn end_left_behind(&mut self, clock: &dyn Clock, grace: Duration) -> Vec<String> {
+    pub async fn end_left_behind(&mut self, clock: &dyn Clock, grace: Duration) -> LeftBehind {
         let begin = clock.elapsed();
-        let (mut found, mut asked): (Vec<LeftBehind>, Vec<Pid>) = (Vec::new(), Vec::new());
+        let (mut found, mut asked): (Vec<Remaining>, Vec<Pid>) = (Vec::new(), Vec::new());
         loop {
             // Without its children's endings, they are seen in the table of processes all the same.
             let _ = self.reap();
             let left = self.left_behind();
             let passed = clock.elapsed().saturating_sub(begin);
             if left.is_empty() || passed > grace + KILLED_WITHIN {
-                return found.into_iter().map(|process| process.name).collect();
+                let (surviving, ended): (Vec<_>, Vec<_>) = found
+                    .into_iter()
+                    .partition(|process| left.iter().any(|remaining| remaining.id == process.id));
+                let names = |processes: Vec<Remaining>| processes.into_iter().map(|one| one.name).collect();
+                return LeftBehind { ended: names(ended), surviving: names(surviving), not_searched: None };
             }
             for process in left {
                 let target = if process.is_in_group { self.id } else { process.id };
@@ -146,22 +150,22 @@ impl RunningChild {
 
     /// The processes that have not ended.
     #[cfg(target_os = "linux")]
-    fn left_behind(&self) -> Vec<LeftBehind> {
+    fn left_behind(&self) -> Vec<Remaining> {
         let own = getpid();
         let processes = process_table::running().into_iter().map(|process| {
             let is_in_group = self.group == ProcessGroup::New && process.group == self.id;
             let is_child = self.reaps_all && process.parent == Some(own);
             let is_left = is_in_group || is_child;
-            is_left.then_some(LeftBehind { id: process.id, is_in_group, name: process.name })
+            is_left.then_some(Remaining { id: process.id, is_in_group, name: process.name })
         });
         processes.flatten().collect()
     }
 
     /// The child's group, if there is anything in it.
     #[cfg(not(target_os = "linux"))]
-    fn left_behind(&self) -> Vec<LeftBehind> {
+    fn left_behind(&self) -> Vec<Remaining> {
         let is_there = self.group == ProcessGroup::New && test_kill_process_group(self.id).is_ok();
-        let group = LeftBehind { id: self.id, is_in_group: true, name: String::new() };
+        let group = Remaining { id: self.id, is_in_group: true, name: String::new() };
         if is_there { vec![group] } else { Vec::new() }
     }
 
@@ -215,4 +219,82 @@ fn ending(status: WaitStatus) -> Option<ChildEnding> {
 fn is_in_foreground() -> bool {
     let terminal = File::open("/dev/tty").ok();
     terminal.is_some_and(|terminal| tcgetpgrp(&terminal).is_ok_and(|group| group == getpgrp()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        ffi::{OsStr, OsString},
+        sync::atomic::{AtomicU64, Ordering},
+    };
+
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::{
+        child::ErrorStream,
+        clock::{Limit, System, Wait},
+    };
+
+    /// A clock on which every wait takes minutes, and no time passes.
+    #[derive(Default)]
+    struct Hurried {
+        minutes: AtomicU64,
+        system: System,
+    }
+
+    impl Clock for Hurried {
+        fn now(&self) -> OffsetDateTime {
+            self.system.now()
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::from_secs(60 * self.minutes.load(Ordering::Relaxed))
+        }
+
+        fn sleep(&self, _duration: Duration) -> Wait {
+            self.minutes.fetch_add(1, Ordering::Relaxed);
+            Box::pin(std::future::ready(()))
+        }
+
+        fn limit(&self, what: Limit, duration: Duration) -> Wait {
+            self.system.limit(what, duration)
+        }
+
+        fn jitter(&self) -> u8 {
+            0
+        }
+    }
+
+    /// Runs a shell in a group of its own to its end, and ends what it leaves behind.
+    fn left_behind_by(script: &str, clock: &dyn Clock) -> LeftBehind {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut signals = Signals::listen().unwrap();
+            let command = ChildCommand {
+                program: OsStr::new("sh"),
+                arguments: &["-c", script].map(OsString::from),
+                folder: None,
+                variables: &[],
+                errors: ErrorStream::Inherited,
+                group: ProcessGroup::New,
+                adopts_orphans: false,
+            };
+            let mut child = RunningChild::start(&command, &signals).unwrap();
+            child.wait(&mut signals).await.unwrap();
+            let left = child.end_left_behind(clock, Duration::from_millis(500)).await;
+            child.end(true);
+            left
+        })
+    }
+
+    #[test]
+    fn a_process_that_did_not_end_in_time_is_not_said_to_have_ended() {
+        let left = left_behind_by("trap '' TERM; sleep 600 > /dev/null &", &Hurried::default());
+        assert!(left.ended.is_empty(), "{left:?}");
+        assert_eq!(left.surviving.len(), 1, "{left:?}");
+        let left = left_behind_by("sleep 600 > /dev/null &", &System::new());
+        assert!(left.surviving.is_empty(), "{left:?}");
+        assert_eq!(left.ended.len(), 1, "{left:?}");
+    }
 }

@@ -1,6 +1,6 @@
 //! A child on Windows. The console sends its events to every process of its group: the child gets them by itself.
 
-use std::{future::poll_fn, io, task::Poll, time::Duration};
+use std::{collections::BTreeSet, future::poll_fn, io, task::Poll, time::Duration};
 
 use tokio::{
     process::{Child, ChildStderr, Command},
@@ -9,7 +9,7 @@ use tokio::{
     },
 };
 
-use super::{ChildCommand, ChildEnding, ChildEvent, StartError};
+use super::{ChildCommand, ChildEnding, ChildEvent, LeftBehind, StartError};
 use crate::clock::Clock;
 
 /// Listens for the console's events, so that none of them ends this process before its child has answered.
@@ -138,20 +138,31 @@ impl RunningChild {
 
     /// Ends what the child left behind: every other process of the job that this process and its children are in. There is no
     /// way to ask them to. Gives their names, as far as they are known: their ids.
-    pub async fn end_left_behind(&mut self, clock: &dyn Clock, _grace: Duration) -> Vec<String> {
-        let mut found = Vec::new();
+    pub async fn end_left_behind(&mut self, clock: &dyn Clock, _grace: Duration) -> LeftBehind {
+        let (mut ended, mut surviving) = (BTreeSet::new(), Vec::new());
         let begin = clock.elapsed();
-        while clock.elapsed().saturating_sub(begin) < ENDED_WITHIN {
-            let left = job::end_others();
-            if left.is_empty() {
+        loop {
+            let others = match job::end_others() {
+                Ok(others) => others,
+                Err(error) => {
+                    let not_searched = Some(error.to_string());
+                    return LeftBehind { not_searched, ..LeftBehind::default() };
+                }
+            };
+            surviving.clone_from(&others);
+            ended.extend(others);
+            if surviving.is_empty() || clock.elapsed().saturating_sub(begin) >= ENDED_WITHIN {
                 break;
             }
-            found.extend(left.into_iter().map(|id| format!("process {id}")));
             clock.sleep(LOOK_AGAIN).await;
         }
-        found.sort_unstable();
-        found.dedup();
-        found
+        ended.retain(|id| !surviving.contains(id));
+        let name = |id: u32| format!("process {id}");
+        LeftBehind {
+            ended: ended.into_iter().map(name).collect(),
+            surviving: surviving.into_iter().map(name).collect(),
+            not_searched: None,
+        }
     }
 
     /// Ends the child. There is no way to ask it to.
@@ -166,6 +177,7 @@ impl RunningChild {
 mod job {
     use std::{
         ffi::c_void,
+        io,
         ptr::{null, null_mut},
         sync::OnceLock,
     };
@@ -182,9 +194,9 @@ mod job {
         },
     };
 
-    /// The job's handle. It is never closed: with its last handle, this process would end too. The system closes it when this
-    /// process has ended, and ends what is left in the job.
-    static JOB: OnceLock<Option<usize>> = OnceLock::new();
+    /// The job's handle, or the system's number for the reason why there is none. The handle is never closed: with its last
+    /// handle, this process would end too. The system closes it when this process has ended, and ends what is left in the job.
+    static JOB: OnceLock<Result<usize, Option<i32>>> = OnceLock::new();
     /// More processes are ended in several rounds.
     const MAX_LISTED: usize = 256;
 
@@ -196,10 +208,10 @@ mod job {
         ids: [usize; MAX_LISTED],
     }
 
-    /// Enters a job, once. A system that does not let it leaves what the child leaves behind to itself.
+    /// Enters a job, once. Where the system does not let it, [`end_others`] says so.
     pub(super) fn enter(wanted: bool) {
         if wanted {
-            JOB.get_or_init(create);
+            JOB.get_or_init(|| create().ok_or_else(|| io::Error::last_os_error().raw_os_error()));
         }
     }
 
@@ -221,11 +233,23 @@ mod job {
         is_in.then_some(job as usize)
     }
 
-    /// Ends every other process of the job, and gives their ids.
-    pub(super) fn end_others() -> Vec<u32> {
-        let Some(job) = JOB.get().copied().flatten() else { return Vec::new() };
+    /// Asks the system to end every other process of the job, and gives the ids of those that were there. One that has ended
+    /// is not listed the next time.
+    ///
+    /// # Errors
+    ///
+    /// The system did not let this process enter a job, or does not tell what is in it.
+    pub(super) fn end_others() -> io::Result<Vec<u32>> {
+        let refused = |number: Option<i32>| {
+            number.map_or_else(|| io::Error::from(io::ErrorKind::Unsupported), io::Error::from_raw_os_error)
+        };
+        let job = match JOB.get() {
+            Some(Ok(job)) => *job,
+            Some(Err(number)) => return Err(refused(*number)),
+            None => return Ok(Vec::new()),
+        };
         let mut list = List { assigned: 0, listed: 0, ids: [0; MAX_LISTED] };
-        let Ok(length) = size_of_val(&list).try_into() else { return Vec::new() };
+        let Ok(length) = size_of_val(&list).try_into() else { return Err(refused(None)) };
         // SAFETY: the handle is never closed, and the list is ours, has the named size and lives until the call returns. With
         // more processes than it has room for, the call fails and fills it.
         unsafe {
@@ -233,22 +257,22 @@ mod job {
             QueryInformationJobObject(job as _, JobObjectBasicProcessIdList, list, length, null_mut());
         }
         let listed = list.ids.iter().take(list.listed as usize).filter_map(|id| u32::try_from(*id).ok());
-        let others = listed.filter(|id| *id != 0 && *id != std::process::id());
-        others.filter(|id| end(*id)).collect()
+        let others: Vec<_> = listed.filter(|id| *id != 0 && *id != std::process::id()).collect();
+        others.iter().for_each(|id| end(*id));
+        Ok(others)
     }
 
-    /// Whether a process was there to be ended.
-    fn end(id: u32) -> bool {
+    /// Asks the system to end a process. One that does not end is listed again.
+    fn end(id: u32) {
         // SAFETY: the call takes numbers and no memory of ours.
         let process = unsafe { OpenProcess(PROCESS_TERMINATE, 0, id) };
         if process.is_null() {
-            return false;
+            return;
         }
         // SAFETY: the handle is open, and this is its only owner.
         unsafe {
-            let ended = TerminateProcess(process, 1) != 0;
+            TerminateProcess(process, 1);
             CloseHandle(process);
-            ended
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fs, io::Read as _, path::Path};
 
 use serde::Deserialize;
+use wif::agent::commands::Commands;
 use wif_core::failure::Failure;
 
 use super::{
@@ -54,19 +55,27 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<u8
         };
         host.talk.say(&format!("waiver {} {} until {}: it {what}", notice.rule, notice.target, notice.until));
     }
+    let is_interrupted = host.is_interrupted.get();
     let mut is_data_on_screen = false;
     for (format, output) in &targets {
-        if let Some(path) = output {
-            write(path, Readers::Usual, &mut |out| format.write(&report, out))?;
-        } else {
-            is_data_on_screen |= !format.is_for_people();
-            show(&mut *host.out, &mut |out| format.write(&report, out))?;
+        match output {
+            Some(path) if host.may_replace(path) => {
+                write(path, Readers::Usual, &mut |out| format.write(&report, out))?;
+            }
+            Some(_) => {}
+            None => {
+                is_data_on_screen |= !format.is_for_people();
+                show(&mut *host.out, &mut |out| format.write(&report, out))?;
+            }
         }
+    }
+    if is_interrupted && targets.iter().all(|(_, output)| output.is_some()) {
+        show(&mut *host.out, &mut |out| Format::Text.write(&report, out))?;
     }
     if host.env.is_true("TF_BUILD") && !is_data_on_screen {
         tell_job(&report, host)?;
     }
-    if host.is_interrupted.get() {
+    if is_interrupted {
         return Ok(INTERRUPTED);
     }
     Ok(unread.unwrap_or_else(|| exit_code(&report, arguments.fail_on, arguments.read.allow_gaps)))
@@ -186,10 +195,11 @@ fn tell_job(report: &Report, host: &mut Host<'_>) -> Result<(), Failure> {
     if let Some(path) = &summary {
         write(path, Readers::Usual, &mut |out| markdown::write(report, out))?;
     }
-    let mut commands = job::Commands::new(&mut *host.out, host.env);
+    let mut commands = Commands::new(&mut *host.out, host.env);
     let told =
         issues.iter().try_for_each(|Issue { is_error, code, text }| commands.issue(*is_error, code, text));
-    let told = told.and_then(|()| summary.iter().try_for_each(|path| commands.summary(path)));
+    let told = told
+        .and_then(|()| summary.iter().try_for_each(|path| commands.upload_summary(&path.to_string_lossy())));
     told.map_err(closed)
 }
 

@@ -41,16 +41,19 @@ pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> R
             InventoryFormat::Json => write_json(&report, out),
             InventoryFormat::Csv => write_csv(&report, out),
         };
-        if let Some(path) = output {
-            write(path, Readers::Usual, &mut content)?;
-        } else {
-            show(&mut *host.out, &mut content)?;
+        match output {
+            Some(path) if host.may_replace(path) => write(path, Readers::Usual, &mut content)?,
+            Some(_) => {}
+            None => show(&mut *host.out, &mut content)?,
         }
     }
-    let has_gaps = report.gaps().next().is_some() && !arguments.read.allow_gaps;
     if host.is_interrupted.get() {
+        if targets.iter().all(|(_, output)| output.is_some()) {
+            show(&mut *host.out, &mut |out| write_text(&report, out))?;
+        }
         return Ok(INTERRUPTED);
     }
+    let has_gaps = report.gaps().next().is_some() && !arguments.read.allow_gaps;
     Ok(nothing_read(&snapshot).unwrap_or(if has_gaps { 12 } else { 0 }))
 }
 

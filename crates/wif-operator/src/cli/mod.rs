@@ -7,6 +7,7 @@ mod inventory;
 mod options;
 mod screen;
 mod source;
+mod task;
 
 use clap::{Parser, Subcommand};
 
@@ -15,6 +16,7 @@ pub use explain::explain;
 pub use inventory::inventory;
 pub use options::{AuditArguments, InventoryArguments};
 pub use screen::{Host, Screen};
+pub use task::{TaskStage, run_task};
 pub use wif::cli::{Unparsed, parse};
 
 /// Audit the service connections of whole organizations, for those who run them
@@ -36,6 +38,12 @@ pub enum Command {
     Audit(Box<AuditArguments>),
     /// List the connections without judging them, or show the whole chain of trust of each
     Inventory(Box<InventoryArguments>),
+    /// Run the step of the task `AuditServiceConnections@1`
+    #[command(hide = true)]
+    Task {
+        /// The stage
+        stage: TaskStage,
+    },
     /// Explain a rule, such as WIF6101, or an error's code, without a network; alone: list what is known
     Explain {
         /// The code, what a service calls its refusal, or a message that names some

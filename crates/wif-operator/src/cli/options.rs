@@ -19,9 +19,9 @@ pub struct ReadArguments {
     /// The cloud that Microsoft Graph and Azure Resource Manager are asked in
     #[arg(long, value_name = "CLOUD", default_value = "public")]
     pub cloud: Cloud,
-    /// How deep to read
-    #[arg(long, value_name = "LAYER", default_value = "use")]
-    pub layer: LayerArgument,
+    /// How deep to read [default: use]
+    #[arg(long, value_name = "LAYER")]
+    pub layer: Option<LayerArgument>,
     /// The sign-in session to take tokens from, when the job signed in to several connections
     #[arg(long, value_name = "NAME")]
     pub session: Option<String>,
@@ -153,6 +153,24 @@ impl From<Cloud> for wif_core::azure::cloud::Cloud {
     }
 }
 
+impl ReadArguments {
+    /// How deep to read: everything, if nothing else is asked for.
+    #[must_use]
+    pub fn depth(&self) -> Layer {
+        self.layer.map_or(Layer::Use, Layer::from)
+    }
+}
+
+impl From<wif_core::azure::cloud::Cloud> for Cloud {
+    fn from(cloud: wif_core::azure::cloud::Cloud) -> Self {
+        match cloud {
+            wif_core::azure::cloud::Cloud::Public => Self::Public,
+            wif_core::azure::cloud::Cloud::UsGovernment => Self::Usgovernment,
+            wif_core::azure::cloud::Cloud::China => Self::China,
+        }
+    }
+}
+
 impl From<LayerArgument> for Layer {
     fn from(layer: LayerArgument) -> Self {
         match layer {
@@ -167,7 +185,7 @@ fn moment(text: &str) -> Result<Moment, String> {
     Moment::parse(text).ok_or_else(|| "accepted is a moment as 2026-11-26T12:00:00Z is".to_owned())
 }
 
-fn fail_on(text: &str) -> Result<FailOn, String> {
+pub(super) fn fail_on(text: &str) -> Result<FailOn, String> {
     let (only_new, level) = match text.strip_prefix("new:") {
         Some(level) => (true, level),
         None => (false, text),

@@ -3,13 +3,14 @@
 use std::{
     cell::Cell,
     io::{self, Write},
+    path::Path,
     sync::Arc,
 };
 
 use wif_core::foreign_text::lines;
 use wif_io::{clock::Clock, env::Env};
 
-use crate::read::progress::Progress;
+use crate::{read::progress::Progress, tokens::Tokens};
 
 /// The exit code of a command that was interrupted.
 pub(super) const INTERRUPTED: u8 = 130;
@@ -24,8 +25,22 @@ pub struct Host<'a> {
     pub out: &'a mut (dyn Write + Send),
     /// Standard error: talk.
     pub talk: &'a Progress,
+    /// Tokens that are there already; none, where they are to be looked for.
+    pub tokens: Option<Tokens>,
     /// Whether the user asked to stop while organizations were read.
     pub is_interrupted: Cell<bool>,
+}
+
+impl Host<'_> {
+    /// Whether a file may be written. After an interruption it may not, and that is said: a part of a report would take the
+    /// place of the last whole one.
+    pub(super) fn may_replace(&self, path: &Path) -> bool {
+        let is_interrupted = self.is_interrupted.get();
+        if is_interrupted {
+            self.talk.say(&format!("interrupted: {} is not written", path.display()));
+        }
+        !is_interrupted
+    }
 }
 
 /// A stream that people and the agent read. The agent looks for commands in the output of every step, so that there is no way

@@ -13,8 +13,8 @@ use crate::{
     nearest::nearest,
     read::{self, ReadOptions, network},
     redact::redact,
-    snapshot::{Layer, Snapshot, State, lines},
-    tokens::{Needs, Tokens},
+    snapshot::{Coverage, Layer, Snapshot, State, lines},
+    tokens::{Needs, Tokens, check_session},
 };
 
 /// Reads what the arguments name.
@@ -26,6 +26,17 @@ pub(super) async fn snapshot(arguments: &ReadArguments, host: &mut Host<'_>) -> 
     let mut snapshot = match &arguments.offline {
         Some(path) => {
             let mut snapshot = of_file(path)?;
+            if let Some(layer) = arguments.layer.map(Layer::from)
+                && layer > snapshot.depth
+            {
+                let (wanted, made) = (layer.as_str(), snapshot.depth.as_str());
+                let error = format!(
+                    "--layer {wanted} is deeper than the snapshot {}, which was made with --layer {made}",
+                    path.display()
+                );
+                return Err(argument(error, "leave --layer out, or read the organization again with --save"));
+            }
+            tell_missing_layers(&mut snapshot, arguments.depth());
             select(&mut snapshot, arguments)?;
             snapshot
         }
@@ -35,24 +46,28 @@ pub(super) async fn snapshot(arguments: &ReadArguments, host: &mut Host<'_>) -> 
     if arguments.redact {
         redact(&mut snapshot);
     }
-    if let Some(path) = &arguments.save {
+    if let Some(path) = arguments.save.as_deref().filter(|path| host.may_replace(path)) {
         write(path, Readers::Owner, &mut |out| lines::write(&snapshot, out))?;
     }
     Ok(snapshot)
 }
 
 async fn of_organizations(arguments: &ReadArguments, host: &mut Host<'_>) -> Result<Snapshot, Failure> {
-    let Host { env, clock, talk, .. } = host;
+    let Host { env, clock, talk, tokens, .. } = host;
     let (http, warnings) = network::client(env, clock)?;
     for warning in &warnings {
         talk.say(warning);
     }
-    let depth = Layer::from(arguments.layer);
+    let depth = arguments.depth();
     let cloud = arguments.cloud.into();
     let needs = Needs { identities: depth > Layer::List };
     let session = arguments.session.as_deref();
+    session.map_or(Ok(()), |name| check_session(env, name))?;
     let mut say = |line: &str| talk.say(line);
-    let tokens = Tokens::find(env, &***clock, cloud, session, needs, &mut say).await;
+    let tokens = match tokens.take() {
+        Some(tokens) => tokens,
+        None => Tokens::find(env, &***clock, cloud, session, needs, &mut say).await,
+    };
     let options = ReadOptions {
         organizations: arguments.organizations.clone(),
         projects: arguments.projects.clone(),
@@ -69,7 +84,7 @@ async fn of_organizations(arguments: &ReadArguments, host: &mut Host<'_>) -> Res
 }
 
 /// Ends when the user, or the agent, asks to stop. Where that cannot be listened for, it never ends.
-async fn interrupt() {
+pub(super) async fn interrupt() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }
@@ -99,11 +114,30 @@ fn select(snapshot: &mut Snapshot, arguments: &ReadArguments) -> Result<(), Fail
         snapshot.organizations.retain(|one| wanted.iter().any(|name| one.name.eq_ignore_ascii_case(name)));
     }
     select_projects(snapshot, &arguments.projects)?;
-    let layer = Layer::from(arguments.layer);
+    let layer = arguments.depth();
     if layer < snapshot.depth {
         cut(snapshot, layer);
     }
     Ok(())
+}
+
+/// Adds a gap for each layer of which a snapshot says nothing: what it does not have was not seen.
+fn tell_missing_layers(snapshot: &mut Snapshot, depth: Layer) {
+    let made = snapshot.depth;
+    for organization in &mut snapshot.organizations {
+        for layer in [Layer::List, Layer::Identity, Layer::Use].into_iter().filter(|layer| *layer <= depth) {
+            if organization.coverage.iter().any(|entry| entry.layer == layer) {
+                continue;
+            }
+            let why = if layer > made {
+                format!("the snapshot was made with --layer {}; read the organization again", made.as_str())
+            } else {
+                "the snapshot does not say whether it was read; read the organization again".to_owned()
+            };
+            let state = State::Failed;
+            organization.coverage.push(Coverage { project: None, layer, connection: None, state, why });
+        }
+    }
 }
 
 fn select_projects(snapshot: &mut Snapshot, wanted: &[String]) -> Result<(), Failure> {
@@ -173,10 +207,9 @@ pub(super) fn absent<'a>(
     argument(error, &format!("did you mean {}?", near.join(", ")))
 }
 
-/// The exit code where nothing at all was read: 3, if a service refused, 4, if none was reached. None, if something was read.
+/// The exit code where nothing at all was read: 3, if a service refused, else 4. None, if something was read.
 pub(super) fn nothing_read(snapshot: &Snapshot) -> Option<u8> {
-    let mut coverage = snapshot.organizations.iter().flat_map(|one| &one.coverage).peekable();
-    coverage.peek()?;
+    let coverage = snapshot.organizations.iter().flat_map(|one| &one.coverage);
     let (mut is_refused, mut is_read) = (false, false);
     for entry in coverage {
         is_refused |= entry.state == State::Denied;

@@ -30,6 +30,8 @@ const MAX_FINDINGS: usize = 50;
 /// The most ends to come that are listed, and the most that are over.
 const MAX_ENDS: usize = 10;
 const MAX_OVER: usize = 3;
+/// The class of a number that may not be the whole truth: neither good nor bad.
+const UNSEEN: &str = "unseen";
 /// What ends within so long is counted at the top.
 const SOON: Duration = Duration::days(30);
 
@@ -44,6 +46,9 @@ struct Page<'a> {
     style_digest: String,
     script_digest: String,
     stored_class: &'static str,
+    ends_class: &'static str,
+    /// The class of what is good: that of what is not known, as long as something was not seen.
+    good: &'static str,
     ending: Vec<&'a ConnectionEntry>,
     soon_days: i64,
     retiring: usize,
@@ -121,6 +126,8 @@ fn page(report: &Report) -> Page<'_> {
     let is_retiring = |one: &&ConnectionEntry| {
         one.issuer_kind == Some(IssuerKind::DevOps) && one.credential == CredentialKind::Federated
     };
+    let gaps: Vec<_> = report.gaps().collect();
+    let good = if gaps.is_empty() && totals.unknown == 0 { "good" } else { UNSEEN };
     Page {
         report,
         names: names.join(", "),
@@ -138,8 +145,15 @@ fn page(report: &Report) -> Page<'_> {
         } else if totals.certificate > 0 {
             "warning"
         } else {
-            "good"
+            good
         },
+        ends_class: match (ending.is_empty(), report.layer) {
+            (false, _) => "fault",
+            // Lists tell no ends.
+            (true, Layer::List) => UNSEEN,
+            (true, _) => good,
+        },
+        good,
         ended: over.len(),
         ends: over
             .iter()
@@ -155,7 +169,7 @@ fn page(report: &Report) -> Page<'_> {
         counts: counts(totals),
         comparison: comparison(report),
         groups: groups(report).into_iter().map(section).collect(),
-        gaps: report.gaps().collect(),
+        gaps,
         by_connection,
     }
 }
@@ -295,15 +309,6 @@ const fn mark(severity: &Severity) -> &'static str {
         Severity::Fault => "■",
         Severity::Warning => "▲",
         Severity::Note => "●",
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the template passes fields by reference")]
-const fn layer(layer: &Layer) -> &'static str {
-    match layer {
-        Layer::List => "list",
-        Layer::Identity => "identity",
-        Layer::Use => "use",
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::wording::{comparison, counts, groups, headline, place, state};
-use crate::{report::Report, snapshot::Layer};
+use crate::report::Report;
 
 /// The most rows of a group: a run's summary takes a megabyte at the most.
 const MAX_ROWS: usize = 50;
@@ -54,11 +54,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
                 Some(project) => format!("{}/{project}", gap.organization),
                 None => gap.organization.clone(),
             };
-            let layer = match gap.layer {
-                Layer::List => "list",
-                Layer::Identity => "identity",
-                Layer::Use => "use",
-            };
+            let layer = gap.layer.as_str();
             writeln!(out, "| {} | {layer} | {} | {} |", escape(&place), state(gap.state), escape(&gap.why))?;
         }
         if gaps.len() > MAX_GAPS {
@@ -82,6 +78,8 @@ pub(super) fn escape(text: &str) -> String {
             ':' => escaped.push_str("&#58;"),
             '`' => escaped.push_str("&#96;"),
             '#' => escaped.push_str("&#35;"),
+            // GitHub makes a link of what begins with `www.`.
+            '.' if ends_with_www(&escaped) => escaped.push_str("&#46;"),
             '\\' | '*' | '_' | '[' | ']' | '(' | ')' | '!' | '~' | '{' | '}' => {
                 escaped.push('\\');
                 escaped.push(character);
@@ -91,6 +89,13 @@ pub(super) fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// Whether a text ends with a word `www`, in any case.
+fn ends_with_www(text: &str) -> bool {
+    let mut last = text.chars().rev();
+    let is_www = last.by_ref().take(3).filter(|c| c.eq_ignore_ascii_case(&'w')).count() == 3;
+    is_www && last.next().is_none_or(|before| !before.is_alphanumeric())
 }
 
 /// A block of code that its text cannot end.

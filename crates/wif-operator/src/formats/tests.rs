@@ -234,3 +234,29 @@ fn the_chain_of_trust_of_a_connection_is_one_screen() {
 fn markdown_escapes_what_makes_markup() {
     assert_eq!(markdown::escape("a|b`c@d <e> [f](g)"), "a&#124;b&#96;c&#64;d &lt;e&gt; \\[f\\]\\(g\\)");
 }
+
+#[test]
+fn the_page_calls_nothing_good_while_something_was_not_seen() {
+    let page = |planted: Planted| {
+        written(Format::Html, &judge(&planted.snapshot(), &settings(), &Selection::default()))
+    };
+    assert!(page(Planted::new()).contains("<li class=\"good\">"));
+    let mut with_gap = Planted::new();
+    with_gap.0.coverage[1].state = State::Denied;
+    assert!(!page(with_gap).contains("class=\"good\""));
+    let unseen = Planted::new().with(2, |connection, _| connection.is_visible = false);
+    assert!(!page(unseen).contains("class=\"good\""));
+    // What was not asked for was not seen either.
+    let mut snapshot = Planted::new().snapshot();
+    snapshot.depth = Layer::List;
+    let page = written(Format::Html, &judge(&snapshot, &settings(), &Selection::default()));
+    assert!(!page.contains("<li class=\"good\"><b>0</b> secrets have ended"));
+}
+
+#[test]
+fn an_address_without_a_scheme_is_no_link_in_markdown() {
+    // GitHub's Markdown makes links of what begins with `www.`, others also of other letter cases.
+    assert_eq!(markdown::escape("www.evil.example"), "www&#46;evil.example");
+    assert_eq!(markdown::escape("see (WwW.evil.example)"), "see \\(WwW&#46;evil.example\\)");
+    assert_eq!(markdown::escape("sc.prod.www"), "sc.prod.www");
+}

@@ -121,9 +121,16 @@ fn foot(report: &Report) -> Vec<String> {
             lines.push(format!("  … {} more", report.waivers.len() - MAX_NOTICES));
         }
     }
-    if report.totals.faults + report.totals.warnings + report.totals.notes == 0 && gaps.is_empty() {
+    let open = report.totals.faults + report.totals.warnings + report.totals.notes;
+    if open == 0 && gaps.is_empty() && !report.coverage.is_empty() {
         lines.push(String::new());
-        lines.push("Nothing to say: every rule was asked, and all was read.".to_owned());
+        let is_everything = report.has_all_rules && report.layer == crate::snapshot::Layer::Use;
+        let line = if is_everything {
+            "Nothing to say: every rule was asked, and all was read."
+        } else {
+            "Nothing to say of what was asked for, which is not everything."
+        };
+        lines.push(line.to_owned());
     }
     lines
 }
@@ -134,11 +141,7 @@ fn gap_line(gap: &CoverageEntry) -> String {
         None => gap.organization.clone(),
     };
     let connection = gap.connection.map(|id| format!(" {id}")).unwrap_or_default();
-    let layer = match gap.layer {
-        crate::snapshot::Layer::List => "list",
-        crate::snapshot::Layer::Identity => "identity",
-        crate::snapshot::Layer::Use => "use",
-    };
+    let layer = gap.layer.as_str();
     cut(&format!("  {place}{connection}, {layer}, {}: {}", state(gap.state), gap.why))
 }
 

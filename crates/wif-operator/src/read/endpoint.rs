@@ -140,6 +140,27 @@ impl Merged {
     }
 }
 
+/// What a connection of its kind has, and Azure DevOps did not tell of this one. One that was never completed may have none of it.
+pub(super) fn untold(connection: &Connection) -> Vec<&'static str> {
+    let Connection { kind, scheme, tenant, client, issuer, subject, operation_state, .. } = connection;
+    let is_azure = kind.as_ref().is_some_and(|kind| kind.eq_ignore_ascii_case("azurerm"));
+    let is_ready = operation_state.as_ref().is_none_or(|state| state.eq_ignore_ascii_case("Ready"));
+    if !connection.is_visible || !is_azure || connection.is_draft || !is_ready {
+        return Vec::new();
+    }
+    let scheme = scheme.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let is_federated = scheme == "workloadidentityfederation";
+    let has_client = is_federated || scheme == "serviceprincipal";
+    let parts = [
+        ("scheme", scheme.is_empty()),
+        ("tenant", has_client && tenant.is_none()),
+        ("client id", has_client && client.is_none()),
+        ("issuer", is_federated && issuer.is_none()),
+        ("subject", is_federated && subject.is_none()),
+    ];
+    parts.into_iter().filter(|(_, is_missing)| *is_missing).map(|(name, _)| name).collect()
+}
+
 fn reference(value: &Value) -> Option<Reference> {
     let project = value.get("projectReference")?;
     Some(Reference {

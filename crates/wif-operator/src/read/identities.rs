@@ -196,7 +196,10 @@ impl Reader<'_> {
         for (client, answer) in clients.iter().zip(applications) {
             let Some(identity) = identities.get_mut(client) else { continue };
             match self.judge(graph, answer.as_ref(), "an application") {
-                Some(Ok(object)) => read_application(identity, &object),
+                Some(Ok(object)) => {
+                    read_application(identity, &object);
+                    self.note_untold_of(identity);
+                }
                 Some(Err(_absent)) => {
                     without_application.insert(*client);
                 }
@@ -205,7 +208,7 @@ impl Reader<'_> {
         }
         let mut again = Vec::new();
         for (group, answer) in groups.iter().zip(principals) {
-            let Some(Ok(page)) = self.judge(graph, answer.as_ref(), "service principals") else { continue };
+            let Some(page) = self.judge_list(graph, answer.as_ref(), "service principals") else { continue };
             let objects = list(&page, "value");
             let found: BTreeSet<_> = objects.iter().filter_map(|object| id(object, "appId")).collect();
             for object in objects {
@@ -281,7 +284,7 @@ impl Reader<'_> {
         let calls: Vec<_> = missing.iter().map(|(_, call)| call.clone()).collect();
         for ((client, _), answer) in missing.iter().zip(self.batches(graph, &calls).await) {
             let Some(identity) = identities.get_mut(client) else { continue };
-            if let Some(Ok(page)) = self.judge(graph, answer.as_ref(), "federated credentials") {
+            if let Some(page) = self.judge_list(graph, answer.as_ref(), "federated credentials") {
                 identity.federated_credentials = Some(list(&page, "value").iter().map(credential).collect());
             }
         }
@@ -303,11 +306,8 @@ impl Reader<'_> {
         let calls: Vec<_> = gone.iter().map(call).collect();
         for (client, answer) in gone.iter().zip(self.batches(graph, &calls).await) {
             let Some(identity) = identities.get_mut(client) else { continue };
-            let found = self.judge(graph, answer.as_ref(), "deleted applications");
-            let object = match &found {
-                Some(Ok(page)) => list(page, "value").first(),
-                _ => None,
-            };
+            let found = self.judge_list(graph, answer.as_ref(), "deleted applications");
+            let object = found.as_ref().and_then(|page| list(page, "value").first());
             // A token whose tenant is not known may simply be for another one.
             if is_certain || object.is_some() {
                 identity.existence = Existence::Gone;
@@ -337,6 +337,33 @@ impl Reader<'_> {
             all.extend(answers);
         }
         all
+    }
+
+    /// Notes what an application did not tell of itself, although it was asked for: what is missing could be what is wrong.
+    fn note_untold_of(&self, identity: &Identity) {
+        let parts = [
+            ("secrets", identity.secrets.is_none()),
+            ("certificates", identity.certificates.is_none()),
+            ("owners", identity.owners.is_none()),
+            ("sign-in audience", identity.sign_in_audience.is_none()),
+        ];
+        let parts: Vec<_> =
+            parts.into_iter().filter(|(_, is_missing)| *is_missing).map(|(name, _)| name).collect();
+        if !parts.is_empty() {
+            let why = format!("Microsoft Graph does not tell {} of {}", parts.join(", "), identity.client);
+            self.gap(Layer::Identity, None, State::Partial, ("an application", &why));
+        }
+    }
+
+    /// A page of a list. An answer without its list is not one that is empty: it is a gap, which is noted.
+    fn judge_list(&self, graph: &Service<'_>, answer: Option<&BatchAnswer>, what: &str) -> Option<Value> {
+        let error = match self.judge(graph, answer, what)? {
+            Ok(page) if page.get("value").is_some_and(Value::is_array) => return Some(page),
+            Ok(_) => ReadError::Unusable { status: 200, kind: "JSON without a list" },
+            Err(_absent) => ReadError::refused(404, answer.map(|answer| &answer.body)),
+        };
+        self.lost(Layer::Identity, None, None, what, (graph, &error));
+        None
     }
 
     /// What came of a call: an object, its absence (404), or a gap, which is noted.

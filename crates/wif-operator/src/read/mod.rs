@@ -136,6 +136,7 @@ pub async fn read(
             identities: RefCell::default(),
             subscriptions: RefCell::default(),
             tenants: RefCell::default(),
+            roles: RefCell::default(),
             gaps: Gaps::default(),
             ended: RefCell::default(),
             only_7_1: Cell::new(false),
@@ -157,6 +158,7 @@ pub async fn read(
     let mut snapshot = Snapshot {
         taken: begin,
         depth: options.depth,
+        cloud,
         projects: options.projects.clone(),
         redacted: false,
         organizations,

@@ -1,6 +1,9 @@
 //! One organization while it is read: what is known so far can be told at any moment.
 
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use futures_util::{
     future::{join, join3},
@@ -11,10 +14,10 @@ use uuid::Uuid;
 use wif_core::azure::cloud::Cloud;
 
 use super::{
-    endpoint::{Connections, Listed},
+    endpoint::{Connections, Listed, untold},
     error::ReadError,
     gaps::{Gaps, why},
-    known::Known,
+    known::{Known, KnownRoles},
     progress::Progress,
     service::{Ask, Service},
     wire::{id, text},
@@ -51,6 +54,8 @@ pub(super) struct Reader<'a> {
     pub(super) identities: RefCell<Vec<Identity>>,
     pub(super) subscriptions: RefCell<Vec<Subscription>>,
     pub(super) tenants: RefCell<Vec<Tenant>>,
+    /// What [`Reader::join_roles`] gives to the identities.
+    pub(super) roles: RefCell<Option<Rc<KnownRoles>>>,
     pub(super) gaps: Gaps,
     /// Which layers came to their ends.
     pub(super) ended: RefCell<Vec<Layer>>,
@@ -87,6 +92,7 @@ impl Reader<'_> {
         let lists = lists.map(|(at, project)| self.list_connections(devops, at, project));
         lists.buffer_unordered(self.jobs).collect::<()>().await;
         *self.connections.borrow_mut() = self.listed.take().finish();
+        self.note_untold();
         self.end(Layer::List);
         if self.depth == Layer::List {
             return;
@@ -132,6 +138,11 @@ impl Reader<'_> {
         match devops.json(&ask.query("api-version", "7.1-preview.1")).await {
             Ok(answer) => {
                 self.id.set(id(&answer, "instanceId"));
+                if self.id.get().is_none() {
+                    let why =
+                        "Azure DevOps does not tell it (instanceId), so that nothing can be called foreign";
+                    self.gap(Layer::List, None, State::Partial, ("the organization's id", why));
+                }
                 true
             }
             Err(error) => {
@@ -185,36 +196,34 @@ impl Reader<'_> {
                 .query("includeDetails", "true")
                 .query("api-version", version)
         };
-        let mut answer = devops.page(&ask(), None).await;
+        let (mut items, mut end) = devops.list(&ask()).await;
         let is_version = |error: &ReadError| {
             error
                 .code()
                 .is_some_and(|code| code.starts_with("VssVersion") || code.starts_with("VssInvalidPreview"))
         };
-        if !self.only_7_1.get() && answer.as_ref().is_err_and(is_version) {
+        if end.as_ref().is_some_and(is_version) {
             self.only_7_1.set(true);
+            (items, end) = devops.list(&ask()).await;
         }
-        if answer.as_ref().is_err_and(is_version) {
-            answer = devops.page(&ask(), None).await;
-        }
-        match answer {
-            Ok(page) => {
-                let mut listed = self.listed.borrow_mut();
-                let before = listed.len();
-                for value in &page.items {
-                    self.take(value, project, &mut listed);
-                }
-                self.progress.has_listed(listed.len() - before);
+        let number = {
+            let mut listed = self.listed.borrow_mut();
+            let before = listed.len();
+            for value in &items {
+                self.take(value, project, &mut listed);
             }
-            Err(error) => {
-                self.progress.has_listed(0);
-                let what = if error.is_absent() {
-                    "connections of a project that has gone meanwhile, or that the token may not see"
-                } else {
-                    "connections"
-                };
-                self.lost(Layer::List, Some(&project.name), None, what, (devops, &error));
-            }
+            listed.len() - before
+        };
+        self.progress.has_listed(number);
+        if let Some(error) = &end {
+            let what = if error.is_absent() {
+                "connections of a project that has gone meanwhile, or that the token may not see"
+            } else if items.is_empty() {
+                "connections"
+            } else {
+                "connections after the first pages"
+            };
+            self.lost(Layer::List, Some(&project.name), None, what, (devops, error));
         }
         if let Some((_, is_read)) = self.read_projects.borrow_mut().get_mut(at) {
             *is_read = true;
@@ -234,15 +243,33 @@ impl Reader<'_> {
         listed.add(one, project);
     }
 
+    /// Notes connections that are told in part: what is missing could be what is wrong.
+    fn note_untold(&self) {
+        for connection in &*self.connections.borrow() {
+            let untold = untold(connection);
+            if !untold.is_empty() {
+                let why = format!("Azure DevOps does not tell its {}", untold.join(", "));
+                let project = connection.owner().map(|owner| owner.name.as_str());
+                let what = ("a connection", why.as_str());
+                self.gaps.note(Layer::List, project, Some(connection.id), State::Partial, what);
+            }
+        }
+    }
+
     /// One question for each project: which checks its own connections have.
     async fn read_checks(&self, devops: &Service<'_>) {
         let mut owned: std::collections::BTreeMap<Uuid, (String, Vec<Uuid>)> =
             std::collections::BTreeMap::new();
         for connection in &*self.connections.borrow() {
-            if let Some(owner) = connection.owner().filter(|owner| self.sees(owner.id)) {
-                let of = owned.entry(owner.id).or_insert_with(|| (owner.name.clone(), Vec::new()));
-                of.1.push(connection.id);
+            let Some(owner) = connection.owner() else { continue };
+            if !self.sees(owner.id) {
+                let why = "the token does not see the project that owns the connection; make the token's owner a reader there";
+                let (project, what) = (Some(owner.name.as_str()), ("approvals and checks", why));
+                self.gaps.note(Layer::Identity, project, Some(connection.id), State::Denied, what);
+                continue;
             }
+            let of = owned.entry(owner.id).or_insert_with(|| (owner.name.clone(), Vec::new()));
+            of.1.push(connection.id);
         }
         let questions = owned.iter().flat_map(|(project, (name, ids))| {
             ids.chunks(MAX_CHECKED).map(move |ids| (*project, name.as_str(), ids))

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    rc::Rc,
     time::Duration,
 };
 
@@ -12,15 +13,16 @@ use futures_util::{
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
+use wif_core::azure::role;
 use wif_io::http::Request;
 
 use super::{
     error::ReadError,
     gaps::why,
-    known::Roles,
+    known::{KnownRoles, Roles},
     organization::Reader,
     service::{Ask, Service},
-    wire::{id, list, moment, text},
+    wire::{id, moment, text},
 };
 use crate::snapshot::{
     Existence, Layer, State,
@@ -43,14 +45,6 @@ authorizationresources
 | extend principalId = tostring(properties.principalId), scope = tostring(properties.scope), condition = tostring(properties.condition), description = tostring(properties.description), createdOn = tostring(properties.createdOn)
 | order by id asc
 | project id, principalId, scope, role, roleName, condition, description, createdOn";
-/// Names of roles that are the same in every tenant, for lists that have ids only.
-const KNOWN_ROLES: [(&str, &str); 5] = [
-    ("8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "Owner"),
-    ("b24988ac-6180-42a0-ab88-20f7382dd24c", "Contributor"),
-    ("acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader"),
-    ("18d7d88d-d35e-4fb5-a5c3-7773c20a72d9", "User Access Administrator"),
-    ("f58310d9-a9f6-439a-9e8d-f62e7b41a168", "Role Based Access Control Administrator"),
-];
 /// Said where there is no token for Azure Resource Manager.
 const NO_ARM: &str = "Azure Resource Manager: no token; sign in with az login, or set WIF_ARM_TOKEN";
 /// More pages of role assignments are not asked for.
@@ -76,24 +70,31 @@ impl Reader<'_> {
             self.read_subscriptions(arm, &scopes).await;
         };
         let of_roles = async {
-            if let Some(arm) = self.arm {
-                let roles = self.read_roles(arm, &scopes).await;
-                *self.known.roles.borrow_mut() = roles;
+            let Some(arm) = self.arm else { return };
+            // One answer holds the roles of every organization's identities.
+            let known = self.known.roles.borrow().clone();
+            let roles = match known {
+                Some(roles) => Some(roles),
+                None => self.read_roles(arm, &scopes).await,
+            };
+            for (what, why) in roles.iter().flat_map(|roles| &roles.gaps) {
+                self.gap(Layer::Identity, None, State::Partial, (what, why));
             }
+            *self.roles.borrow_mut() = roles;
         };
         join3(of_arm, of_roles, self.read_tenants(tenants)).await;
     }
 
     /// Gives each identity its roles, now that both are known.
     pub(super) fn join_roles(&self) {
-        let roles = self.known.roles.borrow();
-        let Some(roles) = &*roles else { return };
+        let roles = self.roles.borrow();
+        let Some(KnownRoles { by_principal, gaps }) = roles.as_deref() else { return };
         let hidden: BTreeSet<_> = {
             let subscriptions = self.subscriptions.borrow();
             let hidden = subscriptions.iter().filter(|one| one.existence == Existence::Unknown);
             hidden.map(|one| one.scope.clone()).collect()
         };
-        // Where a connection's own scope cannot be seen, no role is not "none".
+        // Where a connection's own scope cannot be seen, or the list has a gap, no role is not "none".
         let mut blind = BTreeSet::new();
         for connection in &*self.connections.borrow() {
             let scope = connection.scope.as_deref().and_then(root);
@@ -103,9 +104,9 @@ impl Reader<'_> {
         }
         for identity in &mut *self.identities.borrow_mut() {
             let Some(principal) = identity.principal_object else { continue };
-            let own = roles.get(&principal).cloned().unwrap_or_default();
-            identity.roles =
-                if own.is_empty() && blind.contains(&identity.client) { None } else { Some(own) };
+            let own = by_principal.get(&principal).cloned().unwrap_or_default();
+            let may_have_more = !gaps.is_empty() || blind.contains(&identity.client);
+            identity.roles = if own.is_empty() && may_have_more { None } else { Some(own) };
         }
     }
 
@@ -165,9 +166,11 @@ impl Reader<'_> {
     }
 
     /// One query for all; where it is refused, a list for each subscription. None, if neither can be read.
-    async fn read_roles(&self, arm: &Service<'_>, scopes: &BTreeSet<String>) -> Option<Roles> {
+    async fn read_roles(&self, arm: &Service<'_>, scopes: &BTreeSet<String>) -> Option<Rc<KnownRoles>> {
         let path = ["providers", "Microsoft.ResourceGraph", "resources"];
         let (mut roles, mut skip) = (Roles::new(), None::<String>);
+        let mut gaps = Vec::new();
+        let mut unreadable = 0_usize;
         for _ in 0..MAX_PAGES {
             let body = json!({ "query": ROLES, "options": {
                 "resultFormat": "objectArray", "$top": 1000, "$skipToken": skip,
@@ -186,28 +189,38 @@ impl Reader<'_> {
             };
             if response.header("x-ms-tenant-subscription-limit-hit").is_some_and(|value| value == "true") {
                 let why = "Azure Resource Graph left out subscriptions, since there are more than 10,000";
-                self.gap(Layer::Identity, None, State::Partial, ("roles", why));
+                gaps.push(("roles", why.to_owned()));
             }
-            for row in list(&answer, "data") {
-                if let Some(principal) = id(row, "principalId") {
-                    roles.entry(principal).or_default().push(role(row));
+            let Some(rows) = answer.get("data").and_then(Value::as_array) else {
+                let error = ReadError::Unusable { status: response.status, kind: "JSON without rows" };
+                self.lost(Layer::Identity, None, None, "roles", (arm, &error));
+                return None;
+            };
+            for row in rows {
+                match id(row, "principalId") {
+                    Some(principal) => roles.entry(principal).or_default().push(queried_role(row)),
+                    None => unreadable += 1,
                 }
             }
             skip = text(&answer, "$skipToken");
             if skip.is_none() {
                 if text(&answer, "resultTruncated").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
                     let why = "Azure Resource Graph cut its answer off, and named no next page";
-                    self.gap(Layer::Identity, None, State::Partial, ("roles", why));
+                    gaps.push(("roles", why.to_owned()));
                 }
-                return Some(roles);
+                break;
             }
         }
-        self.gap(
-            Layer::Identity,
-            None,
-            State::Partial,
-            ("roles", "Azure Resource Graph never came to an end"),
-        );
+        if skip.is_some() {
+            gaps.push(("roles", "Azure Resource Graph never came to an end".to_owned()));
+        }
+        if unreadable > 0 {
+            let why = format!("Azure Resource Graph sent {unreadable} without the principal that has it");
+            gaps.push(("roles", why));
+        }
+        gaps.dedup();
+        let roles = Rc::new(KnownRoles { by_principal: roles, gaps });
+        *self.known.roles.borrow_mut() = Some(Rc::clone(&roles));
         Some(roles)
     }
 
@@ -216,7 +229,7 @@ impl Reader<'_> {
         arm: &Service<'_>,
         scopes: &BTreeSet<String>,
         refused: &ReadError,
-    ) -> Option<Roles> {
+    ) -> Option<Rc<KnownRoles>> {
         let subscriptions = scopes.iter().filter(|scope| scope.starts_with("/subscriptions/"));
         let asked = stream::iter(subscriptions).map(async |scope| {
             let path = scope.trim_matches('/').split('/').chain([
@@ -239,8 +252,13 @@ impl Reader<'_> {
                 }
             }
             for item in items {
-                let Some(properties) = item.get("properties") else { continue };
-                let Some(principal) = id(properties, "principalId") else { continue };
+                let properties = item.get("properties").unwrap_or(&Value::Null);
+                let Some(principal) = id(properties, "principalId") else {
+                    let why = "Azure Resource Manager listed one without the principal that has it";
+                    let what = format!("roles in {scope}");
+                    self.gap(Layer::Identity, None, State::Partial, (&what, why));
+                    continue;
+                };
                 let of = roles.entry(principal).or_default();
                 let assignment = listed_role(&item, properties);
                 // What is assigned above repeats in each subscription.
@@ -250,8 +268,13 @@ impl Reader<'_> {
             }
         }
         let what = "roles outside of the subscriptions that connections name";
-        self.gap(Layer::Identity, None, State::Partial, (what, &why("Azure Resource Graph", refused)));
-        is_read.then_some(roles)
+        let gap = (what, why("Azure Resource Graph", refused));
+        if is_read {
+            // These are the roles of this organization's subscriptions only, so that no other takes them over.
+            return Some(Rc::new(KnownRoles { by_principal: roles, gaps: vec![gap] }));
+        }
+        self.gap(Layer::Identity, None, State::Partial, (gap.0, &gap.1));
+        None
     }
 
     /// Entra tells everyone which tenants there are.
@@ -323,7 +346,7 @@ fn subscription(item: &Value) -> Subscription {
     }
 }
 
-fn role(row: &Value) -> RoleAssignment {
+fn queried_role(row: &Value) -> RoleAssignment {
     let role_id = id(row, "role");
     RoleAssignment {
         scope: text(row, "scope").unwrap_or_default(),
@@ -350,7 +373,7 @@ fn listed_role(item: &Value, properties: &Value) -> RoleAssignment {
     }
 }
 
+/// The name of a role, for lists that have ids only.
 fn known_role(id: Option<Uuid>) -> Option<String> {
-    let id = id?.to_string();
-    KNOWN_ROLES.iter().find(|(known, _)| *known == id).map(|(_, name)| (*name).to_owned())
+    role::name_of(&id?.to_string()).map(str::to_owned)
 }

@@ -76,7 +76,7 @@ impl Ask {
         self
     }
 
-    fn of<'r>(&self, rest: &'r Rest<'r>, page: Option<&NextPage>) -> Query<'r> {
+    fn of<'r>(&self, rest: &'r Rest<'r>, page: Option<&NextPage>) -> Result<Query<'r>, ReadError> {
         let path = self.path.iter().map(String::as_str);
         let mut query = match &self.body {
             None => rest.get(path),
@@ -90,9 +90,9 @@ impl Ask {
             query = query.header(name, value);
         }
         if let Some(page) = page {
-            query = query.at(page);
+            query = query.at(page).map_err(ReadError::Page)?;
         }
-        query.max_answer_bytes(MAX_ANSWER_BYTES).once()
+        Ok(query.max_answer_bytes(MAX_ANSWER_BYTES).once())
     }
 }
 
@@ -119,7 +119,7 @@ impl<'a> Service<'a> {
         self.retrying(async || {
             let rest = self.rest(ATTEMPT_TIMEOUT);
             let is_usable = |response: &Response| response.json::<Value>().is_some();
-            let response = ask.of(&rest, None).send::<ReadError>(&is_usable).await?;
+            let response = ask.of(&rest, None)?.send::<ReadError>(&is_usable).await?;
             let value = response.json::<Value>().unwrap_or_default();
             let retry_after = response.retry_after;
             Ok(((value, response), retry_after))
@@ -131,7 +131,7 @@ impl<'a> Service<'a> {
     pub(super) async fn page(&self, ask: &Ask, page: Option<&NextPage>) -> Result<ListPage, ReadError> {
         self.retrying(async || {
             let rest = self.rest(ATTEMPT_TIMEOUT);
-            let page = ask.of(&rest, page).page::<ReadError>().await?;
+            let page = ask.of(&rest, page)?.page::<ReadError>().await?;
             let retry_after = page.retry_after;
             Ok((page, retry_after))
         })

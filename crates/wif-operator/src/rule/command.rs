@@ -1,14 +1,13 @@
 //! The next command, with everything filled in: names from outside are quoted for a POSIX shell.
 
 use uuid::Uuid;
+use wif_core::azure::cloud::Cloud;
 
 use super::Entry;
 use crate::snapshot::identity::{FederatedCredential, Identity};
 
 /// The application of Azure DevOps: what a token for it is asked for.
 const DEVOPS: &str = "499b84ac-1321-427f-aa17-267ca6975798";
-/// The audience of federated credentials in the public cloud.
-pub const AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// A word of a command, as a POSIX shell reads it back.
 #[must_use]
@@ -90,20 +89,21 @@ pub fn federated_credential(verb: &str, identity: &Identity, name: Option<&str>)
 /// The command that makes or changes a federated credential so that it trusts an issuer and a subject.
 #[must_use]
 pub fn trust(
+    cloud: Cloud,
     identity: &Identity,
     nearest: Option<&FederatedCredential>,
-    issuer: &str,
-    subject: &str,
+    (issuer, subject): (&str, &str),
 ) -> String {
+    let audience = cloud.token_exchange_audience();
     let verb = if nearest.is_some() { "update" } else { "create" };
     let name = nearest.map_or("azure-devops", |credential| credential.name.as_str());
     let command = federated_credential(verb, identity, Some(name));
     if identity.resource.is_some() {
         let (issuer, subject) = (quote(issuer), quote(subject));
-        return format!("{command} --issuer {issuer} --subject {subject} --audiences {AUDIENCE}");
+        return format!("{command} --issuer {issuer} --subject {subject} --audiences {audience}");
     }
     let parameters =
-        serde_json::json!({ "name": name, "issuer": issuer, "subject": subject, "audiences": [AUDIENCE] });
+        serde_json::json!({ "name": name, "issuer": issuer, "subject": subject, "audiences": [audience] });
     format!("{command} --parameters {}", quote(&parameters.to_string()))
 }
 

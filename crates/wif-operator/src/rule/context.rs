@@ -1,6 +1,6 @@
 //! What a rule is given: everything that was read, the moment to judge it by, and what the caller set.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use time::Duration;
 use uuid::Uuid;
@@ -38,7 +38,6 @@ pub struct Context<'a> {
     by_client: BTreeMap<Uuid, Vec<Entry<'a>>>,
     identities: BTreeMap<(Uuid, Option<Uuid>), &'a Identity>,
     subscriptions: BTreeMap<&'a str, &'a Subscription>,
-    organization_ids: BTreeSet<Uuid>,
 }
 
 /// A connection and its organization.
@@ -68,10 +67,8 @@ impl<'a> Context<'a> {
             by_client: BTreeMap::new(),
             identities: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
-            organization_ids: BTreeSet::new(),
         };
         for organization in &snapshot.organizations {
-            context.organization_ids.extend(organization.id);
             for connection in &organization.connections {
                 if let Some(client) = client_of(connection) {
                     context.by_client.entry(client).or_default().push(Entry { organization, connection });
@@ -124,10 +121,10 @@ impl<'a> Context<'a> {
         self.subscriptions.get(root_of(scope).as_str()).copied()
     }
 
-    /// Whether this organization is one of the run.
+    /// Whether this organization is none of the run. As long as one of the run did not tell its id, it could be that one.
     #[must_use]
-    pub fn has_organization(&self, id: Uuid) -> bool {
-        self.organization_ids.contains(&id)
+    pub fn is_foreign(&self, id: Option<Uuid>) -> bool {
+        self.snapshot.organizations.iter().all(|one| one.id.is_some() && one.id != id)
     }
 
     /// Whether every connection of an organization was listed, so that one that is not there does not exist.

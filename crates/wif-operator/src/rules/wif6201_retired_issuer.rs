@@ -111,6 +111,13 @@ mod tests {
     }
 
     #[test]
+    fn its_day_is_the_one_that_the_doctor_tells() {
+        let day = wif_core::trust::compare::DEVOPS_ISSUER_RETIREMENT;
+        assert_eq!(super::RETIRED.to_string(), day);
+        assert!(RULE.title.contains(day));
+    }
+
+    #[test]
     fn from_ninety_days_before_it_is_a_fault() {
         for (now, severity) in [
             ("2027-04-01T23:59:59Z", Severity::Warning),

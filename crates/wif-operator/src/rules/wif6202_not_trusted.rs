@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use wif_core::{
+    azure::cloud::Cloud,
     foreign_text::ForeignText,
     trust::compare::{Claims, Difference, Part, Trusted, nearest},
 };
@@ -30,12 +31,12 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
         if entry.credential() == CredentialKind::Federated
             && let Some(identity) = context.identity(entry.connection)
         {
-            found.extend(judge(entry, identity));
+            found.extend(judge(context.snapshot.cloud, entry, identity));
         }
     }
 }
 
-fn judge(entry: Entry<'_>, identity: &Identity) -> Option<Draft> {
+fn judge(cloud: Cloud, entry: Entry<'_>, identity: &Identity) -> Option<Draft> {
     let (issuer, subject) = (entry.connection.issuer.as_deref()?, entry.connection.subject.as_deref()?);
     let credentials = identity.federated_credentials.as_deref()?;
     // Where the identity is gone, its credentials are too: that is another rule's.
@@ -58,7 +59,7 @@ fn judge(entry: Entry<'_>, identity: &Identity) -> Option<Draft> {
             (credentials.iter().find(|credential| credential.name == trusted.by), differences.clone())
         }
     };
-    Some(finding(entry, identity, issuer, subject, credential, &differences))
+    Some(finding(cloud, (entry, identity), (issuer, subject), credential, &differences))
 }
 
 fn as_trusted(credential: &FederatedCredential) -> Trusted {
@@ -72,10 +73,9 @@ fn as_trusted(credential: &FederatedCredential) -> Trusted {
 }
 
 fn finding(
-    entry: Entry<'_>,
-    identity: &Identity,
-    issuer: &str,
-    subject: &str,
+    cloud: Cloud,
+    (entry, identity): (Entry<'_>, &Identity),
+    (issuer, subject): (&str, &str),
     credential: Option<&FederatedCredential>,
     differences: &[Difference],
 ) -> Draft {
@@ -93,7 +93,7 @@ fn finding(
         Part::Subject => first_difference(subject, credential.subject.as_deref().unwrap_or_default()),
         Part::Audience => {
             let audience = credential.audiences.first().map(String::as_str).unwrap_or_default();
-            first_difference(command::AUDIENCE, audience)
+            first_difference(cloud.token_exchange_audience(), audience)
         }
     });
     let differs_in = part.map(|part| match part {
@@ -120,7 +120,7 @@ fn finding(
         .evidence("comparison", lines)
         .fix(
             "let a federated credential of the identity trust exactly this issuer and subject",
-            command::trust(identity, to_change, issuer, subject),
+            command::trust(cloud, identity, to_change, (issuer, subject)),
         )
 }
 

@@ -55,13 +55,13 @@ fn dangling(context: &Context<'_>, credential: &FederatedCredential) -> Option<D
         ) => {
             let id = Uuid::try_parse(organization.raw()).ok();
             let Some(known) = id.and_then(|id| with_id(context, id)) else {
-                return Some(foreign(organization.raw()));
+                return context.is_foreign(id).then(|| foreign(organization.raw()));
             };
             by_names(context, known, [name.raw(), project.raw(), connection.raw()])
         }
         (Issuer::Entra { .. }, Subject::Ids { organization, connection, .. }) => {
             let Some(known) = with_id(context, organization) else {
-                return Some(foreign(&organization.to_string()));
+                return context.is_foreign(Some(organization)).then(|| foreign(&organization.to_string()));
             };
             let exists = known.connections.iter().any(|one| one.id == connection);
             (!exists && context.is_list_complete(known)).then(|| gone("connection", &connection.to_string()))
@@ -198,5 +198,20 @@ mod tests {
         });
         planted.0.coverage[0].state = State::Partial;
         assert!(planted.found_by(&RULE).is_empty());
+    }
+
+    #[test]
+    fn while_the_id_of_an_organization_is_not_known_nothing_is_called_foreign() {
+        let mut planted = Planted::new();
+        planted.0.id = None;
+        assert!(planted.found_by(&RULE).is_empty());
+        let mut old = Planted::new().with(2, |connection, identity| {
+            connection.issuer = Some(format!("https://vstoken.dev.azure.com/{ORGANIZATION}"));
+            connection.subject = Some("sc://contoso/Platform/sc-2".to_owned());
+            let trusted = trusting("old", connection.issuer.clone(), connection.subject.clone());
+            identity.federated_credentials = Some(vec![trusted]);
+        });
+        old.0.id = None;
+        assert!(old.found_by(&RULE).is_empty());
     }
 }

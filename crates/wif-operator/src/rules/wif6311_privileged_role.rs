@@ -1,7 +1,7 @@
 //! WIF6311: a role that gives roles, or Contributor on a whole subscription or management group.
 
 use serde_json::json;
-use uuid::{Uuid, uuid};
+use wif_core::azure::role::{BuiltInRole, CONTRIBUTOR, PRIVILEGED};
 
 use crate::{
     rule::{Context, Draft, Remedy, Rule, command, root_of},
@@ -17,15 +17,6 @@ pub const RULE: Rule = Rule {
     remedy: Remedy::ReduceRoles,
     check,
 };
-
-/// Roles that can give roles, by name and by the id that Azure gave them.
-const PRIVILEGED: [(&str, Uuid); 3] = [
-    ("Owner", uuid!("8e3af657-a8ff-443c-a75c-2fe8c4bcb635")),
-    ("User Access Administrator", uuid!("18d7d88d-d35e-4fb5-a5c3-7773c20a72d9")),
-    ("Role Based Access Control Administrator", uuid!("f58310d9-a9f6-439a-9e8d-f62e7b42a168")),
-];
-/// The role that can do everything else.
-const CONTRIBUTOR: (&str, Uuid) = ("Contributor", uuid!("b24988ac-6180-42a0-ab88-20f7382dd24c"));
 
 fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
     for entry in context.visible() {
@@ -51,8 +42,10 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
 }
 
 fn is_privileged(role: &RoleAssignment) -> bool {
-    let is = |(name, id): &(&str, Uuid)| {
-        role.role_id == Some(*id) || role.role.as_deref().is_some_and(|role| role.eq_ignore_ascii_case(name))
+    let id = role.role_id.map(|id| id.to_string());
+    let name = role.role.as_deref();
+    let is = |one: &BuiltInRole| {
+        id.as_deref() == Some(one.id) || name.is_some_and(|name| name.eq_ignore_ascii_case(one.name))
     };
     // The root of the tenant is the scope `/`.
     let is_whole = root_of(&role.scope) == format!("/{}", role.scope.trim_matches('/')).to_ascii_lowercase();
@@ -107,5 +100,13 @@ mod tests {
         let id = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635".parse().unwrap();
         let owner = RoleAssignment { role: None, role_id: Some(id), ..role("", SUBSCRIPTION) };
         one(&RULE, |_, identity| identity.roles = Some(vec![owner]));
+    }
+
+    #[test]
+    fn the_id_of_role_based_access_control_administrator_is_the_one_that_azure_gave_it() {
+        // Microsoft Learn, "Azure built-in roles for Privileged".
+        let id = "f58310d9-a9f6-439a-9e8d-f62e7b41a168".parse().unwrap();
+        let role = RoleAssignment { role: None, role_id: Some(id), ..role("", SUBSCRIPTION) };
+        one(&RULE, |_, identity| identity.roles = Some(vec![role]));
     }
 }

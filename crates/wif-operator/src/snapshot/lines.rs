@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Write};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use wif_core::foreign_text::one_line;
+use wif_core::{azure::cloud::Cloud, foreign_text::one_line};
 
 use super::{
     Coverage, Layer, Organization, Project, Snapshot,
@@ -56,8 +56,24 @@ struct Header {
     schema: String,
     taken: Moment,
     depth: Layer,
+    #[serde(with = "CloudName", default = "public")]
+    cloud: Cloud,
     projects: Vec<String>,
     redacted: bool,
+}
+
+/// How the file names a cloud.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Cloud", rename_all = "lowercase")]
+enum CloudName {
+    Public,
+    UsGovernment,
+    China,
+}
+
+/// The cloud of files that name none.
+const fn public() -> Cloud {
+    Cloud::Public
 }
 
 /// A line after the first, as it is written. What follows an organization belongs to it.
@@ -111,11 +127,12 @@ struct Owned {
 ///
 /// Writing fails.
 pub fn write(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
-    let Snapshot { taken, depth, projects, redacted, organizations } = snapshot;
+    let Snapshot { taken, depth, cloud, projects, redacted, organizations } = snapshot;
     let header = Header {
         schema: SCHEMA.to_owned(),
         taken: *taken,
         depth: *depth,
+        cloud: *cloud,
         projects: projects.clone(),
         redacted: *redacted,
     };
@@ -151,8 +168,8 @@ pub fn read(input: &mut dyn BufRead) -> Result<Snapshot, SnapshotError> {
     let mut line = Vec::new();
     next(input, &mut line, 1)?;
     let header: Header = header(&line)?;
-    let Header { taken, depth, projects, redacted, .. } = header;
-    let mut snapshot = Snapshot { taken, depth, projects, redacted, organizations: Vec::new() };
+    let Header { taken, depth, cloud, projects, redacted, .. } = header;
+    let mut snapshot = Snapshot { taken, depth, cloud, projects, redacted, organizations: Vec::new() };
     for records in 0..=MAX_RECORDS {
         let number = records + 2;
         next(input, &mut line, number)?;

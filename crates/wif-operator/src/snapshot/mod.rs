@@ -10,6 +10,7 @@ pub mod lines;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use wif_core::azure::cloud::Cloud;
 
 pub use self::existence::Existence;
 
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub taken: Moment,
     /// How deep was read.
     pub depth: Layer,
+    /// Where Graph, Azure Resource Manager and Entra were asked.
+    pub cloud: Cloud,
     /// The projects that were asked for, by name. Empty: all that can be seen.
     pub projects: Vec<String>,
     /// Whether names and mail addresses of people were removed.
@@ -44,6 +47,18 @@ pub enum Layer {
     Identity,
     /// Last use, permissions of pipelines, and members of roles: calls for each connection.
     Use,
+}
+
+impl Layer {
+    /// Its name, as `--layer` and the formats have it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Identity => "identity",
+            Self::Use => "use",
+        }
+    }
 }
 
 /// An organization.

@@ -11,6 +11,7 @@ use super::{Shared, id_token};
 use crate::services::answer::answer_of_type;
 use crate::services::request;
 use crate::world::directory::sources::SourceIssuer;
+use crate::world::issued::IssuedKind;
 
 /// The one region that is there.
 pub(super) const REGION: &str = "eu-central-1";
@@ -25,11 +26,32 @@ pub(super) async fn sts(State(world): Shared, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 64 * 1024).await.unwrap_or_default();
     let sources = world.directory().sources.clone();
+    let form = request::decode_pairs(&body);
+    let value = |name: &str| request::value(&form, name);
+    if value("Action") == Some("AssumeRoleWithWebIdentity") {
+        // Not signed: the token is all that is shown.
+        let is_issued = |token: &str| {
+            world.issued().iter().any(|issued| issued.kind == IssuedKind::IdToken && issued.value == token)
+        };
+        if !value("WebIdentityToken").is_some_and(is_issued) {
+            return refused(
+                400,
+                "InvalidIdentityToken",
+                "The web identity token that was passed is not valid",
+            );
+        }
+        if value("RoleArn") != Some(&world.directory().sources.subject(SourceIssuer::Aws)) {
+            return refused(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
+        }
+        let [id, secret, session] = &sources.aws_key;
+        let body = format!(
+            "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>{id}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey><SessionToken>{session}</SessionToken></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
+        );
+        return answer_of_type(200, "text/xml", body);
+    }
     if let Err(reason) = check_signature(&parts, &body, &sources.aws_key, world.clock.epoch()) {
         return refused(403, "SignatureDoesNotMatch", &reason);
     }
-    let form = request::decode_pairs(&body);
-    let value = |name: &str| request::value(&form, name);
     if value("Action") != Some("GetWebIdentityToken") || value("Version") != Some("2011-06-15") {
         return refused(400, "InvalidAction", "Could not find operation");
     }

@@ -2,6 +2,7 @@
 //! cluster's API, Google's metadata server, AWS' security token service. All sign by one key, which Entra knows.
 
 mod aws;
+mod aws_role;
 mod google;
 mod jobs;
 mod kubernetes;
@@ -22,6 +23,7 @@ use crate::world::keys;
 
 type Shared = State<Arc<World>>;
 
+pub(crate) use self::aws_role::router as aws_role_router;
 pub(crate) use self::google::router as google_router;
 
 pub(crate) fn router(world: Arc<World>) -> Router {
@@ -45,6 +47,10 @@ pub(crate) fn variables(world: &World, url: &str, source: SourceIssuer) -> Vec<(
         (directory.sources.credential.clone(), directory.sources.aws_key.clone())
     };
     world.record_issued(IssuedKind::SourceCredential, &credential);
+    let [_, aws_secret, aws_session] = &aws_key;
+    for secret in [aws_secret, aws_session] {
+        world.record_issued(IssuedKind::SourceCredential, secret);
+    }
     let host = url.trim_start_matches("https://");
     let machine = world.urls.machine.trim_start_matches("http://");
     let (name, port) = host.rsplit_once(':').unwrap_or((host, "443"));

@@ -2,6 +2,7 @@
 //!
 //! Plain data with public fields: a test may change it at any time, and the next request sees the change.
 
+pub mod clouds;
 pub(crate) mod deployment;
 pub(crate) mod devops;
 pub(crate) mod entra;
@@ -44,6 +45,8 @@ pub struct Directory {
     pub machine: Machine,
     /// Jobs, pods and machines outside of Azure Pipelines.
     pub sources: Sources,
+    /// AWS, Google Cloud and Vault.
+    pub clouds: clouds::Clouds,
     /// Personal access tokens of people who may see every connection.
     pub personal_tokens: Vec<String>,
     /// How many subscriptions a page of the resource manager's list has; `None` puts all on one page.

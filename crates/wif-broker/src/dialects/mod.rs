@@ -1,0 +1,42 @@
+//! The protocols of other clouds, a file for each.
+
+mod aws;
+mod google;
+
+use hyper::{Method, StatusCode};
+
+pub(crate) use self::aws::refusal as aws_refusal;
+
+use crate::{
+    answer::Answer,
+    guard::{KeyLocation, Refused},
+    paths,
+    session::Session,
+};
+
+/// The answer, where the path is one of these protocols' and the key is where that protocol shows it.
+pub(crate) async fn answer(
+    session: &Session,
+    method: &Method,
+    path: &str,
+    location: KeyLocation,
+) -> Option<Result<Answer, Refused>> {
+    use KeyLocation as L;
+    Some(match (path, location) {
+        (paths::AWS, L::AsAuthorization) => aws::credentials(session, method).await,
+        (paths::GOOGLE_ID_TOKEN, L::AsBearer) => google::id_token(session, method).await,
+        (paths::GOOGLE, L::AsBearer) => google::subject_token(session, method),
+        (paths::GOOGLE, L::InPath) => google::exchange(session, method).await,
+        _ => return None,
+    })
+}
+
+/// Whether a path is one of these protocols'.
+pub(crate) fn has(path: &str) -> bool {
+    [paths::AWS, paths::GOOGLE, paths::GOOGLE_ID_TOKEN].contains(&path)
+}
+
+/// What a caller hears that asks for a cloud which the session does not sign in to.
+fn absent(input: &str) -> Refused {
+    Refused::new(StatusCode::NOT_FOUND, format!("the sign-in step was not given the input {input}"))
+}

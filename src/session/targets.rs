@@ -1,0 +1,166 @@
+//! How a broker keeps the credentials of other clouds fresh.
+
+use std::{
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
+
+use wif_broker::{
+    cache::{CachedToken, Fetch, TokenSlot},
+    session::Session,
+    target::{Dialect, End, Target as ServedTarget},
+};
+use wif_core::{
+    code::Code,
+    exports::Family,
+    failure::Failure,
+    retry::RetryClass,
+    secret::Secret,
+    token::{claims::Unverified, lifetime::Lifetime},
+};
+use wif_io::{
+    clock::{Deadline, Limit, timeout},
+    http::Http,
+};
+
+use crate::{
+    sign_in::SIGN_IN_TIMEOUT,
+    sources::IdTokenSource,
+    targets::{Target, exchange},
+};
+
+/// How long the end of a session waits for the end of its credentials.
+const REVOCATION_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The ways by which the credentials are renewed.
+#[derive(Clone)]
+pub(super) struct Ways {
+    pub(super) http: Arc<Http>,
+    pub(super) source: Arc<dyn IdTokenSource>,
+    /// The session's own id token, which serves where the source lets no audience be chosen.
+    pub(super) id_token: Arc<TokenSlot>,
+    /// Whether clients may have the id token.
+    pub(super) gives_id_token: bool,
+}
+
+impl Ways {
+    /// What the broker serves for each target, with no credential yet.
+    pub(super) fn served(&self, targets: &[Arc<dyn Target>]) -> Vec<ServedTarget> {
+        targets.iter().map(|target| self.serve(Arc::clone(target))).collect()
+    }
+
+    fn serve(&self, target: Arc<dyn Target>) -> ServedTarget {
+        let name = target.family().as_str();
+        let assertion = self.assertion(&target);
+        if target.family() == Family::Google && self.gives_id_token {
+            return ServedTarget { name, dialect: Dialect::IdToken, slot: assertion, end: None };
+        }
+        let this = Arc::<OnceLock<Weak<TokenSlot>>>::default();
+        let (http, held) = (Arc::clone(&self.http), Arc::clone(&this));
+        let dialect = target.dialect();
+        let to_end = (Arc::clone(&target), Arc::clone(&http), Arc::clone(&this));
+        let fetch: Fetch = Arc::new(move || {
+            let (target, http, assertion) = (Arc::clone(&target), Arc::clone(&http), Arc::clone(&assertion));
+            let held = Arc::clone(&held);
+            // The slot is locked while it makes this, and not while it waits for it.
+            Box::pin(async move { fresh(&*target, &http, &assertion, current(&held)).await })
+        });
+        let slot = TokenSlot::new(self.http.shared_clock(), fetch, None);
+        // Set here for the first time.
+        let _ = this.set(Arc::downgrade(&slot));
+        let end: End = Box::new(move || {
+            let (target, http, held) = (Arc::clone(&to_end.0), Arc::clone(&to_end.1), current(&to_end.2));
+            Box::pin(async move { revoke(&*target, &http, held).await })
+        });
+        let end = (dialect == Dialect::Kept).then_some(end);
+        ServedTarget { name, dialect, slot, end }
+    }
+
+    /// The id token for a target.
+    fn assertion(&self, target: &Arc<dyn Target>) -> Arc<TokenSlot> {
+        if !self.source.takes_audience() {
+            return Arc::clone(&self.id_token);
+        }
+        let (target, http, source) = (Arc::clone(target), Arc::clone(&self.http), Arc::clone(&self.source));
+        let fetch: Fetch = Arc::new(move || {
+            let (target, http, source) = (Arc::clone(&target), Arc::clone(&http), Arc::clone(&source));
+            Box::pin(async move { id_token(&*source, &http, target.audience()).await })
+        });
+        TokenSlot::new(self.http.shared_clock(), fetch, None)
+    }
+}
+
+fn current(slot: &OnceLock<Weak<TokenSlot>>) -> Option<Secret> {
+    Some(slot.get()?.upgrade()?.current()?.token)
+}
+
+/// The credential that is held, renewed; or another one, where that cannot be.
+async fn fresh(
+    target: &dyn Target,
+    http: &Http,
+    assertion: &Arc<TokenSlot>,
+    held: Option<Secret>,
+) -> Result<CachedToken, Failure> {
+    let deadline = Deadline::after(http.clock(), SIGN_IN_TIMEOUT);
+    if let Some(renewal) = held.as_ref().and_then(|held| target.renew(http, deadline, held)) {
+        match renewal.await.map_err(Failure::from) {
+            Ok(renewed) => return Ok(renewed),
+            Err(failure) if failure.retry_class != RetryClass::Refused => return Err(failure),
+            // It has lived as long as it may.
+            Err(_) => {}
+        }
+    }
+    let id_token = assertion.get_for_exchange().await.map_err(|failure| failure.duplicate())?;
+    exchange(target, http, deadline, &id_token.token).await
+}
+
+async fn revoke(target: &dyn Target, http: &Http, held: Option<Secret>) {
+    let deadline = Deadline::after(http.clock(), REVOCATION_TIMEOUT);
+    if let Some(revocation) = held.as_ref().and_then(|held| target.revoke(http, deadline, held)) {
+        // The credential ends by itself, if later.
+        let _ = timeout(http.clock(), Limit::Request, REVOCATION_TIMEOUT, revocation).await;
+    }
+}
+
+/// An id token for an audience.
+pub(crate) async fn id_token(
+    source: &dyn IdTokenSource,
+    http: &Http,
+    audience: &str,
+) -> Result<CachedToken, Failure> {
+    let deadline = Deadline::after(http.clock(), SIGN_IN_TIMEOUT);
+    let from = http.clock().now();
+    let token = source.fetch(http, deadline, audience).await.map_err(|failure| *failure)?;
+    let claims = Unverified::read(&token).map_err(|error| {
+        let text = format!("what {} sent is not a JWT ({}): {error}", source.signer(), token.properties());
+        Failure::new(
+            Code::IdTokenMalformed,
+            text,
+            "run the job again; if it lasts, look at the source of id tokens",
+        )
+    })?;
+    Ok(CachedToken::new(token, Lifetime { from, until: claims.expires }))
+}
+
+/// Ends the credentials that outlive the broker otherwise.
+pub(super) async fn end(session: &Session) {
+    for end in session.tokens.targets().iter().filter_map(|target| target.end.as_ref()) {
+        end().await;
+    }
+}
+
+/// Begins with what the step has got, and keeps it fresh for those who do not ask in time.
+pub(super) fn fill(session: &Session, mut granted: impl FnMut(&str) -> Option<CachedToken>) {
+    for target in session.tokens.targets() {
+        if target.dialect == Dialect::IdToken {
+            continue;
+        }
+        if let Some(credential) = granted(target.name) {
+            target.slot.put(credential);
+        }
+        // AWS' clients want 20 minutes of life whenever they ask, and Vault's never ask.
+        if target.dialect != Dialect::TokenExchange {
+            target.slot.keep_fresh();
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Other clouds that the connection's id token opens: each gives a credential of its own for it.
+
+mod ask;
+mod aws;
+mod aws_files;
+mod error;
+mod google;
+mod target;
+mod vault;
+
+use std::sync::Arc;
+
+use wif_broker::cache::CachedToken;
+use wif_core::{
+    azure::hosts::AllowedHosts, exports::GoogleProvider, failure::Failure, secret::Secret,
+    token::claims::Unverified,
+};
+use wif_io::{clock::Deadline, env::Env, http::Http};
+
+use self::{aws::Aws, google::Google, vault::Vault};
+pub(crate) use self::{
+    aws_files::check_files,
+    target::{Granted, Target},
+};
+use crate::agent::target_inputs::TargetInputs;
+
+/// What the targets read of the environment, beside the inputs.
+pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
+    aws::VARIABLES.into_iter().chain(google::VARIABLES).chain(vault::VARIABLES)
+}
+
+/// The clouds that the inputs ask for, in the order in which they are tried. `allowed` are the hosts that the user names.
+///
+/// # Errors
+///
+/// A variable leads to a host that may not get an id token.
+pub(crate) fn read(
+    inputs: &TargetInputs,
+    env: &Env,
+    allowed: &AllowedHosts,
+) -> Result<Vec<Arc<dyn Target>>, Failure> {
+    let mut targets: Vec<Arc<dyn Target>> = Vec::new();
+    if let Some(inputs) = &inputs.aws {
+        targets.push(Arc::new(Aws::new(inputs, env, allowed)?));
+    }
+    if let Some(inputs) = &inputs.google {
+        targets.push(Arc::new(Google::new(inputs, env, allowed)?));
+    }
+    // The last one, since its token is the only one that has to be revoked.
+    if let Some(inputs) = &inputs.vault {
+        targets.push(Arc::new(Vault::new(inputs, env)));
+    }
+    Ok(targets)
+}
+
+/// What a broker needs of a provider of Google Cloud to write a credential file.
+pub(crate) fn google_provider(inputs: &TargetInputs, env: &Env) -> Option<GoogleProvider> {
+    inputs.google.as_ref().map(|inputs| google::provider(inputs, env))
+}
+
+/// Gets a credential with an id token, and says why not.
+///
+/// # Errors
+///
+/// With what was presented, and what would trust it.
+pub(crate) async fn exchange(
+    target: &dyn Target,
+    http: &Http,
+    deadline: Deadline,
+    id_token: &Secret,
+) -> Result<CachedToken, Failure> {
+    let exchanged = target.exchange(http, deadline, id_token).await;
+    exchanged.map_err(|error| {
+        let claims = Unverified::read(id_token).ok();
+        let facts = claims.as_ref().map(|claims| target.facts(claims)).unwrap_or_default();
+        error.explain(claims.as_ref(), facts)
+    })
+}

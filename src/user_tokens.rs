@@ -1,0 +1,201 @@
+//! Tokens to read with, for a person or a script: the environment, the sign-in session of the job, the Azure CLI, and at last the
+//! job's own token.
+
+use std::{path::Path, time::Duration};
+
+use reqwest::Method;
+use serde_json::Value;
+use wif_azure::rest::Token;
+use wif_broker::{client::Address, paths};
+use wif_core::{
+    foreign_text::{one_line, service_message},
+    secret::Secret,
+};
+use wif_io::{
+    clock::Clock,
+    env::Env,
+    program::{self, Call},
+};
+use zeroize::Zeroize as _;
+
+/// A service that wants a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskedService {
+    /// Azure DevOps.
+    DevOps,
+    /// Microsoft Graph.
+    Graph,
+    /// Azure Resource Manager.
+    ResourceManager,
+}
+
+/// A token, and where it comes from.
+#[derive(Debug)]
+pub struct FoundToken {
+    /// The token.
+    pub token: Token,
+    /// Whether it is the job's own, which as a rule sees one project.
+    pub is_job_token: bool,
+    source: String,
+}
+
+/// Azure DevOps as a resource of Entra.
+pub const DEVOPS_RESOURCE: &str = "499b84ac-1321-427f-aa17-267ca6975798";
+/// How long the Azure CLI may take: a first call reads its whole library.
+const CLI_TIMEOUT: Duration = Duration::from_secs(60);
+/// The job's own token.
+const JOB_TOKEN: &str = "SYSTEM_ACCESSTOKEN";
+/// The variables of a session, after its name.
+pub const URL: &str = "WIF_URL";
+const KEY: &str = "WIF_KEY";
+/// The longest name of a session, in characters.
+const MAX_SESSION: usize = 60;
+/// The longest reason that is told, in characters.
+const MAX_REASON: usize = 300;
+/// The programs of the Azure CLI.
+const CLI: &[&str] = if cfg!(windows) { &["az.cmd", "az.exe"] } else { &["az"] };
+
+impl AskedService {
+    /// As a person reads it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DevOps => "Azure DevOps",
+            Self::Graph => "Microsoft Graph",
+            Self::ResourceManager => "Azure Resource Manager",
+        }
+    }
+
+    /// The variables, and whether the one is a personal access token.
+    const fn variables(self) -> &'static [(&'static str, bool)] {
+        match self {
+            Self::DevOps => &[("AZURE_DEVOPS_EXT_PAT", true), ("WIF_DEVOPS_TOKEN", false)],
+            Self::Graph => &[("WIF_GRAPH_TOKEN", false)],
+            Self::ResourceManager => &[("WIF_ARM_TOKEN", false)],
+        }
+    }
+}
+
+/// Looks for a token for a service, whose name as a resource is given, and says in one line which was taken, and what was tried
+/// before.
+///
+/// `session` is the name of a session; without it, the job's session without a name is asked.
+pub async fn find(
+    env: &Env,
+    clock: &dyn Clock,
+    (service, resource): (AskedService, &str),
+    session: Option<&str>,
+    say: &mut dyn FnMut(&str),
+) -> Option<FoundToken> {
+    let mut tried = Vec::new();
+    let found = first(env, clock, (service, resource), session, &mut tried).await;
+    let (name, tried) = (service.name(), tried.join("; "));
+    match &found {
+        Some(FoundToken { source, .. }) => {
+            say(&format!("{name}: token of {source}"));
+            if !tried.is_empty() {
+                say(&format!("{name}: tried before: {tried}"));
+            }
+        }
+        None if tried.is_empty() => say(&format!("{name}: no token")),
+        None => say(&format!("{name}: no token ({tried})")),
+    }
+    found
+}
+
+/// The first token that is there; else what was tried.
+async fn first(
+    env: &Env,
+    clock: &dyn Clock,
+    (service, resource): (AskedService, &str),
+    session: Option<&str>,
+    tried: &mut Vec<String>,
+) -> Option<FoundToken> {
+    let found = |token, source: &str| FoundToken { token, is_job_token: false, source: source.to_owned() };
+    for (name, is_personal) in service.variables() {
+        if let Some(token) = env.secret(name) {
+            let kind = if *is_personal { Token::Personal } else { Token::Bearer };
+            return Some(found(kind(token), name));
+        }
+    }
+    let name = session.map_or_else(
+        || "the session of this job".to_owned(),
+        |name| format!("the session {}", one_line(name, MAX_SESSION)),
+    );
+    match of_session(env, clock, resource, session).await {
+        Some(Ok(token)) => return Some(found(Token::Bearer(token), &name)),
+        Some(Err(reason)) => tried.push(one_line(&format!("{name}{reason}"), MAX_REASON)),
+        None => {}
+    }
+    // A caller that names a session means its identity, and no other.
+    if session.is_some() {
+        return None;
+    }
+    if let Some(program) = program::find(env, CLI) {
+        match of_cli(env, clock, resource, &program).await {
+            Ok(token) => return Some(found(Token::Bearer(token), "the Azure CLI")),
+            Err(reason) => tried.push(format!("the Azure CLI has none: {reason}")),
+        }
+    }
+    let token = env.secret(JOB_TOKEN).filter(|_| service == AskedService::DevOps)?;
+    let source = format!("{JOB_TOKEN}, which as a rule sees one project");
+    Some(FoundToken { token: Token::Bearer(token), is_job_token: true, source })
+}
+
+/// The variables of a session: its address and its key.
+#[must_use]
+pub fn variables_of(session: Option<&str>) -> (String, String) {
+    let prefix = session.map(|name| format!("{}_", one_line(name, MAX_SESSION).to_uppercase()));
+    let prefix = prefix.unwrap_or_default();
+    (format!("{prefix}{URL}"), format!("{prefix}{KEY}"))
+}
+
+/// Asks the broker of a session. None, where no session is meant and none is there.
+async fn of_session(
+    env: &Env,
+    clock: &dyn Clock,
+    resource: &str,
+    session: Option<&str>,
+) -> Option<Result<Secret, String>> {
+    let (url, key) = variables_of(session);
+    let (Some(address), Some(secret)) = (env.get(&url), env.secret(&key)) else {
+        return session.map(|_| Err(format!(" is not there: {url} and {key} are not set")));
+    };
+    let query = [("resource", resource), ("api-version", "2019-08-01")];
+    let asked = match Address::new(address, secret) {
+        Ok(address) => address.ask(clock, Method::GET, paths::IDENTITY, &query).await,
+        Err(error) => Err(error),
+    };
+    Some(match asked {
+        Ok(answer) => match answer.get("access_token").and_then(Value::as_str) {
+            Some(token) if !token.is_empty() => Ok(Secret::new(token.to_owned())),
+            _ => Err(" sent none".to_owned()),
+        },
+        Err(error) => Err(format!(": {error}")),
+    })
+}
+
+/// Asks the Azure CLI for a token of its signed-in user, service principal or managed identity.
+async fn of_cli(env: &Env, clock: &dyn Clock, resource: &str, program: &Path) -> Result<Secret, String> {
+    let arguments =
+        ["account", "get-access-token", "--resource", resource, "--query", "accessToken", "--output", "tsv"];
+    let arguments = arguments.map(str::to_owned);
+    let call = Call { program, arguments: &arguments, folder: None, limit: CLI_TIMEOUT };
+    let variables = env.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let mut answer =
+        call.run(variables, clock).await.map_err(|error| format!("it cannot be started: {error}"))?;
+    let token = Secret::new(answer.output.trim().to_owned());
+    answer.output.zeroize();
+    match answer.status {
+        None => Err(format!("it took longer than {} s", CLI_TIMEOUT.as_secs())),
+        Some(status) if !status.success() => {
+            let line = answer.errors.lines().rev().find_map(service_message);
+            Err(line.unwrap_or_else(|| status.to_string()))
+        }
+        // A token is one word.
+        Some(_) if token.expose().is_empty() || token.expose().contains(char::is_whitespace) => {
+            Err("it ended well, and printed something else than a token".to_owned())
+        }
+        Some(_) => Ok(token),
+    }
+}

@@ -1,0 +1,208 @@
+//! `release`: archives for people's own machines, their sums, and what package managers and container engines read. Nothing is published.
+
+mod archive;
+mod image;
+mod manifests;
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use ring::digest::{SHA256, digest};
+
+use crate::{
+    package::{self, PLATFORMS, PROGRAMS, Platform},
+    process::{Result, cargo, output, root, run, target},
+    tools,
+};
+use archive::Entry;
+use image::Architecture;
+use manifests::Archive;
+
+/// Makes everything into `dist/release/`, with the programs of this machine and those in `others`.
+pub(crate) fn release(others: Option<&Path>) -> Result<()> {
+    let version = package::version()?;
+    let own = package::programs(None)?;
+    let shell = shell_files()?;
+    let notices = package::licenses()?;
+    let folder = root().join("dist").join("release");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    let mut archives = Vec::new();
+    let mut architectures = Vec::new();
+    for platform in &PLATFORMS {
+        let places: Vec<_> = [Some(own.as_path()), others].into_iter().flatten().collect();
+        let mut programs = Vec::new();
+        for program in PROGRAMS.iter().filter(|program| program.is_for(platform)) {
+            let made = places.iter().map(|bin| platform.program(bin, program)).find(|made| made.exists());
+            if let Some(made) = made {
+                let name = platform.file(program);
+                programs.push(Entry { name, content: bytes(&made)?, is_program: true });
+            }
+        }
+        let Some(job_program) = programs.first().cloned() else {
+            println!("{}: no program, so that there is no archive ({})", platform.name, platform.made_on());
+            continue;
+        };
+        let license =
+            Entry { name: "LICENSE".to_owned(), content: bytes(&root().join("LICENSE"))?, is_program: false };
+        let notices = Entry {
+            name: "THIRD-PARTY-NOTICES.txt".to_owned(),
+            content: notices.clone().into(),
+            is_program: false,
+        };
+        let notes = [license, notices];
+        if let Some(name) = platform.container() {
+            let files = [job_program].into_iter().chain(notes.clone()).collect();
+            architectures.push(Architecture { name, files });
+        }
+        let files = programs.into_iter().chain(notes).chain(shell.iter().cloned()).collect();
+        archives.push(pack(platform, &version, files, &folder)?);
+    }
+    let packed = image::image(&version, &package::commit()?, &architectures)?;
+    let name = format!("wif-{version}-image.tar");
+    write(&folder.join(&name), &packed)?;
+    for (name, text) in manifests::winget(&version, &archives) {
+        write(&folder.join("winget").join(name), text.as_bytes())?;
+    }
+    write(&folder.join("homebrew").join("wif.rb"), manifests::homebrew(&version, &archives).as_bytes())?;
+    let mut sums = String::new();
+    for Archive { file, sum, .. } in &archives {
+        // Writing to a string cannot fail.
+        let _ = writeln!(sums, "{sum}  {file}");
+    }
+    let _ = writeln!(sums, "{}  {name}", sum(&packed));
+    write(&folder.join("SHA256SUMS"), sums.as_bytes())?;
+    print!("{sums}");
+    archives.iter().try_for_each(|archive| try_archive(archive, &version, &folder))?;
+    try_image(&folder.join(&name), &version)?;
+    println!("{}: nothing is published; docs/support.md says who signs and where", folder.display());
+    Ok(())
+}
+
+/// Completions and manual pages.
+fn shell_files() -> Result<Vec<Entry>> {
+    let made = target()?.join("package").join("shell");
+    let mut example =
+        cargo(&["run", "--quiet", "--locked", "--package", "wif", "--example", "shell_files", "--"]);
+    run(example.arg(&made))?;
+    let mut entries = Vec::new();
+    for folder in ["completions", "man"] {
+        let files = fs::read_dir(made.join(folder)).map_err(|error| format!("{folder}: {error}"))?;
+        for file in files.flatten() {
+            let name = format!("{folder}/{}", file.file_name().to_string_lossy());
+            entries.push(Entry { name, content: bytes(&file.path())?, is_program: false });
+        }
+    }
+    entries.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(entries)
+}
+
+/// Writes the archive of a platform: a zip for Windows, else a tar with gzip, both with one folder of its name.
+fn pack(platform: &'static Platform, version: &str, files: Vec<Entry>, to: &Path) -> Result<Archive> {
+    let folder = format!("wif-{version}-{}", platform.triple);
+    let in_folder = |entry: Entry| Entry { name: format!("{folder}/{}", entry.name), ..entry };
+    let files: Vec<_> = files.into_iter().map(in_folder).collect();
+    let (file, packed) = if platform.is_windows() {
+        (format!("{folder}.zip"), archive::zip(&files)?)
+    } else {
+        (format!("{folder}.tar.gz"), archive::gzip(&archive::tar(&files)?)?)
+    };
+    write(&to.join(&file), &packed)?;
+    Ok(Archive { file, platform: platform.name, sum: sum(&packed) })
+}
+
+/// Unpacks an archive, and starts its program where this machine can.
+fn try_archive(archive: &Archive, version: &str, folder: &Path) -> Result<()> {
+    let Some(starter) = starter(archive.platform) else {
+        println!("{}: NOT STARTED, since this machine cannot", archive.file);
+        return Ok(());
+    };
+    let place = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let from = folder.join(&archive.file);
+    let stem = archive.file.trim_end_matches(".zip").trim_end_matches(".tar.gz");
+    let mut unpack = Command::new(if archive.file.ends_with(".zip") { "python3" } else { "tar" });
+    if archive.file.ends_with(".zip") {
+        unpack.args(["-m", "zipfile", "-e"]).arg(&from).arg(place.path());
+    } else {
+        unpack.arg("-xzf").arg(&from);
+    }
+    run(unpack.current_dir(place.path()))?;
+    let program =
+        place.path().join(stem).join(if archive.platform.starts_with("win32") { "wif.exe" } else { "wif" });
+    let mut words = starter.into_iter();
+    let mut command = match words.next() {
+        Some(first) => Command::new(first),
+        None => Command::new(&program),
+    };
+    command.args(words.by_ref());
+    if command.get_program() != program.as_os_str() {
+        command.arg(&program);
+    }
+    let said = output(command.arg("--version"))?;
+    expect(&archive.file, &said, version)
+}
+
+fn expect(what: &str, said: &str, version: &str) -> Result<()> {
+    if !said.starts_with(&format!("wif {version} (")) {
+        return Err(format!("{what}: `wif --version` says '{said}'"));
+    }
+    println!("{what}: started, and says {said}");
+    Ok(())
+}
+
+/// What starts the programs of a platform here: nothing for this machine's own.
+fn starter(platform: &str) -> Option<Vec<PathBuf>> {
+    let own = crate::stage::platform().ok();
+    if own.as_deref() == Some(platform) {
+        return Some(Vec::new());
+    }
+    let found =
+        |name: &str| output(Command::new("which").arg(name)).ok().map(|path| vec![PathBuf::from(path)]);
+    match platform {
+        "linux-arm64" if cfg!(target_os = "linux") => found("qemu-aarch64-static"),
+        "win32-x64" => found("wine64").or_else(|| found("wine")),
+        _ => None,
+    }
+}
+
+/// Loads the image where there is podman, and starts it.
+fn try_image(archive: &Path, version: &str) -> Result<()> {
+    if ["podman", "runc"].iter().any(|program| output(Command::new(program).arg("--version")).is_err()) {
+        println!("{}: NOT STARTED, since podman or runc is missing", archive.display());
+        return Ok(());
+    }
+    let place = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let podman = || {
+        let mut command = Command::new("podman");
+        command.arg("--root").arg(place.path().join("root")).arg("--runroot").arg(place.path().join("run"));
+        // crun, the other program that starts containers, does not start any where both versions of control groups are mounted.
+        command.args(["--storage-driver", "vfs", "--runtime", "runc"]);
+        command
+    };
+    output(podman().args(["load", "--input"]).arg(archive))?;
+    let name = format!("{}:{version}", image::NAME);
+    let started = output(podman().args(["run", "--rm", "--network", "none", &name, "--version"]));
+    // What podman made belongs to others, and may hold mounts.
+    let _none = output(podman().args(["rmi", "--all", "--force"]));
+    expect("the image", &started?, version)
+}
+
+/// SHA-256, in hexadecimal digits.
+fn sum(content: &[u8]) -> String {
+    digest(&SHA256, content).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    tools::write(path, content)
+}
