@@ -35,8 +35,6 @@ pub struct MadeOrganization {
     pub id: Uuid,
     /// The client id of an identity that may read everything.
     pub auditor: Uuid,
-    /// The client id of an identity that may read everything, and change applications and managed identities.
-    pub operator: Uuid,
     /// The subscription of its connections.
     pub subscription: Uuid,
     /// A personal access token that sees every connection.
@@ -180,21 +178,12 @@ impl OrganizationPlan {
         let mut maker = Maker::new(self, tenant, now.replace_nanosecond(0).unwrap_or(now));
         let healthy: Vec<Uuid> = (0..self.connections).map(|number| maker.healthy(number)).collect();
         let planted = self.planted.iter().map(|what| (*what, maker.plant(*what))).collect();
-        let operator = maker.id();
-        let object_id = maker.id();
-        maker.apps.push(App {
-            reads_applications: true,
-            writes_applications: true,
-            object_id,
-            ..App::new(operator, Kind::Application)
-        });
         let personal_token =
             format!("personal-access-token-of-{}-{}", self.name, maker.organization.id.simple());
         directory.personal_tokens.push(personal_token.clone());
         let made = MadeOrganization {
             id: maker.organization.id,
             auditor: maker.auditor,
-            operator,
             subscription: maker.subscription,
             personal_token,
             projects: maker.organization.projects.iter().map(|project| project.id).collect(),
@@ -206,7 +195,7 @@ impl OrganizationPlan {
             name: format!("{} workloads", self.name),
             state: "Enabled".to_owned(),
             tenant,
-            roles: vec![maker.auditor, operator],
+            roles: vec![maker.auditor],
         });
         directory.role_assignments.append(&mut maker.roles);
         directory.tenant(tenant).apps.append(&mut maker.apps);
