@@ -117,8 +117,20 @@ impl Code {
             | Self::SourceRefused
             | Self::SourceTokenUnusable
             | Self::SourceTokenEnded => Party::Source,
-            Self::CommandMissing | Self::CommandNotExecutable => Party::Caller,
-            Self::IdTokenRefused | Self::EntraRefused | Self::ServiceUnavailable => Party::Service,
+            Self::CommandMissing
+            | Self::CommandNotExecutable
+            | Self::PlanChanged
+            | Self::WorldChanged
+            | Self::PlanInUse
+            | Self::JournalUnusable
+            | Self::WriteTokenMissing => Party::Caller,
+            Self::ConnectionUnproven | Self::NotPutBack => Party::Connection,
+            Self::ChangeRefused => Party::Role,
+            Self::ChangeUnanswered => Party::Network,
+            Self::IdTokenRefused
+            | Self::EntraRefused
+            | Self::ServiceUnavailable
+            | Self::ChangeUnconfirmed => Party::Service,
             Self::TargetTrustMissing | Self::TargetUnusable | Self::TargetRefused => Party::OtherCloud,
             Self::Bug => Party::Ours,
         }
