@@ -53,14 +53,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn version(path: &str, task: &Value) -> Result<String, String> {
-    let number = |part: &str| {
-        let value = task.pointer(&format!("/version/{part}")).and_then(Value::as_u64);
-        value.ok_or_else(|| format!("{path}: version.{part} is no number"))
-    };
-    Ok(format!("{}.{}.{}", number("Major")?, number("Minor")?, number("Patch")?))
-}
-
 /// The commit that is built. Git is asked for a release only: during development every commit would compile anew.
 #[expect(clippy::disallowed_methods, reason = "Cargo speaks to build scripts through the environment")]
 fn commit() -> String {
@@ -86,6 +78,14 @@ fn git(arguments: &[&str]) -> Option<String> {
     let output =
         Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok().map(|text| text.trim().to_owned())
+}
+
+fn version(path: &str, task: &Value) -> Result<String, String> {
+    let number = |part: &str| {
+        let value = task.pointer(&format!("/version/{part}")).and_then(Value::as_u64);
+        value.ok_or_else(|| format!("{path}: version.{part} is no number"))
+    };
+    Ok(format!("{}.{}.{}", number("Major")?, number("Minor")?, number("Patch")?))
 }
 
 fn read(path: &str) -> Result<Value, Box<dyn Error>> {

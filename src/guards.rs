@@ -64,7 +64,7 @@ pub(crate) enum GuardError {
     #[error("the input {input} is given, and a connection with the scheme {scheme} has no id token")]
     TargetNeedsIdToken { input: &'static str, scheme: Scheme },
     #[error("the input {input} is given, and the input allowedResources leaves out {name}")]
-    TargetNotAllowed { input: &'static str, name: &'static str },
+    TargetNotAllowed { input: &'static str, name: String },
     #[error("the input accessTokens has the variable {variable}, which the step sets itself")]
     Clash { variable: String },
     #[error("the input exports has {}, and a connection with the scheme {scheme} has no id token", family.as_str())]
@@ -170,15 +170,27 @@ pub(super) fn families(inputs: &Inputs) -> Result<BTreeSet<Family>, GuardError> 
 pub(super) fn targets(inputs: &Inputs, scheme: Scheme) -> Result<(), GuardError> {
     for family in inputs.targets.families() {
         let (input, name) = (family.asked_by().unwrap_or_default(), family.as_str());
-        if !inputs.allows_target(family) {
-            return Err(GuardError::TargetNotAllowed { input, name });
+        let registries = inputs.targets.registries.iter().map(|registry| registry.server.as_str());
+        let names: Vec<_> = if family == Family::Docker { registries.collect() } else { vec![name] };
+        if let Some(name) = names.into_iter().find(|name| !inputs.allows_target(name)) {
+            return Err(GuardError::TargetNotAllowed { input, name: name.to_owned() });
         }
         if !inputs.refresh {
             return Err(GuardError::TargetNeedsBroker { input });
         }
-        if scheme != Scheme::WorkloadIdentityFederation {
+        // A registry of Azure's takes an access token.
+        if scheme != Scheme::WorkloadIdentityFederation && family != Family::Docker {
             return Err(GuardError::TargetNeedsIdToken { input, scheme });
         }
+    }
+    Ok(())
+}
+
+/// Azure Repos and Azure Artifacts take access tokens of one resource.
+pub(super) fn devops(families: &BTreeSet<Family>, is_allowed: bool) -> Result<(), GuardError> {
+    let asked = [Family::Git, Family::Artifacts].into_iter().any(|family| families.contains(&family));
+    if asked && !is_allowed {
+        return Err(GuardError::TargetNotAllowed { input: "exports", name: "devops".to_owned() });
     }
     Ok(())
 }

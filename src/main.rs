@@ -11,10 +11,13 @@ use std::{
 use tokio::runtime;
 use tracing_subscriber::{filter, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use wif::{
-    agent::commands::{Commands, Completion},
+    agent::{
+        commands::{Commands, Completion},
+        script_inputs,
+    },
     cli::{
-        self, Arguments, Command, DoctorArguments, ExecArguments, OperatorArguments, Screen, Stage,
-        TrustCommand, Unparsed,
+        self, Arguments, Command, CredentialArguments, DoctorArguments, ExecArguments, KubeconfigArguments,
+        OperatorArguments, Screen, Stage, Streams, TrustCommand, Unparsed,
     },
     exec::{self, Machine},
     session,
@@ -40,8 +43,11 @@ fn main() -> ExitCode {
     }
     match command {
         Command::Broker => process::forbid_tracing(),
-        // The limits of this process are those of its command, or of the script that a step runs.
-        Command::Exec(_) | Command::Task(Stage::Run) => process::forbid_reading_of_memory(),
+        // The limits of this process are its command's too, and those of the script that a step runs.
+        Command::Exec(_) => process::forbid_reading_of_memory(),
+        Command::Task(Stage::Run) if script_inputs::is_given(&Env::of_process()) => {
+            process::forbid_reading_of_memory();
+        }
         _ => process::forbid_reading(),
     }
     let exit_code = runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
@@ -52,6 +58,8 @@ fn main() -> ExitCode {
                 Command::Token { .. } | Command::Status { .. } => Ok(ask(&command).await),
                 Command::Doctor(arguments) => Ok(doctor(arguments).await),
                 Command::Exec(arguments) => exec(arguments, program).await,
+                Command::Credential(arguments) => Ok(credential(arguments).await),
+                Command::Kubeconfig(arguments) => Ok(kubeconfig(arguments).await),
                 Command::Trust(command) => Ok(trust(command).await),
                 Command::Explain { code, json } => {
                     let mut log = io::stdin().lock();
@@ -111,6 +119,24 @@ async fn ask(command: &Command) -> ExitCode {
     let job = env.get("VSTS_PROCESS_LOOKUP_ID").filter(|_| masks_token);
     let mut masks = process::MaskOutput::of_step(job);
     exit_code_of(cli::ask(command, &env, &clock::System::new(), &mut Screen::new(&mut out), &mut masks).await)
+}
+
+/// Answers a tool that asks for credentials.
+async fn credential(arguments: &CredentialArguments) -> ExitCode {
+    let (mut out, env) = (stdout(), Env::of_process());
+    let job = env.get("VSTS_PROCESS_LOOKUP_ID").filter(|_| env.is_true("TF_BUILD"));
+    let mut masks = process::MaskOutput::of_step(job);
+    let mut streams = Streams { input: &mut io::stdin(), out: Screen::new(&mut out), masks: &mut masks };
+    match cli::credential(arguments, &env, &clock::System::new(), &mut streams).await {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => exit_code_of(Err(failure)),
+    }
+}
+
+/// Prints a kubeconfig.
+async fn kubeconfig(arguments: &KubeconfigArguments) -> ExitCode {
+    let (env, clock) = (Env::of_process(), Arc::new(clock::System::new()));
+    exit_code_of(cli::kubeconfig(arguments, &env, clock, &mut Screen::new(&mut stdout())).await)
 }
 
 /// Runs a command in a session of its own.

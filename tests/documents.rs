@@ -206,7 +206,7 @@ fn no_input_is_undocumented() {
 }
 
 fn is_of_other_cloud(input: &str) -> bool {
-    ["aws", "google", "vault"].iter().any(|cloud| input.starts_with(cloud))
+    ["aws", "google", "vault", "registries", "feeds"].iter().any(|cloud| input.starts_with(cloud))
 }
 
 fn names_of(families: &BTreeSet<Family>) -> String {

@@ -174,7 +174,6 @@ fn the_terminal_and_its_group_stay_as_they_are_and_ctrl_c_arrives_once() {
     std::io::Write::write_all(&mut keyboard, b"go on\n").unwrap();
     wait_for("heard 10 in all");
     let shown = wait_for("code 7");
-    drop(wait_for);
     let mut rest = String::new();
     screen.read_to_string(&mut rest).unwrap();
     terminal.wait().unwrap();

@@ -9,7 +9,8 @@ use wif_core::{
         resource::{ALIASES, Audiences, Resource},
     },
     exports::{
-        self, BrokerEndpoint, Facts, Family, GoogleFacts, Need, TargetFacts, Value, Variable, VaultFacts,
+        self, BrokerEndpoint, Facts, Family, GitFacts, GoogleFacts, Need, TargetFacts, Value, Variable,
+        VaultFacts,
     },
     secret::Secret,
 };
@@ -98,6 +99,9 @@ fn exports_table() -> String {
                 credential_file: "/google.json".into(),
                 project: Some("project".to_owned()),
             }),
+            docker_folder: Some("/docker".into()),
+            git: Some(GitFacts { begin: 0, session: None, host: None }),
+            feeds: vec!["https://pkgs.dev.azure.com/contoso/feed".to_owned()],
         },
     };
     let live = |families: &BTreeSet<Family>, gives_id_token: bool| {
@@ -118,8 +122,9 @@ fn exports_table() -> String {
         let one = BTreeSet::from([*family]);
         let sessions = [
             Some(live(&one, true)),
-            // Other clouds take the id token.
-            (!family.needs(Need::IdToken) && family.asked_by().is_none()).then(|| live(&one, false)),
+            // Other clouds take the id token, and registries do not.
+            (!family.needs(Need::IdToken) && (family.asked_by().is_none() || *family == Family::Docker))
+                .then(|| live(&one, false)),
             family.has_snapshot().then(|| exports::snapshot(&one, &facts)),
         ];
         let own = sessions.into_iter().zip(&always).map(|(variables, always)| {

@@ -26,13 +26,15 @@ const READING: [&str; 3] = ["roleDefinitionId", "federatedIdentityCredentials", 
 const CALLS: [&str; 5] = ["Method::POST", "Method::PUT", "Method::PATCH", "Method::DELETE", ".post_query("];
 
 /// Where the shipped crates have one of these, and what it is for.
-const PERMITTED: [(&str, &str); 14] = [
+const PERMITTED: [(&str, &str); 19] = [
     // The client itself: it sends what others ask it to.
     ("crates/wif-azure/src/rest/client.rs", "Method::"),
     // A batch of reading calls only.
     ("crates/wif-azure/src/rest/batch.rs", ".post_query("),
     // The same, and queries of Resource Graph and of checks.
     ("crates/wif-operator/src/read/service.rs", ".post_query("),
+    // Azure DevOps' own test of a connection, which changes nothing.
+    ("crates/wif-operator/src/change/service.rs", ".post_query("),
     // An id token.
     ("crates/wif-azure/src/devops/oidc.rs", ".post_query("),
     ("src/sources/buildkite.rs", "Method::POST"),
@@ -45,8 +47,13 @@ const PERMITTED: [(&str, &str); 14] = [
     ("crates/wif-azure/src/entra/token.rs", "Method::POST"),
     // Whether Entra is reached: a request without content.
     ("src/doctor/network.rs", "Method::POST"),
+    // What another cloud gives for an id token; Vault's token is renewed and revoked, too.
+    ("src/targets/aws.rs", "Method::POST"),
+    ("src/targets/google.rs", "Method::POST"),
+    ("src/targets/vault.rs", "Method::POST"),
     // The broker of this job, and its callers.
     ("crates/wif-broker/src/routes.rs", "Method::POST"),
+    ("crates/wif-broker/src/dialects/google.rs", "Method::POST"),
     ("src/cli/ask.rs", "Method::POST"),
     ("src/task/post.rs", "Method::POST"),
 ];

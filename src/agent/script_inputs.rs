@@ -107,6 +107,12 @@ impl Script {
     }
 }
 
+/// Whether the step is to run a script.
+#[must_use]
+pub fn is_given(env: &Env) -> bool {
+    matches!(language(env), Ok(Some(_)))
+}
+
 fn language(env: &Env) -> Result<Option<Language>, InputError> {
     let input = declared::SCRIPT_TYPE;
     let value = text(env, input)?;

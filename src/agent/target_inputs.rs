@@ -1,7 +1,10 @@
 //! The inputs that ask for other clouds: their forms. Nothing is asked of a cloud to check them.
 
 use url::{Host, Url};
-use wif_core::exports::Family;
+use wif_core::{
+    azure::hosts::{AllowedHost, AllowedHosts, HTTPS},
+    exports::Family,
+};
 
 /// The clouds that a step signs in to beside Azure.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +15,21 @@ pub struct TargetInputs {
     pub google: Option<GoogleInputs>,
     /// Vault or `OpenBao`.
     pub vault: Option<VaultInputs>,
+    /// `registries`
+    pub registries: Vec<Registry>,
+    /// `feeds`
+    pub feeds: Vec<String>,
+    /// `assertion`: the application whose access token is presented in place of the id token.
+    pub assertion: Option<String>,
+}
+
+/// A registry of container images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registry {
+    /// Its login server, with its port where that is not 443.
+    pub server: String,
+    /// The cloud that it is of: [`Family::Docker`] for Azure's own.
+    pub cloud: Family,
 }
 
 /// An AWS role.
@@ -55,8 +73,40 @@ impl TargetInputs {
         let aws = self.aws.is_some().then_some(Family::Aws);
         let google = self.google.is_some().then_some(Family::Google);
         let vault = self.vault.is_some().then_some(Family::Vault);
-        aws.into_iter().chain(google).chain(vault)
+        let docker = (!self.registries.is_empty()).then_some(Family::Docker);
+        aws.into_iter().chain(google).chain(vault).chain(docker)
     }
+}
+
+/// A login server of Azure's or Google's registries, or of a host that the user names.
+pub(super) fn registry(text: &str, allowed: &AllowedHosts) -> Option<Registry> {
+    let server = text.strip_prefix("https://").unwrap_or(text).trim_end_matches('/').to_ascii_lowercase();
+    let url = Url::parse(&format!("https://{server}/")).ok()?;
+    let host = url.host_str().filter(|_| AllowedHost::parse(&server).is_some())?;
+    let port = url.port_or_known_default()?;
+    let is_below = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+    let cloud = match () {
+        () if allowed.names(host, port) => Family::Docker,
+        () if port != HTTPS => return None,
+        () if ["azurecr.io", "azurecr.cn", "azurecr.us"].into_iter().any(is_below) => Family::Docker,
+        () if host == "gcr.io" || is_below("gcr.io") || host.ends_with("-docker.pkg.dev") => Family::Google,
+        () => return None,
+    };
+    Some(Registry { server, cloud })
+}
+
+/// The URL of a feed: of Azure Artifacts, or of a host that the user names.
+pub(super) fn feed(text: &str, allowed: &AllowedHosts) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    let (host, port) = (url.host_str()?, url.port_or_known_default()?);
+    let is_known = port == HTTPS && is_feed_host(host);
+    let is_bare = url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    (url.scheme() == "https" && is_bare && (is_known || allowed.names(host, port))).then(|| text.to_owned())
+}
+
+/// Whether Azure Artifacts is at this host: `pkgs.dev.azure.com`, and the older `contoso.pkgs.visualstudio.com`.
+pub(crate) fn is_feed_host(host: &str) -> bool {
+    host == "pkgs.dev.azure.com" || host.ends_with(".pkgs.visualstudio.com")
 }
 
 /// Whether a text is the ARN of a role (`arn:aws:iam::123456789012:role/path/name`), as long as STS takes it.
@@ -163,6 +213,44 @@ pub(super) fn is_vault_role(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registry_and_a_feed_are_of_a_known_host_or_of_one_that_is_named() {
+        let allowed = AllowedHosts::new(vec![AllowedHost::parse("127.0.0.1:5000").unwrap()]);
+        for (text, expected) in [
+            ("contoso.azurecr.io", Some(("contoso.azurecr.io", Family::Docker))),
+            ("https://Contoso.azurecr.us/", Some(("contoso.azurecr.us", Family::Docker))),
+            ("127.0.0.1:5000", Some(("127.0.0.1:5000", Family::Docker))),
+            ("europe-west3-docker.pkg.dev", Some(("europe-west3-docker.pkg.dev", Family::Google))),
+            ("eu.gcr.io", Some(("eu.gcr.io", Family::Google))),
+            ("azurecr.io", None),
+            ("docker.io", None),
+            ("contoso.azurecr.io:8443", None),
+            ("contoso.azurecr.io/image", None),
+            ("contoso.azurecr.io.evil.example", None),
+            ("evilazurecr.io", None),
+            ("http://contoso.azurecr.io", None),
+            ("user@contoso.azurecr.io", None),
+            ("127.0.0.1:5001", None),
+            ("123456789012.dkr.ecr.eu-central-1.amazonaws.com", None),
+        ] {
+            let found = registry(text, &allowed);
+            let found = found.as_ref().map(|registry| (registry.server.as_str(), registry.cloud));
+            assert_eq!(found, expected, "{text}");
+        }
+        for (text, expected) in [
+            ("https://pkgs.dev.azure.com/contoso/_packaging/feed/nuget/v3/index.json", true),
+            ("https://contoso.pkgs.visualstudio.com/_packaging/feed/pypi/simple/", true),
+            ("https://127.0.0.1:5000/feed", true),
+            ("http://pkgs.dev.azure.com/contoso", false),
+            ("https://pkgs.dev.azure.com.evil.example/contoso", false),
+            ("https://user:secret@pkgs.dev.azure.com/contoso", false),
+            ("https://nuget.org/v3/index.json", false),
+            ("pkgs.dev.azure.com", false),
+        ] {
+            assert_eq!(feed(text, &allowed).is_some(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn the_arn_of_a_role_is_told_from_other_arns() {

@@ -8,6 +8,8 @@ pub(super) const PROGRAM: &str = "\
 In a step after the sign-in, and in a command of wif exec:
   token      Print a fresh access token, or the id token
   status     Show who is signed in, and which tokens are there until when; never a token
+  credential Answer a tool that asks for credentials: aws, docker, git, keyring, kubernetes
+  kubeconfig Print a kubeconfig for an AKS cluster, whose user is this job's session
 
 Anywhere:
   exec       Run a command that is signed in to Azure: in any CI, a container, a script
@@ -28,8 +30,7 @@ For an organization, by the program wif-operator:
   hand-off   Print what another person has to do
 
 Options:
-{options}
-{after-help}";
+{options}{after-help}";
 
 /// Below it.
 pub(super) const PROGRAM_EXAMPLES: &str = "\

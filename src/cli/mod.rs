@@ -2,10 +2,12 @@
 
 mod arguments;
 mod ask;
+mod credential;
 mod doctor;
 mod exec;
 mod explain;
 mod help;
+mod kubeconfig;
 mod no_session;
 mod operator;
 mod screen;
@@ -20,9 +22,11 @@ use crate::doctor::{Backend, TrialTool};
 
 pub use arguments::{Unparsed, parse};
 pub use ask::ask;
+pub use credential::{CredentialArguments, Streams, credential};
 pub use doctor::doctor;
 pub use exec::{ExecArguments, SourceArguments, TrustArguments};
 pub use explain::explain;
+pub use kubeconfig::{KubeconfigArguments, kubeconfig};
 pub use operator::operator;
 pub use screen::Screen;
 pub use trust::trust;
@@ -81,13 +85,13 @@ pub enum Command {
     /// (access tokens for Azure DevOps, Microsoft Graph and Azure Resource Manager), else with the job's sign-in session, else
     /// as the Azure CLI is signed in, and Azure DevOps at last with `SYSTEM_ACCESSTOKEN`. In a job it checks the session's
     /// variables and the tools too, and needs no argument; the task's input `diagnose` checks more.
-    #[command(after_help = help::DOCTOR)]
+    #[command(after_help = help::DOCTOR, verbatim_doc_comment)]
     Doctor(Box<DoctorArguments>),
     /// Run a command that is signed in to Azure: in any CI, a container, a script
     ///
     /// The command finds what later steps of a job find: `az`, Terraform, the Azure SDKs and `wif token` are signed in for
     /// as long as it runs, and refreshed. Signals and the exit code are the command's.
-    #[command(after_help = help::EXEC)]
+    #[command(after_help = help::EXEC, verbatim_doc_comment)]
     Exec(Box<ExecArguments>),
     /// Print what another party has to trust
     #[command(subcommand, after_help = help::TRUST)]
@@ -113,6 +117,14 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Answer a tool that asks for credentials: aws, docker, git, keyring, kubernetes
+    ///
+    /// The tool starts it.
+    Credential(CredentialArguments),
+    /// Print a kubeconfig for an AKS cluster, whose user is this job's session
+    ///
+    /// Neither kubelogin nor az is needed.
+    Kubeconfig(KubeconfigArguments),
     /// Audit its service connections
     #[command(disable_help_flag = true)]
     Audit(OperatorArguments),
@@ -165,14 +177,21 @@ pub struct OperatorArguments {
     pub arguments: Vec<OsString>,
 }
 
-/// What has to trust the identity.
+/// Which party has to trust the id tokens.
 #[derive(Clone, Debug, Subcommand)]
 pub enum TrustCommand {
     /// Print the federated credential that the application or managed identity needs: for az, Bicep and Terraform
     ///
     /// Asks the source for an id token, and exchanges nothing. In a job of Azure Pipelines, whose log hides issuer and subject,
     /// they are shown in parts, and --output writes the commands to a file.
+    #[command(verbatim_doc_comment)]
     Entra(Box<TrustArguments>),
+    /// Print the identity provider and the trust policy that a role of AWS needs: for today's issuer and the one of 2027-07-01
+    Aws(Box<TrustArguments>),
+    /// Print the workload identity provider that Google Cloud needs: for today's issuer and the one of 2027-07-01
+    Google(Box<TrustArguments>),
+    /// Print the auth method and the role that Vault or `OpenBao` needs: for today's issuer and the one of 2027-07-01
+    Vault(Box<TrustArguments>),
 }
 
 /// What `wif doctor` is asked for.

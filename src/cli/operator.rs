@@ -2,9 +2,9 @@
 //! change nothing.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     io,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
 };
 
@@ -28,21 +28,21 @@ pub fn operator(name: &str, arguments: &[OsString], own: Option<&Path>, env: &En
             "wif {name} is a command of {PROGRAM}, which is neither beside this program nor on the PATH: get it from {RELEASES}"
         ));
     };
-    start(&program, name, arguments).map_err(|error| {
+    start(&program, OsStr::new(name), arguments).map_err(|error| {
         format!("{} could not be started: {error}; get it anew from {RELEASES}", program.display())
     })
 }
 
 /// Becomes the program: signals and terminal are its own.
 #[cfg(unix)]
-fn start(program: &PathBuf, name: &str, arguments: &[OsString]) -> io::Result<u8> {
+pub(super) fn start(program: &Path, name: &OsStr, arguments: &[OsString]) -> io::Result<u8> {
     use std::os::unix::process::CommandExt as _;
     Err(Command::new(program).arg(name).args(arguments).exec())
 }
 
 /// Starts the program, and waits for its end.
 #[cfg(not(unix))]
-fn start(program: &PathBuf, name: &str, arguments: &[OsString]) -> io::Result<u8> {
+pub(super) fn start(program: &Path, name: &OsStr, arguments: &[OsString]) -> io::Result<u8> {
     let status = Command::new(program).arg(name).args(arguments).status()?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }

@@ -6,9 +6,9 @@ use wif_core::{code::Code, fact::LABEL_WIDTH, failure::Failure};
 use wif_io::{clock::Clock, env::Env};
 
 use super::{Screen, TrustCommand, screen::unwritable};
-use crate::exec::{NeededTrust, needed_trust, write_to_new_file};
+use crate::exec::{NeededTrust, TrustingCloud, needed_trust, write_to_new_file};
 
-/// Prints the federated credential that the identity needs.
+/// Prints the federated credential that the identity needs, or what another cloud has to trust.
 ///
 /// # Errors
 ///
@@ -20,8 +20,14 @@ pub async fn trust(
     errors: &mut (dyn Write + Send),
     out: &mut Screen<'_>,
 ) -> Result<(), Failure> {
-    let TrustCommand::Entra(arguments) = command;
-    let NeededTrust { parts, commands } = needed_trust(env, clock, errors, &(&**arguments).into()).await?;
+    let (arguments, cloud) = match command {
+        TrustCommand::Entra(arguments) => (arguments, None),
+        TrustCommand::Aws(arguments) => (arguments, Some(TrustingCloud::Aws)),
+        TrustCommand::Google(arguments) => (arguments, Some(TrustingCloud::Google)),
+        TrustCommand::Vault(arguments) => (arguments, Some(TrustingCloud::Vault)),
+    };
+    let needed = needed_trust(env, clock, errors, &(&**arguments).into(), cloud).await?;
+    let NeededTrust { parts, commands } = needed;
     for (label, value) in parts {
         out.text(&format!("{label:<LABEL_WIDTH$}{value}")).map_err(unwritable)?;
     }

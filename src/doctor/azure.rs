@@ -57,8 +57,8 @@ impl Diagnosis<'_> {
         };
         match arm.roles(subscription, object).await {
             Ok(roles) if roles.is_empty() && known.arm.is_none() => {
-                self.report.knows("<object id>", object);
-                self.report.knows("<scope>", format_args!("/subscriptions/{subscription}"));
+                self.report.knows("<object id>", &object);
+                self.report.knows("<scope>", &format_args!("/subscriptions/{subscription}"));
                 let error = "the identity holds no role of its own in the subscription";
                 let failure = refusals::named("AuthorizationFailed").map_or_else(
                     || Failure::new(Code::RoleMissing, error, "assign the identity a role"),

@@ -57,12 +57,12 @@ impl Diagnosis<'_> {
     /// `variables` are those by which an agent passes it.
     pub(super) fn connection(&mut self, connection: &Connection, variables: &Env) {
         let mut facts = vec![format!("scheme {}, tenant {}", connection.scheme, connection.identity.tenant)];
-        self.report.knows("<tenant id>", connection.identity.tenant);
+        self.report.knows("<tenant id>", &connection.identity.tenant);
         if let Some(client) = connection.client() {
-            self.report.knows("<client id>", client);
+            self.report.knows("<client id>", &client);
         }
         if let Some(subscription) = &connection.subscription {
-            self.report.knows("<subscription id>", subscription.id);
+            self.report.knows("<subscription id>", &subscription.id);
         }
         facts.extend(connection.client().map(|client| format!("client {client}")));
         facts.extend(scope(connection, variables));

@@ -172,7 +172,7 @@ impl Report {
     }
 
     /// Notes what a placeholder of the commands stands for.
-    pub(super) fn knows(&mut self, placeholder: &'static str, id: impl ToString) {
+    pub(super) fn knows(&mut self, placeholder: &'static str, id: &dyn ToString) {
         self.ids.push((placeholder, id.to_string()));
     }
 

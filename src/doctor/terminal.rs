@@ -74,7 +74,9 @@ pub(crate) async fn from_terminal(
     let mut said = Vec::new();
     let found = user_tokens::find(env, &*clock, asked, session, &mut |line| said.push(line.to_owned())).await;
     let Some(FoundToken { token, .. }) = found else { return Err(no_token().with_details(said)) };
-    said.iter().for_each(|line| say(line));
+    for line in &said {
+        say(line);
+    }
     let with_tokens;
     let mut report = Report::default();
     let Some(http) = settings(env, &clock, &mut report) else { return Ok(report) };

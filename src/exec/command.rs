@@ -23,6 +23,7 @@ pub(super) fn environment(
     env: &Env,
     session: &[Variable],
     program: Option<&Path>,
+    session_folder: Option<&Path>,
 ) -> Environment {
     let mut notes = Vec::new();
     let stale = plan.stale_variables(env, session);
@@ -40,6 +41,7 @@ pub(super) fn environment(
         removed: &removed,
         variables: &set,
         program,
+        programs: plan.targets.programs(session_folder),
         place: PathPlace::Last,
     });
     Environment { variables, notes }

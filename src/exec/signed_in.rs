@@ -17,6 +17,7 @@ use wif_io::{
     clock::Clock,
     env::Env,
     http::Http,
+    private_folder::Folder,
 };
 
 use super::{
@@ -108,8 +109,10 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
         let gets_id_token = plan.needs_file();
         let mut mask = |id_token: &Secret| if gets_id_token { log.mask(id_token) } else { Ok(()) };
         let signed_in = sign_in.run(&resources, &mut mask).await?;
-        let granted =
-            plan.targets.sign_in(&http, &*source, &signed_in, &mut |secret| log.mask(secret)).await?;
+        let granted = plan
+            .targets
+            .sign_in(&http, &*source, &signed_in, plan.assertion(&signed_in), &mut |secret| log.mask(secret))
+            .await?;
         let file = folder.as_ref().filter(|_| plan.needs_file()).zip(signed_in.id_token.as_ref());
         let file = file.map(|(folder, id_token)| folder.write("id-token", &id_token.token)).transpose()?;
         let broker = if plan.refresh {
@@ -120,7 +123,7 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
                 http: exchange,
                 direct: &http,
                 allowed: &plan.allowed,
-                targets: &plan.targets.all,
+                targets: &plan.targets.set,
             };
             let session = NewSession {
                 resources: resources.iter().collect(),
@@ -138,7 +141,8 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
             azure_cli::sign_in(folder.as_ref(), own, &plan, client, &listing, &mut commands).await?;
         String::from_utf8_lossy(&said).lines().for_each(|line| log.note(line));
         let endpoint = broker.as_ref().map(|broker| &broker.endpoint);
-        plan.targets.prepare(env, folder.as_ref(), endpoint, &granted)?;
+        let notes = plan.targets.prepare(env, folder.as_ref(), endpoint, &granted, program.as_deref())?;
+        notes.iter().for_each(|note| log.note(note));
         if let Some(endpoint) = endpoint {
             log.mask(&endpoint.key).map_err(OutputError)?;
         }
@@ -164,7 +168,8 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
         signal = signals.ending() => return Ok(Ended::Signal(signal)),
         prepared = signing_in => prepared?,
     };
-    let environment = environment(&plan, own, &variables, program.as_deref());
+    let environment =
+        environment(&plan, own, &variables, program.as_deref(), folder.as_ref().map(Folder::path));
     log.say_all(&environment.notes);
     let ended = run_command(request, &environment.variables, signals).await;
     if let Some(broker) = broker {

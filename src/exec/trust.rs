@@ -1,4 +1,4 @@
-//! `wif trust entra`: the federated credential that the identity needs for the id tokens of this job, pod or machine.
+//! `wif trust`: what Entra or another cloud has to trust for the id tokens of this job, pod or machine.
 
 use std::{
     fs,
@@ -20,6 +20,7 @@ use super::{
     log::Log,
     prepared::{Prepared, prepare},
     request::Request,
+    trust_clouds::{self, Cloud},
 };
 use crate::{agent::network, sign_in::SIGN_IN_TIMEOUT, sources::choice::SourceName};
 
@@ -32,7 +33,8 @@ pub struct NeededTrust {
     pub commands: String,
 }
 
-/// Asks the source for an id token, and says which federated credential would trust it. Nothing is exchanged.
+/// Asks the source for an id token, and says which federated credential of Entra, or which setting of another cloud, would trust
+/// it. Nothing is exchanged.
 ///
 /// # Errors
 ///
@@ -42,6 +44,7 @@ pub async fn needed_trust(
     clock: Arc<dyn Clock>,
     errors: &mut (dyn Write + Send),
     request: &Request,
+    cloud: Option<Cloud>,
 ) -> Result<NeededTrust, Failure> {
     let mut log = Log { errors, masks: None, verbose: false };
     let Prepared { env, plan, source_name, source } = prepare(request, env, &clock, &mut log).await?;
@@ -49,18 +52,23 @@ pub async fn needed_trust(
     let http = Http::new(settings, clock)?;
     let deadline = Deadline::after(http.clock(), SIGN_IN_TIMEOUT);
     let usual = plan.connection.identity.audiences.cloud.token_exchange_audience();
-    let token = source.fetch(&http, deadline, usual).await.map_err(|failure| *failure)?;
+    let asked = cloud.map_or(usual, Cloud::usual_audience);
+    let token = source.fetch(&http, deadline, asked).await.map_err(|failure| *failure)?;
     let malformed = |error| {
         let hint = "look at what the source gives: it is no id token";
         Failure::new(wif_core::code::Code::IdTokenMalformed, error, hint)
     };
     let claims = Unverified::read(&token).map_err(malformed)?;
     let audience = request.audience.as_deref().unwrap_or(usual);
+    let parts = identity_parts(&claims);
+    if let Some(cloud) = cloud {
+        let tenant = plan.connection.identity.tenant;
+        let audience = request.audience.as_deref();
+        let commands = trust_clouds::commands(cloud, &claims, audience, tenant, plan.connection.id, shell);
+        return Ok(NeededTrust { parts, commands });
+    }
     let client = plan.connection.client().map(|client| client.to_string()).unwrap_or_default();
-    Ok(NeededTrust {
-        parts: identity_parts(&claims),
-        commands: commands(&claims, audience, &client, &source_name),
-    })
+    Ok(NeededTrust { parts, commands: commands(&claims, audience, &client, &source_name) })
 }
 
 /// Writes text to a file that is not there yet.

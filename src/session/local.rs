@@ -17,7 +17,7 @@ use super::{
     start::{self, NewSession},
     targets::end,
 };
-use crate::{sources::IdTokenSource, targets::Target};
+use crate::{sources::IdTokenSource, targets::TargetSet};
 
 /// A broker in this process. Dropped, it ends.
 pub(crate) struct LocalBroker {
@@ -41,7 +41,7 @@ pub(crate) struct Renewal<'a> {
     /// The only resources that are served.
     pub(crate) allowed: &'a Allowed<Resource>,
     /// Other clouds.
-    pub(crate) targets: &'a [Arc<dyn Target>],
+    pub(crate) targets: &'a TargetSet,
 }
 
 /// Listens on 127.0.0.1 and serves, on the runtime that this is called on, for as long as that runs. The key is not masked:
@@ -53,7 +53,7 @@ pub(crate) struct Renewal<'a> {
 pub(crate) async fn start(renewal: Renewal<'_>, session: NewSession<'_>) -> Result<LocalBroker, Failure> {
     let Renewal { env, identity, source, http, direct, allowed, targets } = renewal;
     let gives_id_token = session.gives_id_token;
-    let (client, targets) = (session.signed_in.client, targets.to_vec());
+    let (client, targets) = (session.signed_in.client, targets.clone());
     let served =
         Served { client, allowed: allowed.clone(), gives_id_token, targets, direct: Arc::clone(direct) };
     let upstream = Upstream { env: env.clone(), identity: identity.clone(), source, http: Arc::clone(http) };

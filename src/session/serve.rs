@@ -31,14 +31,14 @@ use wif_io::{
 
 use super::{
     handover::{GO, Handed, Handover, Ready},
-    targets::{self as session_targets, Ways},
+    targets::{self as session_targets, Registries, Ways},
 };
 use crate::{
     agent::{connection::Connection, inputs::Inputs, network},
     guards,
     sign_in::{IdToken, SignIn, SignedIn},
     sources::{IdTokenSource, WithIdToken, azure_pipelines::AzurePipelines},
-    targets::{self, Target},
+    targets::{self, TargetSet},
 };
 
 /// Serves until it is ended: by the post-job stage, a signal (the agent's orphan clean-up), or the deadline.
@@ -120,10 +120,12 @@ pub async fn open_session(
     let allowed = inputs.allowed_resources(&connection.identity.audiences)?;
     let gives_id_token = guards::gives_id_token(&inputs, connection.scheme);
     let source = Arc::new(AzurePipelines::of(&connection, &env, &inputs.allowed_authorities));
-    let targets = targets::read(&inputs.targets, &env, &inputs.allowed_authorities)?;
+    let assertion = inputs.assertion(&connection.identity.audiences)?;
+    let targets = targets::read(&inputs.targets, &env, &inputs.allowed_authorities, assertion)?;
     let direct = Arc::clone(&http);
     let upstream = Upstream { env, identity: connection.identity, source, http };
-    listen(upstream, Served { client, allowed, gives_id_token, targets, direct }, key).await
+    let served = Served { client, allowed, gives_id_token, targets, direct };
+    listen(upstream, served, key).await
 }
 
 /// What a session serves, beside what its identity says.
@@ -134,8 +136,8 @@ pub(super) struct Served {
     pub(super) allowed: Allowed<Resource>,
     /// Whether callers may have the id token.
     pub(super) gives_id_token: bool,
-    /// Other clouds.
-    pub(super) targets: Vec<Arc<dyn Target>>,
+    /// Other clouds, and registries.
+    pub(super) targets: TargetSet,
     /// The client that asks other clouds and the source: never one behind a proxy of a cluster for Entra's exchange.
     pub(super) direct: Arc<Http>,
 }
@@ -154,12 +156,28 @@ pub(super) async fn listen(
     let upstream = Arc::new(upstream);
     let id_token = is_federated.then(|| TokenSlot::new(Arc::clone(&clock), upstream.fetch_id_token(), None));
     let fetch_access = upstream.fetch_access(id_token.clone());
-    let served = id_token.clone().map(|id_token| {
-        let source = Arc::clone(&upstream.source);
-        Ways { http: direct, source, id_token, gives_id_token }.served(&targets)
+    let ways = id_token.clone().map(|id_token| {
+        let (http, source) = (Arc::clone(&direct), Arc::clone(&upstream.source));
+        Ways {
+            http,
+            source,
+            id_token,
+            gives_id_token,
+            access: &fetch_access,
+            assertion: targets.assertion.as_ref(),
+        }
     });
+    let registries = Registries {
+        all: &targets.registries,
+        tenant: identity.0,
+        audiences: &audiences,
+        http: &direct,
+        access: &fetch_access,
+    };
+    let mut served = ways.as_ref().map(|ways| ways.served(&targets.clouds)).unwrap_or_default();
+    served.extend(registries.served(&targets.clouds, ways.as_ref()));
     let tokens = Tokens::new(clock, identity, audiences, allowed, id_token, fetch_access);
-    let tokens = tokens.with_targets(served.unwrap_or_default());
+    let tokens = tokens.with_targets(served);
     let (listener, port) = server::listen().await.map_err(|error| {
         let hint = "run the job again; the system gave no port on 127.0.0.1";
         Failure::new(Code::BrokerFailed, error, hint)

@@ -5,12 +5,15 @@ use std::{
     time::Duration,
 };
 
+use uuid::Uuid;
 use wif_broker::{
     cache::{CachedToken, Fetch, TokenSlot},
     session::Session,
     target::{Dialect, End, Target as ServedTarget},
+    tokens::FetchAccess,
 };
 use wif_core::{
+    azure::resource::{Audiences, Resource},
     code::Code,
     exports::Family,
     failure::Failure,
@@ -24,33 +27,94 @@ use wif_io::{
 };
 
 use crate::{
+    agent::target_inputs::Registry,
     sign_in::SIGN_IN_TIMEOUT,
     sources::IdTokenSource,
-    targets::{Target, exchange},
+    targets::{Target, exchange, registry},
 };
 
 /// How long the end of a session waits for the end of its credentials.
 const REVOCATION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The ways by which the credentials are renewed.
-#[derive(Clone)]
-pub(super) struct Ways {
+pub(super) struct Ways<'a> {
     pub(super) http: Arc<Http>,
     pub(super) source: Arc<dyn IdTokenSource>,
     /// The session's own id token, which serves where the source lets no audience be chosen.
     pub(super) id_token: Arc<TokenSlot>,
     /// Whether clients may have the id token.
     pub(super) gives_id_token: bool,
+    /// Makes the fetch of an access token.
+    pub(super) access: &'a FetchAccess,
+    /// The application whose access token is presented in place of the id token.
+    pub(super) assertion: Option<&'a Resource>,
 }
 
-impl Ways {
+/// The registries of container images that a session serves.
+pub(super) struct Registries<'a> {
+    pub(super) all: &'a [Registry],
+    /// The tenant of the identity.
+    pub(super) tenant: Uuid,
+    /// Where aliases lead.
+    pub(super) audiences: &'a Audiences,
+    pub(super) http: &'a Arc<Http>,
+    /// Makes the fetch of an access token.
+    pub(super) access: &'a FetchAccess,
+}
+
+impl Registries<'_> {
+    /// What the broker serves for each registry. `targets` are those of the other clouds, and `ways` lead to their credentials.
+    pub(super) fn served(&self, targets: &[Arc<dyn Target>], ways: Option<&Ways<'_>>) -> Vec<ServedTarget> {
+        let of = |registry: &Registry| {
+            let fetch = match registry.cloud {
+                Family::Docker => self.azure(registry)?,
+                cloud => {
+                    let target = targets.iter().find(|target| target.family() == cloud)?;
+                    self.google(target, ways?)
+                }
+            };
+            let slot = TokenSlot::new(self.http.shared_clock(), fetch, None);
+            let name = registry.server.clone();
+            Some(ServedTarget { name, dialect: Dialect::Registry, slot, end: None })
+        };
+        self.all.iter().filter_map(of).collect()
+    }
+
+    fn azure(&self, registry: &Registry) -> Option<Fetch> {
+        let access = (self.access)(&Resource::parse("acr", self.audiences).ok()?);
+        let (http, server) = (Arc::clone(self.http), registry.server.clone());
+        let tenant = self.tenant.to_string();
+        let fetch: Fetch = Arc::new(move || {
+            let (http, server, tenant) = (Arc::clone(&http), server.clone(), tenant.clone());
+            let access = access();
+            Box::pin(async move {
+                let access = access.await?;
+                let deadline = Deadline::after(http.clock(), SIGN_IN_TIMEOUT);
+                Ok(registry::azure(&http, deadline, &server, &tenant, &access.token).await?)
+            })
+        });
+        Some(fetch)
+    }
+
+    /// With a credential of its own, since that of the session may not be there: Google's clients make theirs themselves.
+    fn google(&self, target: &Arc<dyn Target>, ways: &Ways<'_>) -> Fetch {
+        let assertion = ways.assertion(target);
+        let (target, http) = (Arc::clone(target), Arc::clone(self.http));
+        Arc::new(move || {
+            let (target, http, assertion) = (Arc::clone(&target), Arc::clone(&http), Arc::clone(&assertion));
+            Box::pin(async move { Ok(registry::google(&fresh(&*target, &http, &assertion, None).await?)) })
+        })
+    }
+}
+
+impl Ways<'_> {
     /// What the broker serves for each target, with no credential yet.
     pub(super) fn served(&self, targets: &[Arc<dyn Target>]) -> Vec<ServedTarget> {
         targets.iter().map(|target| self.serve(Arc::clone(target))).collect()
     }
 
     fn serve(&self, target: Arc<dyn Target>) -> ServedTarget {
-        let name = target.family().as_str();
+        let name = target.family().as_str().to_owned();
         let assertion = self.assertion(&target);
         if target.family() == Family::Google && self.gives_id_token {
             return ServedTarget { name, dialect: Dialect::IdToken, slot: assertion, end: None };
@@ -78,6 +142,9 @@ impl Ways {
 
     /// The id token for a target.
     fn assertion(&self, target: &Arc<dyn Target>) -> Arc<TokenSlot> {
+        if let Some(resource) = self.assertion {
+            return TokenSlot::new(self.http.shared_clock(), (self.access)(resource), None);
+        }
         if !self.source.takes_audience() {
             return Arc::clone(&self.id_token);
         }
@@ -152,10 +219,10 @@ pub(super) async fn end(session: &Session) {
 /// Begins with what the step has got, and keeps it fresh for those who do not ask in time.
 pub(super) fn fill(session: &Session, mut granted: impl FnMut(&str) -> Option<CachedToken>) {
     for target in session.tokens.targets() {
-        if target.dialect == Dialect::IdToken {
+        if matches!(target.dialect, Dialect::IdToken | Dialect::Registry) {
             continue;
         }
-        if let Some(credential) = granted(target.name) {
+        if let Some(credential) = granted(&target.name) {
             target.slot.put(credential);
         }
         // AWS' clients want 20 minutes of life whenever they ask, and Vault's never ask.

@@ -5,6 +5,7 @@ mod aws;
 mod aws_files;
 mod error;
 mod google;
+pub(crate) mod registry;
 mod target;
 mod vault;
 
@@ -12,7 +13,10 @@ use std::sync::Arc;
 
 use wif_broker::cache::CachedToken;
 use wif_core::{
-    azure::hosts::AllowedHosts, exports::GoogleProvider, failure::Failure, secret::Secret,
+    azure::{hosts::AllowedHosts, resource::Resource},
+    exports::GoogleProvider,
+    failure::Failure,
+    secret::Secret,
     token::claims::Unverified,
 };
 use wif_io::{clock::Deadline, env::Env, http::Http};
@@ -22,11 +26,22 @@ pub(crate) use self::{
     aws_files::check_files,
     target::{Granted, Target},
 };
-use crate::agent::target_inputs::TargetInputs;
+use crate::agent::target_inputs::{Registry, TargetInputs};
 
 /// What the targets read of the environment, beside the inputs.
 pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
     aws::VARIABLES.into_iter().chain(google::VARIABLES).chain(vault::VARIABLES)
+}
+
+/// Everything beside Azure that a session gives credentials for.
+#[derive(Clone, Default)]
+pub(crate) struct TargetSet {
+    /// Other clouds, in the order in which they are tried.
+    pub(crate) clouds: Vec<Arc<dyn Target>>,
+    /// Registries of container images.
+    pub(crate) registries: Vec<Registry>,
+    /// The application whose access token other clouds get in place of the id token.
+    pub(crate) assertion: Option<Resource>,
 }
 
 /// The clouds that the inputs ask for, in the order in which they are tried. `allowed` are the hosts that the user names.
@@ -38,7 +53,8 @@ pub(crate) fn read(
     inputs: &TargetInputs,
     env: &Env,
     allowed: &AllowedHosts,
-) -> Result<Vec<Arc<dyn Target>>, Failure> {
+    assertion: Option<Resource>,
+) -> Result<TargetSet, Failure> {
     let mut targets: Vec<Arc<dyn Target>> = Vec::new();
     if let Some(inputs) = &inputs.aws {
         targets.push(Arc::new(Aws::new(inputs, env, allowed)?));
@@ -50,7 +66,7 @@ pub(crate) fn read(
     if let Some(inputs) = &inputs.vault {
         targets.push(Arc::new(Vault::new(inputs, env)));
     }
-    Ok(targets)
+    Ok(TargetSet { clouds: targets, registries: inputs.registries.clone(), assertion })
 }
 
 /// What a broker needs of a provider of Google Cloud to write a credential file.

@@ -1,6 +1,6 @@
 //! The environment of a child that a session is for, a command or a script: what it has beside this process's own, or lacks.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wif_core::{
     exports::{Value, Variable},
@@ -24,6 +24,8 @@ pub(crate) struct ChildEnvironment<'a> {
     pub(crate) variables: &'a [&'a Variable],
     /// This program.
     pub(crate) program: Option<&'a Path>,
+    /// The folder of the session's programs, which comes before the child's own.
+    pub(crate) programs: Option<PathBuf>,
     /// Where this program is on the child's `PATH`.
     pub(crate) place: PathPlace,
 }
@@ -67,9 +69,12 @@ fn path(child: &ChildEnvironment<'_>) -> Option<String> {
     let mut folders: Vec<_> = old.collect();
     match child.place {
         PathPlace::First => folders.insert(0, folder.to_owned()),
-        PathPlace::Last if folders.iter().any(|one| one == folder) => return None,
+        PathPlace::Last if folders.iter().any(|one| one == folder) => {
+            child.programs.as_ref()?;
+        }
         PathPlace::Last => folders.push(folder.to_owned()),
     }
+    folders.splice(0..0, child.programs.clone());
     std::env::join_paths(folders).ok()?.into_string().ok()
 }
 
@@ -87,6 +92,7 @@ mod tests {
             removed: &["MY_TOKEN", "GONE"],
             variables: &[&masked],
             program: Some(Path::new("/opt/wif/wif")),
+            programs: None,
             place,
         });
         let last = changes.into_iter().rfind(|(changed, _)| changed == name);

@@ -25,6 +25,7 @@ pub(super) fn export<'a>(
     commands: &mut Commands<'_>,
     variables: impl Iterator<Item = &'a Variable>,
     program: Option<&Path>,
+    programs: Option<&Path>,
 ) -> io::Result<()> {
     for Variable { name, value } in variables {
         match value {
@@ -34,10 +35,9 @@ pub(super) fn export<'a>(
         }
     }
     // A path that the agent would change is left out: a sign-in does not fail for it.
-    match program.and_then(Path::parent).and_then(Path::to_str) {
-        Some(folder) if !folder.contains(['\r', '\n']) => commands.prepend_path(folder),
-        _ => Ok(()),
-    }
+    let folders = program.and_then(Path::parent).into_iter().chain(programs).filter_map(Path::to_str);
+    let mut folders = folders.filter(|folder| !folder.contains(['\r', '\n']));
+    folders.try_for_each(|folder| commands.prepend_path(folder))
 }
 
 pub(super) fn export_outputs(commands: &mut Commands<'_>, outputs: &[Variable]) -> io::Result<()> {

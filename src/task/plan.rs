@@ -8,12 +8,12 @@ use wif_core::{
     azure::{
         allowed::Allowed,
         cloud::Cloud,
-        hosts::{AllowedHosts, Service},
+        hosts::{AllowedHosts, HTTPS, Service},
         resource::{Audiences, Resource},
     },
     exports::{
-        self, AzureCliOwnSettings, AzureCliProfile, AzureCliScope, BrokerEndpoint, Facts, Family, NamedToken,
-        Need, Value, Variable, conflict::SessionKind, may_replace,
+        self, AzureCliOwnSettings, AzureCliProfile, AzureCliScope, BrokerEndpoint, Facts, Family, GIT_HELPER,
+        GitFacts, NamedToken, Need, Value, Variable, conflict::SessionKind, may_replace,
     },
     failure::Failure,
     secret::Secret,
@@ -109,6 +109,27 @@ fn script_warnings(script: &Script, scheme: Scheme) -> impl Iterator<Item = &'st
     all.into_iter().filter(|(is_there, _)| *is_there).map(|(_, warning)| warning)
 }
 
+/// How many entries of configuration git's environment has, but those of an earlier session at its end; and the job's own
+/// server of Azure DevOps, where it is none of the known hosts.
+fn git_facts(env: &Env, inputs: &Inputs) -> GitFacts {
+    let value = |at: usize| env.even_empty(&format!("GIT_CONFIG_VALUE_{at}"));
+    let count = env.get("GIT_CONFIG_COUNT").and_then(|count| count.trim().parse().ok());
+    let mut begin = count.filter(|count| *count <= MAX_GIT_ENTRIES).unwrap_or(0);
+    while begin >= 2 && value(begin - 1).is_some_and(|value| value.starts_with(GIT_HELPER)) {
+        begin -= 2;
+    }
+    let collection = env.get("SYSTEM_COLLECTIONURI").and_then(|url| Endpoint::parse(url).ok());
+    let named = collection.filter(|url| inputs.allowed_authorities.names(url.host(), url.port()));
+    let host = named.map(|url| match url.port() {
+        HTTPS => url.host().to_owned(),
+        port => format!("{}:{port}", url.host()),
+    });
+    GitFacts { begin, session: inputs.session.as_ref().map(ToString::to_string), host }
+}
+
+/// More entries than any environment has.
+const MAX_GIT_ENTRIES: usize = 1000;
+
 /// Whether later steps find az signed in.
 fn signs_az_in(refresh: bool, families: &BTreeSet<Family>) -> bool {
     refresh && families.iter().any(|family| family.needs(Need::Folder))
@@ -133,11 +154,17 @@ impl Plan {
         guards::targets(&inputs, connection.scheme)?;
         let mut families = guards::families(&inputs)?;
         families.extend(inputs.targets.families());
+        let devops = Resource::parse("devops", &connection.identity.audiences).ok();
+        guards::devops(&families, allowed.allows(|one| Some(one) == devops.as_ref()))?;
+        let assertion = inputs.assertion(&connection.identity.audiences)?;
         if inputs.targets.aws.is_some() && inputs.session.is_none() {
             targets::check_files(env)?;
         }
-        let targets = targets::read(&inputs.targets, env, &inputs.allowed_authorities)?;
-        let targets = PlannedTargets::new(inputs.targets.clone(), targets);
+        let targets = targets::read(&inputs.targets, env, &inputs.allowed_authorities, assertion)?;
+        let git = families.contains(&Family::Git).then(|| git_facts(env, &inputs));
+        let name = inputs.session.as_ref().map(ToString::to_string);
+        let has_keyring = families.contains(&Family::Artifacts);
+        let targets = PlannedTargets::new(inputs.targets.clone(), targets, git, name, has_keyring);
         if is_step && connection.scheme == Scheme::WorkloadIdentityFederation {
             Job::read(env, &inputs.allowed_authorities)?;
         }
@@ -290,6 +317,11 @@ impl Plan {
     /// What to ask Entra for. A session that leaves an id token for Azure is proved to work, even where no access
     /// token is asked for; one that leaves it for others need not be known to Azure.
     pub(crate) fn resources(&self) -> Vec<Resource> {
+        // The last one, since the others have names.
+        self.own_resources().into_iter().chain(self.targets.set.assertion.clone()).collect()
+    }
+
+    fn own_resources(&self) -> Vec<Resource> {
         let is_for_azure = |family: &Family| !family.needs(Need::IdToken) && family.asked_by().is_none();
         let for_azure = self.families.iter().any(is_for_azure);
         if self.tokens.is_empty() && for_azure {
@@ -305,6 +337,12 @@ impl Plan {
         } else {
             !self.families.is_empty()
         }
+    }
+
+    /// The access token that other clouds get in place of the id token.
+    pub(crate) fn assertion<'a>(&self, signed_in: &'a SignedIn) -> Option<&'a Secret> {
+        self.targets.set.assertion.as_ref()?;
+        Some(&signed_in.access_tokens.get(self.own_resources().len())?.token)
     }
 
     pub(crate) fn named_tokens(&self, signed_in: &SignedIn) -> Vec<NamedToken> {

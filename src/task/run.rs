@@ -95,8 +95,10 @@ async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> {
     let sign_in =
         SignIn { http: Arc::clone(&http), env, identity, source: &*source, listing: listing.as_ref().ok() };
     let signed_in = sign_in.run(&plan.resources(), &mut |id_token| commands.mask(id_token)).await?;
-    let granted =
-        plan.targets.sign_in(&http, &*source, &signed_in, &mut |secret| commands.mask(secret)).await?;
+    let granted = plan
+        .targets
+        .sign_in(&http, &*source, &signed_in, plan.assertion(&signed_in), &mut |secret| commands.mask(secret))
+        .await?;
     let tokens = plan.named_tokens(&signed_in);
     let file = write_id_token(&plan, folder.as_ref(), &signed_in)?;
     let folder = match (script, folder) {
@@ -132,7 +134,9 @@ async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> {
         let azure_cli =
             azure_cli::sign_in(folder.as_ref(), env, &plan, client, &listing, &mut commands).await?;
         let endpoint = broker.as_ref().map(|broker| &broker.endpoint);
-        plan.targets.prepare(env, folder.as_ref(), endpoint, &granted)?;
+        let notes =
+            plan.targets.prepare(env, folder.as_ref(), endpoint, &granted, world.program.as_deref())?;
+        notes.iter().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
         let mut variables = plan.variables(client, file, azure_cli, endpoint);
         variables.extend(exports::access_tokens(&tokens));
         let outputs = output_variables(&plan.connection, client);
@@ -152,7 +156,8 @@ async fn sign_in(world: &mut World) -> Result<Option<ReadyScript>, Failure> {
         }
     };
     let set = variables.iter().filter(|variable| existing.sets(env, variable));
-    export(&mut commands, set, world.program.as_deref()).map_err(OutputError)?;
+    let programs = plan.targets.programs(plan.folder.as_deref());
+    export(&mut commands, set, world.program.as_deref(), programs.as_deref()).map_err(OutputError)?;
     empty_others(&mut commands, env, &plan, &existing, &variables).map_err(OutputError)?;
     export_outputs(&mut commands, &outputs).map_err(OutputError)?;
     if let Some(broker) = broker {

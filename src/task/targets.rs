@@ -2,30 +2,36 @@
 
 use std::{
     io,
-    path::PathBuf,
-    sync::{Arc, OnceLock},
+    path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use wif_core::{
-    exports::{BrokerEndpoint, Family, GoogleFacts, Need, TargetFacts, VaultFacts},
+    exports::{BrokerEndpoint, Family, GitFacts, GoogleFacts, Need, TargetFacts, VaultFacts},
     failure::Failure,
     secret::Secret,
 };
 use wif_io::{clock::Deadline, env::Env, http::Http, private_folder::Folder};
 
+use super::{docker, programs};
 use crate::{
     agent::{commands::OutputError, target_inputs::TargetInputs},
     session::targets::id_token,
     sign_in::{SIGN_IN_TIMEOUT, SignedIn},
     sources::IdTokenSource,
-    targets::{self, Granted, Target},
+    targets::{self, Granted, TargetSet},
 };
 
 /// The clouds that a step signs in to beside Azure.
 pub(crate) struct PlannedTargets {
     inputs: TargetInputs,
-    /// In the order in which they are tried.
-    pub(crate) all: Vec<Arc<dyn Target>>,
+    /// What the broker serves.
+    pub(crate) set: TargetSet,
+    git: Option<GitFacts>,
+    /// The session's name.
+    session: Option<String>,
+    /// Whether the programs of the session's folder have a `keyring`.
+    has_keyring: bool,
     /// What was found when they were signed in to.
     found: OnceLock<TargetFacts>,
 }
@@ -35,23 +41,29 @@ const CREDENTIAL_FILE: &str = "google.json";
 
 impl PlannedTargets {
     /// None of them has been asked.
-    pub(super) fn new(inputs: TargetInputs, all: Vec<Arc<dyn Target>>) -> Self {
-        Self { inputs, all, found: OnceLock::new() }
+    pub(super) fn new(
+        inputs: TargetInputs,
+        set: TargetSet,
+        git: Option<GitFacts>,
+        session: Option<String>,
+        has_keyring: bool,
+    ) -> Self {
+        Self { inputs, set, git, session, has_keyring, found: OnceLock::new() }
     }
 
     /// Whether a file in the session's private folder is needed.
     pub(crate) fn needs_folder(&self) -> bool {
-        self.inputs.families().any(|family| family.needs(Need::CredentialFile))
+        self.has_keyring || self.inputs.families().any(|family| family.needs(Need::CredentialFile))
     }
 
     /// What the variables are made of: as far as it is known by now.
     pub(super) fn facts(&self) -> TargetFacts {
-        let expected = || self.facts_with(Secret::new(String::new()), PathBuf::new());
+        let expected = || self.facts_with(Secret::new(String::new()), PathBuf::new(), PathBuf::new());
         self.found.get().cloned().unwrap_or_else(expected)
     }
 
-    fn facts_with(&self, vault_token: Secret, credential_file: PathBuf) -> TargetFacts {
-        let TargetInputs { aws, google, vault } = &self.inputs;
+    fn facts_with(&self, vault_token: Secret, credential_file: PathBuf, docker: PathBuf) -> TargetFacts {
+        let TargetInputs { aws, google, vault, registries, feeds, .. } = &self.inputs;
         TargetFacts {
             aws_region: aws.as_ref().map(|aws| aws.region.clone()),
             vault: vault.as_ref().map(|vault| VaultFacts {
@@ -62,6 +74,9 @@ impl PlannedTargets {
             google: google
                 .as_ref()
                 .map(|google| GoogleFacts { credential_file, project: google.project.clone() }),
+            docker_folder: (!registries.is_empty()).then_some(docker),
+            git: self.git.clone(),
+            feeds: feeds.clone(),
         }
     }
 
@@ -76,13 +91,15 @@ impl PlannedTargets {
         http: &Http,
         source: &dyn IdTokenSource,
         signed_in: &SignedIn,
+        assertion: Option<&Secret>,
         mask: &mut (dyn FnMut(&Secret) -> io::Result<()> + Send),
     ) -> Result<Vec<Granted>, Failure> {
         let mut granted = Vec::new();
         let deadline = Deadline::after(http.clock(), SIGN_IN_TIMEOUT);
-        for target in &self.all {
-            let presented = match &signed_in.id_token {
-                Some(id_token) if !source.takes_audience() => id_token.token.clone(),
+        for target in &self.set.clouds {
+            let presented = match (assertion, &signed_in.id_token) {
+                (Some(access_token), _) => access_token.clone(),
+                (None, Some(id_token)) if !source.takes_audience() => id_token.token.clone(),
                 _ => id_token(source, http, target.audience()).await?.token,
             };
             mask(&presented).map_err(OutputError)?;
@@ -95,7 +112,13 @@ impl PlannedTargets {
         Ok(granted)
     }
 
-    /// Makes what later steps find, once the broker listens.
+    /// The folder of the session's that belongs on the `PATH`.
+    pub(crate) fn programs(&self, folder: Option<&Path>) -> Option<PathBuf> {
+        let has_some = self.has_keyring || !self.inputs.registries.is_empty();
+        folder.filter(|_| has_some).map(|folder| folder.join(programs::FOLDER))
+    }
+
+    /// Makes what later steps find, and gives what is worth a line of the log, once the broker listens.
     ///
     /// # Errors
     ///
@@ -106,7 +129,8 @@ impl PlannedTargets {
         folder: Option<&Folder>,
         endpoint: Option<&BrokerEndpoint>,
         granted: &[Granted],
-    ) -> Result<(), Failure> {
+        program: Option<&Path>,
+    ) -> Result<Vec<String>, Failure> {
         let provider = targets::google_provider(&self.inputs, env);
         let file = match (provider, folder, endpoint) {
             (Some(provider), Some(folder), Some(endpoint)) => {
@@ -117,8 +141,21 @@ impl PlannedTargets {
         let vault = granted.iter().find(|granted| granted.family == Family::Vault);
         let token =
             vault.map_or_else(|| Secret::new(String::new()), |granted| granted.credential.token.clone());
+        let mut notes = Vec::new();
+        let mut docker = PathBuf::new();
+        if let Some(folder) = folder {
+            let registries = self.inputs.registries.iter().map(|registry| registry.server.as_str());
+            let registries: Vec<_> = registries.collect();
+            if !registries.is_empty() {
+                docker = docker::configure(folder, env, &registries, &mut notes)?;
+            }
+            let keyring = self.has_keyring.then_some(("keyring", "keyring"));
+            let helper = (!registries.is_empty()).then_some((docker::PROGRAM, "docker"));
+            let all: Vec<_> = keyring.into_iter().chain(helper).collect();
+            programs::write(folder, program, self.session.as_deref(), &all)?;
+        }
         // Set once for each sign-in.
-        let _ = self.found.set(self.facts_with(token, file));
-        Ok(())
+        let _ = self.found.set(self.facts_with(token, file, docker));
+        Ok(notes)
     }
 }

@@ -36,6 +36,9 @@ const INPUTS = [
   ['vaultRole', 'string', ''],
   ['vaultMount', 'string', 'jwt'],
   ['vaultNamespace', 'string', ''],
+  ['registries', 'multiLine', ''],
+  ['feeds', 'multiLine', ''],
+  ['assertion', 'string', 'connection'],
   ['scriptType', 'pickList', ''],
   ['scriptLocation', 'pickList', 'scriptPath'],
   ['inlineScript', 'multiLine', ''],
@@ -130,7 +133,7 @@ describe('task.json', () => {
   it('has no key that the schema refuses', () => {
     assertKeys(task, ['$schema', 'id', 'name', 'friendlyName', 'description', 'helpUrl', 'helpMarkDown', 'category', 'visibility',
       'runsOn', 'author', 'version', 'minimumAgentVersion', 'instanceNameFormat', 'showEnvironmentVariables', 'groups',
-      'inputs', 'outputVariables', 'execution', 'postjobexecution'], 'task.json');
+      'inputs', 'outputVariables', 'execution', 'postjobexecution', 'releaseNotes'], 'task.json');
   });
 
   it('declares output variables by names that no export and no input has', () => {
@@ -152,7 +155,7 @@ describe('task.json', () => {
     assert.strictEqual(task.helpUrl, 'https://github.com/wif-azure/wif');
     assert.ok(['Build', 'Deploy', 'Package', 'Utility', 'Test'].includes(task.category));
     assert.deepStrictEqual(task.visibility, ['Build', 'Release']);
-    assert.deepStrictEqual(task.runsOn, ['Agent']);
+    assert.deepStrictEqual(task.runsOn, ['Agent', 'DeploymentGroup']);
   });
 
   it('names a step after its connection', () => {

@@ -11,11 +11,9 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3
-import google.auth.transport.requests
 import grpc
 import id as ambient
 import jwt
-from google.auth.compute_engine import IDTokenCredentials
 from spiffe import WorkloadApiClient
 from spiffe._proto import workload_pb2, workload_pb2_grpc
 
@@ -68,12 +66,18 @@ def github_by_the_broker():
 
 
 def google_metadata():
-    os.environ.update(variables("google"))
-    request = google.auth.transport.requests.Request()
-    credentials = IDTokenCredentials(request, AUDIENCE, use_metadata_identity_endpoint=True)
-    credentials.refresh(request)
-    assert claims(credentials.token)["aud"] == AUDIENCE, claims(credentials.token)
-    assert wif_exec("google", variables("google"), "wif", "token", "--id-token").count(".") == 2
+    # Its client reads the variables when it is imported.
+    script = (
+        "from google.auth.compute_engine import _metadata; from google.auth.transport.requests import Request;"
+        " print(_metadata.get(Request(), 'instance/service-accounts/default/identity',"
+        f" params={{'audience': '{AUDIENCE}', 'format': 'full'}}))"
+    )
+    found = variables("google")
+    environment = {**os.environ, **found}
+    asked = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    assert asked.returncode == 0, asked.stderr
+    assert claims(asked.stdout.strip())["aud"] == AUDIENCE, asked.stdout
+    assert wif_exec("google", found, "wif", "token", "--id-token").count(".") == 2
 
 
 def aws_signature():

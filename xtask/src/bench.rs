@@ -1,5 +1,6 @@
 //! `bench`: the numbers that the project claims, each beside a named peer, measured in the same run.
 
+mod audit;
 mod broker;
 mod exec;
 mod job;
@@ -27,17 +28,26 @@ type Measure<'a> = Box<dyn Fn() -> Result<Vec<Row>> + 'a>;
 pub(crate) fn bench(only: &[String]) -> Result<()> {
     // Before anything is compiled, and not after minutes of measuring.
     look_for_tools(only)?;
+    // It measures another program, so that the one of the task need not be built.
+    if matches!(only, [one] if one == "audit") {
+        println!("Measuring: audit");
+        let rows = audit::rows()?;
+        println!("\n{}", machine());
+        table::print(&rows);
+        return Ok(());
+    }
     let task = stage::stage()?;
     let platform = stage::platform()?;
     let program = task.join("bin").join(platform).join(format!("wif{}", env::consts::EXE_SUFFIX));
     let installed = OnceCell::new();
-    let all: [(&str, Measure<'_>); 7] = [
+    let all: [(&str, Measure<'_>); 8] = [
         ("step", Box::new(|| step::rows(&task, peers(&installed)?))),
         ("trips", Box::new(|| trips::rows(&task))),
         ("start", Box::new(|| start::rows(&task, &program, peers(&installed)?))),
         ("exec", Box::new(|| exec::rows(&program))),
         ("script", Box::new(|| exec::script_rows(&task, peers(&installed)?))),
         ("broker", Box::new(|| broker::rows(&task))),
+        ("audit", Box::new(audit::rows)),
         ("size", Box::new(|| size::rows(&task, &program, peers(&installed)?))),
     ];
     let mut rows = Vec::new();
@@ -63,7 +73,7 @@ const NEEDS: [(&str, &[&str], &str); 5] = [
     ),
     ("npm", &["step", "start", "script", "size"], "it comes with Node"),
     ("python3", &["step", "start", "script", "size"], "Debian's packages python3 and python3-venv"),
-    ("curl", &["step", "start", "broker"], "Debian's package curl"),
+    ("curl", &["step", "start", "exec", "script", "broker"], "Debian's package curl"),
     ("wrk", &["broker"], "Debian's package wrk"),
 ];
 
@@ -73,8 +83,8 @@ fn look_for_tools(only: &[String]) -> Result<()> {
     let missing: Vec<_> = NEEDS
         .iter()
         .filter(|(program, needed_by, _)| {
-            (only.is_empty() || only.iter().any(|only| needed_by.contains(&only.as_str())))
-                && is_missing(program)
+            let is_needed = only.is_empty() || only.iter().any(|only| needed_by.contains(&only.as_str()));
+            is_needed && is_missing(program)
         })
         .map(|(program, _, from)| format!("{program} ({from})"))
         .collect();

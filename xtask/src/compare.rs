@@ -66,8 +66,10 @@ fn helps(program: &Path) -> Result<BTreeMap<String, String>> {
 
 /// The names in the list of commands.
 fn commands(help: &str) -> Vec<&str> {
-    let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let entries = list.take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
+    // They may stand in groups, each with a heading of its own, before the options.
+    let lines = help.lines().take_while(|line| *line != "Options:");
+    let entries = lines.filter_map(|line| line.strip_prefix("  "));
+    let entries = entries.filter(|line| line.starts_with(|first: char| first.is_ascii_lowercase()));
     entries.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect()
 }
 
@@ -133,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_commands_are_read_from_a_help_text() {
-        let help = "Usage: x\n\nCommands:\n  one    First\n         more of it\n  two    Second\n  help   Print\n\nOptions:\n  -h";
+        let help = "Usage: x\n\nCommands:\n  one    First\n         more of it\n\nOthers:\n  two    Second\n  help   Print\n\nOptions:\n  -h\n\nExamples:\n  x one";
         assert_eq!(super::commands(help), ["one", "two"]);
     }
 }

@@ -51,11 +51,15 @@ enum Chore {
     },
     /// Stage, then measure speed, round trips, memory and size beside named peers, and print one table
     Bench {
-        /// Only these: step, trips, start, exec, script, broker, size
+        /// Only these: step, trips, start, exec, script, broker, audit, size
         only: Vec<String>,
     },
     /// Let the clients of others, pinned, read an emulated organization and the sources of `wif exec`, and print what they accept
-    Judges,
+    Judges {
+        /// Only these: organization or sources
+        #[arg(value_parser = ["organization", "sources"])]
+        only: Option<String>,
+    },
     /// Pack the extension with the programs of every platform that this machine can compile for, into dist/
     Package {
         /// A folder with programs that other machines compiled, as target/package/bin has them
@@ -75,6 +79,8 @@ enum Chore {
     /// Make what people install on their own machines, into dist/release/: archives with completions and manual pages, sums, an image,
     /// manifests for winget and Homebrew; nothing is published
     Release {
+        /// Only this platform, as Node names it
+        only: Option<String>,
         /// A folder with programs that other machines compiled, as target/package/bin has them
         #[arg(long, value_name = "FOLDER")]
         with: Option<PathBuf>,
@@ -132,7 +138,7 @@ fn main() -> ExitCode {
         Chore::Stage => stage::stage().map(|_folder| ()),
         Chore::Demo { what: None } => demo::demo(),
         Chore::Demo { what: Some(_audit) } => night::audit(),
-        Chore::Judges => judges::judges(),
+        Chore::Judges { only } => judges::judges(only.as_deref()),
         Chore::Acceptance { only } => acceptance::acceptance(only.as_deref()),
         Chore::Bench { only } => bench::bench(&only),
         Chore::Mutants { files, jobs } => mutants::mutants(&files, jobs),
@@ -141,7 +147,7 @@ fn main() -> ExitCode {
         Chore::Platforms { only } => platforms::platforms(only.as_deref()),
         Chore::Audit { require_advisories } => audit::audit(require_advisories),
         Chore::Bump { version } => bump::bump(&version),
-        Chore::Release { with } => release::release(with.as_deref()),
+        Chore::Release { only, with } => release::release(only.as_deref(), with.as_deref()),
         Chore::Pictures => pictures::pictures(),
         Chore::Site => site::site(),
         Chore::Fuzz { seconds } => fuzz::fuzz(seconds),

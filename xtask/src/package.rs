@@ -25,7 +25,7 @@ use crate::{
 /// A larger extension with both tasks on three platforms is not shipped, in bytes.
 pub(crate) const LARGEST_EXTENSION: u64 = 12_000_000;
 /// How much larger each further program may make it.
-pub(crate) const LARGEST_SHARE: u64 = 2_300_000;
+const LARGEST_SHARE: u64 = 2_300_000;
 /// By which variable the program's build is told its commit.
 pub(crate) const COMMIT: &str = "WIF_COMMIT";
 /// The extension's own manifest, and the one that names what is made here.
@@ -192,12 +192,15 @@ fn copy_programs(program: &Program, from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Every file in `images/`.
+/// The files in `images/` that the Marketplace shows.
 fn picture_files() -> Result<Vec<String>> {
     let folder = root().join("images");
     let entries = fs::read_dir(&folder).map_err(failed(&folder))?;
+    let shown = tools::read(&root().join("overview.md"))? + &tools::read(&root().join(MANIFESTS[0]))?;
     let mut files: Vec<_> =
         entries.flatten().map(|entry| format!("images/{}", entry.file_name().to_string_lossy())).collect();
+    // Those of the README and the other pages have no place in it.
+    files.retain(|file| shown.contains(file.as_str()));
     files.sort();
     Ok(files)
 }

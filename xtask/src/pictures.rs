@@ -21,8 +21,8 @@ use terminal::{Theme, drawn};
 const PACKAGES: [&str; 2] = ["fonts-dejavu-core", "chromium"];
 /// Pixels for each that is drawn.
 const ZOOM: &str = "2";
-/// The most lines of a log: up to the end of the second step.
-const MAX_LINES: usize = 30;
+/// How many steps of the job are shown.
+const STEPS: usize = 2;
 /// The browser's schemes of colors.
 const LIGHT: &str = "1";
 const DARK: &str = "0";
@@ -37,7 +37,10 @@ pub(crate) fn pictures() -> Result<()> {
     let folder = tools::folder("pictures")?;
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let (report, _asked) = demo::job()?;
-    let log: Vec<_> = report.log.lines().filter_map(shown).take(MAX_LINES).map(str::to_owned).collect();
+    let mut log: Vec<_> = report.log.lines().filter_map(shown).map(untimed).collect();
+    let ends = log.iter().enumerate().filter(|(_, line)| line.starts_with("##[section]Finishing"));
+    let end = ends.map(|(at, _)| at + 1).nth(STEPS - 1);
+    log.truncate(end.ok_or("the log has fewer steps than the picture")?);
     terminal_picture(&folder, "job-log", &log)?;
     terminal_picture(&folder, "doctor", &doctor()?)?;
     audit_page(&folder)?;
@@ -79,6 +82,12 @@ fn shown(line: &str) -> Option<&str> {
     };
     let header = ["====", "Task  ", "Description ", "Version  ", "Author  ", "Help  "];
     (!header.iter().any(|begin| text.starts_with(begin)) && !text.contains("/_temp/")).then_some(text)
+}
+
+/// The heading of a step without its result and its time, which is that of a machine that draws.
+fn untimed(line: &str) -> String {
+    let end = line.starts_with('✓').then(|| line.rfind(" (")).flatten();
+    line.split_at_checked(end.unwrap_or(line.len())).map_or(line, |(name, _)| name).to_owned()
 }
 
 /// What `wif doctor` says at a terminal of a connection whose federated credential has a subject with one other letter.
@@ -126,11 +135,15 @@ fn doctor() -> Result<Vec<String>> {
         ));
     }
     let command = format!("$ wif {}", arguments.join(" "));
-    Ok([command, String::new()]
-        .into_iter()
-        .chain(text.lines().map(str::to_owned))
-        .take(MAX_LINES + 14)
-        .collect())
+    // The summary, and the check that found it.
+    let mut lines = text.lines();
+    let summary = lines.next().unwrap_or_default().to_owned();
+    let fault = lines.skip_while(|line| !line.starts_with("FAULT"));
+    let mut is_over = false;
+    let fault =
+        fault.take_while(|line| !std::mem::replace(&mut is_over, line.trim_start().starts_with("docs:")));
+    let head = [command, String::new(), summary, String::new()].into_iter();
+    Ok(head.chain(fault.map(str::to_owned)).collect())
 }
 
 /// The top of the page that `wif audit --format html` writes.
@@ -164,6 +177,8 @@ fn photograph(
     command.args(["--headless", "--no-sandbox", "--hide-scrollbars", "--disable-gpu"]);
     // What is not drawn is transparent.
     command.arg("--default-background-color=00000000");
+    // Not before all of it is painted.
+    command.args(["--run-all-compositor-stages-before-draw", "--virtual-time-budget=2000"]);
     command.arg(format!("--user-data-dir={}", folder.join("chromium").display()));
     command.arg(format!("--force-device-scale-factor={zoom}")).arg(format!("--window-size={window}"));
     command.arg(format!("--blink-settings=preferredColorScheme={scheme}"));

@@ -44,6 +44,7 @@ boost-title = 4
 "#;
 /// Pictures that are as wide as a phone; addresses and codes that may break anywhere.
 const STYLE: &str = "\
+:root { --content-max-width: 900px; }
 .content img { max-width: 100%; height: auto; }
 .content main p code, .content main li code, .content main td code { overflow-wrap: anywhere; }
 .content main table { font-size: 0.9em; }
@@ -71,6 +72,11 @@ pub(crate) fn site() -> Result<()> {
     }
     write(&folder.join("book.toml"), BOOK)?;
     write(&folder.join("site.css"), STYLE)?;
+    for (icon, name) in [("task/icon.png", "favicon.png"), ("xtask/pictures/icon-small.svg", "favicon.svg")] {
+        let to = folder.join("theme").join(name);
+        make_folder(&to)?;
+        fs::copy(root().join(icon), &to).map_err(|error| format!("{icon}: {error}"))?;
+    }
     run(Command::new(mdbook).arg("build").arg(&folder).env("RUST_LOG", "warn"))?;
     let book = folder.join("book");
     let seen = links::check(&book)?;

@@ -123,6 +123,18 @@ impl ResourceManager<'_> {
         (all.into_iter().filter_map(|one| serde_json::from_value(one).ok()).collect(), end)
     }
 
+    /// The kubeconfig of an AKS cluster for its users, which holds no secret where the cluster is integrated with Entra. The
+    /// permission for it is in the role "Azure Kubernetes Service Cluster User Role".
+    ///
+    /// # Errors
+    ///
+    /// There is no such cluster, or the token's owner may not use it.
+    pub async fn cluster_user_credential(&self, cluster: &str) -> Result<Value, ManagementError> {
+        let path = format!("{}/listClusterUserCredential", cluster.trim_matches('/'));
+        let query = [("api-version", "2024-09-01"), ("format", "exec")];
+        self.rest().post_query(path.split('/')).query(&query).json().await
+    }
+
     /// The roles that an identity holds itself, at a subscription, above it and below it.
     ///
     /// # Errors

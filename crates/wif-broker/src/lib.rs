@@ -31,6 +31,8 @@ pub mod paths {
     pub const GOOGLE: &str = wif_core::exports::GOOGLE_PATH;
     /// The id token for Google's clients.
     pub const GOOGLE_ID_TOKEN: &str = "/google-id-token";
+    /// Credentials of a registry of container images.
+    pub const REGISTRY: &str = "/registry";
     /// Proves to a caller that has not shown the key that the broker has it.
     pub(crate) const PROOF: &str = "/proof";
     /// What `wif status` shows.

@@ -141,7 +141,7 @@ async fn route(
         (paths::IDENTITY | paths::ID_TOKEN | AZD_TOKEN | paths::STATUS | paths::END, _) => {
             Err(guard::no_key())
         }
-        _ => match dialects::answer(session, &parts.method, path, location).await {
+        _ => match dialects::answer(session, &parts.method, path, parts.uri.query(), location).await {
             Some(answer) => answer,
             None if dialects::has(path) => Err(guard::no_key()),
             None => Err(Refused::new(StatusCode::NOT_FOUND, "there is no such path here")),

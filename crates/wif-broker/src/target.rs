@@ -7,10 +7,11 @@ use super::cache::TokenSlot;
 /// A credential that is kept fresh.
 pub struct Target {
     /// What `wif status` calls it.
-    pub name: &'static str,
+    pub name: String,
     /// How it is served.
     pub dialect: Dialect,
-    /// Where it is kept. The text of a [`Dialect::ContainerCredentials`] is the whole answer.
+    /// Where it is kept. The text of a [`Dialect::ContainerCredentials`] or a [`Dialect::Registry`] is the
+    /// whole answer.
     pub slot: Arc<TokenSlot>,
     /// Ends the credential with the session, where it would live on otherwise.
     pub end: Option<End>,
@@ -26,6 +27,8 @@ pub enum Dialect {
     ContainerCredentials,
     /// As the answer to a token exchange (RFC 8693), whatever is exchanged.
     TokenExchange,
+    /// As the user name and the password of a registry of container images: `{"Username": …, "Secret": …}`, the whole answer.
+    Registry,
     /// As an id token for Google's clients: `{"value": …}`.
     IdToken,
     /// Not at all: later steps have it, and it stays the same while it is renewed.

@@ -152,6 +152,13 @@ impl Tokens {
         self.targets.iter().find(|target| target.dialect == dialect).map(|target| &target.slot)
     }
 
+    /// The credential for a registry of container images, by its login server.
+    #[must_use]
+    pub fn registry(&self, server: &str) -> Option<&Arc<TokenSlot>> {
+        let is_it = |target: &&Target| target.dialect == Dialect::Registry && target.name == server;
+        self.targets.iter().find(is_it).map(|target| &target.slot)
+    }
+
     /// Puts an access token in that came by other ways.
     pub fn put(&self, resource: &Resource, fresh: CachedToken) {
         self.slots().insert(resource.clone(), self.slot(resource, Some(fresh)));
@@ -231,7 +238,7 @@ impl Tokens {
             renewing: slot.is_renewing(),
         };
         let id_token = self.id_token.iter().map(|slot| status("id token".to_owned(), slot));
-        let targets = self.targets.iter().map(|target| status(target.name.to_owned(), &target.slot));
+        let targets = self.targets.iter().map(|target| status(target.name.clone(), &target.slot));
         id_token
             .chain(targets)
             .chain(

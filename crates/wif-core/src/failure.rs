@@ -72,7 +72,14 @@ impl Failure {
             }
             (Code::BrokerRefused, RetryClass::Refused) | (Code::WriteTokenMissing, _) => 3,
             (Code::PlanChanged | Code::WorldChanged | Code::PlanInUse | Code::JournalUnusable, _) => 13,
-            (Code::BrokerGone | Code::BrokerRefused | Code::BrokerUnproven | Code::BrokerFailed | Code::ChangeUnanswered, _) => 4,
+            (
+                Code::BrokerGone
+                | Code::BrokerRefused
+                | Code::BrokerUnproven
+                | Code::BrokerFailed
+                | Code::ChangeUnanswered,
+                _,
+            ) => 4,
             _ => 1,
         }
     }

@@ -33,8 +33,8 @@ pub struct Inputs {
     access_tokens: Vec<(String, String)>,
     /// `allowedResources`, as written; see [`Inputs::allowed_resources`].
     allowed_resources: Allowed<String>,
-    /// The other clouds that `allowedResources` names.
-    allowed_targets: BTreeSet<Family>,
+    /// The other clouds and the registries that `allowedResources` names.
+    allowed_targets: BTreeSet<String>,
     /// `refresh`
     pub refresh: bool,
     /// `session`
@@ -90,30 +90,35 @@ impl Inputs {
     /// The first input that cannot be used.
     pub fn read(env: &Env) -> Result<Self, InputError> {
         let connection = text(env, declared::AZURE_SUBSCRIPTION)?;
-        let (allowed_resources, allowed_targets) =
-            without_targets(guarded(env, declared::ALLOWED_RESOURCES, |entry| Some(entry.to_owned()))?);
+        let allowed_authorities = match guarded(env, declared::ALLOWED_AUTHORITIES, AllowedHost::parse)? {
+            Allowed::Any => AllowedHosts::default(),
+            Allowed::Only(hosts) => AllowedHosts::new(hosts),
+        };
+        let allowed_resources = guarded(env, declared::ALLOWED_RESOURCES, |entry| Some(entry.to_owned()))?;
+        let (allowed_resources, allowed_targets) = without_targets(allowed_resources, &allowed_authorities);
+        let exports = exports(env)?;
+        let targets = targets(env, &allowed_authorities)?;
+        if !targets.feeds.is_empty() && !exports.as_ref().is_some_and(|all| all.contains(&Family::Artifacts))
+        {
+            return Err(refuse(declared::FEEDS, text(env, declared::FEEDS)?));
+        }
         Ok(Self {
             connection: Uuid::try_parse(connection)
                 .ok()
                 .filter(|id| !id.is_nil())
                 .ok_or_else(|| InputError::Connection { value: connection.to_owned() })?,
-            exports: exports(env)?,
+            exports,
             access_tokens: access_tokens(env)?,
             allowed_resources,
             allowed_targets,
-            targets: targets(env)?,
+            targets,
             refresh: boolean(env, declared::REFRESH)?,
             session: session(env)?,
             require_federation: boolean(env, declared::REQUIRE_FEDERATION)?,
             diagnose: boolean(env, declared::DIAGNOSE)?,
             allowed_tenants: guarded(env, declared::ALLOWED_TENANTS, id)?,
             allowed_subscriptions: guarded(env, declared::ALLOWED_SUBSCRIPTIONS, id)?,
-            allowed_authorities: AllowedHosts::new(
-                match guarded(env, declared::ALLOWED_AUTHORITIES, AllowedHost::parse)? {
-                    Allowed::Any => Vec::new(),
-                    Allowed::Only(hosts) => hosts,
-                },
-            ),
+            allowed_authorities,
         })
     }
 
@@ -132,6 +137,17 @@ impl Inputs {
         self.access_tokens.iter().map(resolve).collect()
     }
 
+    /// `assertion`: the application whose access token other clouds get; none, where they get the id token.
+    ///
+    /// # Errors
+    ///
+    /// It is not an application.
+    pub fn assertion(&self, audiences: &Audiences) -> Result<Option<Resource>, InputError> {
+        let input = declared::ASSERTION.name;
+        let application = self.targets.assertion.as_deref().map(|text| Resource::parse(text, audiences));
+        application.transpose().map_err(|source| InputError::Resource { input, source })
+    }
+
     /// `allowedResources`, with the aliases resolved for the connection's cloud: as many entries as were given.
     ///
     /// # Errors
@@ -144,10 +160,10 @@ impl Inputs {
         })
     }
 
-    /// Whether `allowedResources` lets the session sign in to another cloud.
+    /// Whether `allowedResources` lets the session sign in to another cloud, or to a registry, by its name.
     #[must_use]
-    pub fn allows_target(&self, family: Family) -> bool {
-        !self.limits_resources() || self.allowed_targets.contains(&family)
+    pub fn allows_target(&self, name: &str) -> bool {
+        !self.limits_resources() || self.allowed_targets.contains(name)
     }
 
     /// Whether `allowedResources` is set: then no id token may leave, since it opens every resource.
@@ -214,7 +230,7 @@ fn accepted(input: Input) -> String {
             "letters, digits and _, beginning with a letter, at most 40, since it begins the names of variables".to_owned()
         }
         name if name == declared::ALLOWED_RESOURCES.name => {
-            format!("{}, aws, google, vault or https:// resources", ALIASES.join(", "))
+            format!("{}, aws, google, vault, registries that the input registries names, or https:// resources", ALIASES.join(", "))
         }
         name if name == declared::ALLOWED_TENANTS.name || name == declared::ALLOWED_SUBSCRIPTIONS.name => {
             "ids (GUIDs), separated by commas or line ends".to_owned()
@@ -263,27 +279,42 @@ fn accepted_of_target(name: &str) -> Option<&'static str> {
         ),
         (declared::VAULT_MOUNT, "the path of an auth method, such as jwt"),
         (declared::VAULT_NAMESPACE, "the path of a namespace, with vaultAddress beside it"),
+        (
+            declared::REGISTRIES,
+            "login servers, separated by commas or line ends: NAME.azurecr.io, with googleProvider those of Google (REGION-docker.pkg.dev, gcr.io), and hosts that allowedAuthorities names",
+        ),
+        (
+            declared::FEEDS,
+            "https:// URLs of feeds at pkgs.dev.azure.com, ORGANIZATION.pkgs.visualstudio.com or a host that allowedAuthorities names, one a line, with artifacts among the exports",
+        ),
+        (
+            declared::ASSERTION,
+            "connection, or the URI or GUID of an application in Entra (api://my-app), with awsRole, googleProvider or vaultAddress beside it",
+        ),
     ];
     all.into_iter().find(|(input, _)| input.name == name).map(|(_, accepted)| accepted)
 }
 
-/// The resources of `allowedResources`, and the other clouds.
-fn without_targets(entries: Allowed<String>) -> (Allowed<String>, BTreeSet<Family>) {
+/// The resources of `allowedResources`, and the other clouds and registries.
+fn without_targets(entries: Allowed<String>, allowed: &AllowedHosts) -> (Allowed<String>, BTreeSet<String>) {
     let Allowed::Only(entries) = entries else { return (Allowed::Any, BTreeSet::new()) };
     let mut targets = BTreeSet::new();
     let mut is_resource = |entry: &String| {
-        let target = Family::ALL
-            .iter()
-            .find(|family| family.asked_by().is_some() && family.as_str().eq_ignore_ascii_case(entry));
+        let clouds = [Family::Aws, Family::Google, Family::Vault].map(Family::as_str);
+        let cloud = clouds.into_iter().find(|name| name.eq_ignore_ascii_case(entry)).map(str::to_owned);
+        let target = cloud.or_else(|| {
+            Some(target_inputs::registry(entry, allowed).filter(|_| !entry.contains("://"))?.server)
+        });
+        let is_resource = target.is_none();
         targets.extend(target);
-        target.is_none()
+        is_resource
     };
     let resources = entries.into_iter().filter(|entry| is_resource(entry)).collect();
     (Allowed::Only(resources), targets)
 }
 
 /// The inputs that ask for other clouds. One that says more of a cloud which is not asked for was meant for something.
-fn targets(env: &Env) -> Result<TargetInputs, InputError> {
+fn targets(env: &Env, allowed: &AllowedHosts) -> Result<TargetInputs, InputError> {
     let given = |input: Input| text(env, input).map(|text| (!text.is_empty()).then_some(text));
     let checked = |input: Input, is_valid: fn(&str) -> bool| match given(input)? {
         Some(text) if !is_valid(text) => Err(refuse(input, text)),
@@ -337,7 +368,31 @@ fn targets(env: &Env) -> Result<TargetInputs, InputError> {
         None if role.is_some() || namespace.is_some() => return missing(declared::VAULT_ADDRESS),
         None => None,
     };
-    Ok(TargetInputs { aws, google, vault })
+    let mut registries = Vec::new();
+    for entry in list(text(env, declared::REGISTRIES)?) {
+        let registry = target_inputs::registry(entry, allowed).filter(|registry| match registry.cloud {
+            Family::Google => google.is_some(),
+            _ => true,
+        });
+        let registry = registry.ok_or_else(|| refuse(declared::REGISTRIES, entry))?;
+        if !registries.contains(&registry) {
+            registries.push(registry);
+        }
+    }
+    let feeds =
+        text(env, declared::FEEDS)?.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty());
+    let feeds =
+        feeds.map(|line| target_inputs::feed(line, allowed).ok_or_else(|| refuse(declared::FEEDS, line)));
+    let feeds = feeds.collect::<Result<_, _>>()?;
+    let assertion = given(declared::ASSERTION)?.filter(|text| !text.eq_ignore_ascii_case("connection"));
+    if let Some(application) = assertion {
+        let is_application = application.contains(':') || Uuid::try_parse(application).is_ok();
+        if !is_application || (aws.is_none() && google.is_none() && vault.is_none()) {
+            return Err(refuse(declared::ASSERTION, application));
+        }
+    }
+    let assertion = assertion.map(str::to_owned);
+    Ok(TargetInputs { aws, google, vault, registries, feeds, assertion })
 }
 
 pub(super) fn boolean(env: &Env, input: Input) -> Result<bool, InputError> {

@@ -25,6 +25,8 @@ pub(in crate::task) struct ScriptEnvironment<'a> {
     pub(in crate::task) removed: &'a [&'a str],
     /// This program.
     pub(in crate::task) program: Option<&'a Path>,
+    /// The session's own folder.
+    pub(in crate::task) folder: Option<&'a Path>,
 }
 
 /// What begins the names that microsoft/azure-pipelines-task-lib takes out of a task's environment before a script of the task
@@ -48,6 +50,7 @@ impl ScriptEnvironment<'_> {
             removed: &removed,
             variables: self.variables,
             program: self.program,
+            programs: self.plan.targets.programs(self.folder),
             place: PathPlace::First,
         });
         let mut set = |name: &str, value: Secret| changes.push((name.to_owned(), ChildVariable::Set(value)));

@@ -58,7 +58,7 @@ impl ScriptSession<'_> {
         let Self { env, plan, signed_in, granted, tokens, http, listing, .. } = self;
         let broker = if plan.refresh {
             let (identity, allowed) = (&plan.connection.identity, &plan.allowed);
-            let targets = &plan.targets.all;
+            let targets = &plan.targets.set;
             let renewal =
                 Renewal { env, identity, source: self.source, http, direct: http, allowed, targets };
             let session =
@@ -72,7 +72,8 @@ impl ScriptSession<'_> {
         let client = signed_in.client;
         let azure_cli = azure_cli::sign_in(Some(&folder), env, plan, client, listing, commands).await?;
         let endpoint = broker.as_ref().map(|broker| &broker.endpoint);
-        plan.targets.prepare(env, Some(&folder), endpoint, granted)?;
+        let notes = plan.targets.prepare(env, Some(&folder), endpoint, granted, self.program)?;
+        notes.iter().try_for_each(|note| commands.line(note)).map_err(OutputError)?;
         let mut variables = plan.variables(client, self.id_token_file, azure_cli, endpoint);
         variables.extend(exports::access_tokens(tokens));
         tokens.iter().try_for_each(|token| commands.mask(&token.token)).map_err(OutputError)?;
@@ -88,6 +89,7 @@ impl ScriptSession<'_> {
             variables: &set,
             removed: &removed,
             program: self.program,
+            folder: Some(folder.path()),
         };
         let changes = environment.changes();
         let summary = Summary {

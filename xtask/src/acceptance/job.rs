@@ -39,13 +39,7 @@ pub(super) fn run(
     let emulator = Emulator::start();
     let (connection, name) = scheme.connect(&emulator);
     let second = client.two_sessions.then(|| scheme.other().connect(&emulator));
-    if client.mode.has_broker() {
-        shorten(&emulator);
-    }
-    if let Mode::Exec(source) = client.mode {
-        source.trust(&emulator);
-    }
-    emulator.directory().deployment_seconds = DEPLOYMENT_TAKES;
+    prepare(&emulator, client);
     let other_subscription = see_another_subscription(&emulator);
     let server = match &installed.instead {
         Instead::Nothing => None,
@@ -224,6 +218,17 @@ fn steps(
         steps.push(Step::bash("wif status").display_name(STATUS));
     }
     steps
+}
+
+/// Lets tokens end all the time where there is a broker, and the source of `wif exec` be trusted.
+fn prepare(emulator: &Emulator, client: &Client) {
+    if client.mode.has_broker() {
+        shorten(emulator);
+    }
+    if let Mode::Exec(source) = client.mode {
+        source.trust(emulator);
+    }
+    emulator.directory().deployment_seconds = DEPLOYMENT_TAKES;
 }
 
 /// Several of each end in a row's few seconds, and few of them live for as long as a client's own margin.

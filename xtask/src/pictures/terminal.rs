@@ -39,7 +39,7 @@ pub(super) fn drawn(lines: &[String], theme: Theme) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\">\n\
          <rect x=\"0.5\" y=\"0.5\" width=\"{}\" height=\"{}\" rx=\"8\" fill=\"{ground}\" stroke=\"{edge}\"/>\n\
-         <g font-family=\"DejaVu Sans Mono\" font-size=\"13\" xml:space=\"preserve\">\n",
+         <g font-family=\"DejaVu Sans Mono\" font-size=\"13\">\n",
         width - 1,
         height - 1
     );
@@ -51,7 +51,8 @@ pub(super) fn drawn(lines: &[String], theme: Theme) -> String {
             text.truncate(end);
             text.push('…');
         }
-        let text = text.replace('&', "&amp;").replace('<', "&lt;");
+        // A browser makes one blank of many.
+        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace("  ", "\u{a0}\u{a0}");
         // Writing to a string cannot fail.
         let _ = writeln!(svg, "<text x=\"{EDGE}\" y=\"{y}\" fill=\"{color}\">{text}</text>");
     }
@@ -68,7 +69,7 @@ const MARKS: [(&str, &str, &str, bool); 9] = [
     ("##[group]", "#1f2328", "#ffffff", false),
     ("✓", "#1f2328", "#ffffff", true),
     ("$ ", "#1f2328", "#ffffff", true),
-    ("FAILED", "#cf222e", "#ff7b72", true),
+    ("FAULT", "#cf222e", "#ff7b72", true),
     ("warning", "#9a6700", "#e3b341", true),
 ];
 

@@ -3,6 +3,7 @@
 use std::io::{Cursor, Write as _};
 
 use flate2::{Compression, GzBuilder};
+use ring::digest::{SHA256, digest};
 use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
 
 use crate::process::Result;
@@ -74,6 +75,11 @@ pub(super) fn zip(entries: &[Entry]) -> Result<Vec<u8>> {
         to.write_all(&entry.content).map_err(|error| format!("{}: {error}", entry.name))?;
     }
     to.finish().map(Cursor::into_inner).map_err(|error| error.to_string())
+}
+
+/// SHA-256, in hexadecimal digits.
+pub(super) fn sum(content: &[u8]) -> String {
+    digest(&SHA256, content).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

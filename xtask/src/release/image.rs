@@ -3,10 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    archive::{Entry, gzip, tar},
-    sum,
-};
+use super::archive::{Entry, gzip, sum, tar};
 use crate::process::Result;
 
 /// The program for one architecture.

@@ -39,7 +39,7 @@ pub(super) fn winget(version: &str, archives: &[Archive]) -> Vec<(String, String
         .concat();
     let installer = format!(
         "{}InstallerType: zip\nNestedInstallerType: portable\nNestedInstallerFiles:\n  - RelativeFilePath: {folder}\\wif.exe\n    \
-         PortableCommandAlias: wif\nInstallers:\n{installers}{}",
+         PortableCommandAlias: wif\n  - RelativeFilePath: {folder}\\wif-operator.exe\n    PortableCommandAlias: wif-operator\nInstallers:\n{installers}{}",
         head("installer"),
         foot("installer")
     );
@@ -72,7 +72,7 @@ pub(super) fn homebrew(version: &str, archives: &[Archive]) -> String {
     };
     format!(
         "class Wif < Formula\n  desc \"{ABOUT}\"\n  homepage \"https://github.com/wif-azure/wif\"\n  version \"{version}\"\n  license \"MIT\"\n\n\
-         {}{}  def install\n    bin.install \"wif\"\n    man1.install Dir[\"man/*.1\"]\n    \
+         {}{}  def install\n    bin.install Dir[\"wif*\"]\n    man1.install Dir[\"man/*.1\"]\n    \
          bash_completion.install \"completions/wif.bash\" => \"wif\"\n    zsh_completion.install \"completions/_wif\"\n    \
          fish_completion.install \"completions/wif.fish\"\n  end\n\n  test do\n    \
          assert_match version.to_s, shell_output(\"#{{bin}}/wif --version\")\n  end\nend\n",

@@ -18,6 +18,8 @@ const ABOVE: [(&str, &str); 5] = [
     ("CONTRIBUTING.md", "contributing.md"),
     ("SECURITY.md", "security-policy.md"),
 ];
+/// The Marketplace page, and what it is called in the contents.
+const OVERVIEW: (&str, &str) = ("overview.md", "Inputs, exports, outputs");
 /// The list of pages, by which the site's contents are ordered.
 const LIST: &str = "docs/README.md";
 /// Pages of which each heading of the third level is a page of its own.
@@ -43,7 +45,12 @@ pub(super) struct Page {
 pub(super) fn all() -> Result<Vec<Page>> {
     let mut pages = Vec::new();
     for (file, address) in ABOVE {
-        pages.push(page(file, address, read(&root().join(file))?));
+        let mut page = page(file, address, read(&root().join(file))?);
+        if file == OVERVIEW.0 {
+            // Its own title is the product's name.
+            OVERVIEW.1.clone_into(&mut page.title);
+        }
+        pages.push(page);
     }
     for folder in ["docs"].into_iter().chain(FOLDERS) {
         for name in markdown(folder)? {

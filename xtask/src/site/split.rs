@@ -44,7 +44,11 @@ fn add_list(rest: &mut String, parts: &mut [Part]) {
         if let Some(about) = about(&part.text, &name) {
             part.title = format!("{name}: {about}");
         }
-        part.text = format!("# {}\n\n{}", part.title, part.text.trim_start());
+        let text = part.text.trim_start();
+        // What the title has is not said twice.
+        let text =
+            text.strip_prefix("**").and_then(|text| text.split_once("**\n")).map_or(text, |(_, rest)| rest);
+        part.text = format!("# {}\n\n{}", part.title, text.trim_start());
         // The links of every page are led to addresses afterwards.
         *rest += &format!("- [{}](#{})\n", part.title.replace(['[', ']'], ""), name.to_lowercase());
     }
@@ -86,7 +90,7 @@ mod tests {
             (first.address.as_str(), second.address.as_str()),
             ("errors/wif1001.md", "errors/aadsts7.md")
         );
-        assert!(first.text.starts_with("# WIF1001: The input a is no b\n\n**The input"), "{}", first.text);
+        assert!(first.text.starts_with("# WIF1001: The input a is no b\n\n```text"), "{}", first.text);
         assert!(first.text.contains("### no heading") && second.text.contains("it is refused"));
     }
 }

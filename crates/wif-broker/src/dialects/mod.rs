@@ -2,6 +2,7 @@
 
 mod aws;
 mod google;
+mod registry;
 
 use hyper::{Method, StatusCode};
 
@@ -19,21 +20,23 @@ pub(crate) async fn answer(
     session: &Session,
     method: &Method,
     path: &str,
+    query: Option<&str>,
     location: KeyLocation,
 ) -> Option<Result<Answer, Refused>> {
     use KeyLocation as L;
     Some(match (path, location) {
-        (paths::AWS, L::AsAuthorization) => aws::credentials(session, method).await,
+        (paths::AWS, L::AsAuthorization | L::InHeader) => aws::credentials(session, method).await,
         (paths::GOOGLE_ID_TOKEN, L::AsBearer) => google::id_token(session, method).await,
         (paths::GOOGLE, L::AsBearer) => google::subject_token(session, method),
         (paths::GOOGLE, L::InPath) => google::exchange(session, method).await,
+        (paths::REGISTRY, L::InHeader) => registry::credentials(session, method, query).await,
         _ => return None,
     })
 }
 
 /// Whether a path is one of these protocols'.
 pub(crate) fn has(path: &str) -> bool {
-    [paths::AWS, paths::GOOGLE, paths::GOOGLE_ID_TOKEN].contains(&path)
+    [paths::AWS, paths::GOOGLE, paths::GOOGLE_ID_TOKEN, paths::REGISTRY].contains(&path)
 }
 
 /// What a caller hears that asks for a cloud which the session does not sign in to.

@@ -2,12 +2,15 @@
 
 mod access_tokens;
 mod always;
+mod artifacts;
 mod aws;
 mod azure_cli;
 mod azure_sdk;
 mod broker_endpoint;
 pub mod conflict;
 mod definition;
+mod docker;
+mod git;
 mod google;
 mod terraform;
 mod token_file;
@@ -31,8 +34,9 @@ pub use self::{
     },
     broker_endpoint::{BrokerEndpoint, IDENTITY_PATH, IDENTITY_VARIABLES, KEPT_MACHINE_VARIABLES},
     definition::{LeadsTo, Marker, Need, YieldingVariable},
+    git::GIT_HELPER,
     google::{GOOGLE_PATH, GoogleProvider},
-    variable::{Facts, GoogleFacts, TargetFacts, Value, Variable, VaultFacts},
+    variable::{Facts, GitFacts, GoogleFacts, TargetFacts, Value, Variable, VaultFacts},
 };
 use crate::{azure::cloud::Cloud, secret::Secret};
 
@@ -62,12 +66,18 @@ families! {
     AzureCli = azure_cli,
     /// A file with the id token.
     TokenFile = token_file,
+    /// git, for Azure Repos.
+    Git = git,
+    /// Azure Artifacts.
+    Artifacts = artifacts,
     /// AWS.
     Aws = aws,
     /// Google Cloud.
     Google = google,
     /// Vault and `OpenBao`.
     Vault = vault,
+    /// Docker's configuration.
+    Docker = docker,
 }
 
 impl Family {
@@ -330,15 +340,29 @@ mod tests {
             gives_id_token: kind == SessionKind::IdToken,
             ..BrokerEndpoint::placeholder()
         };
-        let facts = Facts { azure_cli_folder: Some(PathBuf::new()), ..facts() };
+        let vault = VaultFacts {
+            address: "https://vault.contoso.com".to_owned(),
+            namespace: None,
+            token: Secret::new("token-of-vault".to_owned()),
+        };
+        let targets = TargetFacts {
+            aws_region: Some("eu-central-1".to_owned()),
+            vault: Some(vault),
+            google: Some(GoogleFacts { credential_file: PathBuf::new(), project: None }),
+            docker_folder: Some(PathBuf::new()),
+            git: Some(GitFacts { begin: 0, session: None, host: None }),
+            feeds: vec!["https://pkgs.dev.azure.com/contoso/_packaging/main/nuget/v3/index.json".to_owned()],
+        };
+        let facts = Facts { azure_cli_folder: Some(PathBuf::new()), targets, ..facts() };
         let mut seen = BTreeSet::new();
         for family in Family::ALL.iter().copied() {
             assert!(!family.as_str().is_empty() && !family.summary().is_empty(), "{family:?}");
             assert!(!family.has_snapshot() || names(&[family], &facts).len() > 4, "{family:?}");
             assert_ne!(family.why_no_snapshot(), Some(""), "{family:?}");
-            // A token of Vault leads nowhere by itself.
+            // No variable of these leads to the broker or into the folder, and to none of another family's.
+            let is_unseen = matches!(family, Family::Vault | Family::Git | Family::Artifacts);
             let is_seen = family.markers().iter().any(|marker| marker.sessions != [SessionKind::Snapshot]);
-            assert!(is_seen || family == Family::Vault, "{family:?}");
+            assert_ne!(is_seen, is_unseen, "{family:?}");
             for Marker { variable, sessions, .. } in family.markers() {
                 for kind in *sessions {
                     let families = BTreeSet::from([family]);

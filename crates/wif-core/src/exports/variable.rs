@@ -41,6 +41,23 @@ pub struct TargetFacts {
     pub vault: Option<VaultFacts>,
     /// Google Cloud.
     pub google: Option<GoogleFacts>,
+    /// The folder of Docker's configuration, where registries are named.
+    pub docker_folder: Option<PathBuf>,
+    /// git, for Azure Repos.
+    pub git: Option<GitFacts>,
+    /// The feeds of Azure Artifacts, by their URLs.
+    pub feeds: Vec<String>,
+}
+
+/// How git finds this program.
+#[derive(Clone, Debug)]
+pub struct GitFacts {
+    /// How many entries of configuration the environment has already.
+    pub begin: usize,
+    /// The session's name.
+    pub session: Option<String>,
+    /// A host of Azure DevOps beside the known ones, with its port.
+    pub host: Option<String>,
 }
 
 /// Where Vault is, and the token for it.

@@ -126,7 +126,6 @@ mod linux {
     ///
     /// Every process on the way must be this one's user's. Else a user could have a token written to a pipe that a program of
     /// root's does not print to.
-    #[expect(clippy::disallowed_methods, reason = "it is compared, and nothing written")]
     pub(super) fn find(job: &str) -> Option<File> {
         let (first, agent) = first_of_step(job)?;
         let output = PathBuf::from(format!("/proc/{first}/fd/1"));
@@ -148,6 +147,7 @@ mod linux {
     }
 
     /// Whether this is what the program's own standard output writes to; what cannot be read counts as that.
+    #[expect(clippy::disallowed_methods, reason = "it is compared, and nothing written")]
     pub(super) fn is_own_output(step: &File) -> bool {
         let (Ok(own), Ok(step)) = (fstat(io::stdout()), step.metadata()) else { return true };
         (own.st_dev, own.st_ino) == (step.dev(), step.ino())

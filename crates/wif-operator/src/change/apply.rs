@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
@@ -38,6 +38,8 @@ pub struct Engine<'a> {
     failures: RefCell<BTreeMap<Code, usize>>,
     has_changed: Cell<bool>,
     broken: RefCell<Option<JournalError>>,
+    /// The steps whose call was announced by this process.
+    announced: RefCell<BTreeSet<(Uuid, usize)>>,
 }
 
 /// How to apply.
@@ -139,6 +141,7 @@ impl<'a> Engine<'a> {
             failures: RefCell::default(),
             has_changed: Cell::new(false),
             broken: RefCell::default(),
+            announced: RefCell::default(),
         }
     }
 
@@ -191,6 +194,9 @@ impl<'a> Engine<'a> {
     /// Writes a line. Where it cannot be written, everything ends.
     fn note(&self, phase: Phase, item: &Item, step: Option<usize>, told: Told) -> bool {
         let time = Moment::new(self.clock.now());
+        if phase == Phase::Intent {
+            self.announced.borrow_mut().extend(step.map(|step| (item.connection, step)));
+        }
         match self.journal.note(time, phase, (Some(item.connection), step), told) {
             Ok(()) => true,
             Err(error) => {
@@ -277,8 +283,10 @@ impl<'a> Engine<'a> {
                     let code = Some(failed.code.as_str().to_owned());
                     let told = Told { code, text: Some(failed.text.clone()), request: None };
                     self.note(Phase::Failed, item, Some(at), told);
-                    // What it has done is looked for before it is undone.
-                    made.push(at);
+                    // What it has done is looked for before it is undone. What was never announced was done by others.
+                    if was_announced || self.announced.borrow().contains(&(item.connection, at)) {
+                        made.push(at);
+                    }
                     return self.undo(item, target, made, failed).await;
                 }
             }
@@ -429,16 +437,20 @@ impl<'a> Engine<'a> {
                 Err((failed, _)) => return Ended::Failed(failed),
             };
             let deadline = Deadline::after(self.clock, wait);
+            let mut looked;
             loop {
-                if let Ok((known, _)) = observe::credentials(self.services, target).await
-                    && is_reached(&known)
-                {
+                looked = observe::credentials(self.services, target).await;
+                if looked.as_ref().is_ok_and(|(known, _)| is_reached(known)) {
                     return Ended::Made(None);
                 }
                 if deadline.remaining(self.clock).is_zero() || self.broken.borrow().is_some() {
                     break;
                 }
                 self.clock.sleep(delays.next()).await;
+            }
+            // Without a look at what the call has done, it is not sent again.
+            if let Err(error) = looked {
+                return Ended::Failed(unread(&error));
             }
         }
         let what = if is_wanted { "is not there" } else { "is still there" };
@@ -475,8 +487,11 @@ impl<'a> Engine<'a> {
             };
             let deadline = Deadline::after(self.clock, wait);
             let end = Deadline::after(self.clock, CONVERSION_WAIT);
+            let mut unseen;
             loop {
-                if let Ok(now) = observe(self.services, target).await {
+                let looked = observe(self.services, target).await;
+                unseen = looked.as_ref().err().map(unread);
+                if let Ok(now) = looked {
                     let is_there = has_scheme(&now, to) && !now.is_in_progress;
                     observed = now;
                     if is_there {
@@ -491,6 +506,10 @@ impl<'a> Engine<'a> {
                     break;
                 }
                 self.clock.sleep(delays.next()).await;
+            }
+            // Without a look at what the call has done, it is not sent again.
+            if let Some(failed) = unseen {
+                return Ended::Failed(failed);
             }
         }
         let text = format!("Azure DevOps still shows another scheme than {to}");

@@ -238,7 +238,8 @@ impl Journal {
     ///
     /// Another process holds it, it was changed, or it cannot be written.
     pub fn resume(path: &Path, time: Moment) -> Result<(Self, Read), JournalError> {
-        let mut file = OpenOptions::new().read(true).append(true).open(path)?;
+        // Not for appending: Windows does not let such a file be cut off.
+        let mut file = OpenOptions::new().read(true).write(true).open(path)?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => return Err(JournalError::InUse(pid(path))),
             Err(TryLockError::Error(error)) => return Err(error.into()),

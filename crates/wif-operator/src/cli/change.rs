@@ -515,7 +515,7 @@ fn digested(mut plan: Plan) -> Plan {
     plan
 }
 
-/// Whether a connection stores something that somebody may want to see converted.
+/// Whether a connection stores something, or may, so that a plan tells why it leaves it out.
 fn stores(connection: &Connection) -> bool {
     !matches!(CredentialKind::of(connection), CredentialKind::Federated)
         && crate::credential::is_resource_manager(connection)

@@ -2,6 +2,7 @@
 
 mod answer;
 mod checks;
+mod clusters;
 mod deployments;
 mod identities;
 mod metadata;
@@ -56,6 +57,10 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route(
             "/subscriptions/{id}/{groups}/{group}/providers/Microsoft.Resources/deployments/{name}/operationStatuses/{operation}",
             get(deployments::state),
+        )
+        .route(
+            "/subscriptions/{id}/{groups}/{group}/providers/Microsoft.ContainerService/managedClusters/{name}/listClusterUserCredential",
+            post(clusters::user_credential),
         )
         .route("/providers/Microsoft.ResourceGraph/resources", post(resource_graph::resources))
         .route("/providers/Microsoft.Management/managementGroups/{id}", get(management_group))

@@ -3,6 +3,8 @@
 
 mod aws;
 mod google;
+mod kubernetes;
+mod registry;
 mod vault;
 
 use std::sync::Arc;
@@ -20,6 +22,11 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route("/", post(aws::sts))
         .route("/v1/token", post(google::token))
         .route("/v1/projects/-/serviceAccounts/{account}", post(google::impersonate))
+        .route("/oauth2/exchange", post(registry::exchange))
+        .route("/oauth2/token", any(registry::token))
+        .route("/v2/", any(registry::content))
+        .route("/v2/{*path}", any(registry::content))
+        .route("/kubernetes/{*path}", any(kubernetes::answer))
         .route("/v1/{*path}", any(vault::answer))
         .with_state(world)
 }

@@ -11,6 +11,19 @@ pub struct Clouds {
     pub vault: VaultServer,
 }
 
+/// An AKS cluster.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// Its name.
+    pub name: String,
+    /// The URL of its API server.
+    pub server: String,
+    /// Its certificate authority, as base64 of PEM.
+    pub certificate_authority: String,
+    /// Whether it is integrated with Entra.
+    pub takes_entra_tokens: bool,
+}
+
 /// An AWS account.
 #[derive(Clone, Debug, Default)]
 pub struct AwsAccount {

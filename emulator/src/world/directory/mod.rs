@@ -45,6 +45,8 @@ pub struct Directory {
     pub machine: Machine,
     /// Jobs, pods and machines outside of Azure Pipelines.
     pub sources: Sources,
+    /// AKS clusters, in every subscription and resource group.
+    pub clusters: Vec<clouds::Cluster>,
     /// AWS, Google Cloud and Vault.
     pub clouds: clouds::Clouds,
     /// Personal access tokens of people who may see every connection.

@@ -1,0 +1,52 @@
+//! Azure Artifacts: the credential provider of NuGet and .NET asks the broker as a managed identity, and pip and uv ask a program
+//! called `keyring`.
+//!
+//! Source: microsoft/artifacts-credprovider, `EnvUtil.cs` and `VstsBuildTaskServiceEndpointCredentialProvider.cs`; pypa/pip,
+//! `network/auth.py`; astral-sh/uv, `uv-auth/src/keyring.rs`.
+
+use serde_json::{Value, json};
+
+use super::{
+    broker_endpoint::BrokerEndpoint,
+    conflict::{Conflict, LIVE, Remedy, Values},
+    definition::{Definition, Need, VARIABLES_ONLY},
+    variable::{Facts, Variable},
+};
+
+/// What the family is.
+pub(super) const FAMILY: Definition = Definition {
+    name: "artifacts",
+    summary: "NuGet, .NET, pip and uv, for feeds of Azure Artifacts",
+    needs_live: &[Need::CredentialFile],
+    live,
+    snapshot: Err("no broker would give its tokens"),
+    conflicts: &[
+        Conflict { variables: &["ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS"], ..USED },
+        Conflict { variables: &["VSS_NUGET_EXTERNAL_FEED_ENDPOINTS"], ..USED },
+        Conflict { variables: &["ARTIFACTS_CREDENTIALPROVIDER_ACCESSTOKEN"], ..USED },
+        Conflict { variables: &["VSS_NUGET_ACCESSTOKEN"], ..USED },
+    ],
+    ..VARIABLES_ONLY
+};
+
+const USED: Conflict = Conflict {
+    variables: &[],
+    values: Values::Any,
+    sessions: LIVE,
+    from_machine: Remedy::Warn,
+    effect: "the credential provider of Azure Artifacts uses what is in it for the feeds that it names.",
+};
+
+fn live(facts: &Facts, endpoint: &BrokerEndpoint) -> Vec<Variable> {
+    let mut variables = endpoint.identity_pair();
+    let client = facts.client.map(|client| client.to_string()).unwrap_or_default();
+    let feeds = facts.targets.feeds.iter();
+    let feeds: Vec<Value> = feeds.map(|feed| json!({"endpoint": feed, "clientId": client})).collect();
+    if !feeds.is_empty() {
+        let endpoints = json!({ "endpointCredentials": feeds }).to_string();
+        variables.push(Variable::plain("ARTIFACTS_CREDENTIALPROVIDER_FEED_ENDPOINTS", endpoints));
+    }
+    let names = ["PIP_KEYRING_PROVIDER", "UV_KEYRING_PROVIDER"];
+    variables.extend(names.map(|name| Variable::plain(name, "subprocess")));
+    variables
+}

@@ -1,0 +1,99 @@
+//! Docker's configuration for later steps: the user's own, with this program as the credential helper of the session's registries.
+//!
+//! Source: docker/cli, `cli/config/configfile/file.go` (`credHelpers` before `credsStore` before `auths`; `cliPluginsExtraDirs`).
+
+use std::{
+    fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Map, Value};
+use wif_core::{failure::Failure, foreign_text::one_line, secret::Secret};
+use wif_io::{env::Env, private_folder::Folder};
+use zeroize::Zeroizing;
+
+/// The program that Docker starts.
+pub(super) const PROGRAM: &str = "docker-credential-wif";
+/// What Docker puts in front of a helper's name.
+const HELPER: &str = "wif";
+const FOLDER: &str = "docker";
+const FILE: &str = "config.json";
+const PLUGINS: &str = "cli-plugins";
+/// No configuration is larger, in bytes.
+const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// The longest path that a note shows, in characters.
+const MAX_PATH: usize = 200;
+
+/// Writes the configuration, and gives its folder.
+///
+/// # Errors
+///
+/// It cannot be written.
+pub(super) fn configure(
+    folder: &Folder,
+    env: &Env,
+    registries: &[&str],
+    notes: &mut Vec<String>,
+) -> Result<PathBuf, Failure> {
+    let home = || env.get("HOME").or(env.get("USERPROFILE")).map(|home| Path::new(home).join(".docker"));
+    let own = env.get("DOCKER_CONFIG").map(PathBuf::from).or_else(home);
+    let mut settings = match own.as_deref().map(|own| read(&own.join(FILE))) {
+        Some(Ok(settings)) => settings,
+        Some(Err(file)) => {
+            let file = one_line(&file.to_string_lossy(), MAX_PATH);
+            notes.push(format!("Docker's own settings stay behind: {file} cannot be read as JSON"));
+            Map::new()
+        }
+        None => Map::new(),
+    };
+    let helpers = settings.entry("credHelpers").or_insert_with(|| Value::Object(Map::new()));
+    if !helpers.is_object() {
+        *helpers = Value::Object(Map::new());
+    }
+    if let Value::Object(helpers) = helpers {
+        helpers.extend(registries.iter().map(|server| ((*server).to_owned(), Value::from(HELPER))));
+    }
+    if let Some(plugins) = own.as_ref().map(|own| own.join(PLUGINS)).filter(|plugins| plugins.is_dir()) {
+        let folders = settings.entry("cliPluginsExtraDirs").or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(folders) = folders {
+            folders.push(Value::from(plugins.to_string_lossy()));
+        }
+    }
+    let to = folder.inner(FOLDER)?;
+    to.write(FILE, &Secret::new(Value::Object(settings).to_string()))?;
+    if let Some(own) = own {
+        link_others(&own, to.path());
+    }
+    Ok(to.path().to_owned())
+}
+
+/// The user's own settings; none, where there is no file. The error is its path.
+fn read(file: &Path) -> Result<Map<String, Value>, PathBuf> {
+    let Ok(metadata) = fs::metadata(file) else { return Ok(Map::new()) };
+    let mut bytes = Zeroizing::new(Vec::new());
+    let opened = fs::File::open(file).ok().filter(|_| metadata.is_file());
+    let read = opened.and_then(|opened| opened.take(MAX_FILE_BYTES).read_to_end(&mut bytes).ok());
+    read.and_then(|_| serde_json::from_slice(&bytes).ok()).ok_or_else(|| file.to_owned())
+}
+
+/// Contexts, builders and trusted keys stay where they are. Nothing that removes the session's folder follows a link.
+#[cfg(unix)]
+fn link_others(own: &Path, to: &Path) {
+    for entry in fs::read_dir(own).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if name != FILE && name != PLUGINS {
+            // Docker works without it, too.
+            let _ = std::os::unix::fs::symlink(entry.path(), to.join(name));
+        }
+    }
+}
+
+/// A link may need rights that a user does not have.
+#[cfg(windows)]
+fn link_others(own: &Path, to: &Path) {
+    for name in ["contexts", "buildx"] {
+        // Docker works without it, too.
+        let _ = std::os::windows::fs::symlink_dir(own.join(name), to.join(name));
+    }
+}
