@@ -106,13 +106,7 @@ fn changed(
     if !is_same || sent["serviceEndpointProjectReferences"].as_array().is_none_or(Vec::is_empty) {
         return Err(argument("Value cannot be null. (Parameter 'endpoint')"));
     }
-    let before = Connection {
-        record: crate::world::directory::records::ConnectionRecord {
-            stale: None,
-            ..place.connection.record.clone()
-        },
-        ..place.connection.clone()
-    };
+    let before = Connection { stale: None, ..place.connection.clone() };
     let wanted = sent["authorization"]["scheme"].as_str().unwrap_or_default().to_owned();
     match operation {
         None | Some("") => save(directory, id, &wanted, sent)?,
@@ -124,7 +118,7 @@ fn changed(
     let connection = directory.connection(id);
     connection.record.modified = Some(now);
     let is_converted = operation.is_some() && lag > 0;
-    connection.record.stale = is_converted.then(|| (Lag::new(lag), Box::new(before)));
+    connection.stale = is_converted.then(|| (Lag::new(lag), Box::new(before)));
     Ok(())
 }
 

@@ -106,7 +106,7 @@ pub(super) async fn get(
     };
     match (asked.connection(&id), quirks.unknown_connection) {
         (Some((place, name)), _) => {
-            let is_stale = place.connection.record.stale.as_ref().filter(|(lag, _)| lag.take());
+            let is_stale = place.connection.stale.as_ref().filter(|(lag, _)| lag.take());
             let mut json = match is_stale {
                 Some((_, before)) => {
                     let place = Place { connection: before, ..place };

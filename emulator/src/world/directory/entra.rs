@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub use crate::world::directory::records::FederatedCredential;
 use crate::world::directory::records::{AppRecord, FreshCredential, Lag};
 
 /// An Entra tenant.
@@ -161,19 +162,6 @@ pub struct Certificate {
     pub not_before: OffsetDateTime,
     /// When it ends.
     pub not_after: OffsetDateTime,
-}
-
-/// The trust entry on an identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FederatedCredential {
-    /// Its name.
-    pub name: String,
-    /// The only issuer it accepts.
-    pub issuer: String,
-    /// The only subject it accepts, case included.
-    pub subject: String,
-    /// The audience it accepts.
-    pub audience: String,
 }
 
 /// An Azure subscription.

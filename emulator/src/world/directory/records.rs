@@ -8,9 +8,6 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::world::directory::devops::Connection;
-use crate::world::directory::entra::FederatedCredential;
-
 /// How often something is still seen as it was. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub struct Lag(Arc<AtomicUsize>);
@@ -27,6 +24,19 @@ impl Lag {
         let less = |left: usize| left.checked_sub(1);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
+}
+
+/// The trust entry on an identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FederatedCredential {
+    /// Its name.
+    pub name: String,
+    /// The only issuer it accepts.
+    pub issuer: String,
+    /// The only subject it accepts, case included.
+    pub subject: String,
+    /// The audience it accepts.
+    pub audience: String,
 }
 
 /// A federated credential that is new, and not everywhere yet.
@@ -141,8 +151,6 @@ pub struct ConnectionRecord {
     pub roles: Vec<SecurityRole>,
     /// What it was before it was converted, for the way back.
     pub parameters_before: Option<BTreeMap<String, String>>,
-    /// It was changed, and is still read as it was before.
-    pub stale: Option<(Lag, Box<Connection>)>,
     /// Callers may see it, and not change it.
     pub read_only: bool,
 }
@@ -164,7 +172,6 @@ impl Default for ConnectionRecord {
             checks: vec![],
             roles: vec![],
             parameters_before: None,
-            stale: None,
             read_only: false,
         }
     }
