@@ -38,11 +38,8 @@ fn main() -> ExitCode {
     });
     // Must come before `forbid_reading`: a process that is not dumpable cannot read its own `/proc/self/exe`.
     let program = std::env::current_exe().ok().or_else(started_as);
-    if let Command::Audit(given) = &command {
-        return operator("audit", given, program.as_deref());
-    }
-    if let Command::Inventory(given) = &command {
-        return operator("inventory", given, program.as_deref());
+    if let Some((name, given)) = command.of_operator() {
+        return operator(name, given, program.as_deref());
     }
     match command {
         Command::Broker => process::forbid_tracing(),
@@ -70,8 +67,8 @@ fn main() -> ExitCode {
                         cli::explain(code.as_deref(), *json, &mut log, &mut Screen::new(&mut stdout()));
                     Ok(exit_code_of(explained))
                 }
-                // Handed over before.
-                Command::Audit(_) | Command::Inventory(_) => Ok(ExitCode::FAILURE),
+                // The others were handed over before.
+                _ => Ok(ExitCode::FAILURE),
             }
         });
         // Name resolution runs on a blocking thread that cannot be canceled: do not wait for it on exit.

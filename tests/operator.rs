@@ -1,4 +1,4 @@
-//! `wif audit` and `wif inventory` are the operators' program's: found beside `wif`, else on the `PATH`.
+//! `wif audit`, `wif apply` and their like are the operators' program's: found beside `wif`, else on the `PATH`.
 
 use std::{
     fs,
@@ -51,6 +51,10 @@ fn the_operators_commands_are_handed_over_with_all_their_arguments() {
     folders.put("own");
     let output = folders.run(&["inventory", "--chain"]);
     assert_eq!((text(&output.stdout), output.status.code()), ("own:inventory --chain\n", Some(11)));
+    for name in ["convert", "revert", "apply", "rollback", "journal", "hand-off"] {
+        let output = folders.run(&[name, "x", "--yes"]);
+        assert_eq!(text(&output.stdout), format!("own:{name} x --yes\n"));
+    }
 }
 
 #[test]

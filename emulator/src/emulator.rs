@@ -14,7 +14,7 @@ use crate::front::distance;
 use crate::front::server::Server;
 use crate::services::{arm, blob, clouds, devops, entra, graph, jobs, managed_identity, sources};
 use crate::world::clock::Clock;
-use crate::world::directory::entra::Tenant;
+use crate::world::directory::entra::{App, Kind, Tenant};
 use crate::world::directory::sources::SourceIssuer;
 use crate::world::directory::{self, Directory};
 use crate::world::fault::Fault;
@@ -277,6 +277,21 @@ impl Emulator {
     #[must_use]
     pub fn add_organization(&self, plan: &OrganizationPlan) -> MadeOrganization {
         plan.make(&mut self.directory(), USUAL.tenant, self.now())
+    }
+
+    /// Makes an identity of the usual tenant that may read and change applications, and what is in a subscription.
+    #[must_use]
+    pub fn add_operator(&self, subscription: Uuid) -> Uuid {
+        let client = Uuid::new_v4();
+        let operator = App {
+            reads_applications: true,
+            writes_applications: true,
+            ..App::new(client, Kind::Application)
+        };
+        let mut directory = self.directory();
+        directory.tenant(USUAL.tenant).apps.push(operator);
+        directory.subscription(subscription).roles.push(client);
+        client
     }
 
     /// The base URL of Microsoft Graph, without a trailing slash.

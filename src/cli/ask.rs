@@ -72,16 +72,7 @@ pub async fn ask(
             let answer = answer.map_err(|error| failure_of(error, env))?;
             if *json { out.text(&status_json(&answer)) } else { show(&answer, out) }.map_err(failed)
         }
-        Command::Task(_)
-        | Command::Broker
-        | Command::Explain { .. }
-        | Command::Doctor(_)
-        | Command::Audit(_)
-        | Command::Inventory(_)
-        | Command::Credential(_)
-        | Command::Kubeconfig(_)
-        | Command::Exec(_)
-        | Command::Trust(_) => Ok(()),
+        _ => Ok(()),
     }
 }
 

@@ -22,6 +22,12 @@ When it does not work:
 For an organization, by the program wif-operator:
   audit      Audit its service connections
   inventory  List its service connections
+  convert    Plan to convert stored secrets to federation
+  revert     Plan to convert connections back
+  apply      Apply a plan
+  rollback   Plan to take back what was applied
+  journal    Read the journal of what was applied
+  hand-off   Print what another person has to do
 
 Options:
 {options}{after-help}";

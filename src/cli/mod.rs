@@ -131,6 +131,42 @@ pub enum Command {
     /// List its service connections
     #[command(disable_help_flag = true)]
     Inventory(OperatorArguments),
+    /// Plan to convert stored secrets to federation
+    #[command(disable_help_flag = true)]
+    Convert(OperatorArguments),
+    /// Plan to convert connections back
+    #[command(disable_help_flag = true)]
+    Revert(OperatorArguments),
+    /// Apply a plan
+    #[command(disable_help_flag = true)]
+    Apply(OperatorArguments),
+    /// Plan to take back what was applied
+    #[command(disable_help_flag = true)]
+    Rollback(OperatorArguments),
+    /// Read the journal of what was applied
+    #[command(disable_help_flag = true)]
+    Journal(OperatorArguments),
+    /// Print what another person has to do
+    #[command(disable_help_flag = true)]
+    HandOff(OperatorArguments),
+}
+
+impl Command {
+    /// What the operators' program does: its name there, and the rest of the arguments.
+    #[must_use]
+    pub fn of_operator(&self) -> Option<(&'static str, &OperatorArguments)> {
+        match self {
+            Self::Audit(given) => Some(("audit", given)),
+            Self::Inventory(given) => Some(("inventory", given)),
+            Self::Convert(given) => Some(("convert", given)),
+            Self::Revert(given) => Some(("revert", given)),
+            Self::Apply(given) => Some(("apply", given)),
+            Self::Rollback(given) => Some(("rollback", given)),
+            Self::Journal(given) => Some(("journal", given)),
+            Self::HandOff(given) => Some(("hand-off", given)),
+            _ => None,
+        }
+    }
 }
 
 /// What is handed over to the operators' program as it is.

@@ -70,8 +70,16 @@ impl Failure {
             (Code::ArgumentInvalid | Code::OutputUnwritable, _) | (Code::BrokerGone, RetryClass::Refused) => {
                 2
             }
-            (Code::BrokerRefused, RetryClass::Refused) => 3,
-            (Code::BrokerGone | Code::BrokerRefused | Code::BrokerUnproven | Code::BrokerFailed, _) => 4,
+            (Code::BrokerRefused, RetryClass::Refused) | (Code::WriteTokenMissing, _) => 3,
+            (Code::PlanChanged | Code::WorldChanged | Code::PlanInUse | Code::JournalUnusable, _) => 13,
+            (
+                Code::BrokerGone
+                | Code::BrokerRefused
+                | Code::BrokerUnproven
+                | Code::BrokerFailed
+                | Code::ChangeUnanswered,
+                _,
+            ) => 4,
             _ => 1,
         }
     }

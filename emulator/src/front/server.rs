@@ -124,6 +124,14 @@ async fn handle(
     } else {
         next.run(request).await
     };
+    if let Some(gate) = &effect.answer_gate {
+        gate.pass().await;
+    }
+    if effect.delivery == Delivery::LoseAnswer {
+        world.journal.set_status(at, answer.status().as_u16());
+        connection.reset();
+        pending::<()>().await;
+    }
     let answer = delivery::deliver(&world, effect, answer).await;
     world.journal.set_status(at, answer.status().as_u16());
     answer

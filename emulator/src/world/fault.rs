@@ -31,6 +31,7 @@ enum Target {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Effect {
     pub(crate) gate: Option<Gate>,
+    pub(crate) answer_gate: Option<Gate>,
     pub(crate) status: Option<u16>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<(String, Vec<u8>)>,
@@ -53,6 +54,7 @@ pub(crate) enum Delivery {
     Whole,
     Hang,
     Reset,
+    LoseAnswer,
     Truncate,
     Huge,
     Drip(Duration),
@@ -137,6 +139,18 @@ impl Fault {
     #[must_use]
     pub fn reset(self) -> Self {
         self.deliver(Delivery::Reset)
+    }
+
+    /// Does what was asked for, and resets the TCP connection in place of the answer.
+    #[must_use]
+    pub fn lose_answer(self) -> Self {
+        self.deliver(Delivery::LoseAnswer)
+    }
+
+    /// Does what was asked for, and answers only when the test opens the gate.
+    #[must_use]
+    pub fn answer_gate(self, gate: &Gate) -> Self {
+        self.with(|effect| effect.answer_gate = Some(gate.clone()))
     }
 
     /// Declares a longer body than is sent, then closes.

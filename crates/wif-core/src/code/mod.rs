@@ -10,8 +10,8 @@ macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal,)+) => {
         /// A stable error code. `docs/errors.md` has a heading for each; a test keeps the two in step.
         ///
-        /// Groups: 1 input, 2 identity, 3 network, 4 agent, 5 broker, 9 ours.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        /// Groups: 1 input, 2 identity, 3 network, 4 agent, 5 broker, 7 changes, 9 ours.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Code { $($(#[doc = $doc])+ $variant,)+ }
 
         impl Code {
@@ -202,6 +202,27 @@ codes! {
     BrokerUnproven = "WIF5004",
     /// A tool that was tried got no token from the session.
     ToolNotSignedIn = "WIF5005",
+
+    /// A plan was edited, or is too old.
+    PlanChanged = "WIF7001",
+    /// What was read for a plan does not hold any more.
+    WorldChanged = "WIF7002",
+    /// Another process applies the plan.
+    PlanInUse = "WIF7003",
+    /// A journal was changed, or cannot be written.
+    JournalUnusable = "WIF7004",
+    /// A command that needs a token for a service has none.
+    WriteTokenMissing = "WIF7005",
+    /// A service refused a change.
+    ChangeRefused = "WIF7006",
+    /// A change is not there where it is read back.
+    ChangeUnconfirmed = "WIF7007",
+    /// A changed connection was not proven to sign in.
+    ConnectionUnproven = "WIF7008",
+    /// A change could not be undone.
+    NotPutBack = "WIF7009",
+    /// A service did not answer.
+    ChangeUnanswered = "WIF7010",
 
     /// A bug of ours.
     Bug = "WIF9001",

@@ -75,7 +75,9 @@ impl Code {
             | Self::TenantUnknown
             | Self::CloudMismatch
             | Self::CredentialRefused
-            | Self::SubscriptionUnusable => Party::Connection,
+            | Self::SubscriptionUnusable
+            | Self::ConnectionUnproven
+            | Self::NotPutBack => Party::Connection,
             Self::NoFederatedCredential
             | Self::IssuerNotTrusted
             | Self::AudienceNotTrusted
@@ -85,14 +87,15 @@ impl Code {
                 Party::Application
             }
             Self::PolicyForbids => Party::TenantPolicy,
-            Self::ConsentMissing | Self::RoleMissing => Party::Role,
+            Self::ConsentMissing | Self::RoleMissing | Self::ChangeRefused => Party::Role,
             Self::IdTokenMalformed
             | Self::NameNotResolved
             | Self::ConnectionFailed
             | Self::TlsFailed
             | Self::ProxyRefused
             | Self::TimedOut
-            | Self::AnswerUnusable => Party::Network,
+            | Self::AnswerUnusable
+            | Self::ChangeUnanswered => Party::Network,
             Self::IdTokenExpired | Self::ClockWrong | Self::AssertionExpired => Party::Clock,
             Self::JobTokenMissing
             | Self::MachineIdentityRefused
@@ -117,8 +120,17 @@ impl Code {
             | Self::SourceRefused
             | Self::SourceTokenUnusable
             | Self::SourceTokenEnded => Party::Source,
-            Self::CommandMissing | Self::CommandNotExecutable => Party::Caller,
-            Self::IdTokenRefused | Self::EntraRefused | Self::ServiceUnavailable => Party::Service,
+            Self::CommandMissing
+            | Self::CommandNotExecutable
+            | Self::PlanChanged
+            | Self::WorldChanged
+            | Self::PlanInUse
+            | Self::JournalUnusable
+            | Self::WriteTokenMissing => Party::Caller,
+            Self::IdTokenRefused
+            | Self::EntraRefused
+            | Self::ServiceUnavailable
+            | Self::ChangeUnconfirmed => Party::Service,
             Self::TargetTrustMissing | Self::TargetUnusable | Self::TargetRefused => Party::OtherCloud,
             Self::Bug => Party::Ours,
         }

@@ -1,6 +1,7 @@
 //! The command line: its doc comments are the help text.
 
 mod audit;
+mod change;
 mod files;
 mod inventory;
 mod options;
@@ -11,6 +12,10 @@ mod task;
 use clap::{Parser, Subcommand};
 
 pub use audit::audit;
+pub use change::{
+    ApplyArguments, HandOffArguments, JournalCommand, Kind, PlanCommand, RollbackArguments, apply, hand_off,
+    journal, plan, rollback,
+};
 pub use inventory::inventory;
 pub use options::{AuditArguments, InventoryArguments};
 pub use screen::{Host, Screen};
@@ -42,6 +47,24 @@ pub enum Command {
         /// The stage
         stage: TaskStage,
     },
+    /// Convert stored secrets and certificates to federation, in place
+    #[command(subcommand)]
+    Convert(PlanCommand),
+    /// Convert connections back, as long as Azure DevOps allows it
+    #[command(subcommand)]
+    Revert(PlanCommand),
+    /// Apply a plan; the only command that changes anything
+    ///
+    /// Ends with 0 (done), 11 (a change failed), 13 (the plan is old or edited, or the world has changed), 3 (everything was
+    /// refused), 4 (nothing was reached), 2 (arguments or files) or 130 (interrupted).
+    Apply(Box<ApplyArguments>),
+    /// Plan the inverse of what a journal says was done
+    Rollback(Box<RollbackArguments>),
+    /// Read a journal of wif apply
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// Print what another person has to do: commands, or lines of Terraform
+    HandOff(HandOffArguments),
     /// Explain a rule, such as WIF6101, or an error's code, without a network; alone: list what is known
     Explain {
         /// The code, what a service calls its refusal, or a message that names some; -: the log on standard input

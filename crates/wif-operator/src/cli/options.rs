@@ -181,7 +181,7 @@ impl From<LayerArgument> for Layer {
     }
 }
 
-fn moment(text: &str) -> Result<Moment, String> {
+pub(super) fn moment(text: &str) -> Result<Moment, String> {
     Moment::parse(text).ok_or_else(|| "accepted is a moment as 2026-11-26T12:00:00Z is".to_owned())
 }
 

@@ -61,10 +61,11 @@ pub struct ReadOptions {
 
 /// Where an organization is, at a host that may get a token.
 #[derive(Clone, Debug)]
-struct Address {
+pub(crate) struct Address {
     /// The service, without the organization.
-    base: Endpoint,
-    name: String,
+    pub(crate) base: Endpoint,
+    /// Its name.
+    pub(crate) name: String,
 }
 
 /// The longest argument that an error shows, in characters.
@@ -174,7 +175,7 @@ const DEVOPS_HEADERS: &[(&str, &str)] = &[SUPPRESS_SIGN_IN];
 const GRAPH_HEADERS: &[(&str, &str)] = &[("x-ms-throttle-priority", "low")];
 
 /// The organizations that are meant: by the arguments, else by the environment.
-fn addresses(options: &ReadOptions, env: &Env) -> Result<Vec<Address>, Failure> {
+pub(crate) fn addresses(options: &ReadOptions, env: &Env) -> Result<Vec<Address>, Failure> {
     let named = options.organizations.iter().map(|text| (text.as_str(), true));
     let mut texts: Vec<_> = named.collect();
     if texts.is_empty() {
@@ -197,6 +198,11 @@ fn addresses(options: &ReadOptions, env: &Env) -> Result<Vec<Address>, Failure> 
         }
     }
     Ok(addresses)
+}
+
+/// Where the organization of a plan is: as the caller names it, else as the plan does.
+pub(crate) fn address_of(named: Option<&str>, planned: &str) -> Result<Address, Failure> {
+    named.map_or_else(|| address(planned, false), |named| address(named, true))
 }
 
 fn address(text: &str, is_named: bool) -> Result<Address, Failure> {

@@ -13,7 +13,7 @@ use crate::services::arm::refusal::Refusal;
 use crate::services::request;
 use crate::world::World;
 use crate::world::directory::Directory;
-use crate::world::directory::entra::{Kind, Subscription};
+use crate::world::directory::entra::{FederatedCredential, Kind, Subscription};
 use crate::world::directory::records::RoleAssignment;
 
 pub(super) async fn role_assignments(
@@ -60,6 +60,80 @@ pub(super) async fn federated_credentials(
         federated_credential_list(&directory, &name)
     });
     answered(&world, list.and_then(|list| paged(&world, &address, &query, &list)))
+}
+
+/// One federated credential: read, made or changed, deleted.
+pub(super) async fn federated_credential(
+    State(world): State<Arc<World>>,
+    Path((id, _groups, _group, name, credential)): Path<(String, String, String, String, String)>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let method = parts.method.clone();
+    let request = Request::from_parts(parts, axum::body::Body::empty());
+    let sent: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let answer = checks::authenticate(&world, request).and_then(|caller| {
+        let mut directory = world.directory();
+        let right = match method.as_str() {
+            "GET" => "read",
+            "PUT" => "write",
+            "DELETE" => "delete",
+            _ => return Err(Refusal::no_such_path()),
+        };
+        let action =
+            format!("Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/{right}");
+        checks::authorize(&directory, &caller, &id, &action)?;
+        let lags = (directory.quirks.credential_lag, directory.quirks.trust_lag);
+        let deletion_lag = directory.quirks.deletion_lag;
+        let mut apps = directory.tenants.iter_mut().flat_map(|tenant| &mut tenant.apps);
+        let app = apps
+            .find(|app| app.kind == Kind::ManagedIdentity && app.name() == name)
+            .ok_or_else(Refusal::no_such_path)?;
+        match right {
+            "write" => {
+                let properties = &sent["properties"];
+                let text = |field: &str| properties[field].as_str().unwrap_or_default().to_owned();
+                let audience = properties["audiences"][0].as_str().unwrap_or_default().to_owned();
+                let new = FederatedCredential {
+                    name: credential.clone(),
+                    issuer: text("issuer"),
+                    subject: text("subject"),
+                    audience,
+                };
+                let others = || app.federated_credentials.iter().filter(|one| one.name != new.name);
+                if others().any(|one| one.issuer == new.issuer && one.subject == new.subject) {
+                    let message = "Issuer and subject combination already exists for this Managed Identity.";
+                    return Err(Refusal::new(409, "Conflict", message));
+                }
+                if others().count() >= 20 {
+                    let message = "Too many Federated Identity Credentials: the limit is 20.";
+                    return Err(Refusal::new(400, "BadRequest", message));
+                }
+                app.register(new.clone(), lags);
+                Ok(shown_credential(&new))
+            }
+            "delete" => {
+                app.unregister(&credential, deletion_lag);
+                Ok(Value::Null)
+            }
+            _ => {
+                let found = app.credentials_read().into_iter().find(|one| one.name == credential);
+                found.map(|one| shown_credential(&one)).ok_or_else(|| {
+                    Refusal::new(404, "NotFound", "The federated identity credential was not found.")
+                })
+            }
+        }
+    });
+    answered(&world, answer)
+}
+
+fn shown_credential(one: &FederatedCredential) -> Value {
+    json!({
+        "name": one.name,
+        "type": "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
+        "properties": { "issuer": one.issuer, "subject": one.subject, "audiences": [one.audience] },
+    })
 }
 
 /// The address of a request, without and with its query.
@@ -149,15 +223,7 @@ fn federated_credential_list(directory: &Directory, identity: &str) -> Result<Ve
     let app = apps
         .find(|app| app.kind == Kind::ManagedIdentity && app.name() == identity)
         .ok_or_else(Refusal::no_such_path)?;
-    let credentials = app.federated_credentials.iter();
-    let list = credentials.map(|one| {
-        json!({
-            "name": one.name,
-            "type": "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
-            "properties": { "issuer": one.issuer, "subject": one.subject, "audiences": [one.audience] },
-        })
-    });
-    Ok(list.collect())
+    Ok(app.credentials_read().iter().map(shown_credential).collect())
 }
 
 /// A list, in pages where the directory says so.

@@ -43,6 +43,10 @@ pub(crate) fn router(world: Arc<World>) -> Router {
             get(identities::federated_credentials),
         )
         .route(
+            "/subscriptions/{id}/{groups}/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}/federatedIdentityCredentials/{credential}",
+            any(identities::federated_credential),
+        )
+        .route(
             "/subscriptions/{id}/{groups}/{group}/providers/Microsoft.Resources/deployments/{name}",
             any(deployments::deployment),
         )

@@ -105,7 +105,20 @@ pub(super) async fn get(
         Err(answer) => return *answer,
     };
     match (asked.connection(&id), quirks.unknown_connection) {
-        (Some(found), _) => success(&connection_json(&world, &directory, &asked, found)),
+        (Some((place, name)), _) => {
+            let is_stale = place.connection.stale.as_ref().filter(|(lag, _)| lag.take());
+            let mut json = match is_stale {
+                Some((_, before)) => {
+                    let place = Place { connection: before, ..place };
+                    connection_json(&world, &directory, &asked, (place, name))
+                }
+                None => connection_json(&world, &directory, &asked, (place, name)),
+            };
+            if is_stale.is_some() {
+                json["operationStatus"]["state"] = json!("InProgress");
+            }
+            success(&json)
+        }
         // The real server was seen to answer in each of these ways.
         (None, UnknownConnection::Null) => success(&Value::Null),
         (None, UnknownConnection::NullId) => {
@@ -223,7 +236,7 @@ fn execution(connection: Uuid, id: usize, one: &Execution) -> Value {
     })
 }
 
-fn connection_json(
+pub(super) fn connection_json(
     world: &World,
     directory: &Directory,
     asked: &ProjectRequest<'_>,

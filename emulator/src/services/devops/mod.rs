@@ -2,11 +2,13 @@
 
 mod answers;
 mod callers;
+mod changes;
 mod endpoints;
 mod locations;
 mod oidc;
 mod permissions;
 mod projects;
+mod test_connection;
 mod versions;
 
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Version};
 use axum::middleware;
 use axum::response::Response;
-use axum::routing::{get, options, post};
+use axum::routing::{get, options, post, put};
 use serde_json::{Value, json};
 
 use crate::services::answer::{answer_of_type, json_answer, set_header};
@@ -47,7 +49,15 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route("/{organization}/_apis/projects", get(projects::projects).options(locations::of_projects))
         .route("/{organization}/_apis/projects/{project}", get(projects::project))
         .route("/{organization}/{project}/_apis/serviceendpoint/endpoints", get(endpoints::list))
-        .route("/{organization}/{project}/_apis/serviceendpoint/endpoints/{id}", get(endpoints::get))
+        .route(
+            "/{organization}/{project}/_apis/serviceendpoint/endpoints/{id}",
+            get(endpoints::get).put(changes::put_in_project),
+        )
+        .route("/{organization}/_apis/serviceendpoint/endpoints/{id}", put(changes::put))
+        .route(
+            "/{organization}/{project}/_apis/serviceendpoint/endpointproxy",
+            post(test_connection::test_connection),
+        )
         .route(
             "/{organization}/{project}/_apis/serviceendpoint/{id}/executionhistory",
             get(endpoints::history),

@@ -77,6 +77,20 @@ pub(super) fn id_token(world: &World, request: &IdTokenRequest) -> Result<String
     Ok(token)
 }
 
+/// The id token of a connection, as the server makes it for its own checks.
+pub(super) fn assertion(world: &World, directory: &Directory, place: &Place<'_>) -> String {
+    let mut claims = connection_claims(place);
+    let issued_at = world.clock.epoch();
+    claims["iat"] = json!(issued_at);
+    claims["nbf"] = json!(issued_at);
+    let (key, lifetime) = match place.connection.issuer {
+        Issuer::DevOps => (keys::devops(), directory.lifetimes.devops_id_token),
+        Issuer::Entra => (keys::entra(), directory.lifetimes.entra_id_token),
+    };
+    claims["exp"] = json!(issued_at + lifetime);
+    key.sign(&claims)
+}
+
 fn check_version(version: Option<&str>) -> Result<(), Refusal> {
     match version {
         Some(version) if API_VERSIONS.contains(&version) => Ok(()),

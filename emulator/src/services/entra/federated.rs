@@ -39,7 +39,12 @@ pub(super) fn check(world: &World, tenant: &Tenant, app: &App, sent: &str) -> Re
     if app.multi_tenant && presented.is_by_entra() {
         return Err(Refusal::of_code(70_052));
     }
-    presented.check_trust(&app.federated_credentials)?;
+    let is_late =
+        |name: &str| app.record.fresh.iter().any(|fresh| fresh.name == name && fresh.exchanges.take());
+    let known = app.federated_credentials.iter().filter(|one| one.issuer == presented.issuer);
+    let late: Vec<_> = known.filter(|one| is_late(&one.name)).map(|one| one.name.clone()).collect();
+    let everywhere = app.federated_credentials.iter().filter(|one| !late.contains(&one.name));
+    presented.check_trust(&everywhere.cloned().collect::<Vec<_>>())?;
     if key.is_none() {
         let issuer = presented.issuer;
         return Err(Refusal::new(

@@ -20,6 +20,18 @@ pub(crate) struct Granted {
     pub(crate) expires_in: i64,
 }
 
+/// The access token, or what Entra answers instead, in a sentence with its code.
+pub(crate) fn grant_or_sentence(
+    world: &World,
+    tenant: Uuid,
+    form: &[(String, String)],
+) -> Result<Granted, String> {
+    grant(world, &tenant.to_string(), form).map_err(|refusal| {
+        let body = refusal.body(world.clock.now(), Uuid::new_v4(), Uuid::new_v4());
+        body["error_description"].as_str().unwrap_or_default().to_owned()
+    })
+}
+
 /// The access token, or the first refusal.
 pub(super) fn grant(world: &World, tenant: &str, form: &[(String, String)]) -> Result<Granted, Refusal> {
     let tenant = checks::find_tenant(&world.directory(), tenant)?.clone();

@@ -4,6 +4,7 @@
 mod objects;
 mod query;
 mod refusal;
+mod writes;
 
 use std::sync::Arc;
 
@@ -50,6 +51,9 @@ struct Call<'a> {
 }
 
 async fn single(State(world): Shared, request: Request) -> Response {
+    if request.method() != "GET" {
+        return writes::change(&world, request).await;
+    }
     let uri = request.uri();
     let base = host_url(uri, request.headers());
     let decoded = decode_pairs(format!("path={}", uri.path().replace('+', "%2B")).as_bytes());
@@ -126,6 +130,11 @@ fn not_found() -> Refusal {
 
 /// The caller's tenant, if the caller may read applications.
 fn authorize(world: &World, headers: &HeaderMap) -> Result<Uuid, Refusal> {
+    authorize_as(world, headers, |app| app.reads_applications)
+}
+
+/// The caller's tenant, if the caller may do this.
+fn authorize_as(world: &World, headers: &HeaderMap, may: fn(&App) -> bool) -> Result<Uuid, Refusal> {
     let caller = bearer::caller(world, headers, |audience| is_graph(world, audience)).map_err(|error| {
         let message = match error {
             TokenError::Missing => "Access token is empty.",
@@ -139,7 +148,7 @@ fn authorize(world: &World, headers: &HeaderMap) -> Result<Uuid, Refusal> {
     })?;
     let directory = world.directory();
     let reads = directory.tenants.iter().flat_map(|tenant| &tenant.apps);
-    if reads.into_iter().any(|app| app.client_id == caller.client && app.reads_applications) {
+    if reads.into_iter().any(|app| app.client_id == caller.client && may(app)) {
         return Ok(caller.tenant);
     }
     let message = "Insufficient privileges to complete the operation.";

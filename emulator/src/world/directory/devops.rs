@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::world::directory::records::{ConnectionRecord, ProjectRecord};
+use crate::world::directory::records::{ConnectionRecord, Lag, ProjectRecord};
 use crate::world::identity;
 
 /// An Azure DevOps organization.
@@ -83,6 +83,8 @@ pub struct Connection {
     pub data: BTreeMap<String, String>,
     /// What administrators see of it.
     pub record: ConnectionRecord,
+    /// It was changed, and is still read as it was before.
+    pub stale: Option<(Lag, Box<Self>)>,
 }
 
 impl Connection {
@@ -105,6 +107,7 @@ impl Connection {
             parameters: BTreeMap::new(),
             data: BTreeMap::new(),
             record: ConnectionRecord::default(),
+            stale: None,
         }
     }
 

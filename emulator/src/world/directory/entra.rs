@@ -3,7 +3,8 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::world::directory::records::AppRecord;
+pub use crate::world::directory::records::FederatedCredential;
+use crate::world::directory::records::{AppRecord, FreshCredential, Lag};
 
 /// An Entra tenant.
 #[derive(Clone, Debug)]
@@ -29,6 +30,7 @@ pub enum Kind {
 
 /// An identity that can sign in.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own in Entra")]
 pub struct App {
     /// The client id, also called application id.
     pub client_id: Uuid,
@@ -46,6 +48,8 @@ pub struct App {
     pub certificates: Vec<Certificate>,
     /// Microsoft Graph lets it read applications and their federated credentials.
     pub reads_applications: bool,
+    /// Microsoft Graph lets it change applications and their federated credentials.
+    pub writes_applications: bool,
     /// The issuers and subjects that it trusts.
     pub federated_credentials: Vec<FederatedCredential>,
     /// What administrators see of it.
@@ -65,6 +69,7 @@ impl App {
             secrets: vec![],
             certificates: vec![],
             reads_applications: false,
+            writes_applications: false,
             federated_credentials: vec![],
             record: AppRecord::default(),
         }
@@ -74,6 +79,47 @@ impl App {
     #[must_use]
     pub fn application_object(&self) -> Uuid {
         Uuid::from_u128(self.client_id.as_u128() ^ APPLICATION_OBJECT)
+    }
+
+    /// Its federated credentials, as they are read now: new ones may be missing, deleted ones still there.
+    pub(crate) fn credentials_read(&self) -> Vec<FederatedCredential> {
+        let is_missing =
+            |name: &str| self.record.fresh.iter().any(|fresh| fresh.name == name && fresh.reads.take());
+        let there = self.federated_credentials.iter().filter(|one| !is_missing(&one.name));
+        let lingering = self.record.lingering.iter().filter(|(lag, _)| lag.take()).map(|(_, one)| one);
+        there.chain(lingering).cloned().collect()
+    }
+
+    /// Registers a federated credential, or changes the one of its name. Whether it is new.
+    pub(crate) fn register(
+        &mut self,
+        credential: FederatedCredential,
+        (reads, exchanges): (usize, usize),
+    ) -> bool {
+        let known = self.federated_credentials.iter_mut().find(|one| one.name == credential.name);
+        let is_new = known.is_none();
+        let name = credential.name.clone();
+        self.record.fresh.retain(|fresh| fresh.name != name);
+        match known {
+            Some(known) => *known = credential,
+            None => self.federated_credentials.push(credential),
+        }
+        self.record.fresh.push(FreshCredential {
+            name,
+            reads: Lag::new(if is_new { reads } else { 0 }),
+            exchanges: Lag::new(exchanges),
+        });
+        is_new
+    }
+
+    /// Removes a federated credential. Whether it was there.
+    pub(crate) fn unregister(&mut self, name: &str, reads: usize) -> bool {
+        let Some(at) = self.federated_credentials.iter().position(|one| one.name == name) else {
+            return false;
+        };
+        let removed = self.federated_credentials.remove(at);
+        self.record.lingering.push((Lag::new(reads), removed));
+        true
     }
 
     /// Its name.
@@ -117,19 +163,6 @@ pub struct Certificate {
     pub not_before: OffsetDateTime,
     /// When it ends.
     pub not_after: OffsetDateTime,
-}
-
-/// The trust entry on an identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FederatedCredential {
-    /// Its name.
-    pub name: String,
-    /// The only issuer it accepts.
-    pub issuer: String,
-    /// The only subject it accepts, case included.
-    pub subject: String,
-    /// The audience it accepts.
-    pub audience: String,
 }
 
 /// An Azure subscription.

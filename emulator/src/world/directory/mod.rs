@@ -19,10 +19,10 @@ pub use self::deployment::Deployment;
 pub use self::devops::{Connection, Issuer, Job, Organization, Place, Project, Scope};
 pub use self::entra::{App, Certificate, ClientSecret, FederatedCredential, Kind, Subscription, Tenant};
 pub use self::machine::{Arc, Machine};
-pub use self::quirks::{BadToken, Quirks, UnknownConnection, UnknownProject};
+pub use self::quirks::{BadToken, IssuerMove, Quirks, UnknownConnection, UnknownProject};
 pub use self::records::{
-    AppRecord, ConnectionRecord, Execution, Person, ProjectRecord, RoleAssignment, SecurityRole, SharedWith,
-    Sight,
+    AppRecord, ConnectionRecord, Execution, FreshCredential, Lag, Person, ProjectRecord, RoleAssignment,
+    SecurityRole, SharedWith, Sight,
 };
 pub use self::sources::{SourceIssuer, Sources};
 

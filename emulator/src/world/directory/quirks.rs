@@ -1,6 +1,8 @@
 //! How the services behave where their behavior is documented badly, has changed over the years, or depends on where one
 //! asks. Every client has to work under all of these.
 
+use crate::world::directory::devops::Issuer;
+
 /// Switches, all of them at what is most usual today.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -43,6 +45,38 @@ pub struct Quirks {
     pub resource_graph_denied: bool,
     /// Resource Graph leaves out subscriptions, and says so in a header.
     pub resource_graph_cut: bool,
+    /// The issuer that a connection gets when it is converted.
+    pub conversion_yields: Issuer,
+    /// A conversion writes the federated credential itself, where there is none and Azure DevOps has made the connection.
+    pub conversion_writes_credential: bool,
+    /// How often a converted connection is still read as it was before.
+    pub conversion_lag: usize,
+    /// A conversion back removes the federated credential.
+    pub revert_removes_credential: bool,
+    /// A connection that was made by hand can be converted back, too.
+    pub manual_can_be_reverted: bool,
+    /// What moves a connection from the Azure DevOps issuer to that of Entra.
+    pub issuer_moves_by: IssuerMove,
+    /// A stored secret is lost when a connection is saved with `null` in its place.
+    pub null_clears_secret: bool,
+    /// How often a new federated credential is still missing where it is read.
+    pub credential_lag: usize,
+    /// How often Entra still refuses an assertion that a new federated credential trusts.
+    pub trust_lag: usize,
+    /// How often a deleted federated credential is still there where it is read.
+    pub deletion_lag: usize,
+}
+
+/// What moves a connection from the Azure DevOps issuer to that of Entra.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IssuerMove {
+    /// To save it.
+    #[default]
+    Save,
+    /// To convert it to the scheme that it has already.
+    Operation,
+    /// Only a person, in the portal.
+    Person,
 }
 
 /// What a bad token gets from Azure DevOps.
@@ -103,6 +137,16 @@ impl Default for Quirks {
             batch_reversed: false,
             resource_graph_denied: false,
             resource_graph_cut: false,
+            conversion_yields: Issuer::Entra,
+            conversion_writes_credential: true,
+            conversion_lag: 0,
+            revert_removes_credential: false,
+            manual_can_be_reverted: true,
+            issuer_moves_by: IssuerMove::default(),
+            null_clears_secret: false,
+            credential_lag: 0,
+            trust_lag: 0,
+            deletion_lag: 0,
         }
     }
 }

@@ -1,8 +1,54 @@
 //! What administrators see of projects, connections, identities and subscriptions, beyond what a sign-in needs.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
+
+/// How often something is still seen as it was. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Lag(Arc<AtomicUsize>);
+
+impl Lag {
+    /// So many times.
+    #[must_use]
+    pub fn new(times: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(times)))
+    }
+
+    /// Whether it is still so; counts.
+    pub(crate) fn take(&self) -> bool {
+        let less = |left: usize| left.checked_sub(1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+}
+
+/// The trust entry on an identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FederatedCredential {
+    /// Its name.
+    pub name: String,
+    /// The only issuer it accepts.
+    pub issuer: String,
+    /// The only subject it accepts, case included.
+    pub subject: String,
+    /// The audience it accepts.
+    pub audience: String,
+}
+
+/// A federated credential that is new, and not everywhere yet.
+#[derive(Clone, Debug)]
+pub struct FreshCredential {
+    /// Its name.
+    pub name: String,
+    /// Where it is read, it is still missing.
+    pub reads: Lag,
+    /// Entra does not trust by it yet.
+    pub exchanges: Lag,
+}
 
 /// What a caller may see of a project or of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,6 +149,10 @@ pub struct ConnectionRecord {
     pub checks: Vec<Value>,
     /// Who holds which role on it.
     pub roles: Vec<SecurityRole>,
+    /// What it was before it was converted, for the way back.
+    pub parameters_before: Option<BTreeMap<String, String>>,
+    /// Callers may see it, and not change it.
+    pub read_only: bool,
 }
 
 impl Default for ConnectionRecord {
@@ -121,6 +171,8 @@ impl Default for ConnectionRecord {
             pipelines: vec![],
             checks: vec![],
             roles: vec![],
+            parameters_before: None,
+            read_only: false,
         }
     }
 }
@@ -144,6 +196,10 @@ pub struct AppRecord {
     pub home_tenant: Option<Uuid>,
     /// The subscription that a managed identity lies in; each of its tenant's, if absent.
     pub subscription: Option<Uuid>,
+    /// Federated credentials that are new, and not everywhere yet.
+    pub fresh: Vec<FreshCredential>,
+    /// Federated credentials that were deleted, and are still read.
+    pub lingering: Vec<(Lag, FederatedCredential)>,
 }
 
 /// A role assignment of the resource manager.

@@ -1,0 +1,514 @@
+//! Plans, applications and the way back, from the arguments to the exit code, against an emulated organization that really
+//! does what is asked for.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::use_debug,
+    reason = "a test stops at the first surprise, and says what it saw"
+)]
+#![allow(dead_code, reason = "what the tests of reading share has more than this needs")]
+
+mod support;
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+};
+
+use emulator::{
+    Fault, Gate, Service,
+    directory::{Issuer, IssuerMove, Quirks},
+    organization::{OrganizationPlan, Planted},
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use support::{Fixture, NAME};
+
+/// An organization, a folder for plans, and tokens of an identity that may change it.
+struct Scene {
+    fixture: Fixture,
+    operator: Uuid,
+    folder: tempfile::TempDir,
+}
+
+impl Scene {
+    fn new(planted: &[Planted], healthy: usize) -> Self {
+        let fixture = Fixture::new(&OrganizationPlan::new(NAME).connections(healthy).planted(planted));
+        let operator = fixture.emulator.add_operator(fixture.made.subscription);
+        let token = |resource: &str| fixture.emulator.access_token(operator, resource);
+        let (graph, arm) = (token("https://graph.microsoft.com"), token("https://management.azure.com"));
+        let fixture = fixture.set("WIF_GRAPH_TOKEN", &graph).set("WIF_ARM_TOKEN", &arm);
+        Self { fixture, operator, folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// With what is usual changed.
+    fn under(planted: &[Planted], change: impl FnOnce(&mut Quirks)) -> Self {
+        let scene = Self::new(planted, 0);
+        change(&mut scene.fixture.emulator.directory().quirks);
+        scene
+    }
+
+    fn plan(&self) -> PathBuf {
+        self.folder.path().join("plan.json")
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.folder.path().join("plan.json.journal")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wif-operator"));
+        command.args(arguments).env_clear().envs(self.fixture.env().iter()).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let output = self.command(arguments).output().unwrap();
+        let mut said = [&*output.stdout, &*output.stderr].concat();
+        for file in [self.plan(), self.journal()] {
+            said.extend(fs::read(file).unwrap_or_default());
+        }
+        assert_eq!(emulator::leaks(&self.fixture.emulator.issued(), &said), Vec::<String>::new());
+        output
+    }
+
+    /// Runs, and returns the exit code and what was said.
+    fn code(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.run(arguments);
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap(), String::from_utf8(said).unwrap())
+    }
+
+    fn convert_plan(&self, more: &[&str]) -> (i32, String) {
+        let path = self.plan();
+        let begin = ["convert", "plan", "--org", NAME, "--output", path.to_str().unwrap()];
+        self.code(&[&begin[..], more].concat())
+    }
+
+    fn apply(&self, more: &[&str]) -> (i32, String) {
+        let path = self.plan();
+        self.code(&[&["apply", path.to_str().unwrap()][..], more].concat())
+    }
+
+    fn id(&self, planted: Planted) -> Uuid {
+        self.fixture.made.planted[&planted]
+    }
+
+    fn scheme(&self, id: Uuid) -> String {
+        self.fixture.emulator.directory().connection(id).scheme.clone()
+    }
+
+    /// The subjects that the application of a connection trusts.
+    fn trusted(&self, id: Uuid) -> Vec<String> {
+        let mut directory = self.fixture.emulator.directory();
+        let client = directory.connection(id).client;
+        directory.app(client).federated_credentials.iter().map(|one| one.subject.clone()).collect()
+    }
+
+    /// How many requests with this method were answered with success.
+    fn done(&self, service: Service, method: &str) -> usize {
+        let journal = self.fixture.emulator.journal();
+        let is_it = |entry: &&emulator::Entry| {
+            entry.service == service
+                && entry.method == method
+                && entry.status.is_some_and(|status| (200..300).contains(&status))
+        };
+        journal.iter().filter(is_it).count()
+    }
+
+    /// How many requests there were that change something.
+    fn writes(&self) -> usize {
+        let changes = |entry: &&emulator::Entry| ["PUT", "PATCH", "DELETE"].contains(&entry.method.as_str());
+        self.fixture.emulator.journal().iter().filter(changes).count()
+    }
+
+    fn phases(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.journal()).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.map(|line| line["phase"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+const SECRET: &str = "ServicePrincipal";
+const FEDERATION: &str = "WorkloadIdentityFederation";
+
+#[test]
+fn a_stored_secret_becomes_federation_and_the_audit_finds_none_any_more() {
+    let scene = Scene::new(&[Planted::StoredSecret, Planted::SecretEndsSoon], 1);
+    let (code, said) = scene.convert_plan(&["--all-eligible"]);
+    assert_eq!(code, 10, "{said}");
+    assert_eq!(scene.writes(), 0);
+    assert!(said.contains("2 connections to change, 10 steps, 0 not changed"), "{said}");
+    let (code, said) = scene.apply(&["--yes"]);
+    assert_eq!(code, 0, "{said}");
+    for planted in [Planted::StoredSecret, Planted::SecretEndsSoon] {
+        let id = scene.id(planted);
+        assert_eq!(scene.scheme(id), FEDERATION);
+        let trusted = scene.trusted(id);
+        assert!(trusted.len() == 1 && trusted[0].ends_with(&id.to_string()), "{trusted:?}");
+    }
+    let (_, audit) = scene.code(&["audit", "--org", NAME, "--format", "json"]);
+    assert!(!audit.contains("WIF6101"), "{audit}");
+    // A second plan has nothing to do, a second apply is refused, and a finished journal needs nothing more.
+    let writes = scene.writes();
+    assert_eq!(scene.apply(&["--yes"]).0, 2);
+    assert_eq!(scene.apply(&["--yes", "--resume"]).0, 0);
+    assert_eq!(scene.apply(&["--yes", "--resume", "--now", "2099-01-01T00:00:00Z"]).0, 0);
+    assert_eq!(scene.writes(), writes);
+    fs::remove_file(scene.journal()).unwrap();
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 0);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(fs::metadata(scene.plan()).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_conversion_ends_well_under_every_setting_of_what_is_not_documented() {
+    type Change = fn(&mut Quirks);
+    let changes: [Change; 7] = [
+        |quirks| quirks.conversion_yields = Issuer::DevOps,
+        |quirks| quirks.conversion_writes_credential = false,
+        |quirks| quirks.conversion_lag = 2,
+        |quirks| quirks.credential_lag = 2,
+        |quirks| quirks.trust_lag = 2,
+        |quirks| quirks.deletion_lag = 2,
+        |quirks| (quirks.only_version_7_1, quirks.other_case, quirks.empty_values) = (true, true, true),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let scene = Scene::under(&[Planted::StoredSecret], change);
+        assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10, "setting {number}");
+        let (code, said) = scene.apply(&["--yes"]);
+        assert_eq!(code, 0, "setting {number}: {said}");
+        let id = scene.id(Planted::StoredSecret);
+        assert_eq!((scene.scheme(id).as_str(), scene.trusted(id).len()), (FEDERATION, 1), "setting {number}");
+    }
+}
+
+#[test]
+fn what_ends_unproven_is_put_back() {
+    let scene = Scene::under(&[Planted::StoredSecret], |quirks| quirks.trust_lag = 1000);
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    let (code, said) = scene.apply(&["--yes", "--prove-within", "1s"]);
+    assert_eq!(code, 11, "{said}");
+    assert!(said.contains("WIF7008") && said.contains("as it was before"), "{said}");
+    let id = scene.id(Planted::StoredSecret);
+    assert_eq!((scene.scheme(id).as_str(), scene.trusted(id)), (SECRET, vec![]));
+    assert!(scene.phases().contains(&"putBack".to_owned()));
+    let (code, told) = scene.code(&["journal", "show", scene.journal().to_str().unwrap()]);
+    assert!(code == 0 && told.contains("failed, and put back"), "{told}");
+}
+
+#[test]
+fn an_identity_without_a_role_is_proven_with_a_note() {
+    let scene = Scene::new(&[Planted::StoredSecret], 0);
+    scene.fixture.emulator.directory().role_assignments.clear();
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    let (code, said) = scene.apply(&["--yes"]);
+    assert_eq!(code, 0, "{said}");
+    let told = scene.code(&["journal", "show", scene.journal().to_str().unwrap()]).1;
+    assert!(told.contains("assign a role"), "{told}");
+}
+
+#[test]
+fn an_issuer_without_a_credential_is_put_back() {
+    let scene = Scene::under(&[Planted::StoredSecret], |quirks| {
+        (quirks.conversion_yields, quirks.conversion_writes_credential) = (Issuer::DevOps, false);
+    });
+    let id = scene.id(Planted::StoredSecret);
+    {
+        let mut directory = scene.fixture.emulator.directory();
+        let client = directory.connection(id).client;
+        for number in 0..19 {
+            let other = emulator::directory::FederatedCredential {
+                name: format!("other-{number}"),
+                issuer: "https://issuer.example".to_owned(),
+                subject: format!("subject-{number}"),
+                audience: "api://AzureADTokenExchange".to_owned(),
+            };
+            directory.app(client).federated_credentials.push(other);
+        }
+    }
+    let (code, said) = scene.convert_plan(&["--all-eligible"]);
+    assert!(code == 10 && said.contains("no room"), "{said}");
+    let (code, said) = scene.apply(&["--yes"]);
+    assert_eq!(code, 11, "{said}");
+    assert_eq!((scene.scheme(id).as_str(), scene.trusted(id).len()), (SECRET, 19));
+}
+
+#[test]
+fn a_plan_that_cannot_be_used_is_refused_and_nothing_is_done() {
+    let scene = Scene::new(&[Planted::StoredSecret, Planted::SecretEndsSoon], 0);
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    let (code, said) = scene.apply(&[]);
+    assert!(code == 2 && said.contains("--yes"), "{said}");
+    assert_eq!(scene.apply(&["--yes", "--max-changes", "1"]).0, 2);
+    let (code, said) = scene.apply(&["--yes", "--now", "2099-01-01T00:00:00Z"]);
+    assert!(code == 13 && said.contains("WIF7001"), "{said}");
+    let good = fs::read_to_string(scene.plan()).unwrap();
+    for edited in
+        [good.replacen("api://", "api:\\u002f/", 1), good.replacen("wif-", "wef-", 1), format!("{good} ")]
+    {
+        fs::write(scene.plan(), edited).unwrap();
+        let (code, said) = scene.apply(&["--yes"]);
+        assert!(code == 13 && said.contains("WIF7001"), "{said}");
+    }
+    fs::write(scene.plan(), "{}").unwrap();
+    assert_eq!(scene.apply(&["--yes"]).0, 2);
+    fs::write(scene.plan(), &good).unwrap();
+    assert!(!scene.journal().exists());
+    assert_eq!(scene.writes(), 0);
+    // The world has changed for the first of the two.
+    let id = scene.id(Planted::StoredSecret);
+    scene.fixture.emulator.directory().connection(id).disabled = true;
+    let (code, said) = scene.apply(&["--yes"]);
+    assert!(code == 13 && said.contains("disabled"), "{said}");
+    assert_eq!((scene.scheme(id).as_str(), scene.trusted(id)), (SECRET, vec![]));
+    assert_eq!(scene.scheme(scene.id(Planted::SecretEndsSoon)), FEDERATION);
+}
+
+#[test]
+fn without_a_token_for_a_service_that_is_changed_nothing_is_done() {
+    let mut scene = Scene::new(&[Planted::StoredSecret], 0);
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    scene.fixture = scene.fixture.unset("WIF_GRAPH_TOKEN");
+    let (code, said) = scene.apply(&["--yes"]);
+    assert!(code == 3 && said.contains("WIF7005") && said.contains("Microsoft Graph"), "{said}");
+    assert!(!scene.journal().exists());
+}
+
+#[test]
+fn a_second_process_is_refused_with_the_id_of_the_first() {
+    let scene = Scene::new(&[Planted::StoredSecret], 0);
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    let gate = Gate::new();
+    scene.fixture.emulator.fault(Fault::on(Service::DevOps, "PUT", "/endpoints/").gate(&gate));
+    let mut first = scene.spawn_apply(&["--yes"]);
+    gate.wait_until_reached(1);
+    for more in [&["--yes"][..], &["--yes", "--resume"]] {
+        let (code, said) = scene.apply(more);
+        assert_eq!(code, 13, "{said}");
+        assert!(said.contains("WIF7003") && said.contains(&first.id().to_string()), "{said}");
+    }
+    gate.open();
+    assert_eq!(first.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn lost_answers_are_looked_up() {
+    for (service, method, path) in [
+        (Service::Graph, "PATCH", "/federatedIdentityCredentials"),
+        (Service::DevOps, "PUT", "/endpoints/"),
+        (Service::Graph, "DELETE", "/federatedIdentityCredentials"),
+    ] {
+        let scene = Scene::new(&[Planted::StoredSecret], 0);
+        assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+        scene.fixture.emulator.fault(Fault::on(service, method, path).lose_answer());
+        let (code, said) = scene.apply(&["--yes"]);
+        assert_eq!(code, 0, "{method}: {said}");
+        let id = scene.id(Planted::StoredSecret);
+        assert_eq!((scene.scheme(id).as_str(), scene.trusted(id).len()), (FEDERATION, 1), "{method}");
+        assert_eq!(scene.done(Service::DevOps, "PUT"), 1, "{method}");
+    }
+}
+
+#[test]
+fn if_the_first_fails_nothing_else_starts_and_what_is_refused_is_handed_off() {
+    let scene = Scene::new(&[Planted::StoredSecret, Planted::SecretEndsSoon], 0);
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    for planted in [Planted::StoredSecret, Planted::SecretEndsSoon] {
+        let id = scene.id(planted);
+        scene.fixture.emulator.directory().connection(id).record.read_only = true;
+    }
+    let (code, said) = scene.apply(&["--yes"]);
+    assert_eq!(code, 11, "{said}");
+    assert!(said.contains("WIF7006") && said.contains("1 failed") && said.contains("1 not begun"), "{said}");
+    assert!(said.contains("wif hand-off"), "{said}");
+    assert_eq!(scene.fixture.emulator.count(Service::DevOps, "PUT /"), 1);
+    assert!(scene.trusted(scene.id(Planted::StoredSecret)).is_empty());
+    // Nothing at all was done where the first call is refused.
+    let scene = Scene::new(&[Planted::StoredSecret], 0);
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    let operator = scene.operator;
+    scene.fixture.emulator.directory().app(operator).writes_applications = false;
+    let (code, said) = scene.apply(&["--yes"]);
+    assert_eq!(code, 3, "{said}");
+}
+
+#[test]
+fn a_conversion_can_be_reverted_and_rolled_back() {
+    for command in ["revert", "rollback"] {
+        let scene = Scene::new(&[Planted::StoredSecret], 0);
+        let id = scene.id(Planted::StoredSecret);
+        assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+        assert_eq!(scene.apply(&["--yes"]).0, 0);
+        let back = scene.folder.path().join("back.json");
+        let (journal, name) = (scene.journal(), id.to_string());
+        let arguments = match command {
+            "revert" => vec!["revert", "plan", "--org", NAME, "--connection", &name],
+            _ => vec!["rollback", journal.to_str().unwrap()],
+        };
+        let output = ["--output", back.to_str().unwrap()];
+        let (code, said) = scene.code(&[&arguments[..], &output].concat());
+        assert!(code == 10 && said.contains("until"), "{said}");
+        let (code, said) = scene.code(&["apply", back.to_str().unwrap(), "--yes"]);
+        assert_eq!(code, 0, "{said}");
+        assert_eq!(scene.scheme(id), SECRET);
+        // A rollback takes back all that was made; the credential of a conversion does no harm.
+        assert_eq!(scene.trusted(id).len(), usize::from(command == "revert"), "{command}");
+    }
+}
+
+#[test]
+fn the_way_back_ends_with_its_deadline_and_with_the_secret() {
+    let scene = Scene::new(&[Planted::StoredSecret], 0);
+    let id = scene.id(Planted::StoredSecret).to_string();
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    assert_eq!(scene.apply(&["--yes"]).0, 0);
+    let revert = ["revert", "plan", "--org", NAME, "--connection", &id];
+    let (code, said) = scene.code(&[&revert[..], &["--now", "2099-01-01T00:00:00Z"]].concat());
+    assert!(code == 0 && said.contains("its way back ended"), "{said}");
+    {
+        let mut directory = scene.fixture.emulator.directory();
+        let client = directory.connection(scene.id(Planted::StoredSecret)).client;
+        directory.app(client).secrets.clear();
+    }
+    let (code, said) = scene.code(&revert);
+    assert!(code == 0 && said.contains("no valid secret"), "{said}");
+}
+
+#[test]
+fn what_is_selected_decides_what_is_planned() {
+    let scene = Scene::new(
+        &[
+            Planted::StoredSecret,
+            Planted::ClassicType,
+            Planted::MultiTenantApplication,
+            Planted::PartlyVisible,
+        ],
+        1,
+    );
+    let (code, said) = scene.convert_plan(&["--connection", "sc-stored-secrte"]);
+    assert!(code == 2 && said.contains("sc-stored-secret"), "{said}");
+    assert_eq!(scene.convert_plan(&[]).0, 2);
+    assert_eq!(scene.convert_plan(&["--name", "nothing-*"]).0, 0);
+    assert_eq!(scene.convert_plan(&["--connection", "sc-stored-secret"]).0, 10);
+    let (code, said) = scene.convert_plan(&["--connection", "sc-classic-type"]);
+    assert!(code == 0 && said.contains("classic type"), "{said}");
+    let (code, said) = scene.convert_plan(&["--name", "sc-partly-*"]);
+    assert!(code == 12 && said.contains("tells only that it exists"), "{said}");
+    let audit = scene.folder.path().join("audit.json");
+    let path = audit.to_str().unwrap();
+    assert_eq!(scene.code(&["audit", "--org", NAME, "--format", "json", "--output", path]).0, 11);
+    let (code, said) = scene.convert_plan(&["--from", path, "--rule", "WIF6101"]);
+    assert!(code == 10 && said.contains("1 connections to change"), "{said}");
+    for format in ["json", "markdown"] {
+        let output =
+            scene.run(&["convert", "plan", "--org", NAME, "--name", "sc-stored-*", "--format", format]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        match format {
+            "json" => assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["schema"], "wif.plan/1"),
+            _ => assert!(text.contains("| `~` |"), "{text}"),
+        }
+    }
+}
+
+#[test]
+fn what_another_person_has_to_do_is_printed_for_each_side() {
+    let scene = Scene::new(&[Planted::StoredSecret], 0);
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    let plan = scene.plan();
+    let hand_off = |side: &str| scene.code(&["hand-off", plan.to_str().unwrap(), "--to", side]).1;
+    let entra = hand_off("entra");
+    assert!(
+        entra.contains("az ad app federated-credential create --id ") && entra.contains("# open"),
+        "{entra}"
+    );
+    assert!(hand_off("devops").contains("operation=ConvertAuthenticationScheme"));
+    assert!(hand_off("azure").contains("nothing is to be done"));
+    let terraform = hand_off("terraform");
+    assert!(terraform.contains("service_endpoint_authentication_scheme = \"WorkloadIdentityFederation\""));
+    assert!(terraform.contains("import {") && terraform.contains("CREDENTIAL-ID"), "{terraform}");
+    assert_eq!(scene.apply(&["--yes"]).0, 0);
+    assert!(!hand_off("entra").contains("# open"));
+}
+
+impl Scene {
+    fn spawn_apply(&self, more: &[&str]) -> Child {
+        let path = self.plan();
+        let mut command = self.command(&[&["apply", path.to_str().unwrap()][..], more].concat());
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+}
+
+/// Kills `wif apply` at each of its requests, goes on with `--resume`, and judges by what the services have.
+fn killed_at_each_request(hold: fn(Fault, &Gate) -> Fault) {
+    let undisturbed = Scene::new(&[Planted::StoredSecret], 0);
+    assert_eq!(undisturbed.convert_plan(&["--all-eligible"]).0, 10);
+    let counts =
+        |scene: &Scene| [Service::DevOps, Service::Graph].map(|service| scene.fixture.calls(service, ""));
+    let before = counts(&undisturbed);
+    let (code, said) = undisturbed.apply(&["--yes"]);
+    assert_eq!(code, 0, "{said}");
+    let after = counts(&undisturbed);
+    let names = |scene: &Scene| {
+        let mut directory = scene.fixture.emulator.directory();
+        let client = directory.connection(scene.id(Planted::StoredSecret)).client;
+        let app = directory.app(client);
+        let mut names: Vec<_> = app.federated_credentials.iter().map(|one| one.name.clone()).collect();
+        names.sort();
+        (names, app.secrets.len())
+    };
+    let expected = names(&undisturbed);
+    let mut tried = 0;
+    for (at, service) in [Service::DevOps, Service::Graph].into_iter().enumerate() {
+        for number in 1..=after[at] - before[at] {
+            let scene = Scene::new(&[Planted::StoredSecret], 0);
+            assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+            let gate = Gate::new();
+            scene.fixture.emulator.fault(hold(Fault::on(service, "*", "").nth(number), &gate));
+            let mut child = scene.spawn_apply(&["--yes"]);
+            gate.wait_until_reached(1);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            scene.fixture.emulator.mend();
+            let (code, said) = scene.apply(&["--yes", "--resume"]);
+            let moment = format!("{service:?} {number}: {said}\n{}", scene.fixture.emulator.journal_text());
+            assert_eq!(code, 0, "{moment}");
+            let id = scene.id(Planted::StoredSecret);
+            assert_eq!(
+                (scene.scheme(id).as_str(), names(&scene)),
+                (FEDERATION, expected.clone()),
+                "{moment}"
+            );
+            // A conversion is never done twice, and none is refused because it was done already.
+            let puts = scene.fixture.emulator.journal().into_iter().filter(|entry| entry.method == "PUT");
+            let answered: Vec<_> = puts.filter_map(|entry| entry.status).collect();
+            assert!(answered.len() <= 1 && answered.iter().all(|status| *status == 200), "{moment}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 15, "only {tried} moments");
+}
+
+#[test]
+fn an_apply_that_was_killed_before_the_service_acted_goes_on() {
+    killed_at_each_request(Fault::gate);
+}
+
+#[test]
+fn an_apply_that_was_killed_after_the_service_acted_goes_on() {
+    killed_at_each_request(Fault::answer_gate);
+}
+
+/// So that the switch is used before a command for it is there.
+#[test]
+fn a_connection_keeps_its_issuer_when_nothing_moves_it() {
+    let scene = Scene::under(&[Planted::OldIssuer], |quirks| quirks.issuer_moves_by = IssuerMove::Person);
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 0);
+    assert_eq!(scene.writes(), 0);
+}

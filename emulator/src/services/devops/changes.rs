@@ -1,0 +1,254 @@
+//! Changes of a service connection: saved, converted, converted back.
+
+use std::sync::Arc;
+
+use axum::body::to_bytes;
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use serde_json::Value;
+use time::Duration;
+use uuid::Uuid;
+
+use crate::services::devops::answers::{exception, no_such_version, refuse_token, success};
+use crate::services::devops::callers::{Caller, find_organization, find_project};
+use crate::services::devops::endpoints::{ProjectRequest, connection_json};
+use crate::services::devops::versions;
+use crate::services::request;
+use crate::world::World;
+use crate::world::clock::graph_moment;
+use crate::world::directory::Directory;
+use crate::world::directory::devops::{Connection, Issuer, Place};
+use crate::world::directory::entra::FederatedCredential;
+use crate::world::directory::quirks::{IssuerMove, Quirks};
+use crate::world::directory::records::Lag;
+use crate::world::identity::EXCHANGE_AUDIENCE;
+
+/// A refusal: status, type and message.
+type Refusal = (u16, &'static str, String);
+
+const FEDERATION: &str = "WorkloadIdentityFederation";
+const SECRET: &str = "ServicePrincipal";
+/// How long a connection can be converted back.
+const REVERT_DAYS: i64 = 7;
+/// The most federated credentials of an application.
+const MAX_CREDENTIALS: usize = 20;
+
+pub(super) async fn put(
+    State(world): State<Arc<World>>,
+    Path((organization, id)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    change(&world, &organization, None, &id, request).await
+}
+
+pub(super) async fn put_in_project(
+    State(world): State<Arc<World>>,
+    Path((organization, project, id)): Path<(String, String, String)>,
+    request: Request,
+) -> Response {
+    change(&world, &organization, Some(&project), &id, request).await
+}
+
+async fn change(world: &World, name: &str, project: Option<&str>, id: &str, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let query = request::query(&parts.uri);
+    let caller = Caller::of(world, &parts.headers);
+    let mut directory = world.directory();
+    let quirks = directory.quirks.clone();
+    let (Some(caller), Some(organization)) = (caller, find_organization(&directory, name)) else {
+        return refuse_token(&quirks, &parts.headers);
+    };
+    if let Err(version) = versions::CONNECTIONS.has(&query, &parts.headers) {
+        return no_such_version(&quirks, &version);
+    }
+    // A project that is not there has no connections of its own.
+    let here =
+        project.map(|project| find_project(organization, project).map_or(Uuid::nil(), |found| found.id));
+    let organization = organization.id;
+    let sent: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let operation = request::value_in_any_case(&query, "operation");
+    if let Err((status, kind, message)) =
+        changed(world, &mut directory, (organization, here, id), operation, &sent)
+    {
+        return exception(&quirks, status, kind, &message);
+    }
+    let place = Uuid::try_parse(id).ok().and_then(|id| directory.find(id)).expect("it was changed");
+    let asked = ProjectRequest { caller, query, organization: place.organization, project: place.project };
+    success(&connection_json(world, &directory, &asked, (place, &place.connection.name)))
+}
+
+fn changed(
+    world: &World,
+    directory: &mut Directory,
+    (organization, here, id): (Uuid, Option<Uuid>, &str),
+    operation: Option<&str>,
+    sent: &Value,
+) -> Result<(), Refusal> {
+    let not_found = || {
+        (
+            404,
+            "ServiceEndpointNotFoundException",
+            format!("No service connection found with identifier {id}."),
+        )
+    };
+    let id = Uuid::try_parse(id).map_err(|_error| not_found())?;
+    let place =
+        directory.find(id).filter(|place| place.organization.id == organization).ok_or_else(not_found)?;
+    if here.is_some_and(|here| here != place.project.id) {
+        return Err(argument(
+            "The service connection is shared with this project; update it in the project that owns it.",
+        ));
+    }
+    if place.connection.record.read_only {
+        let message = "The user does not have the permission to manage this service endpoint: you must be an administrator of the endpoint at the organization level.";
+        return Err((403, "AccessDeniedException", message.to_owned()));
+    }
+    let is_same = sent["id"].as_str().and_then(|sent| Uuid::try_parse(sent).ok()) == Some(id);
+    if !is_same || sent["serviceEndpointProjectReferences"].as_array().is_none_or(Vec::is_empty) {
+        return Err(argument("Value cannot be null. (Parameter 'endpoint')"));
+    }
+    let before = Connection { stale: None, ..place.connection.clone() };
+    let wanted = sent["authorization"]["scheme"].as_str().unwrap_or_default().to_owned();
+    match operation {
+        None | Some("") => save(directory, id, &wanted, sent)?,
+        Some("ConvertAuthenticationScheme") => convert(world, directory, id, &wanted)?,
+        Some(other) => return Err(argument(&format!("Unknown operation {other}."))),
+    }
+    let lag = directory.quirks.conversion_lag;
+    let now = world.clock.now();
+    let connection = directory.connection(id);
+    connection.record.modified = Some(now);
+    let is_converted = operation.is_some() && lag > 0;
+    connection.stale = is_converted.then(|| (Lag::new(lag), Box::new(before)));
+    Ok(())
+}
+
+fn argument(message: &str) -> Refusal {
+    (400, "ArgumentException", message.to_owned())
+}
+
+/// Saves what was sent as it is. To save a connection of the Azure DevOps issuer may move it to that of Entra.
+fn save(directory: &mut Directory, id: Uuid, wanted: &str, sent: &Value) -> Result<(), Refusal> {
+    let quirks = directory.quirks.clone();
+    let connection = directory.connection(id);
+    if !wanted.eq_ignore_ascii_case(&connection.scheme) {
+        return Err(argument("The authorization scheme cannot be changed by an update."));
+    }
+    if let Some(text) = sent["description"].as_str() {
+        text.clone_into(&mut connection.record.description);
+    }
+    if let Some(disabled) = sent["isDisabled"].as_bool() {
+        connection.disabled = disabled;
+    }
+    if quirks.null_clears_secret && sent["authorization"]["parameters"]["serviceprincipalkey"].is_null() {
+        connection.parameters.remove("serviceprincipalkey");
+    }
+    let is_moved =
+        quirks.issuer_moves_by == IssuerMove::Save && connection.scheme.eq_ignore_ascii_case(FEDERATION);
+    if is_moved && connection.issuer == Issuer::DevOps {
+        connection.issuer = Issuer::Entra;
+    }
+    Ok(())
+}
+
+fn convert(world: &World, directory: &mut Directory, id: Uuid, wanted: &str) -> Result<(), Refusal> {
+    let quirks = directory.quirks.clone();
+    let now = world.clock.now();
+    let connection = directory.connection(id);
+    let scheme = connection.scheme.clone();
+    if wanted.eq_ignore_ascii_case(&scheme) {
+        let is_moved = quirks.issuer_moves_by == IssuerMove::Operation && connection.issuer == Issuer::DevOps;
+        if is_moved && scheme.eq_ignore_ascii_case(FEDERATION) {
+            connection.issuer = Issuer::Entra;
+            return Ok(());
+        }
+        return Err(argument(&format!(
+            "Converting authorization scheme from {scheme} to {wanted} is neither an upgrade nor a downgrade and is not supported."
+        )));
+    }
+    if wanted.eq_ignore_ascii_case(FEDERATION) && scheme.eq_ignore_ascii_case(SECRET) {
+        to_federation(directory, id, &quirks, now)
+    } else if wanted.eq_ignore_ascii_case(SECRET) && scheme.eq_ignore_ascii_case(FEDERATION) {
+        to_secret(directory, id, &quirks, now)
+    } else {
+        Err(argument(&format!("Converting authorization scheme from {scheme} to {wanted} is not supported.")))
+    }
+}
+
+fn to_federation(
+    directory: &mut Directory,
+    id: Uuid,
+    quirks: &Quirks,
+    now: time::OffsetDateTime,
+) -> Result<(), Refusal> {
+    let place = directory.find(id).expect("it was found");
+    if place.connection.environment != "AzureCloud" {
+        let message = "Unable to connect to the Azure Stack environment.";
+        return Err((400, "ServiceEndpointException", message.to_owned()));
+    }
+    let of = |issuer: Issuer| {
+        let connection = Connection { issuer, ..place.connection.clone() };
+        let place = Place { connection: &connection, ..place };
+        (place.issuer(), place.subject())
+    };
+    let (issuer, subject) = of(quirks.conversion_yields);
+    let client = place.connection.client;
+    let is_automatic = place.connection.data.get("creationMode").is_some_and(|mode| mode == "Automatic");
+    let app = directory.app(client);
+    let is_trusted =
+        app.federated_credentials.iter().any(|one| one.issuer == issuer && one.subject == subject);
+    if !is_trusted {
+        let is_full = app.federated_credentials.len() >= MAX_CREDENTIALS;
+        if !(is_automatic && quirks.conversion_writes_credential) || is_full {
+            return Err(argument(
+                "The authorization scheme could not be upgraded to WorkloadIdentityFederation because the service principal could not be configured automatically, and no valid configuration exists.",
+            ));
+        }
+        let credential = FederatedCredential {
+            name: id.to_string(),
+            issuer,
+            subject,
+            audience: EXCHANGE_AUDIENCE.to_owned(),
+        };
+        app.register(credential, (quirks.credential_lag, quirks.trust_lag));
+    }
+    let connection = directory.connection(id);
+    connection.record.parameters_before = Some(connection.parameters.clone());
+    for name in ["authenticationType", "serviceprincipalkey", "servicePrincipalCertificate"] {
+        connection.parameters.remove(name);
+    }
+    FEDERATION.clone_into(&mut connection.scheme);
+    connection.issuer = quirks.conversion_yields;
+    if is_automatic || quirks.manual_can_be_reverted {
+        let until = graph_moment(now + Duration::days(REVERT_DAYS));
+        connection.data.insert("revertSchemeDeadline".to_owned(), until);
+    }
+    Ok(())
+}
+
+fn to_secret(
+    directory: &mut Directory,
+    id: Uuid,
+    quirks: &Quirks,
+    now: time::OffsetDateTime,
+) -> Result<(), Refusal> {
+    let place = directory.find(id).expect("it was found");
+    let (issuer, subject) = (place.issuer(), place.subject());
+    let deadline = place.connection.data.get("revertSchemeDeadline").cloned().unwrap_or_default();
+    if deadline <= graph_moment(now) {
+        return Err(argument("The authorization scheme can no longer be reverted."));
+    }
+    let client = place.connection.client;
+    let connection = directory.connection(id);
+    let before = connection.record.parameters_before.take();
+    let parameters = before.ok_or_else(|| argument("There is no authorization scheme to revert to."))?;
+    connection.parameters = parameters;
+    connection.data.remove("revertSchemeDeadline");
+    SECRET.clone_into(&mut connection.scheme);
+    if quirks.revert_removes_credential {
+        let app = directory.app(client);
+        app.federated_credentials.retain(|one| one.issuer != issuer || one.subject != subject);
+    }
+    Ok(())
+}
