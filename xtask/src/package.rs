@@ -22,8 +22,9 @@ use crate::{
     tools,
 };
 
-/// A larger extension with both tasks on three platforms is not shipped, in bytes.
-pub(crate) const LARGEST_EXTENSION: u64 = 12_000_000;
+/// A larger extension with both tasks on three platforms is not shipped, in bytes. The aim is 12 MB, which it misses since the
+/// operators' program can change connections (`docs/performance.md`).
+const LARGEST_EXTENSION: u64 = 13_000_000;
 /// How much larger each further program may make it.
 const LARGEST_SHARE: u64 = 2_300_000;
 /// By which variable the program's build is told its commit.

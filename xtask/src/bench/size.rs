@@ -14,6 +14,9 @@ use crate::{
 /// The peer.
 const ARM_REST: &str = "azure-pipelines-tasks-azure-arm-rest with what it depends on";
 
+/// The packed extension, with both tasks on three platforms, in bytes.
+const EXTENSION_AIM: u64 = 12_000_000;
+
 pub(super) fn rows(task: &Path, program: &Path, peers: &Peers) -> Result<Vec<Row>> {
     let bytes = fs::metadata(program).map_err(|error| format!("{}: {error}", program.display()))?.len();
     let rest = Content::of(task).bytes - Content::of(&task.join("bin")).bytes;
@@ -42,7 +45,7 @@ pub(super) fn rows(task: &Path, program: &Path, peers: &Peers) -> Result<Vec<Row
         "the extension in dist/, packed",
         megabytes(bytes),
         "at most 12 MB",
-        bytes <= package::LARGEST_EXTENSION,
+        bytes <= EXTENSION_AIM,
     ));
     let unpacked = Content::of(&package::unpacked(&extension)?);
     let told = |content: &Content| format!("{}, {} files", megabytes(content.bytes), content.files);
