@@ -3,7 +3,7 @@
 //! Source: docker/cli, `cli/config/configfile/file.go` (`credHelpers` before `credsStore` before `auths`; `cliPluginsExtraDirs`).
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -77,7 +77,7 @@ fn read(file: &Path) -> Result<Map<String, Value>, String> {
 /// Contexts, builders and trusted keys stay where they are. Nothing that removes the session's folder follows a link.
 #[cfg(unix)]
 fn link_others(own: &Path, to: &Path) {
-    for entry in fs::read_dir(own).into_iter().flatten().flatten() {
+    for entry in std::fs::read_dir(own).into_iter().flatten().flatten() {
         let name = entry.file_name();
         if name != FILE && name != PLUGINS {
             // Docker works without it, too.
@@ -97,6 +97,8 @@ fn link_others(own: &Path, to: &Path) {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::fs;
+
     use rustix::fs::{CWD, FileType, Mode, mknodat};
 
     use super::*;

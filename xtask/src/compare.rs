@@ -73,12 +73,12 @@ fn commands(help: &str) -> Vec<&str> {
     entries.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect()
 }
 
-/// The names of what a job's later steps find after a sign-in with every family, live and as a snapshot.
+/// The names of what a job's later steps find after a sign-in with every family of the input `exports`, live and as a snapshot.
 fn exports(task: &Path) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     let list = |is_asked: fn(&Family) -> bool| {
-        let asked = Family::ALL.iter().filter(|family| is_asked(family));
-        asked.map(|family| family.as_str()).collect::<Vec<_>>().join(", ")
+        let asked = Family::named_in_exports().filter(is_asked);
+        asked.map(Family::as_str).collect::<Vec<_>>().join(", ")
     };
     for (refresh, families) in
         [("true", list(|_family| true)), ("false", list(|family| family.has_snapshot()))]
