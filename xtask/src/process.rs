@@ -37,10 +37,21 @@ pub(crate) fn forget_package(command: &mut Command) {
 
 /// Where Cargo puts what it builds.
 pub(crate) fn target() -> Result<PathBuf> {
-    let metadata = output(&mut cargo(&["metadata", "--format-version=1", "--no-deps", "--locked"]))?;
-    let metadata: serde_json::Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
-    let target = metadata["target_directory"].as_str().map(PathBuf::from);
+    let target = workspace()?["target_directory"].as_str().map(PathBuf::from);
     target.ok_or_else(|| "cargo metadata names no target directory".to_owned())
+}
+
+/// The manifests of the workspace's packages.
+pub(crate) fn manifests() -> Result<Vec<PathBuf>> {
+    let workspace = workspace()?;
+    let packages = workspace["packages"].as_array().into_iter().flatten();
+    Ok(packages.filter_map(|package| package["manifest_path"].as_str()).map(PathBuf::from).collect())
+}
+
+/// What `cargo metadata` says of the workspace alone.
+fn workspace() -> Result<serde_json::Value> {
+    let metadata = output(&mut cargo(&["metadata", "--format-version=1", "--no-deps", "--locked"]))?;
+    serde_json::from_str(&metadata).map_err(|error| error.to_string())
 }
 
 /// Node, which is a prerequisite.

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use super::licenses;
 use crate::{
-    process::{Result, output, root, run},
+    process::{Result, manifests, output, root, run},
     tools,
 };
 
@@ -14,6 +14,8 @@ const CYCLONEDX: &str = "0.5.9";
 /// The files, as the extension has them.
 pub(super) const BILL: &str = "sbom.cdx.json";
 pub(super) const OPERATOR_BILL: &str = "sbom-operator.cdx.json";
+/// The packages whose bills these are, by their folders.
+const BILLS: [(&str, &str); 2] = [("", BILL), ("crates/wif-operator", OPERATOR_BILL)];
 pub(super) const LICENSES: &str = "THIRD-PARTY-NOTICES.txt";
 
 /// Writes both files into a folder.
@@ -30,14 +32,16 @@ fn bills_of_materials(folder: &Path) -> Result<()> {
     command.args(["--no-default-features", "--target", "all", "--override-filename", "sbom.cdx"]);
     run(command.env("SOURCE_DATE_EPOCH", committed()?).current_dir(root()))?;
     // It writes one for each package, beside its manifest.
-    for other in ["emulator", "xtask"] {
-        let _none = fs::remove_file(root().join(other).join(BILL));
-    }
-    for (package, bill) in [(root(), BILL), (root().join("crates").join("wif-operator"), OPERATOR_BILL)] {
-        let made = package.join(BILL);
-        let text = tools::read(&made)?.replace(&root().display().to_string(), "/wif");
-        fs::remove_file(&made).map_err(|error| format!("{}: {error}", made.display()))?;
-        tools::write(&folder.join(bill), text)?;
+    for manifest in manifests()? {
+        let made = manifest.with_file_name(BILL);
+        let kept = BILLS.iter().find(|(package, _)| manifest == root().join(package).join("Cargo.toml"));
+        if let Some((_, bill)) = kept {
+            let text = tools::read(&made)?.replace(&root().display().to_string(), "/wif");
+            tools::write(&folder.join(bill), text)?;
+        }
+        if made.exists() {
+            fs::remove_file(&made).map_err(|error| format!("{}: {error}", made.display()))?;
+        }
     }
     Ok(())
 }
