@@ -9,19 +9,8 @@ const PROVIDER: &str = "aws iam create-open-id-connect-provider --url <issuer> -
 const TRUST: &str =
     "aws iam update-assume-role-policy --role-name <role> --policy-document file://trust.json";
 
-const fn known(
-    name: &'static str,
-    code: Code,
-    meaning: &'static str,
-    causes: &'static [&'static str],
-    remedy: (&'static str, &'static str),
-) -> KnownRefusal {
-    KnownRefusal::new(Name::Aws(name), code, meaning, causes, remedy)
-}
-
 pub(super) const KNOWN: &[KnownRefusal] = &[
-    known(
-        "AccessDenied",
+    KnownRefusal::new(Name::Aws("AccessDenied"),
         Code::TargetTrustMissing,
         "the role's trust policy does not let this id token in",
         &[
@@ -32,8 +21,7 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
         ("let the role's trust policy name the provider of this issuer, and this subject", TRUST),
     )
     .retried(RetryAdvice::Soon),
-    known(
-        "InvalidIdentityToken",
+    KnownRefusal::new(Name::Aws("InvalidIdentityToken"),
         Code::TargetTrustMissing,
         "the account has no identity provider for this issuer and audience",
         &[
@@ -44,30 +32,26 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
         ("add an OpenID Connect identity provider for this issuer, with this audience", PROVIDER),
     )
     .retried(RetryAdvice::Soon),
-    known(
-        "ExpiredTokenException",
+    KnownRefusal::new(Name::Aws("ExpiredTokenException"),
         Code::AssertionExpired,
         "AWS found the id token ended",
         &["this machine's clock is wrong", "the id token waited too long"],
         ("run the job again; set this machine's clock by a time server (NTP)", "timedatectl status"),
     ),
-    known(
-        "IDPRejectedClaim",
+    KnownRefusal::new(Name::Aws("IDPRejectedClaim"),
         Code::TargetRefused,
         "the issuer did not vouch for the id token",
         &["the id token was revoked, or the issuer refuses it"],
         ("run the job again; if it lasts, look at the identity provider of the account", PROVIDER),
     ),
-    known(
-        "IDPCommunicationError",
+    KnownRefusal::new(Name::Aws("IDPCommunicationError"),
         Code::ServiceUnavailable,
         "AWS did not reach the issuer's keys",
         &["the issuer has an outage, or is slow"],
         ("run the job again later", "curl -v <issuer>/.well-known/openid-configuration"),
     )
     .retried(RetryAdvice::Passing),
-    known(
-        "RegionDisabledException",
+    KnownRefusal::new(Name::Aws("RegionDisabledException"),
         Code::TargetUnusable,
         "the region is not switched on in this account",
         &["awsRegion names a region that the account has not enabled"],
@@ -76,8 +60,7 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "aws account enable-region --region-name <region>",
         ),
     ),
-    known(
-        "ValidationError",
+    KnownRefusal::new(Name::Aws("ValidationError"),
         Code::TargetUnusable,
         "AWS does not accept a value of the request",
         &["awsSessionDuration is longer than the role's maximum session duration", "awsRole is malformed"],
@@ -86,8 +69,7 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "aws iam update-role --role-name <role> --max-session-duration <seconds>",
         ),
     ),
-    known(
-        "Throttling",
+    KnownRefusal::new(Name::Aws("Throttling"),
         Code::ServiceUnavailable,
         "AWS throttles this account",
         &["many jobs ask at once"],

@@ -28,19 +28,9 @@ pub(super) const WORDS: &[(&[&str], &str)] = &[
     (&["VS800075"], "VS800075"),
 ];
 
-const fn known(
-    name: &'static str,
-    code: Code,
-    meaning: &'static str,
-    causes: &'static [&'static str],
-    remedy: (&'static str, &'static str),
-) -> KnownRefusal {
-    KnownRefusal::new(Name::DevOps(name), code, meaning, causes, remedy)
-}
-
 pub(super) const KNOWN: &[KnownRefusal] = &[
-    known(
-        "no-explicit-reference",
+    KnownRefusal::new(
+        Name::DevOps("no-explicit-reference"),
         Code::ConnectionNotReferenced,
         "this stage has no explicit reference to the connection",
         &[
@@ -52,8 +42,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             REFERENCE,
         ),
     ),
-    known(
-        "oidctoken-401",
+    KnownRefusal::new(
+        Name::DevOps("oidctoken-401"),
         Code::JobTokenRefused,
         "Azure DevOps does not accept the job token",
         &[
@@ -65,8 +55,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "sign in early in a long job, or split the job",
         ),
     ),
-    known(
-        "oidctoken-302",
+    KnownRefusal::new(
+        Name::DevOps("oidctoken-302"),
         Code::JobTokenRefused,
         "Azure DevOps, or something in its place, sent to a page for signing in",
         &["the job token has ended", "a proxy or portal on the way wants people to sign in"],
@@ -75,8 +65,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "curl -v https://dev.azure.com (in a script step: does it answer, or a proxy?)",
         ),
     ),
-    known(
-        "oidctoken-203",
+    KnownRefusal::new(
+        Name::DevOps("oidctoken-203"),
         Code::JobTokenRefused,
         "Azure DevOps, or something in its place, answered with a page for signing in",
         &["the job token has ended", "a proxy or portal on the way wants people to sign in"],
@@ -85,8 +75,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "curl -v https://dev.azure.com (in a script step: does it answer, or a proxy?)",
         ),
     ),
-    known(
-        "TF400813",
+    KnownRefusal::new(
+        Name::DevOps("TF400813"),
         Code::JobTokenRefused,
         "the identity of the token may not use this organization",
         &["the job token has ended, or is of another organization"],
@@ -95,8 +85,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "Organization settings > Policies, Users",
         ),
     ),
-    known(
-        "oidctoken-404",
+    KnownRefusal::new(
+        Name::DevOps("oidctoken-404"),
         Code::ConnectionUnknown,
         "Azure DevOps finds no such connection for this job",
         &[
@@ -109,15 +99,15 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             CONNECTIONS,
         ),
     ),
-    known(
-        "connection-not-shared",
+    KnownRefusal::new(
+        Name::DevOps("connection-not-shared"),
         Code::ConnectionUnknown,
         "the connection is not shared with this project",
         &["it belongs to another project, which does not share it, or no longer"],
         ("share the connection with this project, or use one of its own", SHARE),
     ),
-    known(
-        "connection-not-authorized",
+    KnownRefusal::new(
+        Name::DevOps("connection-not-authorized"),
         Code::ConnectionUnknown,
         "the connection does not exist, is disabled, or this pipeline may not use it",
         &[
@@ -126,8 +116,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
         ],
         ("let this pipeline use the connection, and start a new run", PERMIT),
     ),
-    known(
-        "connection-disabled",
+    KnownRefusal::new(
+        Name::DevOps("connection-disabled"),
         Code::ConnectionDisabled,
         "the connection is disabled",
         &[
@@ -139,8 +129,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "Project settings > Service connections > the connection > Enable",
         ),
     ),
-    known(
-        "connection-unused",
+    KnownRefusal::new(
+        Name::DevOps("connection-unused"),
         Code::ConnectionDisabled,
         "the connection is disabled, since it was not used for 100 days",
         &["Azure DevOps disables such connections since July 2026; the audit log says when"],
@@ -149,8 +139,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "Project settings > Service connections > the connection > Enable",
         ),
     ),
-    known(
-        "approval-pending",
+    KnownRefusal::new(
+        Name::DevOps("approval-pending"),
         Code::ApprovalPending,
         "an approval or a check of the connection is still pending",
         &[
@@ -159,16 +149,16 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
         ],
         ("approve, or wait for the check, then run the stage again", "the run's page > Review, or Checks"),
     ),
-    known(
-        "TaskOrchestrationPlanSecurityException",
+    KnownRefusal::new(
+        Name::DevOps("TaskOrchestrationPlanSecurityException"),
         Code::IdTokenRefused,
         "the run's plan does not let this job in, or not yet",
         &["the plan is not ready, which passes", "the job was canceled, or the run has ended"],
         ("run the job again; if it lasts, give the ids above to the administrators of Azure DevOps", HEALTH),
     )
     .retried(RetryAdvice::Soon),
-    known(
-        "VssInvalidPreviewVersionException",
+    KnownRefusal::new(
+        Name::DevOps("VssInvalidPreviewVersionException"),
         Code::IdTokenRefused,
         "the server does not have this version of the API",
         &["the server is an Azure DevOps Server, which signs no id tokens"],
@@ -177,8 +167,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "workload identity federation needs Azure DevOps Services",
         ),
     ),
-    known(
-        "oidctoken-405",
+    KnownRefusal::new(
+        Name::DevOps("oidctoken-405"),
         Code::IdTokenRefused,
         "the request came by another method than POST",
         &["a proxy turned the POST into a GET, as some do after a redirect"],
@@ -187,8 +177,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "curl -v -X POST https://dev.azure.com (in a script step: is it answered by Azure DevOps?)",
         ),
     ),
-    known(
-        "VS800075",
+    KnownRefusal::new(
+        Name::DevOps("VS800075"),
         Code::ConnectionUnknown,
         "the project does not exist, or the identity may not see it",
         &["the project was renamed or deleted", "the token's identity has no access to the project"],
@@ -197,8 +187,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "Project settings > Permissions",
         ),
     ),
-    known(
-        "TF401444",
+    KnownRefusal::new(
+        Name::DevOps("TF401444"),
         Code::JobTokenRefused,
         "the identity was never added to the organization",
         &["a service principal or managed identity must be added as a user"],
@@ -207,16 +197,16 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "Organization settings > Users > Add users",
         ),
     ),
-    known(
-        "TF400733",
+    KnownRefusal::new(
+        Name::DevOps("TF400733"),
         Code::ServiceUnavailable,
         "Azure DevOps throttles this pipeline or identity",
         &["its requests have used up what Azure DevOps grants within five minutes"],
         ("run the job again later, and let fewer jobs start at once", "Organization settings > Usage"),
     )
     .retried(RetryAdvice::Passing),
-    known(
-        "oidctoken-503",
+    KnownRefusal::new(
+        Name::DevOps("oidctoken-503"),
         Code::ServiceUnavailable,
         "Azure DevOps is unavailable",
         &["Azure DevOps has an outage"],

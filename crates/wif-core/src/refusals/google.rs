@@ -22,19 +22,9 @@ pub(super) const WORDS: &[(&[&str], &str)] = &[
     (&["iam.serviceAccounts.getAccessToken"], "google-impersonation"),
 ];
 
-const fn known(
-    name: &'static str,
-    code: Code,
-    meaning: &'static str,
-    causes: &'static [&'static str],
-    remedy: (&'static str, &'static str),
-) -> KnownRefusal {
-    KnownRefusal::new(Name::Google(name), code, meaning, causes, remedy)
-}
-
 pub(super) const KNOWN: &[KnownRefusal] = &[
-    known(
-        "google-subject-length",
+    KnownRefusal::new(
+        Name::Google("google-subject-length"),
         Code::TargetTrustMissing,
         "the provider makes a google.subject of more than 127 bytes of the id token",
         &[
@@ -43,15 +33,15 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
         ],
         ("map a part of the subject: the ids of organization and connection have 73 bytes", MAPPING),
     ),
-    known(
-        "google-audience",
+    KnownRefusal::new(
+        Name::Google("google-audience"),
         Code::TargetTrustMissing,
         "the provider does not allow the id token's audience",
         &["the provider's allowed audiences are empty: then only its own resource name is allowed"],
         ("set the provider's allowed audiences to the id token's audience", PROVIDER),
     ),
-    known(
-        "google-issuer",
+    KnownRefusal::new(
+        Name::Google("google-issuer"),
         Code::TargetTrustMissing,
         "the provider trusts another issuer than the id token's",
         &[
@@ -60,8 +50,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
         ],
         ("set the provider's issuer to the id token's", PROVIDER),
     ),
-    known(
-        "google-condition",
+    KnownRefusal::new(
+        Name::Google("google-condition"),
         Code::TargetTrustMissing,
         "the provider's attribute condition rejects the id token",
         &["the condition names another subject, organization or connection"],
@@ -70,8 +60,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "gcloud iam workload-identity-pools providers describe <provider> --workload-identity-pool <pool> --location global",
         ),
     ),
-    known(
-        "google-provider",
+    KnownRefusal::new(
+        Name::Google("google-provider"),
         Code::TargetUnusable,
         "there is no such workload identity provider, or it is disabled",
         &[
@@ -83,15 +73,15 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "gcloud iam workload-identity-pools providers describe <provider> --workload-identity-pool <pool> --location global --format 'value(name)'",
         ),
     ),
-    known(
-        "google-expired",
+    KnownRefusal::new(
+        Name::Google("google-expired"),
         Code::AssertionExpired,
         "Google found the id token ended",
         &["this machine's clock is wrong", "the id token waited too long"],
         ("run the job again; set this machine's clock by a time server (NTP)", "timedatectl status"),
     ),
-    known(
-        "google-impersonation",
+    KnownRefusal::new(
+        Name::Google("google-impersonation"),
         Code::TargetTrustMissing,
         "the federated identity may not impersonate the service account",
         &[

@@ -15,19 +15,9 @@ const TOKEN: (&str, &str) = (
     "Project settings > Service connections > the connection > Edit",
 );
 
-const fn known(
-    name: &'static str,
-    code: Code,
-    meaning: &'static str,
-    causes: &'static [&'static str],
-    remedy: (&'static str, &'static str),
-) -> KnownRefusal {
-    KnownRefusal::new(Name::ResourceManager(name), code, meaning, causes, remedy)
-}
-
 pub(super) const KNOWN: &[KnownRefusal] = &[
-    known(
-        "AuthorizationFailed",
+    KnownRefusal::new(
+        Name::ResourceManager("AuthorizationFailed"),
         Code::RoleMissing,
         "federation works, and the identity lacks a role",
         &[
@@ -40,15 +30,15 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             ASSIGN,
         ),
     ),
-    known(
-        "LinkedAuthorizationFailed",
+    KnownRefusal::new(
+        Name::ResourceManager("LinkedAuthorizationFailed"),
         Code::RoleMissing,
         "the identity lacks a role on another resource that the request refers to",
         &["what is used together lies in another group or subscription, where the identity has no role"],
         ("assign the identity a role at the linked scope, too", ASSIGN),
     ),
-    known(
-        "SubscriptionNotFound",
+    KnownRefusal::new(
+        Name::ResourceManager("SubscriptionNotFound"),
         Code::SubscriptionUnusable,
         "there is no such subscription, or the identity has no role in it",
         &[
@@ -57,15 +47,15 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
         ],
         SUBSCRIPTION,
     ),
-    known(
-        "InvalidSubscriptionId",
+    KnownRefusal::new(
+        Name::ResourceManager("InvalidSubscriptionId"),
         Code::SubscriptionUnusable,
         "the subscription id is malformed",
         &["the connection's subscription id is wrong"],
         SUBSCRIPTION,
     ),
-    known(
-        "InvalidAuthenticationTokenTenant",
+    KnownRefusal::new(
+        Name::ResourceManager("InvalidAuthenticationTokenTenant"),
         Code::SubscriptionUnusable,
         "the subscription belongs to another tenant than the connection",
         &[
@@ -77,8 +67,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "az account show --subscription <subscription id> --query tenantId",
         ),
     ),
-    known(
-        "ReadOnlyDisabledSubscription",
+    KnownRefusal::new(
+        Name::ResourceManager("ReadOnlyDisabledSubscription"),
         Code::SubscriptionUnusable,
         "the subscription is disabled",
         &["it was canceled, or its bill was not paid"],
@@ -87,52 +77,52 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "Azure portal > Subscriptions > the subscription > Reactivate",
         ),
     ),
-    known(
-        "ExpiredAuthenticationToken",
+    KnownRefusal::new(
+        Name::ResourceManager("ExpiredAuthenticationToken"),
         Code::AssertionExpired,
         "the access token has ended",
         &["the token was fetched long before it was used", "this machine's clock is wrong"],
         ("fetch the token again, shortly before it is used", "wif token arm (in a later step)"),
     ),
-    known(
-        "InvalidAuthenticationTokenAudience",
+    KnownRefusal::new(
+        Name::ResourceManager("InvalidAuthenticationTokenAudience"),
         Code::CloudMismatch,
         "the access token is for another service or cloud",
         &["the connection's URL and environment do not fit together"],
         TOKEN,
     ),
-    known(
-        "InvalidAuthenticationToken",
+    KnownRefusal::new(
+        Name::ResourceManager("InvalidAuthenticationToken"),
         Code::CloudMismatch,
         "this service does not accept the access token",
         &["the connection's URL leads to another cloud or a stand-in", "the token was altered on its way"],
         TOKEN,
     ),
-    known(
-        "AuthenticationFailed",
+    KnownRefusal::new(
+        Name::ResourceManager("AuthenticationFailed"),
         Code::CloudMismatch,
         "the service saw no access token",
         &["a proxy removed the Authorization header"],
         ("let the proxy pass requests to Azure as they are", "curl -v https://management.azure.com"),
     ),
-    known(
-        "TooManyRequests",
+    KnownRefusal::new(
+        Name::ResourceManager("TooManyRequests"),
         Code::ServiceUnavailable,
         "the service throttles this identity or subscription",
         &["many jobs ask at once"],
         (AGAIN, "let fewer jobs start at once"),
     )
     .retried(RetryAdvice::Passing),
-    known(
-        "ServerTimeout",
+    KnownRefusal::new(
+        Name::ResourceManager("ServerTimeout"),
         Code::ServiceUnavailable,
         "the service took too long",
         &["the service has an outage"],
         HEALTH,
     )
     .retried(RetryAdvice::Passing),
-    known(
-        "Authorization_RequestDenied",
+    KnownRefusal::new(
+        Name::ResourceManager("Authorization_RequestDenied"),
         Code::RoleMissing,
         "the token's identity may not read applications in Microsoft Graph",
         &["it has no permission such as Application.Read.All, and does not own the application"],
@@ -141,8 +131,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "az ad app federated-credential list --id <client id>",
         ),
     ),
-    known(
-        "Request_ResourceNotFound",
+    KnownRefusal::new(
+        Name::ResourceManager("Request_ResourceNotFound"),
         Code::ApplicationUnknown,
         "Microsoft Graph finds no application with the connection's client id in the token's tenant",
         &["the identity is a managed identity", "the application was deleted, or lives in another tenant"],

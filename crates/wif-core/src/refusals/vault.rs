@@ -27,19 +27,9 @@ pub(super) const WORDS: &[(&[&str], &str)] = &[
     (&["sealed"], "vault-sealed"),
 ];
 
-const fn known(
-    name: &'static str,
-    code: Code,
-    meaning: &'static str,
-    causes: &'static [&'static str],
-    remedy: (&'static str, &'static str),
-) -> KnownRefusal {
-    KnownRefusal::new(Name::Vault(name), code, meaning, causes, remedy)
-}
-
 pub(super) const KNOWN: &[KnownRefusal] = &[
-    known(
-        "vault-audience",
+    KnownRefusal::new(
+        Name::Vault("vault-audience"),
         Code::TargetTrustMissing,
         "the role does not allow the id token's audience",
         &[
@@ -47,8 +37,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
         ],
         ("add the audience to the role's bound_audiences", ROLE),
     ),
-    known(
-        "vault-subject",
+    KnownRefusal::new(
+        Name::Vault("vault-subject"),
         Code::TargetTrustMissing,
         "the role's bound_subject is another than the id token's subject",
         &[
@@ -57,8 +47,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
         ],
         ("set the role's bound_subject to the id token's subject", ROLE),
     ),
-    known(
-        "vault-claims",
+    KnownRefusal::new(
+        Name::Vault("vault-claims"),
         Code::TargetTrustMissing,
         "the role's bound_claims do not fit the id token",
         &[
@@ -66,8 +56,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
         ],
         ("let the role's bound_claims fit", ROLE),
     ),
-    known(
-        "vault-issuer",
+    KnownRefusal::new(
+        Name::Vault("vault-issuer"),
         Code::TargetTrustMissing,
         "the auth mount trusts another issuer than the id token's",
         &[
@@ -75,29 +65,29 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
         ],
         ("configure a mount for this issuer, and name it in the input vaultMount", CONFIG),
     ),
-    known(
-        "vault-signature",
+    KnownRefusal::new(
+        Name::Vault("vault-signature"),
         Code::TargetTrustMissing,
         "the auth mount has no key that signed the id token",
         &["the mount's keys are those of another issuer", "Vault does not reach the issuer's keys"],
         ("configure the mount with the issuer's discovery URL", CONFIG),
     ),
-    known(
-        "vault-expired",
+    KnownRefusal::new(
+        Name::Vault("vault-expired"),
         Code::AssertionExpired,
         "Vault found the id token ended",
         &["this machine's clock or Vault's is wrong", "the id token waited too long"],
         ("run the job again; set the clocks by a time server (NTP)", "timedatectl status"),
     ),
-    known(
-        "vault-role",
+    KnownRefusal::new(
+        Name::Vault("vault-role"),
         Code::TargetUnusable,
         "the auth mount has no such role",
         &["vaultRole is misspelled", "vaultMount or vaultNamespace names another mount than the role's"],
         ("correct the input vaultRole, or make the role", ROLE),
     ),
-    known(
-        "vault-mount",
+    KnownRefusal::new(
+        Name::Vault("vault-mount"),
         Code::TargetUnusable,
         "there is no auth method at this mount",
         &[
@@ -109,8 +99,8 @@ pub(super) const KNOWN: &[KnownRefusal] = &[
             "vault auth enable jwt",
         ),
     ),
-    known(
-        "vault-sealed",
+    KnownRefusal::new(
+        Name::Vault("vault-sealed"),
         Code::ServiceUnavailable,
         "Vault is sealed",
         &["Vault was started, and has not been unsealed"],
