@@ -22,7 +22,8 @@ pub(super) struct Origin<'a> {
     pub(super) algorithm: &'a str,
 }
 
-/// Refuses what is not a token, is for another audience, or is signed by an algorithm that Entra does not verify.
+/// Reads an id token's claims. A text that is no token, a token for another audience, and one with an algorithm that Entra does not
+/// verify are refused.
 pub(super) fn check(token: &Secret, audience: &str, origin: &Origin<'_>) -> Result<Unverified, SourceError> {
     let unusable = |reason: String, mend: &str| SourceError::Unusable {
         place: origin.place.to_owned(),

@@ -63,7 +63,7 @@ fn expanded(text: &str, home: Option<&Path>) -> PathBuf {
 }
 
 /// The key of a file's default profile that signs in. A file that is not there or cannot be read signs no step in, since steps run
-/// as the same user; and nothing is looked for in what is not an ordinary file (`/dev/null`).
+/// as the same user. Pipes and devices (`/dev/null`) are not opened.
 fn key_of(path: &Path) -> Result<Option<&'static str>, Failure> {
     match read_file(path) {
         Ok(bytes) => Ok(default_key(&Secret::new(String::from_utf8_lossy(&bytes).into_owned()))),

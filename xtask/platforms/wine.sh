@@ -9,7 +9,7 @@ done
 export WINEPREFIX=$WIF_WINE/prefix WINEDEBUG=-all WINEDLLOVERRIDES='bcryptprimitives=n;mscoree,mshtml='
 
 # Windows gives CTRL_C to every process of a console, and Wine makes one of SIGINT for the process that gets it. So
-# whoever of this step would be at the console gets it.
+# every process of this step that is at the console gets it.
 interrupt() {
   for process in /proc/[0-9]*; do
     if [[ $process != "/proc/$$" ]] && ours "$process"; then kill -INT "${process#/proc/}"; fi

@@ -149,7 +149,7 @@ fn files_in(folders: impl IntoIterator<Item = PathBuf>) -> impl Iterator<Item = 
     folders.into_iter().flat_map(entries).map(|entry| entry.path())
 }
 
-/// The certificates of all these files. What is no certificate is passed over in silence, as OpenSSL does.
+/// The certificates of all these files. Other content is passed over in silence, as OpenSSL does.
 fn of_files(paths: impl Iterator<Item = PathBuf>) -> Vec<CertificateDer<'static>> {
     // Most files have a second name, by which OpenSSL finds them, and most certificates are in a bundle too.
     let (mut known_paths, mut known) = (HashSet::new(), HashSet::new());

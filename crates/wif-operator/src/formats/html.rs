@@ -47,7 +47,7 @@ struct Page<'a> {
     script_digest: String,
     stored_class: &'static str,
     ends_class: &'static str,
-    /// The class of what is good: that of what is not known, as long as something was not seen.
+    /// The style of a good figure. While something was not seen, it is the style of an unknown one: nothing looks good then.
     good: &'static str,
     ending: Vec<&'a ConnectionEntry>,
     soon_days: i64,
