@@ -6,6 +6,7 @@
 
 pub mod change;
 pub mod cli;
+mod cloud_name;
 pub mod credential;
 pub mod formats;
 pub mod glob;

@@ -382,7 +382,9 @@ impl Read {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::plan::{ManagedBy, PlannedOrganization};
+    use wif_core::azure::cloud::Cloud;
+
+    use crate::change::plan::{ManagedBy, PlanError, PlannedOrganization, hex};
 
     fn plan() -> Plan {
         let moment = Moment::parse("2026-11-26T12:00:00Z").unwrap();
@@ -392,7 +394,7 @@ mod tests {
             command: "convert".to_owned(),
             made: moment,
             valid_until: moment,
-            cloud: "public".to_owned(),
+            cloud: Cloud::Public,
             organization: PlannedOrganization {
                 name: "contoso".to_owned(),
                 id: Uuid::nil(),
@@ -405,6 +407,23 @@ mod tests {
             sha256: String::new(),
         }
         .sealed()
+    }
+
+    #[test]
+    fn a_plan_for_a_cloud_that_is_not_known_is_refused_though_it_has_its_sum() {
+        let json = plan().to_json();
+        let mut value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let old = value.as_object_mut().unwrap().remove("sha256").unwrap();
+        let mut with_cloud = |name: &str| {
+            value["cloud"] = name.into();
+            let sum = hex(value.to_string().as_bytes());
+            let text = json.replace("\"public\"", &format!("\"{name}\""));
+            Plan::parse(&text.replace(old.as_str().unwrap(), &sum))
+        };
+        for (name, cloud) in [("usgovernment", Cloud::UsGovernment), ("china", Cloud::China)] {
+            assert_eq!(with_cloud(name).unwrap().cloud, cloud);
+        }
+        assert!(matches!(with_cloud("elsewhere"), Err(PlanError::Edited)));
     }
 
     #[test]

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::moment::Moment;
+use wif_core::azure::cloud::Cloud;
+
+use crate::{cloud_name::CloudName, moment::Moment};
 
 /// The schema of plans.
 pub const SCHEMA: &str = "wif.plan/1";
@@ -31,7 +33,8 @@ pub struct Plan {
     /// Until when it can be applied.
     pub valid_until: Moment,
     /// The cloud of Microsoft Graph and Azure Resource Manager.
-    pub cloud: String,
+    #[serde(with = "CloudName")]
+    pub cloud: Cloud,
     /// The organization.
     pub organization: PlannedOrganization,
     /// Whether code manages the connections.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod change;
+mod connect;
 mod files;
 mod inventory;
 mod options;

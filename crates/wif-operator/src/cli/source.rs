@@ -5,16 +5,17 @@ use std::{collections::BTreeSet, fs::File, io::BufReader, path::Path};
 use wif_core::failure::Failure;
 
 use super::{
+    connect::{self, connect},
     files::{Readers, argument, write},
     options::ReadArguments,
     screen::Host,
 };
 use crate::{
     nearest::nearest,
-    read::{self, ReadOptions, network},
+    read::ReadOptions,
     redact::redact,
     snapshot::{Coverage, Layer, Snapshot, State, lines},
-    tokens::{Needs, Tokens, check_session},
+    tokens::Needs,
 };
 
 /// Reads what the arguments name.
@@ -53,21 +54,9 @@ pub(super) async fn snapshot(arguments: &ReadArguments, host: &mut Host<'_>) -> 
 }
 
 async fn of_organizations(arguments: &ReadArguments, host: &mut Host<'_>) -> Result<Snapshot, Failure> {
-    let Host { env, clock, talk, tokens, .. } = host;
-    let (http, warnings) = network::client(env, clock)?;
-    for warning in &warnings {
-        talk.say(warning);
-    }
-    let depth = arguments.depth();
-    let cloud = arguments.cloud.into();
+    let (depth, cloud) = (arguments.depth(), arguments.cloud.into());
     let needs = Needs { identities: depth > Layer::List };
-    let session = arguments.session.as_deref();
-    session.map_or(Ok(()), |name| check_session(env, name))?;
-    let mut say = |line: &str| talk.say(line);
-    let tokens = match tokens.take() {
-        Some(tokens) => tokens,
-        None => Tokens::find(env, &***clock, cloud, session, needs, &mut say).await,
-    };
+    let connected = connect(host, cloud, arguments.session.as_deref(), needs).await?;
     let options = ReadOptions {
         organizations: arguments.organizations.clone(),
         projects: arguments.projects.clone(),
@@ -75,19 +64,7 @@ async fn of_organizations(arguments: &ReadArguments, host: &mut Host<'_>) -> Res
         jobs: arguments.jobs.into(),
         cloud,
     };
-    let interrupted = &host.is_interrupted;
-    let stop = async {
-        interrupt().await;
-        interrupted.set(true);
-    };
-    read::read(&options, env, &http, &tokens, talk, stop).await
-}
-
-/// Ends when the user, or the agent, asks to stop. Where that cannot be listened for, it never ends.
-pub(super) async fn interrupt() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
+    connect::read(&options, host, &connected).await
 }
 
 fn of_file(path: &Path) -> Result<Snapshot, Failure> {

@@ -22,10 +22,10 @@ use wif_io::{endpoint::Endpoint, env::Env};
 
 use super::{
     audit::{Audited, audit},
+    connect::interrupt,
     files::argument,
     options::{AuditArguments, FailOn, ReadArguments, fail_on},
     screen::{Host, INTERRUPTED},
-    source::interrupt,
 };
 use crate::{formats::Format, read::network, tokens::Tokens};
 

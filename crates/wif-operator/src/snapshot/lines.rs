@@ -13,7 +13,7 @@ use super::{
     connection::Connection,
     identity::{Identity, Subscription, Tenant},
 };
-use crate::moment::Moment;
+use crate::{cloud_name::CloudName, moment::Moment};
 
 /// The version of the file.
 pub const SCHEMA: &str = "wif.snapshot/1";
@@ -60,15 +60,6 @@ struct Header {
     cloud: Cloud,
     projects: Vec<String>,
     redacted: bool,
-}
-
-/// How the file names a cloud.
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Cloud", rename_all = "lowercase")]
-enum CloudName {
-    Public,
-    UsGovernment,
-    China,
 }
 
 /// The cloud of files that name none.

@@ -1,0 +1,211 @@
+//! What the commands that change connections are given.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::{
+    change::plan::ManagedBy,
+    cli::options::{Cloud, moment},
+    moment::Moment,
+};
+
+/// Where to ask.
+#[derive(Clone, Debug, Args)]
+pub struct AskArguments {
+    /// The organization: its name, or its URL; else `WIF_ORGANIZATION`, else this job's
+    #[arg(long, visible_alias = "org", alias = "organisation", value_name = "NAME|URL")]
+    pub organization: Option<String>,
+    /// The sign-in session to take tokens from, when the job signed in to several connections
+    #[arg(long, value_name = "NAME")]
+    pub session: Option<String>,
+    /// The moment to judge by [default: the clock]
+    #[arg(long, value_name = "RFC3339", value_parser = moment)]
+    pub now: Option<Moment>,
+}
+
+/// What to plan.
+#[derive(Clone, Debug, Args)]
+pub struct PlanArguments {
+    /// Where to ask.
+    #[command(flatten)]
+    pub ask: AskArguments,
+    /// The cloud that Microsoft Graph and Azure Resource Manager are asked in
+    #[arg(long, value_name = "CLOUD", default_value = "public")]
+    pub cloud: Cloud,
+    /// How many requests may run at a time, 1 to 64
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub jobs: u8,
+    /// Only connections of this project (repeatable)
+    #[arg(long = "project", value_name = "NAME")]
+    pub projects: Vec<String>,
+    /// This connection: its name or id (repeatable)
+    #[arg(long = "connection", value_name = "NAME|ID")]
+    pub connections: Vec<String>,
+    /// Connections whose names match, with * and ? (repeatable)
+    #[arg(long = "name", value_name = "GLOB")]
+    pub names: Vec<String>,
+    /// Every connection that can be changed
+    #[arg(long)]
+    pub all_eligible: bool,
+    /// The connections that findings of this audit are about
+    #[arg(long, value_name = "AUDIT.json")]
+    pub from: Option<PathBuf>,
+    /// Only findings of this rule, with --from (repeatable)
+    #[arg(long = "rule", value_name = "WIF6101", requires = "from")]
+    pub rules: Vec<String>,
+    /// Keep the plan in a file, for wif apply
+    #[arg(long, value_name = "PLAN")]
+    pub output: Option<PathBuf>,
+    /// How the plan is shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: PlanFormat,
+    /// Whether code manages the connections
+    #[arg(long, value_name = "TOOL")]
+    pub managed_by: Option<ManagedByArgument>,
+    /// Do not end with 12 because something could not be read
+    #[arg(long)]
+    pub allow_gaps: bool,
+}
+
+/// How a plan or journal is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people
+    Text,
+    /// For a change ticket
+    Markdown,
+    /// wif.plan/1
+    Json,
+}
+
+/// What may manage connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ManagedByArgument {
+    /// Terraform
+    Terraform,
+    /// Bicep
+    Bicep,
+    /// No code
+    None,
+}
+
+/// A command whose one subcommand makes a plan.
+#[derive(Clone, Debug, Subcommand)]
+pub enum PlanCommand {
+    /// Read, and print what would be changed; nothing is changed
+    ///
+    /// Ends with 10 (the plan has steps), 0 (nothing is to be done), 12 (what was selected could not be read), 2, 3 or 4.
+    Plan(Box<PlanArguments>),
+}
+
+/// What to apply.
+#[derive(Clone, Debug, Args)]
+pub struct ApplyArguments {
+    /// The plan, a file of --output
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// Where to ask.
+    #[command(flatten)]
+    pub ask: AskArguments,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Go on where an earlier apply has ended
+    #[arg(long)]
+    pub resume: bool,
+    /// How many connections are changed at a time, 1 to 64
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub jobs: u8,
+    /// Refuse a plan that changes more connections
+    #[arg(long, value_name = "N")]
+    pub max_changes: Option<usize>,
+    /// How long to try a proof
+    #[arg(long, value_name = "5m", default_value = "5m", value_parser = short_duration)]
+    pub prove_within: Duration,
+}
+
+/// What to take back.
+#[derive(Clone, Debug, Args)]
+pub struct RollbackArguments {
+    /// The journal of wif apply
+    #[arg(value_name = "JOURNAL")]
+    pub journal: PathBuf,
+    /// What to plan.
+    #[command(flatten)]
+    pub plan: PlanArguments,
+}
+
+/// What to do with a journal.
+#[derive(Clone, Debug, Subcommand)]
+pub enum JournalCommand {
+    /// Tell what was done, when, and how it was found out
+    Show {
+        /// The journal of wif apply
+        #[arg(value_name = "JOURNAL")]
+        journal: PathBuf,
+        /// How it is shown
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: PlanFormat,
+    },
+}
+
+/// What to hand off.
+#[derive(Clone, Debug, Args)]
+pub struct HandOffArguments {
+    /// The plan, a file of --output
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// Who is to do it
+    #[arg(long, value_name = "SIDE")]
+    pub to: SideArgument,
+}
+
+/// A side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SideArgument {
+    /// Who may change applications
+    Entra,
+    /// Who may change managed identities
+    Azure,
+    /// Who may change connections
+    Devops,
+    /// Who keeps the code
+    Terraform,
+}
+
+/// What is planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A stored secret or certificate becomes federation.
+    Convert,
+    /// And back.
+    Revert,
+}
+
+impl PlanArguments {
+    /// Whether code manages the connections, as far as the caller says.
+    pub(super) fn managed_by(&self) -> ManagedBy {
+        match self.managed_by {
+            Some(ManagedByArgument::Terraform) => ManagedBy::Terraform,
+            Some(ManagedByArgument::Bicep) => ManagedBy::Bicep,
+            Some(ManagedByArgument::None) => ManagedBy::None,
+            None => ManagedBy::Unknown,
+        }
+    }
+}
+
+fn short_duration(text: &str) -> Result<Duration, String> {
+    let read = || {
+        let unit = text.chars().last()?;
+        let count: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            _ => return None,
+        };
+        Some(Duration::from_secs(count.min(100_000) * seconds))
+    };
+    read().ok_or_else(|| "accepted is a number with s, m or h: 5m".to_owned())
+}

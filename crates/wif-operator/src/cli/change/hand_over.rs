@@ -1,0 +1,56 @@
+//! What a journal tells, and what another person has to do.
+
+use wif_core::{failure::Failure, foreign_text::code_block};
+
+use super::{
+    arguments::{HandOffArguments, JournalCommand, PlanFormat, SideArgument},
+    files::{plan_of, print, unusable},
+};
+use crate::{
+    change::{
+        hand_off::{self, Side},
+        journal, show,
+    },
+    cli::screen::Host,
+};
+
+/// Shows a journal.
+///
+/// # Errors
+///
+/// It cannot be read, or was changed.
+pub fn journal(command: &JournalCommand, host: &mut Host<'_>) -> Result<u8, Failure> {
+    let JournalCommand::Show { journal: path, format } = command;
+    let read = journal::read(path).map_err(|error| unusable(path, error))?;
+    match format {
+        PlanFormat::Text => print(host, &show::journal(&read), false)?,
+        PlanFormat::Markdown => {
+            let text = code_block(&show::journal(&read));
+            print(host, &text, false)?;
+        }
+        PlanFormat::Json => {
+            let mut text = serde_json::to_string_pretty(&read.entries).unwrap_or_default();
+            text.push('\n');
+            print(host, &text, true)?;
+        }
+    }
+    Ok(0)
+}
+
+/// Prints what another person has to do.
+///
+/// # Errors
+///
+/// The plan cannot be read.
+pub fn hand_off(arguments: &HandOffArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
+    let plan = plan_of(&arguments.plan)?;
+    let done = journal::read(&journal::path_of(&arguments.plan)).ok();
+    let side = match arguments.to {
+        SideArgument::Entra => Side::Entra,
+        SideArgument::Azure => Side::Azure,
+        SideArgument::Devops => Side::DevOps,
+        SideArgument::Terraform => Side::Terraform,
+    };
+    print(host, &hand_off::text(&plan, done.as_ref(), side), false)?;
+    Ok(0)
+}

@@ -1,0 +1,297 @@
+//! Plans: read, print, and keep what would be changed.
+
+use std::{collections::BTreeSet, path::Path};
+
+use serde_json::Value;
+use uuid::Uuid;
+use wif_core::{code::Code, failure::Failure, foreign_text::code_block};
+
+use super::{
+    arguments::{Kind, PlanArguments, PlanFormat},
+    files::{print, text_of},
+    services::services,
+};
+use crate::{
+    change::{
+        convert::{self, Candidate, Ground, Reason},
+        hand_off::{self, Side},
+        observe::{Observed, Unobserved, observe},
+        plan::{Item, ManagedBy, Plan, PlannedOrganization, SCHEMA, Skipped},
+        select::{NoMatch, Wanted},
+        service::Services,
+        show,
+    },
+    cli::{
+        connect::{self, connect},
+        files::{Readers, argument, write},
+        screen::{Host, INTERRUPTED},
+        source::nothing_read,
+    },
+    credential::{self, CredentialKind},
+    moment::Moment,
+    read::{self, ReadOptions},
+    snapshot::{Coverage, Layer, Organization, State, connection::Connection},
+    tokens::Needs,
+};
+
+/// Makes a plan, and shows it.
+///
+/// # Errors
+///
+/// Arguments or files are wrong, or nothing could be read.
+pub async fn plan(kind: Kind, arguments: &PlanArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
+    let command = match kind {
+        Kind::Convert => "convert plan",
+        Kind::Revert => "revert plan",
+    };
+    let select = |connection: &Connection, organization: &Organization, now| match kind {
+        Kind::Convert => convert::can_convert(connection, organization),
+        Kind::Revert => convert::can_revert(connection, organization, now),
+    };
+    let make = |ground: &Ground<'_>, candidate: &Candidate, observed: Observed, taken| match kind {
+        Kind::Convert => convert::convert(ground, candidate, observed.facts, taken),
+        Kind::Revert => convert::revert(ground, candidate, observed.facts, &[]),
+    };
+    make_plan((command, &select, &make), arguments, host).await
+}
+
+type Select<'a> = dyn Fn(&Connection, &Organization, Moment) -> Result<Candidate, Reason> + 'a;
+
+type Make<'a> = dyn Fn(&Ground<'_>, &Candidate, Observed, usize) -> Result<Item, Reason> + 'a;
+
+/// What is meant, as the arguments name it.
+pub(super) fn wanted(arguments: &PlanArguments) -> Result<Wanted, Failure> {
+    let ids = arguments.from.as_deref().map(|path| findings(path, &arguments.rules)).transpose()?;
+    Ok(Wanted {
+        connections: arguments.connections.clone(),
+        names: arguments.names.clone(),
+        ids,
+        all: arguments.all_eligible,
+    })
+}
+
+/// Reads an organization, plans what `select` and `item_of` say of its connections, keeps the plan and shows it.
+pub(super) async fn make_plan(
+    (command, select, item_of): (&str, &Select<'_>, &Make<'_>),
+    arguments: &PlanArguments,
+    host: &mut Host<'_>,
+) -> Result<u8, Failure> {
+    let mut wanted = wanted(arguments)?;
+    if wanted.is_empty() {
+        if arguments.projects.is_empty() {
+            let hint =
+                "name connections: --connection, --name, --project, --all-eligible or --from AUDIT.json";
+            return Err(argument("nothing is selected", hint));
+        }
+        wanted.all = true;
+    }
+    let now = arguments.ask.now.unwrap_or_else(|| Moment::new(host.clock.now()));
+    let cloud = arguments.cloud.into();
+    let needs = Needs { identities: true };
+    let connected = connect(host, cloud, arguments.ask.session.as_deref(), needs).await?;
+    let options = ReadOptions {
+        organizations: arguments.ask.organization.iter().cloned().collect(),
+        projects: arguments.projects.clone(),
+        depth: Layer::Identity,
+        jobs: arguments.jobs.into(),
+        cloud,
+    };
+    let addresses = read::addresses(&options, host.env)?;
+    let [address] = addresses.as_slice() else {
+        return Err(argument("a plan is about one organization", "name one: --organization NAME"));
+    };
+    let mut snapshot = connect::read(&options, host, &connected).await?;
+    if host.is_interrupted.get() {
+        return Ok(INTERRUPTED);
+    }
+    if let Some(code) = nothing_read(&snapshot) {
+        let coverage = snapshot.organizations.first().and_then(|one| one.coverage.first());
+        let why = coverage.map_or("", |entry| &entry.why);
+        host.talk.say(&format!("nothing could be read: {why}"));
+        return Ok(code);
+    }
+    if snapshot.organizations.is_empty() {
+        return Err(argument("no organization was read", "name one: --organization NAME"));
+    }
+    let organization = snapshot.organizations.remove(0);
+    let Some(id) = organization.id else {
+        let error = "Azure DevOps did not tell the organization's id, of which subjects are made";
+        return Err(Failure::new(Code::ChangeUnanswered, error, "try again"));
+    };
+    let selected = wanted.among(&organization.connections).map_err(no_match)?;
+    let services = services(connected, cloud, (&organization.name, address.base.clone()))?;
+    let ground = Ground { name: &organization.name, id, now };
+    let mut planned = Planned { is_unread: wanted.all && has_gap(&organization), ..Planned::default() };
+    for connection in selected {
+        let made = match select(connection, &organization, now) {
+            Ok(candidate) => planned.item(&ground, &candidate, &services, item_of).await,
+            Err(reason) => Err(reason),
+        };
+        match made {
+            Ok(item) => planned.items.push(item),
+            Err(reason) => planned.skip(connection, reason, wanted.is_named(connection)),
+        }
+    }
+    let Planned { items, skipped, is_unread } = planned;
+    let plan = Plan {
+        schema: SCHEMA.to_owned(),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        command: command.to_owned(),
+        made: now,
+        valid_until: convert::valid_until(now, &items),
+        cloud,
+        organization: PlannedOrganization {
+            name: organization.name.clone(),
+            id,
+            url: address.base.join([organization.name.as_str()]).to_string(),
+        },
+        managed_by: arguments.managed_by(),
+        items,
+        skipped,
+        facts: String::new(),
+        sha256: String::new(),
+    };
+    let plan = digested(plan).sealed();
+    if let Some(path) = &arguments.output {
+        write(path, Readers::Owner, &mut |out| out.write_all(plan.to_json().as_bytes()))?;
+    }
+    print(host, &shown(&plan, arguments), arguments.format == PlanFormat::Json)?;
+    Ok(match (is_unread && !arguments.allow_gaps, plan.items.is_empty()) {
+        (true, _) => 12,
+        (false, false) => 10,
+        (false, true) => 0,
+    })
+}
+
+/// What becomes of the connections that are meant.
+#[derive(Default)]
+struct Planned {
+    items: Vec<Item>,
+    skipped: Vec<Skipped>,
+    /// Whether something that may be meant could not be read.
+    is_unread: bool,
+}
+
+impl Planned {
+    /// Reads what depends on a connection, and plans its steps.
+    async fn item(
+        &self,
+        ground: &Ground<'_>,
+        candidate: &Candidate,
+        services: &Services,
+        item_of: &Make<'_>,
+    ) -> Result<Item, Reason> {
+        let observed = observe(services, &candidate.target).await.map_err(|error| unobserved(&error))?;
+        let client = observed.facts.client;
+        // Several connections may have one identity, which takes 20 credentials in all.
+        let same = self.items.iter().filter(|item| item.facts.client == client);
+        let taken = same.flat_map(Item::added).count();
+        item_of(ground, candidate, observed, taken)
+    }
+
+    /// A connection that is not named and stores nothing is not worth a line.
+    fn skip(&mut self, connection: &Connection, reason: Reason, is_named: bool) {
+        self.is_unread |= reason.unread;
+        if is_named || stores(connection) {
+            self.skipped.push(reason.of(connection));
+        }
+    }
+}
+
+/// Whether a part of the organization's lists could not be read.
+fn has_gap(organization: &Organization) -> bool {
+    let is_gap =
+        |gap: &Coverage| gap.state != State::Read && gap.connection.is_none() && gap.layer == Layer::List;
+    organization.coverage.iter().any(is_gap)
+}
+
+/// The plan in its format.
+fn shown(plan: &Plan, arguments: &PlanArguments) -> String {
+    // What the code needs, unless the caller says that there is none.
+    let may_be_in_code = matches!(plan.managed_by, ManagedBy::Unknown | ManagedBy::Terraform);
+    let is_in_code = may_be_in_code && !plan.items.is_empty();
+    let code = is_in_code.then(|| hand_off::text(plan, None, Side::Terraform));
+    match arguments.format {
+        PlanFormat::Text => {
+            let code = code.map(|code| format!("\nWhat the code of Terraform needs:\n\n{code}\n"));
+            let next = match &arguments.output {
+                Some(path) => format!("Apply it with: wif apply {}\n", path.display()),
+                None => {
+                    format!("Nothing was kept; keep the plan with: wif {} … --output PLAN\n", plan.command)
+                }
+            };
+            show::text(plan) + &code.unwrap_or_default() + &next
+        }
+        PlanFormat::Markdown => {
+            let code = code.map(|code| code_block(&code));
+            let code = code.map(|code| format!("\n### What the code of Terraform needs\n\n{code}"));
+            show::markdown(plan) + &code.unwrap_or_default()
+        }
+        PlanFormat::Json => plan.to_json(),
+    }
+}
+
+fn digested(mut plan: Plan) -> Plan {
+    let digests: Vec<_> =
+        plan.items.iter().map(|item| item.facts.digest(&plan.names_of_others(item))).collect();
+    for (item, digest) in plan.items.iter_mut().zip(digests) {
+        item.digest = digest;
+    }
+    plan
+}
+
+/// Whether a connection stores something, or may, so that a plan tells why it leaves it out.
+fn stores(connection: &Connection) -> bool {
+    !matches!(CredentialKind::of(connection), CredentialKind::Federated)
+        && credential::is_resource_manager(connection)
+        || credential::is_classic(connection)
+        || CredentialKind::of(connection) == CredentialKind::Unknown
+}
+
+fn unobserved(error: &Unobserved) -> Reason {
+    match error {
+        Unobserved::NoApplication => Reason::new("its application is gone", "delete the connection"),
+        Unobserved::NoConnection => Reason::new("it is gone", "nothing is to be done"),
+        Unobserved::Invisible | Unobserved::Call(..) => {
+            Reason::unread(error.to_string(), "use tokens that may read it")
+        }
+    }
+}
+
+fn no_match(error: NoMatch) -> Failure {
+    let NoMatch { name, near } = error;
+    let hint = if near.is_empty() {
+        "name one that is there".to_owned()
+    } else {
+        format!("did you mean {}?", near.join(", "))
+    };
+    argument(format!("--connection '{name}' matches nothing in what was read"), &hint)
+}
+
+/// The connections that the findings of an audit are about.
+fn findings(path: &Path, rules: &[String]) -> Result<BTreeSet<Uuid>, Failure> {
+    let hint = "give the JSON that wif audit --format json wrote";
+    let shown = path.display();
+    let text = text_of(path, hint)?;
+    let audit: Value = serde_json::from_str(&text)
+        .map_err(|error| argument(format!("--from {shown} is not JSON: {error}"), hint))?;
+    let schema = audit.get("schema").and_then(Value::as_str).unwrap_or_default();
+    if schema != crate::report::SCHEMA {
+        let error =
+            format!("--from {shown} has the schema '{schema}', accepted is {}", crate::report::SCHEMA);
+        return Err(argument(error, hint));
+    }
+    for code in rules {
+        if crate::rules::with_code(code).is_none() {
+            return Err(argument(format!("--rule '{code}' is not a rule"), "wif explain lists all"));
+        }
+    }
+    let findings = audit.get("findings").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let is_meant = |finding: &&Value| {
+        let rule = finding.get("rule").and_then(Value::as_str).unwrap_or_default();
+        let is_waived = finding.get("waived").is_some_and(|waived| !waived.is_null());
+        !is_waived && (rules.is_empty() || rules.iter().any(|code| code.eq_ignore_ascii_case(rule)))
+    };
+    let id = |finding: &Value| Uuid::try_parse(finding.get("connection")?.as_str()?).ok();
+    Ok(findings.iter().filter(is_meant).filter_map(id).collect())
+}

@@ -1,0 +1,81 @@
+//! The plan of the inverse of what a journal says was done.
+
+use uuid::Uuid;
+use wif_core::failure::Failure;
+
+use super::{
+    arguments::RollbackArguments,
+    files::unusable,
+    plan::{make_plan, wanted},
+};
+use crate::{
+    change::{
+        convert::{self, Candidate, Ground, Reason},
+        journal,
+        observe::Observed,
+        plan::{Action, Credential, Item, Scheme},
+    },
+    cli::screen::Host,
+    snapshot::{Organization, connection::Connection},
+};
+
+/// Plans the inverse of what a journal says was done.
+///
+/// # Errors
+///
+/// Arguments or files are wrong, or nothing could be read.
+pub async fn rollback(arguments: &RollbackArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
+    let path = &arguments.journal;
+    let done = journal::read(path).map_err(|error| unusable(path, error))?;
+    let mut options = arguments.plan.clone();
+    if options.ask.organization.is_none() {
+        options.ask.organization = Some(done.plan.organization.url.clone());
+    }
+    let changed: Vec<_> =
+        done.plan.items.iter().filter(|item| done.state_of(item.connection).is_begun).collect();
+    if wanted(&options)?.is_empty() {
+        options.connections = changed.iter().map(|item| item.connection.to_string()).collect();
+        if options.connections.is_empty() {
+            host.talk
+                .say("the journal says of no connection that it was changed: there is nothing to take back");
+            return Ok(0);
+        }
+    }
+    let find = |id: Uuid| changed.iter().find(|item| item.connection == id);
+    let select = |connection: &Connection, organization: &Organization, now| {
+        let Some(item) = find(connection.id) else {
+            return Err(Reason::new("the journal did not change it", "nothing is to be done"));
+        };
+        match conversion(item) {
+            Some(Scheme::WorkloadIdentityFederation) => convert::can_revert(connection, organization, now),
+            Some(Scheme::ServicePrincipal) => convert::can_convert(connection, organization),
+            None => Err(Reason::new("the journal did not convert it", "nothing is to be done")),
+        }
+    };
+    let make = |ground: &Ground<'_>, candidate: &Candidate, observed: Observed, taken| {
+        let item = find(candidate.target.connection);
+        let back = item.and_then(|item| conversion(item)) == Some(Scheme::WorkloadIdentityFederation);
+        if !back {
+            return convert::convert(ground, candidate, observed.facts, taken);
+        }
+        // What the journal says was added, as far as it is still there.
+        let made = done.state_of(candidate.target.connection).made;
+        let added: Vec<Credential> = item.map_or_else(Vec::new, |item| {
+            let steps = item.steps.iter().enumerate().filter(|(at, _)| made.contains(at));
+            let added = steps.filter_map(|(_, step)| match &step.action {
+                Action::AddCredential { credential } => Some(credential.clone()),
+                _ => None,
+            });
+            added.filter(|one| observed.facts.identity.credentials.contains(one)).collect()
+        });
+        convert::revert(ground, candidate, observed.facts, &added)
+    };
+    make_plan(("rollback", &select, &make), &options, host).await
+}
+
+fn conversion(item: &Item) -> Option<Scheme> {
+    item.steps.iter().find_map(|step| match step.action {
+        Action::Convert { to } => Some(to),
+        _ => None,
+    })
+}
