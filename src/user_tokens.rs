@@ -18,6 +18,8 @@ use wif_io::{
 };
 use zeroize::Zeroize as _;
 
+use crate::agent::sessions;
+
 /// A service that wants a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AskedService {
@@ -40,15 +42,12 @@ pub struct FoundToken {
     pub source: String,
 }
 
-/// Azure DevOps as a resource of Entra.
-pub const DEVOPS_RESOURCE: &str = "499b84ac-1321-427f-aa17-267ca6975798";
 /// How long the Azure CLI may take: a first call reads its whole library.
 const CLI_TIMEOUT: Duration = Duration::from_secs(60);
 /// The job's own token.
 const JOB_TOKEN: &str = "SYSTEM_ACCESSTOKEN";
-/// The variables of a session, after its name.
-pub const URL: &str = "WIF_URL";
-const KEY: &str = "WIF_KEY";
+/// The variable of a session's address, after its name.
+pub const URL: &str = sessions::BROKER_VARIABLES[0];
 /// The longest name of a session, in characters.
 const MAX_SESSION: usize = 60;
 /// The longest reason that is told, in characters.
@@ -145,10 +144,8 @@ async fn first(
 
 /// The variables of a session: its address and its key.
 #[must_use]
-pub fn variables_of(session: Option<&str>) -> (String, String) {
-    let prefix = session.map(|name| format!("{}_", one_line(name, MAX_SESSION).to_uppercase()));
-    let prefix = prefix.unwrap_or_default();
-    (format!("{prefix}{URL}"), format!("{prefix}{KEY}"))
+pub fn variables_of(session: Option<&str>) -> [String; 2] {
+    sessions::broker_variables(&sessions::prefix(session))
 }
 
 /// Asks the broker of a session. None, where no session is meant and none is there.
@@ -158,7 +155,7 @@ async fn of_session(
     resource: &str,
     session: Option<&str>,
 ) -> Option<Result<Secret, String>> {
-    let (url, key) = variables_of(session);
+    let [url, key] = variables_of(session);
     let (Some(address), Some(secret)) = (env.get(&url), env.secret(&key)) else {
         return session.map(|_| Err(format!(" is not there: {url} and {key} are not set")));
     };

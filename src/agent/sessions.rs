@@ -2,10 +2,26 @@
 
 use std::collections::BTreeSet;
 
+use wif_core::foreign_text::one_line;
 use wif_io::env::Env;
 
 /// The variables by which later steps find a session's broker: its address and its key.
 pub(crate) const BROKER_VARIABLES: [&str; 2] = ["WIF_URL", "WIF_KEY"];
+
+/// The longest name of a session that is looked for, in characters. Real ones have 40.
+const MAX_NAME: usize = 60;
+
+/// What the names of a session's variables begin with, by the argument `--session`.
+#[must_use]
+pub(crate) fn prefix(session: Option<&str>) -> String {
+    session.map(|name| format!("{}_", one_line(name, MAX_NAME).to_uppercase())).unwrap_or_default()
+}
+
+/// The variables of the broker of a session whose names begin so.
+#[must_use]
+pub(crate) fn broker_variables(prefix: &str) -> [String; 2] {
+    BROKER_VARIABLES.map(|name| format!("{prefix}{name}"))
+}
 
 /// What the variables of each session begin with: nothing for the session without a name, else its name and `_`.
 #[must_use]

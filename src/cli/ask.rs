@@ -20,12 +20,13 @@ use super::{
     no_session::{not_reached, not_set},
     screen::unwritable,
 };
-use crate::agent::{commands::Commands, sessions::BROKER_VARIABLES};
+use crate::agent::{
+    commands::Commands,
+    sessions::{broker_variables, prefix},
+};
 
 /// The longest value that the status shows, in characters.
 const MAX_NAME: usize = 200;
-/// The longest name of a session, in characters. Real ones have 40.
-const MAX_SESSION: usize = 60;
 /// How many lines of a broker's reason are shown.
 const MAX_LINES: usize = 40;
 
@@ -76,14 +77,9 @@ pub async fn ask(
     }
 }
 
-/// What the names of a session's variables begin with, by the argument `--session`.
-pub(super) fn prefix(session: Option<&str>) -> String {
-    session.map(|name| format!("{}_", one_line(name, MAX_SESSION).to_uppercase())).unwrap_or_default()
-}
-
 /// Where the session's broker is: in the variables that the sign-in exported.
 pub(super) fn address(env: &Env, prefix: &str) -> Result<Address, Failure> {
-    let [url, key] = BROKER_VARIABLES.map(|name| format!("{prefix}{name}"));
+    let [url, key] = broker_variables(prefix);
     if let (Some(url), Some(key)) = (env.get(&url), env.secret(&key)) {
         return Address::new(url, key).map_err(|error| failure_of(error, env));
     }

@@ -30,11 +30,11 @@ use wif_io::{clock::Clock, env::Env, private_folder::Folder, program};
 
 use super::{
     Screen,
-    ask::{address, failure_of, prefix},
+    ask::{address, failure_of},
     operator::start,
     screen::unwritable,
 };
-use crate::agent::{commands::Commands, target_inputs::is_feed_host};
+use crate::agent::{commands::Commands, sessions::prefix, target_inputs::is_feed_host};
 
 /// What a tool asks for.
 #[derive(Debug, Args)]

@@ -9,11 +9,11 @@ use wif_io::{clock::Clock, env::Env};
 
 use super::{
     DoctorArguments, Screen,
-    ask::{address, failure_of, prefix},
+    ask::{address, failure_of},
     screen::unwritable,
 };
 use crate::{
-    agent::sessions,
+    agent::sessions::{self, prefix},
     doctor::{self, Report, SessionStatus, Target, Trial, TrialTool, show},
     exec,
 };

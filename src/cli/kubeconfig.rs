@@ -21,10 +21,10 @@ use wif_io::{
 
 use super::{
     Screen,
-    ask::{address, failure_of, prefix},
+    ask::{address, failure_of},
     screen::unwritable,
 };
-use crate::agent::network;
+use crate::agent::{network, sessions::prefix};
 
 /// What `wif kubeconfig` is asked for.
 #[derive(Debug, Args)]

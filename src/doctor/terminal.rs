@@ -5,7 +5,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 use wif_azure::devops::service_connections::{Organization, ServiceConnection, Token};
 use wif_core::{
-    azure::hosts::{self, AllowedHost, AllowedHosts},
+    azure::{
+        hosts::{self, AllowedHost, AllowedHosts},
+        resource::DEVOPS_APPLICATION,
+    },
     code::Code,
     failure::Failure,
     foreign_text::one_line,
@@ -30,7 +33,7 @@ use super::{
 use crate::{
     agent::{connection::Connection, inputs::env_name},
     sign_in::SIGN_IN_TIMEOUT,
-    user_tokens::{self, AskedService, DEVOPS_RESOURCE, FoundToken},
+    user_tokens::{self, AskedService, FoundToken},
 };
 
 /// The longest argument that an error shows, in characters.
@@ -70,7 +73,7 @@ pub(crate) async fn from_terminal(
     if !allowed_hosts.admits(hosts::Service::DevOps, base.host(), base.port()) {
         return Err(unknown_host(&base));
     }
-    let asked = (AskedService::DevOps, DEVOPS_RESOURCE);
+    let asked = (AskedService::DevOps, DEVOPS_APPLICATION);
     let mut said = Vec::new();
     let found = user_tokens::find(env, &*clock, asked, session, &mut |line| said.push(line.to_owned())).await;
     let Some(FoundToken { token, .. }) = found else { return Err(no_token().with_details(said)) };

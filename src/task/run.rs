@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf, sync::Arc};
 
 use wif_core::{
+    code::Code,
     exports::{self, Variable},
     failure::Failure,
     secret::Secret,
@@ -108,26 +109,27 @@ async fn sign_in(world: &mut World, unowned: &Unowned) -> Result<Option<ReadyScr
     let granted = plan.targets.sign_in(&http, &*source, &signed_in, assertion, unowned, &mut mask).await?;
     let tokens = plan.named_tokens(&signed_in);
     let file = write_id_token(&plan, folder.as_ref(), &signed_in)?;
-    let folder = match (script, folder) {
-        (Some(script), Some(folder)) => {
-            let session = ScriptSession {
-                env,
-                program: world.program.as_deref(),
-                plan: &plan,
-                existing: &existing,
-                signed_in: &signed_in,
-                granted: &granted,
-                tokens: &tokens,
-                id_token_file: file,
-                http: &http,
-                source: Arc::clone(&source),
-                listing: &listing,
-                clock_warning: sign_in.clock_warning(),
-            };
-            return session.open(&script, folder, &mut commands).await.map(Some);
-        }
-        (_, folder) => folder,
-    };
+    if let Some(script) = script {
+        // Never the other mode instead: that would sign later steps in, and run nothing.
+        let folder = folder.ok_or_else(|| {
+            Failure::new(Code::Bug, "the script has no private folder", "report it, with the step's log")
+        })?;
+        let session = ScriptSession {
+            env,
+            program: world.program.as_deref(),
+            plan: &plan,
+            existing: &existing,
+            signed_in: &signed_in,
+            granted: &granted,
+            tokens: &tokens,
+            id_token_file: file,
+            http: &http,
+            source: Arc::clone(&source),
+            listing: &listing,
+            clock_warning: sign_in.clock_warning(),
+        };
+        return session.open(&script, folder, &mut commands).await.map(Some);
+    }
     let mut broker = if plan.refresh {
         let step = Step { program: world.program.as_deref(), env: &world.env, clock: &*world.clock };
         let session = NewSession { targets: &granted, ..plan.new_session(&signed_in, file.clone()) };

@@ -1,10 +1,13 @@
 //! Tokens for the three services, found in the order in which `wif doctor` looks for its own.
 
 use uuid::Uuid;
-use wif::user_tokens::{self, AskedService, DEVOPS_RESOURCE, URL, variables_of};
+use wif::user_tokens::{self, AskedService, URL, variables_of};
 use wif_azure::rest::Token;
 use wif_core::{
-    azure::{cloud::Cloud, resource::Audiences},
+    azure::{
+        cloud::Cloud,
+        resource::{Audiences, DEVOPS_APPLICATION},
+    },
     code::Code,
     failure::Failure,
     foreign_text::one_line,
@@ -113,7 +116,7 @@ fn tenant(token: &Token) -> Option<Uuid> {
 fn resource(service: AskedService, cloud: Cloud) -> String {
     let resource_manager = cloud.resource_manager().to_owned();
     match service {
-        AskedService::DevOps => DEVOPS_RESOURCE.to_owned(),
+        AskedService::DevOps => DEVOPS_APPLICATION.to_owned(),
         AskedService::Graph => {
             Audiences { cloud, resource_manager, key_vault: None, graph: None }.graph_url()
         }
@@ -127,7 +130,7 @@ fn resource(service: AskedService, cloud: Cloud) -> String {
 ///
 /// Its variables are not set; the error offers the nearest names.
 pub fn check_session(env: &Env, session: &str) -> Result<(), Failure> {
-    let (url, key) = variables_of(Some(session));
+    let [url, key] = variables_of(Some(session));
     if env.get(&url).is_some() && env.secret(&key).is_some() {
         return Ok(());
     }

@@ -53,6 +53,8 @@ pub const ALIASES: [&str; 14] = [
     "batch",
 ];
 
+/// The application of Azure DevOps in Entra: what an access token for it is asked for.
+pub const DEVOPS_APPLICATION: &str = "499b84ac-1321-427f-aa17-267ca6975798";
 const DEFAULT: &str = "/.default";
 /// The one service whose resource ends in a slash, so that its scope has two.
 const MANAGED_DISK: &str = "https://disk.azure.com";
@@ -211,7 +213,7 @@ impl Audiences {
             "storage" => STORAGE.to_owned(),
             "sql" => names.sql.to_owned(),
             "ossrdbms" => names.ossrdbms.to_owned(),
-            "devops" => "499b84ac-1321-427f-aa17-267ca6975798".to_owned(),
+            "devops" => DEVOPS_APPLICATION.to_owned(),
             "aks" => "6dae42f8-4368-4678-94ff-3960e28e3630".to_owned(),
             "acr" => "https://containerregistry.azure.net".to_owned(),
             "disk" => MANAGED_DISK.to_owned(),

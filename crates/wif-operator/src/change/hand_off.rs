@@ -1,6 +1,7 @@
 //! What another person has to do: commands of the Azure CLI for each side, and the lines of Terraform.
 
 use serde_json::json;
+use wif_core::azure::resource::DEVOPS_APPLICATION;
 
 use super::{
     journal::Read,
@@ -19,9 +20,6 @@ pub enum Side {
     /// Who keeps the code.
     Terraform,
 }
-
-/// Azure DevOps as a resource of Entra.
-const DEVOPS: &str = "499b84ac-1321-427f-aa17-267ca6975798";
 
 /// The part of a side, and what of it is still open.
 #[must_use]
@@ -140,7 +138,7 @@ fn convert(plan: &Plan, item: &Item, to: Scheme) -> String {
         item.connection
     );
     format!(
-        "az rest --method put --resource {DEVOPS} --url {} --body {}",
+        "az rest --method put --resource {DEVOPS_APPLICATION} --url {} --body {}",
         quoted(&url),
         quoted(&body.to_string())
     )

@@ -1,13 +1,10 @@
 //! The next command, with everything filled in: names from outside are quoted for a POSIX shell.
 
 use uuid::Uuid;
-use wif_core::azure::cloud::Cloud;
+use wif_core::azure::{cloud::Cloud, resource::DEVOPS_APPLICATION};
 
 use super::Entry;
 use crate::snapshot::identity::{FederatedCredential, Identity};
-
-/// The application of Azure DevOps: what a token for it is asked for.
-const DEVOPS: &str = "499b84ac-1321-427f-aa17-267ca6975798";
 
 /// A word of a command, as a POSIX shell reads it back.
 #[must_use]
@@ -63,7 +60,7 @@ pub fn unauthorize(entry: Entry<'_>, project: Uuid, pipelines: &[u64]) -> String
         pipelines.iter().map(|id| format!("{{\"id\":{id},\"authorized\":false}}")).collect();
     let pipelines = pipelines.join(",");
     format!(
-        "az rest --method patch --resource {DEVOPS} --url 'https://dev.azure.com/{organization}/{project}/_apis/pipelines/pipelinePermissions/endpoint/{id}?api-version=7.1-preview.1' --body '{{\"pipelines\":[{pipelines}]}}'"
+        "az rest --method patch --resource {DEVOPS_APPLICATION} --url 'https://dev.azure.com/{organization}/{project}/_apis/pipelines/pipelinePermissions/endpoint/{id}?api-version=7.1-preview.1' --body '{{\"pipelines\":[{pipelines}]}}'"
     )
 }
 
