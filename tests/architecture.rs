@@ -28,7 +28,7 @@ const PARTS: [(&str, &[&str]); 13] = [
     ("task", &["agent", "doctor", "guards", "session", "sign_in", "sources", "targets", "world"]),
     ("credential", &["agent", "guards", "sign_in", "sources"]),
     ("doctor", &["agent", "sign_in", "sources", "user_tokens"]),
-    ("user_tokens", &[]),
+    ("user_tokens", &["agent"]),
     ("session", &["agent", "guards", "sign_in", "sources", "targets"]),
     ("sign_in", &["agent", "sources"]),
     ("sources", &["agent"]),
