@@ -64,4 +64,6 @@ mod tool_credentials;
 #[cfg(target_os = "linux")]
 mod try_tools;
 mod upgrade;
+#[cfg(target_os = "linux")]
+mod vault;
 mod walls;

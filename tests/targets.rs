@@ -24,7 +24,7 @@ use crate::{
 
 const REGION: &str = "eu-central-1";
 
-fn trusting(case: Case) -> Case {
+pub(crate) fn trusting(case: Case) -> Case {
     case.emulator.trust_in_clouds(case.connection);
     case.input("refresh", "true").input("accessTokens", "").input("exports", "none")
 }
@@ -34,7 +34,7 @@ fn with_aws(case: Case) -> Case {
     case.set("AWS_ENDPOINT_URL_STS", &url).input("awsRole", AWS_ROLE).input("awsRegion", REGION)
 }
 
-fn with_vault(case: Case) -> Case {
+pub(crate) fn with_vault(case: Case) -> Case {
     let url = case.emulator.clouds_url();
     case.input("vaultAddress", &url).input("vaultRole", VAULT_ROLE)
 }
@@ -292,7 +292,7 @@ fn an_answer_in_xml_is_read_too() {
     assert!(text.contains("AccessDenied: Not authorized to perform"), "{text}");
 }
 
-fn sign_in(inputs: &[(&str, &str)]) -> Step {
+pub(crate) fn sign_in(inputs: &[(&str, &str)]) -> Step {
     let usual = [("azureSubscription", "sc-prod"), ("exports", "none"), ("accessTokens", ""), EMULATOR];
     let all: Vec<_> = usual.into_iter().chain(inputs.iter().copied()).collect();
     Step::task(task_folder(), &all).display_name("Sign in")
@@ -341,27 +341,8 @@ fn a_job_is_signed_in_to_aws_and_vault_until_it_ends() {
     assert!(tokens.len() == 1 && tokens[0].revoked, "revoked with the job: {tokens:?}");
 }
 
-#[test]
-fn a_token_of_vault_is_revoked_where_the_sign_in_fails_after_it() {
-    let case = with_vault(trusting(Case::new())).program(PathBuf::from("/nonexistent/wif"));
-    case.fails(Code::BrokerFailed);
-    let directory = case.emulator.directory();
-    let tokens = &directory.clouds.vault.tokens;
-    assert!(tokens.len() == 1 && tokens[0].revoked, "{tokens:?}");
-    // A command that is not there is found out after the sign-in.
-    let case = exec("x");
-    let url = case.emulator.clouds_url();
-    case.emulator.directory().clouds.vault.mounts[0].roles[0].audiences = vec![url.clone()];
-    let case = case.option("--vault-address", &url).option("--vault-role", VAULT_ROLE);
-    let output = case.run(&["/nonexistent/command"]);
-    assert_eq!(output.status.code(), Some(127), "{output:?}");
-    let directory = case.emulator.directory();
-    let tokens = &directory.clouds.vault.tokens;
-    assert!(tokens.len() == 1 && tokens[0].revoked, "{tokens:?}");
-}
-
 /// `wif exec` with GitHub's id tokens, each for the audience of its cloud.
-fn exec(audience: &str) -> ExecCase {
+pub(crate) fn exec(audience: &str) -> ExecCase {
     let case = ExecCase::new();
     let issuer = SourceIssuer::GitHub;
     let subject = case.emulator.directory().sources.subject(issuer);
@@ -467,7 +448,7 @@ END",
 }
 
 /// A broker of this case as its process opens it, with nothing but what is handed over, and a clock in the test's hand.
-async fn open(case: &Case) -> (Arc<Session>, Arc<Virtual>) {
+pub(crate) async fn open(case: &Case) -> (Arc<Session>, Arc<Virtual>) {
     let clock = Virtual::new(case.emulator.now());
     let env = serve::environment(&case.env(), case.connection);
     let key = Secret::new("key".to_owned());
@@ -479,7 +460,7 @@ async fn open(case: &Case) -> (Arc<Session>, Arc<Virtual>) {
 }
 
 /// Lets time pass by the minute, and looks at the credential each time: its text, and how much life it has.
-async fn pass(
+pub(crate) async fn pass(
     case: &Case,
     session: &Session,
     clock: &Virtual,
@@ -515,29 +496,6 @@ fn credentials_of_aws_have_twenty_minutes_of_life_all_day_with_id_tokens_of_five
             assert!(exchanges.contains(&sessions), "{duration}: {sessions}");
         });
     }
-}
-
-#[test]
-fn the_token_of_vault_stays_the_same_until_its_longest_life_ends_and_is_revoked_at_the_end() {
-    let case = with_vault(trusting(Case::new()));
-    run(async {
-        let (session, clock) = open(&case).await;
-        let mut texts = Vec::new();
-        pass(&case, &session, &clock, 3, |fresh, life| {
-            assert!(life > time::Duration::ZERO, "{life}");
-            if texts.last() != Some(&fresh.token) {
-                texts.push(fresh.token.clone());
-            }
-        })
-        .await;
-        let tokens = case.emulator.directory().clouds.vault.tokens.clone();
-        // Two hours of renewals, and then another login.
-        assert_eq!((texts.len(), tokens.len()), (2, 2), "{tokens:?}");
-        assert!(tokens[0].renewals >= 10, "{tokens:?}");
-        (session.tokens.targets()[0].end.as_ref().unwrap())().await;
-        let tokens = case.emulator.directory().clouds.vault.tokens.clone();
-        assert!(tokens[1].revoked, "{tokens:?}");
-    });
 }
 
 /// Where google-auth is installed, the real client gets access tokens in both ways; elsewhere nothing is proved.
@@ -576,29 +534,4 @@ END";
     assert_eq!(found.trim(), "ya29.c. False");
     let found = case.option("--allowed-resources", "google").prints(look);
     assert_eq!(found.trim(), "ya29.c. False", "the id token stays inside");
-}
-
-/// Where hvac is installed, the real client is signed in; elsewhere nothing is proved.
-#[test]
-fn hvac_is_signed_in_by_the_variables() {
-    let case = exec("x");
-    let url = case.emulator.plain_clouds_url();
-    case.emulator.directory().clouds.vault.mounts[0].roles[0].audiences = vec![url.clone()];
-    let case = case.option("--vault-address", &url).option("--vault-role", VAULT_ROLE);
-    let found = case.prints(
-        "python3 - <<'END'
-try:
-    import hvac
-except ImportError:
-    print('absent')
-else:
-    client = hvac.Client()
-    print(client.auth.token.renew_self()['auth']['token_policies'])
-END",
-    );
-    if found.trim() == "absent" {
-        println!("NOT TESTED: hvac is not installed");
-        return;
-    }
-    assert_eq!(found.trim(), "['default', 'deploy']");
 }

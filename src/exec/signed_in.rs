@@ -167,7 +167,7 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
         prepared = signing_in => Ok(prepared),
     };
     if !matches!(prepared, Ok(Ok(_))) {
-        unowned.revoke().await;
+        log.say_all(&unowned.revoke().await);
     }
     let (broker, variables) = match prepared {
         Ok(prepared) => prepared?,
@@ -178,7 +178,7 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
     log.say_all(&environment.notes);
     let ended = run_command(request, &environment.variables, signals).await;
     if let Some(broker) = broker {
-        broker.end().await;
+        log.say_all(&broker.end().await);
     }
     drop(folder);
     ended

@@ -1,6 +1,10 @@
 //! What the step hands over to its broker, through a pipe: never in arguments, environment or a file.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{self, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -73,7 +77,7 @@ impl Handover {
         };
         env.iter()
             .filter(|(name, _)| ours(name))
-            .map(|(name, value)| (name.to_owned(), Zeroizing::new(value.to_owned())))
+            .map(|(name, value)| (name.to_owned(), Zeroizing::new(found_anywhere(name, value))))
             .collect()
     }
 
@@ -81,6 +85,21 @@ impl Handover {
     pub(super) fn env(&self) -> Env {
         self.variables.iter().map(|(name, value)| (name.clone(), value.as_str().to_owned())).collect()
     }
+}
+
+/// A value that names the same files in every folder: the broker runs in another one than the step.
+fn found_anywhere(name: &str, value: &str) -> String {
+    let absolute = |path: PathBuf| path::absolute(&path).unwrap_or(path);
+    let is = |known: &str| known.eq_ignore_ascii_case(name);
+    let found = if network::FILES.into_iter().chain(targets::FILES).any(is) {
+        absolute(value.into()).into_os_string().into_string().ok()
+    } else if is(network::FOLDERS) {
+        let joined = env::join_paths(env::split_paths(value).map(absolute)).ok();
+        joined.and_then(|all| all.into_string().ok())
+    } else {
+        None
+    };
+    found.unwrap_or_else(|| value.to_owned())
 }
 
 impl Handed {
@@ -99,6 +118,22 @@ impl Handed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_the_same_one_in_the_brokers_folder() {
+        let here = env::current_dir().unwrap();
+        let of = |name: &str, value: &str| found_anywhere(name, value);
+        let expected = here.join("ca.pem").display().to_string();
+        for name in ["SSL_CERT_FILE", "VAULT_CACERT"] {
+            assert_eq!(of(name, "ca.pem"), expected);
+            assert_eq!(of(name, &expected), expected);
+        }
+        let folders = env::join_paths(["some", "others"].map(PathBuf::from)).unwrap().into_string().unwrap();
+        let all = env::join_paths(["some", "others"].map(|one| here.join(one))).unwrap();
+        assert_eq!(of("SSL_CERT_DIR", &folders), all.into_string().unwrap());
+        assert_eq!(of("INPUT_VAULTROLE", "deploy"), "deploy");
+        assert_eq!(of("SSL_CERT_FILE", ""), "");
+    }
 
     #[test]
     fn the_jobs_other_secrets_and_connections_stay_behind() {

@@ -15,7 +15,6 @@ use wif_io::{env::Env, http::Http};
 use super::{
     serve::{self, Served, Upstream},
     start::{self, NewSession},
-    targets::end,
 };
 use crate::{sources::IdTokenSource, targets::TargetSet};
 
@@ -87,10 +86,10 @@ impl LocalBroker {
         }
     }
 
-    /// Stops serving, and ends the credentials that would outlive it.
-    pub(crate) async fn end(mut self) {
+    /// Stops serving, and ends the credentials that would outlive it. Returns a sentence for each that may live on.
+    pub(crate) async fn end(mut self) -> Vec<String> {
         self.stop().await;
-        end(&self.session).await;
+        self.session.end_credentials().await
     }
 }
 

@@ -89,7 +89,8 @@ pub async fn serve(clock: Arc<dyn Clock>, signal: impl Future<Output = ()>) -> i
         () = keep => {}
         () = server::serve(listener, session, end) => {}
     }
-    session_targets::end(&ended).await;
+    // Where the post-job stage asked for the end, it was told of what could not be ended.
+    let _ = ended.end_credentials().await;
     Ok(())
 }
 

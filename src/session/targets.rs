@@ -1,7 +1,10 @@
 //! How a broker keeps the credentials of other clouds fresh.
 
 use std::{
-    sync::{Arc, OnceLock, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,8 +20,9 @@ use wif_core::{
     code::Code,
     exports::Family,
     failure::Failure,
+    foreign_text::one_line,
+    human_time::rfc3339,
     retry::RetryClass,
-    secret::Secret,
     token::{claims::Unverified, lifetime::Lifetime},
 };
 use wif_io::{
@@ -119,22 +123,22 @@ impl Ways<'_> {
         if target.family() == Family::Google && self.gives_id_token {
             return ServedTarget { name, dialect: Dialect::IdToken, slot: assertion, end: None };
         }
-        let this = Arc::<OnceLock<Weak<TokenSlot>>>::default();
-        let (http, held) = (Arc::clone(&self.http), Arc::clone(&this));
         let dialect = target.dialect();
-        let to_end = (Arc::clone(&target), Arc::clone(&http), Arc::clone(&this));
+        let (http, held) = (Arc::clone(&self.http), Arc::<Held>::default());
+        let to_end = (Arc::clone(&target), Arc::clone(&http), Arc::clone(&held));
+        let this = Arc::clone(&held);
         let fetch: Fetch = Arc::new(move || {
             let (target, http, assertion) = (Arc::clone(&target), Arc::clone(&http), Arc::clone(&assertion));
-            let held = Arc::clone(&held);
+            let held = Arc::clone(&this);
             // The slot is locked while it makes this, and not while it waits for it.
-            Box::pin(async move { fresh(&*target, &http, &assertion, current(&held)).await })
+            Box::pin(async move { fresh(&*target, &http, &assertion, Some(&held)).await })
         });
         let slot = TokenSlot::new(self.http.shared_clock(), fetch, None);
         // Set here for the first time.
-        let _ = this.set(Arc::downgrade(&slot));
+        let _ = held.slot.set(Arc::downgrade(&slot));
         let end: End = Box::new(move || {
-            let (target, http, held) = (Arc::clone(&to_end.0), Arc::clone(&to_end.1), current(&to_end.2));
-            Box::pin(async move { revoke(&*target, &http, held).await })
+            let (target, http, held) = (Arc::clone(&to_end.0), Arc::clone(&to_end.1), Arc::clone(&to_end.2));
+            Box::pin(async move { held.end(&*target, &http).await })
         });
         let end = (dialect == Dialect::Kept).then_some(end);
         ServedTarget { name, dialect, slot, end }
@@ -157,8 +161,42 @@ impl Ways<'_> {
     }
 }
 
-fn current(slot: &OnceLock<Weak<TokenSlot>>) -> Option<Secret> {
-    Some(slot.get()?.upgrade()?.current()?.token)
+/// The credentials of a cloud that a session has.
+#[derive(Default)]
+struct Held {
+    slot: OnceLock<Weak<TokenSlot>>,
+    /// Those before the present one that the cloud would not renew: later steps may use them still.
+    replaced: Mutex<Vec<CachedToken>>,
+    /// Whether all have been ended.
+    has_ended: AtomicBool,
+}
+
+impl Held {
+    fn current(&self) -> Option<CachedToken> {
+        self.slot.get()?.upgrade()?.current()
+    }
+
+    fn replaced(&self) -> MutexGuard<'_, Vec<CachedToken>> {
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends all that live. Where that was done before, nothing is left to do.
+    async fn end(&self, target: &dyn Target, http: &Http) -> Result<(), String> {
+        if self.has_ended.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let now = http.clock().now();
+        let mut all = self.replaced().clone();
+        all.extend(self.current());
+        all.retain(|one| now < one.lifetime.until);
+        let mut result = Ok(());
+        for credential in &all {
+            let ended = revoke(target, http, credential).await;
+            result = result.and(ended);
+        }
+        self.has_ended.store(result.is_ok(), Ordering::Release);
+        result
+    }
 }
 
 /// The credential that is held, renewed; or another one, where that cannot be.
@@ -166,10 +204,11 @@ async fn fresh(
     target: &dyn Target,
     http: &Http,
     assertion: &Arc<TokenSlot>,
-    held: Option<Secret>,
+    held: Option<&Held>,
 ) -> Result<CachedToken, Failure> {
     let deadline = Deadline::after(http.clock(), SIGN_IN_TIMEOUT);
-    if let Some(renewal) = held.as_ref().and_then(|held| target.renew(http, deadline, held)) {
+    let current = held.and_then(Held::current);
+    if let Some(renewal) = current.as_ref().and_then(|one| target.renew(http, deadline, &one.token)) {
         match renewal.await.map_err(Failure::from) {
             Ok(renewed) => return Ok(renewed),
             Err(failure) if failure.retry_class != RetryClass::Refused => return Err(failure),
@@ -178,15 +217,27 @@ async fn fresh(
         }
     }
     let id_token = assertion.get_for_exchange().await.map_err(|failure| failure.duplicate())?;
-    exchange(target, http, deadline, &id_token.token).await
+    let other = exchange(target, http, deadline, &id_token.token).await?;
+    if let (Some(held), Some(current)) = (held, current) {
+        let now = http.clock().now();
+        let mut replaced = held.replaced();
+        replaced.retain(|one| now < one.lifetime.until);
+        replaced.push(current);
+    }
+    Ok(other)
 }
 
-pub(super) async fn revoke(target: &dyn Target, http: &Http, held: Option<Secret>) {
+/// Ends a credential, or says why it may live on.
+pub(super) async fn revoke(target: &dyn Target, http: &Http, credential: &CachedToken) -> Result<(), String> {
     let deadline = Deadline::after(http.clock(), REVOCATION_TIMEOUT);
-    if let Some(revocation) = held.as_ref().and_then(|held| target.revoke(http, deadline, held)) {
-        // The credential ends by itself, if later.
-        let _ = timeout(http.clock(), Limit::Request, REVOCATION_TIMEOUT, revocation).await;
-    }
+    let Some(revocation) = target.revoke(http, deadline, &credential.token) else { return Ok(()) };
+    let why = match timeout(http.clock(), Limit::Request, REVOCATION_TIMEOUT, revocation).await {
+        Some(Ok(())) => return Ok(()),
+        Some(Err(error)) => error.to_string(),
+        None => format!("no answer within {} s", REVOCATION_TIMEOUT.as_secs()),
+    };
+    let (name, until) = (target.service(), rfc3339(credential.lifetime.until));
+    Err(format!("The token of {name} was not revoked, and may work until {until}: {}", one_line(&why, 300)))
 }
 
 /// An id token for an audience.
@@ -207,13 +258,6 @@ pub(crate) async fn id_token(
         )
     })?;
     Ok(CachedToken::new(token, Lifetime { from, until: claims.expires }))
-}
-
-/// Ends the credentials that outlive the broker otherwise.
-pub(super) async fn end(session: &Session) {
-    for end in session.tokens.targets().iter().filter_map(|target| target.end.as_ref()) {
-        end().await;
-    }
 }
 
 /// Begins with what the step has got, and keeps it fresh for those who do not ask in time.

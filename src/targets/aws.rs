@@ -230,6 +230,10 @@ impl Target for Aws {
         Family::Aws
     }
 
+    fn service(&self) -> &'static str {
+        SERVICE
+    }
+
     fn dialect(&self) -> Dialect {
         Dialect::ContainerCredentials
     }

@@ -173,6 +173,10 @@ impl Target for Google {
         Family::Google
     }
 
+    fn service(&self) -> &'static str {
+        SERVICE
+    }
+
     fn dialect(&self) -> Dialect {
         Dialect::TokenExchange
     }

@@ -33,6 +33,9 @@ pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
     aws::VARIABLES.into_iter().chain(google::VARIABLES).chain(vault::VARIABLES)
 }
 
+/// Those of [`variables`] that name files.
+pub(crate) const FILES: [&str; 1] = vault::VARIABLES;
+
 /// Everything beside Azure that a session gives credentials for.
 #[derive(Clone, Default)]
 pub(crate) struct TargetSet {
@@ -64,7 +67,7 @@ pub(crate) fn read(
     }
     // The last one, since its token is the only one that has to be revoked.
     if let Some(inputs) = &inputs.vault {
-        targets.push(Arc::new(Vault::new(inputs, env)));
+        targets.push(Arc::new(Vault::new(inputs, env)?));
     }
     Ok(TargetSet { clouds: targets, registries: inputs.registries.clone(), assertion })
 }

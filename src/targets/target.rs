@@ -13,6 +13,9 @@ pub(crate) trait Target: Send + Sync {
     /// Which one it is.
     fn family(&self) -> Family;
 
+    /// Its service, as people call it.
+    fn service(&self) -> &'static str;
+
     /// How the broker serves the credential.
     fn dialect(&self) -> Dialect;
 

@@ -2,7 +2,10 @@
 //!
 //! Source: hashicorp/vault, `api/auth_token.go`; Vault's documentation, "JWT/OIDC auth method (API)" and "Token auth method (API)".
 
-use std::fs;
+use std::{
+    fs,
+    sync::{Mutex, OnceLock, PoisonError},
+};
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -23,7 +26,7 @@ use wif_io::{
     clock::Deadline,
     endpoint::PlainEndpoint,
     env::Env,
-    http::{Http, Request, Response},
+    http::{Http, Request, Response, Settings, SetupError},
 };
 
 use super::{
@@ -47,8 +50,19 @@ const MAX_LIFE: Duration = Duration::days(32);
 /// An auth method, and where it is.
 pub(super) struct Vault {
     inputs: VaultInputs,
-    /// What the connection to it is made of.
-    env: Env,
+    way: Way,
+    /// The client for it, made once; why there is none.
+    client: OnceLock<Result<Http, String>>,
+}
+
+/// How this address is reached.
+enum Way {
+    /// Like every other service.
+    Usual,
+    /// Without TLS, on this machine.
+    Plain(PlainEndpoint),
+    /// With a CA of Vault's own, read before any later step can change it.
+    OwnCa(Mutex<Option<Settings>>),
 }
 
 #[derive(Deserialize)]
@@ -64,9 +78,8 @@ struct Auth {
 }
 
 impl Vault {
-    pub(super) fn new(inputs: &VaultInputs, env: &Env) -> Self {
-        let names: Vec<_> = network::variables().chain(VARIABLES).collect();
-        Self { inputs: inputs.clone(), env: env.only(&names) }
+    pub(super) fn new(inputs: &VaultInputs, env: &Env) -> Result<Self, TargetError> {
+        Ok(Self { inputs: inputs.clone(), way: Way::to(&inputs.address, env)?, client: OnceLock::new() })
     }
 
     /// A request to Vault. Its address may have a path of its own.
@@ -81,26 +94,19 @@ impl Vault {
         })
     }
 
-    /// The client for this address, where the usual one will not do: without TLS on this machine, or with a CA of Vault's own.
-    fn own_client(&self, http: &Http) -> Result<Option<Http>, TargetError> {
-        let address = &self.inputs.address;
-        let is_plain =
-            address.starts_with("http://") && Url::parse(address).is_ok_and(|url| is_loopback(&url));
-        if is_plain && let Ok(endpoint) = PlainEndpoint::parse(address) {
-            return Ok(Some(Http::plain(endpoint, http.shared_clock())?));
-        }
-        let Some(path) = self.env.get(CA_FILE) else { return Ok(None) };
-        let unusable = |reason: String| TargetError::Variable { variable: CA_FILE, reason };
-        let size = fs::metadata(path).map_err(|error| unusable(error.to_string()))?;
-        if !size.is_file() || size.len() > MAX_CA_BYTES {
-            return Err(unusable("it names no file of certificates".to_owned()));
-        }
-        let pem = fs::read(path).map_err(|error| unusable(error.to_string()))?;
-        let own = reqwest::Certificate::from_pem_bundle(&pem)
-            .map_err(|_error| unusable("its file has no certificate in PEM".to_owned()))?; // the parser's text adds nothing
-        let (mut settings, _) = network::settings(&self.env).map_err(|error| unusable(error.to_string()))?;
-        settings.roots.extend(own);
-        Ok(Some(Http::new(settings, http.shared_clock())?))
+    /// The client for this address; `http` is the usual one.
+    fn client<'a>(&'a self, http: &'a Http) -> Result<&'a Http, TargetError> {
+        let made = match &self.way {
+            Way::Usual => return Ok(http),
+            Way::Plain(endpoint) => {
+                self.client.get_or_init(|| made(Http::plain(endpoint.clone(), http.shared_clock())))
+            }
+            Way::OwnCa(settings) => self.client.get_or_init(|| {
+                let settings = settings.lock().unwrap_or_else(PoisonError::into_inner).take();
+                made(Http::new(settings.unwrap_or_default(), http.shared_clock()))
+            }),
+        };
+        made.as_ref().map_err(|reason| TargetError::Variable { variable: CA_FILE, reason: reason.clone() })
     }
 
     async fn ask(
@@ -110,9 +116,8 @@ impl Vault {
         request: Request,
         presented: &'static str,
     ) -> Result<(Question, Response), TargetError> {
-        let own = self.own_client(http)?;
         let question = Question { service: SERVICE, presented, request, refusal };
-        let answer = question.ask(own.as_ref().unwrap_or(http), deadline).await?;
+        let answer = question.ask(self.client(http)?, deadline).await?;
         Ok((question, answer))
     }
 
@@ -151,6 +156,32 @@ impl Vault {
     }
 }
 
+impl Way {
+    fn to(address: &str, env: &Env) -> Result<Self, TargetError> {
+        let is_plain =
+            address.starts_with("http://") && Url::parse(address).is_ok_and(|url| is_loopback(&url));
+        if is_plain && let Ok(endpoint) = PlainEndpoint::parse(address) {
+            return Ok(Self::Plain(endpoint));
+        }
+        let Some(path) = env.get(CA_FILE) else { return Ok(Self::Usual) };
+        let unusable = |reason: String| TargetError::Variable { variable: CA_FILE, reason };
+        let size = fs::metadata(path).map_err(|error| unusable(error.to_string()))?;
+        if !size.is_file() || size.len() > MAX_CA_BYTES {
+            return Err(unusable("it names no file of certificates".to_owned()));
+        }
+        let pem = fs::read(path).map_err(|error| unusable(error.to_string()))?;
+        let own = reqwest::Certificate::from_pem_bundle(&pem)
+            .map_err(|_error| unusable("its file has no certificate in PEM".to_owned()))?; // the parser's text adds nothing
+        let (mut settings, _) = network::settings(env).map_err(|error| unusable(error.to_string()))?;
+        settings.roots.extend(own);
+        Ok(Self::OwnCa(Mutex::new(Some(settings))))
+    }
+}
+
+fn made(client: Result<Http, SetupError>) -> Result<Http, String> {
+    client.map_err(|error| error.to_string())
+}
+
 /// `{"errors": ["…"]}`
 fn refusal(answer: &Response) -> (Option<&'static KnownRefusal>, Option<String>) {
     let json = answer.json::<Value>();
@@ -163,6 +194,10 @@ fn refusal(answer: &Response) -> (Option<&'static KnownRefusal>, Option<String>)
 impl Target for Vault {
     fn family(&self) -> Family {
         Family::Vault
+    }
+
+    fn service(&self) -> &'static str {
+        SERVICE
     }
 
     fn dialect(&self) -> Dialect {

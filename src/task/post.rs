@@ -4,11 +4,12 @@
 use std::{error::Error, io, path::Path, time::Duration};
 
 use reqwest::Method;
+use serde_json::Value;
 use wif_broker::{
     client::{Address, BrokerError},
     paths,
 };
-use wif_core::failure::Failure;
+use wif_core::{failure::Failure, foreign_text::one_line};
 use wif_io::{
     clock::Clock,
     env::Env,
@@ -46,7 +47,8 @@ const END_GRACE: Duration = Duration::from_secs(3);
 enum BrokerEnd {
     /// There was none.
     None,
-    Ended,
+    /// It ended. A sentence for each credential of another cloud that may live on.
+    Ended(Vec<String>),
     /// It did not answer.
     Killed,
     /// It had ended before this stage.
@@ -65,11 +67,20 @@ pub async fn post(world: &mut World) -> io::Result<()> {
     let mut commands = Commands::new(&mut *world.out, &world.env);
     let broker = end_broker(&world.env, &*world.clock).await;
     let folder = remove_folder(&world.env);
+    let has_vault = world.env.get("INPUT_VAULTADDRESS").is_some_and(|address| !address.trim().is_empty());
     match &broker {
         BrokerEnd::None if folder.is_none() => {
             return commands.line("Nothing to remove: this step left no sign-in session");
         }
-        BrokerEnd::None | BrokerEnd::Ended => {}
+        BrokerEnd::None => {}
+        BrokerEnd::Ended(left) => {
+            for sentence in left {
+                commands.warning(sentence)?;
+            }
+        }
+        BrokerEnd::Killed if has_vault => commands.warning(
+            "The session's broker did not answer: it was killed. Its token of Vault was not revoked, and works until its life ends",
+        )?,
         BrokerEnd::Killed => commands.line("The session's broker did not answer: it was killed")?,
         BrokerEnd::Before(error) => {
             let other = matches!(error, BrokerError::Unproven { .. }).then(|| format!(" ({error})"));
@@ -83,7 +94,12 @@ pub async fn post(world: &mut World) -> io::Result<()> {
             commands.warning(&format!("The session's broker could not be ended: {error}"))?;
         }
     }
-    let is_clean = matches!(broker, BrokerEnd::None | BrokerEnd::Ended | BrokerEnd::Killed);
+    let is_clean = match &broker {
+        BrokerEnd::None => true,
+        BrokerEnd::Ended(left) => left.is_empty(),
+        BrokerEnd::Killed => !has_vault,
+        BrokerEnd::Before(_) | BrokerEnd::StillThere(_) => false,
+    };
     match folder {
         Some(Err(warning)) => commands.warning(&warning),
         Some(Ok(false)) if matches!(broker, BrokerEnd::None) => {
@@ -121,13 +137,20 @@ async fn end_broker(env: &Env, clock: &dyn Clock) -> BrokerEnd {
     };
     match (asked, ending) {
         (_, Some(Ending::Killed)) => BrokerEnd::Killed,
-        (Ok(_), _) | (Err(_), Some(Ending::ByItself)) => BrokerEnd::Ended,
+        (Ok(answer), _) => BrokerEnd::Ended(left_of(&answer)),
+        (Err(_), Some(Ending::ByItself)) => BrokerEnd::Ended(Vec::new()),
         (Err(error), Some(Ending::Gone)) => BrokerEnd::Before(error),
         (Err(error @ (BrokerError::Gone(_) | BrokerError::Unproven { .. })), None) => {
             BrokerEnd::Before(error)
         }
         (Err(error), None) => BrokerEnd::StillThere(error.to_string()),
     }
+}
+
+/// What may live on, as the broker says.
+fn left_of(answer: &Value) -> Vec<String> {
+    let left = answer.get("left").and_then(Value::as_array);
+    left.into_iter().flatten().filter_map(Value::as_str).map(|text| one_line(text, 500)).collect()
 }
 
 /// `None`: there was none.

@@ -65,7 +65,11 @@ pub async fn run(world: &mut World, signals: &mut Signals) -> Result<Ended, Fail
         signed_in = sign_in(world, &unowned) => Some(signed_in),
     };
     if !matches!(signed_in, Some(Ok(_))) {
-        unowned.revoke().await;
+        let left = unowned.revoke().await;
+        let mut commands = Commands::new(&mut *world.out, &world.env);
+        for sentence in left {
+            commands.warning(&sentence).map_err(OutputError)?;
+        }
     }
     let Some(script) = signed_in.transpose()? else { return Ok(Ended::Canceled) };
     let Some(script) = script else { return Ok(Ended::Done) };

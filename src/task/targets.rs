@@ -107,7 +107,7 @@ impl PlannedTargets {
             };
             mask(&presented).map_err(OutputError)?;
             let credential = targets::exchange(&**target, http, deadline, &presented).await?;
-            unowned.add(target, http, &credential.token);
+            unowned.add(target, http, &credential);
             for secret in target.secrets(&credential.token) {
                 mask(&secret).map_err(OutputError)?;
             }

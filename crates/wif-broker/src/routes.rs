@@ -75,6 +75,15 @@ pub(crate) async fn answer(session: &Session, place: &Place, request: Request<In
     response
 }
 
+/// Ends the broker when it is dropped.
+struct EndsBroker<'a>(&'a Session);
+
+impl Drop for EndsBroker<'_> {
+    fn drop(&mut self) {
+        self.0.end.notify_one();
+    }
+}
+
 /// A request that passed the guard.
 enum Admitted<'a> {
     /// The proof, which needs no key.
@@ -135,8 +144,10 @@ async fn route(
         }
         (paths::END, KeyLocation::InHeader) => {
             require_method(&parts.method, &Method::POST)?;
-            session.end.notify_one();
-            Ok(json!({"status": "ending"}).into())
+            // A caller that goes away ends the broker all the same.
+            let _ending = EndsBroker(session);
+            let left = session.end_credentials().await;
+            Ok(json!({"status": "ending", "left": left}).into())
         }
         (paths::IDENTITY | paths::ID_TOKEN | AZD_TOKEN | paths::STATUS | paths::END, _) => {
             Err(guard::no_key())

@@ -18,3 +18,14 @@ pub struct Session {
     /// Ends the broker.
     pub end: Notify,
 }
+
+impl Session {
+    /// Ends the credentials that outlive the broker otherwise. Returns a sentence for each that may live on.
+    pub async fn end_credentials(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        for end in self.tokens.targets().iter().filter_map(|target| target.end.as_ref()) {
+            left.extend(end().await.err());
+        }
+        left
+    }
+}

@@ -17,8 +17,8 @@ pub struct Target {
     pub end: Option<End>,
 }
 
-/// Ends a credential.
-pub type End = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+/// Ends a credential, or says in a sentence why it may live on.
+pub type End = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
 /// How a credential is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

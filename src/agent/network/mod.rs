@@ -31,6 +31,12 @@ pub fn variables() -> impl Iterator<Item = &'static str> {
         .chain(proxy::EXCEPTIONS)
 }
 
+/// Those of [`variables`] that name a file.
+pub(crate) const FILES: [&str; 5] =
+    [roots::AGENT_FILE, roots::FILE, CERTIFICATE, CERTIFICATE_KEY, CERTIFICATE_ARCHIVE];
+/// The one of [`variables`] that names folders.
+pub(crate) const FOLDERS: &str = roots::FOLDERS;
+
 const CERTIFICATE: &str = "AGENT_CLIENTCERT";
 const CERTIFICATE_KEY: &str = "AGENT_CLIENTCERTKEY";
 const CERTIFICATE_ARCHIVE: &str = "AGENT_CLIENTCERTARCHIVE";

@@ -131,8 +131,13 @@ impl ReadyScript {
                 running.finish(world, signals, broker).await
             }
             Err(failure) => {
-                if let Some(broker) = broker {
-                    broker.end().await;
+                let unended = match broker {
+                    Some(broker) => broker.end().await,
+                    None => Vec::new(),
+                };
+                let mut commands = Commands::new(&mut *world.out, &world.env);
+                for sentence in &unended {
+                    commands.warning(sentence).map_err(OutputError)?;
                 }
                 Err(failure)
             }
@@ -213,14 +218,18 @@ impl Running {
         }
         let left = self.child.end_left_behind(&*world.clock, LEFT_BEHIND_GRACE).await;
         // Last of all: another cloud may not answer, and the agent waits for seconds only when it cancels.
-        if let Some(broker) = broker {
-            broker.end().await;
-        }
+        let unended = match broker {
+            Some(broker) => broker.end().await,
+            None => Vec::new(),
+        };
         self.read_last_errors(world).await?;
         // The script may have ended in the middle of a line.
         let mut commands = Commands::new(&mut *world.out, &world.env);
         commands.line("\n").map_err(OutputError)?;
         report_left_behind(&left, &mut commands).map_err(OutputError)?;
+        for sentence in &unended {
+            commands.warning(sentence).map_err(OutputError)?;
+        }
         self.judge(ending?)
     }
 

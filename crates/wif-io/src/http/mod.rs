@@ -5,7 +5,7 @@ mod limits;
 mod message;
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -38,6 +38,12 @@ use wif_core::{
     retry::{Policy, RetryClass},
     secret::Secret,
 };
+
+/// The addresses of this machine that `localhost` means. The port is that of the URL.
+const LOOPBACK: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0),
+];
 
 /// Finds the proxy for a URL.
 pub type ProxyRule = Arc<dyn Fn(&Url) -> Option<Url> + Send + Sync>;
@@ -133,6 +139,8 @@ impl Http {
     pub fn plain(only: PlainEndpoint, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
         // Without TLS there is nothing to trust, so that a system without a store will do.
         let builder = if only.is_https() { builder() } else { builder().tls_certs_only([]) };
+        // The name means this machine, whatever a hosts file says.
+        let builder = builder.resolve_to_addrs("localhost", &LOOPBACK);
         Self::of(builder, Some(only), clock)
     }
 

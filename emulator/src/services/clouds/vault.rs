@@ -98,10 +98,17 @@ fn log_in(world: &World, namespace: &str, mount: &str, body: &Value) -> Answer {
 fn with_token(world: &World, path: &str, text: &str) -> Answer {
     let now = world.clock.epoch();
     let mut directory = world.directory();
+    let refuses_renewals = directory.clouds.vault.refuses_renewals;
     let token = directory.clouds.vault.tokens.iter_mut().find(|token| token.text == text);
     let token = token.filter(|token| !token.revoked && now < token.expires);
     let token = token.ok_or_else(|| (403, "permission denied".to_owned()))?;
     match path {
+        // The operator's own: every token may do it here.
+        "sys/seal" => {
+            directory.clouds.vault.sealed = true;
+            Ok(None)
+        }
+        "auth/token/renew-self" if refuses_renewals => Err((403, "permission denied".to_owned())),
         "auth/token/renew-self" => {
             token.expires = (now + token.seconds).min(token.max_expires);
             token.renewals += 1;

@@ -100,6 +100,8 @@ pub struct VaultServer {
     pub tokens: Vec<VaultToken>,
     /// Whether it has not been unsealed.
     pub sealed: bool,
+    /// Whether it renews no token.
+    pub refuses_renewals: bool,
 }
 
 /// A mount of the JWT auth method.
