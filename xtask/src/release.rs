@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    package::{self, PLATFORMS, PROGRAMS, Platform},
+    package::{self, PLATFORMS, PROGRAMS, Platform, Purpose},
     process::{Result, cargo, output, root, run, target},
     tools,
 };
@@ -26,7 +26,7 @@ const LIMITS: [&str; 4] = ["--ulimit", "nofile=4096:4096", "--ulimit", "nproc=16
 /// Makes everything into `dist/release/`, with the programs of this machine and those in `others`.
 pub(crate) fn release(only: Option<&str>, others: Option<&Path>) -> Result<()> {
     let version = package::version()?;
-    let own = package::programs(only)?;
+    let own = package::programs(Purpose::Archives, only)?;
     let shell = shell_files()?;
     let notices = package::licenses()?;
     let folder = root().join("dist").join("release");

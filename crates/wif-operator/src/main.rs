@@ -16,7 +16,7 @@ use wif_io::{
     process,
 };
 use wif_operator::{
-    cli::{self, Arguments, Command, Host, Kind, PlanCommand, Screen, TaskStage, Unparsed},
+    cli::{self, Arguments, Command, Host, Screen, TaskStage, Unparsed},
     read::progress::Progress,
 };
 
@@ -70,14 +70,8 @@ async fn run(command: &Command) -> Result<u8, Failure> {
             // Without standard output the agent is told nothing more.
             Ok(u8::from(cli::run_task(&mut host).await.is_err()))
         }
-        Command::Convert(PlanCommand::Plan(arguments)) => {
-            cli::plan(Kind::Convert, arguments, &mut host).await
-        }
-        Command::Revert(PlanCommand::Plan(arguments)) => cli::plan(Kind::Revert, arguments, &mut host).await,
-        Command::Apply(arguments) => cli::apply(arguments, &mut host).await,
-        Command::Rollback(arguments) => cli::rollback(arguments, &mut host).await,
-        Command::Journal(command) => cli::journal(command, &mut host),
-        Command::HandOff(arguments) => cli::hand_off(arguments, &mut host),
+        #[cfg(feature = "change")]
+        Command::Change(command) => cli::change(command, &mut host).await,
         Command::Explain { code, json } => {
             let (mut log, mut out) = (io::stdin().lock(), stdout());
             cli::explain(code.as_deref(), *json, &mut log, &mut wif::cli::Screen::new(&mut out)).map(|()| 0)

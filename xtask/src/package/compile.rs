@@ -12,7 +12,7 @@ use std::{
     process::Command,
 };
 
-use super::platform::{Host, Platform, Program};
+use super::platform::{Host, Platform, Program, Purpose};
 use crate::{
     process::{Result, cargo, forget_package, output, root, target},
     tools,
@@ -34,24 +34,24 @@ const DEBIAN_RUST: [&str; 3] = ["cargo-web", "rustc-web", "rust-web-src"];
 const DEBIAN_SOURCES: &str = "/usr/lib/rustlib/src/rust";
 
 /// Compiles a program, and tells where it is.
-pub(super) fn compile(platform: &Platform, program: &Program) -> Result<PathBuf> {
+pub(super) fn compile(platform: &Platform, program: &Program, purpose: Purpose) -> Result<PathBuf> {
     let route = route(platform)?;
     let folder = target()?.join("package");
     println!("Compiling {} for {} ({})", program.name, platform.name, version(route)?);
     let mut command =
         command(platform, route, if platform.is_musl() { "zigbuild" } else { "build" }, &folder)?;
-    command.arg("--release").args(program.arguments);
+    command.arg("--release").args(purpose.arguments(program));
     crate::process::run(&mut command)?;
     Ok(folder.join(platform.triple).join("release").join(platform.file(program)))
 }
 
 /// Whether a program passes the compiler's checks for a platform whose linker cannot be had here.
-pub(super) fn check(platform: &Platform, program: &Program) -> Result<()> {
+pub(super) fn check(platform: &Platform, program: &Program, purpose: Purpose) -> Result<()> {
     let route = route(platform)?;
     println!("Checking {} for {} ({})", program.name, platform.name, version(route)?);
     let folder = target()?.join("package");
     let mut command = command(platform, route, "check", &folder)?;
-    command.args(program.arguments);
+    command.args(purpose.arguments(program));
     crate::process::run(&mut command)
 }
 

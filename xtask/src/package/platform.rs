@@ -18,6 +18,8 @@ pub(crate) struct Program {
     pub(crate) name: &'static str,
     /// What Cargo is told to build.
     pub(crate) arguments: &'static [&'static str],
+    /// What Cargo is told beside that for the program of a task.
+    pub(crate) in_task: &'static [&'static str],
     /// A larger one is not shipped, in bytes.
     pub(crate) largest: u64,
     /// The task's folder.
@@ -34,6 +36,7 @@ pub(crate) const PROGRAMS: [Program; 2] = [
         name: "wif",
         // Without what only the library gives to Rust callers.
         arguments: &["--package", "wif", "--bin", "wif", "--no-default-features"],
+        in_task: &[],
         largest: 4_500_000,
         task: "task",
         files: &[
@@ -47,6 +50,8 @@ pub(crate) const PROGRAMS: [Program; 2] = [
     Program {
         name: "wif-operator",
         arguments: &["--package", "wif-operator", "--bin", "wif-operator"],
+        // The audit reads: what could write does not ship with its task.
+        in_task: &["--no-default-features"],
         largest: 7_000_000,
         task: "audit-task",
         files: &[
@@ -63,6 +68,31 @@ impl Program {
     /// Whether it ships for a platform.
     pub(crate) fn is_for(&self, platform: &Platform) -> bool {
         self.hosts.contains(&platform.host)
+    }
+}
+
+/// What programs are compiled for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The tasks of the extension.
+    Tasks,
+    /// The archives for people's own machines.
+    Archives,
+}
+
+impl Purpose {
+    /// The folder that they are kept in.
+    pub(crate) const fn folder(self) -> &'static str {
+        match self {
+            Self::Tasks => "bin",
+            Self::Archives => "whole",
+        }
+    }
+
+    /// What Cargo is told to build.
+    pub(super) fn arguments(self, program: &Program) -> Vec<&'static str> {
+        let more = if self == Self::Tasks { program.in_task } else { &[] };
+        program.arguments.iter().chain(more).copied().collect()
     }
 }
 

@@ -121,10 +121,27 @@ const CONFLICTS: &[Conflict] = &[
         effect: "gcloud uses the access token in that file before the session.",
         ..USED
     },
+    Conflict {
+        variables: &["GOOGLE_IMPERSONATE_SERVICE_ACCOUNT"],
+        effect: "Terraform's google provider and gcs backend act as this service account, by way of the session.",
+        ..IMPERSONATED
+    },
+    Conflict {
+        variables: &["GOOGLE_BACKEND_IMPERSONATE_SERVICE_ACCOUNT"],
+        effect: "Terraform's gcs backend acts as this service account, by way of the session.",
+        ..IMPERSONATED
+    },
+    Conflict {
+        variables: &["CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT"],
+        effect: "gcloud acts as this service account, by way of the session.",
+        ..IMPERSONATED
+    },
 ];
 
 const USED: Conflict =
     Conflict { variables: &[], values: Values::Any, sessions: LIVE, from_machine: Remedy::Fail, effect: "" };
+/// A job may mean it: the session's account is the one that is allowed to.
+const IMPERSONATED: Conflict = Conflict { from_machine: Remedy::Warn, ..USED };
 const KEY: Conflict =
     Conflict { effect: "Terraform's google provider signs in with this before it asks the session.", ..USED };
 

@@ -1,6 +1,7 @@
 //! The command line: its doc comments are the help text.
 
 mod audit;
+#[cfg(feature = "change")]
 mod change;
 mod connect;
 mod files;
@@ -13,10 +14,8 @@ mod task;
 use clap::{Parser, Subcommand};
 
 pub use audit::audit;
-pub use change::{
-    ApplyArguments, HandOffArguments, JournalCommand, Kind, PlanCommand, RollbackArguments, apply, hand_off,
-    journal, plan, rollback,
-};
+#[cfg(feature = "change")]
+pub use change::{ChangeCommand, change};
 pub use inventory::inventory;
 pub use options::{AuditArguments, InventoryArguments};
 pub use screen::{Host, Screen};
@@ -48,24 +47,9 @@ pub enum Command {
         /// The stage
         stage: TaskStage,
     },
-    /// Convert stored secrets and certificates to federation, in place
-    #[command(subcommand)]
-    Convert(PlanCommand),
-    /// Convert connections back, as long as Azure DevOps allows it
-    #[command(subcommand)]
-    Revert(PlanCommand),
-    /// Apply a plan; the only command that changes anything
-    ///
-    /// Ends with 0 (done), 11 (a change failed), 13 (the plan is old or edited, or the world has changed), 3 (everything was
-    /// refused), 4 (nothing was reached), 2 (arguments or files) or 130 (interrupted).
-    Apply(Box<ApplyArguments>),
-    /// Plan the inverse of what a journal says was done
-    Rollback(Box<RollbackArguments>),
-    /// Read a journal of wif apply
-    #[command(subcommand)]
-    Journal(JournalCommand),
-    /// Print what another person has to do: commands, or lines of Terraform
-    HandOff(HandOffArguments),
+    #[cfg(feature = "change")]
+    #[command(flatten)]
+    Change(ChangeCommand),
     /// Explain a rule, such as WIF6101, or an error's code, without a network; alone: list what is known
     Explain {
         /// The code, what a service calls its refusal, or a message that names some; -: the log on standard input

@@ -8,8 +8,53 @@ mod plan;
 mod rollback;
 mod services;
 
-pub use apply::apply;
-pub use arguments::{ApplyArguments, HandOffArguments, JournalCommand, Kind, PlanCommand, RollbackArguments};
-pub use hand_over::{hand_off, journal};
-pub use plan::plan;
-pub use rollback::rollback;
+use clap::Subcommand;
+use wif_core::failure::Failure;
+
+use self::arguments::{
+    ApplyArguments, HandOffArguments, JournalCommand, Kind, PlanCommand, RollbackArguments,
+};
+use super::screen::Host;
+
+/// What changes connections, or is about changes.
+#[derive(Debug, Subcommand)]
+pub enum ChangeCommand {
+    /// Convert stored secrets and certificates to federation, in place
+    #[command(subcommand)]
+    Convert(PlanCommand),
+    /// Convert connections back, as long as Azure DevOps allows it
+    #[command(subcommand)]
+    Revert(PlanCommand),
+    /// Apply a plan; the only command that changes anything
+    ///
+    /// Ends with 0 (done), 11 (a change failed), 13 (the plan is old or edited, or the world has changed), 3 (everything was
+    /// refused), 4 (nothing was reached), 2 (arguments or files) or 130 (interrupted).
+    Apply(Box<ApplyArguments>),
+    /// Plan the inverse of what a journal says was done
+    Rollback(Box<RollbackArguments>),
+    /// Read a journal of wif apply
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// Print what another person has to do: commands, or lines of Terraform
+    HandOff(HandOffArguments),
+}
+
+/// Carries out a command.
+///
+/// # Errors
+///
+/// Arguments or files are wrong, or a service does not answer.
+pub async fn change(command: &ChangeCommand, host: &mut Host<'_>) -> Result<u8, Failure> {
+    match command {
+        ChangeCommand::Convert(PlanCommand::Plan(arguments)) => {
+            plan::plan(Kind::Convert, arguments, host).await
+        }
+        ChangeCommand::Revert(PlanCommand::Plan(arguments)) => {
+            plan::plan(Kind::Revert, arguments, host).await
+        }
+        ChangeCommand::Apply(arguments) => apply::apply(arguments, host).await,
+        ChangeCommand::Rollback(arguments) => rollback::rollback(arguments, host).await,
+        ChangeCommand::Journal(command) => hand_over::journal(command, host),
+        ChangeCommand::HandOff(arguments) => hand_over::hand_off(arguments, host),
+    }
+}
