@@ -143,7 +143,9 @@ fn main() -> ExitCode {
         Chore::Bench { only } => bench::bench(&only),
         Chore::Mutants { files, jobs } => mutants::mutants(&files, jobs),
         Chore::Package { with } => package::package(with.as_deref()).map(|_extension| ()),
-        Chore::Programs { only } => package::programs(Purpose::Tasks, only.as_deref()).map(|_bin| ()),
+        Chore::Programs { only } => {
+            package::programs(package::Purpose::Tasks, only.as_deref()).map(|_bin| ())
+        }
         Chore::Platforms { only } => platforms::platforms(only.as_deref()),
         Chore::Audit { require_advisories } => audit::audit(require_advisories),
         Chore::Bump { version } => bump::bump(&version),

@@ -47,6 +47,7 @@ pub enum Command {
         /// The stage
         stage: TaskStage,
     },
+    /// Plans, and what applies them and takes them back.
     #[cfg(feature = "change")]
     #[command(flatten)]
     Change(ChangeCommand),

@@ -201,6 +201,7 @@ pub(crate) fn addresses(options: &ReadOptions, env: &Env) -> Result<Vec<Address>
 }
 
 /// Where the organization of a plan is: as the caller names it, else as the plan does.
+#[cfg(feature = "change")]
 pub(crate) fn address_of(named: Option<&str>, planned: &str) -> Result<Address, Failure> {
     named.map_or_else(|| address(planned, false), |named| address(named, true))
 }

@@ -176,7 +176,7 @@ pub enum SideArgument {
 
 /// What is planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// A stored secret or certificate becomes federation.
     Convert,
     /// And back.

@@ -19,7 +19,7 @@ use crate::{
 /// # Errors
 ///
 /// It cannot be read, or was changed.
-pub fn journal(command: &JournalCommand, host: &mut Host<'_>) -> Result<u8, Failure> {
+pub(super) fn journal(command: &JournalCommand, host: &mut Host<'_>) -> Result<u8, Failure> {
     let JournalCommand::Show { journal: path, format } = command;
     let read = journal::read(path).map_err(|error| unusable(path, error))?;
     match format {
@@ -42,7 +42,7 @@ pub fn journal(command: &JournalCommand, host: &mut Host<'_>) -> Result<u8, Fail
 /// # Errors
 ///
 /// The plan cannot be read.
-pub fn hand_off(arguments: &HandOffArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
+pub(super) fn hand_off(arguments: &HandOffArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
     let plan = plan_of(&arguments.plan)?;
     let done = journal::read(&journal::path_of(&arguments.plan)).ok();
     let side = match arguments.to {

@@ -39,7 +39,7 @@ use crate::{
 /// # Errors
 ///
 /// Arguments or files are wrong, or nothing could be read.
-pub async fn plan(kind: Kind, arguments: &PlanArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
+pub(super) async fn plan(kind: Kind, arguments: &PlanArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
     let command = match kind {
         Kind::Convert => "convert plan",
         Kind::Revert => "revert plan",

@@ -24,7 +24,7 @@ use crate::{
 /// # Errors
 ///
 /// Arguments or files are wrong, or nothing could be read.
-pub async fn rollback(arguments: &RollbackArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
+pub(super) async fn rollback(arguments: &RollbackArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
     let path = &arguments.journal;
     let done = journal::read(path).map_err(|error| unusable(path, error))?;
     let mut options = arguments.plan.clone();
