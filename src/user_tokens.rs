@@ -1,9 +1,10 @@
 //! Tokens to read with, for a person or a script: the environment, the sign-in session of the job, the Azure CLI, and at last the
 //! job's own token.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, pin::Pin, time::Duration};
 
 use reqwest::Method;
+use serde::Deserialize;
 use serde_json::Value;
 use wif_azure::rest::Token;
 use wif_broker::{client::Address, paths};
@@ -14,7 +15,7 @@ use wif_core::{
 use wif_io::{
     clock::Clock,
     env::Env,
-    program::{self, Call},
+    program::{self, Answer, Call},
 };
 use zeroize::Zeroize as _;
 
@@ -42,8 +43,27 @@ pub struct FoundToken {
     pub source: String,
 }
 
+/// Asks the Azure CLI for a token of its signed-in user, service principal or managed identity.
+pub trait AzureCli {
+    /// A token for a scope. `program` is the Azure CLI, found on the `PATH` of `env`.
+    fn token<'a>(&'a self, env: &'a Env, program: &'a Path, scope: &'a str) -> Asked<'a>;
+}
+
+/// A token on its way, or why there is none.
+pub type Asked<'a> = Pin<Box<dyn Future<Output = Result<Secret, String>> + 'a>>;
+
+/// How `wif` asks the Azure CLI: as Microsoft's libraries do, and without one of them.
+pub struct StartsAz<'a>(pub &'a dyn Clock);
+
+/// What the Azure CLI prints.
+#[derive(Deserialize)]
+struct Printed {
+    #[serde(rename = "accessToken")]
+    access_token: String,
+}
+
 /// How long the Azure CLI may take: a first call reads its whole library.
-const CLI_TIMEOUT: Duration = Duration::from_secs(60);
+pub const CLI_TIMEOUT: Duration = Duration::from_secs(60);
 /// The job's own token.
 const JOB_TOKEN: &str = "SYSTEM_ACCESSTOKEN";
 /// The variable of a session's address, after its name.
@@ -83,12 +103,13 @@ impl AskedService {
 pub async fn find(
     env: &Env,
     clock: &dyn Clock,
+    az: &dyn AzureCli,
     (service, resource): (AskedService, &str),
     session: Option<&str>,
     say: &mut dyn FnMut(&str),
 ) -> Option<FoundToken> {
     let mut tried = Vec::new();
-    let found = first(env, clock, (service, resource), session, &mut tried).await;
+    let found = first(env, clock, az, (service, resource), session, &mut tried).await;
     let (name, tried) = (service.name(), tried.join("; "));
     match &found {
         Some(FoundToken { source, .. }) => {
@@ -107,6 +128,7 @@ pub async fn find(
 async fn first(
     env: &Env,
     clock: &dyn Clock,
+    az: &dyn AzureCli,
     (service, resource): (AskedService, &str),
     session: Option<&str>,
     tried: &mut Vec<String>,
@@ -132,7 +154,7 @@ async fn first(
         return None;
     }
     if let Some(program) = program::find(env, CLI) {
-        match of_cli(env, clock, resource, &program).await {
+        match az.token(env, &program, &format!("{resource}/.default")).await {
             Ok(token) => return Some(found(Token::Bearer(token), "the Azure CLI")),
             Err(reason) => tried.push(format!("the Azure CLI has none: {reason}")),
         }
@@ -173,27 +195,47 @@ async fn of_session(
     })
 }
 
-/// Asks the Azure CLI for a token of its signed-in user, service principal or managed identity.
-async fn of_cli(env: &Env, clock: &dyn Clock, resource: &str, program: &Path) -> Result<Secret, String> {
-    let arguments =
-        ["account", "get-access-token", "--resource", resource, "--query", "accessToken", "--output", "tsv"];
-    let arguments = arguments.map(str::to_owned);
-    let call = Call { program, arguments: &arguments, folder: None, limit: CLI_TIMEOUT };
-    let variables = env.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let mut answer =
-        call.run(variables, clock).await.map_err(|error| format!("it cannot be started: {error}"))?;
-    let token = Secret::new(answer.output.trim().to_owned());
-    answer.output.zeroize();
+impl AzureCli for StartsAz<'_> {
+    fn token<'a>(&'a self, env: &'a Env, program: &'a Path, scope: &'a str) -> Asked<'a> {
+        Box::pin(async move {
+            let arguments =
+                ["account", "get-access-token", "-o", "json", "--scope", scope].map(str::to_owned);
+            let call = Call { program, arguments: &arguments, folder: None, limit: CLI_TIMEOUT };
+            let variables = env.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let answer = call.run(variables, self.0).await;
+            let mut answer = answer.map_err(|error| format!("it cannot be started: {error}"))?;
+            let printed = serde_json::from_str::<Printed>(&answer.output);
+            answer.output.zeroize();
+            match why_none(&answer) {
+                Some(reason) => Err(reason),
+                None => as_token(printed.map(|printed| printed.access_token).unwrap_or_default()),
+            }
+        })
+    }
+}
+
+/// Why the Azure CLI gave no token, as it ended. None, if it ended well.
+#[must_use]
+pub fn why_none(answer: &Answer) -> Option<String> {
     match answer.status {
-        None => Err(format!("it took longer than {} s", CLI_TIMEOUT.as_secs())),
+        None => Some(format!("it took longer than {} s", CLI_TIMEOUT.as_secs())),
         Some(status) if !status.success() => {
             let line = answer.errors.lines().rev().find_map(service_message);
-            Err(line.unwrap_or_else(|| status.to_string()))
+            Some(line.unwrap_or_else(|| status.to_string()))
         }
-        // A token is one word.
-        Some(_) if token.expose().is_empty() || token.expose().contains(char::is_whitespace) => {
-            Err("it ended well, and printed something else than a token".to_owned())
-        }
-        Some(_) => Ok(token),
+        Some(_) => None,
     }
+}
+
+/// What the Azure CLI printed, if it can be a token.
+///
+/// # Errors
+///
+/// It is none: a token is one word.
+pub fn as_token(printed: String) -> Result<Secret, String> {
+    let token = Secret::new(printed);
+    if token.expose().is_empty() || token.expose().contains(char::is_whitespace) {
+        return Err("it ended well, and printed something else than a token".to_owned());
+    }
+    Ok(token)
 }

@@ -150,6 +150,11 @@ fn a_missing_role_is_reported_to_a_user_who_may_read_roles() {
     );
 }
 
+/// How a script prints the token `$t`, as `az` does.
+#[cfg(unix)]
+const PRINT: &str =
+    r#"echo "{\"accessToken\": \"$t\", \"expires_on\": 4102444800, \"tokenType\": \"Bearer\"}""#;
+
 /// A program `az` that gives these tokens.
 #[cfg(unix)]
 fn az(graph: &str, arm: &str) -> tempfile::TempDir {
@@ -157,7 +162,7 @@ fn az(graph: &str, arm: &str) -> tempfile::TempDir {
 
     let folder = tempfile::tempdir().unwrap();
     let script = format!(
-        "#!/bin/sh\ncase \"$*\" in *graph*) echo {graph};; *management*) echo {arm};; *) exit 1;; esac\n"
+        "#!/bin/sh\ncase \"$*\" in *graph*) t={graph};; *management*) t={arm};; *) exit 1;; esac\n{PRINT}\n"
     );
     let program = folder.path().join("az");
     std::fs::write(&program, script).unwrap();
@@ -310,9 +315,10 @@ fn signed_in_az(emulator: &Emulator) -> tempfile::TempDir {
         "https://graph.microsoft.com",
         "https://management.core.windows.net",
     ];
-    let cases = resources.map(|resource| format!("{resource}) echo '{}';;", reader(emulator, resource)));
+    let cases =
+        resources.map(|resource| format!("{resource}/.default) t='{}';;", reader(emulator, resource)));
     let script = format!(
-        "#!/bin/sh\n[ \"$1 $2 $3 $5 $6 $7 $8\" = 'account get-access-token --resource --query accessToken --output tsv' ] || exit 9\ncase \"$4\" in\n{}\n*) echo 'ERROR: az login' >&2; exit 1;;\nesac\n",
+        "#!/bin/sh\n[ \"$1 $2 $3 $4 $5\" = 'account get-access-token -o json --scope' ] || exit 9\ncase \"$6\" in\n{}\n*) echo 'ERROR: az login' >&2; exit 1;;\nesac\n{PRINT}\n",
         cases.join("\n")
     );
     std::fs::write(folder.path().join("az"), script).unwrap();

@@ -33,7 +33,7 @@ use super::{
 use crate::{
     agent::{connection::Connection, inputs::env_name},
     sign_in::SIGN_IN_TIMEOUT,
-    user_tokens::{self, AskedService, FoundToken},
+    user_tokens::{self, AskedService, FoundToken, StartsAz},
 };
 
 /// The longest argument that an error shows, in characters.
@@ -75,7 +75,10 @@ pub(crate) async fn from_terminal(
     }
     let asked = (AskedService::DevOps, DEVOPS_APPLICATION);
     let mut said = Vec::new();
-    let found = user_tokens::find(env, &*clock, asked, session, &mut |line| said.push(line.to_owned())).await;
+    let found = user_tokens::find(env, &*clock, &StartsAz(&*clock), asked, session, &mut |line| {
+        said.push(line.to_owned());
+    })
+    .await;
     let Some(FoundToken { token, .. }) = found else { return Err(no_token().with_details(said)) };
     for line in &said {
         say(line);
@@ -192,7 +195,7 @@ async fn add_tokens(
         (AskedService::Graph, GRAPH_TOKEN, &*graph, &mut sources.graph),
         (AskedService::ResourceManager, ARM_TOKEN, &*resource_manager, &mut sources.arm),
     ] {
-        let found = user_tokens::find(env, clock, (service, resource), session, say).await;
+        let found = user_tokens::find(env, clock, &StartsAz(clock), (service, resource), session, say).await;
         if let Some(FoundToken { token: Token::Bearer(token), source, .. }) = found {
             variables.push((variable.to_owned(), token.expose().to_owned()));
             *place = Some(source);

@@ -4,6 +4,7 @@
 //! moment, and of what the caller accepts ([`waiver`]). Each of the [`rules`] is a pure function too, and so is each of the
 //! [`formats`]. [`read`] asks the services, with the [`tokens`] that are found. [`cli`] puts them together, and is the only part that reads and writes files.
 
+mod azure_cli;
 #[cfg(feature = "change")]
 pub mod change;
 pub mod cli;

@@ -1,5 +1,7 @@
 //! Tokens for the three services, found in the order in which `wif doctor` looks for its own.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 use wif::user_tokens::{self, AskedService, URL, variables_of};
 use wif_azure::rest::Token;
@@ -16,7 +18,7 @@ use wif_core::{
 };
 use wif_io::{clock::Clock, env::Env};
 
-use crate::nearest::nearest;
+use crate::{azure_cli::Library, nearest::nearest};
 
 /// One token for each service, as far as there is one.
 #[derive(Default)]
@@ -49,19 +51,20 @@ impl Tokens {
     /// `session` is the name of a session (`--session`); without it, the job's session without a name is asked.
     pub async fn find(
         env: &Env,
-        clock: &dyn Clock,
+        clock: &Arc<dyn Clock>,
         cloud: Cloud,
         session: Option<&str>,
         needs: Needs,
         say: &mut dyn FnMut(&str),
     ) -> Self {
         let mut tokens = Self::default();
+        let az = Library::new(clock);
         for service in [AskedService::DevOps, AskedService::Graph, AskedService::ResourceManager] {
             if service != AskedService::DevOps && !needs.identities {
                 continue;
             }
             let resource = resource(service, cloud);
-            let found = user_tokens::find(env, clock, (service, &resource), session, say).await;
+            let found = user_tokens::find(env, &**clock, &az, (service, &resource), session, say).await;
             let is_job_token = found.as_ref().is_some_and(|found| found.is_job_token);
             let token = found.map(|found| found.token);
             match service {

@@ -8,11 +8,15 @@
     reason = "a test stops at the first surprise, and says what it saw"
 )]
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
+use wif::user_tokens::{AzureCli as _, StartsAz};
 use wif_azure::rest::Token;
 use wif_core::azure::cloud::Cloud;
-use wif_io::{clock::System, env::Env};
+use wif_io::{
+    clock::{Clock, System},
+    env::Env,
+};
 use wif_operator::tokens::{Needs, Tokens};
 
 /// A folder with a program `az` in it.
@@ -24,13 +28,21 @@ fn az(text: &str) -> tempfile::TempDir {
     folder
 }
 
+/// What `az` prints for a token, as a line of a script.
+fn printing(token: &str) -> String {
+    format!(
+        r#"echo "{{\"accessToken\": \"{token}\", \"expires_on\": 4102444800, \"tokenType\": \"Bearer\"}}""#
+    )
+}
+
 fn find(cloud: Cloud, session: Option<&str>, variables: &[(&str, &str)]) -> (Tokens, Vec<String>) {
     let env: Env = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut said = Vec::new();
     let mut say = |line: &str| said.push(line.to_owned());
     let needs = Needs { identities: true };
-    let tokens = runtime.block_on(Tokens::find(&env, &System::new(), cloud, session, needs, &mut say));
+    let clock: Arc<dyn Clock> = Arc::new(System::new());
+    let tokens = runtime.block_on(Tokens::find(&env, &clock, cloud, session, needs, &mut say));
     (tokens, said)
 }
 
@@ -47,8 +59,10 @@ fn path(folder: &Path) -> String {
 
 #[test]
 fn variables_come_first_then_the_azure_cli_and_the_jobs_token_last() {
-    let az = az("test \"$1 $2 $3\" = 'account get-access-token --resource' || exit 9\n\
-                 test \"$5 $6 $7 $8\" = '--query accessToken --output tsv' || exit 9\necho \"of-$4\"");
+    let az = az(&format!(
+        "test \"$1 $2 $3 $4 $5\" = 'account get-access-token -o json --scope' || exit 9\n{}",
+        printing("of-$6")
+    ));
     let path = path(az.path());
     let all = [
         ("PATH", path.as_str()),
@@ -60,7 +74,10 @@ fn variables_come_first_then_the_azure_cli_and_the_jobs_token_last() {
     let (tokens, said) = find(Cloud::Public, None, &all);
     assert_eq!(text(tokens.devops.as_ref()), Some(("personal", "personal".to_owned())));
     assert_eq!(text(tokens.graph.as_ref()), Some(("bearer", "graph".to_owned())));
-    assert_eq!(text(tokens.arm.as_ref()), Some(("bearer", "of-https://management.azure.com".to_owned())));
+    assert_eq!(
+        text(tokens.arm.as_ref()),
+        Some(("bearer", "of-https://management.azure.com/.default".to_owned()))
+    );
     let expected = [
         "Azure DevOps: token of AZURE_DEVOPS_EXT_PAT",
         "Microsoft Graph: token of WIF_GRAPH_TOKEN",
@@ -70,10 +87,32 @@ fn variables_come_first_then_the_azure_cli_and_the_jobs_token_last() {
     let (tokens, _) = find(Cloud::Public, None, &all[2..]);
     assert_eq!(text(tokens.devops.as_ref()), Some(("bearer", "other".to_owned())));
     let (tokens, said) = find(Cloud::UsGovernment, None, &[all[0], all[4]]);
-    let devops = "of-499b84ac-1321-427f-aa17-267ca6975798";
+    let devops = "of-499b84ac-1321-427f-aa17-267ca6975798/.default";
     assert_eq!(text(tokens.devops.as_ref()), Some(("bearer", devops.to_owned())));
-    assert_eq!(text(tokens.graph.as_ref()), Some(("bearer", "of-https://graph.microsoft.us".to_owned())));
+    assert_eq!(
+        text(tokens.graph.as_ref()),
+        Some(("bearer", "of-https://graph.microsoft.us/.default".to_owned()))
+    );
     assert!(!tokens.is_job_token(), "{said:?}");
+}
+
+#[test]
+fn both_programs_ask_the_azure_cli_the_same() {
+    let kept = tempfile::tempdir().unwrap();
+    let kept = kept.path().join("asked");
+    let az = az(&format!("printf '%s\\n' \"$*\" >> {}\n{}", kept.display(), printing("t")));
+    let path = path(az.path());
+    let (tokens, _) = find(Cloud::Public, None, &[("PATH", &path)]);
+    assert!(tokens.arm.is_some());
+    let env: Env = [("PATH".to_owned(), path)].into_iter().collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (clock, program) = (System::new(), az.path().join("az"));
+    let ours = StartsAz(&clock);
+    let token = runtime.block_on(ours.token(&env, &program, "https://management.azure.com/.default"));
+    assert_eq!(token.unwrap().expose(), "t");
+    let asked = fs::read_to_string(&kept).unwrap();
+    let asked: Vec<_> = asked.lines().filter(|line| line.contains("management.azure.com")).collect();
+    assert_eq!(asked, ["account get-access-token -o json --scope https://management.azure.com/.default"; 2]);
 }
 
 #[test]
@@ -115,7 +154,7 @@ fn a_session_that_is_named_and_not_there_is_told() {
 
 #[test]
 fn a_named_session_that_gives_no_token_is_not_replaced_by_another_identity() {
-    let az = az("echo of-the-cli");
+    let az = az(&printing("of-the-cli"));
     let path = path(az.path());
     let variables = [
         ("PATH", path.as_str()),
@@ -132,7 +171,7 @@ fn a_named_session_that_gives_no_token_is_not_replaced_by_another_identity() {
 
 #[test]
 fn what_was_tried_before_the_token_that_is_taken_is_told() {
-    let az = az("echo of-the-cli");
+    let az = az(&printing("of-the-cli"));
     let path = path(az.path());
     let variables = [
         ("PATH", path.as_str()),

@@ -38,7 +38,7 @@ pub(super) async fn connect(
     let mut say = |line: &str| talk.say(line);
     let tokens = match tokens.take() {
         Some(tokens) => tokens,
-        None => Tokens::find(env, &***clock, cloud, session, needs, &mut say).await,
+        None => Tokens::find(env, clock, cloud, session, needs, &mut say).await,
     };
     Ok(Connected { http, tokens })
 }

@@ -152,7 +152,7 @@ impl Fixture {
             let progress = Progress::new(Box::new(self.said.clone()), false, Arc::clone(&clock));
             let needs = Needs { identities: self.options.depth > Layer::List };
             let mut say = |line: &str| progress.say(line);
-            let tokens = Tokens::find(&env, &*clock, self.options.cloud, None, needs, &mut say).await;
+            let tokens = Tokens::find(&env, &clock, self.options.cloud, None, needs, &mut say).await;
             let stop = pin!(stop);
             read(&self.options, &env, &http, &tokens, &progress, stop).await
         });
