@@ -26,7 +26,7 @@ pub struct Plan {
     pub schema: String,
     /// The version of the program that made it.
     pub tool: String,
-    /// The command that made it: `convert`, `revert`, `rollback`.
+    /// The command that made it: `convert plan`, `revert plan`, `issuer plan`, `rollback`.
     pub command: String,
     /// When it was made.
     pub made: Moment,
@@ -220,8 +220,31 @@ pub enum Action {
         /// The scheme that it gets.
         to: Scheme,
     },
+    /// Moves the connection from the Azure DevOps issuer to that of Entra.
+    MoveIssuer {
+        /// What moves it.
+        trigger: Trigger,
+        /// The credential that trusts the new issuer and subject.
+        credential: Credential,
+    },
     /// Proves by `TestConnection` that the connection signs in.
     Prove,
+    /// Waits for a run of a pipeline that has succeeded since the connection was moved.
+    AwaitRun,
+}
+
+/// What moves a connection to the issuer of Entra: which call does it is not documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Trigger {
+    /// The next two, one after the other, and else a person.
+    Auto,
+    /// To save it.
+    Save,
+    /// The operation that converts connections.
+    Operation,
+    /// A person, in the portal.
+    Person,
 }
 
 /// How a connection signs in.

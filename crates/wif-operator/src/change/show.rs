@@ -162,6 +162,7 @@ pub fn journal(read: &Read) -> String {
             Some(Phase::Stale) => "not begun: the facts have changed",
             Some(Phase::PutBack) => "failed, and put back",
             Some(Phase::NotUndone) => "failed, and not put back",
+            Some(Phase::Waits) => "waits for a person or a run",
             Some(_) => "not finished",
             None => "not begun",
         };

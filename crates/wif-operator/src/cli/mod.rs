@@ -14,8 +14,8 @@ use clap::{Parser, Subcommand};
 
 pub use audit::audit;
 pub use change::{
-    ApplyArguments, HandOffArguments, JournalCommand, Kind, PlanCommand, RollbackArguments, apply, hand_off,
-    journal, plan, rollback,
+    ApplyArguments, HandOffArguments, IssuerCommand, JournalCommand, Kind, PlanCommand, RollbackArguments,
+    apply, hand_off, issuer_plan, journal, plan, rollback,
 };
 pub use inventory::inventory;
 pub use options::{AuditArguments, InventoryArguments};
@@ -54,9 +54,12 @@ pub enum Command {
     /// Convert connections back, as long as Azure DevOps allows it
     #[command(subcommand)]
     Revert(PlanCommand),
+    /// Move connections from the Azure DevOps issuer to that of Entra, in place
+    #[command(subcommand)]
+    Issuer(IssuerCommand),
     /// Apply a plan; the only command that changes anything
     ///
-    /// Ends with 0 (done), 11 (a change failed), 13 (the plan is old or edited, or the world has changed), 3 (everything was
+    /// Ends with 0 (done), 10 (something waits for a person or a run), 11 (a change failed), 13 (the plan is old or edited, or the world has changed), 3 (everything was
     /// refused), 4 (nothing was reached), 2 (arguments or files) or 130 (interrupted).
     Apply(Box<ApplyArguments>),
     /// Plan the inverse of what a journal says was done

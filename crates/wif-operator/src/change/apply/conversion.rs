@@ -1,6 +1,5 @@
 //! Conversions from a stored secret to federation and back, and what is read back of them.
 
-use serde_json::Value;
 use wif_core::{code::Code, foreign_text::one_line};
 use wif_io::clock::Deadline;
 
@@ -12,6 +11,7 @@ use super::{
 use crate::change::{
     journal::{Phase, Told},
     observe::{Observed, Target, Unobserved, observe},
+    parameters::pair,
     plan::{AUDIENCE, Credential, Item, Scheme},
 };
 
@@ -82,7 +82,7 @@ impl Engine<'_> {
     }
 
     /// What it is when Azure DevOps has ended what is under way.
-    async fn settled(&self, target: &Target) -> Result<Observed, Unobserved> {
+    pub(super) async fn settled(&self, target: &Target) -> Result<Observed, Unobserved> {
         let deadline = Deadline::after(self.clock, CONVERSION_WAIT);
         let mut delays = Delays::default();
         loop {
@@ -100,7 +100,7 @@ fn has_scheme(observed: &Observed, scheme: Scheme) -> bool {
 }
 
 /// Whether a federated credential has the issuer and subject that a conversion has yielded.
-fn trusted(observed: &Observed, to: Scheme) -> Result<(), Failed> {
+pub(super) fn trusted(observed: &Observed, to: Scheme) -> Result<(), Failed> {
     if to == Scheme::ServicePrincipal {
         return Ok(());
     }
@@ -115,18 +115,7 @@ fn trusted(observed: &Observed, to: Scheme) -> Result<(), Failed> {
     Err(Failed { code: Code::ConnectionUnproven, text: one_line(&text, MAX_TEXT) })
 }
 
-/// The issuer and the subject of a connection.
-pub(super) fn pair(raw: &Value) -> (String, String) {
-    let parameters = raw.pointer("/authorization/parameters").and_then(Value::as_object);
-    let get = |name: &str| {
-        let found = parameters?.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.and_then(|(_, value)| value.as_str()).map(str::to_owned)
-    };
-    let of = |name: &str| get(name).unwrap_or_default();
-    (of("workloadIdentityFederationIssuer"), of("workloadIdentityFederationSubject"))
-}
-
-fn told_pair(observed: &Observed) -> Option<String> {
+pub(super) fn told_pair(observed: &Observed) -> Option<String> {
     let (issuer, subject) = pair(&observed.raw);
     let until = observed.facts.revert_until.map(|until| format!("; it can be converted back until {until}"));
     (!issuer.is_empty()).then(|| {

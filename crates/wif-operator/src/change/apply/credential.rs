@@ -13,10 +13,24 @@ use super::{
 use crate::change::{
     journal::{Phase, Told},
     observe::{self, Target},
+    parameters,
     plan::{Credential, Item},
 };
 
 impl Engine<'_> {
+    /// That a connection does not use a credential, so that it may be removed.
+    pub(super) async fn unused(&self, target: &Target, credential: &Credential) -> Result<(), Failed> {
+        let raw = observe::connection(self.services, target).await.map_err(|error| unread(&error))?;
+        let is_used = parameters::issuer(&raw).is_some()
+            && parameters::pair(&raw) == (credential.issuer.clone(), credential.subject.clone());
+        if !is_used {
+            return Ok(());
+        }
+        let text =
+            format!("the connection signs in by the credential {}: it is not removed", credential.name);
+        Err(Failed { code: Code::ChangeUnconfirmed, text })
+    }
+
     /// Adds or removes a federated credential, and reads it back.
     pub(super) async fn credential(
         &self,

@@ -23,6 +23,8 @@ pub enum Outcome {
         /// Whether it was put back.
         is_put_back: bool,
     },
+    /// It waits for a person or a run; what is done so far stays.
+    Waits(String),
     /// The user asked to stop.
     Interrupted,
     /// It was not begun.
@@ -53,6 +55,8 @@ pub(super) enum Ended {
     /// There was nothing to do.
     Found,
     Failed(Failed),
+    /// Another party has to do something first.
+    Waits(String),
     Interrupted,
 }
 

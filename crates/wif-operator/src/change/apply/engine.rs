@@ -27,10 +27,10 @@ use crate::{
 
 /// What applies a plan.
 pub struct Engine<'a> {
-    plan: &'a Plan,
+    pub(super) plan: &'a Plan,
     pub(super) services: &'a Services,
     journal: &'a Journal,
-    before: Option<&'a Read>,
+    pub(super) before: Option<&'a Read>,
     pub(super) clock: &'a dyn Clock,
     pub(super) talk: &'a Progress,
     pub(super) options: Options,
@@ -177,6 +177,7 @@ impl<'a> Engine<'a> {
         let name = one_line(&item.name, 80);
         match &outcome {
             Outcome::Done => self.talk.say(&format!("{name}: done")),
+            Outcome::Waits(text) => self.talk.say(&format!("{name}: {text}")),
             Outcome::Stale(text) => self.talk.say(&format!("{name}: not begun: {text}")),
             Outcome::Failed { code, text, is_put_back } => {
                 *self.failures.borrow_mut().entry(*code).or_default() += 1;
@@ -220,6 +221,11 @@ impl<'a> Engine<'a> {
                     self.note(Phase::Found, item, Some(at), Told::default());
                 }
                 Ended::Interrupted => return Outcome::Interrupted,
+                Ended::Waits(text) => {
+                    let text = one_line(&text, MAX_TEXT);
+                    self.note(Phase::Waits, item, Some(at), told(Some(text.clone())));
+                    return Outcome::Waits(text);
+                }
                 Ended::Failed(failed) => {
                     let code = Some(failed.code.as_str().to_owned());
                     let told = Told { code, text: Some(failed.text.clone()), request: None };

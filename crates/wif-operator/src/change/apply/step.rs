@@ -3,13 +3,13 @@
 use wif_core::foreign_text::one_line;
 
 use super::{
-    conversion::pair,
     ended::{Ended, MAX_TEXT, unread},
     engine::Engine,
 };
 use crate::change::{
     journal::Phase,
     observe::{self, Target},
+    parameters::pair,
     plan::{Action, Credential, Item},
 };
 
@@ -31,6 +31,9 @@ impl Engine<'_> {
                 }
             }
             Action::RemoveCredential { credential } => {
+                if let Err(failed) = self.unused(target, credential).await {
+                    return Ended::Failed(failed);
+                }
                 self.credential(item, target, at, credential, false, Phase::Intent).await
             }
             Action::RemoveUnused { credentials } => {
@@ -56,7 +59,7 @@ impl Engine<'_> {
                             self.talk.say(&text);
                             return Ended::Made(Some(one_line(&text, MAX_TEXT)));
                         }
-                        Ended::Interrupted => return Ended::Interrupted,
+                        other @ (Ended::Interrupted | Ended::Waits(_)) => return other,
                     }
                 }
                 if has_made { Ended::Made(None) } else { Ended::Found }
@@ -65,7 +68,14 @@ impl Engine<'_> {
                 Ended::Found if was_announced => Ended::Made(None),
                 ended => ended,
             },
+            Action::MoveIssuer { trigger, credential } => {
+                match self.move_issuer((item, target, at), *trigger, credential).await {
+                    Ended::Found if was_announced => Ended::Made(None),
+                    ended => ended,
+                }
+            }
             Action::Prove => self.prove(item, target, at).await,
+            Action::AwaitRun => self.await_run(item, target).await,
         }
     }
 }

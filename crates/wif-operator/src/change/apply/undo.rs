@@ -34,6 +34,9 @@ impl Engine<'_> {
                 Action::RemoveCredential { credential } => {
                     self.credential(item, target, at, credential, true, Phase::UndoIntent).await
                 }
+                Action::MoveIssuer { .. } => self.is_still_old(target).await,
+                // What comes before it has been proven by a run, and stays.
+                Action::AwaitRun => break,
                 Action::RemoveUnused { .. } | Action::Prove => continue,
             };
             match ended {
@@ -48,11 +51,17 @@ impl Engine<'_> {
                     };
                     self.note(Phase::NotUndone, item, Some(at), told);
                     text = one_line(
-                        &format!("{text}; and step {} could not be undone: {}", at + 1, not_undone.text),
+                        &format!(
+                            "{}; and step {} could not be undone: {}",
+                            one_line(&text, MAX_TEXT / 2),
+                            at + 1,
+                            not_undone.text
+                        ),
                         MAX_TEXT,
                     );
                     return Outcome::Failed { code, text, is_put_back: false };
                 }
+                Ended::Waits(text) => return Outcome::Waits(text),
                 Ended::Interrupted => return Outcome::Interrupted,
             }
         }

@@ -10,6 +10,9 @@ pub(super) const CREDENTIAL_WAIT: Duration = Duration::from_secs(120);
 pub(super) const CONVERSION_WAIT: Duration = Duration::from_secs(300);
 /// How long it is looked for what a call without an answer has done, before it is sent again.
 pub(super) const LOST_WAIT: Duration = Duration::from_secs(6);
+/// How long it is looked whether a call has moved a connection to the issuer of Entra. Afterwards nothing is lost: what moves later
+/// is found by `--resume`.
+pub(super) const MOVE_WAIT: Duration = Duration::from_secs(6);
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 const MAX_DELAY: Duration = Duration::from_secs(10);
 
