@@ -21,6 +21,7 @@ use emulator::{
     organization::Planted,
 };
 use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
 use wif_core::azure::cloud::Cloud;
 use wif_io::{
     clock::{Clock, System},
@@ -36,6 +37,23 @@ use scene::Scene;
 use support::NAME;
 
 const OLD: Planted = Planted::OldIssuer;
+
+/// Gives a connection the old issuer, and its identity one credential, which trusts it.
+fn make_old(scene: &Scene, id: Uuid) {
+    let mut directory = scene.fixture.emulator.directory();
+    directory.connection(id).issuer = Issuer::DevOps;
+    let place = directory.find(id).unwrap();
+    let (issuer, subject, client) = (place.issuer(), place.subject(), place.connection.client);
+    let credential = &mut directory.app(client).federated_credentials[0];
+    (credential.issuer, credential.subject) = (issuer, subject);
+}
+
+/// How many credentials of the old issuer, and how many others, the identity of a connection trusts.
+fn trusts(scene: &Scene, id: Uuid) -> (usize, usize) {
+    let subjects = scene.trusted(id);
+    let old = subjects.iter().filter(|subject| subject.starts_with("sc://")).count();
+    (old, subjects.len() - old)
+}
 
 /// What this needs of a scene with one connection of the old issuer.
 trait OldIssuer {
@@ -287,6 +305,67 @@ fn without_the_new_credential_it_is_not_moved() {
     gate.open();
     assert_eq!(child.wait().unwrap().code(), Some(11));
     assert_eq!((scene.saves(), scene.issuer(), &*scene.kinds()), (0, Issuer::DevOps, "old"));
+}
+
+#[test]
+fn the_apply_that_moves_it_never_removes_the_old_credential() {
+    let scene = planned(|_| {}, &[]);
+    scene.run_of_pipeline(Duration::hours(1), "succeeded");
+    let (code, said) = scene.apply(&["--yes"]);
+    assert_eq!((code, &*scene.kinds()), (10, "new+old"), "{said}");
+    assert_eq!((scene.apply(&["--yes", "--resume"]).0, &*scene.kinds()), (0, "new"));
+}
+
+#[test]
+fn the_credential_by_which_it_signs_in_is_not_removed() {
+    let scene = planned(|_| {}, &[]);
+    assert_eq!(scene.apply(&["--yes"]).0, 10);
+    scene.run_of_pipeline(Duration::seconds(1), "succeeded");
+    let gate = Gate::new();
+    // Between the look for a run and the removal.
+    scene.fixture.emulator.fault(Fault::on(Service::DevOps, "GET", "/endpoints/").nth(2).gate(&gate));
+    let mut child = scene.spawn_apply(&["--yes", "--resume"]);
+    gate.wait_until_reached(1);
+    scene.fixture.emulator.directory().connection(scene.id(OLD)).issuer = Issuer::DevOps;
+    gate.open();
+    assert_eq!(child.wait().unwrap().code(), Some(11));
+    assert_eq!(&*scene.kinds(), "new+old");
+}
+
+#[test]
+fn what_a_person_has_done_while_it_waited_is_no_surprise() {
+    let scene = planned(|_| {}, &[]);
+    assert_eq!(scene.apply(&["--yes"]).0, 10);
+    // Back on the old issuer, the new credential there: the plan only waits for a person.
+    scene.fixture.emulator.directory().connection(scene.id(OLD)).issuer = Issuer::DevOps;
+    std::fs::remove_file(scene.journal()).unwrap();
+    let (code, said) = scene.plan_of("issuer", &["--all-eligible", "--trigger", "person"]);
+    assert!(code == 10 && said.contains("4 steps"), "{said}");
+    assert_eq!(scene.apply(&["--yes"]).0, 10);
+    scene.press_update();
+    let (code, said) = scene.apply(&["--yes", "--resume"]);
+    assert!(code == 10 && said.contains("waits for a run"), "{said}");
+    scene.run_of_pipeline(Duration::seconds(1), "succeeded");
+    assert_eq!((scene.apply(&["--yes", "--resume"]).0, &*scene.kinds()), (0, "new"));
+}
+
+#[test]
+fn several_connections_and_managed_identities_move_too() {
+    let scene = Scene::new(&[OLD, Planted::ManagedIdentity, Planted::SharedWithProject], 3);
+    let all = [scene.id(OLD), scene.id(Planted::ManagedIdentity), scene.id(Planted::SharedWithProject)];
+    let all = [&all[..], &scene.fixture.made.healthy].concat();
+    for id in &all {
+        make_old(&scene, *id);
+    }
+    let (code, said) = scene.plan_of("issuer", &["--all-eligible"]);
+    assert!(code == 10 && said.contains("6 connections to change, 30 steps"), "{said}");
+    assert!(said.contains("Managed Identity Federated Credential Contributor"), "{said}");
+    let (code, said) = scene.apply(&["--yes"]);
+    assert!(code == 10 && said.contains("6 waiting"), "{said}");
+    for id in all {
+        assert_eq!(scene.fixture.emulator.directory().connection(id).issuer, Issuer::Entra);
+        assert_eq!(trusts(&scene, id), (1, 1), "{id}");
+    }
 }
 
 #[test]

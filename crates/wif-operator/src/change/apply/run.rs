@@ -15,7 +15,6 @@ use crate::{
         observe::{Target, Unobserved, observe},
         parameters::issuer,
         plan::{Action, Item, Scheme},
-        service::CallError,
     },
     credential::IssuerKind,
 };
@@ -37,15 +36,20 @@ impl Engine<'_> {
         }
         trusted(&observed, Scheme::WorkloadIdentityFederation).map_err(|failed| failed.text)?;
         let Some(since) = self.moved_at(item, &observed.raw) else { return Ok(None) };
+        let mut unread = None;
         for project in &item.facts.projects {
-            let unread =
-                |error: CallError| format!("the runs in {} could not be read: {error}", project.name);
-            let runs = self.services.runs(project.id, target.connection).await.map_err(unread)?;
-            if let Some(run) = runs.iter().find_map(|run| succeeded(run, since)) {
-                return Ok(Some(run));
+            match self.services.runs(project.id, target.connection).await {
+                Ok(runs) => {
+                    if let Some(run) = runs.iter().find_map(|run| succeeded(run, since)) {
+                        return Ok(Some(run));
+                    }
+                }
+                Err(error) => {
+                    unread = Some(format!("those of the project {} could not be read: {error}", project.id));
+                }
             }
         }
-        Ok(None)
+        unread.map_or(Ok(None), Err)
     }
 
     /// When the connection was moved at the latest. None, if this process has moved it: its run comes later.
