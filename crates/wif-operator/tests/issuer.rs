@@ -369,6 +369,40 @@ fn several_connections_and_managed_identities_move_too() {
 }
 
 #[test]
+fn two_connections_of_one_identity_do_not_disturb_each_other() {
+    let scene = Scene::new(&[Planted::SharedIdentity], 0);
+    let all: Vec<_> = {
+        let mut directory = scene.fixture.emulator.directory();
+        let project = &mut directory.organizations.last_mut().unwrap().projects[0];
+        project.connections.iter_mut().for_each(|one| one.issuer = Issuer::DevOps);
+        let all: Vec<_> = project.connections.iter().map(|one| one.id).collect();
+        for (number, id) in all.iter().enumerate() {
+            let place = directory.find(*id).unwrap();
+            let (issuer, subject, client) = (place.issuer(), place.subject(), place.connection.client);
+            let credential = &mut directory.app(client).federated_credentials[number];
+            (credential.issuer, credential.subject) = (issuer, subject);
+        }
+        all
+    };
+    assert_eq!(all.len(), 2);
+    assert_eq!(scene.plan_of("issuer", &["--all-eligible"]).0, 10);
+    let (code, said) = scene.apply(&["--yes"]);
+    assert!(code == 10 && said.contains("2 waiting"), "{said}");
+    // What is left of both goes by a new plan.
+    std::fs::remove_file(scene.journal()).unwrap();
+    let (code, said) = scene.plan_of("issuer", &["--all-eligible"]);
+    assert!(code == 10 && said.contains("2 connections to change, 4 steps"), "{said}");
+    for id in &all {
+        let mut directory = scene.fixture.emulator.directory();
+        let started = now() + Duration::seconds(1);
+        let run = Execution { pipeline: 7, started, finished: Some(started), result: "succeeded".to_owned() };
+        directory.connection(*id).record.history.insert(0, run);
+    }
+    let (code, said) = scene.apply(&["--yes"]);
+    assert_eq!((code, trusts(&scene, all[0])), (0, (0, 2)), "{said}");
+}
+
+#[test]
 fn a_pair_that_was_not_foreseen_is_trusted_since_there_is_no_way_back() {
     let scene = planned(|_| {}, &[]);
     let gate = Gate::new();

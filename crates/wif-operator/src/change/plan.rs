@@ -312,7 +312,7 @@ impl fmt::Display for Scheme {
 }
 
 impl Facts {
-    /// SHA-256 of what a step may depend on. Credentials with these names are left out: other items of the plan make them.
+    /// SHA-256 of what a step may depend on. Credentials with these names are left out: other items of the plan make or remove them.
     #[must_use]
     pub fn digest(&self, of_others: &[&str]) -> String {
         let mut facts = self.clone();
@@ -328,6 +328,14 @@ impl Item {
     pub fn added(&self) -> impl Iterator<Item = &Credential> {
         self.steps.iter().filter_map(|step| match &step.action {
             Action::AddCredential { credential } => Some(credential),
+            _ => None,
+        })
+    }
+
+    /// The credentials that it removes, those aside that it has added itself.
+    fn removed(&self) -> impl Iterator<Item = &Credential> {
+        self.steps.iter().filter_map(|step| match &step.action {
+            Action::RemoveCredential { credential } => Some(credential),
             _ => None,
         })
     }
@@ -380,11 +388,12 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The names of the credentials that other items than this one add.
+    /// The names of the credentials that other items than this one add or remove.
     #[must_use]
     pub fn names_of_others(&self, item: &Item) -> Vec<&str> {
         let others = self.items.iter().filter(|other| other.connection != item.connection);
-        others.flat_map(Item::added).map(|credential| credential.name.as_str()).collect()
+        let changed = others.flat_map(|other| other.added().chain(other.removed()));
+        changed.map(|credential| credential.name.as_str()).collect()
     }
 }
 
