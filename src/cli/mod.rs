@@ -137,6 +137,9 @@ pub enum Command {
     /// Plan to convert connections back
     #[command(disable_help_flag = true)]
     Revert(OperatorArguments),
+    /// Plan to move connections to the issuer of Entra
+    #[command(disable_help_flag = true)]
+    Issuer(OperatorArguments),
     /// Apply a plan
     #[command(disable_help_flag = true)]
     Apply(OperatorArguments),
@@ -160,6 +163,7 @@ impl Command {
             Self::Inventory(given) => Some(("inventory", given)),
             Self::Convert(given) => Some(("convert", given)),
             Self::Revert(given) => Some(("revert", given)),
+            Self::Issuer(given) => Some(("issuer", given)),
             Self::Apply(given) => Some(("apply", given)),
             Self::Rollback(given) => Some(("rollback", given)),
             Self::Journal(given) => Some(("journal", given)),

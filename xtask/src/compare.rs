@@ -48,8 +48,8 @@ fn copy_with(task: &Path, program: &Path, to: &Path) -> Result<std::path::PathBu
 }
 
 /// Commands of `wif-operator`, which has their help.
-const HANDED_ON: [&str; 8] =
-    ["audit", "inventory", "convert", "revert", "apply", "rollback", "journal", "hand-off"];
+const HANDED_ON: [&str; 9] =
+    ["audit", "inventory", "convert", "revert", "issuer", "apply", "rollback", "journal", "hand-off"];
 
 /// The help of the program and of each of its commands, by the command's words.
 fn helps(program: &Path) -> Result<BTreeMap<String, String>> {

@@ -9,128 +9,21 @@
 )]
 #![allow(dead_code, reason = "what the tests of reading share has more than this needs")]
 
+#[path = "support/scene.rs"]
+mod scene;
 mod support;
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Child, Command, Output, Stdio},
-};
+use std::fs;
 
 use emulator::{
     Fault, Gate, Service,
-    directory::{Issuer, IssuerMove, Quirks},
-    organization::{OrganizationPlan, Planted},
+    directory::{Issuer, Quirks},
+    organization::Planted,
 };
 use serde_json::Value;
-use uuid::Uuid;
 
-use support::{Fixture, NAME};
-
-/// An organization, a folder for plans, and tokens of an identity that may change it.
-struct Scene {
-    fixture: Fixture,
-    operator: Uuid,
-    folder: tempfile::TempDir,
-}
-
-impl Scene {
-    fn new(planted: &[Planted], healthy: usize) -> Self {
-        let fixture = Fixture::new(&OrganizationPlan::new(NAME).connections(healthy).planted(planted));
-        let operator = fixture.emulator.add_operator(fixture.made.subscription);
-        let token = |resource: &str| fixture.emulator.access_token(operator, resource);
-        let (graph, arm) = (token("https://graph.microsoft.com"), token("https://management.azure.com"));
-        let fixture = fixture.set("WIF_GRAPH_TOKEN", &graph).set("WIF_ARM_TOKEN", &arm);
-        Self { fixture, operator, folder: tempfile::tempdir().unwrap() }
-    }
-
-    /// With what is usual changed.
-    fn under(planted: &[Planted], change: impl FnOnce(&mut Quirks)) -> Self {
-        let scene = Self::new(planted, 0);
-        change(&mut scene.fixture.emulator.directory().quirks);
-        scene
-    }
-
-    fn plan(&self) -> PathBuf {
-        self.folder.path().join("plan.json")
-    }
-
-    fn journal(&self) -> PathBuf {
-        self.folder.path().join("plan.json.journal")
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wif-operator"));
-        command.args(arguments).env_clear().envs(self.fixture.env().iter()).stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let output = self.command(arguments).output().unwrap();
-        let mut said = [&*output.stdout, &*output.stderr].concat();
-        for file in [self.plan(), self.journal()] {
-            said.extend(fs::read(file).unwrap_or_default());
-        }
-        assert_eq!(emulator::leaks(&self.fixture.emulator.issued(), &said), Vec::<String>::new());
-        output
-    }
-
-    /// Runs, and returns the exit code and what was said.
-    fn code(&self, arguments: &[&str]) -> (i32, String) {
-        let output = self.run(arguments);
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.code().unwrap(), String::from_utf8(said).unwrap())
-    }
-
-    fn convert_plan(&self, more: &[&str]) -> (i32, String) {
-        let path = self.plan();
-        let begin = ["convert", "plan", "--org", NAME, "--output", path.to_str().unwrap()];
-        self.code(&[&begin[..], more].concat())
-    }
-
-    fn apply(&self, more: &[&str]) -> (i32, String) {
-        let path = self.plan();
-        self.code(&[&["apply", path.to_str().unwrap()][..], more].concat())
-    }
-
-    fn id(&self, planted: Planted) -> Uuid {
-        self.fixture.made.planted[&planted]
-    }
-
-    fn scheme(&self, id: Uuid) -> String {
-        self.fixture.emulator.directory().connection(id).scheme.clone()
-    }
-
-    /// The subjects that the application of a connection trusts.
-    fn trusted(&self, id: Uuid) -> Vec<String> {
-        let mut directory = self.fixture.emulator.directory();
-        let client = directory.connection(id).client;
-        directory.app(client).federated_credentials.iter().map(|one| one.subject.clone()).collect()
-    }
-
-    /// How many requests with this method were answered with success.
-    fn done(&self, service: Service, method: &str) -> usize {
-        let journal = self.fixture.emulator.journal();
-        let is_it = |entry: &&emulator::Entry| {
-            entry.service == service
-                && entry.method == method
-                && entry.status.is_some_and(|status| (200..300).contains(&status))
-        };
-        journal.iter().filter(is_it).count()
-    }
-
-    /// How many requests there were that change something.
-    fn writes(&self) -> usize {
-        let changes = |entry: &&emulator::Entry| ["PUT", "PATCH", "DELETE"].contains(&entry.method.as_str());
-        self.fixture.emulator.journal().iter().filter(changes).count()
-    }
-
-    fn phases(&self) -> Vec<String> {
-        let text = fs::read_to_string(self.journal()).unwrap();
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.map(|line| line["phase"].as_str().unwrap().to_owned()).collect()
-    }
-}
+use scene::Scene;
+use support::NAME;
 
 const SECRET: &str = "ServicePrincipal";
 const FEDERATION: &str = "WorkloadIdentityFederation";
@@ -437,14 +330,6 @@ fn what_another_person_has_to_do_is_printed_for_each_side() {
     assert!(!hand_off("entra").contains("# open"));
 }
 
-impl Scene {
-    fn spawn_apply(&self, more: &[&str]) -> Child {
-        let path = self.plan();
-        let mut command = self.command(&[&["apply", path.to_str().unwrap()][..], more].concat());
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-    }
-}
-
 /// Kills `wif apply` at each of its requests, goes on with `--resume`, and judges by what the services have.
 fn killed_at_each_request(hold: fn(Fault, &Gate) -> Fault) {
     let undisturbed = Scene::new(&[Planted::StoredSecret], 0);
@@ -503,12 +388,4 @@ fn an_apply_that_was_killed_before_the_service_acted_goes_on() {
 #[test]
 fn an_apply_that_was_killed_after_the_service_acted_goes_on() {
     killed_at_each_request(Fault::answer_gate);
-}
-
-/// So that the switch is used before a command for it is there.
-#[test]
-fn a_connection_keeps_its_issuer_when_nothing_moves_it() {
-    let scene = Scene::under(&[Planted::OldIssuer], |quirks| quirks.issuer_moves_by = IssuerMove::Person);
-    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 0);
-    assert_eq!(scene.writes(), 0);
 }

@@ -3,7 +3,10 @@
 use time::Duration;
 use uuid::Uuid;
 
-use super::plan::{AUDIENCE, Action, Credential, Facts, Item, PlannedProject, Scheme, Skipped, Step};
+use super::{
+    observe::Target,
+    plan::{AUDIENCE, Action, Credential, Facts, Item, PlannedProject, Scheme, Skipped, Step},
+};
 use crate::{
     credential::{CredentialKind, is_classic, is_resource_manager},
     moment::Moment,
@@ -16,7 +19,7 @@ use crate::{
 };
 
 /// The most federated credentials of an identity.
-const MAX_CREDENTIALS: usize = 20;
+pub(super) const MAX_CREDENTIALS: usize = 20;
 const MIGRATE: &str = "put a federated connection beside it, and retire it";
 
 /// Why a connection is left out.
@@ -38,7 +41,7 @@ pub struct Candidate {
     /// The project that owns it.
     pub project: PlannedProject,
     /// Where they are.
-    pub target: super::observe::Target,
+    pub target: Target,
 }
 
 /// What a plan needs to know of the organization.
@@ -156,14 +159,14 @@ pub fn can_revert(
     candidate(connection, identity(connection, organization)?)
 }
 
-fn invisible() -> Reason {
+pub(super) fn invisible() -> Reason {
     Reason::unread(
         "Azure DevOps tells only that it exists",
         "make the token's owner an administrator of this connection",
     )
 }
 
-fn usable(connection: &Connection) -> Result<(), Reason> {
+pub(super) fn usable(connection: &Connection) -> Result<(), Reason> {
     if connection.is_disabled == Some(true) {
         return Err(Reason::new(
             "it is disabled, so that nothing could be proven",
@@ -178,14 +181,25 @@ fn usable(connection: &Connection) -> Result<(), Reason> {
     Ok(())
 }
 
-fn identity<'o>(connection: &Connection, organization: &'o Organization) -> Result<&'o Identity, Reason> {
-    let Some(client) = connection.client else {
-        return Err(Reason::new("it names no application", "delete it, or give it one"));
-    };
-    let found = organization.identities.iter().find(|one| {
-        one.client == client
+/// The identity of a connection, as far as it was read.
+pub(super) fn identity_of<'o>(
+    connection: &Connection,
+    organization: &'o Organization,
+) -> Option<&'o Identity> {
+    organization.identities.iter().find(|one| {
+        Some(one.client) == connection.client
             && (one.tenant.is_none() || connection.tenant.is_none() || one.tenant == connection.tenant)
-    });
+    })
+}
+
+pub(super) fn identity<'o>(
+    connection: &Connection,
+    organization: &'o Organization,
+) -> Result<&'o Identity, Reason> {
+    if connection.client.is_none() {
+        return Err(Reason::new("it names no application", "delete it, or give it one"));
+    }
+    let found = identity_of(connection, organization);
     let unread = || {
         let alternative = "sign in to its tenant with the right to read applications";
         Reason::unread("its application could not be read", alternative)
@@ -215,7 +229,7 @@ fn identity<'o>(connection: &Connection, organization: &'o Organization) -> Resu
     Ok(identity)
 }
 
-fn candidate(connection: &Connection, identity: &Identity) -> Result<Candidate, Reason> {
+pub(super) fn candidate(connection: &Connection, identity: &Identity) -> Result<Candidate, Reason> {
     let owner = connection.owner().ok_or_else(|| {
         Reason::unread("the project that owns it is not known", "use a token that sees all its projects")
     })?;
@@ -224,12 +238,7 @@ fn candidate(connection: &Connection, identity: &Identity) -> Result<Candidate, 
     Ok(Candidate {
         name: connection.name.clone(),
         project: PlannedProject { id: owner.id, name: owner.name.clone() },
-        target: super::observe::Target {
-            connection: connection.id,
-            project: owner.id,
-            client: identity.client,
-            resource,
-        },
+        target: Target { connection: connection.id, project: owner.id, client: identity.client, resource },
     })
 }
 
@@ -281,7 +290,7 @@ pub fn convert(
         let name = free_name(&facts, candidate.target.connection, number);
         let credential = Credential { name, issuer, subject, audience: AUDIENCE.to_owned() };
         added.push(credential.clone());
-        steps.push(add(credential, &candidate.target.client.to_string()));
+        steps.push(add(credential, &candidate.target));
     }
     steps.push(change(candidate, Scheme::WorkloadIdentityFederation));
     steps.push(prove());
@@ -331,7 +340,7 @@ pub fn revert(
         }
     }
     let mut steps = vec![change(candidate, Scheme::ServicePrincipal), prove()];
-    steps.extend(remove.iter().map(|one| remove_credential(one.clone())));
+    steps.extend(remove.iter().map(|one| remove_credential(one.clone(), &candidate.target)));
     let mut notes = vec![format!("Azure DevOps allows it until {until}")];
     if remove.is_empty() {
         notes.push("its federated credentials stay: they make another conversion cheap".to_owned());
@@ -339,7 +348,7 @@ pub fn revert(
     Ok(item(candidate, facts, steps, notes))
 }
 
-fn item(candidate: &Candidate, facts: Facts, steps: Vec<Step>, notes: Vec<String>) -> Item {
+pub(super) fn item(candidate: &Candidate, facts: Facts, steps: Vec<Step>, notes: Vec<String>) -> Item {
     Item {
         connection: candidate.target.connection,
         name: candidate.name.clone(),
@@ -352,7 +361,7 @@ fn item(candidate: &Candidate, facts: Facts, steps: Vec<Step>, notes: Vec<String
 }
 
 /// A name that no credential with another issuer or subject has.
-fn free_name(facts: &Facts, connection: Uuid, number: usize) -> String {
+pub(super) fn free_name(facts: &Facts, connection: Uuid, number: usize) -> String {
     let base = if number == 0 { format!("wif-{connection}") } else { format!("wif-{connection}-devops") };
     let is_taken =
         |name: &str| facts.identity.credentials.iter().any(|one| one.name.eq_ignore_ascii_case(name));
@@ -363,24 +372,36 @@ fn free_name(facts: &Facts, connection: Uuid, number: usize) -> String {
 }
 
 const APPLICATION_OWNER: &str = "an owner of the application, an Application Administrator, or who has Application.ReadWrite.OwnedBy on it";
-const CONNECTION_ADMINISTRATOR: &str = "an administrator of the connection at the organization level";
+const IDENTITY_CONTRIBUTOR: &str = "who has Managed Identity Contributor, or Managed Identity Federated Credential Contributor, on the identity";
+pub(super) const CONNECTION_ADMINISTRATOR: &str =
+    "an administrator of the connection at the organization level";
 
-fn add(credential: Credential, client: &str) -> Step {
+/// Who may change the federated credentials of an identity.
+fn owner(target: &Target) -> &'static str {
+    if target.resource.is_some() { IDENTITY_CONTRIBUTOR } else { APPLICATION_OWNER }
+}
+
+pub(super) fn add(credential: Credential, target: &Target) -> Step {
     let Credential { name, issuer, subject, .. } = &credential;
+    let client = target.client;
+    let call = target.resource.as_ref().map_or_else(
+        || format!("PATCH applications(appId='{client}')/federatedIdentityCredentials(name='{name}')"),
+        |path| format!("PUT {path}/federatedIdentityCredentials/{name}"),
+    );
     Step {
         sign: "+".to_owned(),
         title: format!("add the federated credential {name}: issuer {issuer}, subject {subject}"),
-        precondition: "the application has fewer than 20 of them, and none with this issuer and subject"
+        precondition: "the identity has fewer than 20 of them, and none with this issuer and subject"
             .to_owned(),
-        call: format!("PATCH applications(appId='{client}')/federatedIdentityCredentials(name='{name}')"),
+        call,
         read_back: "issuer, subject and audience, character by character".to_owned(),
         inverse: Some("remove it".to_owned()),
-        who: APPLICATION_OWNER.to_owned(),
+        who: owner(target).to_owned(),
         action: Action::AddCredential { credential },
     }
 }
 
-fn remove_credential(credential: Credential) -> Step {
+pub(super) fn remove_credential(credential: Credential, target: &Target) -> Step {
     let name = &credential.name;
     Step {
         sign: "-".to_owned(),
@@ -389,7 +410,7 @@ fn remove_credential(credential: Credential) -> Step {
         call: format!("DELETE federatedIdentityCredentials/{name}"),
         read_back: "it is gone".to_owned(),
         inverse: Some("add it again".to_owned()),
-        who: APPLICATION_OWNER.to_owned(),
+        who: owner(target).to_owned(),
         action: Action::RemoveCredential { credential },
     }
 }
@@ -434,7 +455,7 @@ fn change(candidate: &Candidate, to: Scheme) -> Step {
     }
 }
 
-fn prove() -> Step {
+pub(super) fn prove() -> Step {
     Step {
         sign: "?".to_owned(),
         title: "prove that it signs in: TestConnection; if it does not, put it back".to_owned(),

@@ -7,6 +7,7 @@ use super::{
     journal::Read,
     plan::{Action, Credential, Item, Plan, Scheme},
 };
+use crate::rule::command::page_in;
 
 /// For which side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +97,10 @@ fn commands(plan: &Plan, item: &Item, action: &Action, side: Side) -> Vec<String
             quoted(&credential.name)
         )],
         (Side::DevOps, Action::Convert { to }, _) => vec![convert(plan, item, *to)],
+        (Side::DevOps, Action::MoveIssuer { .. }, _) => {
+            let page = page_in(&plan.organization.name, item.project.id, item.connection);
+            vec![format!("# press Update on {page}")]
+        }
         _ => Vec::new(),
     }
 }
@@ -181,10 +186,22 @@ fn terraform(item: &Item) -> Vec<String> {
                     lines.push(format!("import {{\n  to = azuread_application_federated_identity_credential.{own}\n  id = \"{object}/federatedIdentityCredential/CREDENTIAL-ID\"\n}}"));
                 }
             }
+            Action::MoveIssuer { .. } => lines.extend(terraform_of_move(item)),
             _ => {}
         }
     }
     lines
+}
+
+/// A credential that the code makes of the connection's issuer and subject follows them, and meets the one that is there.
+fn terraform_of_move(item: &Item) -> [String; 3] {
+    [
+        format!("# the azuredevops_serviceendpoint_azurerm of {} stays: its issuer and subject are outputs", comment(&item.name)),
+        "# a federated credential that the code makes of these outputs would be made a second time by its next apply; before it:"
+            .to_owned(),
+        "# terraform state rm ADDRESS-OF-THAT-CREDENTIAL, then import the new one to that address; wif removes the old one"
+            .to_owned(),
+    ]
 }
 
 /// A name that Terraform accepts.

@@ -338,6 +338,8 @@ pub struct Standing {
     pub found: Vec<usize>,
     /// Steps that were undone.
     pub undone: Vec<usize>,
+    /// Steps that have waited for a person or a run.
+    pub waiting: Vec<usize>,
 }
 
 impl Read {
@@ -370,6 +372,11 @@ impl Read {
                 // Another attempt begins anew, from what is there.
                 (Phase::PutBack | Phase::NotUndone, _) => {
                     state = Standing { is_begun: true, ..Standing::default() };
+                }
+                (Phase::Waits, Some(step)) => {
+                    // What a person changes meanwhile is expected.
+                    state.is_begun = true;
+                    state.waiting.push(step);
                 }
                 (Phase::Done, _) => state.is_done = true,
                 _ => {}

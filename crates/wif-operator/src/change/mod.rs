@@ -1,13 +1,15 @@
 //! Changes: a plan of steps, its application with a journal, and the way back.
 //!
-//! [`convert`] makes a [`plan`] of what [`observe`] has read; [`apply`] does its steps by the calls of [`service`], and writes
+//! [`convert`] and [`issuer`] make a [`plan`] of what [`observe`] has read; [`apply`] does its steps by the calls of [`service`], and writes
 //! each into the [`journal`] before it is sent. Only what was read back counts. [`prove`] reads what `TestConnection` says.
 
 pub mod apply;
 pub mod convert;
 pub mod hand_off;
+pub mod issuer;
 pub mod journal;
 pub mod observe;
+pub mod parameters;
 pub mod plan;
 pub mod prove;
 pub mod select;

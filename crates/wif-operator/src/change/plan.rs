@@ -26,7 +26,7 @@ pub struct Plan {
     pub schema: String,
     /// The version of the program that made it.
     pub tool: String,
-    /// The command that made it: `convert`, `revert`, `rollback`.
+    /// The command that made it: `convert plan`, `revert plan`, `issuer plan`, `rollback`.
     pub command: String,
     /// When it was made.
     pub made: Moment,
@@ -220,8 +220,31 @@ pub enum Action {
         /// The scheme that it gets.
         to: Scheme,
     },
+    /// Moves the connection from the Azure DevOps issuer to that of Entra.
+    MoveIssuer {
+        /// What moves it.
+        trigger: Trigger,
+        /// The credential that trusts the new issuer and subject.
+        credential: Credential,
+    },
     /// Proves by `TestConnection` that the connection signs in.
     Prove,
+    /// Waits for a run of a pipeline that has succeeded since the connection was moved.
+    AwaitRun,
+}
+
+/// What moves a connection to the issuer of Entra: which call does it is not documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Trigger {
+    /// The next two, one after the other, and else a person.
+    Auto,
+    /// To save it.
+    Save,
+    /// The operation that converts connections.
+    Operation,
+    /// A person, in the portal.
+    Person,
 }
 
 /// How a connection signs in.
@@ -289,7 +312,7 @@ impl fmt::Display for Scheme {
 }
 
 impl Facts {
-    /// SHA-256 of what a step may depend on. Credentials with these names are left out: other items of the plan make them.
+    /// SHA-256 of what a step may depend on. Credentials with these names are left out: other items of the plan make or remove them.
     #[must_use]
     pub fn digest(&self, of_others: &[&str]) -> String {
         let mut facts = self.clone();
@@ -305,6 +328,14 @@ impl Item {
     pub fn added(&self) -> impl Iterator<Item = &Credential> {
         self.steps.iter().filter_map(|step| match &step.action {
             Action::AddCredential { credential } => Some(credential),
+            _ => None,
+        })
+    }
+
+    /// The credentials that it removes, those aside that it has added itself.
+    fn removed(&self) -> impl Iterator<Item = &Credential> {
+        self.steps.iter().filter_map(|step| match &step.action {
+            Action::RemoveCredential { credential } => Some(credential),
             _ => None,
         })
     }
@@ -357,11 +388,12 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The names of the credentials that other items than this one add.
+    /// The names of the credentials that other items than this one add or remove.
     #[must_use]
     pub fn names_of_others(&self, item: &Item) -> Vec<&str> {
         let others = self.items.iter().filter(|other| other.connection != item.connection);
-        others.flat_map(Item::added).map(|credential| credential.name.as_str()).collect()
+        let changed = others.flat_map(|other| other.added().chain(other.removed()));
+        changed.map(|credential| credential.name.as_str()).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use wif_azure::{
     devops::SUPPRESS_SIGN_IN,
-    rest::{Change, Query, Rest, RestError, ServiceError, Token, WriteError},
+    rest::{Change, ListEnd, PageLimits, Query, Rest, RestError, ServiceError, Token, WriteError},
 };
 use wif_core::{
     foreign_text::{identifier, one_line, service_message},
@@ -18,7 +18,11 @@ use wif_io::{
     http::{Http, HttpError, Response},
 };
 
-use super::plan::{Credential, Scheme};
+use super::{
+    parameters,
+    plan::{Credential, Scheme},
+};
+use crate::credential::IssuerKind;
 
 /// The services, and the tokens for them.
 pub struct Services {
@@ -86,6 +90,29 @@ pub enum CallError {
     /// There is no token.
     #[error("there is no token for {0}")]
     NoToken(&'static str),
+    /// It was not sent: to save a connection of the Azure DevOps issuer may move it to that of Entra.
+    #[error("to save it may move it to the issuer of Entra: run wif issuer plan first")]
+    OldIssuer,
+}
+
+/// A call that may move a connection to the issuer of Entra.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// It is saved.
+    Save,
+    /// It is converted to the scheme that it has.
+    Operation,
+}
+
+/// What a connection is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// Something about it is another by now.
+    Save,
+    /// Its scheme changes.
+    Convert,
+    /// It gets the issuer of Entra.
+    Move(Move),
 }
 
 /// A change that was not made, or of which that is not known.
@@ -138,7 +165,18 @@ impl ServiceError for CallError {
             Self::Http(error) => error.retry_class(),
             Self::Busy { retry_after, .. } => RetryClass::Busy { retry_after: *retry_after },
             Self::Unusable(_) => RetryClass::Unreachable,
-            Self::Token(_) | Self::Refused { .. } | Self::NoToken(_) => RetryClass::Refused,
+            Self::Token(_) | Self::Refused { .. } | Self::NoToken(_) | Self::OldIssuer => RetryClass::Refused,
+        }
+    }
+}
+
+impl Move {
+    /// What is done.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Save => "by saving it",
+            Self::Operation => "by the operation that converts connections",
         }
     }
 }
@@ -147,7 +185,7 @@ impl CallError {
     /// Whether a service said no, as opposed to nothing.
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Token(_) | Self::Refused { .. } | Self::NoToken(_))
+        matches!(self, Self::Token(_) | Self::Refused { .. } | Self::NoToken(_) | Self::OldIssuer)
     }
 
     /// Whether there is no such thing.
@@ -227,13 +265,80 @@ impl Services {
         if let Some(data) = body.pointer_mut("/data").and_then(Value::as_object_mut) {
             data.retain(|name, _| !name.eq_ignore_ascii_case("revertSchemeDeadline"));
         }
-        let id = connection.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let (rest, project) = (self.devops(), project.to_string());
-        let path = [self.organization.as_str(), &project, "_apis", "serviceendpoint", "endpoints", &id];
-        let query = [("operation", "ConvertAuthenticationScheme"), ("api-version", "7.1")];
-        match sent(rest.put(path).query(&query).body(&body)).await {
+        match self.write(project, &body, Purpose::Convert).await {
             Err(WriteError::NotDone(error)) if error.is_already_converted() => Ok(None),
             answer => answer,
+        }
+    }
+
+    /// Asks for the issuer of Entra. Only what is read back tells whether the connection has got it.
+    ///
+    /// # Errors
+    ///
+    /// The service does not take this call, or that is not known.
+    pub async fn move_issuer(
+        &self,
+        project: Uuid,
+        connection: &Value,
+        call: Move,
+    ) -> Result<Option<String>, NotChanged> {
+        let mut body = connection.clone();
+        let parameters = body.pointer_mut("/authorization/parameters").and_then(Value::as_object_mut);
+        if let Some(parameters) = parameters {
+            parameters::ask_for_entra(parameters);
+        }
+        self.write(project, &body, Purpose::Move(call)).await
+    }
+
+    /// Saves a connection. One of the Azure DevOps issuer is refused.
+    ///
+    /// # Errors
+    ///
+    /// It was not saved, or that is not known.
+    pub async fn save(&self, project: Uuid, connection: &Value) -> Result<Option<String>, NotChanged> {
+        self.write(project, connection, Purpose::Save).await
+    }
+
+    /// Writes a connection: the only function that does.
+    async fn write(
+        &self,
+        project: Uuid,
+        connection: &Value,
+        purpose: Purpose,
+    ) -> Result<Option<String>, NotChanged> {
+        if purpose == Purpose::Save && parameters::issuer(connection) == Some(IssuerKind::DevOps) {
+            return Err(NotChanged::NotDone(CallError::OldIssuer));
+        }
+        let id = connection.get("id").and_then(Value::as_str).unwrap_or_default();
+        let (rest, project) = (self.devops(), project.to_string());
+        let path = [self.organization.as_str(), &project, "_apis", "serviceendpoint", "endpoints", id];
+        let operation = match purpose {
+            Purpose::Save | Purpose::Move(Move::Save) => None,
+            Purpose::Convert | Purpose::Move(Move::Operation) => {
+                Some(("operation", "ConvertAuthenticationScheme"))
+            }
+        };
+        let query: Vec<_> = operation.into_iter().chain([("api-version", "7.1")]).collect();
+        sent(rest.put(path).query(&query).body(connection)).await
+    }
+
+    /// The newest runs that used a connection in a project, newest first.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be read.
+    pub async fn runs(&self, project: Uuid, connection: Uuid) -> Result<Vec<Value>, CallError> {
+        let rest = self.devops();
+        let (project, id) = (project.to_string(), connection.to_string());
+        let path =
+            [self.organization.as_str(), &project, "_apis", "serviceendpoint", &id, "executionhistory"];
+        let query = rest.get(path).query(&[("top", "100"), ("api-version", "7.1")]);
+        // A run that has succeeded is among the newest, unless hundreds have failed after it.
+        let limits = PageLimits { items: 1000, pages: 20 };
+        match query.attempt_timeout(ATTEMPT_TIMEOUT).pages::<CallError>(limits).await {
+            (_, Some(ListEnd::Page(error))) => Err(error),
+            (_, Some(ListEnd::Slow | ListEnd::Lost(_))) => Err(CallError::Unusable(200)),
+            (runs, _) => Ok(runs),
         }
     }
 

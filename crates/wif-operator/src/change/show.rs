@@ -6,7 +6,7 @@ use wif_core::foreign_text::{code_span, one_line};
 
 use super::{
     journal::{Entry, Phase, Read},
-    plan::{Item, ManagedBy, Plan},
+    plan::{Action, Item, ManagedBy, Plan},
 };
 
 /// The longest line, in characters.
@@ -130,15 +130,30 @@ fn totals(plan: &Plan) -> String {
 
 /// What is to be said about code that manages the connections.
 fn managed(plan: &Plan) -> Vec<String> {
+    let is_move =
+        |item: &Item| item.steps.iter().any(|step| matches!(step.action, Action::MoveIssuer { .. }));
+    let (reason, else_what) = if plan.items.iter().any(is_move) {
+        (
+            "a credential that Terraform makes of a connection's issuer and subject would be made a second time by its next apply",
+            "that fails",
+        )
+    } else {
+        (
+            "Terraform's provider replaces a connection whose scheme changed behind its back",
+            "it replaces them",
+        )
+    };
     match plan.managed_by {
         ManagedBy::None => Vec::new(),
-        ManagedBy::Unknown => vec![
-            "It is not known whether code manages these connections (--managed-by terraform|bicep|none): Terraform's provider replaces a connection whose scheme changed behind its back. What its code needs: wif hand-off PLAN --to terraform".to_owned(),
-        ],
-        ManagedBy::Terraform => vec![
-            "Terraform manages these connections: change its code before its next apply (wif hand-off PLAN --to terraform), or it replaces them".to_owned(),
-        ],
-        ManagedBy::Bicep => vec!["Bicep manages these connections: change its code before its next deployment".to_owned()],
+        ManagedBy::Unknown => vec![format!(
+            "It is not known whether code manages these connections (--managed-by terraform|bicep|none): {reason}. What its code needs: wif hand-off PLAN --to terraform"
+        )],
+        ManagedBy::Terraform => vec![format!(
+            "Terraform manages these connections: change its code before its next apply (wif hand-off PLAN --to terraform), or {else_what}"
+        )],
+        ManagedBy::Bicep => {
+            vec!["Bicep manages these connections: change its code before its next deployment".to_owned()]
+        }
     }
 }
 
@@ -162,6 +177,7 @@ pub fn journal(read: &Read) -> String {
             Some(Phase::Stale) => "not begun: the facts have changed",
             Some(Phase::PutBack) => "failed, and put back",
             Some(Phase::NotUndone) => "failed, and not put back",
+            Some(Phase::Waits) => "waits for a person or a run",
             Some(_) => "not finished",
             None => "not begun",
         };

@@ -29,15 +29,18 @@ pub fn wif(verb: &str, entry: Entry<'_>) -> String {
 /// The page of a connection in the project that owns it.
 #[must_use]
 pub fn page(entry: Entry<'_>) -> String {
-    let organization = encode(&entry.organization.name);
-    let id = entry.connection.id;
+    let organization = &entry.organization.name;
     match entry.connection.owner() {
-        Some(project) => {
-            let project = project.id;
-            format!("https://dev.azure.com/{organization}/{project}/_settings/adminservices?resourceId={id}")
-        }
-        None => format!("https://dev.azure.com/{organization}"),
+        Some(project) => page_in(organization, project.id, entry.connection.id),
+        None => format!("https://dev.azure.com/{}", encode(organization)),
     }
+}
+
+/// The page of a connection in a project of an organization.
+#[must_use]
+pub fn page_in(organization: &str, project: Uuid, connection: Uuid) -> String {
+    let organization = encode(organization);
+    format!("https://dev.azure.com/{organization}/{project}/_settings/adminservices?resourceId={connection}")
 }
 
 /// A command of `az devops service-endpoint` for one connection.

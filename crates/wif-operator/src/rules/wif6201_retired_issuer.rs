@@ -6,6 +6,7 @@ use crate::{
     credential::{CredentialKind, IssuerKind},
     rule::{Context, Draft, Entry, Remedy, Rule, command},
     severity::Severity,
+    snapshot::{connection::Connection, identity::Identity},
 };
 
 /// The rule.
@@ -23,8 +24,11 @@ const RETIRED: Date = date!(2027 - 07 - 01);
 const FAULT_BEFORE: Duration = Duration::days(90);
 
 /// Whether the retirement of the issuer concerns a connection.
-enum Scope {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// It does, for this reason.
     In(&'static str),
+    /// It does not yet, for this reason.
     Out(&'static str),
 }
 
@@ -39,7 +43,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
 
 fn judge(context: &Context<'_>, entry: Entry<'_>) -> Draft {
     let days = (RETIRED - context.now().date()).whole_days();
-    let scope = scope(context, entry);
+    let scope = scope(entry.connection, context.identity(entry.connection));
     let (severity, is_in_scope, why) = match scope {
         Scope::Out(why) => (Severity::Note, false, why),
         Scope::In(why) if days <= FAULT_BEFORE.whole_days() => (Severity::Fault, true, why),
@@ -67,14 +71,13 @@ fn judge(context: &Context<'_>, entry: Entry<'_>) -> Draft {
 }
 
 /// The retirement concerns the public cloud, single-tenant applications and managed identities.
-fn scope(context: &Context<'_>, entry: Entry<'_>) -> Scope {
-    let environment = entry.connection.environment.as_deref().unwrap_or("AzureCloud");
+#[must_use]
+pub fn scope(connection: &Connection, identity: Option<&Identity>) -> Scope {
+    let environment = connection.environment.as_deref().unwrap_or("AzureCloud");
     if !environment.eq_ignore_ascii_case("AzureCloud") {
         return Scope::Out("it is not of the public cloud");
     }
-    let audience =
-        context.identity(entry.connection).and_then(|identity| identity.sign_in_audience.as_deref());
-    match audience {
+    match identity.and_then(|identity| identity.sign_in_audience.as_deref()) {
         Some("AzureADMyOrg") => Scope::In("the public cloud, and a single-tenant application"),
         Some(_) => Scope::Out("its application is multi-tenant"),
         None => Scope::In(

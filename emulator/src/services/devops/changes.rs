@@ -119,8 +119,8 @@ fn changed(
     let now = world.clock.now();
     let connection = directory.connection(id);
     connection.record.modified = Some(now);
-    let is_converted = operation.is_some() && lag > 0;
-    connection.stale = is_converted.then(|| (Lag::new(lag), Box::new(before)));
+    let is_late = (operation.is_some() || connection.issuer != before.issuer) && lag > 0;
+    connection.stale = is_late.then(|| (Lag::new(lag), Box::new(before)));
     Ok(())
 }
 
@@ -144,8 +144,17 @@ fn save(directory: &mut Directory, id: Uuid, wanted: &str, sent: &Value) -> Resu
     if quirks.null_clears_secret && sent["authorization"]["parameters"]["serviceprincipalkey"].is_null() {
         connection.parameters.remove("serviceprincipalkey");
     }
-    let is_moved =
-        quirks.issuer_moves_by == IssuerMove::Save && connection.scheme.eq_ignore_ascii_case(FEDERATION);
+    let parameter = |name: &str| &sent["authorization"]["parameters"][name];
+    let is_moving = match quirks.issuer_moves_by {
+        IssuerMove::Save => true,
+        IssuerMove::SaveOfType => {
+            parameter("workloadIdentityFederationIssuerType") == "EntraID"
+                && parameter("workloadIdentityFederationIssuer").is_null()
+                && parameter("workloadIdentityFederationSubject").is_null()
+        }
+        IssuerMove::Operation | IssuerMove::Person => false,
+    };
+    let is_moved = is_moving && connection.scheme.eq_ignore_ascii_case(FEDERATION);
     if is_moved && connection.issuer == Issuer::DevOps {
         connection.issuer = Issuer::Entra;
     }

@@ -49,7 +49,7 @@ pub struct Quirks {
     pub conversion_yields: Issuer,
     /// A conversion writes the federated credential itself, where there is none and Azure DevOps has made the connection.
     pub conversion_writes_credential: bool,
-    /// How often a converted connection is still read as it was before.
+    /// How often a connection that was converted, or moved to the issuer of Entra, is still read as it was before.
     pub conversion_lag: usize,
     /// A conversion back removes the federated credential.
     pub revert_removes_credential: bool,
@@ -73,6 +73,8 @@ pub enum IssuerMove {
     /// To save it.
     #[default]
     Save,
+    /// To save it with the type of the new issuer, and without the old issuer and subject.
+    SaveOfType,
     /// To convert it to the scheme that it has already.
     Operation,
     /// Only a person, in the portal.

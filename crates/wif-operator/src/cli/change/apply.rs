@@ -171,19 +171,25 @@ fn summary(plan: &Plan, applied: &Applied, path: &Path) -> String {
                 let end = if *is_put_back { "as it was before" } else { "not put back" };
                 format!("failed ({code}), {end}: {text}")
             }
+            Outcome::Waits(text) => text.clone(),
             Outcome::Interrupted => "interrupted".to_owned(),
             Outcome::NotStarted => "not begun".to_owned(),
         };
         lines.push(format!("{} in {}: {end}", item.name, item.project.name));
     }
     let count = |is: fn(&Outcome) -> bool| applied.outcomes.iter().filter(|outcome| is(outcome)).count();
+    let waiting = count(|one| matches!(one, Outcome::Waits(_)));
+    let waits = if waiting > 0 { format!("{waiting} waiting, ") } else { String::new() };
     lines.push(format!(
-        "{} done, {} failed, {} stale, {} not begun",
+        "{} done, {waits}{} failed, {} stale, {} not begun",
         count(|one| *one == Outcome::Done),
         count(|one| matches!(one, Outcome::Failed { .. })),
         count(|one| matches!(one, Outcome::Stale(_))),
         count(|one| matches!(one, Outcome::NotStarted | Outcome::Interrupted)),
     ));
+    if waiting > 0 {
+        lines.push(format!("Go on, after that, with: wif apply {} --resume", path.display()));
+    }
     let journal = journal::path_of(path);
     lines.push(format!("What was done and how it was found out: wif journal show {}", journal.display()));
     let is_refused = |one: &Outcome| matches!(one, Outcome::Failed { code: Code::ChangeRefused, .. });
@@ -215,6 +221,8 @@ fn exit_code(applied: &Applied, is_stopped: bool) -> u8 {
         11
     } else if has(|one| matches!(one, Outcome::Stale(_))) {
         13
+    } else if has(|one| matches!(one, Outcome::Waits(_))) {
+        10
     } else {
         0
     }

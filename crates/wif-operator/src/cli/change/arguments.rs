@@ -99,6 +99,39 @@ pub enum PlanCommand {
     Plan(Box<PlanArguments>),
 }
 
+/// What to plan of issuers.
+#[derive(Clone, Debug, Args)]
+pub struct IssuerArguments {
+    /// What to plan.
+    #[command(flatten)]
+    pub plan: PlanArguments,
+    /// What moves a connection: auto saves it, else converts it to the scheme that it has, else leaves it to a person
+    #[arg(long, value_name = "TRIGGER", default_value = "auto")]
+    pub trigger: TriggerArgument,
+}
+
+/// What moves a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TriggerArgument {
+    /// The next two, one after the other, and else a person
+    Auto,
+    /// To save it
+    Save,
+    /// To convert it to the scheme that it has
+    Operation,
+    /// A person presses Update in the portal
+    Person,
+}
+
+/// The command about issuers.
+#[derive(Clone, Debug, Subcommand)]
+pub enum IssuerCommand {
+    /// Read, and print what would be changed; nothing is changed
+    ///
+    /// Ends with 10 (the plan has steps), 0 (nothing is to be done), 12 (what was selected could not be read), 2, 3 or 4.
+    Plan(Box<IssuerArguments>),
+}
+
 /// What to apply.
 #[derive(Clone, Debug, Args)]
 pub struct ApplyArguments {

@@ -4,6 +4,7 @@ mod apply;
 mod arguments;
 mod files;
 mod hand_over;
+mod issuer;
 mod plan;
 mod rollback;
 mod services;
@@ -12,7 +13,7 @@ use clap::Subcommand;
 use wif_core::failure::Failure;
 
 use self::arguments::{
-    ApplyArguments, HandOffArguments, JournalCommand, Kind, PlanCommand, RollbackArguments,
+    ApplyArguments, HandOffArguments, IssuerCommand, JournalCommand, Kind, PlanCommand, RollbackArguments,
 };
 use super::screen::Host;
 
@@ -25,10 +26,13 @@ pub enum ChangeCommand {
     /// Convert connections back, as long as Azure DevOps allows it
     #[command(subcommand)]
     Revert(PlanCommand),
+    /// Move connections from the Azure DevOps issuer to that of Entra, in place
+    #[command(subcommand)]
+    Issuer(IssuerCommand),
     /// Apply a plan; the only command that changes anything
     ///
-    /// Ends with 0 (done), 11 (a change failed), 13 (the plan is old or edited, or the world has changed), 3 (everything was
-    /// refused), 4 (nothing was reached), 2 (arguments or files) or 130 (interrupted).
+    /// Ends with 0 (done), 10 (something waits for a person or a run), 11 (a change failed), 13 (the plan is old or edited, or the world
+    /// has changed), 3 (everything was refused), 4 (nothing was reached), 2 (arguments or files) or 130 (interrupted).
     Apply(Box<ApplyArguments>),
     /// Plan the inverse of what a journal says was done
     Rollback(Box<RollbackArguments>),
@@ -52,6 +56,7 @@ pub async fn change(command: &ChangeCommand, host: &mut Host<'_>) -> Result<u8, 
         ChangeCommand::Revert(PlanCommand::Plan(arguments)) => {
             plan::plan(Kind::Revert, arguments, host).await
         }
+        ChangeCommand::Issuer(IssuerCommand::Plan(arguments)) => issuer::issuer_plan(arguments, host).await,
         ChangeCommand::Apply(arguments) => apply::apply(arguments, host).await,
         ChangeCommand::Rollback(arguments) => rollback::rollback(arguments, host).await,
         ChangeCommand::Journal(command) => hand_over::journal(command, host),

@@ -72,6 +72,16 @@ pub(super) fn wanted(arguments: &PlanArguments) -> Result<Wanted, Failure> {
 
 /// Reads an organization, plans what `select` and `item_of` say of its connections, keeps the plan and shows it.
 pub(super) async fn make_plan(
+    what: (&str, &Select<'_>, &Make<'_>),
+    arguments: &PlanArguments,
+    host: &mut Host<'_>,
+) -> Result<u8, Failure> {
+    make_plan_about(&stores, what, arguments, host).await
+}
+
+/// As [`make_plan`], where `concerns` tells which connections are worth a line although they are left out.
+pub(super) async fn make_plan_about(
+    concerns: &dyn Fn(&Connection) -> bool,
     (command, select, item_of): (&str, &Select<'_>, &Make<'_>),
     arguments: &PlanArguments,
     host: &mut Host<'_>,
@@ -129,7 +139,10 @@ pub(super) async fn make_plan(
         };
         match made {
             Ok(item) => planned.items.push(item),
-            Err(reason) => planned.skip(connection, reason, wanted.is_named(connection)),
+            Err(reason) => {
+                let is_worth_a_line = wanted.is_named(connection) || concerns(connection);
+                planned.skip(connection, reason, is_worth_a_line);
+            }
         }
     }
     let Planned { items, skipped, is_unread } = planned;
@@ -189,10 +202,10 @@ impl Planned {
         item_of(ground, candidate, observed, taken)
     }
 
-    /// A connection that is not named and stores nothing is not worth a line.
-    fn skip(&mut self, connection: &Connection, reason: Reason, is_named: bool) {
+    /// A connection that is not named, and that the plan does not concern, is not worth a line.
+    fn skip(&mut self, connection: &Connection, reason: Reason, is_worth_a_line: bool) {
         self.is_unread |= reason.unread;
-        if is_named || stores(connection) {
+        if is_worth_a_line {
             self.skipped.push(reason.of(connection));
         }
     }

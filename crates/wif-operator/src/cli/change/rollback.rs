@@ -11,7 +11,7 @@ use super::{
 use crate::{
     change::{
         convert::{self, Candidate, Ground, Reason},
-        journal,
+        issuer, journal,
         observe::Observed,
         plan::{Action, Credential, Item, Scheme},
     },
@@ -46,6 +46,9 @@ pub(super) async fn rollback(arguments: &RollbackArguments, host: &mut Host<'_>)
         let Some(item) = find(connection.id) else {
             return Err(Reason::new("the journal did not change it", "nothing is to be done"));
         };
+        if is_move(item) {
+            return issuer::can_move(connection, organization);
+        }
         match conversion(item) {
             Some(Scheme::WorkloadIdentityFederation) => convert::can_revert(connection, organization, now),
             Some(Scheme::ServicePrincipal) => convert::can_convert(connection, organization),
@@ -54,10 +57,6 @@ pub(super) async fn rollback(arguments: &RollbackArguments, host: &mut Host<'_>)
     };
     let make = |ground: &Ground<'_>, candidate: &Candidate, observed: Observed, taken| {
         let item = find(candidate.target.connection);
-        let back = item.and_then(|item| conversion(item)) == Some(Scheme::WorkloadIdentityFederation);
-        if !back {
-            return convert::convert(ground, candidate, observed.facts, taken);
-        }
         // What the journal says was added, as far as it is still there.
         let made = done.state_of(candidate.target.connection).made;
         let added: Vec<Credential> = item.map_or_else(Vec::new, |item| {
@@ -68,9 +67,20 @@ pub(super) async fn rollback(arguments: &RollbackArguments, host: &mut Host<'_>)
             });
             added.filter(|one| observed.facts.identity.credentials.contains(one)).collect()
         });
+        if item.is_some_and(|item| is_move(item)) {
+            return issuer::take_back(candidate, observed.facts, &added);
+        }
+        let back = item.and_then(|item| conversion(item)) == Some(Scheme::WorkloadIdentityFederation);
+        if !back {
+            return convert::convert(ground, candidate, observed.facts, taken);
+        }
         convert::revert(ground, candidate, observed.facts, &added)
     };
     make_plan(("rollback", &select, &make), &options, host).await
+}
+
+fn is_move(item: &Item) -> bool {
+    item.steps.iter().any(|step| matches!(step.action, Action::MoveIssuer { .. } | Action::AwaitRun))
 }
 
 fn conversion(item: &Item) -> Option<Scheme> {

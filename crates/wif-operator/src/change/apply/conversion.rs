@@ -1,0 +1,124 @@
+//! Conversions from a stored secret to federation and back, and what is read back of them.
+
+use wif_core::{code::Code, foreign_text::one_line};
+use wif_io::clock::Deadline;
+
+use super::{
+    ended::{Ended, Failed, MAX_TEXT, unread},
+    engine::Engine,
+    wait::{CONVERSION_WAIT, Delays, LOST_WAIT, MAX_ATTEMPTS},
+};
+use crate::change::{
+    journal::{Phase, Told},
+    observe::{Observed, Target, Unobserved, observe},
+    parameters::pair,
+    plan::{AUDIENCE, Credential, Item, Scheme},
+};
+
+impl Engine<'_> {
+    /// Converts the connection, and reads it back.
+    pub(super) async fn convert(
+        &self,
+        item: &Item,
+        target: &Target,
+        at: usize,
+        to: Scheme,
+        intent: Phase,
+    ) -> Ended {
+        let mut observed = match self.settled(target).await {
+            Ok(observed) => observed,
+            Err(error) => return Ended::Failed(unread(&error)),
+        };
+        if has_scheme(&observed, to) {
+            return match trusted(&observed, to) {
+                Ok(()) => Ended::Found,
+                Err(failed) => Ended::Failed(failed),
+            };
+        }
+        if !has_scheme(&observed, to.other()) {
+            let text = format!("its scheme is neither {to} nor {}", to.other());
+            return Ended::Failed(Failed { code: Code::ChangeUnconfirmed, text });
+        }
+        let mut delays = Delays::default();
+        for _ in 0..MAX_ATTEMPTS {
+            if !self.note(intent, item, Some(at), Told::default()) {
+                return Ended::Interrupted;
+            }
+            let sent = self.services.convert(target.project, &observed.raw, to).await;
+            let wait = match self.judge(item, at, sent) {
+                Ok(true) => CONVERSION_WAIT,
+                Ok(false) => LOST_WAIT,
+                Err((failed, _)) => return Ended::Failed(failed),
+            };
+            let deadline = Deadline::after(self.clock, wait);
+            let end = Deadline::after(self.clock, CONVERSION_WAIT);
+            let mut unseen;
+            loop {
+                let looked = observe(self.services, target).await;
+                unseen = looked.as_ref().err().map(unread);
+                if let Ok(now) = looked {
+                    let is_there = has_scheme(&now, to) && !now.is_in_progress;
+                    observed = now;
+                    if is_there {
+                        return match trusted(&observed, to) {
+                            Ok(()) => Ended::Made(told_pair(&observed)),
+                            Err(failed) => Ended::Failed(failed),
+                        };
+                    }
+                }
+                let is_late = deadline.remaining(self.clock).is_zero() && !observed.is_in_progress;
+                if is_late || end.remaining(self.clock).is_zero() || self.broken.borrow().is_some() {
+                    break;
+                }
+                self.clock.sleep(delays.next()).await;
+            }
+            // Without a look at what the call has done, it is not sent again.
+            if let Some(failed) = unseen {
+                return Ended::Failed(failed);
+            }
+        }
+        let text = format!("Azure DevOps still shows another scheme than {to}");
+        Ended::Failed(Failed { code: Code::ChangeUnconfirmed, text })
+    }
+
+    /// What it is when Azure DevOps has ended what is under way.
+    pub(super) async fn settled(&self, target: &Target) -> Result<Observed, Unobserved> {
+        let deadline = Deadline::after(self.clock, CONVERSION_WAIT);
+        let mut delays = Delays::default();
+        loop {
+            let observed = observe(self.services, target).await?;
+            if !observed.is_in_progress || deadline.remaining(self.clock).is_zero() {
+                return Ok(observed);
+            }
+            self.clock.sleep(delays.next()).await;
+        }
+    }
+}
+
+fn has_scheme(observed: &Observed, scheme: Scheme) -> bool {
+    observed.facts.scheme.as_deref().is_some_and(|found| found.eq_ignore_ascii_case(scheme.as_str()))
+}
+
+/// Whether a federated credential has the issuer and subject that a conversion has yielded.
+pub(super) fn trusted(observed: &Observed, to: Scheme) -> Result<(), Failed> {
+    if to == Scheme::ServicePrincipal {
+        return Ok(());
+    }
+    let (issuer, subject) = pair(&observed.raw);
+    let is_it = |one: &Credential| one.issuer == issuer && one.subject == subject && one.audience == AUDIENCE;
+    if !issuer.is_empty() && observed.facts.identity.credentials.iter().any(is_it) {
+        return Ok(());
+    }
+    let text = format!(
+        "it has the issuer {issuer} and the subject {subject} now, for which there is no federated credential"
+    );
+    Err(Failed { code: Code::ConnectionUnproven, text: one_line(&text, MAX_TEXT) })
+}
+
+pub(super) fn told_pair(observed: &Observed) -> Option<String> {
+    let (issuer, subject) = pair(&observed.raw);
+    let until = observed.facts.revert_until.map(|until| format!("; it can be converted back until {until}"));
+    (!issuer.is_empty()).then(|| {
+        one_line(&format!("issuer {issuer}, subject {subject}{}", until.unwrap_or_default()), MAX_TEXT)
+    })
+}

@@ -1,0 +1,192 @@
+//! The move to the issuer of Entra. Which call does it is not documented, so that only what is read back tells. No way back is known.
+
+use wif_azure::rest::WriteError;
+use wif_core::{code::Code, foreign_text::one_line};
+use wif_io::clock::Deadline;
+
+use super::{
+    conversion::{told_pair, trusted},
+    ended::{Ended, Failed, MAX_TEXT, unread},
+    engine::Engine,
+    wait::{CONVERSION_WAIT, Delays, MAX_ATTEMPTS, MOVE_WAIT},
+};
+use crate::{
+    change::{
+        journal::{Phase, Told},
+        observe::{self, Observed, Target, observe},
+        parameters::{issuer, pair},
+        plan::{AUDIENCE, Credential, Item, Scheme, Trigger},
+        service::{CallError, Move},
+    },
+    credential::IssuerKind,
+    rule::command::page_in,
+};
+
+/// What has come of a call that may move a connection.
+enum Tried {
+    Moved(Box<Observed>),
+    /// The service did not say no, and the connection is where it was; or it could not be read.
+    Answered(Option<String>),
+    /// The service does not take this call for such a connection.
+    Rejected(Failed),
+    Ended(Ended),
+}
+
+impl Engine<'_> {
+    /// Moves the connection to the issuer of Entra, and reads it back.
+    pub(super) async fn move_issuer(
+        &self,
+        (item, target, at): (&Item, &Target, usize),
+        trigger: Trigger,
+        credential: &Credential,
+    ) -> Ended {
+        let observed = match self.settled(target).await {
+            Ok(observed) => observed,
+            Err(error) => return Ended::Failed(unread(&error)),
+        };
+        match issuer(&observed.raw) {
+            Some(IssuerKind::Entra) => {
+                return match self.trust((item, target, at), &observed, credential).await {
+                    Ended::Made(_) | Ended::Found => Ended::Found,
+                    ended => ended,
+                };
+            }
+            Some(IssuerKind::DevOps) => {}
+            None => {
+                let text = format!(
+                    "its issuer is neither that of Azure DevOps nor that of Entra: {}",
+                    pair(&observed.raw).0
+                );
+                return failed(Code::ChangeUnconfirmed, &text);
+            }
+        }
+        // A connection that is moved without it cannot sign in any more.
+        let is_it = |one: &Credential| {
+            (&one.issuer, &one.subject, &one.audience)
+                == (&credential.issuer, &credential.subject, &credential.audience)
+        };
+        if !observed.facts.identity.credentials.iter().any(is_it) {
+            let text = format!(
+                "it is not moved without the federated credential {}, which is not there",
+                credential.name
+            );
+            return failed(Code::ChangeUnconfirmed, &text);
+        }
+        let page = page_in(&self.plan.organization.name, target.project, target.connection);
+        let has_waited = self.before.is_some_and(|read| read.state_of(item.connection).waiting.contains(&at));
+        let calls: &[Move] = match trigger {
+            _ if has_waited => &[],
+            Trigger::Auto => &[Move::Save, Move::Operation],
+            Trigger::Save => &[Move::Save],
+            Trigger::Operation => &[Move::Operation],
+            Trigger::Person => &[],
+        };
+        let (mut answered, mut rejected) = (None, None);
+        for call in calls {
+            match self.try_call((item, target, at), &observed, *call).await {
+                Tried::Moved(observed) => {
+                    return self.trust((item, target, at), &observed, credential).await;
+                }
+                Tried::Answered(unread) => answered = Some(unread),
+                Tried::Rejected(failed) => rejected = Some(failed),
+                Tried::Ended(Ended::Failed(_)) if answered.is_some() => {}
+                Tried::Ended(ended) => return ended,
+            }
+        }
+        // After a call that was not refused it may move late: nothing is taken back then.
+        match (answered, rejected) {
+            (None, Some(rejected)) if trigger != Trigger::Auto => Ended::Failed(rejected),
+            (Some(Some(unread)), _) => {
+                Ended::Waits(format!("waits for a person: the call was sent, and {unread}; look at {page}"))
+            }
+            (answered, _) => {
+                let late = if answered.is_some() { ", unless it moves by itself within minutes" } else { "" };
+                Ended::Waits(format!("waits for a person: press Update on {page}{late}"))
+            }
+        }
+    }
+
+    /// Sends a call, and looks whether the connection has moved.
+    async fn try_call(
+        &self,
+        (item, target, at): (&Item, &Target, usize),
+        observed: &Observed,
+        call: Move,
+    ) -> Tried {
+        let mut delays = Delays::default();
+        for _ in 0..MAX_ATTEMPTS {
+            let told = Told { text: Some(call.title().to_owned()), ..Told::default() };
+            if !self.note(Phase::Intent, item, Some(at), told) {
+                return Tried::Ended(Ended::Interrupted);
+            }
+            let sent = self.services.move_issuer(target.project, &observed.raw, call).await;
+            let is_rejected =
+                matches!(&sent, Err(WriteError::NotDone(CallError::Refused { status: 400, .. })));
+            let is_lost = match self.judge(item, at, sent) {
+                Ok(is_answered) => !is_answered,
+                Err((failed, _)) if is_rejected => return Tried::Rejected(failed),
+                Err((failed, _)) => return Tried::Ended(Ended::Failed(failed)),
+            };
+            let deadline = Deadline::after(self.clock, MOVE_WAIT);
+            let end = Deadline::after(self.clock, CONVERSION_WAIT);
+            let mut unseen;
+            loop {
+                let looked = observe(self.services, target).await;
+                unseen = looked.as_ref().err().map(|error| unread(error).text);
+                let mut is_in_progress = false;
+                if let Ok(now) = looked {
+                    is_in_progress = now.is_in_progress;
+                    if issuer(&now.raw) == Some(IssuerKind::Entra) && !is_in_progress {
+                        return Tried::Moved(Box::new(now));
+                    }
+                }
+                let is_late = deadline.remaining(self.clock).is_zero() && !is_in_progress;
+                if is_late || end.remaining(self.clock).is_zero() || self.broken.borrow().is_some() {
+                    break;
+                }
+                self.clock.sleep(delays.next()).await;
+            }
+            // Without a look at what the call has done, it is not sent again.
+            if unseen.is_some() || !is_lost {
+                return Tried::Answered(unseen);
+            }
+        }
+        Tried::Answered(None)
+    }
+
+    /// That a federated credential has the issuer and subject that were read back. They can be others than those that were
+    /// computed: then it is added, since there is no way back.
+    async fn trust(
+        &self,
+        (item, target, at): (&Item, &Target, usize),
+        observed: &Observed,
+        credential: &Credential,
+    ) -> Ended {
+        if trusted(observed, Scheme::WorkloadIdentityFederation).is_ok() {
+            return Ended::Made(told_pair(observed));
+        }
+        let (issuer, subject) = pair(&observed.raw);
+        let name = format!("{}-read", credential.name);
+        let read = Credential { name, issuer, subject, audience: AUDIENCE.to_owned() };
+        match self.credential(item, target, at, &read, true, Phase::Intent).await {
+            Ended::Made(_) | Ended::Found => Ended::Made(told_pair(observed)),
+            ended => ended,
+        }
+    }
+
+    /// Whether there is nothing to undo: the connection still has the Azure DevOps issuer.
+    pub(super) async fn is_still_old(&self, target: &Target) -> Ended {
+        match observe::connection(self.services, target).await {
+            Ok(raw) if issuer(&raw) == Some(IssuerKind::DevOps) => Ended::Found,
+            Ok(_) => failed(
+                Code::NotPutBack,
+                "no way back from the issuer of Entra is known; its federated credentials stay, the old one too",
+            ),
+            Err(error) => Ended::Failed(unread(&error)),
+        }
+    }
+}
+
+fn failed(code: Code, text: &str) -> Ended {
+    Ended::Failed(Failed { code, text: one_line(text, MAX_TEXT) })
+}
