@@ -28,6 +28,7 @@ For an organization, by the program wif-operator:
   rollback   Plan to take back what was applied
   journal    Read the journal of what was applied
   hand-off   Print what another person has to do
+  schema     Print the schema of a file that people write
 
 Options:
 {options}{after-help}";

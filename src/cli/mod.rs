@@ -149,6 +149,9 @@ pub enum Command {
     /// Print what another person has to do
     #[command(disable_help_flag = true)]
     HandOff(OperatorArguments),
+    /// Print the schema of a file that people write
+    #[command(disable_help_flag = true)]
+    Schema(OperatorArguments),
 }
 
 impl Command {
@@ -164,6 +167,7 @@ impl Command {
             Self::Rollback(given) => Some(("rollback", given)),
             Self::Journal(given) => Some(("journal", given)),
             Self::HandOff(given) => Some(("hand-off", given)),
+            Self::Schema(given) => Some(("schema", given)),
             _ => None,
         }
     }

@@ -78,6 +78,7 @@ async fn run(command: &Command) -> Result<u8, Failure> {
         Command::Rollback(arguments) => cli::rollback(arguments, &mut host).await,
         Command::Journal(command) => cli::journal(command, &mut host),
         Command::HandOff(arguments) => cli::hand_off(arguments, &mut host),
+        Command::Schema(command) => cli::schema(*command, &mut host),
         Command::Explain { code, json } => {
             let (mut log, mut out) = (io::stdin().lock(), stdout());
             cli::explain(code.as_deref(), *json, &mut log, &mut wif::cli::Screen::new(&mut out)).map(|()| 0)

@@ -6,6 +6,7 @@ mod connect;
 mod files;
 mod inventory;
 mod options;
+mod schema;
 mod screen;
 mod source;
 mod task;
@@ -19,6 +20,7 @@ pub use change::{
 };
 pub use inventory::inventory;
 pub use options::{AuditArguments, InventoryArguments};
+pub use schema::{SchemaCommand, schema};
 pub use screen::{Host, Screen};
 pub use task::{TaskStage, run_task};
 pub use wif::cli::{Unparsed, explain, parse};
@@ -66,6 +68,9 @@ pub enum Command {
     Journal(JournalCommand),
     /// Print what another person has to do: commands, or lines of Terraform
     HandOff(HandOffArguments),
+    /// Print the JSON schema of a file that people write
+    #[command(subcommand)]
+    Schema(SchemaCommand),
     /// Explain a rule, such as WIF6101, or an error's code, without a network; alone: list what is known
     Explain {
         /// The code, what a service calls its refusal, or a message that names some; -: the log on standard input
