@@ -137,6 +137,9 @@ pub enum Command {
     /// Plan to convert connections back
     #[command(disable_help_flag = true)]
     Revert(OperatorArguments),
+    /// Compare connections with their requests
+    #[command(disable_help_flag = true)]
+    Connection(OperatorArguments),
     /// Apply a plan
     #[command(disable_help_flag = true)]
     Apply(OperatorArguments),
@@ -163,6 +166,7 @@ impl Command {
             Self::Inventory(given) => Some(("inventory", given)),
             Self::Convert(given) => Some(("convert", given)),
             Self::Revert(given) => Some(("revert", given)),
+            Self::Connection(given) => Some(("connection", given)),
             Self::Apply(given) => Some(("apply", given)),
             Self::Rollback(given) => Some(("rollback", given)),
             Self::Journal(given) => Some(("journal", given)),

@@ -16,7 +16,9 @@ use wif_io::{
     process,
 };
 use wif_operator::{
-    cli::{self, Arguments, Command, Host, Kind, PlanCommand, Screen, TaskStage, Unparsed},
+    cli::{
+        self, Arguments, Command, ConnectionCommand, Host, Kind, PlanCommand, Screen, TaskStage, Unparsed,
+    },
     read::progress::Progress,
 };
 
@@ -74,6 +76,7 @@ async fn run(command: &Command) -> Result<u8, Failure> {
             cli::plan(Kind::Convert, arguments, &mut host).await
         }
         Command::Revert(PlanCommand::Plan(arguments)) => cli::plan(Kind::Revert, arguments, &mut host).await,
+        Command::Connection(ConnectionCommand::Drift(arguments)) => cli::drift(arguments, &mut host).await,
         Command::Apply(arguments) => cli::apply(arguments, &mut host).await,
         Command::Rollback(arguments) => cli::rollback(arguments, &mut host).await,
         Command::Journal(command) => cli::journal(command, &mut host),

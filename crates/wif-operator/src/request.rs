@@ -125,6 +125,12 @@ struct WrittenChecks {
 }
 
 impl Request {
+    /// The name of the project that owns the connection.
+    #[must_use]
+    pub fn owner_project(&self) -> &str {
+        self.projects.first().map(String::as_str).unwrap_or_default()
+    }
+
     /// Reads a request, in YAML or JSON (which is YAML).
     ///
     /// # Errors

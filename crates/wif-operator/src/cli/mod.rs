@@ -3,6 +3,7 @@
 mod audit;
 mod change;
 mod connect;
+mod connection;
 mod files;
 mod inventory;
 mod options;
@@ -18,6 +19,7 @@ pub use change::{
     ApplyArguments, HandOffArguments, JournalCommand, Kind, PlanCommand, RollbackArguments, apply, hand_off,
     journal, plan, rollback,
 };
+pub use connection::{ConnectionCommand, drift};
 pub use inventory::inventory;
 pub use options::{AuditArguments, InventoryArguments};
 pub use schema::{SchemaCommand, schema};
@@ -56,6 +58,9 @@ pub enum Command {
     /// Convert connections back, as long as Azure DevOps allows it
     #[command(subcommand)]
     Revert(PlanCommand),
+    /// Compare connections with their requests
+    #[command(subcommand)]
+    Connection(ConnectionCommand),
     /// Apply a plan; the only command that changes anything
     ///
     /// Ends with 0 (done), 11 (a change failed), 13 (the plan is old or edited, or the world has changed), 3 (everything was

@@ -182,6 +182,12 @@ impl Default for ConnectionRecord {
 pub struct AppRecord {
     /// Its name; made of its id, if empty.
     pub name: String,
+    /// The name that its maker gave it, by which it is made once only.
+    pub unique_name: Option<String>,
+    /// The resource group of a managed identity; `rg-app`, if absent.
+    pub resource_group: Option<String>,
+    /// Tags of a managed identity, and of an application.
+    pub tags: Vec<String>,
     /// Who owns the application.
     pub owners: Vec<Person>,
     /// The application was deleted, and can be restored for 30 days.

@@ -9,6 +9,7 @@ mod rollback;
 mod services;
 
 pub use apply::apply;
+pub(super) use arguments::AskArguments;
 pub use arguments::{ApplyArguments, HandOffArguments, JournalCommand, Kind, PlanCommand, RollbackArguments};
 pub use hand_over::{hand_off, journal};
 pub use plan::plan;
