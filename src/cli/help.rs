@@ -24,7 +24,7 @@ For an organization, by the program wif-operator:
   inventory  List its service connections
   convert    Plan to convert stored secrets to federation
   revert     Plan to convert connections back
-  connection Compare connections with their requests
+  connection Make connections as requests ask for, and bring back what drifted
   apply      Apply a plan
   rollback   Plan to take back what was applied
   journal    Read the journal of what was applied

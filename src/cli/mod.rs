@@ -137,7 +137,7 @@ pub enum Command {
     /// Plan to convert connections back
     #[command(disable_help_flag = true)]
     Revert(OperatorArguments),
-    /// Compare connections with their requests
+    /// Make connections as requests ask for, and bring back what drifted
     #[command(disable_help_flag = true)]
     Connection(OperatorArguments),
     /// Apply a plan

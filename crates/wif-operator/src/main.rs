@@ -77,6 +77,9 @@ async fn run(command: &Command) -> Result<u8, Failure> {
         }
         Command::Revert(PlanCommand::Plan(arguments)) => cli::plan(Kind::Revert, arguments, &mut host).await,
         Command::Connection(ConnectionCommand::Drift(arguments)) => cli::drift(arguments, &mut host).await,
+        Command::Connection(ConnectionCommand::Plan(arguments)) => {
+            cli::connection_plan(arguments, &mut host).await
+        }
         Command::Apply(arguments) => cli::apply(arguments, &mut host).await,
         Command::Rollback(arguments) => cli::rollback(arguments, &mut host).await,
         Command::Journal(command) => cli::journal(command, &mut host),

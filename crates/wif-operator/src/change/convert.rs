@@ -348,6 +348,7 @@ fn item(candidate: &Candidate, facts: Facts, steps: Vec<Step>, notes: Vec<String
         digest: String::new(),
         steps,
         notes,
+        asked: None,
     }
 }
 

@@ -13,3 +13,4 @@ pub mod prove;
 pub mod select;
 pub mod service;
 pub mod show;
+pub mod vend;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use wif_core::azure::cloud::Cloud;
 
+use super::vend::asked::{Asked, Change, guid};
 use crate::{cloud_name::CloudName, moment::Moment};
 
 /// The schema of plans.
@@ -94,6 +95,9 @@ pub struct Item {
     pub steps: Vec<Step>,
     /// What a person should know.
     pub notes: Vec<String>,
+    /// What was asked for, where a request is followed. A connection that is to be made has no id yet: it goes by another one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub asked: Option<Box<Asked>>,
 }
 
 /// A project.
@@ -107,7 +111,7 @@ pub struct PlannedProject {
 }
 
 /// What was read of a connection and its identity, as far as the steps depend on it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Facts {
     /// `authorization.scheme`
@@ -141,7 +145,7 @@ pub struct Facts {
 }
 
 /// What was read of an identity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IdentityFacts {
     /// The display name.
@@ -222,6 +226,8 @@ pub enum Action {
     },
     /// Proves by `TestConnection` that the connection signs in.
     Prove,
+    /// Follows a request.
+    Follow(Change),
 }
 
 /// How a connection signs in.
@@ -301,6 +307,22 @@ impl Facts {
 }
 
 impl Item {
+    /// Whether something is left to a person.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.steps.iter().any(|step| step.action == Action::Follow(Change::Report))
+    }
+
+    /// What writes are made one after the other for: an identity, which may have no client id yet.
+    #[must_use]
+    pub fn serial_key(&self) -> Option<Uuid> {
+        let asked = self.asked.as_ref();
+        asked.map_or(self.facts.client, |asked| {
+            let identity = serde_json::to_value(&asked.request.identity).unwrap_or_default();
+            Some(guid(&identity.to_string().to_lowercase()))
+        })
+    }
+
     /// The credentials that it adds.
     pub fn added(&self) -> impl Iterator<Item = &Credential> {
         self.steps.iter().filter_map(|step| match &step.action {

@@ -19,7 +19,7 @@ pub use change::{
     ApplyArguments, HandOffArguments, JournalCommand, Kind, PlanCommand, RollbackArguments, apply, hand_off,
     journal, plan, rollback,
 };
-pub use connection::{ConnectionCommand, drift};
+pub use connection::{ConnectionCommand, connection_plan, drift};
 pub use inventory::inventory;
 pub use options::{AuditArguments, InventoryArguments};
 pub use schema::{SchemaCommand, schema};
@@ -58,7 +58,7 @@ pub enum Command {
     /// Convert connections back, as long as Azure DevOps allows it
     #[command(subcommand)]
     Revert(PlanCommand),
-    /// Compare connections with their requests
+    /// Make connections as requests ask for, and bring back what drifted
     #[command(subcommand)]
     Connection(ConnectionCommand),
     /// Apply a plan; the only command that changes anything

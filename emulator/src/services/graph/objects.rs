@@ -24,7 +24,7 @@ impl Set {
         match self {
             _ if app.record.purged => false,
             Self::Applications => is_application && !app.record.deleted,
-            Self::ServicePrincipals => !app.record.deleted,
+            Self::ServicePrincipals => !app.record.deleted && !app.record.without_principal,
             Self::DeletedApplications => is_application && app.record.deleted,
         }
     }

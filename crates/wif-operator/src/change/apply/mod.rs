@@ -8,6 +8,7 @@ mod credential;
 mod ended;
 mod engine;
 mod proof;
+mod request;
 mod step;
 mod undo;
 mod wait;

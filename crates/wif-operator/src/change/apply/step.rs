@@ -65,7 +65,14 @@ impl Engine<'_> {
                 Ended::Found if was_announced => Ended::Made(None),
                 ended => ended,
             },
-            Action::Prove => self.prove(item, target, at).await,
+            Action::Follow(change) => match self.follow(item, at, change, Phase::Intent).await {
+                Ended::Found if was_announced => Ended::Made(None),
+                ended => ended,
+            },
+            Action::Prove => match self.target_of(item, target).await {
+                Ok(target) => self.prove(item, &target, at).await,
+                Err(failed) => Ended::Failed(failed),
+            },
         }
     }
 }

@@ -34,7 +34,10 @@ impl Engine<'_> {
                 Action::RemoveCredential { credential } => {
                     self.credential(item, target, at, credential, true, Phase::UndoIntent).await
                 }
-                Action::RemoveUnused { .. } | Action::Prove => continue,
+                Action::Follow(change) if change.has_inverse() => {
+                    self.follow(item, at, change, Phase::UndoIntent).await
+                }
+                Action::RemoveUnused { .. } | Action::Prove | Action::Follow(_) => continue,
             };
             match ended {
                 Ended::Made(_) | Ended::Found => {

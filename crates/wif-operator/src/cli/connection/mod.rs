@@ -2,8 +2,12 @@
 
 mod arguments;
 mod drift;
+mod lookup;
+mod plan;
+mod privileged;
 mod requests;
 
 pub use arguments::ConnectionCommand;
 pub use drift::drift;
+pub use plan::connection_plan;
 pub(super) use requests::parse_all;

@@ -1,0 +1,10 @@
+//! Connections made as requests ask for them, and brought back to that.
+//!
+//! [`asked`] is what a plan holds of a request. [`steps`] follow from what was compared; [`work`] is each of them: how to see that
+//! it is done, and the call that does it, or its inverse. [`calls`] are the calls.
+
+pub mod asked;
+mod calls;
+pub mod look;
+pub mod steps;
+pub mod work;
