@@ -33,7 +33,7 @@ impl Scene {
         let connection = fixture.made.healthy[0];
         let scene = Self { fixture, folder: tempfile::tempdir().unwrap(), connection };
         scene.change(|one| {
-            one.record.description = "Owner: team@contoso.com; Reason: CHG-1; more".to_owned();
+            "Owner: team@contoso.com; Reason: CHG-1; more".clone_into(&mut one.record.description);
         });
         scene.write("sc.yaml", &scene.request());
         scene
@@ -118,7 +118,7 @@ fn each_drift_is_found_and_ends_with_10() {
         ("pipelines: requested", |directory, id| directory.connection(id).record.open_to_all = true),
         ("owner", |directory, id| directory.connection(id).record.description.clear()),
         ("reason", |directory, id| {
-            directory.connection(id).record.description = "Owner: team@contoso.com".to_owned()
+            "Owner: team@contoso.com".clone_into(&mut directory.connection(id).record.description);
         }),
         ("scope", |directory, id| {
             directory.connection(id).parameters.insert("scope".to_owned(), "/subscriptions/x".to_owned());
@@ -150,8 +150,9 @@ fn a_connection_that_does_not_exist_is_drift() {
     scene.write("new.yaml", &request);
     let (code, said) = scene.drift(&["sc.yaml", "new.yaml", "--format", "json"]);
     assert_eq!(code, 10, "{said}");
-    let printed: Value =
-        serde_json::from_str(&said[said.find('{').unwrap()..=said.rfind('}').unwrap()]).unwrap();
+    let (_, printed) = said.split_once('{').unwrap();
+    let (printed, _) = printed.rsplit_once('}').unwrap();
+    let printed: Value = serde_json::from_str(&format!("{{{printed}}}")).unwrap();
     assert_eq!(printed["schema"], "wif.drift/1");
     let states: Vec<_> = printed["requests"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
     assert_eq!(states, ["same", "absent"]);

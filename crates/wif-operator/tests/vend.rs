@@ -195,7 +195,7 @@ fn a_request_makes_each_kind_of_identity_and_a_second_run_changes_nothing() {
                     assert!(!app.multi_tenant);
                 }
                 "managedIdentity" => {
-                    assert_eq!((app.kind, app.name()), (Kind::ManagedIdentity, "id-platform-prod".to_owned()))
+                    assert_eq!((app.kind, app.name()), (Kind::ManagedIdentity, "id-platform-prod".to_owned()));
                 }
                 _ => {}
             }
@@ -476,4 +476,30 @@ fn an_apply_that_was_killed_before_the_service_acted_makes_no_second_one() {
 #[test]
 fn an_apply_that_was_killed_after_the_service_acted_makes_no_second_one() {
     killed_at_each_request(Fault::answer_gate, 3);
+}
+
+#[test]
+fn what_another_person_has_to_do_is_printed_for_each_side() {
+    for kind in ["application", "managedIdentity"] {
+        let scene = Scene::new();
+        scene.write(&scene.request(kind));
+        assert_eq!(scene.plan(&[]).0, 10);
+        let hand_off = |side: &str| scene.run(&["hand-off", "plan.json", "--to", side]).1;
+        let devops = hand_off("devops");
+        assert!(devops.contains("az rest --method post") && devops.contains("made by wif: "), "{devops}");
+        let (entra, azure) = (hand_off("entra"), hand_off("azure"));
+        assert!(azure.contains("az role assignment create") && azure.contains("# open"), "{azure}");
+        if kind == "application" {
+            assert!(
+                entra.contains("create-if-missing") && entra.contains("federated-credential create"),
+                "{entra}"
+            );
+        } else {
+            assert!(
+                azure.contains("az identity create") && azure.contains("--location 'westeurope'"),
+                "{azure}"
+            );
+            assert!(azure.contains("az identity federated-credential create"), "{azure}");
+        }
+    }
 }

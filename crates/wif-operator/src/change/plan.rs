@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -10,6 +9,7 @@ use uuid::Uuid;
 use wif_core::azure::cloud::Cloud;
 
 use super::vend::asked::{Asked, Change, guid};
+pub use super::{digest::hex, project::PlannedProject};
 use crate::{cloud_name::CloudName, moment::Moment};
 
 /// The schema of plans.
@@ -98,16 +98,6 @@ pub struct Item {
     /// What was asked for, where a request is followed. A connection that is to be made has no id yet: it goes by another one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub asked: Option<Box<Asked>>,
-}
-
-/// A project.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PlannedProject {
-    /// Its id.
-    pub id: Uuid,
-    /// Its name.
-    pub name: String,
 }
 
 /// What was read of a connection and its identity, as far as the steps depend on it.
@@ -385,15 +375,4 @@ impl Plan {
         let others = self.items.iter().filter(|other| other.connection != item.connection);
         others.flat_map(Item::added).map(|credential| credential.name.as_str()).collect()
     }
-}
-
-/// SHA-256 in hexadecimal digits.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    digest(&SHA256, bytes).as_ref().iter().fold(String::new(), |mut text, byte| {
-        // A `String` takes everything.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

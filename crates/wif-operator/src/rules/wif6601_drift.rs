@@ -63,6 +63,8 @@ mod tests {
         testing::{Planted, SUBSCRIPTION, client_id, connection_id, found, settings},
     };
 
+    type Plant = fn(&mut Connection);
+
     fn request() -> Request {
         let scope = format!("{SUBSCRIPTION}/resourceGroups/rg-2");
         Request {
@@ -114,7 +116,6 @@ mod tests {
             assert_eq!(found[0].evidence["differences"][0]["field"], field);
             assert_eq!(found[0].command, "wif connection plan sc-2.yaml");
         }
-        type Plant = fn(&mut Connection);
         let planted: [(&str, Plant); 5] = [
             ("scheme", |one| one.scheme = Some("ServicePrincipal".to_owned())),
             ("issuer", |one| one.issuer = Some("https://vstoken.dev.azure.com/x".to_owned())),

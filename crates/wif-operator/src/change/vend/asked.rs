@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    change::plan::{PlannedProject, hex},
+    change::{digest::hex, project::PlannedProject},
     drift::description,
     request::{Request, RequestedIdentity},
 };
@@ -141,12 +141,14 @@ impl Asked {
 
     /// The connection as it is to be made.
     #[must_use]
-    pub fn connection(&self, client: Uuid) -> Value {
+    pub fn connection(&self, client: &str) -> Value {
         let (request, description) = (&self.request, self.description(""));
-        let mut parameters = json!({ "tenantid": self.tenant, "serviceprincipalid": client });
-        if request.scope.matches('/').count() > 2 && request.scope.starts_with("/subscriptions/") {
-            parameters["scope"] = json!(request.scope);
-        }
+        let is_below = request.scope.matches('/').count() > 2 && request.scope.starts_with("/subscriptions/");
+        let parameters = if is_below {
+            json!({ "tenantid": self.tenant, "serviceprincipalid": client, "scope": request.scope })
+        } else {
+            json!({ "tenantid": self.tenant, "serviceprincipalid": client })
+        };
         let references: Vec<_> = self.projects.iter().map(|one| self.reference(one, &description)).collect();
         json!({
             "name": request.connection,
@@ -172,19 +174,17 @@ impl Asked {
     }
 
     fn data(&self) -> Value {
-        let last = |text: &str| text.rsplit('/').next().unwrap_or_default().to_owned();
-        let mut data = json!({ "environment": "AzureCloud", "creationMode": "Manual" });
-        if self.request.scope.starts_with("/subscriptions/") {
-            let subscription = self.request.scope.split('/').nth(2).unwrap_or_default();
-            data["scopeLevel"] = json!("Subscription");
-            data["subscriptionId"] = json!(subscription);
-            data["subscriptionName"] = json!(self.scope_name);
-        } else {
-            data["scopeLevel"] = json!("ManagementGroup");
-            data["managementGroupId"] = json!(last(&self.request.scope));
-            data["managementGroupName"] = json!(self.scope_name);
+        let parts: Vec<_> = self.request.scope.split('/').collect();
+        match parts.as_slice() {
+            ["", "subscriptions", subscription, ..] => json!({
+                "environment": "AzureCloud", "creationMode": "Manual", "scopeLevel": "Subscription",
+                "subscriptionId": subscription, "subscriptionName": self.scope_name,
+            }),
+            _ => json!({
+                "environment": "AzureCloud", "creationMode": "Manual", "scopeLevel": "ManagementGroup",
+                "managementGroupId": parts.last(), "managementGroupName": self.scope_name,
+            }),
         }
-        data
     }
 }
 

@@ -4,7 +4,13 @@
 //! it is done, and the call that does it, or its inverse. [`calls`] are the calls.
 
 pub mod asked;
+mod beyond;
 mod calls;
+mod guards;
+pub(super) mod hand_off;
+pub mod known;
 pub mod look;
+mod making;
+mod send;
 pub mod steps;
 pub mod work;

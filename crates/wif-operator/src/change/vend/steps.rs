@@ -6,54 +6,17 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    asked::{Asked, Change},
-    look::{self, Identity},
-    work::{allowed, approvers_of, branches_of, is_assignment, is_open},
+    asked::Change,
+    beyond::beyond,
+    guards::{allowed, approvers_of, branches_of, is_assignment, is_open},
+    known::{Known, own_pair, projects_of},
+    look,
+    making::{ADMINISTRATOR, AZURE, CREATOR, ENTRA, GUARD, ROLES, report, step},
 };
 use crate::{
-    change::plan::{Action, Credential, PlannedProject, Step},
+    change::plan::{Action, Credential, Step},
     request::RequestedIdentity,
 };
-
-/// What was read of everything that a request asks for.
-pub struct Known<'a> {
-    /// The request.
-    pub asked: &'a Asked,
-    /// The identity, if it is there.
-    pub identity: Option<&'a Identity>,
-    /// Its federated credentials.
-    pub credentials: Vec<Credential>,
-    /// Its role assignments, at the scopes that were asked for and elsewhere.
-    pub assignments: Vec<Assigned>,
-    /// The role definitions of the entries of `access`, in their order.
-    pub definitions: Vec<Uuid>,
-    /// The connection, if it is there.
-    pub raw: Option<&'a Value>,
-    /// The pipeline permissions of each of its projects.
-    pub permissions: Vec<(PlannedProject, Value)>,
-    /// The pipelines that were asked for.
-    pub pipelines: Vec<u64>,
-    /// Its checks.
-    pub checks: Vec<Value>,
-    /// The approvers that were asked for.
-    pub approvers: Vec<Uuid>,
-}
-
-/// A role assignment.
-pub struct Assigned {
-    /// As Azure Resource Manager has it.
-    pub value: Value,
-    /// The name of its role, if that is known.
-    pub role: Option<String>,
-}
-
-const ENTRA: &str = "an Application Administrator, a Cloud Application Administrator, or who has Application.ReadWrite.OwnedBy";
-const AZURE: &str = "Managed Identity Contributor at the resource group";
-const ROLES: &str =
-    "Role Based Access Control Administrator, User Access Administrator or Owner at the scope";
-const CREATOR: &str = "an endpoint creator of the projects";
-const ADMINISTRATOR: &str = "an administrator of the connection at the organization level";
-const GUARD: &str = "an administrator of the connection in its project";
 
 /// The steps, in the order in which one needs the other.
 #[must_use]
@@ -70,37 +33,6 @@ pub fn steps(known: &Known<'_>) -> Vec<Step> {
     }
     beyond(known, &mut steps);
     steps
-}
-
-fn step(sign: &str, title: String, change: Change, (call, who): (&str, &str)) -> Step {
-    let inverse = change.has_inverse().then(|| {
-        match &change {
-            Change::MakeApplication => "delete it; it can be restored for 30 days",
-            Change::MakeManagedIdentity => "delete it",
-            Change::AssignRole { .. } => "remove the assignment",
-            Change::MakeConnection => "delete it, after its federated credential",
-            Change::Share { .. } => "take it from the project",
-            Change::Unshare { .. } => "share it again",
-            Change::Authorize { .. } => "authorize those that were authorized before",
-            _ => "remove it",
-        }
-        .to_owned()
-    });
-    let inverse = inverse.or_else(|| match change {
-        Change::MakePrincipal => Some("goes with the application".to_owned()),
-        Change::Report => Some("nothing is changed".to_owned()),
-        _ => None,
-    });
-    Step {
-        sign: sign.to_owned(),
-        title,
-        precondition: "it is looked for first".to_owned(),
-        call: call.to_owned(),
-        read_back: "it is there as it was asked for".to_owned(),
-        inverse,
-        who: who.to_owned(),
-        action: Action::Follow(change),
-    }
 }
 
 fn identity(known: &Known<'_>, steps: &mut Vec<Step>) {
@@ -189,23 +121,6 @@ fn connection(known: &Known<'_>, steps: &mut Vec<Step>) {
     }
 }
 
-/// The projects of a connection, as it was read.
-#[must_use]
-pub fn projects_of(raw: &Value) -> Vec<PlannedProject> {
-    let all = raw.get("serviceEndpointProjectReferences").and_then(Value::as_array);
-    let project = |one: &Value| {
-        let project = one.get("projectReference")?;
-        let name = project.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Some(PlannedProject { id: look::id(project, "id")?, name })
-    };
-    all.into_iter().flatten().filter_map(project).collect()
-}
-
-fn own_pair(known: &Known<'_>) -> (String, String) {
-    let of = |name: &str| known.raw.and_then(|raw| look::parameter(raw, name)).unwrap_or_default();
-    (of("workloadIdentityFederationIssuer"), of("workloadIdentityFederationSubject"))
-}
-
 fn trust(known: &Known<'_>, steps: &mut Vec<Step>) {
     let (issuer, subject) = own_pair(known);
     let is_it = |one: &Credential| {
@@ -245,10 +160,10 @@ fn pipelines(known: &Known<'_>, steps: &mut Vec<Step>) {
         let name = &project.name;
         if !asked.is_own {
             if open {
-                report(steps, format!("every pipeline of {name} may use it, which was not asked for"));
+                report(steps, &format!("every pipeline of {name} may use it, which was not asked for"));
             }
             for id in &extra {
-                report(steps, format!("the pipeline {id} of {name} may use it, which was not asked for"));
+                report(steps, &format!("the pipeline {id} of {name} may use it, which was not asked for"));
             }
         }
         let (remove, closes) = if asked.is_own { (extra, open) } else { (Vec::new(), false) };
@@ -313,7 +228,7 @@ fn checks(known: &Known<'_>, steps: &mut Vec<Step>) {
                 ("DELETE pipelines/checks/configurations", GUARD),
             ));
         } else {
-            report(steps, format!("the check {id} was not asked for"));
+            report(steps, &format!("the check {id} was not asked for"));
         }
     }
 }
@@ -329,59 +244,4 @@ fn prove() -> Step {
         who: "who may query the connection".to_owned(),
         action: Action::Prove,
     }
-}
-
-/// What is there beyond the request: removed from what was made for it, else told.
-fn beyond(known: &Known<'_>, steps: &mut Vec<Step>) {
-    let asked = known.asked;
-    let Some(raw) = known.raw else { return };
-    for project in projects_of(raw) {
-        if asked.projects.iter().any(|one| one.id == project.id) {
-            continue;
-        }
-        if asked.is_own {
-            let title = format!("take the connection from {}", project.name);
-            let call = ("DELETE _apis/serviceendpoint/endpoints?projectIds=…", ADMINISTRATOR);
-            steps.push(step("-", title, Change::Unshare { project }, call));
-        } else {
-            report(steps, format!("it is shared with {}, which was not asked for", project.name));
-        }
-    }
-    let Some(identity) = known.identity else { return };
-    let (issuer, subject) = own_pair(known);
-    let others: Vec<_> =
-        known.credentials.iter().filter(|one| one.issuer != issuer || one.subject != subject).collect();
-    let is_connection = |one: &Credential| one.subject.starts_with("sc://") || one.subject.contains("/sc/");
-    // An identity that another connection uses, too, keeps what that one may need.
-    let is_alone = !others.iter().any(|one| is_connection(one));
-    for one in others {
-        if identity.is_own && !is_connection(one) {
-            let title = format!("remove the federated credential {}, which was not asked for", one.name);
-            let change = Change::RemoveTrust { name: one.name.clone() };
-            steps.push(step("-", title, change, ("DELETE federatedIdentityCredentials", ENTRA)));
-        } else if identity.is_own || !is_connection(one) {
-            report(steps, format!("the federated credential {} was not asked for", one.name));
-        }
-    }
-    for assigned in &known.assignments {
-        let of = |path: &str| assigned.value.pointer(path).and_then(Value::as_str).unwrap_or_default();
-        let scope = of("/properties/scope");
-        let mut wanted = asked.request.access.iter().zip(&known.definitions);
-        if wanted.any(|(one, definition)| is_assignment(&assigned.value, *definition, &one.scope)) {
-            continue;
-        }
-        let role = assigned.role.as_deref().unwrap_or("(not known)");
-        if identity.is_own && is_alone {
-            let title = format!("remove the role {role} at {scope}, which was not asked for");
-            let change = Change::RemoveRole { assignment: of("/id").to_owned(), scope: scope.to_owned() };
-            steps.push(step("-", title, change, ("DELETE roleAssignments", ROLES)));
-        } else {
-            report(steps, format!("the role {role} at {scope} was not asked for"));
-        }
-    }
-}
-
-fn report(steps: &mut Vec<Step>, what: String) {
-    let title = format!("{what}: remove it by hand, or ask for it");
-    steps.push(step("!", title, Change::Report, ("none", "who answers for it")));
 }

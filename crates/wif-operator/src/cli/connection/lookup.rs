@@ -10,8 +10,9 @@ use crate::{
         service::{CallError, Services},
         vend::{
             asked::{Asked, guid, key},
+            known::{Assigned, Known, projects_of},
             look,
-            steps::{Assigned, Known, projects_of, steps},
+            steps::steps,
         },
     },
     cli::files::argument,
@@ -152,13 +153,16 @@ impl Lookup<'_> {
         let group = format!("/subscriptions/{subscription}/resourceGroups/{resource_group}");
         let region =
             self.services.region(&group).await.map_err(|error| unread("the resource group", &error))?;
-        match region {
-            Some(region) => Ok(Some(region)),
-            None => {
-                let why = format!("the resource group {group} is not there");
-                Err(wrong(request, "identity", &why, "make the resource group, or name one that is there"))
-            }
+        if region.is_none() {
+            let why = format!("the resource group {group} is not there");
+            return Err(wrong(
+                request,
+                "identity",
+                &why,
+                "make the resource group, or name one that is there",
+            ));
         }
+        Ok(region)
     }
 
     async fn definitions(&self, request: &Request) -> Result<Vec<Uuid>, Unplanned> {
