@@ -11,8 +11,11 @@
 mod support;
 
 use std::{
+    cell::Cell,
     fs,
     process::{Child, Command, Stdio},
+    sync::Arc,
+    time::Duration,
 };
 
 use emulator::{
@@ -22,6 +25,12 @@ use emulator::{
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use wif_io::clock::Clock;
+use wif_operator::{
+    cli::{self, Arguments, Command as Operation, Host},
+    read,
+};
 
 use support::{Fixture, NAME};
 
@@ -195,7 +204,10 @@ fn a_request_makes_each_kind_of_identity_and_a_second_run_changes_nothing() {
                     assert!(!app.multi_tenant);
                 }
                 "managedIdentity" => {
-                    assert_eq!((app.kind, app.name()), (Kind::ManagedIdentity, "id-platform-prod".to_owned()));
+                    assert_eq!(
+                        (app.kind, app.name()),
+                        (Kind::ManagedIdentity, "id-platform-prod".to_owned())
+                    );
                 }
                 _ => {}
             }
@@ -502,4 +514,59 @@ fn what_another_person_has_to_do_is_printed_for_each_side() {
             assert!(azure.contains("az identity federated-credential create"), "{azure}");
         }
     }
+}
+
+#[test]
+fn what_was_made_for_a_request_can_be_rolled_back() {
+    for kind in ["application", "managedIdentity"] {
+        let scene = Scene::new();
+        let before = scene.fixture.emulator.directory().role_assignments.len();
+        scene.vend(&scene.request(kind));
+        let (code, said) = scene.run(&["rollback", "plan.json.journal", "--output", "back.json"]);
+        assert!(code == 10 && said.contains("- take back: make the connection"), "{said}");
+        let (code, said) = scene.run(&["apply", "back.json", "--yes"]);
+        assert_eq!(code, 0, "{said}");
+        assert_eq!(scene.vended().len(), 0);
+        let directory = scene.fixture.emulator.directory();
+        assert_eq!(directory.role_assignments.len(), before);
+        let apps = directory.tenants.iter().flat_map(|tenant| &tenant.apps);
+        let mut left =
+            apps.filter(|app| ["platform-prod", "id-platform-prod"].contains(&app.name().as_str()));
+        assert!(left.all(|app| app.record.deleted), "{kind}");
+    }
+}
+
+/// Half a minute passes on the clock of the command before anything new is known everywhere.
+#[test]
+fn half_a_minute_of_replication_is_waited_for() {
+    let scene = Scene::under(|quirks| {
+        (quirks.application_lag, quirks.principal_lag, quirks.creation_lag) = (7, 7, 7);
+        (quirks.credential_lag, quirks.trust_lag) = (7, 7);
+    });
+    scene.write(&scene.request("application"));
+    assert_eq!(scene.plan(&[]).0, 10);
+    let plan = scene.folder.path().join("plan.json");
+    let words = ["wif-operator", "apply", plan.to_str().unwrap(), "--yes"];
+    let arguments = cli::parse::<Arguments>(words.map(Into::into)).map_err(|error| error.text).unwrap();
+    let (env, clock) = (scene.fixture.env(), Arc::clone(&scene.fixture.clock));
+    let clock: Arc<dyn Clock> = clock;
+    let talk = read::progress::Progress::new(Box::new(scene.fixture.said.clone()), false, Arc::clone(&clock));
+    let mut out = Vec::new();
+    let code = {
+        let mut host = Host {
+            env: &env,
+            clock: &clock,
+            out: &mut out,
+            talk: &talk,
+            tokens: None,
+            is_interrupted: Cell::new(false),
+        };
+        let Operation::Apply(arguments) = &arguments.command else { panic!("apply") };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(cli::apply(arguments, &mut host)).unwrap()
+    };
+    assert_eq!(code, 0, "{}", String::from_utf8_lossy(&out));
+    assert!(clock.elapsed() > Duration::from_secs(30), "{:?}", clock.elapsed());
+    assert_eq!(scene.vended().len(), 1);
+    scene.is_settled();
 }

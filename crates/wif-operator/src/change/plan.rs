@@ -218,6 +218,11 @@ pub enum Action {
     Prove,
     /// Follows a request.
     Follow(Change),
+    /// Takes back what was done for a request.
+    TakeBack {
+        /// What was done.
+        done: Change,
+    },
 }
 
 /// How a connection signs in.

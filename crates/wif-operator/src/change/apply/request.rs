@@ -35,13 +35,19 @@ impl Engine<'_> {
         Work { services, organization, asked, connection: item.connection, change, is_undone }
     }
 
-    /// Does a step of a request, or undoes it.
-    pub(super) async fn follow(&self, item: &Item, at: usize, change: &Change, intent: Phase) -> Ended {
+    /// Does a step of a request, or takes it back.
+    pub(super) async fn follow(
+        &self,
+        item: &Item,
+        at: usize,
+        (change, is_undone): (&Change, bool),
+        intent: Phase,
+    ) -> Ended {
         let Some(asked) = &item.asked else {
             let text = "the plan does not say what was asked for".to_owned();
             return Ended::Failed(Failed { code: Code::ChangeUnconfirmed, text });
         };
-        let work = self.work(item, asked, change, intent == Phase::UndoIntent);
+        let work = self.work(item, asked, change, is_undone);
         let end = Deadline::after(self.clock, REPLICATION_WAIT);
         let mut delays = Delays::default();
         // What another service has made may not be known here yet.

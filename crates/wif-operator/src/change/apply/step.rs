@@ -65,10 +65,13 @@ impl Engine<'_> {
                 Ended::Found if was_announced => Ended::Made(None),
                 ended => ended,
             },
-            Action::Follow(change) => match self.follow(item, at, change, Phase::Intent).await {
-                Ended::Found if was_announced => Ended::Made(None),
-                ended => ended,
-            },
+            Action::Follow(change) | Action::TakeBack { done: change } => {
+                let is_undone = matches!(action, Action::TakeBack { .. });
+                match self.follow(item, at, (change, is_undone), Phase::Intent).await {
+                    Ended::Found if was_announced => Ended::Made(None),
+                    ended => ended,
+                }
+            }
             Action::Prove => match self.target_of(item, target).await {
                 Ok(target) => self.prove(item, &target, at).await,
                 Err(failed) => Ended::Failed(failed),

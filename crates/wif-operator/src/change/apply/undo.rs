@@ -35,8 +35,9 @@ impl Engine<'_> {
                     self.credential(item, target, at, credential, true, Phase::UndoIntent).await
                 }
                 Action::Follow(change) if change.has_inverse() => {
-                    self.follow(item, at, change, Phase::UndoIntent).await
+                    self.follow(item, at, (change, true), Phase::UndoIntent).await
                 }
+                Action::TakeBack { done } => self.follow(item, at, (done, false), Phase::UndoIntent).await,
                 Action::RemoveUnused { .. } | Action::Prove | Action::Follow(_) => continue,
             };
             match ended {

@@ -42,6 +42,25 @@ pub(super) fn step(sign: &str, title: String, change: Change, (call, who): (&str
     }
 }
 
+/// The step that takes back what another one has done. None, if nothing can.
+#[must_use]
+pub fn take_back(done: &Step) -> Option<Step> {
+    let Action::Follow(change) = &done.action else { return None };
+    if !change.has_inverse() {
+        return None;
+    }
+    Some(Step {
+        sign: "-".to_owned(),
+        title: format!("take back: {}", done.title),
+        precondition: "it is looked for first".to_owned(),
+        call: format!("the inverse of {}", done.call),
+        read_back: "it is as it was before".to_owned(),
+        inverse: Some("do it again".to_owned()),
+        who: done.who.clone(),
+        action: Action::TakeBack { done: change.clone() },
+    })
+}
+
 /// A step that is left to a person.
 pub(super) fn report(steps: &mut Vec<Step>, what: &str) {
     let title = format!("{what}: remove it by hand, or ask for it");

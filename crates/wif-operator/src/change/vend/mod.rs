@@ -10,7 +10,7 @@ mod guards;
 pub(super) mod hand_off;
 pub mod known;
 pub mod look;
-mod making;
+pub mod making;
 mod send;
 pub mod steps;
 pub mod work;
