@@ -110,6 +110,21 @@ pub fn description(request: &Request, key: &str) -> String {
 /// What stands before the key in a description.
 pub const MARK: &str = "made by wif: ";
 
+/// Whether a description says this, and not something that only begins so.
+#[must_use]
+pub fn has_part(description: &str, part: &str) -> bool {
+    description.match_indices(part).any(|(at, _)| {
+        let rest = description.get(at + part.len()..).unwrap_or_default();
+        rest.is_empty() || rest.starts_with([';', '\n', '\r'])
+    })
+}
+
+/// Whether a description says who answers for a connection, and why it exists.
+#[must_use]
+pub fn is_described(description: &str, request: &Request) -> bool {
+    has_part(description, &owner_of(request)) && has_part(description, &reason_of(request))
+}
+
 fn owner_of(request: &Request) -> String {
     format!("Owner: {}", request.owner.trim())
 }
@@ -138,10 +153,10 @@ pub fn compare(context: &Context<'_>, request: &Request, entry: Entry<'_>) -> Co
         differs("scope", json!(request.scope), json!(connection.scope));
     }
     let description = connection.description.as_deref().unwrap_or_default();
-    if !description.contains(&owner_of(request)) {
+    if !has_part(description, &owner_of(request)) {
         differs("owner", json!(request.owner), json!(connection.description));
     }
-    if !description.contains(&reason_of(request)) {
+    if !has_part(description, &reason_of(request)) {
         differs("reason", json!(request.reason), json!(connection.description));
     }
     // Of another identity than the one that was asked for nothing more is compared.

@@ -95,7 +95,11 @@ fn what_is_as_requested_ends_with_0_and_nothing_is_written() {
 #[test]
 fn each_drift_is_found_and_ends_with_10() {
     type Drift = fn(&mut Directory, Uuid);
-    let drifts: [(&str, Drift); 12] = [
+    let drifts: [(&str, Drift); 13] = [
+        ("reason", |directory, id| {
+            let record = &mut directory.connection(id).record;
+            record.description = record.description.replace("CHG-1;", "CHG-11;");
+        }),
         ("issuer", |directory, id| directory.connection(id).issuer = Issuer::DevOps),
         ("subject", |directory, id| directory.connection(id).issuer = Issuer::DevOps),
         ("credential", |directory, id| {

@@ -570,3 +570,52 @@ fn half_a_minute_of_replication_is_waited_for() {
     assert_eq!(scene.vended().len(), 1);
     scene.is_settled();
 }
+
+#[test]
+fn whole_scopes_are_followed_where_they_are_allowed() {
+    let scene = Scene::new();
+    let subscription = scene.fixture.made.subscription;
+    for (scope, role) in [
+        (json!({ "subscription": subscription }), format!("/subscriptions/{subscription}")),
+        (json!({ "managementGroup": "root" }), scene.group()),
+    ] {
+        let scene = Scene::new();
+        let mut request = scene.request("application");
+        request["scope"] = scope;
+        request["access"] = json!([{ "role": "Reader", "scope": role }]);
+        scene.write(&request);
+        let (code, said) = scene.plan(&["--allow-privileged"]);
+        assert_eq!(code, 10, "{said}");
+        let (code, said) = scene.apply(&[]);
+        assert_eq!(code, 0, "{said}");
+        let (code, said) = scene.plan(&["--allow-privileged"]);
+        assert_eq!(code, 0, "{said}");
+    }
+}
+
+#[test]
+fn several_requests_are_one_plan_and_a_refused_side_is_handed_off() {
+    let scene = Scene::new();
+    let (one, mut other) = (scene.request("application"), scene.request("managedIdentity"));
+    other["connection"] = json!("sc-other");
+    scene.write(&one);
+    fs::write(scene.folder.path().join("other.yaml"), other.to_string()).unwrap();
+    let (code, said) = scene.plan(&["other.yaml"]);
+    assert!(code == 10 && said.contains("2 connections to change"), "{said}");
+    let (code, said) = scene.apply(&[]);
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = scene.plan(&["other.yaml"]);
+    assert_eq!(code, 0, "{said}");
+
+    let scene = Scene::new();
+    scene.write(&one);
+    for app in &mut scene.fixture.emulator.directory().tenant(Fixture::tenant()).apps {
+        app.writes_applications = false;
+    }
+    let (code, said) = scene.plan(&[]);
+    assert!(code == 10 && said.contains("wif hand-off PLAN --to entra"), "{said}");
+    let (code, said) = scene.apply(&[]);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("wif hand-off plan.json --to entra"), "{said}");
+    assert!(scene.vended().is_empty());
+}

@@ -100,8 +100,7 @@ fn connection(known: &Known<'_>, steps: &mut Vec<Step>) {
         parts.push("scope");
     }
     let description = raw.get("description").and_then(Value::as_str).unwrap_or_default();
-    let own = asked.description("");
-    if !own.split("; ").all(|part| description.contains(part) || part.starts_with(crate::drift::MARK)) {
+    if !crate::drift::is_described(description, &asked.request) {
         parts.push("owner and reason in its description");
     }
     if !parts.is_empty() {

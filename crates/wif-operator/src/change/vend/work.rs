@@ -197,10 +197,9 @@ impl Work<'_> {
         let is_scope = scope.eq_ignore_ascii_case(&asked.request.scope)
             || scope.is_empty() && asked.request.scope.matches('/').count() == 2;
         let description = text(raw, "description");
-        let own = asked.description("");
         parameter("serviceprincipalid").eq_ignore_ascii_case(&client.to_string())
             && (is_scope || asked.request.scope.starts_with("/providers/"))
-            && own.split("; ").all(|part| description.contains(part) || part.starts_with(crate::drift::MARK))
+            && crate::drift::is_described(description, &asked.request)
     }
 
     async fn is_shared(&self, project: Uuid) -> Result<bool, Stuck> {

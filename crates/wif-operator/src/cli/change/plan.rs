@@ -218,7 +218,8 @@ fn has_gap(organization: &Organization) -> bool {
 fn shown(plan: &Plan, arguments: &ShownArguments) -> String {
     // What the code needs, unless the caller says that there is none.
     let may_be_in_code = matches!(plan.managed_by, ManagedBy::Unknown | ManagedBy::Terraform);
-    let is_in_code = may_be_in_code && !plan.items.is_empty();
+    // Of what is made anew the code knows nothing yet.
+    let is_in_code = may_be_in_code && plan.items.iter().any(|item| item.asked.is_none());
     let code = is_in_code.then(|| hand_off::text(plan, None, Side::Terraform));
     match arguments.format {
         PlanFormat::Text => {

@@ -100,7 +100,9 @@ impl Lookup<'_> {
         let project = asked.projects.first().cloned();
         let project = project.unwrap_or(PlannedProject { id: Uuid::nil(), name: String::new() });
         let (name, asked) = (request.connection.clone(), Some(Box::new(asked)));
-        Ok(Some(Item { connection, name, project, facts, digest, steps, notes: Vec::new(), asked }))
+        let note = "its sides may need different people: wif hand-off PLAN --to entra|azure|devops prints the part of each; a plan that is made afterwards finds what they have done";
+        let notes = vec![note.to_owned()];
+        Ok(Some(Item { connection, name, project, facts, digest, steps, notes, asked }))
     }
 
     async fn asked(&self, request: &Request, there: Option<&Connection>) -> Result<Asked, Unplanned> {
