@@ -85,7 +85,7 @@ impl Proxy {
         let is_azure = |name: &&&str| !name.ends_with("amazonaws.com") && !name.ends_with("googleapis.com");
         let names = PUBLIC_NAMES.iter().filter(is_azure).map(|name| {
             let service = match name {
-                name if name.starts_with("dev.") => Service::DevOps,
+                name if name.ends_with("dev.azure.com") => Service::DevOps,
                 name if name.starts_with("login.") => Service::Entra,
                 name if name.starts_with("graph.") => Service::Graph,
                 name if name.starts_with("*.blob.") => Service::Blob,

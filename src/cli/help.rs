@@ -25,10 +25,12 @@ For an organization, by the program wif-operator:
   convert    Plan to convert stored secrets to federation
   revert     Plan to convert connections back
   issuer     Plan to move connections to the issuer of Entra
+  connection Make connections as requests ask for, and bring back what drifted
   apply      Apply a plan
   rollback   Plan to take back what was applied
   journal    Read the journal of what was applied
   hand-off   Print what another person has to do
+  schema     Print the schema of a file that people write
 
 Options:
 {options}{after-help}";

@@ -140,6 +140,9 @@ pub enum Command {
     /// Plan to move connections to the issuer of Entra
     #[command(disable_help_flag = true)]
     Issuer(OperatorArguments),
+    /// Make connections as requests ask for, and bring back what drifted
+    #[command(disable_help_flag = true)]
+    Connection(OperatorArguments),
     /// Apply a plan
     #[command(disable_help_flag = true)]
     Apply(OperatorArguments),
@@ -152,6 +155,9 @@ pub enum Command {
     /// Print what another person has to do
     #[command(disable_help_flag = true)]
     HandOff(OperatorArguments),
+    /// Print the schema of a file that people write
+    #[command(disable_help_flag = true)]
+    Schema(OperatorArguments),
 }
 
 impl Command {
@@ -164,10 +170,12 @@ impl Command {
             Self::Convert(given) => Some(("convert", given)),
             Self::Revert(given) => Some(("revert", given)),
             Self::Issuer(given) => Some(("issuer", given)),
+            Self::Connection(given) => Some(("connection", given)),
             Self::Apply(given) => Some(("apply", given)),
             Self::Rollback(given) => Some(("rollback", given)),
             Self::Journal(given) => Some(("journal", given)),
             Self::HandOff(given) => Some(("hand-off", given)),
+            Self::Schema(given) => Some(("schema", given)),
             _ => None,
         }
     }

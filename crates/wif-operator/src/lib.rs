@@ -10,6 +10,7 @@ pub mod change;
 pub mod cli;
 mod cloud_name;
 pub mod credential;
+pub mod drift;
 pub mod formats;
 pub mod glob;
 pub mod job;

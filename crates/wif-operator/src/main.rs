@@ -72,6 +72,7 @@ async fn run(command: &Command) -> Result<u8, Failure> {
         }
         #[cfg(feature = "change")]
         Command::Change(command) => cli::change(command, &mut host).await,
+        Command::Schema(command) => cli::schema(*command, &mut host),
         Command::Explain { code, json } => {
             let (mut log, mut out) = (io::stdin().lock(), stdout());
             cli::explain(code.as_deref(), *json, &mut log, &mut wif::cli::Screen::new(&mut out)).map(|()| 0)

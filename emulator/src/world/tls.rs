@@ -15,8 +15,9 @@ use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 
 /// Public host names in the servers' certificate, which a CONNECT proxy may lead here.
-pub(crate) const PUBLIC_NAMES: [&str; 12] = [
+pub(crate) const PUBLIC_NAMES: [&str; 13] = [
     "dev.azure.com",
+    "vssps.dev.azure.com",
     "login.microsoftonline.com",
     "management.azure.com",
     "login.microsoftonline.us",

@@ -357,6 +357,7 @@ pub(super) fn item(candidate: &Candidate, facts: Facts, steps: Vec<Step>, notes:
         digest: String::new(),
         steps,
         notes,
+        asked: None,
     }
 }
 

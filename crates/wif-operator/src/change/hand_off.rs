@@ -3,24 +3,14 @@
 use serde_json::json;
 use wif_core::azure::resource::DEVOPS_APPLICATION;
 
+pub use super::side::Side;
 use super::{
     journal::Read,
     plan::{Action, Credential, Item, Plan, Scheme},
+    side::{identity, quoted},
+    vend::hand_off as request,
 };
 use crate::rule::command::page_in;
-
-/// For which side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// Who may change applications.
-    Entra,
-    /// Who may change managed identities.
-    Azure,
-    /// Who may change connections.
-    DevOps,
-    /// Who keeps the code.
-    Terraform,
-}
 
 /// The part of a side, and what of it is still open.
 #[must_use]
@@ -101,26 +91,13 @@ fn commands(plan: &Plan, item: &Item, action: &Action, side: Side) -> Vec<String
             let page = page_in(&plan.organization.name, item.project.id, item.connection);
             vec![format!("# press Update on {page}")]
         }
+        (side, Action::Follow(change), _) => request::commands(plan, item, change, side),
         _ => Vec::new(),
     }
 }
 
 fn remove(client: &str, name: &str) -> String {
     format!("az ad app federated-credential delete --id {client} --federated-credential-id {}", quoted(name))
-}
-
-fn identity(path: &str) -> String {
-    let parts: Vec<_> = path.split('/').collect();
-    let after = |word: &str| {
-        let at = parts.iter().position(|part| part.eq_ignore_ascii_case(word));
-        at.and_then(|at| parts.get(at + 1)).copied().unwrap_or_default()
-    };
-    format!(
-        "--subscription {} --resource-group {} --identity-name {}",
-        quoted(after("subscriptions")),
-        quoted(after("resourceGroups")),
-        quoted(after("userAssignedIdentities"))
-    )
 }
 
 fn convert(plan: &Plan, item: &Item, to: Scheme) -> String {
@@ -218,11 +195,6 @@ fn label(name: &str) -> String {
 /// A comment's text: one line.
 fn comment(text: &str) -> String {
     wif_core::foreign_text::one_line(text, 800)
-}
-
-/// A word of a shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]

@@ -5,13 +5,17 @@
 
 pub mod apply;
 pub mod convert;
+pub mod digest;
 pub mod hand_off;
 pub mod issuer;
 pub mod journal;
 pub mod observe;
 pub mod parameters;
 pub mod plan;
+pub mod project;
 pub mod prove;
 pub mod select;
 pub mod service;
 pub mod show;
+pub mod side;
+pub mod vend;

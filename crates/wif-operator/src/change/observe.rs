@@ -134,7 +134,7 @@ pub async fn credentials(
     Ok((known, other))
 }
 
-fn credential(value: &Value) -> Option<Credential> {
+pub(super) fn credential(value: &Value) -> Option<Credential> {
     let of = value.get("properties").unwrap_or(value);
     // Compared character by character: not even white space is taken away.
     let exact = |of: &Value, name: &str| of.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -146,7 +146,7 @@ fn credential(value: &Value) -> Option<Credential> {
     })
 }
 
-fn facts(raw: &Value, identity: IdentityFacts) -> Facts {
+pub(super) fn facts(raw: &Value, identity: IdentityFacts) -> Facts {
     let parameters = raw.pointer("/authorization/parameters").and_then(Value::as_object);
     let data = raw.get("data").and_then(Value::as_object);
     let parameter = |name: &str| in_any_case(parameters?, name);
@@ -185,6 +185,6 @@ fn text_of(value: &Value) -> Option<String> {
     value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-fn in_any_case(object: &Map<String, Value>, name: &str) -> Option<String> {
+pub(super) fn in_any_case(object: &Map<String, Value>, name: &str) -> Option<String> {
     object.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).and_then(|(_, value)| text_of(value))
 }

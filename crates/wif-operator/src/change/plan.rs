@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
 use wif_core::azure::cloud::Cloud;
 
+use super::vend::asked::{Asked, Change, guid};
+pub use super::{digest::hex, project::PlannedProject};
 use crate::{cloud_name::CloudName, moment::Moment};
 
 /// The schema of plans.
@@ -94,20 +95,13 @@ pub struct Item {
     pub steps: Vec<Step>,
     /// What a person should know.
     pub notes: Vec<String>,
-}
-
-/// A project.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PlannedProject {
-    /// Its id.
-    pub id: Uuid,
-    /// Its name.
-    pub name: String,
+    /// What was asked for, where a request is followed. A connection that is to be made has no id yet: it goes by another one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub asked: Option<Box<Asked>>,
 }
 
 /// What was read of a connection and its identity, as far as the steps depend on it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Facts {
     /// `authorization.scheme`
@@ -141,7 +135,7 @@ pub struct Facts {
 }
 
 /// What was read of an identity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IdentityFacts {
     /// The display name.
@@ -231,6 +225,13 @@ pub enum Action {
     Prove,
     /// Waits for a run of a pipeline that has succeeded since the connection was moved.
     AwaitRun,
+    /// Follows a request.
+    Follow(Change),
+    /// Takes back what was done for a request.
+    TakeBack {
+        /// What was done.
+        done: Change,
+    },
 }
 
 /// What moves a connection to the issuer of Entra: which call does it is not documented.
@@ -324,6 +325,22 @@ impl Facts {
 }
 
 impl Item {
+    /// Whether something is left to a person.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.steps.iter().any(|step| step.action == Action::Follow(Change::Report))
+    }
+
+    /// What writes are made one after the other for: an identity, which may have no client id yet.
+    #[must_use]
+    pub fn serial_key(&self) -> Option<Uuid> {
+        let asked = self.asked.as_ref();
+        asked.map_or(self.facts.client, |asked| {
+            let identity = serde_json::to_value(&asked.request.identity).unwrap_or_default();
+            Some(guid(&identity.to_string().to_lowercase()))
+        })
+    }
+
     /// The credentials that it adds.
     pub fn added(&self) -> impl Iterator<Item = &Credential> {
         self.steps.iter().filter_map(|step| match &step.action {
@@ -395,15 +412,4 @@ impl Plan {
         let changed = others.flat_map(|other| other.added().chain(other.removed()));
         changed.map(|credential| credential.name.as_str()).collect()
     }
-}
-
-/// SHA-256 in hexadecimal digits.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    digest(&SHA256, bytes).as_ref().iter().fold(String::new(), |mut text, byte| {
-        // A `String` takes everything.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -121,9 +121,9 @@ pub type NotChanged = WriteError<CallError>;
 /// How long a call may take, with its repetitions.
 const CALL_LIMIT: Duration = Duration::from_secs(120);
 /// How long one attempt may take.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
-const GRAPH_PREFER: (&str, &str) = ("prefer", "create-if-missing");
-const IDENTITY_VERSION: &str = "2024-11-30";
+pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const GRAPH_PREFER: (&str, &str) = ("prefer", "create-if-missing");
+pub(super) const IDENTITY_VERSION: &str = "2024-11-30";
 /// Said by a conversion of what is converted already.
 const ALREADY: &str = "neither an upgrade nor a downgrade";
 
@@ -201,20 +201,20 @@ impl CallError {
 }
 
 impl Services {
-    fn rest<'a>(&'a self, target: &'a Target) -> Rest<'a> {
+    pub(super) fn rest<'a>(&'a self, target: &'a Target) -> Rest<'a> {
         let deadline = Deadline::after(self.http.clock(), CALL_LIMIT);
         Rest::new(&self.http, deadline, target.base.join([]), &target.token)
     }
 
-    fn devops(&self) -> Rest<'_> {
+    pub(super) fn devops(&self) -> Rest<'_> {
         self.rest(&self.devops).header(SUPPRESS_SIGN_IN.0, SUPPRESS_SIGN_IN.1)
     }
 
-    fn graph(&self) -> Result<Rest<'_>, CallError> {
+    pub(super) fn graph(&self) -> Result<Rest<'_>, CallError> {
         self.graph.as_ref().map(|target| self.rest(target)).ok_or(CallError::NoToken("Microsoft Graph"))
     }
 
-    fn arm(&self) -> Result<Rest<'_>, CallError> {
+    pub(super) fn arm(&self) -> Result<Rest<'_>, CallError> {
         self.arm.as_ref().map(|target| self.rest(target)).ok_or(CallError::NoToken("Azure Resource Manager"))
     }
 
@@ -479,14 +479,14 @@ fn credentials_of(holder: &Holder) -> Vec<String> {
     path
 }
 
-async fn json(query: Query<'_>) -> Result<Value, CallError> {
+pub(super) async fn json(query: Query<'_>) -> Result<Value, CallError> {
     let is_usable = |response: &Response| response.json::<Value>().is_some();
     let response = query.send::<CallError>(&is_usable).await?;
     Ok(response.json::<Value>().unwrap_or_default())
 }
 
 /// Sends a change; returns the id by which the service finds the request.
-async fn sent(change: Change<'_>) -> Result<Option<String>, NotChanged> {
+pub(super) async fn sent(change: Change<'_>) -> Result<Option<String>, NotChanged> {
     let response = change.attempt_timeout(ATTEMPT_TIMEOUT).send::<CallError>().await?;
     let id =
         ["x-vss-e2eid", "request-id", "x-ms-request-id"].into_iter().find_map(|name| response.header(name));

@@ -117,6 +117,10 @@ fn headline_for(plan: &Plan, organization: &str) -> String {
 
 fn read(item: &Item) -> String {
     let facts = &item.facts;
+    if let Some(asked) = &item.asked {
+        let what = if asked.is_there { "it is there" } else { "it is to be made" };
+        return format!("{}: {what}", asked.request.file);
+    }
     let scheme = facts.scheme.as_deref().unwrap_or("no scheme");
     let client = facts.client.map(|id| id.to_string()).unwrap_or_default();
     let name = facts.identity.name.as_deref().unwrap_or("identity");

@@ -13,7 +13,7 @@ use wif_core::{failure::Failure, secret::Secret};
 use wif_io::private_folder::Folder;
 
 use super::{
-    files::{Readers, argument, closed, pair, show, write},
+    files::{self, Readers, argument, closed, pair, show, write},
     options::{AuditArguments, FailOn},
     screen::{Host, INTERRUPTED},
     source::{nothing_read, snapshot},
@@ -186,13 +186,7 @@ fn requests(folder: &Path) -> Result<Vec<Request>, Failure> {
     if paths.len() > MAX_REQUESTS {
         return Err(argument(format!("--requests {shown} has more than {MAX_REQUESTS} files"), hint));
     }
-    let request = |path: &std::path::PathBuf| {
-        let text = yaml::text_of(path)?;
-        Request::parse(&text, &path.display().to_string())
-    };
-    let requests: Result<Vec<_>, _> = paths.iter().map(request).collect();
-    requests
-        .map_err(|error| Failure::new(wif_core::code::Code::ArgumentInvalid, error, "mend the request file"))
+    files::requests(paths.iter().map(std::path::PathBuf::as_path))
 }
 
 /// The worst severity of what counts.

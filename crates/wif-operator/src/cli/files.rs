@@ -8,6 +8,8 @@ use std::{
 
 use wif_core::{code::Code, failure::Failure};
 
+use crate::{request::Request, yaml};
+
 /// Who may read a file that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Readers {
@@ -129,6 +131,20 @@ pub(super) fn pair<F: Copy>(
         return Err(argument(error, "give each format a file of its own"));
     }
     Ok(pairs)
+}
+
+/// Reads request files.
+///
+/// # Errors
+///
+/// One cannot be read, or is no request.
+pub(super) fn requests<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Result<Vec<Request>, Failure> {
+    let request = |path: &Path| {
+        let text = yaml::text_of(path)?;
+        Request::parse(&text, &path.display().to_string())
+    };
+    let requests: Result<Vec<_>, _> = paths.into_iter().map(request).collect();
+    requests.map_err(|error| Failure::new(Code::ArgumentInvalid, error, "mend the request file"))
 }
 
 #[cfg(test)]

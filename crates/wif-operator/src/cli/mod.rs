@@ -4,9 +4,12 @@ mod audit;
 #[cfg(feature = "change")]
 mod change;
 mod connect;
+#[cfg(feature = "change")]
+mod connection;
 mod files;
 mod inventory;
 mod options;
+mod schema;
 mod screen;
 mod source;
 mod task;
@@ -18,6 +21,7 @@ pub use audit::audit;
 pub use change::{ChangeCommand, change};
 pub use inventory::inventory;
 pub use options::{AuditArguments, InventoryArguments};
+pub use schema::{SchemaCommand, schema};
 pub use screen::{Host, Screen};
 pub use task::{TaskStage, run_task};
 pub use wif::cli::{Unparsed, explain, parse};
@@ -51,6 +55,9 @@ pub enum Command {
     #[cfg(feature = "change")]
     #[command(flatten)]
     Change(ChangeCommand),
+    /// Print the JSON schema of a file that people write
+    #[command(subcommand)]
+    Schema(SchemaCommand),
     /// Explain a rule, such as WIF6101, or an error's code, without a network; alone: list what is known
     Explain {
         /// The code, what a service calls its refusal, or a message that names some; -: the log on standard input

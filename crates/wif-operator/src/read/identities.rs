@@ -18,7 +18,7 @@ use crate::snapshot::{
     identity::{FederatedCredential, Identity, IdentityKind, Owner, StoredCredential},
 };
 
-const APPLICATION: &str = "id,appId,displayName,signInAudience,passwordCredentials,keyCredentials";
+const APPLICATION: &str = "id,appId,displayName,uniqueName,signInAudience,passwordCredentials,keyCredentials";
 const PRINCIPAL: &str =
     "id,appId,displayName,servicePrincipalType,accountEnabled,alternativeNames,appOwnerOrganizationId";
 const OWNERS: &str = "owners($select=id,displayName,userPrincipalName,userType,accountEnabled)";
@@ -396,6 +396,7 @@ fn read_application(identity: &mut Identity, object: &Value) {
     identity.kind = IdentityKind::Application;
     identity.existence = Existence::Found;
     identity.name = text(object, "displayName");
+    identity.unique_name = text(object, "uniqueName");
     identity.application_object = id(object, "id");
     identity.sign_in_audience = text(object, "signInAudience");
     let stored = |name: &str| {

@@ -1,15 +1,11 @@
 //! WIF6601: a request file says otherwise.
 
-use std::collections::BTreeSet;
-
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
-    credential::CredentialKind,
-    request::{Request, RequestedIdentity},
-    rule::{Context, Draft, Entry, Remedy, Rule, command},
+    drift::{self, Standing},
+    rule::{Context, Draft, Remedy, Rule, command},
     severity::Severity,
-    snapshot::connection::CheckKind,
 };
 
 /// The rule.
@@ -23,126 +19,51 @@ pub const RULE: Rule = Rule {
 
 fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
     for request in &context.settings.requests {
-        let owner = request.projects.first().map(String::as_str).unwrap_or_default();
-        let is_meant = |entry: &Entry<'_>| {
-            entry.connection.owner().is_some_and(|project| {
-                project.name.eq_ignore_ascii_case(owner)
-                    && project.connection_name.eq_ignore_ascii_case(&request.connection)
-            })
-        };
         let next = format!("wif connection plan {}", command::quote(&request.file));
-        match context.visible().find(is_meant) {
-            Some(entry) => {
-                let differences = differences(context, request, entry);
+        match drift::find(context, request) {
+            Standing::There(entry) => {
+                let differences = drift::compare(context, request, entry).differences;
                 let Some(first) = differences.first() else { continue };
-                let fields: Vec<_> = differences.iter().filter_map(|one| one["field"].as_str()).collect();
+                let fields: Vec<_> = differences.iter().map(|one| one.field.as_str()).collect();
+                let first = json!(first);
                 let detail =
                     format!("{} says otherwise of: {}; first: {first}", request.file, fields.join(", "));
                 let finding = Draft::of(entry, Severity::Warning, detail)
                     .key(&*request.connection)
                     .evidence("file", &request.file)
-                    .evidence_list("differences", differences.clone())
+                    .evidence_list("differences", differences.iter().map(|one| json!(one)))
                     .fix("bring it back to what was asked for, or change the request", next);
                 found.push(finding);
             }
-            None => found.extend(absent(context, request, owner, next)),
+            Standing::Absent(organization) => {
+                let detail = format!(
+                    "{} asks for '{}', and there is no such connection",
+                    request.file, request.connection
+                );
+                let finding = Draft::without_connection(organization, Severity::Warning, detail)
+                    .key(format!("{}/{}", request.owner_project(), request.connection))
+                    .evidence("file", &request.file)
+                    .evidence_list("differences", [json!(drift::absent(request))])
+                    .fix("make it, or delete the request", next);
+                found.push(finding);
+            }
+            Standing::Unread(_) => {}
         }
     }
-}
-
-/// A request whose connection does not exist, in the first organization that has its project and was listed whole.
-fn absent(context: &Context<'_>, request: &Request, owner: &str, next: String) -> Option<Draft> {
-    let organization = context.snapshot.organizations.iter().find(|organization| {
-        organization.projects.iter().any(|project| project.name.eq_ignore_ascii_case(owner))
-            && context.is_list_complete(organization)
-    })?;
-    let detail =
-        format!("{} asks for '{}', and there is no such connection", request.file, request.connection);
-    let finding = Draft::without_connection(organization, Severity::Warning, detail)
-        .key(format!("{owner}/{}", request.connection))
-        .evidence("file", &request.file)
-        .evidence(
-            "differences",
-            json!([{ "field": "connection", "requested": request.connection, "found": null }]),
-        )
-        .fix("make it, or delete the request", next);
-    Some(finding)
-}
-
-fn differences(context: &Context<'_>, request: &Request, entry: Entry<'_>) -> Vec<Value> {
-    let mut found = Vec::new();
-    let mut differs = |field: &str, requested: Value, there: Value| {
-        found.push(json!({ "field": field, "requested": requested, "found": there }));
-    };
-    let connection = entry.connection;
-    if entry.credential() != CredentialKind::Federated {
-        differs("scheme", json!("WorkloadIdentityFederation"), json!(connection.scheme));
-    }
-    let projects: BTreeSet<_> = connection.projects.iter().map(|one| one.name.to_lowercase()).collect();
-    if projects != request.projects.iter().map(|name| name.to_lowercase()).collect() {
-        let there: Vec<_> = connection.projects.iter().map(|project| &project.name).collect();
-        differs("projects", json!(request.projects), json!(there));
-    }
-    if !connection.scope.as_deref().is_some_and(|scope| scope.eq_ignore_ascii_case(&request.scope)) {
-        differs("scope", json!(request.scope), json!(connection.scope));
-    }
-    if let RequestedIdentity::Existing { client } = &request.identity
-        && connection.client != Some(*client)
-    {
-        differs("identity", json!(client), json!(connection.client));
-    }
-    if let Some(roles) = context.identity(connection).and_then(|identity| identity.roles.as_ref()) {
-        let fold =
-            |role: &str, scope: &str| (role.to_lowercase(), scope.trim_end_matches('/').to_lowercase());
-        let there: BTreeSet<_> =
-            roles.iter().map(|role| fold(role.role.as_deref().unwrap_or_default(), &role.scope)).collect();
-        let requested: BTreeSet<_> =
-            request.access.iter().map(|role| fold(&role.role, &role.scope)).collect();
-        if there != requested {
-            let requested: Vec<_> =
-                request.access.iter().map(|one| json!({ "role": one.role, "scope": one.scope })).collect();
-            let there: Vec<_> =
-                roles.iter().map(|one| json!({ "role": one.role, "scope": one.scope })).collect();
-            differs("access", json!(requested), json!(there));
-        }
-    }
-    if let Some(permissions) = connection.owner().and_then(|project| project.pipelines.as_ref()) {
-        let names: Vec<_> = permissions
-            .pipelines
-            .iter()
-            .map(|one| one.name.clone().unwrap_or_else(|| one.id.to_string()))
-            .collect();
-        let fold = |names: &[String]| names.iter().map(|name| name.to_lowercase()).collect::<BTreeSet<_>>();
-        if permissions.is_open_to_all {
-            differs("pipelines", json!(request.pipelines), json!("all"));
-        } else if fold(&names) != fold(&request.pipelines) {
-            differs("pipelines", json!(request.pipelines), json!(names));
-        }
-    }
-    if let Some(checks) = &connection.checks {
-        let of =
-            |kind: CheckKind| checks.iter().filter(move |check| check.kind == kind && !check.is_disabled);
-        let branches: BTreeSet<_> = of(CheckKind::BranchControl).flat_map(|check| &check.branches).collect();
-        if branches != request.branches.iter().collect() {
-            differs("checks.branches", json!(request.branches), json!(branches));
-        }
-        let approvers: BTreeSet<_> = of(CheckKind::Approval).flat_map(|check| &check.approvers).collect();
-        if approvers != request.approvers.iter().collect() {
-            differs("checks.approvers", json!(request.approvers), json!(approvers));
-        }
-    }
-    found
 }
 
 #[cfg(test)]
 mod tests {
     use super::RULE;
     use crate::{
+        drift,
         request::{Request, RequestedIdentity, RequestedRole},
         rule::Draft,
         snapshot::connection::Connection,
         testing::{Planted, SUBSCRIPTION, client_id, connection_id, found, settings},
     };
+
+    type Plant = fn(&mut Connection);
 
     fn request() -> Request {
         let scope = format!("{SUBSCRIPTION}/resourceGroups/rg-2");
@@ -162,7 +83,11 @@ mod tests {
     }
 
     fn judged(change: impl FnOnce(&mut Request), plant: impl FnOnce(&mut Connection)) -> Vec<Draft> {
-        let snapshot = Planted::new().with(2, |connection, _| plant(connection)).snapshot();
+        let snapshot = Planted::new().with(2, |connection, _| {
+            connection.description = Some(drift::description(&request(), "key"));
+            plant(connection);
+        });
+        let snapshot = snapshot.snapshot();
         let mut settings = settings();
         let mut request = request();
         change(&mut request);
@@ -176,6 +101,9 @@ mod tests {
         for (field, change) in [
             ("scope", (|one| one.scope = SUBSCRIPTION.to_owned()) as fn(&mut Request)),
             ("identity", |one| one.identity = RequestedIdentity::Existing { client: client_id(9) }),
+            ("identity", |one| one.identity = RequestedIdentity::Application { name: "app-2".to_owned() }),
+            ("owner", |one| one.owner = "other@contoso.com".to_owned()),
+            ("reason", |one| one.reason = "CHG-2".to_owned()),
             ("projects", |one| one.projects.push("Shop".to_owned())),
             ("access", |one| one.access.clear()),
             ("pipelines", |one| one.pipelines.clear()),
@@ -187,6 +115,19 @@ mod tests {
             assert_eq!(found[0].connection, Some(connection_id(2)));
             assert_eq!(found[0].evidence["differences"][0]["field"], field);
             assert_eq!(found[0].command, "wif connection plan sc-2.yaml");
+        }
+        let planted: [(&str, Plant); 5] = [
+            ("scheme", |one| one.scheme = Some("ServicePrincipal".to_owned())),
+            ("issuer", |one| one.issuer = Some("https://vstoken.dev.azure.com/x".to_owned())),
+            ("subject", |one| one.subject = Some("sc://contoso/Platform/sc-2".to_owned())),
+            ("description", |one| one.description = None),
+            ("pipelines", |one| one.projects[0].pipelines.as_mut().unwrap().pipelines.clear()),
+        ];
+        for (field, plant) in planted {
+            let found = judged(|_| {}, plant);
+            let differences = found[0].evidence["differences"].as_array().unwrap();
+            let is_it = |one: &serde_json::Value| one["field"] == field || field == "description";
+            assert!(differences.iter().any(is_it), "{field}: {differences:?}");
         }
         let open = judged(
             |_| {},

@@ -22,6 +22,9 @@ pub struct Identity {
     pub is_deleted: bool,
     /// The display name.
     pub name: Option<String>,
+    /// `uniqueName` of the application, which its maker gave it. Snapshots of earlier versions do not have it.
+    #[serde(default)]
+    pub unique_name: Option<String>,
     /// The object id of the application; a managed identity has none.
     pub application_object: Option<Uuid>,
     /// The object id of the service principal.
@@ -164,6 +167,7 @@ impl Identity {
             existence: Existence::Unknown,
             is_deleted: false,
             name: None,
+            unique_name: None,
             application_object: None,
             principal_object: None,
             resource: None,

@@ -202,8 +202,9 @@ pub(super) fn managed_identity_list(directory: &Directory, subscription: &Subscr
     apps.map(|app| {
             json!({
                 "id": format!(
-                    "/subscriptions/{}/resourcegroups/rg-app/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{}",
+                    "/subscriptions/{}/resourcegroups/{}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{}",
                     subscription.id,
+                    app.resource_group(),
                     app.name()
                 ),
                 "name": app.name(),

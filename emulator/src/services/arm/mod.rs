@@ -8,8 +8,10 @@ mod identities;
 mod metadata;
 mod refusal;
 mod resource_graph;
+mod roles;
 mod subscriptions;
 mod templates;
+mod user_assigned;
 
 use std::sync::Arc;
 
@@ -62,6 +64,11 @@ pub(crate) fn router(world: Arc<World>) -> Router {
             "/subscriptions/{id}/{groups}/{group}/providers/Microsoft.ContainerService/managedClusters/{name}/listClusterUserCredential",
             post(clusters::user_credential),
         )
+        .route(
+            "/subscriptions/{id}/{groups}/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}",
+            any(user_assigned::identity),
+        )
+        .route("/subscriptions/{id}/{groups}/{group}", get(user_assigned::resource_group))
         .route("/providers/Microsoft.ResourceGraph/resources", post(resource_graph::resources))
         .route("/providers/Microsoft.Management/managementGroups/{id}", get(management_group))
         .fallback(not_found)
@@ -120,6 +127,9 @@ async fn management_group(State(world): Shared, Path(id): Path<String>, request:
     answered(&world, answer)
 }
 
-async fn not_found(State(world): Shared) -> Response {
+async fn not_found(State(world): Shared, request: Request) -> Response {
+    if request.uri().path().to_lowercase().contains(roles::PROVIDER) {
+        return roles::answer(&world, request).await;
+    }
     answered(&world, Err(Refusal::no_such_path()))
 }

@@ -24,7 +24,7 @@ use crate::world::directory::records::Lag;
 use crate::world::identity::EXCHANGE_AUDIENCE;
 
 /// A refusal: status, type and message.
-type Refusal = (u16, &'static str, String);
+pub(super) type Refusal = (u16, &'static str, String);
 
 const FEDERATION: &str = "WorkloadIdentityFederation";
 const SECRET: &str = "ServicePrincipal";
@@ -124,7 +124,7 @@ fn changed(
     Ok(())
 }
 
-fn argument(message: &str) -> Refusal {
+pub(super) fn argument(message: &str) -> Refusal {
     (400, "ArgumentException", message.to_owned())
 }
 
@@ -137,6 +137,17 @@ fn save(directory: &mut Directory, id: Uuid, wanted: &str, sent: &Value) -> Resu
     }
     if let Some(text) = sent["description"].as_str() {
         text.clone_into(&mut connection.record.description);
+    }
+    let parameters = &sent["authorization"]["parameters"];
+    let parameter = |name: &str| {
+        let all = parameters.as_object()?;
+        all.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).and_then(|(_, value)| value.as_str())
+    };
+    if let Some(client) = parameter("serviceprincipalid").and_then(|id| Uuid::try_parse(id).ok()) {
+        connection.client = client;
+    }
+    if let Some(scope) = parameter("scope") {
+        connection.parameters.insert("scope".to_owned(), scope.to_owned());
     }
     if let Some(disabled) = sent["isDisabled"].as_bool() {
         connection.disabled = disabled;

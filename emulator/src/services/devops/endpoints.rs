@@ -260,7 +260,9 @@ pub(super) fn connection_json(
             })
         })
         .collect();
-    let state = record.unready.as_deref().unwrap_or("Ready");
+    let is_pending = record.pending.take();
+    let ready = if is_pending { "InProgress" } else { "Ready" };
+    let state = record.unready.as_deref().unwrap_or(ready);
     let message = if state == "Failed" { "The service principal could not be created." } else { "" };
     let mut json = json!({
         "id": connection.id,
@@ -273,7 +275,7 @@ pub(super) fn connection_json(
         "authorization": { "scheme": connection.scheme, "parameters": parameters },
         "data": data,
         "isShared": references.len() > 1,
-        "isReady": record.unready.is_none(),
+        "isReady": record.unready.is_none() && !is_pending,
         "isOutdated": false,
         "operationStatus": { "state": state, "statusMessage": message, "severity": null, "errorCode": null },
         "serviceEndpointProjectReferences": references,

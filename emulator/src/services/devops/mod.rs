@@ -3,7 +3,9 @@
 mod answers;
 mod callers;
 mod changes;
+mod creations;
 mod endpoints;
+mod grants;
 mod locations;
 mod oidc;
 mod permissions;
@@ -53,7 +55,16 @@ pub(crate) fn router(world: Arc<World>) -> Router {
             "/{organization}/{project}/_apis/serviceendpoint/endpoints/{id}",
             get(endpoints::get).put(changes::put_in_project),
         )
-        .route("/{organization}/_apis/serviceendpoint/endpoints/{id}", put(changes::put))
+        .route("/{organization}/_apis/serviceendpoint/endpoints", post(creations::make))
+        .route(
+            "/{organization}/_apis/serviceendpoint/endpoints/{id}",
+            put(changes::put).patch(creations::share).delete(creations::delete),
+        )
+        .route("/{organization}/_apis/identities", get(grants::identities))
+        .route(
+            "/{organization}/{project}/_apis/pipelines/checks/configurations/{id}",
+            axum::routing::delete(grants::delete_check),
+        )
         .route(
             "/{organization}/{project}/_apis/serviceendpoint/endpointproxy",
             post(test_connection::test_connection),
@@ -65,9 +76,12 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route("/{organization}/{project}/_apis/build/definitions", get(projects::pipelines))
         .route(
             "/{organization}/{project}/_apis/pipelines/pipelinePermissions/{kind}/{id}",
-            get(permissions::pipelines),
+            get(permissions::pipelines).patch(grants::authorize),
         )
-        .route("/{organization}/{project}/_apis/pipelines/checks/configurations", get(permissions::checks))
+        .route(
+            "/{organization}/{project}/_apis/pipelines/checks/configurations",
+            get(permissions::checks).post(grants::make_check),
+        )
         .route(
             "/{organization}/{project}/_apis/pipelines/checks/queryconfigurations",
             post(permissions::query_checks),

@@ -44,9 +44,14 @@ pub(super) async fn pipelines(
         }
         one
     };
-    let pipelines: Vec<_> = record.pipelines.iter().map(|id| granted(Some(*id))).collect();
+    let here = asked.project.id;
+    let is_owner = place.project.id == here;
+    let elsewhere = record.pipelines_elsewhere.iter().filter(|(project, _)| *project == here);
+    let allowed: Vec<u32> =
+        if is_owner { record.pipelines.clone() } else { elsewhere.map(|(_, id)| *id).collect() };
+    let pipelines: Vec<_> = allowed.into_iter().map(|id| granted(Some(id))).collect();
     let mut answer = json!({ "resource": resource, "pipelines": pipelines });
-    if record.open_to_all {
+    if is_owner && record.open_to_all {
         answer["allPipelines"] = granted(None);
     }
     success(&answer)
@@ -154,12 +159,14 @@ fn is_expanded(asked: &ProjectRequest<'_>) -> bool {
     asked.value("$expand").is_some_and(|what| what.eq_ignore_ascii_case("settings"))
 }
 
-fn check_list(connection: &Connection, with_settings: bool) -> Vec<Value> {
+pub(super) fn check_list(connection: &Connection, with_settings: bool) -> Vec<Value> {
     let checks = connection.record.checks.iter().enumerate();
     checks
         .map(|(at, check)| {
             let mut check = check.clone();
-            check["id"] = json!(at + 1);
+            if check["id"].is_null() {
+                check["id"] = json!(at + 1);
+            }
             check["resource"] = json!({ "type": "endpoint", "id": connection.id, "name": connection.name });
             if !with_settings && let Some(check) = check.as_object_mut() {
                 check.remove("settings");

@@ -1,6 +1,7 @@
 //! The slice of Microsoft Graph that `wif doctor` and `wif audit` ask for: applications and service principals, their
 //! federated credentials and owners, and batches of such calls.
 
+mod applications;
 mod objects;
 mod query;
 mod refusal;
@@ -172,6 +173,12 @@ fn answer_call(world: &World, tenant: Uuid, call: &Call<'_>) -> Result<Value, Re
         [first, rest @ ..] if first.starts_with("servicePrincipals") => (Set::ServicePrincipals, rest),
         _ => return Err(not_found()),
     };
+    let unique = segments.first().and_then(|first| applications::unique_name(first));
+    if let (Some(name), []) = (&unique, rest) {
+        let is_it = |app: &&App| app.record.unique_name.as_ref() == Some(name) && set.has(app);
+        let app = apps().find(is_it).filter(|app| !app.record.unknown.take());
+        return app.map_or_else(|| Err(applications::gone(name)), |app| shape(app, set, &call.query));
+    }
     let key = segments.first().and_then(|first| first.split_once("(appId='")?.1.strip_suffix("')"));
     let (object, list) = match (key, rest) {
         (Some(key), []) => (Some((key, true)), None),
@@ -188,7 +195,8 @@ fn answer_call(world: &World, tenant: Uuid, call: &Call<'_>) -> Result<Value, Re
     };
     let wanted = Uuid::try_parse(id).ok();
     let is_it = |app: &&App| Some(if by_client { app.client_id } else { set.id(app) }) == wanted;
-    let app = apps().filter(|app| set.has(app)).find(is_it).ok_or_else(|| {
+    let app = apps().filter(|app| set.has(app)).find(is_it).filter(|app| !app.record.unknown.take());
+    let app = app.ok_or_else(|| {
         let message = format!(
             "Resource '{id}' does not exist or one of its queried reference-property objects are not present."
         );

@@ -24,7 +24,7 @@ impl Set {
         match self {
             _ if app.record.purged => false,
             Self::Applications => is_application && !app.record.deleted,
-            Self::ServicePrincipals => !app.record.deleted,
+            Self::ServicePrincipals => !app.record.deleted && !app.record.without_principal,
             Self::DeletedApplications => is_application && app.record.deleted,
         }
     }
@@ -74,12 +74,13 @@ fn application(app: &App) -> Value {
         "id": app.application_object(),
         "appId": app.client_id,
         "displayName": app.name(),
+        "uniqueName": app.record.unique_name,
         "signInAudience": audience,
         "createdDateTime": "2026-01-05T08:00:00Z",
         "passwordCredentials": secrets,
         "keyCredentials": certificates,
         "disabledByMicrosoftStatus": null,
-        "tags": [],
+        "tags": app.record.tags,
     })
 }
 
@@ -107,7 +108,8 @@ fn service_principal(app: &App) -> Value {
         .subscription
         .map(|subscription| {
             format!(
-                "/subscriptions/{subscription}/resourcegroups/rg-app/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{}",
+                "/subscriptions/{subscription}/resourcegroups/{}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{}",
+                app.resource_group(),
                 app.name()
             )
         })

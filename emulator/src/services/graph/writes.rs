@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::services::answer::{json_answer, set_header};
+use crate::services::graph::applications;
 use crate::services::graph::objects::{Set, credential_id};
 use crate::services::graph::refusal::Refusal;
 use crate::services::graph::{authorize_as, not_found, refusal_body};
@@ -50,6 +51,9 @@ fn answer(
     sent: &Value,
     is_upsert: bool,
 ) -> Result<(u16, Value), Refusal> {
+    if let Some(answer) = applications::change(world, tenant, (method, path), sent, is_upsert) {
+        return answer;
+    }
     let mut directory = world.directory();
     let lags = (directory.quirks.credential_lag, directory.quirks.trust_lag);
     let deletion_lag = directory.quirks.deletion_lag;
@@ -62,7 +66,8 @@ fn answer(
         Set::Applications.has(app) && Some(id) == wanted
     };
     let apps = directory.tenant(tenant).apps.iter_mut();
-    let app = apps.into_iter().find(is_it).ok_or_else(|| gone(application))?;
+    let app = apps.into_iter().find(is_it).filter(|app| !app.record.unknown.take());
+    let app = app.ok_or_else(|| gone(application))?;
     let list = list.strip_prefix("federatedIdentityCredentials").ok_or_else(not_found)?;
     let name = list.strip_prefix("(name='").and_then(|rest| rest.strip_suffix("')"));
     match (method, name) {

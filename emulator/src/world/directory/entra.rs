@@ -122,6 +122,11 @@ impl App {
         true
     }
 
+    /// The resource group that a managed identity lies in.
+    pub(crate) fn resource_group(&self) -> &str {
+        self.record.resource_group.as_deref().unwrap_or("rg-app")
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> String {

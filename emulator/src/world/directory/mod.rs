@@ -51,6 +51,8 @@ pub struct Directory {
     pub clouds: clouds::Clouds,
     /// Personal access tokens of people who may see every connection.
     pub personal_tokens: Vec<String>,
+    /// People and groups that Azure DevOps knows by their names: `[Platform]\\Leads`.
+    pub known_identities: Vec<Person>,
     /// How many subscriptions a page of the resource manager's list has; `None` puts all on one page.
     pub subscriptions_per_page: Option<usize>,
     /// Deployments of templates, oldest first.

@@ -65,6 +65,14 @@ pub struct Quirks {
     pub trust_lag: usize,
     /// How often a deleted federated credential is still there where it is read.
     pub deletion_lag: usize,
+    /// How often a new connection is still read as being made.
+    pub creation_lag: usize,
+    /// How often a new application is still unknown where it is read, changed, or given a service principal.
+    pub application_lag: usize,
+    /// How often a new service principal is still unknown to the resource manager.
+    pub principal_lag: usize,
+    /// A second connection of the same name is refused in a project.
+    pub connection_names_are_unique: bool,
 }
 
 /// What moves a connection from the Azure DevOps issuer to that of Entra.
@@ -149,6 +157,10 @@ impl Default for Quirks {
             credential_lag: 0,
             trust_lag: 0,
             deletion_lag: 0,
+            creation_lag: 0,
+            application_lag: 0,
+            principal_lag: 0,
+            connection_names_are_unique: false,
         }
     }
 }

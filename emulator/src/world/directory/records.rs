@@ -145,6 +145,8 @@ pub struct ConnectionRecord {
     pub open_to_all: bool,
     /// Pipelines that may use it.
     pub pipelines: Vec<u32>,
+    /// Pipelines that may use it in the projects that it is shared with: the project, and the pipeline.
+    pub pipelines_elsewhere: Vec<(Uuid, u32)>,
     /// Its approvals and checks, as the REST resource has them.
     pub checks: Vec<Value>,
     /// Who holds which role on it.
@@ -153,6 +155,8 @@ pub struct ConnectionRecord {
     pub parameters_before: Option<BTreeMap<String, String>>,
     /// Callers may see it, and not change it.
     pub read_only: bool,
+    /// It is new, and still being made.
+    pub pending: Lag,
 }
 
 impl Default for ConnectionRecord {
@@ -169,10 +173,12 @@ impl Default for ConnectionRecord {
             history: vec![],
             open_to_all: false,
             pipelines: vec![],
+            pipelines_elsewhere: vec![],
             checks: vec![],
             roles: vec![],
             parameters_before: None,
             read_only: false,
+            pending: Lag::default(),
         }
     }
 }
@@ -182,6 +188,18 @@ impl Default for ConnectionRecord {
 pub struct AppRecord {
     /// Its name; made of its id, if empty.
     pub name: String,
+    /// The name that its maker gave it, by which it is made once only.
+    pub unique_name: Option<String>,
+    /// The resource group of a managed identity; `rg-app`, if absent.
+    pub resource_group: Option<String>,
+    /// Tags of an application.
+    pub tags: Vec<String>,
+    /// It is new, and not everywhere yet.
+    pub unknown: Lag,
+    /// Its service principal is new, and the resource manager does not know it yet.
+    pub principal_unknown: Lag,
+    /// The application has no service principal.
+    pub without_principal: bool,
     /// Who owns the application.
     pub owners: Vec<Person>,
     /// The application was deleted, and can be restored for 30 days.

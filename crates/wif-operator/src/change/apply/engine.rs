@@ -68,7 +68,7 @@ impl<'a> Engine<'a> {
         options: Options,
         is_stopped: &'a Cell<bool>,
     ) -> Self {
-        let clients = plan.items.iter().filter_map(|item| item.facts.client);
+        let clients = plan.items.iter().filter_map(Item::serial_key);
         Self {
             plan,
             services,
@@ -128,7 +128,7 @@ impl<'a> Engine<'a> {
         self.options.now.unwrap_or_else(|| Moment::new(self.clock.now()))
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.is_stopped.get() || self.broken.borrow().is_some()
     }
 
@@ -156,10 +156,12 @@ impl<'a> Engine<'a> {
         if before.is_done {
             return Outcome::Done;
         }
-        let Some(client) = item.facts.client else {
+        // The identity of a request may not be there yet.
+        let client = item.facts.client.or(item.asked.as_ref().map(|_| Uuid::nil()));
+        let (Some(client), Some(key)) = (client, item.serial_key()) else {
             return Outcome::Stale("the plan names no identity".to_owned());
         };
-        let lock = self.identities.get(&client);
+        let lock = self.identities.get(&key);
         let _serial = match lock {
             Some(lock) => Some(lock.lock().await),
             None => None,
@@ -247,15 +249,10 @@ impl<'a> Engine<'a> {
 
     /// Whether what was read for the plan still holds.
     async fn check(&self, item: &Item, target: &Target) -> Result<(), Outcome> {
-        let stale = |text: String| {
-            let told = Told {
-                code: Some(Code::WorldChanged.as_str().to_owned()),
-                text: Some(text.clone()),
-                request: None,
-            };
-            self.note(Phase::Stale, item, None, told);
-            Outcome::Stale(text)
-        };
+        if let Some(asked) = &item.asked {
+            return self.check_request(item, asked).await;
+        }
+        let stale = |text: String| self.stale(item, text);
         match observe(self.services, target).await {
             Ok(observed) => {
                 let others = self.plan.names_of_others(item);
@@ -272,6 +269,18 @@ impl<'a> Engine<'a> {
             Err(error) => Err(stale(error.to_string())),
         }
     }
+
+    /// Notes that nothing is done, because what was read for the plan does not hold any more.
+    pub(super) fn stale(&self, item: &Item, text: String) -> Outcome {
+        let told = Told {
+            code: Some(Code::WorldChanged.as_str().to_owned()),
+            text: Some(text.clone()),
+            request: None,
+        };
+        self.note(Phase::Stale, item, None, told);
+        Outcome::Stale(text)
+    }
+
     /// What a call has come to: seen (true), lost (false), or not done; and whether only the moment was wrong.
     pub(super) fn judge(
         &self,

@@ -9,6 +9,7 @@ mod ended;
 mod engine;
 mod issuer;
 mod proof;
+mod request;
 mod run;
 mod step;
 mod undo;

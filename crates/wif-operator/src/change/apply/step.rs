@@ -74,7 +74,17 @@ impl Engine<'_> {
                     ended => ended,
                 }
             }
-            Action::Prove => self.prove(item, target, at).await,
+            Action::Follow(change) | Action::TakeBack { done: change } => {
+                let is_undone = matches!(action, Action::TakeBack { .. });
+                match self.follow(item, at, (change, is_undone), Phase::Intent).await {
+                    Ended::Found if was_announced => Ended::Made(None),
+                    ended => ended,
+                }
+            }
+            Action::Prove => match self.target_of(item, target).await {
+                Ok(target) => self.prove(item, &target, at).await,
+                Err(failed) => Ended::Failed(failed),
+            },
             Action::AwaitRun => self.await_run(item, target).await,
         }
     }

@@ -37,7 +37,11 @@ impl Engine<'_> {
                 Action::MoveIssuer { .. } => self.is_still_old(target).await,
                 // What comes before it has been proven by a run, and stays.
                 Action::AwaitRun => break,
-                Action::RemoveUnused { .. } | Action::Prove => continue,
+                Action::Follow(change) if change.has_inverse() => {
+                    self.follow(item, at, (change, true), Phase::UndoIntent).await
+                }
+                Action::TakeBack { done } => self.follow(item, at, (done, false), Phase::UndoIntent).await,
+                Action::RemoveUnused { .. } | Action::Prove | Action::Follow(_) => continue,
             };
             match ended {
                 Ended::Made(_) | Ended::Found => {

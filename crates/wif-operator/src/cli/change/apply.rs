@@ -18,7 +18,7 @@ use crate::{
     change::{
         apply::{Applied, Engine, Options, Outcome},
         journal::{self, Journal},
-        plan::Plan,
+        plan::{Item, Plan},
         service::Services,
         show,
     },
@@ -107,7 +107,10 @@ pub(super) async fn apply(arguments: &ApplyArguments, host: &mut Host<'_>) -> Re
         return Ok(11);
     }
     print(host, &summary(&plan, &applied, &arguments.plan), false)?;
-    Ok(exit_code(&applied, stopped.get()))
+    Ok(match exit_code(&applied, stopped.get()) {
+        0 if plan.items.iter().any(Item::waits) => 10,
+        code => code,
+    })
 }
 
 /// The services of a plan, with every token that its items need.

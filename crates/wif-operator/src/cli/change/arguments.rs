@@ -54,6 +54,17 @@ pub struct PlanArguments {
     /// Only findings of this rule, with --from (repeatable)
     #[arg(long = "rule", value_name = "WIF6101", requires = "from")]
     pub rules: Vec<String>,
+    /// How the plan is kept and shown.
+    #[command(flatten)]
+    pub shown: ShownArguments,
+    /// Do not end with 12 because something could not be read
+    #[arg(long)]
+    pub allow_gaps: bool,
+}
+
+/// How a plan is kept and shown.
+#[derive(Clone, Debug, Args)]
+pub struct ShownArguments {
     /// Keep the plan in a file, for wif apply
     #[arg(long, value_name = "PLAN")]
     pub output: Option<PathBuf>,
@@ -63,9 +74,6 @@ pub struct PlanArguments {
     /// Whether code manages the connections
     #[arg(long, value_name = "TOOL")]
     pub managed_by: Option<ManagedByArgument>,
-    /// Do not end with 12 because something could not be read
-    #[arg(long)]
-    pub allow_gaps: bool,
 }
 
 /// How a plan or journal is shown.
@@ -216,9 +224,9 @@ pub(super) enum Kind {
     Revert,
 }
 
-impl PlanArguments {
+impl ShownArguments {
     /// Whether code manages the connections, as far as the caller says.
-    pub(super) fn managed_by(&self) -> ManagedBy {
+    pub(in crate::cli) fn managed_by(&self) -> ManagedBy {
         match self.managed_by {
             Some(ManagedByArgument::Terraform) => ManagedBy::Terraform,
             Some(ManagedByArgument::Bicep) => ManagedBy::Bicep,

@@ -15,7 +15,15 @@ use wif_core::failure::Failure;
 use self::arguments::{
     ApplyArguments, HandOffArguments, IssuerCommand, JournalCommand, Kind, PlanCommand, RollbackArguments,
 };
-use super::screen::Host;
+pub(super) use self::{
+    arguments::{AskArguments, ShownArguments},
+    plan::keep_and_show,
+    services::services,
+};
+use super::{
+    connection::{ConnectionCommand, connection_plan, drift},
+    screen::Host,
+};
 
 /// What changes connections, or is about changes.
 #[derive(Debug, Subcommand)]
@@ -29,6 +37,9 @@ pub enum ChangeCommand {
     /// Move connections from the Azure DevOps issuer to that of Entra, in place
     #[command(subcommand)]
     Issuer(IssuerCommand),
+    /// Make connections as requests ask for, and bring back what drifted
+    #[command(subcommand)]
+    Connection(ConnectionCommand),
     /// Apply a plan; the only command that changes anything
     ///
     /// Ends with 0 (done), 10 (something waits for a person or a run), 11 (a change failed), 13 (the plan is old or edited, or the world
@@ -57,6 +68,10 @@ pub async fn change(command: &ChangeCommand, host: &mut Host<'_>) -> Result<u8, 
             plan::plan(Kind::Revert, arguments, host).await
         }
         ChangeCommand::Issuer(IssuerCommand::Plan(arguments)) => issuer::issuer_plan(arguments, host).await,
+        ChangeCommand::Connection(ConnectionCommand::Drift(arguments)) => drift(arguments, host).await,
+        ChangeCommand::Connection(ConnectionCommand::Plan(arguments)) => {
+            connection_plan(arguments, host).await
+        }
         ChangeCommand::Apply(arguments) => apply::apply(arguments, host).await,
         ChangeCommand::Rollback(arguments) => rollback::rollback(arguments, host).await,
         ChangeCommand::Journal(command) => hand_over::journal(command, host),

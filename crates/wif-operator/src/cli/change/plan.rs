@@ -7,7 +7,7 @@ use uuid::Uuid;
 use wif_core::{code::Code, failure::Failure, foreign_text::code_block};
 
 use super::{
-    arguments::{Kind, PlanArguments, PlanFormat},
+    arguments::{Kind, PlanArguments, PlanFormat, ShownArguments},
     files::{print, text_of},
     services::services,
 };
@@ -158,22 +158,31 @@ pub(super) async fn make_plan_about(
             id,
             url: address.base.join([organization.name.as_str()]).to_string(),
         },
-        managed_by: arguments.managed_by(),
+        managed_by: arguments.shown.managed_by(),
         items,
         skipped,
         facts: String::new(),
         sha256: String::new(),
     };
     let plan = digested(plan).sealed();
-    if let Some(path) = &arguments.output {
-        write(path, Readers::Owner, &mut |out| out.write_all(plan.to_json().as_bytes()))?;
-    }
-    print(host, &shown(&plan, arguments), arguments.format == PlanFormat::Json)?;
+    keep_and_show(&plan, &arguments.shown, host)?;
     Ok(match (is_unread && !arguments.allow_gaps, plan.items.is_empty()) {
         (true, _) => 12,
         (false, false) => 10,
         (false, true) => 0,
     })
+}
+
+/// Keeps a plan in its file, and shows it.
+pub(in crate::cli) fn keep_and_show(
+    plan: &Plan,
+    arguments: &ShownArguments,
+    host: &mut Host<'_>,
+) -> Result<(), Failure> {
+    if let Some(path) = &arguments.output {
+        write(path, Readers::Owner, &mut |out| out.write_all(plan.to_json().as_bytes()))?;
+    }
+    print(host, &shown(plan, arguments), arguments.format == PlanFormat::Json)
 }
 
 /// What becomes of the connections that are meant.
@@ -219,10 +228,11 @@ fn has_gap(organization: &Organization) -> bool {
 }
 
 /// The plan in its format.
-fn shown(plan: &Plan, arguments: &PlanArguments) -> String {
+fn shown(plan: &Plan, arguments: &ShownArguments) -> String {
     // What the code needs, unless the caller says that there is none.
     let may_be_in_code = matches!(plan.managed_by, ManagedBy::Unknown | ManagedBy::Terraform);
-    let is_in_code = may_be_in_code && !plan.items.is_empty();
+    // Of what is made anew the code knows nothing yet.
+    let is_in_code = may_be_in_code && plan.items.iter().any(|item| item.asked.is_none());
     let code = is_in_code.then(|| hand_off::text(plan, None, Side::Terraform));
     match arguments.format {
         PlanFormat::Text => {

@@ -4,7 +4,7 @@ use uuid::Uuid;
 use wif_core::failure::Failure;
 
 use super::{
-    arguments::RollbackArguments,
+    arguments::{PlanArguments, RollbackArguments},
     files::unusable,
     plan::{make_plan, wanted},
 };
@@ -15,7 +15,7 @@ use crate::{
         observe::Observed,
         plan::{Action, Credential, Item, Scheme},
     },
-    cli::screen::Host,
+    cli::{connection::rollback_requests, screen::Host},
     snapshot::{Organization, connection::Connection},
 };
 
@@ -27,6 +27,10 @@ use crate::{
 pub(super) async fn rollback(arguments: &RollbackArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
     let path = &arguments.journal;
     let done = journal::read(path).map_err(|error| unusable(path, error))?;
+    if done.plan.items.iter().any(|item| item.asked.is_some()) {
+        let PlanArguments { ask, shown, allow_gaps, .. } = &arguments.plan;
+        return rollback_requests(&done, (ask, shown, *allow_gaps), host).await;
+    }
     let mut options = arguments.plan.clone();
     if options.ask.organization.is_none() {
         options.ask.organization = Some(done.plan.organization.url.clone());

@@ -20,7 +20,7 @@ use crate::{
 /// # Errors
 ///
 /// There is no token for Azure DevOps.
-pub(super) fn services(
+pub(in crate::cli) fn services(
     connected: Connected,
     cloud: Cloud,
     (name, base): (&str, Endpoint),

@@ -1,0 +1,185 @@
+//! Steps that follow a request: sent, read back, and undone.
+
+use std::time::Duration;
+
+use wif_azure::rest::WriteError;
+use wif_core::{code::Code, foreign_text::one_line};
+use wif_io::clock::Deadline;
+
+use super::{
+    ended::{Ended, Failed, MAX_TEXT, Outcome, code_of},
+    engine::Engine,
+    wait::{CREDENTIAL_WAIT, Delays, MAX_ATTEMPTS},
+};
+use crate::change::{
+    journal::{Phase, Told},
+    observe::Target,
+    plan::Item,
+    service::CallError,
+    vend::{
+        asked::{Asked, Change},
+        look,
+        work::{Progress, Stuck, Work},
+    },
+};
+
+/// How long new objects may take to be known everywhere.
+const REPLICATION_WAIT: Duration = Duration::from_secs(300);
+/// How long it is looked for what a call without an answer has made. Longer than for other calls: a connection that is made twice
+/// stays twice.
+const LOST_WAIT: Duration = Duration::from_secs(30);
+
+impl Engine<'_> {
+    fn work<'w>(&'w self, item: &'w Item, asked: &'w Asked, change: &'w Change, is_undone: bool) -> Work<'w> {
+        let (services, organization) = (self.services, self.plan.organization.id);
+        Work { services, organization, asked, connection: item.connection, change, is_undone }
+    }
+
+    /// Does a step of a request, or takes it back.
+    pub(super) async fn follow(
+        &self,
+        item: &Item,
+        at: usize,
+        (change, is_undone): (&Change, bool),
+        intent: Phase,
+    ) -> Ended {
+        let Some(asked) = &item.asked else {
+            let text = "the plan does not say what was asked for".to_owned();
+            return Ended::Failed(Failed { code: Code::ChangeUnconfirmed, text });
+        };
+        let work = self.work(item, asked, change, is_undone);
+        let end = Deadline::after(self.clock, REPLICATION_WAIT);
+        let mut delays = Delays::default();
+        // What another service has made may not be known here yet.
+        let begun = loop {
+            match work.progress().await {
+                Ok(progress) => break progress,
+                Err(Stuck::Missing(_)) if !end.remaining(self.clock).is_zero() && !self.is_over() => {
+                    self.clock.sleep(delays.next()).await;
+                }
+                Err(error) => return Ended::Failed(stuck(&error)),
+            }
+        };
+        match begun {
+            Progress::Done => return Ended::Found,
+            Progress::UnderWay => {
+                return match self.read_back(&work, CREDENTIAL_WAIT).await {
+                    Ok(true) => Ended::Made(None),
+                    Ok(false) => Ended::Failed(unconfirmed()),
+                    Err(failed) => Ended::Failed(failed),
+                };
+            }
+            Progress::Open => {}
+        }
+        let mut attempt = 0;
+        while attempt < MAX_ATTEMPTS {
+            if !self.note(intent, item, Some(at), Told::default()) {
+                return Ended::Interrupted;
+            }
+            let sent = work.send().await;
+            if let Err(WriteError::NotDone(error)) = &sent {
+                if passes(error) && !end.remaining(self.clock).is_zero() {
+                    if self.is_stopped.get() {
+                        return Ended::Interrupted;
+                    }
+                    self.clock.sleep(delays.next()).await;
+                    continue;
+                }
+                if is_done_already(error) {
+                    match self.read_back(&work, LOST_WAIT).await {
+                        Ok(true) => return Ended::Found,
+                        Ok(false) => return Ended::Failed(unconfirmed()),
+                        Err(failed) => return Ended::Failed(failed),
+                    }
+                }
+            }
+            attempt += 1;
+            let wait = match self.judge(item, at, sent) {
+                Ok(true) => CREDENTIAL_WAIT,
+                Ok(false) => LOST_WAIT,
+                Err((failed, _)) => return Ended::Failed(failed),
+            };
+            match self.read_back(&work, wait).await {
+                Ok(true) => return Ended::Made(None),
+                // What was answered and is not seen is not sent again.
+                Ok(false) if wait != LOST_WAIT => return Ended::Failed(unconfirmed()),
+                Ok(false) => {}
+                // Without a look at what the call has done, it is not sent again.
+                Err(failed) => return Ended::Failed(failed),
+            }
+        }
+        Ended::Failed(unconfirmed())
+    }
+
+    /// Whether a step is seen to be done. An error is told only if the last look was one.
+    async fn read_back(&self, work: &Work<'_>, wait: Duration) -> Result<bool, Failed> {
+        let (deadline, mut delays) = (Deadline::after(self.clock, wait), Delays::default());
+        loop {
+            let looked = work.progress().await;
+            if matches!(looked, Ok(Progress::Done)) {
+                return Ok(true);
+            }
+            if let Err(error @ Stuck::Wrong(_)) = &looked {
+                return Err(stuck(error));
+            }
+            if deadline.remaining(self.clock).is_zero() || self.broken.borrow().is_some() {
+                return looked.map(|_| false).map_err(|error| stuck(&error));
+            }
+            self.clock.sleep(delays.next()).await;
+        }
+    }
+
+    /// Where the connection of a request is now, to prove it.
+    pub(super) async fn target_of(&self, item: &Item, target: &Target) -> Result<Target, Failed> {
+        let Some(asked) = &item.asked else { return Ok(target.clone()) };
+        let found = look::connection(self.services, asked, item.connection).await;
+        let found = found.map_err(|error| stuck(&Stuck::Call(error)))?;
+        let id = found.connection().and_then(|raw| look::id(&raw, "id"));
+        let connection = id.ok_or_else(|| stuck(&Stuck::Missing("the connection")))?;
+        Ok(Target { connection, ..target.clone() })
+    }
+
+    /// Whether the connection of a request is what it was when the plan was made.
+    pub(super) async fn check_request(&self, item: &Item, asked: &Asked) -> Result<(), Outcome> {
+        match look::facts(self.services, asked, item.connection).await {
+            Ok(facts) if facts.digest(&[]) == item.digest => Ok(()),
+            Ok(_) => Err(self.stale(item, "the connection has changed since the plan was made".to_owned())),
+            Err(error) => {
+                let text = one_line(&format!("the connection could not be read: {error}"), MAX_TEXT);
+                Err(Outcome::Failed { code: code_of(&error), text, is_put_back: true })
+            }
+        }
+    }
+}
+
+fn stuck(error: &Stuck) -> Failed {
+    let code = match error {
+        Stuck::Call(error) => code_of(error),
+        Stuck::Missing(_) => Code::ChangeUnconfirmed,
+        Stuck::Wrong(_) => Code::ConnectionUnproven,
+    };
+    Failed { code, text: one_line(&error.to_string(), MAX_TEXT) }
+}
+
+fn unconfirmed() -> Failed {
+    Failed { code: Code::ChangeUnconfirmed, text: "what was sent is not there where it is read".to_owned() }
+}
+
+/// Whether a refusal ends when new objects are known everywhere, or when another write has ended.
+fn passes(error: &CallError) -> bool {
+    let CallError::Refused { status, code, message } = error else { return false };
+    let (code, message) = (code.as_deref().unwrap_or_default(), message.as_deref().unwrap_or_default());
+    *status == 404 && code == "Request_ResourceNotFound"
+        || code == "PrincipalNotFound"
+        || code.starts_with("ConcurrentFederatedIdentityCredentialsWrites")
+        || message.contains("does not reference a valid application object")
+        || message.contains("backing application of the service principal")
+        || message.contains("while federated credentials for app")
+}
+
+/// Whether a refusal says that it was done before.
+fn is_done_already(error: &CallError) -> bool {
+    let CallError::Refused { status: 409, code, .. } = error else { return false };
+    let code = code.as_deref().unwrap_or_default();
+    ["RoleAssignmentExists", "Request_MultipleObjectsWithSameKeyValue"].contains(&code)
+}

@@ -1,0 +1,159 @@
+//! What is there now of what a request asks for.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::asked::Asked;
+use crate::{
+    change::{
+        observe::in_any_case,
+        plan::{Credential, Facts, IdentityFacts},
+        service::{CallError, Holder, Services},
+    },
+    drift::{MARK, unique_name},
+    request::RequestedIdentity,
+};
+
+/// The identity of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its client id.
+    pub client: Uuid,
+    /// The object id of its service principal, if it has one.
+    pub principal: Option<Uuid>,
+    /// Where its federated credentials are.
+    pub holder: Holder,
+    /// Whether it was made for this request.
+    pub is_own: bool,
+}
+
+/// The connection of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// There is none.
+    Absent,
+    /// It is there.
+    There(Value),
+    /// Another one has its name.
+    Foreign,
+}
+
+impl Found {
+    /// The connection, if it is there.
+    #[must_use]
+    pub fn connection(self) -> Option<Value> {
+        match self {
+            Self::There(raw) => Some(raw),
+            Self::Absent | Self::Foreign => None,
+        }
+    }
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A GUID of an object.
+#[must_use]
+pub fn id(value: &Value, name: &str) -> Option<Uuid> {
+    Uuid::try_parse(text(value, name)).ok()
+}
+
+/// A parameter of a connection's authorization.
+#[must_use]
+pub fn parameter(raw: &Value, name: &str) -> Option<String> {
+    in_any_case(raw.pointer("/authorization/parameters")?.as_object()?, name)
+}
+
+/// The tag of what is made for a request.
+#[must_use]
+pub fn tag(key: &str) -> String {
+    format!("wif:{key}")
+}
+
+/// Looks for the identity of a request.
+///
+/// # Errors
+///
+/// It cannot be read.
+pub async fn identity(
+    services: &Services,
+    requested: &RequestedIdentity,
+    key: &str,
+) -> Result<Option<Identity>, CallError> {
+    match requested {
+        RequestedIdentity::Application { name } => {
+            let Some(object) = services.application_named(&unique_name(name)).await? else { return Ok(None) };
+            let client = id(&object, "appId").ok_or(CallError::Unusable(200))?;
+            let principal = services.principal(client).await?.and_then(|one| id(&one, "id"));
+            let tags = object.get("tags").and_then(Value::as_array).into_iter().flatten();
+            let is_own = tags.filter_map(Value::as_str).any(|one| one == tag(key));
+            Ok(Some(Identity { client, principal, holder: Holder::Application(client), is_own }))
+        }
+        RequestedIdentity::ManagedIdentity { name, resource_group, subscription } => {
+            let path = crate::drift::resource_of(*subscription, resource_group, name);
+            let Some(object) = services.managed_identity(&path).await? else { return Ok(None) };
+            let properties = object.get("properties").cloned().unwrap_or_default();
+            let client = id(&properties, "clientId").ok_or(CallError::Unusable(200))?;
+            let is_own = object.pointer("/tags/wif").and_then(Value::as_str) == Some(key);
+            let principal = id(&properties, "principalId");
+            Ok(Some(Identity { client, principal, holder: Holder::ManagedIdentity(path), is_own }))
+        }
+        RequestedIdentity::Existing { client } => {
+            let Some(object) = services.principal(*client).await? else { return Ok(None) };
+            let names = object.get("alternativeNames").and_then(Value::as_array).into_iter().flatten();
+            let mut paths =
+                names.filter_map(Value::as_str).filter(|one| one.contains("/userAssignedIdentities/"));
+            let holder = match paths.next() {
+                Some(path) => Holder::ManagedIdentity(path.to_owned()),
+                None => Holder::Application(*client),
+            };
+            Ok(Some(Identity { client: *client, principal: id(&object, "id"), holder, is_own: false }))
+        }
+    }
+}
+
+/// Looks for the connection of a request: by its id, where that is known, else by its name and its mark.
+///
+/// # Errors
+///
+/// It cannot be read.
+pub async fn connection(services: &Services, asked: &Asked, known: Uuid) -> Result<Found, CallError> {
+    if asked.is_there {
+        let raw = services.connection(asked.owner(), known).await?;
+        return Ok(raw.map_or(Found::Absent, Found::There));
+    }
+    let named = services.connections_named(asked.owner(), &asked.request.connection).await?;
+    let mark = format!("{MARK}{}", asked.key);
+    let is_own = |one: &&Value| text(one, "description").contains(&mark);
+    match named.iter().find(is_own) {
+        Some(own) => Ok(Found::There(own.clone())),
+        None if named.is_empty() => Ok(Found::Absent),
+        None => Ok(Found::Foreign),
+    }
+}
+
+/// The federated credentials of an identity that can be read as plain ones.
+///
+/// # Errors
+///
+/// They cannot be read.
+pub async fn credentials(services: &Services, holder: &Holder) -> Result<Vec<Credential>, CallError> {
+    let all = services.credentials(holder).await?;
+    Ok(all.iter().filter_map(crate::change::observe::credential).collect())
+}
+
+/// The facts by which it is found out whether the world has changed since a plan.
+///
+/// # Errors
+///
+/// They cannot be read.
+pub async fn facts(services: &Services, asked: &Asked, known: Uuid) -> Result<Facts, CallError> {
+    let mut facts = match connection(services, asked, known).await? {
+        Found::There(raw) => crate::change::observe::facts(&raw, IdentityFacts::default()),
+        Found::Absent => Facts::default(),
+        Found::Foreign => Facts { scheme: Some("of another".to_owned()), ..Facts::default() },
+    };
+    facts.identity.resource = asked.resource();
+    Ok(facts)
+}

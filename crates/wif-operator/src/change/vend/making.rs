@@ -1,0 +1,68 @@
+//! How a step of a request is told, and who may do it.
+
+use super::asked::Change;
+use crate::change::plan::{Action, Step};
+
+pub(super) const ENTRA: &str = "an Application Administrator, a Cloud Application Administrator, or who has Application.ReadWrite.OwnedBy";
+pub(super) const AZURE: &str = "Managed Identity Contributor at the resource group";
+pub(super) const ROLES: &str =
+    "Role Based Access Control Administrator, User Access Administrator or Owner at the scope";
+pub(super) const CREATOR: &str = "an endpoint creator of the projects";
+pub(super) const ADMINISTRATOR: &str = "an administrator of the connection at the organization level";
+pub(super) const GUARD: &str = "an administrator of the connection in its project";
+
+pub(super) fn step(sign: &str, title: String, change: Change, (call, who): (&str, &str)) -> Step {
+    let inverse = change.has_inverse().then(|| {
+        match &change {
+            Change::MakeApplication => "delete it; it can be restored for 30 days",
+            Change::MakeManagedIdentity => "delete it",
+            Change::AssignRole { .. } => "remove the assignment",
+            Change::MakeConnection => "delete it, after its federated credential",
+            Change::Share { .. } => "take it from the project",
+            Change::Unshare { .. } => "share it again",
+            Change::Authorize { .. } => "authorize those that were authorized before",
+            _ => "remove it",
+        }
+        .to_owned()
+    });
+    let inverse = inverse.or_else(|| match change {
+        Change::MakePrincipal => Some("goes with the application".to_owned()),
+        Change::Report => Some("nothing is changed".to_owned()),
+        _ => None,
+    });
+    Step {
+        sign: sign.to_owned(),
+        title,
+        precondition: "it is looked for first".to_owned(),
+        call: call.to_owned(),
+        read_back: "it is there as it was asked for".to_owned(),
+        inverse,
+        who: who.to_owned(),
+        action: Action::Follow(change),
+    }
+}
+
+/// The step that takes back what another one has done. None, if nothing can.
+#[must_use]
+pub fn take_back(done: &Step) -> Option<Step> {
+    let Action::Follow(change) = &done.action else { return None };
+    if !change.has_inverse() {
+        return None;
+    }
+    Some(Step {
+        sign: "-".to_owned(),
+        title: format!("take back: {}", done.title),
+        precondition: "it is looked for first".to_owned(),
+        call: format!("the inverse of {}", done.call),
+        read_back: "it is as it was before".to_owned(),
+        inverse: Some("do it again".to_owned()),
+        who: done.who.clone(),
+        action: Action::TakeBack { done: change.clone() },
+    })
+}
+
+/// A step that is left to a person.
+pub(super) fn report(steps: &mut Vec<Step>, what: &str) {
+    let title = format!("{what}: remove it by hand, or ask for it");
+    steps.push(step("!", title, Change::Report, ("none", "who answers for it")));
+}

@@ -1,0 +1,16 @@
+//! Connections made as requests ask for them, and brought back to that.
+//!
+//! [`asked`] is what a plan holds of a request. [`steps`] follow from what was compared; [`work`] is each of them: how to see that
+//! it is done, and the call that does it, or its inverse. [`calls`] are the calls.
+
+pub mod asked;
+mod beyond;
+mod calls;
+mod guards;
+pub(super) mod hand_off;
+pub mod known;
+pub mod look;
+pub mod making;
+mod send;
+pub mod steps;
+pub mod work;

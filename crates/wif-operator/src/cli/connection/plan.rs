@@ -1,0 +1,168 @@
+//! `wif connection plan`: what requests ask for, as a plan.
+
+use time::Duration;
+use uuid::Uuid;
+use wif_core::{azure::cloud::Cloud, code::Code, failure::Failure};
+
+use super::{
+    arguments::ConnectionPlanArguments,
+    lookup::{Lookup, Unplanned},
+    privileged::refuse_privileged,
+    requests::{read_for, requests_of},
+};
+use crate::{
+    change::{
+        plan::{Item, Plan, PlannedOrganization, SCHEMA, Skipped},
+        vend::asked,
+    },
+    cli::{
+        change::{keep_and_show, services},
+        files::argument,
+        screen::{Host, INTERRUPTED},
+        source::nothing_read,
+    },
+    drift::{self, Standing},
+    moment::Moment,
+    request::Request,
+    rule::{Context, Settings},
+    snapshot::Organization,
+};
+
+/// Plans what requests ask for.
+///
+/// # Errors
+///
+/// Arguments or files are wrong, or nothing could be read.
+pub(in crate::cli) async fn connection_plan(
+    arguments: &ConnectionPlanArguments,
+    host: &mut Host<'_>,
+) -> Result<u8, Failure> {
+    let requests = requests_of(&arguments.files)?;
+    if !arguments.allow_privileged {
+        requests.iter().try_for_each(refuse_privileged)?;
+    }
+    let cloud: Cloud = arguments.cloud.into();
+    if cloud != Cloud::Public {
+        let error =
+            "connections are made in the public cloud only: of the others issuer and subject are not known";
+        return Err(argument(error, "leave --cloud out"));
+    }
+    let (mut snapshot, connected, address) =
+        read_for(&requests, (&arguments.ask, cloud, arguments.jobs), host).await?;
+    if host.is_interrupted.get() {
+        return Ok(INTERRUPTED);
+    }
+    if let Some(code) = nothing_read(&snapshot) {
+        let coverage = snapshot.organizations.first().and_then(|one| one.coverage.first());
+        host.talk.say(&format!("nothing could be read: {}", coverage.map_or("", |entry| &entry.why)));
+        return Ok(code);
+    }
+    if snapshot.organizations.is_empty() {
+        return Err(argument("no organization was read", "name one: --organization NAME"));
+    }
+    snapshot.organizations.truncate(1);
+    let now = arguments.ask.now.unwrap_or_else(|| Moment::new(host.clock.now()));
+    let settings = Settings { now, expires_within: Duration::ZERO, unused_for: Duration::ZERO, requests };
+    let context = Context::new(&snapshot, &settings);
+    let Some(organization) = snapshot.organizations.first() else {
+        return Err(argument("no organization was read", "name one: --organization NAME"));
+    };
+    let Some(id) = organization.id else {
+        let error = "Azure DevOps did not tell the organization's id, of which subjects are made";
+        return Err(Failure::new(Code::ChangeUnanswered, error, "try again"));
+    };
+    let services = services(connected, cloud, (&organization.name, address.base.clone()))?;
+    let lookup = Lookup { services: &services, organization, id };
+    let (mut items, mut skipped) = (Vec::new(), Vec::new());
+    for request in &settings.requests {
+        match item_of(&context, &lookup, request).await {
+            Ok(item) => items.extend(item),
+            Err(Unplanned::Wrong(failure)) => return Err(failure),
+            Err(Unplanned::Skipped(reason, alternative, unread)) => {
+                skipped.push(left_out(organization, id, request, (reason, alternative, unread)));
+            }
+        }
+    }
+    let is_unread = skipped.iter().any(|one: &Skipped| one.unread);
+    let plan = Plan {
+        schema: SCHEMA.to_owned(),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        command: "connection plan".to_owned(),
+        made: now,
+        valid_until: crate::change::convert::valid_until(now, &items),
+        cloud,
+        organization: PlannedOrganization {
+            name: organization.name.clone(),
+            id,
+            url: address.base.join([organization.name.as_str()]).to_string(),
+        },
+        managed_by: arguments.shown.managed_by(),
+        items,
+        skipped,
+        facts: String::new(),
+        sha256: String::new(),
+    }
+    .sealed();
+    keep_and_show(&plan, &arguments.shown, host)?;
+    Ok(match (is_unread && !arguments.allow_gaps, plan.items.is_empty()) {
+        (true, _) => 12,
+        (false, false) => 10,
+        (false, true) => 0,
+    })
+}
+
+async fn item_of(
+    context: &Context<'_>,
+    lookup: &Lookup<'_>,
+    request: &Request,
+) -> Result<Option<Item>, Unplanned> {
+    let unread = |what: String| Unplanned::Skipped(what, "use tokens that may read it".to_owned(), true);
+    match drift::find(context, request) {
+        Standing::Unread(why) => Err(unread(why)),
+        Standing::Absent(_) => lookup.item(request, None).await,
+        Standing::There(entry) => {
+            let compared = drift::compare(context, request, entry);
+            if !compared.unread.is_empty() {
+                return Err(unread(format!("not read: {}", compared.unread.join(", "))));
+            }
+            if compared.differences.is_empty() {
+                return Ok(None);
+            }
+            let differs = |field: &str| compared.differences.iter().any(|one| one.field == field);
+            let skip = |reason: &str, alternative: &str| {
+                Err(Unplanned::Skipped(reason.to_owned(), alternative.to_owned(), false))
+            };
+            if differs("scheme") {
+                return skip("it does not sign in by federation", "convert it first: wif convert plan");
+            }
+            if differs("issuer") {
+                let reason = "it is on the issuer of Azure DevOps, and to save it could move it unprepared";
+                return skip(reason, "move it to the issuer of Entra first");
+            }
+            let roles = context.identity(entry.connection).and_then(|one| one.roles.clone());
+            lookup.item(request, Some((entry.connection, roles.unwrap_or_default()))).await
+        }
+    }
+}
+
+fn left_out(
+    organization: &Organization,
+    id: Uuid,
+    request: &Request,
+    (reason, alternative, unread): (String, String, bool),
+) -> Skipped {
+    let owner = organization
+        .projects
+        .iter()
+        .find(|one| one.name.eq_ignore_ascii_case(request.owner_project()))
+        .map(|one| one.id)
+        .unwrap_or_default();
+    Skipped {
+        connection: asked::guid(&asked::key(id, owner, &request.connection)),
+        name: request.connection.clone(),
+        project: Some(request.owner_project().to_owned()),
+        reason,
+        alternative,
+        unread,
+    }
+}

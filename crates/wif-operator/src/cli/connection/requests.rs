@@ -1,0 +1,70 @@
+//! Request files, and the organization that they are about.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use wif_core::{azure::cloud::Cloud, failure::Failure};
+
+use crate::{
+    cli::{
+        change::AskArguments,
+        connect::{self, Connected, connect},
+        files::{self, argument},
+        screen::Host,
+    },
+    read::{self, ReadOptions},
+    request::Request,
+    snapshot::{Layer, Snapshot},
+    tokens::Needs,
+};
+
+/// Reads the request files of a command line: each connection once.
+///
+/// # Errors
+///
+/// One cannot be read, is no request, or asks for the connection of another.
+pub(super) fn requests_of(paths: &[PathBuf]) -> Result<Vec<Request>, Failure> {
+    let requests = files::requests(paths.iter().map(PathBuf::as_path))?;
+    let mut known = BTreeMap::new();
+    for request in &requests {
+        let key = (request.owner_project().to_lowercase(), request.connection.to_lowercase());
+        if let Some(other) = known.insert(key, &request.file) {
+            let error = format!(
+                "{other} and {} ask for the same connection, '{}' in {}",
+                request.file,
+                request.connection,
+                request.owner_project()
+            );
+            return Err(argument(error, "keep one of the two"));
+        }
+    }
+    Ok(requests)
+}
+
+/// Reads the projects that requests name, with everything that requests say something of.
+///
+/// # Errors
+///
+/// The organization or a project is not there, or there is no way to the services.
+pub(super) async fn read_for(
+    requests: &[Request],
+    (ask, cloud, jobs): (&AskArguments, Cloud, u8),
+    host: &mut Host<'_>,
+) -> Result<(Snapshot, Connected, read::Address), Failure> {
+    let connected = connect(host, cloud, ask.session.as_deref(), Needs { identities: true }).await?;
+    let mut projects: Vec<_> = requests.iter().flat_map(|request| request.projects.clone()).collect();
+    projects.sort_by_key(|name| name.to_lowercase());
+    projects.dedup_by_key(|name| name.to_lowercase());
+    let options = ReadOptions {
+        organizations: ask.organization.iter().cloned().collect(),
+        projects,
+        depth: Layer::Use,
+        jobs: jobs.into(),
+        cloud,
+    };
+    let addresses = read::addresses(&options, host.env)?;
+    let [address] = addresses.as_slice() else {
+        return Err(argument("requests are about one organization", "name one: --organization NAME"));
+    };
+    let snapshot = connect::read(&options, host, &connected).await?;
+    Ok((snapshot, connected, address.clone()))
+}

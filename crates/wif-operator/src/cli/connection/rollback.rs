@@ -1,0 +1,81 @@
+//! The plan that takes back what a journal says was done for requests.
+
+use wif_core::{azure::cloud::Cloud, failure::Failure};
+
+use crate::{
+    change::{
+        convert::valid_until,
+        journal::Read,
+        plan::{Item, Plan, Skipped},
+        vend::{look, making::take_back},
+    },
+    cli::{
+        change::{AskArguments, ShownArguments, keep_and_show, services},
+        connect::connect,
+        screen::Host,
+    },
+    moment::Moment,
+    read,
+    tokens::Needs,
+};
+
+/// Plans the inverse: the last step first.
+///
+/// # Errors
+///
+/// Arguments are wrong, or there is no way to the services.
+pub(in crate::cli) async fn rollback_requests(
+    done: &Read,
+    (ask, shown, allow_gaps): (&AskArguments, &ShownArguments, bool),
+    host: &mut Host<'_>,
+) -> Result<u8, Failure> {
+    let before = &done.plan;
+    let cloud: Cloud = before.cloud;
+    let address = read::address_of(ask.organization.as_deref(), &before.organization.url)?;
+    let connected = connect(host, cloud, ask.session.as_deref(), Needs { identities: true }).await?;
+    let services = services(connected, cloud, (&before.organization.name, address.base))?;
+    let now = ask.now.unwrap_or_else(|| Moment::new(host.clock.now()));
+    let (mut items, mut skipped) = (Vec::new(), Vec::new());
+    for item in &before.items {
+        let Some(asked) = &item.asked else { continue };
+        let made = done.state_of(item.connection).made;
+        let steps = item.steps.iter().enumerate().filter(|(at, _)| made.contains(at));
+        let steps: Vec<_> = steps.rev().filter_map(|(_, step)| take_back(step)).collect();
+        if steps.is_empty() {
+            continue;
+        }
+        match look::facts(&services, asked, item.connection).await {
+            Ok(facts) => {
+                let digest = facts.digest(&[]);
+                let notes = vec!["what was removed or saved for the request is not put back".to_owned()];
+                items.push(Item { facts, digest, steps, notes, ..item.clone() });
+            }
+            Err(error) => skipped.push(Skipped {
+                connection: item.connection,
+                name: item.name.clone(),
+                project: Some(item.project.name.clone()),
+                reason: format!("the connection could not be read: {error}"),
+                alternative: "use tokens that may read it".to_owned(),
+                unread: true,
+            }),
+        }
+    }
+    let is_unread = !skipped.is_empty();
+    let plan = Plan {
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        command: "rollback".to_owned(),
+        made: now,
+        valid_until: valid_until(now, &items),
+        managed_by: shown.managed_by(),
+        items,
+        skipped,
+        ..before.clone()
+    }
+    .sealed();
+    keep_and_show(&plan, shown, host)?;
+    Ok(match (is_unread && !allow_gaps, plan.items.is_empty()) {
+        (true, _) => 12,
+        (false, false) => 10,
+        (false, true) => 0,
+    })
+}

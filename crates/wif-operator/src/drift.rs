@@ -1,0 +1,351 @@
+//! Where a connection is not what its request asks for: the one comparison, of WIF6601, `wif connection drift` and
+//! `wif connection plan`.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    credential::CredentialKind,
+    request::{Request, RequestedIdentity},
+    rule::{Context, Entry},
+    snapshot::{
+        Coverage, Existence, Layer, Organization, State,
+        connection::{CheckKind, Connection, ProjectReference},
+        identity::{FederatedCredential, Identity, IdentityKind},
+    },
+    subject::of_entra,
+};
+
+/// One field that is not what was asked for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Difference {
+    /// The field of the request.
+    pub field: String,
+    /// What was asked for.
+    pub requested: Value,
+    /// What is there.
+    pub found: Value,
+}
+
+/// What a comparison has shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Compared {
+    /// The fields that are not what was asked for.
+    pub differences: Vec<Difference>,
+    /// What could not be compared, because it was not read.
+    pub unread: Vec<&'static str>,
+}
+
+/// Whether the connection of a request is there.
+#[derive(Clone)]
+pub enum Standing<'a> {
+    /// It is.
+    There(Entry<'a>),
+    /// It is not, in this organization, whose list was read whole.
+    Absent(&'a Organization),
+    /// That is not known, for this reason.
+    Unread(String),
+}
+
+/// Looks for the connection of a request, by its name in the project that owns it.
+#[must_use]
+pub fn find<'a>(context: &Context<'a>, request: &Request) -> Standing<'a> {
+    let owner = request.owner_project();
+    let is_it = |connection: &&Connection| {
+        connection.projects.iter().any(|project| {
+            let is_owner = project.is_owner || !connection.is_visible;
+            is_owner
+                && project.name.eq_ignore_ascii_case(owner)
+                && project.connection_name.eq_ignore_ascii_case(&request.connection)
+        })
+    };
+    for organization in &context.snapshot.organizations {
+        match organization.connections.iter().find(is_it) {
+            Some(connection) if connection.is_visible => {
+                return Standing::There(Entry { organization, connection });
+            }
+            Some(_) => {
+                return Standing::Unread("Azure DevOps tells only that the connection exists".to_owned());
+            }
+            None => {}
+        }
+    }
+    let has_project = |organization: &&Organization| {
+        organization.projects.iter().any(|project| project.name.eq_ignore_ascii_case(owner))
+    };
+    match context.snapshot.organizations.iter().find(has_project) {
+        Some(organization) if is_listed_whole(organization, owner) => Standing::Absent(organization),
+        Some(_) => {
+            Standing::Unread(format!("the connections of the project {owner} could not be listed whole"))
+        }
+        None => Standing::Unread(format!("the project {owner} was not seen")),
+    }
+}
+
+/// Whether every connection of a project was listed, so that one that is not there does not exist.
+fn is_listed_whole(organization: &Organization, project: &str) -> bool {
+    let is_about = |entry: &&Coverage| {
+        entry.layer == Layer::List
+            && entry.connection.is_none()
+            && entry.project.as_deref().is_none_or(|name| name.eq_ignore_ascii_case(project))
+    };
+    let mut list = organization.coverage.iter().filter(is_about).peekable();
+    list.peek().is_some() && list.all(|entry| entry.state == State::Read)
+}
+
+/// That there is no connection at all.
+#[must_use]
+pub fn absent(request: &Request) -> Difference {
+    difference("connection", json!(request.connection), Value::Null)
+}
+
+/// The description of a connection: who answers for it, why it exists, and the mark by which it is found again.
+#[must_use]
+pub fn description(request: &Request, key: &str) -> String {
+    format!("{}; {}; {MARK}{key}", owner_of(request), reason_of(request))
+}
+
+/// What stands before the key in a description.
+pub const MARK: &str = "made by wif: ";
+
+/// Whether a description says this, and not something that only begins so.
+#[must_use]
+pub fn has_part(description: &str, part: &str) -> bool {
+    description.match_indices(part).any(|(at, _)| {
+        let rest = description.get(at + part.len()..).unwrap_or_default();
+        rest.is_empty() || rest.starts_with([';', '\n', '\r'])
+    })
+}
+
+/// Whether a description says who answers for a connection, and why it exists.
+#[must_use]
+pub fn is_described(description: &str, request: &Request) -> bool {
+    has_part(description, &owner_of(request)) && has_part(description, &reason_of(request))
+}
+
+fn owner_of(request: &Request) -> String {
+    format!("Owner: {}", request.owner.trim())
+}
+
+fn reason_of(request: &Request) -> String {
+    format!("Reason: {}", request.reason.trim())
+}
+
+/// Compares a connection with its request.
+#[must_use]
+pub fn compare(context: &Context<'_>, request: &Request, entry: Entry<'_>) -> Compared {
+    let connection = entry.connection;
+    let mut compared = Compared::default();
+    let mut differs = |field: &str, requested: Value, found: Value| {
+        compared.differences.push(difference(field, requested, found));
+    };
+    if entry.credential() != CredentialKind::Federated {
+        differs("scheme", json!("WorkloadIdentityFederation"), json!(connection.scheme));
+    }
+    let projects: BTreeSet<_> = connection.projects.iter().map(|one| one.name.to_lowercase()).collect();
+    if projects != request.projects.iter().map(|name| name.to_lowercase()).collect() {
+        let there: Vec<_> = connection.projects.iter().map(|project| &project.name).collect();
+        differs("projects", json!(request.projects), json!(there));
+    }
+    if !connection.scope.as_deref().is_some_and(|scope| scope.eq_ignore_ascii_case(&request.scope)) {
+        differs("scope", json!(request.scope), json!(connection.scope));
+    }
+    let description = connection.description.as_deref().unwrap_or_default();
+    if !has_part(description, &owner_of(request)) {
+        differs("owner", json!(request.owner), json!(connection.description));
+    }
+    if !has_part(description, &reason_of(request)) {
+        differs("reason", json!(request.reason), json!(connection.description));
+    }
+    // Of another identity than the one that was asked for nothing more is compared.
+    let is_identity = identity(context, request, connection, &mut compared);
+    trust(context, request, entry, is_identity, &mut compared);
+    if is_identity {
+        roles(context, request, connection, &mut compared);
+    }
+    pipelines(request, connection, &mut compared);
+    checks(request, connection, &mut compared);
+    compared
+}
+
+fn difference(field: &str, requested: Value, found: Value) -> Difference {
+    Difference { field: field.to_owned(), requested, found }
+}
+
+/// Issuer and subject, and the federated credential for them.
+fn trust(
+    context: &Context<'_>,
+    request: &Request,
+    Entry { organization, connection }: Entry<'_>,
+    is_identity: bool,
+    compared: &mut Compared,
+) {
+    let Some(tenant) = connection.tenant else { return };
+    let issuer = format!("{}/{tenant}/v2.0", context.snapshot.cloud.authority().trim_end_matches('/'));
+    if connection.issuer.as_deref() != Some(&issuer) {
+        compared.differences.push(difference("issuer", json!(issuer), json!(connection.issuer)));
+    }
+    let Some(id) = organization.id else {
+        compared.unread.push("the organization's id");
+        return;
+    };
+    let subject = of_entra(tenant, id, connection.id);
+    if connection.subject.as_deref() != Some(&subject) {
+        compared.differences.push(difference("subject", json!(subject), json!(connection.subject)));
+    }
+    if !is_identity {
+        return;
+    }
+    let credentials = context.identity(connection).and_then(|one| one.federated_credentials.as_deref());
+    let Some(credentials) = credentials else {
+        compared.unread.push("federated credentials");
+        return;
+    };
+    let audience = context.snapshot.cloud.token_exchange_audience();
+    let is_it = |one: &&FederatedCredential| is_credential(one, (&issuer, &subject, audience));
+    let wanted = json!({ "issuer": issuer, "subject": subject });
+    let there = |one: &FederatedCredential| json!({ "issuer": one.issuer, "subject": one.subject });
+    if !credentials.iter().any(|one| is_it(&one)) {
+        let found: Vec<_> = credentials.iter().map(there).collect();
+        compared.differences.push(difference("credential", wanted, json!(found)));
+    } else if let Some(beyond) = credentials.iter().find(|one| !is_it(one) && !serves_another(request, one)) {
+        let requested = json!([wanted]);
+        compared.differences.push(difference("credentials", requested, json!([wanted, there(beyond)])));
+    }
+}
+
+/// An identity that wif did not make may serve other connections, too.
+fn serves_another(request: &Request, credential: &FederatedCredential) -> bool {
+    let is_connection = |subject: &String| subject.starts_with("sc://") || subject.contains("/sc/");
+    matches!(request.identity, RequestedIdentity::Existing { .. })
+        && credential.subject.as_ref().is_some_and(is_connection)
+}
+
+/// Whether a federated credential trusts exactly this issuer, subject and audience.
+#[must_use]
+pub fn is_credential(one: &FederatedCredential, (issuer, subject, audience): (&str, &str, &str)) -> bool {
+    one.issuer.as_deref() == Some(issuer)
+        && one.subject.as_deref() == Some(subject)
+        && one.audiences.len() == 1
+        && one.audiences.iter().all(|known| known == audience)
+}
+
+/// The name by which the application of a request is known in Entra.
+#[must_use]
+pub fn unique_name(application: &str) -> String {
+    format!("wif-{application}")
+}
+
+/// The path of a managed identity.
+#[must_use]
+pub fn resource_of(subscription: uuid::Uuid, resource_group: &str, name: &str) -> String {
+    format!(
+        "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+    )
+}
+
+/// Whether the identity is the one that was asked for. What is not known is no difference.
+fn identity(
+    context: &Context<'_>,
+    request: &Request,
+    connection: &Connection,
+    compared: &mut Compared,
+) -> bool {
+    let found = context.identity(connection);
+    if found.is_none_or(|one| one.existence == Existence::Unknown) && connection.client.is_some() {
+        match &request.identity {
+            RequestedIdentity::Existing { client } if connection.client != Some(*client) => {}
+            _ => {
+                compared.unread.push("the identity");
+                return true;
+            }
+        }
+    }
+    let is_it = |one: &&Identity| one.existence == Existence::Found && is_identity(&request.identity, one);
+    if found.is_some_and(|one| is_it(&one)) {
+        return true;
+    }
+    let found = found.map(|one| json!({ "kind": one.kind, "name": one.name, "existence": one.existence }));
+    let found = json!({ "client": connection.client, "identity": found });
+    compared.differences.push(difference("identity", json!(request.identity), found));
+    false
+}
+
+fn roles(context: &Context<'_>, request: &Request, connection: &Connection, compared: &mut Compared) {
+    let Some(roles) = context.identity(connection).and_then(|identity| identity.roles.as_ref()) else {
+        compared.unread.push("role assignments");
+        return;
+    };
+    let fold = |role: &str, scope: &str| (role.to_lowercase(), scope.trim_end_matches('/').to_lowercase());
+    let there: BTreeSet<_> =
+        roles.iter().map(|role| fold(role.role.as_deref().unwrap_or_default(), &role.scope)).collect();
+    let requested: BTreeSet<_> = request.access.iter().map(|role| fold(&role.role, &role.scope)).collect();
+    if there != requested {
+        let there: Vec<_> = roles.iter().map(|one| json!({ "role": one.role, "scope": one.scope })).collect();
+        compared.differences.push(difference("access", json!(request.access), json!(there)));
+    }
+}
+
+/// Whether an identity is the one that a request makes.
+#[must_use]
+pub fn is_identity(requested: &RequestedIdentity, identity: &Identity) -> bool {
+    match requested {
+        RequestedIdentity::Existing { client } => identity.client == *client,
+        RequestedIdentity::Application { name } => {
+            identity.kind == IdentityKind::Application
+                && identity.unique_name.as_deref() == Some(&unique_name(name))
+        }
+        RequestedIdentity::ManagedIdentity { name, resource_group, subscription } => {
+            let path = resource_of(*subscription, resource_group, name);
+            identity.resource.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(&path))
+        }
+    }
+}
+
+/// Pipelines belong to the owner's project; other projects authorize none.
+fn pipelines(request: &Request, connection: &Connection, compared: &mut Compared) {
+    for project in &connection.projects {
+        let Some(permissions) = &project.pipelines else {
+            compared.unread.push("pipeline permissions");
+            continue;
+        };
+        let requested: &[String] = if project.is_owner { &request.pipelines } else { &[] };
+        let name = |one: &crate::snapshot::connection::Pipeline| {
+            one.name.clone().unwrap_or_else(|| one.id.to_string())
+        };
+        let names: Vec<_> = permissions.pipelines.iter().map(name).collect();
+        let fold = |names: &[String]| names.iter().map(|name| name.to_lowercase()).collect::<BTreeSet<_>>();
+        let there = if permissions.is_open_to_all {
+            json!("all")
+        } else if fold(&names) != fold(requested) {
+            json!(names)
+        } else {
+            continue;
+        };
+        compared.differences.push(difference(&field_of(project), json!(requested), there));
+    }
+}
+
+fn field_of(project: &ProjectReference) -> String {
+    if project.is_owner { "pipelines".to_owned() } else { format!("pipelines of {}", project.name) }
+}
+
+fn checks(request: &Request, connection: &Connection, compared: &mut Compared) {
+    let Some(checks) = &connection.checks else {
+        compared.unread.push("approvals and checks");
+        return;
+    };
+    let of = |kind: CheckKind| checks.iter().filter(move |check| check.kind == kind && !check.is_disabled);
+    let branches: BTreeSet<_> = of(CheckKind::BranchControl).flat_map(|check| &check.branches).collect();
+    if branches != request.branches.iter().collect() {
+        compared.differences.push(difference("checks.branches", json!(request.branches), json!(branches)));
+    }
+    let fold = |name: &String| name.to_lowercase();
+    let approvers: Vec<_> = of(CheckKind::Approval).flat_map(|check| &check.approvers).collect();
+    let there: BTreeSet<_> = approvers.iter().map(|name| fold(name)).collect();
+    if there != request.approvers.iter().map(fold).collect() {
+        compared.differences.push(difference("checks.approvers", json!(request.approvers), json!(approvers)));
+    }
+}

@@ -1,0 +1,621 @@
+//! `wif connection plan` and its `apply`: identities, connections, roles and checks made once, brought back, and put back,
+//! against an emulated organization that really does what is asked for.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise, and says what it saw"
+)]
+#![allow(dead_code, reason = "what the tests of reading share has more than this needs")]
+
+mod support;
+
+use std::{
+    cell::Cell,
+    fs,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use emulator::{
+    Fault, Gate, Service,
+    directory::{Connection, FederatedCredential, Kind, Person, Quirks},
+    organization::OrganizationPlan,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use wif_io::clock::Clock;
+use wif_operator::{
+    cli::{self, Arguments, Command as Operation, Host},
+    read,
+};
+
+use support::{Fixture, NAME};
+
+/// An organization of two projects, a folder, and tokens of an identity that may change everything.
+struct Scene {
+    fixture: Fixture,
+    folder: tempfile::TempDir,
+}
+
+const CONNECTION: &str = "sc-platform-prod";
+const LEADS: &str = "[Project 0000]\\Leads";
+
+impl Scene {
+    fn new() -> Self {
+        Self::under(|_| {})
+    }
+
+    /// With what is usual changed.
+    fn under(change: impl FnOnce(&mut Quirks)) -> Self {
+        let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(2).connections(1));
+        let operator = fixture.emulator.add_operator(fixture.made.subscription);
+        let token = |resource: &str| fixture.emulator.access_token(operator, resource);
+        let (graph, arm) = (token("https://graph.microsoft.com"), token("https://management.azure.com"));
+        let fixture = fixture.set("WIF_GRAPH_TOKEN", &graph).set("WIF_ARM_TOKEN", &arm);
+        {
+            let mut directory = fixture.emulator.directory();
+            change(&mut directory.quirks);
+            directory.known_identities.push(Person {
+                id: Uuid::from_u128(77),
+                name: LEADS.to_owned(),
+                unique_name: "vstfs:///Classification/TeamProject/1\\Leads".to_owned(),
+                disabled: false,
+            });
+        }
+        Self { fixture, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn group(&self) -> String {
+        format!("/subscriptions/{}/resourceGroups/rg-app", self.fixture.made.subscription)
+    }
+
+    /// A request for an identity of this kind.
+    fn request(&self, kind: &str) -> Value {
+        let subscription = self.fixture.made.subscription;
+        let identity = match kind {
+            "application" => json!({ "kind": kind, "name": "platform-prod" }),
+            "managedIdentity" => json!({
+                "kind": kind, "name": "id-platform-prod", "resourceGroup": "rg-app", "subscription": subscription,
+            }),
+            _ => {
+                let id = self.fixture.made.healthy[0];
+                json!({ "kind": kind, "client": self.fixture.emulator.directory().connection(id).client })
+            }
+        };
+        json!({
+            "apiVersion": "wif/v1",
+            "connection": CONNECTION,
+            "projects": ["Project 0000", "Project 0001"],
+            "identity": identity,
+            "scope": { "subscription": subscription, "resourceGroup": "rg-app" },
+            "access": [{ "role": "Reader", "scope": self.group() }],
+            "pipelines": ["pipeline-2"],
+            "checks": { "branches": ["refs/heads/main"], "approvers": [LEADS] },
+            "owner": "platform-team@contoso.com",
+            "reason": "CHG-1042",
+        })
+    }
+
+    fn write(&self, request: &Value) {
+        fs::write(self.folder.path().join("sc.yaml"), request.to_string()).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wif-operator"));
+        command.current_dir(&self.folder).args(arguments);
+        command.env_clear().envs(self.fixture.env().iter()).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.command(arguments).output().unwrap();
+        let mut said = [&*output.stdout, &*output.stderr].concat();
+        for file in ["plan.json", "plan.json.journal"] {
+            said.extend(fs::read(self.folder.path().join(file)).unwrap_or_default());
+        }
+        assert_eq!(emulator::leaks(&self.fixture.emulator.issued(), &said), Vec::<String>::new());
+        let shown = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap(), String::from_utf8(shown).unwrap())
+    }
+
+    fn plan(&self, more: &[&str]) -> (i32, String) {
+        // A plan that was applied before is another one.
+        let _ = fs::remove_file(self.folder.path().join("plan.json.journal"));
+        let begin = ["connection", "plan", "--org", NAME, "sc.yaml", "--output", "plan.json"];
+        self.run(&[&begin[..], more].concat())
+    }
+
+    fn apply(&self, more: &[&str]) -> (i32, String) {
+        self.run(&[&["apply", "plan.json", "--yes"][..], more].concat())
+    }
+
+    /// Plans and applies what is asked for.
+    fn vend(&self, request: &Value) {
+        self.write(request);
+        let (code, said) = self.plan(&[]);
+        assert_eq!(code, 10, "{said}");
+        let (code, said) = self.apply(&[]);
+        assert_eq!(code, 0, "{said}\n{}", self.fixture.emulator.journal_text());
+    }
+
+    /// Nothing is to be done, by both commands, and neither writes.
+    fn is_settled(&self) {
+        let writes = self.writes();
+        let (code, said) = self.run(&["connection", "drift", "--org", NAME, "sc.yaml"]);
+        assert_eq!(code, 0, "{said}");
+        let (code, said) = self.plan(&[]);
+        assert_eq!(code, 0, "{said}");
+        assert_eq!(self.writes(), writes);
+    }
+
+    fn writes(&self) -> usize {
+        let is_write = |one: &&emulator::Entry| {
+            ["PUT", "PATCH", "DELETE"].contains(&one.method.as_str())
+                || one.method == "POST"
+                    && ["/endpoints", "/configurations", "/servicePrincipals"]
+                        .iter()
+                        .any(|end| one.path.split('?').next().unwrap().ends_with(end))
+        };
+        self.fixture.emulator.journal().iter().filter(is_write).count()
+    }
+
+    fn vended(&self) -> Vec<Connection> {
+        let directory = self.fixture.emulator.directory();
+        directory.connections().filter(|one| one.name == CONNECTION).cloned().collect()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Connection)) {
+        let id = self.vended()[0].id;
+        change(self.fixture.emulator.directory().connection(id));
+    }
+}
+
+#[test]
+fn a_request_makes_each_kind_of_identity_and_a_second_run_changes_nothing() {
+    for kind in ["application", "managedIdentity", "existing"] {
+        let scene = Scene::new();
+        let request = scene.request(kind);
+        scene.vend(&request);
+        let vended = scene.vended();
+        assert_eq!(vended.len(), 1, "{kind}");
+        let record = &vended[0].record;
+        assert_eq!(record.shared_with.len(), 1, "{kind}");
+        assert_eq!((record.pipelines.clone(), record.open_to_all), (vec![2], false), "{kind}");
+        assert_eq!(record.checks.len(), 2, "{kind}");
+        for part in ["platform-team@contoso.com", "CHG-1042", "made by wif: "] {
+            assert!(record.description.contains(part), "{kind}: {}", record.description);
+        }
+        {
+            let mut directory = scene.fixture.emulator.directory();
+            let app = directory.app(vended[0].client).clone();
+            let issuer = format!("https://login.microsoftonline.com/{}/v2.0", Fixture::tenant());
+            let is_own = |one: &&FederatedCredential| {
+                one.issuer == issuer && one.subject.ends_with(&vended[0].id.to_string())
+            };
+            assert_eq!(app.federated_credentials.iter().filter(is_own).count(), 1, "{kind}");
+            let roles = directory.role_assignments.iter().filter(|one| one.principal == app.object_id);
+            assert_eq!(roles.count(), 1, "{kind}");
+            match kind {
+                "application" => {
+                    assert_eq!(app.record.unique_name.as_deref(), Some("wif-platform-prod"));
+                    assert!(!app.multi_tenant);
+                }
+                "managedIdentity" => {
+                    assert_eq!(
+                        (app.kind, app.name()),
+                        (Kind::ManagedIdentity, "id-platform-prod".to_owned())
+                    );
+                }
+                _ => {}
+            }
+        }
+        scene.is_settled();
+    }
+}
+
+#[test]
+fn a_request_is_followed_under_every_setting_of_what_is_not_documented() {
+    type Change = fn(&mut Quirks);
+    let changes: [Change; 9] = [
+        |quirks| quirks.creation_lag = 3,
+        |quirks| quirks.application_lag = 3,
+        |quirks| quirks.principal_lag = 3,
+        |quirks| quirks.credential_lag = 2,
+        |quirks| quirks.trust_lag = 2,
+        |quirks| quirks.connection_names_are_unique = true,
+        |quirks| (quirks.other_case, quirks.empty_values, quirks.only_version_7_1) = (true, true, true),
+        |quirks| (quirks.arm_page, quirks.pipelines_per_page) = (Some(1), 1),
+        |quirks| quirks.byte_order_mark = true,
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let scene = Scene::under(change);
+        let request = scene.request(if number % 2 == 0 { "application" } else { "managedIdentity" });
+        scene.vend(&request);
+        assert_eq!(scene.vended().len(), 1, "setting {number}");
+        scene.is_settled();
+    }
+}
+
+#[test]
+fn what_drifted_is_brought_back() {
+    type Drift = fn(&Scene);
+    let drifts: [(&str, Drift); 9] = [
+        ("credential", |scene| {
+            let client = scene.vended()[0].client;
+            scene.fixture.emulator.directory().app(client).federated_credentials.clear();
+        }),
+        ("access", |scene| {
+            let client = scene.vended()[0].client;
+            let mut directory = scene.fixture.emulator.directory();
+            let principal = directory.app(client).object_id;
+            directory.role_assignments.retain(|one| one.principal != principal);
+        }),
+        ("scope", |scene| {
+            let scope = format!("/subscriptions/{}/resourceGroups/other", scene.fixture.made.subscription);
+            scene.change(|one| drop(one.parameters.insert("scope".to_owned(), scope)));
+        }),
+        ("owner", |scene| {
+            scene.change(|one| {
+                one.record.description = one.record.description.replace("Owner: ", "Owned by ");
+            });
+        }),
+        ("projects", |scene| scene.change(|one| one.record.shared_with.clear())),
+        ("pipelines", |scene| scene.change(|one| one.record.pipelines = vec![1])),
+        ("pipelines: requested", |scene| scene.change(|one| one.record.open_to_all = true)),
+        ("checks.branches", |scene| {
+            scene.change(|one| one.record.checks.retain(|check| check["type"]["name"] == "Approval"));
+        }),
+        ("checks.approvers", |scene| {
+            scene.change(|one| one.record.checks.retain(|check| check["type"]["name"] != "Approval"));
+        }),
+    ];
+    for (field, drift) in drifts {
+        let scene = Scene::new();
+        scene.vend(&scene.request("application"));
+        drift(&scene);
+        let (code, said) = scene.run(&["connection", "drift", "--org", NAME, "sc.yaml"]);
+        assert!(code == 10 && said.contains(&format!("~ {field}")), "{field}: {said}");
+        let (code, said) = scene.plan(&[]);
+        assert_eq!(code, 10, "{field}: {said}");
+        let (code, said) = scene.apply(&[]);
+        assert_eq!(code, 0, "{field}: {said}");
+        assert_eq!(scene.vended().len(), 1, "{field}");
+        scene.is_settled();
+    }
+}
+
+/// Adds a role and a federated credential to an identity.
+fn add_beyond(scene: &Scene) {
+    let client = scene.vended()[0].client;
+    let mut directory = scene.fixture.emulator.directory();
+    let app = directory.app(client);
+    app.federated_credentials.push(FederatedCredential {
+        name: "github".to_owned(),
+        issuer: "https://token.actions.githubusercontent.com".to_owned(),
+        subject: "repo:contoso/shop:ref:refs/heads/main".to_owned(),
+        audience: "api://AzureADTokenExchange".to_owned(),
+    });
+    let principal = app.object_id;
+    let known = directory.role_assignments.iter().find(|one| one.principal == principal);
+    let mut more = known.unwrap().clone();
+    more.id = Uuid::from_u128(4711);
+    more.scope = format!("/subscriptions/{}/resourceGroups/rg-network", scene.fixture.made.subscription);
+    directory.role_assignments.push(more);
+}
+
+#[test]
+fn what_is_there_beyond_a_request_goes_from_its_own_identity_and_is_told_elsewhere() {
+    let scene = Scene::new();
+    scene.vend(&scene.request("application"));
+    add_beyond(&scene);
+    let (code, said) = scene.plan(&[]);
+    assert!(code == 10 && said.contains("- remove the role Reader"), "{said}");
+    let (code, said) = scene.apply(&[]);
+    assert_eq!(code, 0, "{said}");
+    scene.is_settled();
+
+    let scene = Scene::new();
+    scene.vend(&scene.request("existing"));
+    add_beyond(&scene);
+    let (code, said) = scene.plan(&[]);
+    assert!(
+        code == 10
+            && said.contains("! the role Reader")
+            && said.contains("! the federated credential github"),
+        "{said}"
+    );
+    let writes = scene.writes();
+    let (code, said) = scene.apply(&[]);
+    assert_eq!(code, 10, "{said}");
+    assert_eq!(scene.writes(), writes);
+}
+
+#[test]
+fn privileged_roles_and_whole_scopes_are_refused_by_the_entry_of_the_request() {
+    let scene = Scene::new();
+    let good = scene.request("application");
+    let subscription = format!("/subscriptions/{}", scene.fixture.made.subscription);
+    let entry = |role: &str, scope: &str| json!([good["access"][0], { "role": role, "scope": scope }]);
+    let group = scene.group();
+    for (field, value, named) in [
+        ("access", entry("Owner", &group), "access[1]"),
+        ("access", entry("user access administrator", &group), "access[1]"),
+        ("access", entry("Role Based Access Control Administrator", &group), "access[1]"),
+        ("access", entry("Reader", &subscription), "access[1]"),
+        ("access", entry("Reader", "/providers/Microsoft.Management/managementGroups/root"), "access[1]"),
+        ("scope", json!({ "subscription": scene.fixture.made.subscription }), "scope"),
+        ("scope", json!({ "managementGroup": "root" }), "scope"),
+    ] {
+        let mut request = good.clone();
+        request[field] = value;
+        scene.write(&request);
+        let (code, said) = scene.plan(&[]);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(&format!("sc.yaml: {named}")) && said.contains("--allow-privileged"), "{said}");
+        let (code, said) = scene.plan(&["--allow-privileged"]);
+        assert_eq!(code, 10, "{said}");
+    }
+    assert_eq!(scene.writes(), 0);
+}
+
+#[test]
+fn what_a_request_names_and_is_not_there_is_an_argument_error() {
+    let scene = Scene::new();
+    for (field, value, said_of) in [
+        ("pipelines", json!(["pipeline-22"]), "pipeline-2"),
+        ("checks", json!({ "approvers": ["[Project 0000]\\Leaders"] }), "Leaders"),
+        ("access", json!([{ "role": "Readr", "scope": scene.group() }]), "access[0]"),
+        ("identity", json!({ "kind": "existing", "client": Uuid::from_u128(5) }), "identity"),
+        ("projects", json!(["Project 0007"]), "Project 000"),
+    ] {
+        let mut request = scene.request("application");
+        request[field] = value;
+        scene.write(&request);
+        let (code, said) = scene.plan(&[]);
+        assert_eq!(code, 2, "{field}: {said}");
+        assert!(said.contains(said_of), "{field}: {said}");
+    }
+    scene.write(&scene.request("application"));
+    scene.fixture.emulator.directory().quirks.resource_graph_denied = true;
+    assert_eq!(scene.plan(&[]).0, 10);
+}
+
+#[test]
+fn a_lost_answer_makes_no_second_connection() {
+    for (service, method, path) in [
+        (Service::DevOps, "POST", "/_apis/serviceendpoint/endpoints"),
+        (Service::Graph, "PATCH", "/applications(uniqueName"),
+        (Service::Graph, "POST", "/servicePrincipals"),
+        (Service::Graph, "PATCH", "/federatedIdentityCredentials"),
+        (Service::Arm, "PUT", "/roleAssignments/"),
+        (Service::DevOps, "PATCH", "/pipelinePermissions/"),
+        (Service::DevOps, "POST", "/checks/configurations"),
+    ] {
+        let scene = Scene::new();
+        scene.write(&scene.request("application"));
+        assert_eq!(scene.plan(&[]).0, 10);
+        scene.fixture.emulator.fault(Fault::on(service, method, path).lose_answer());
+        let (code, said) = scene.apply(&[]);
+        assert_eq!(code, 0, "{method} {path}: {said}\n{}", scene.fixture.emulator.journal_text());
+        let vended = scene.vended();
+        assert_eq!((vended.len(), vended[0].record.checks.len()), (1, 2), "{method} {path}");
+        scene.is_settled();
+    }
+}
+
+#[test]
+fn what_ends_unproven_is_put_back_and_nothing_stays() {
+    for kind in ["application", "managedIdentity"] {
+        let scene = Scene::under(|quirks| quirks.trust_lag = 1000);
+        let before = scene.fixture.emulator.directory().role_assignments.len();
+        scene.write(&scene.request(kind));
+        assert_eq!(scene.plan(&[]).0, 10);
+        let (code, said) = scene.apply(&["--prove-within", "1s"]);
+        assert_eq!(code, 11, "{said}");
+        assert!(said.contains("WIF7008") && said.contains("as it was before"), "{said}");
+        assert_eq!(scene.vended().len(), 0, "{kind}");
+        let directory = scene.fixture.emulator.directory();
+        assert_eq!(directory.role_assignments.len(), before, "{kind}");
+        let apps = directory.tenants.iter().flat_map(|tenant| &tenant.apps);
+        let mut left =
+            apps.filter(|app| ["platform-prod", "id-platform-prod"].contains(&app.name().as_str()));
+        assert!(left.all(|app| app.record.deleted), "{kind}");
+    }
+}
+
+#[test]
+fn a_connection_of_that_name_that_appeared_meanwhile_is_left_alone() {
+    let scene = Scene::new();
+    scene.write(&scene.request("application"));
+    assert_eq!(scene.plan(&[]).0, 10);
+    {
+        let mut directory = scene.fixture.emulator.directory();
+        let mut other = directory.connection(scene.fixture.made.healthy[0]).clone();
+        (other.id, other.name) = (Uuid::from_u128(99), CONNECTION.to_owned());
+        directory.add_connection(scene.fixture.made.projects[0], other);
+    }
+    let writes = scene.writes();
+    let (code, said) = scene.apply(&[]);
+    assert_eq!(code, 13, "{said}");
+    assert_eq!((scene.vended().len(), scene.writes()), (1, writes));
+}
+
+/// Kills `wif apply` at each of its requests, goes on with `--resume`, and judges by what the services have.
+fn killed_at_each_request(hold: fn(Fault, &Gate) -> Fault, step: usize) {
+    let undisturbed = Scene::new();
+    undisturbed.write(&undisturbed.request("application"));
+    assert_eq!(undisturbed.plan(&[]).0, 10);
+    let services = [Service::DevOps, Service::Graph, Service::Arm];
+    let counts = |scene: &Scene| services.map(|service| scene.fixture.calls(service, ""));
+    let before = counts(&undisturbed);
+    let (code, said) = undisturbed.apply(&[]);
+    assert_eq!(code, 0, "{said}");
+    let after = counts(&undisturbed);
+    let mut tried = 0;
+    for (at, service) in services.into_iter().enumerate() {
+        for number in (1..=after[at] - before[at]).step_by(step) {
+            let scene = Scene::new();
+            scene.write(&scene.request("application"));
+            assert_eq!(scene.plan(&[]).0, 10);
+            let gate = Gate::new();
+            scene.fixture.emulator.fault(hold(Fault::on(service, "*", "").nth(number), &gate));
+            let mut command = scene.command(&["apply", "plan.json", "--yes"]);
+            let mut child: Child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            gate.wait_until_reached(1);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            scene.fixture.emulator.mend();
+            let (code, said) = scene.apply(&["--resume"]);
+            let moment = format!("{service:?} {number}: {said}\n{}", scene.fixture.emulator.journal_text());
+            assert_eq!(code, 0, "{moment}");
+            let vended = scene.vended();
+            assert_eq!((vended.len(), vended[0].record.checks.len()), (1, 2), "{moment}");
+            scene.is_settled();
+            tried += 1;
+        }
+    }
+    assert!(tried > 10, "only {tried} moments");
+}
+
+#[test]
+fn an_apply_that_was_killed_before_the_service_acted_makes_no_second_one() {
+    killed_at_each_request(Fault::gate, 3);
+}
+
+#[test]
+fn an_apply_that_was_killed_after_the_service_acted_makes_no_second_one() {
+    killed_at_each_request(Fault::answer_gate, 3);
+}
+
+#[test]
+fn what_another_person_has_to_do_is_printed_for_each_side() {
+    for kind in ["application", "managedIdentity"] {
+        let scene = Scene::new();
+        scene.write(&scene.request(kind));
+        assert_eq!(scene.plan(&[]).0, 10);
+        let hand_off = |side: &str| scene.run(&["hand-off", "plan.json", "--to", side]).1;
+        let devops = hand_off("devops");
+        assert!(devops.contains("az rest --method post") && devops.contains("made by wif: "), "{devops}");
+        let (entra, azure) = (hand_off("entra"), hand_off("azure"));
+        assert!(azure.contains("az role assignment create") && azure.contains("# open"), "{azure}");
+        if kind == "application" {
+            assert!(
+                entra.contains("create-if-missing") && entra.contains("federated-credential create"),
+                "{entra}"
+            );
+        } else {
+            assert!(
+                azure.contains("az identity create") && azure.contains("--location 'westeurope'"),
+                "{azure}"
+            );
+            assert!(azure.contains("az identity federated-credential create"), "{azure}");
+        }
+    }
+}
+
+#[test]
+fn what_was_made_for_a_request_can_be_rolled_back() {
+    for kind in ["application", "managedIdentity"] {
+        let scene = Scene::new();
+        let before = scene.fixture.emulator.directory().role_assignments.len();
+        scene.vend(&scene.request(kind));
+        let (code, said) = scene.run(&["rollback", "plan.json.journal", "--output", "back.json"]);
+        assert!(code == 10 && said.contains("- take back: make the connection"), "{said}");
+        let (code, said) = scene.run(&["apply", "back.json", "--yes"]);
+        assert_eq!(code, 0, "{said}");
+        assert_eq!(scene.vended().len(), 0);
+        let directory = scene.fixture.emulator.directory();
+        assert_eq!(directory.role_assignments.len(), before);
+        let apps = directory.tenants.iter().flat_map(|tenant| &tenant.apps);
+        let mut left =
+            apps.filter(|app| ["platform-prod", "id-platform-prod"].contains(&app.name().as_str()));
+        assert!(left.all(|app| app.record.deleted), "{kind}");
+    }
+}
+
+/// Half a minute passes on the clock of the command before anything new is known everywhere.
+#[test]
+fn half_a_minute_of_replication_is_waited_for() {
+    let scene = Scene::under(|quirks| {
+        (quirks.application_lag, quirks.principal_lag, quirks.creation_lag) = (7, 7, 7);
+        (quirks.credential_lag, quirks.trust_lag) = (7, 7);
+    });
+    scene.write(&scene.request("application"));
+    assert_eq!(scene.plan(&[]).0, 10);
+    let plan = scene.folder.path().join("plan.json");
+    let words = ["wif-operator", "apply", plan.to_str().unwrap(), "--yes"];
+    let arguments = cli::parse::<Arguments>(words.map(Into::into)).map_err(|error| error.text).unwrap();
+    let (env, clock) = (scene.fixture.env(), Arc::clone(&scene.fixture.clock));
+    let clock: Arc<dyn Clock> = clock;
+    let talk = read::progress::Progress::new(Box::new(scene.fixture.said.clone()), false, Arc::clone(&clock));
+    let mut out = Vec::new();
+    let code = {
+        let mut host = Host {
+            env: &env,
+            clock: &clock,
+            out: &mut out,
+            talk: &talk,
+            tokens: None,
+            is_interrupted: Cell::new(false),
+        };
+        let Operation::Change(command) = &arguments.command else { panic!("apply") };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(cli::change(command, &mut host)).unwrap()
+    };
+    assert_eq!(code, 0, "{}", String::from_utf8_lossy(&out));
+    assert!(clock.elapsed() > Duration::from_secs(30), "{:?}", clock.elapsed());
+    assert_eq!(scene.vended().len(), 1);
+    scene.is_settled();
+}
+
+#[test]
+fn whole_scopes_are_followed_where_they_are_allowed() {
+    let scene = Scene::new();
+    let subscription = scene.fixture.made.subscription;
+    for (scope, role) in [
+        (json!({ "subscription": subscription }), format!("/subscriptions/{subscription}")),
+        (json!({ "managementGroup": "root" }), scene.group()),
+    ] {
+        let scene = Scene::new();
+        let mut request = scene.request("application");
+        request["scope"] = scope;
+        request["access"] = json!([{ "role": "Reader", "scope": role }]);
+        scene.write(&request);
+        let (code, said) = scene.plan(&["--allow-privileged"]);
+        assert_eq!(code, 10, "{said}");
+        let (code, said) = scene.apply(&[]);
+        assert_eq!(code, 0, "{said}");
+        let (code, said) = scene.plan(&["--allow-privileged"]);
+        assert_eq!(code, 0, "{said}");
+    }
+}
+
+#[test]
+fn several_requests_are_one_plan_and_a_refused_side_is_handed_off() {
+    let scene = Scene::new();
+    let (one, mut other) = (scene.request("application"), scene.request("managedIdentity"));
+    other["connection"] = json!("sc-other");
+    scene.write(&one);
+    fs::write(scene.folder.path().join("other.yaml"), other.to_string()).unwrap();
+    let (code, said) = scene.plan(&["other.yaml"]);
+    assert!(code == 10 && said.contains("2 connections to change"), "{said}");
+    let (code, said) = scene.apply(&[]);
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = scene.plan(&["other.yaml"]);
+    assert_eq!(code, 0, "{said}");
+
+    let scene = Scene::new();
+    scene.write(&one);
+    for app in &mut scene.fixture.emulator.directory().tenant(Fixture::tenant()).apps {
+        app.writes_applications = false;
+    }
+    let (code, said) = scene.plan(&[]);
+    assert!(code == 10 && said.contains("wif hand-off PLAN --to entra"), "{said}");
+    let (code, said) = scene.apply(&[]);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("wif hand-off plan.json --to entra"), "{said}");
+    assert!(scene.vended().is_empty());
+}

@@ -1,0 +1,122 @@
+//! Applications made once by their unique names, their service principals, and applications deleted.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::services::graph::objects::Set;
+use crate::services::graph::refusal::Refusal;
+use crate::world::World;
+use crate::world::directory::entra::{App, Kind};
+use crate::world::directory::records::Lag;
+
+/// The name of `applications(uniqueName='…')`, in which a quotation mark is doubled.
+pub(super) fn unique_name(segment: &str) -> Option<String> {
+    let name = segment.split_once("(uniqueName='")?.1.strip_suffix("')")?;
+    Some(name.replace("''", "'"))
+}
+
+pub(super) fn gone(id: &str) -> Refusal {
+    let message = format!(
+        "Resource '{id}' does not exist or one of its queried reference-property objects are not present."
+    );
+    (404, "Request_ResourceNotFound", message)
+}
+
+/// The answer to a change of an application or service principal itself. None, if it is about something else.
+pub(super) fn change(
+    world: &World,
+    tenant: Uuid,
+    (method, path): (&str, &str),
+    sent: &Value,
+    is_upsert: bool,
+) -> Option<Result<(u16, Value), Refusal>> {
+    let segments: Vec<_> = path.strip_prefix("/v1.0/")?.split('/').collect();
+    match (method, segments.as_slice()) {
+        ("PATCH", [first]) => {
+            let name = unique_name(first)?;
+            Some(upsert(world, tenant, &name, sent, is_upsert))
+        }
+        ("POST", ["servicePrincipals"]) => Some(make_principal(world, tenant, sent)),
+        ("DELETE", [first]) if first.starts_with("applications(") => Some(delete(world, tenant, first)),
+        ("DELETE", ["applications", id]) => Some(delete(world, tenant, id)),
+        _ => None,
+    }
+}
+
+fn upsert(
+    world: &World,
+    tenant: Uuid,
+    name: &str,
+    sent: &Value,
+    is_upsert: bool,
+) -> Result<(u16, Value), Refusal> {
+    let mut directory = world.directory();
+    let (application_lag, principal_lag) = (directory.quirks.application_lag, directory.quirks.principal_lag);
+    let apps = &mut directory.tenant(tenant).apps;
+    let is_it = |app: &&mut App| app.record.unique_name.as_deref() == Some(name) && !app.record.deleted;
+    let tags = |app: &mut App| {
+        if let Some(tags) = sent["tags"].as_array() {
+            app.record.tags = tags.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        }
+        if let Some(name) = sent["displayName"].as_str() {
+            name.clone_into(&mut app.record.name);
+        }
+    };
+    if let Some(app) = apps.iter_mut().find(is_it) {
+        tags(app);
+        return Ok((204, Value::Null));
+    }
+    if !is_upsert {
+        return Err(gone(name));
+    }
+    if sent["displayName"].as_str().unwrap_or_default().is_empty() {
+        let message = "Property displayName is required.".to_owned();
+        return Err((400, "Request_BadRequest", message));
+    }
+    let mut app = App::new(Uuid::new_v4(), Kind::Application);
+    app.multi_tenant = sent["signInAudience"].as_str() != Some("AzureADMyOrg");
+    app.record.unique_name = Some(name.to_owned());
+    app.record.without_principal = true;
+    app.record.unknown = Lag::new(application_lag);
+    app.record.principal_unknown = Lag::new(principal_lag);
+    tags(&mut app);
+    let shown = Set::Applications.object(&app);
+    apps.push(app);
+    Ok((201, shown))
+}
+
+fn make_principal(world: &World, tenant: Uuid, sent: &Value) -> Result<(u16, Value), Refusal> {
+    let mut directory = world.directory();
+    let id = sent["appId"].as_str().unwrap_or_default().to_owned();
+    let wanted = Uuid::try_parse(&id).ok();
+    let is_it = |app: &&mut App| Some(app.client_id) == wanted && app.kind == Kind::Application;
+    let app = directory.tenant(tenant).apps.iter_mut().find(is_it);
+    let Some(app) = app.filter(|app| !app.record.deleted && !app.record.unknown.take()) else {
+        let message = format!(
+            "The appId '{id}' of the service principal does not reference a valid application object."
+        );
+        return Err((400, "Request_BadRequest", message));
+    };
+    if !app.record.without_principal {
+        let message = "The service principal cannot be created, updated, or restored because the service principal name is already in use.";
+        return Err((409, "Request_MultipleObjectsWithSameKeyValue", message.to_owned()));
+    }
+    app.record.without_principal = false;
+    Ok((201, Set::ServicePrincipals.object(app)))
+}
+
+fn delete(world: &World, tenant: Uuid, id: &str) -> Result<(u16, Value), Refusal> {
+    let mut directory = world.directory();
+    let unique = unique_name(id);
+    let client = id.split_once("(appId='").and_then(|(_, rest)| rest.strip_suffix("')"));
+    let wanted = Uuid::try_parse(client.unwrap_or(id)).ok();
+    let is_it = |app: &&mut App| match &unique {
+        Some(_) => app.record.unique_name == unique,
+        None if client.is_some() => Some(app.client_id) == wanted,
+        None => Some(app.application_object()) == wanted,
+    };
+    let mut apps = directory.tenant(tenant).apps.iter_mut().filter(|app| !app.record.deleted);
+    let app = apps.find(is_it).ok_or_else(|| gone(id))?;
+    app.record.deleted = true;
+    Ok((204, json!(null)))
+}
