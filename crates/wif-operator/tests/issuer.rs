@@ -487,10 +487,10 @@ fn what_another_person_has_to_do_is_printed_for_each_side() {
     let plan = scene.plan();
     let hand_off = |side: &str| scene.code(&["hand-off", plan.to_str().unwrap(), "--to", side]).1;
     let entra = hand_off("entra");
-    assert!(
-        entra.contains("federated-credential create") && entra.contains("federated-credential delete"),
-        "{entra}"
-    );
+    assert!(entra.contains("\naz ad app federated-credential create"), "{entra}");
+    // A person who runs all of it must not take the trust away that the connection lives by.
+    assert!(entra.contains("\n# az ad app federated-credential delete"), "{entra}");
+    assert!(!entra.contains("\naz ad app federated-credential delete"), "{entra}");
     let devops = hand_off("devops");
     assert!(devops.contains("# press Update on https://dev.azure.com/"), "{devops}");
     let terraform = hand_off("terraform");
