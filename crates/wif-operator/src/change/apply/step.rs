@@ -69,10 +69,7 @@ impl Engine<'_> {
                 ended => ended,
             },
             Action::MoveIssuer { trigger, credential } => {
-                match self.move_issuer((item, target, at), *trigger, credential).await {
-                    Ended::Found if was_announced => Ended::Made(None),
-                    ended => ended,
-                }
+                self.move_issuer((item, target, at), *trigger, credential).await
             }
             Action::Prove => self.prove(item, target, at).await,
             Action::AwaitRun => self.await_run(item, target).await,
