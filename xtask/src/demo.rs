@@ -20,6 +20,7 @@ const NEXT: &str = "\
 What to do next:
   docs/setup.md            from nothing to a job of your own that is signed in
   docs/tools.md            what to write for az, Terraform and the others
+  cargo xtask demo convert an emulated organization of stored secrets becomes one of federation
   cargo xtask demo audit   an audit of an emulated organization in which something is wrong
   cargo xtask test         format, lints, documentation, every test; CONTRIBUTING.md has the other chores
 ";

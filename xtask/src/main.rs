@@ -5,6 +5,7 @@ mod audit;
 mod bench;
 mod bump;
 mod compare;
+mod conversion;
 mod demo;
 mod fuzz;
 mod judges;
@@ -40,8 +41,8 @@ enum Chore {
     Stage,
     /// Stage, then run the main job (docs/examples/demo.yml) against the emulator, and print its log
     Demo {
-        /// audit: a night's audit of an emulated organization instead
-        #[arg(value_parser = ["audit"])]
+        /// audit: a night's audit of an emulated organization instead; convert: its stored secrets become federation
+        #[arg(value_parser = ["audit", "convert"])]
         what: Option<String>,
     },
     /// Stage, then run real clients, pinned, as later steps of a job against the emulator, and print what came of it
@@ -137,6 +138,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().chore {
         Chore::Stage => stage::stage().map(|_folder| ()),
         Chore::Demo { what: None } => demo::demo(),
+        Chore::Demo { what: Some(what) } if what == "convert" => conversion::convert(),
         Chore::Demo { what: Some(_audit) } => night::audit(),
         Chore::Judges { only } => judges::judges(only.as_deref()),
         Chore::Acceptance { only } => acceptance::acceptance(only.as_deref()),

@@ -278,6 +278,31 @@ fn what_was_moved_and_is_unproven_is_not_put_back_and_keeps_both_credentials() {
 }
 
 #[test]
+fn what_a_person_has_moved_keeps_both_credentials_whatever_fails_then() {
+    let waiting = |quirks: fn(&mut Quirks)| {
+        let scene = planned(quirks, &["--trigger", "person"]);
+        assert_eq!(scene.apply(&["--yes"]).0, 10);
+        scene.press_update();
+        scene
+    };
+    let scene = waiting(|quirks| quirks.trust_lag = 1000);
+    let (code, said) = scene.apply(&["--yes", "--resume", "--prove-within", "1s"]);
+    assert_eq!((code, &*scene.kinds()), (11, "new+old"), "{said}");
+    assert!(said.contains("not put back") && said.contains("no way back"), "{said}");
+    // It cannot be read whether it has moved: it waits on.
+    let scene = waiting(|_| {});
+    scene.fixture.emulator.fault(Fault::on(Service::DevOps, "GET", "/endpoints/").status(403));
+    let (code, said) = scene.apply(&["--yes", "--resume"]);
+    assert_eq!((code, &*scene.kinds()), (10, "new+old"), "{said}");
+    assert!(said.contains("could not be read"), "{said}");
+    let (code, said) = scene.apply(&["--yes", "--resume"]);
+    assert!(code == 10 && said.contains("waits for a run"), "{said}");
+    let journal = scene.journal();
+    let told = scene.code(&["journal", "show", journal.to_str().unwrap()]).1;
+    assert!(told.contains("(issuer https://login.microsoftonline.com/"), "{told}");
+}
+
+#[test]
 fn a_refusal_leaves_it_as_it_was() {
     let scene = planned(|_| {}, &[]);
     scene.fixture.emulator.directory().connection(scene.id(OLD)).record.read_only = true;
@@ -487,10 +512,10 @@ fn what_another_person_has_to_do_is_printed_for_each_side() {
     let plan = scene.plan();
     let hand_off = |side: &str| scene.code(&["hand-off", plan.to_str().unwrap(), "--to", side]).1;
     let entra = hand_off("entra");
-    assert!(
-        entra.contains("federated-credential create") && entra.contains("federated-credential delete"),
-        "{entra}"
-    );
+    assert!(entra.contains("\naz ad app federated-credential create"), "{entra}");
+    // A person who runs all of it must not take the trust away that the connection lives by.
+    assert!(entra.contains("\n# az ad app federated-credential delete"), "{entra}");
+    assert!(!entra.contains("\naz ad app federated-credential delete"), "{entra}");
     let devops = hand_off("devops");
     assert!(devops.contains("# press Update on https://dev.azure.com/"), "{devops}");
     let terraform = hand_off("terraform");

@@ -19,14 +19,22 @@ pub fn text(plan: &Plan, journal: Option<&Read>, side: Side) -> String {
     for item in &plan.items {
         let state = journal.map(|read| read.state_of(item.connection)).unwrap_or_default();
         let mut lines = Vec::new();
+        let mut waits_for_run = false;
         for (at, step) in item.steps.iter().enumerate() {
             let is_ended = state.is_done || state.made.contains(&at) || state.found.contains(&at);
+            waits_for_run |= step.action == Action::AwaitRun && !is_ended;
             let commands = commands(plan, item, &step.action, side);
             if commands.is_empty() {
                 continue;
             }
             lines.push(format!("# {}: {}", if is_ended { "done" } else { "open" }, comment(&step.title)));
-            lines.extend(commands);
+            if waits_for_run {
+                // Run too early, it would leave a connection of the old issuer without trust.
+                lines.push("# not before it was moved, and a run has succeeded since:".to_owned());
+                lines.extend(commands.iter().map(|command| format!("# {command}")));
+            } else {
+                lines.extend(commands);
+            }
         }
         if side == Side::Terraform {
             lines.extend(terraform(item));

@@ -124,7 +124,9 @@ fn read(item: &Item) -> String {
     let scheme = facts.scheme.as_deref().unwrap_or("no scheme");
     let client = facts.client.map(|id| id.to_string()).unwrap_or_default();
     let name = facts.identity.name.as_deref().unwrap_or("identity");
-    format!("{scheme}, {name} {client}, {} federated credentials", facts.identity.credentials.len())
+    let issuer = facts.issuer.as_ref().map(|issuer| format!(" by {issuer}")).unwrap_or_default();
+    let count = facts.identity.credentials.len();
+    format!("{scheme}{issuer}, {name} {client}, {count} federated credentials")
 }
 
 fn totals(plan: &Plan) -> String {

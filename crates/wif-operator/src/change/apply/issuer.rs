@@ -40,16 +40,19 @@ impl Engine<'_> {
         trigger: Trigger,
         credential: &Credential,
     ) -> Ended {
+        let before = self.before.map(|read| read.state_of(item.connection)).unwrap_or_default();
+        let has_waited = before.waiting.contains(&at);
         let observed = match self.settled(target).await {
             Ok(observed) => observed,
+            // It may have moved meanwhile: nothing is taken back.
+            Err(error) if has_waited || before.open.contains(&at) => {
+                return Ended::Waits(format!("waits: {}; look again later", unread(&error).text));
+            }
             Err(error) => return Ended::Failed(unread(&error)),
         };
         match issuer(&observed.raw) {
             Some(IssuerKind::Entra) => {
-                return match self.trust((item, target, at), &observed, credential).await {
-                    Ended::Made(_) | Ended::Found => Ended::Found,
-                    ended => ended,
-                };
+                return self.trust((item, target, at), &observed, credential).await;
             }
             Some(IssuerKind::DevOps) => {}
             None => {
@@ -73,7 +76,6 @@ impl Engine<'_> {
             return failed(Code::ChangeUnconfirmed, &text);
         }
         let page = page_in(&self.plan.organization.name, target.project, target.connection);
-        let has_waited = self.before.is_some_and(|read| read.state_of(item.connection).waiting.contains(&at));
         let calls: &[Move] = match trigger {
             _ if has_waited => &[],
             Trigger::Auto => &[Move::Save, Move::Operation],

@@ -69,10 +69,7 @@ impl Engine<'_> {
                 ended => ended,
             },
             Action::MoveIssuer { trigger, credential } => {
-                match self.move_issuer((item, target, at), *trigger, credential).await {
-                    Ended::Found if was_announced => Ended::Made(None),
-                    ended => ended,
-                }
+                self.move_issuer((item, target, at), *trigger, credential).await
             }
             Action::Follow(change) | Action::TakeBack { done: change } => {
                 let is_undone = matches!(action, Action::TakeBack { .. });

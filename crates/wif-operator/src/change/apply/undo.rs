@@ -28,9 +28,10 @@ impl Engine<'_> {
             let Some(step) = item.steps.get(at) else { continue };
             let ended = match &step.action {
                 Action::Convert { to } => self.convert(item, target, at, to.other(), Phase::UndoIntent).await,
-                Action::AddCredential { credential } => {
-                    self.credential(item, target, at, credential, false, Phase::UndoIntent).await
-                }
+                Action::AddCredential { credential } => match self.unused(target, credential).await {
+                    Ok(()) => self.credential(item, target, at, credential, false, Phase::UndoIntent).await,
+                    Err(used) => Ended::Failed(used),
+                },
                 Action::RemoveCredential { credential } => {
                     self.credential(item, target, at, credential, true, Phase::UndoIntent).await
                 }
