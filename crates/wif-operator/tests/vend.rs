@@ -185,6 +185,12 @@ fn a_request_makes_each_kind_of_identity_and_a_second_run_changes_nothing() {
         assert_eq!(record.shared_with.len(), 1, "{kind}");
         assert_eq!((record.pipelines.clone(), record.open_to_all), (vec![2], false), "{kind}");
         assert_eq!(record.checks.len(), 2, "{kind}");
+        let journal = scene.fixture.emulator.journal();
+        let last = |what: &str, method: &str| {
+            journal.iter().rposition(|one| one.method == method && one.path.contains(what)).unwrap()
+        };
+        let guarded = last("/checks/configurations", "POST");
+        assert!(guarded < last("/pipelinePermissions/", "PATCH"), "{kind}");
         for part in ["platform-team@contoso.com", "CHG-1042", "made by wif: "] {
             assert!(record.description.contains(part), "{kind}: {}", record.description);
         }
