@@ -20,7 +20,7 @@ use std::{
 
 use emulator::{
     Fault, Gate, Service,
-    directory::{Connection, FederatedCredential, Kind, Person, Quirks},
+    directory::{Connection, FederatedCredential, Issuer, Kind, Person, Quirks},
     organization::OrganizationPlan,
 };
 use serde_json::{Value, json};
@@ -185,6 +185,12 @@ fn a_request_makes_each_kind_of_identity_and_a_second_run_changes_nothing() {
         assert_eq!(record.shared_with.len(), 1, "{kind}");
         assert_eq!((record.pipelines.clone(), record.open_to_all), (vec![2], false), "{kind}");
         assert_eq!(record.checks.len(), 2, "{kind}");
+        let journal = scene.fixture.emulator.journal();
+        let last = |what: &str, method: &str| {
+            journal.iter().rposition(|one| one.method == method && one.path.contains(what)).unwrap()
+        };
+        let guarded = last("/checks/configurations", "POST");
+        assert!(guarded < last("/pipelinePermissions/", "PATCH"), "{kind}");
         for part in ["platform-team@contoso.com", "CHG-1042", "made by wif: "] {
             assert!(record.description.contains(part), "{kind}: {}", record.description);
         }
@@ -441,6 +447,46 @@ fn a_connection_of_that_name_that_appeared_meanwhile_is_left_alone() {
     let (code, said) = scene.apply(&[]);
     assert_eq!(code, 13, "{said}");
     assert_eq!((scene.vended().len(), scene.writes()), (1, writes));
+}
+
+#[test]
+fn an_issuer_that_was_not_to_be_expected_is_not_trusted_and_everything_is_put_back() {
+    let scene = Scene::under(|quirks| quirks.creation_yields = Issuer::DevOps);
+    scene.write(&scene.request("application"));
+    assert_eq!(scene.plan(&[]).0, 10);
+    let (code, said) = scene.apply(&[]);
+    assert_eq!(code, 11, "{said}");
+    assert!(said.contains("https://vstoken.dev.azure.com/") && said.contains("as it was before"), "{said}");
+    assert!(scene.vended().is_empty());
+    let credentials = "PATCH /v1.0/applications(appId";
+    assert_eq!(scene.fixture.calls(Service::Graph, credentials), 0);
+}
+
+#[test]
+fn an_identity_that_another_connection_uses_too_keeps_what_that_one_may_need() {
+    let scene = Scene::new();
+    scene.vend(&scene.request("application"));
+    add_beyond(&scene);
+    {
+        let client = scene.vended()[0].client;
+        let mut directory = scene.fixture.emulator.directory();
+        let credentials = &mut directory.app(client).federated_credentials;
+        let own = credentials.iter().find(|one| one.subject.contains("/sc/")).unwrap().clone();
+        let (begin, _) = own.subject.rsplit_once('/').unwrap();
+        let subject = format!("{begin}/{}", Uuid::from_u128(12));
+        credentials.push(FederatedCredential { name: "of-another".to_owned(), subject, ..own });
+    }
+    let (code, said) = scene.plan(&[]);
+    assert_eq!(code, 10, "{said}");
+    for told in [
+        "! the role Reader",
+        "! the federated credential of-another",
+        "- remove the federated credential github",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    let (code, said) = scene.apply(&[]);
+    assert_eq!(code, 10, "{said}");
 }
 
 /// Kills `wif apply` at each of its requests, goes on with `--resume`, and judges by what the services have.

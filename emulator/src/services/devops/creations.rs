@@ -16,7 +16,7 @@ use crate::services::devops::versions;
 use crate::services::request;
 use crate::world::World;
 use crate::world::directory::Directory;
-use crate::world::directory::devops::{Connection, Issuer, Organization, Scope};
+use crate::world::directory::devops::{Connection, Organization, Scope};
 use crate::world::directory::records::{Lag, SharedWith};
 
 /// What a change is sent with, after token and version were checked.
@@ -117,7 +117,7 @@ fn made(
         }
         _ => Scope::Subscription(Uuid::try_parse(&text(&data["subscriptionId"])).unwrap_or_default()),
     };
-    let made = Connection::federated(&name, Issuer::Entra, tenant, client, Uuid::nil());
+    let made = Connection::federated(&name, directory.quirks.creation_yields, tenant, client, Uuid::nil());
     let mut connection = Connection { scope, custom: false, ..made };
     if let Some(scope) = parameters["scope"].as_str() {
         connection.parameters.insert("scope".to_owned(), scope.to_owned());

@@ -65,6 +65,8 @@ pub struct Quirks {
     pub trust_lag: usize,
     /// How often a deleted federated credential is still there where it is read.
     pub deletion_lag: usize,
+    /// The issuer that a new connection gets.
+    pub creation_yields: Issuer,
     /// How often a new connection is still read as being made.
     pub creation_lag: usize,
     /// How often a new application is still unknown where it is read, changed, or given a service principal.
@@ -157,6 +159,7 @@ impl Default for Quirks {
             credential_lag: 0,
             trust_lag: 0,
             deletion_lag: 0,
+            creation_yields: Issuer::Entra,
             creation_lag: 0,
             application_lag: 0,
             principal_lag: 0,

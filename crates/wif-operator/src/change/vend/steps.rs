@@ -26,8 +26,9 @@ pub fn steps(known: &Known<'_>) -> Vec<Step> {
     roles(known, &mut steps);
     connection(known, &mut steps);
     trust(known, &mut steps);
-    pipelines(known, &mut steps);
+    // No pipeline may use it before it is guarded.
     checks(known, &mut steps);
+    pipelines(known, &mut steps);
     if steps.iter().any(|step: &Step| step.sign != "!") {
         steps.push(prove());
     }

@@ -103,7 +103,10 @@ impl Work<'_> {
     pub async fn progress(&self) -> Result<Progress, Stuck> {
         let is_there = match self.change {
             Change::MakeConnection => return self.connection_made().await,
-            Change::MakeApplication | Change::MakeManagedIdentity => self.identity().await?.is_some(),
+            // Only what was made for this request is deleted.
+            Change::MakeApplication | Change::MakeManagedIdentity => {
+                self.identity().await?.is_some_and(|one| !self.is_undone || one.is_own)
+            }
             Change::MakePrincipal => self.there().await?.principal.is_some(),
             Change::AssignRole { definition, scope, .. } => match self.identity().await? {
                 Some(Identity { principal: Some(principal), .. }) => {
