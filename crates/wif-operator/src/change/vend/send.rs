@@ -141,8 +141,7 @@ impl Work<'_> {
             }
             (Change::SaveConnection, _) => {
                 let (raw, identity) = (self.raw().await?, self.there().await?);
-                let id = look::id(&raw, "id").ok_or(Stuck::Missing("the connection"))?;
-                services.save_connection(id, &self.saved(raw, identity.client)).await
+                services.save(asked.owner(), &self.saved(raw, identity.client)).await
             }
             (Change::Share { project }, false) | (Change::Unshare { project }, true) => {
                 let raw = self.raw().await?;

@@ -37,17 +37,6 @@ impl Services {
         sent(rest.post(path).query(&[("api-version", "7.1")]).body(body)).await
     }
 
-    /// Saves a connection.
-    ///
-    /// # Errors
-    ///
-    /// It was not saved, or that is not known.
-    pub async fn save_connection(&self, id: Uuid, body: &Value) -> Sent {
-        let (rest, id) = (self.devops(), id.to_string());
-        let path = [self.organization.as_str(), "_apis", "serviceendpoint", "endpoints", &id];
-        sent(rest.put(path).query(&[("api-version", "7.1")]).body(body)).await
-    }
-
     /// Shares a connection with projects.
     ///
     /// # Errors
