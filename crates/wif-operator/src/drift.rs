@@ -218,9 +218,19 @@ fn trust(
 
 /// An identity that wif did not make may serve other connections, too.
 fn serves_another(request: &Request, credential: &FederatedCredential) -> bool {
-    let is_connection = |subject: &String| subject.starts_with("sc://") || subject.contains("/sc/");
     matches!(request.identity, RequestedIdentity::Existing { .. })
-        && credential.subject.as_ref().is_some_and(is_connection)
+        && is_of_a_connection(
+            credential.issuer.as_deref().unwrap_or_default(),
+            credential.subject.as_deref().unwrap_or_default(),
+        )
+}
+
+/// Whether issuer and subject are those of a service connection: the form of the subject alone says nothing, any issuer may use it.
+#[must_use]
+pub fn is_of_a_connection(issuer: &str, subject: &str) -> bool {
+    let is_old = issuer.starts_with("https://vstoken.dev.azure.com/") && subject.starts_with("sc://");
+    let is_entra = issuer.starts_with("https://login.microsoftonline.com/") && subject.contains("/sc/");
+    is_old || is_entra
 }
 
 /// Whether a federated credential trusts exactly this issuer, subject and audience.
@@ -316,7 +326,12 @@ fn pipelines(request: &Request, connection: &Connection, compared: &mut Compared
             one.name.clone().unwrap_or_else(|| one.id.to_string())
         };
         let names: Vec<_> = permissions.pipelines.iter().map(name).collect();
-        let fold = |names: &[String]| names.iter().map(|name| name.to_lowercase()).collect::<BTreeSet<_>>();
+        // Two pipelines in different folders can have one name.
+        let fold = |names: &[String]| {
+            let mut all: Vec<_> = names.iter().map(|name| name.to_lowercase()).collect();
+            all.sort();
+            all
+        };
         let there = if permissions.is_open_to_all {
             json!("all")
         } else if fold(&names) != fold(requested) {

@@ -152,6 +152,14 @@ impl Request {
             if value.value.trim().is_empty() {
                 return Err(wrong(file, value, &format!("{name}: it is empty")));
             }
+            // What is printed for another person to run has one line for each.
+            if value.value.contains(char::is_control) {
+                return Err(wrong(
+                    file,
+                    value,
+                    &format!("{name}: it has a line end or another control character"),
+                ));
+            }
         }
         if written.projects.value.is_empty() {
             return Err(wrong(file, &written.projects, "projects: at least one, which owns the connection"));
@@ -383,6 +391,7 @@ reason: CHG-1042
             without("scope"),
             without("owner"),
             without("reason"),
+            set("/reason", json!("CHG-1\nsecond line")),
             set("/apiVersion", json!("wif/v2")),
             set("/connection", json!(" ")),
             set("/connection", json!(["sc"])),

@@ -330,6 +330,72 @@ fn what_another_person_has_to_do_is_printed_for_each_side() {
     assert!(!hand_off("entra").contains("# open"));
 }
 
+#[test]
+fn a_finished_journal_needs_no_token_and_no_consent() {
+    let mut scene = Scene::new(&[Planted::StoredSecret, Planted::SecretEndsSoon], 0);
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    assert_eq!(scene.apply(&["--yes"]).0, 0);
+    let before = fs::read(scene.journal()).unwrap();
+    scene.fixture = scene.fixture.unset("WIF_GRAPH_TOKEN");
+    let (code, said) = scene.apply(&["--resume", "--max-changes", "1"]);
+    assert!(code == 0 && said.contains("2 done"), "{said}");
+    assert_eq!(fs::read(scene.journal()).unwrap(), before);
+}
+
+#[test]
+fn a_journal_of_another_plan_is_not_handed_over_and_one_that_is_broken_is_told() {
+    let scene = Scene::new(&[Planted::StoredSecret, Planted::SecretEndsSoon], 0);
+    assert_eq!(scene.convert_plan(&["--connection", "sc-stored-secret"]).0, 10);
+    let other = fs::read(scene.plan()).unwrap();
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    assert_eq!(scene.apply(&["--yes"]).0, 0);
+    let hand_off = || scene.code(&["hand-off", scene.plan().to_str().unwrap(), "--to", "entra"]);
+    assert!(hand_off().1.contains("# done"));
+    fs::write(scene.plan(), other).unwrap();
+    let (code, said) = hand_off();
+    assert!(code == 0 && said.contains("journal of another plan"), "{said}");
+    assert!(said.contains("# open") && !said.contains("# done"), "{said}");
+    fs::write(scene.journal(), "{}\n").unwrap();
+    let (code, said) = hand_off();
+    assert!(code != 0 && said.contains("WIF7004"), "{said}");
+}
+
+#[test]
+fn a_journal_that_is_too_long_is_refused_and_stays_as_it_is() {
+    let scene = Scene::new(&[Planted::StoredSecret], 0);
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    assert_eq!(scene.apply(&["--yes"]).0, 0);
+    let long = 256 * 1024 * 1024 + 1;
+    fs::OpenOptions::new().write(true).open(scene.journal()).unwrap().set_len(long).unwrap();
+    let path = scene.plan();
+    // Not by what looks for leaks in the whole file.
+    let output = scene.command(&["apply", path.to_str().unwrap(), "--yes", "--resume"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("longer than 256 MiB"), "{said}");
+    assert_eq!(fs::metadata(scene.journal()).unwrap().len(), long);
+}
+
+#[test]
+fn what_another_item_adds_to_another_identity_is_no_excuse() {
+    let scene = Scene::new(&[Planted::StoredSecret, Planted::SecretEndsSoon], 0);
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    let [first, second] = [Planted::StoredSecret, Planted::SecretEndsSoon].map(|planted| scene.id(planted));
+    {
+        let mut directory = scene.fixture.emulator.directory();
+        let client = directory.connection(second).client;
+        let other = emulator::directory::FederatedCredential {
+            name: format!("wif-{first}"),
+            issuer: "https://issuer.example".to_owned(),
+            subject: "subject".to_owned(),
+            audience: "api://AzureADTokenExchange".to_owned(),
+        };
+        directory.app(client).federated_credentials.push(other);
+    }
+    let (code, said) = scene.apply(&["--yes"]);
+    assert!(code == 13 && said.contains("1 done") && said.contains("identity"), "{said}");
+    assert_eq!(scene.scheme(second), SECRET);
+}
+
 /// Kills `wif apply` at each of its requests, goes on with `--resume`, and judges by what the services have.
 fn killed_at_each_request(hold: fn(Fault, &Gate) -> Fault) {
     let undisturbed = Scene::new(&[Planted::StoredSecret], 0);

@@ -427,8 +427,120 @@ fn two_connections_of_one_identity_do_not_disturb_each_other() {
     assert_eq!((code, trusts(&scene, all[0])), (0, (0, 2)), "{said}");
 }
 
+/// Lets the call that moves the connection yield these parameters.
+fn moved_to(scene: &Scene, parameters: &[(&str, String)]) -> Option<i32> {
+    let gate = Gate::new();
+    scene.fixture.emulator.fault(Fault::on(Service::DevOps, "PUT", "/endpoints/").gate(&gate));
+    let mut child = scene.spawn_apply(&["--yes"]);
+    gate.wait_until_reached(1);
+    set_parameters(scene, parameters);
+    gate.open();
+    child.wait().unwrap().code()
+}
+
+fn set_parameters(scene: &Scene, parameters: &[(&str, String)]) {
+    let mut directory = scene.fixture.emulator.directory();
+    let known = &mut directory.connection(scene.id(OLD)).parameters;
+    known.extend(parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+}
+
+const ISSUER: &str = "workloadIdentityFederationIssuer";
+const SUBJECT: &str = "workloadIdentityFederationSubject";
+
 #[test]
-fn a_pair_that_was_not_foreseen_is_trusted_since_there_is_no_way_back() {
+fn a_pair_of_entra_that_was_not_foreseen_is_trusted_since_there_is_no_way_back() {
+    let scene = planned(|_| {}, &[]);
+    let issuer = format!("https://login.microsoftonline.com/{}/v2.0", Uuid::from_u128(7));
+    assert_eq!(moved_to(&scene, &[(ISSUER, issuer.clone())]), Some(10));
+    let mut directory = scene.fixture.emulator.directory();
+    let client = directory.connection(scene.id(OLD)).client;
+    let trusted: Vec<_> =
+        directory.app(client).federated_credentials.iter().map(|one| one.issuer.clone()).collect();
+    assert!(trusted.contains(&issuer) && trusted.len() == 3, "{trusted:?}");
+}
+
+#[test]
+fn a_pair_that_is_not_of_entra_for_this_connection_is_not_trusted() {
+    let tenant = Uuid::from_u128(7);
+    let foreign = format!("https://login.issuer.example/{tenant}/v2.0");
+    let here = format!("https://login.microsoftonline.com/{tenant}/v2.0");
+    let subject = |scene: &Scene, part: usize| {
+        let mut directory = scene.fixture.emulator.directory();
+        directory.connection(scene.id(OLD)).issuer = Issuer::Entra;
+        let subject = directory.find(scene.id(OLD)).unwrap().subject();
+        directory.connection(scene.id(OLD)).issuer = Issuer::DevOps;
+        let mut parts: Vec<_> = subject.split('/').map(str::to_owned).collect();
+        parts[part] = tenant.to_string();
+        parts.join("/")
+    };
+    // Another host, organization, connection; and the real host in another spelling.
+    let cases = [
+        (foreign.as_str(), None),
+        (here.as_str(), Some(9)),
+        (here.as_str(), Some(10)),
+        ("https://login.microsoftonline.com/{00000000-0000-0000-0000-000000000007}/v2.0", None),
+    ];
+    for (issuer, part) in cases {
+        let scene = planned(|_| {}, &[]);
+        let mut parameters = vec![(ISSUER, issuer.to_owned())];
+        parameters.extend(part.map(|part| (SUBJECT, subject(&scene, part))));
+        assert_eq!(moved_to(&scene, &parameters), Some(11), "{issuer} {part:?}");
+        assert_eq!(&*scene.kinds(), "new+old", "{issuer} {part:?}");
+        let journal = scene.journal();
+        let told = scene.code(&["journal", "show", journal.to_str().unwrap()]).1;
+        assert!(told.contains(issuer) && told.contains("subject /eid1/c/"), "{told}");
+    }
+    // A person has moved it: nothing is taken back either.
+    let scene = planned(|_| {}, &["--trigger", "person"]);
+    assert_eq!(scene.apply(&["--yes"]).0, 10);
+    scene.press_update();
+    set_parameters(&scene, &[(ISSUER, foreign.clone())]);
+    let gate = Gate::new();
+    // The process ends before it has looked what is to be taken back.
+    scene.fixture.emulator.fault(Fault::on(Service::DevOps, "GET", "/endpoints/").nth(2).gate(&gate));
+    let mut child = scene.spawn_apply(&["--yes", "--resume"]);
+    gate.wait_until_reached(1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    scene.fixture.emulator.mend();
+    let (code, said) = scene.apply(&["--yes", "--resume"]);
+    assert_eq!((code, &*scene.kinds()), (11, "new+old"), "{said}");
+    // Begun anew.
+    let (code, said) = scene.apply(&["--yes", "--resume"]);
+    assert_eq!((code, &*scene.kinds()), (11, "new+old"), "{said}");
+    assert!(said.contains(&foreign) && said.contains("subject /eid1/c/"), "{said}");
+}
+
+#[test]
+fn a_refusal_after_a_call_without_an_answer_takes_nothing_back() {
+    std::thread::scope(|threads| {
+        for status in [400, 403, 409, 429] {
+            threads.spawn(move || {
+                let put = || Fault::on(Service::DevOps, "PUT", "/endpoints/");
+                let scene = planned(|_| {}, &["--trigger", "save"]);
+                scene.fixture.emulator.fault(put().reset());
+                scene.fixture.emulator.fault(put().status(status));
+                let (code, said) = scene.apply(&["--yes"]);
+                assert_eq!((code, &*scene.kinds()), (10, "new+old"), "{status}: {said}");
+                // The earlier call was announced by another process.
+                let scene = planned(|_| {}, &["--trigger", "save"]);
+                let gate = Gate::new();
+                scene.fixture.emulator.fault(put().gate(&gate));
+                let mut child = scene.spawn_apply(&["--yes"]);
+                gate.wait_until_reached(1);
+                child.kill().unwrap();
+                child.wait().unwrap();
+                scene.fixture.emulator.mend();
+                scene.fixture.emulator.fault(put().status(status));
+                let (code, said) = scene.apply(&["--yes", "--resume"]);
+                assert_eq!((code, &*scene.kinds()), (10, "new+old"), "{status}: {said}");
+            });
+        }
+    });
+}
+
+#[test]
+fn while_azure_devops_is_at_work_on_it_nothing_is_taken_back() {
     let scene = planned(|_| {}, &[]);
     let gate = Gate::new();
     scene.fixture.emulator.fault(Fault::on(Service::DevOps, "PUT", "/endpoints/").gate(&gate));
@@ -436,13 +548,66 @@ fn a_pair_that_was_not_foreseen_is_trusted_since_there_is_no_way_back() {
     gate.wait_until_reached(1);
     {
         let mut directory = scene.fixture.emulator.directory();
-        let parameters = &mut directory.connection(scene.id(OLD)).parameters;
-        parameters.insert("workloadIdentityFederationSubject".to_owned(), "/eid1/other".to_owned());
+        let record = &mut directory.connection(scene.id(OLD)).record;
+        (record.read_only, record.unready) = (true, Some("InProgress".to_owned()));
     }
     gate.open();
-    assert_eq!(child.wait().unwrap().code(), Some(10));
-    let trusted = scene.trusted(scene.id(OLD));
-    assert!(trusted.contains(&"/eid1/other".to_owned()) && trusted.len() == 3, "{trusted:?}");
+    assert_eq!((child.wait().unwrap().code(), &*scene.kinds()), (Some(11), "new+old"));
+    let journal = scene.journal();
+    let told = scene.code(&["journal", "show", journal.to_str().unwrap()]).1;
+    assert!(told.contains("still at work"), "{told}");
+}
+
+/// Takes the credential of the new issuer away.
+fn distrust(scene: &Scene) {
+    let mut directory = scene.fixture.emulator.directory();
+    let client = directory.connection(scene.id(OLD)).client;
+    directory.app(client).federated_credentials.retain(|one| one.subject.starts_with("sc://"));
+}
+
+#[test]
+fn what_is_not_trusted_any_more_fails_instead_of_waiting_for_a_run() {
+    let scene = planned(|_| {}, &[]);
+    assert_eq!(scene.apply(&["--yes"]).0, 10);
+    scene.run_of_pipeline(Duration::seconds(1), "succeeded");
+    distrust(&scene);
+    let (code, said) = scene.apply(&["--yes", "--resume"]);
+    assert_eq!((code, &*scene.kinds()), (11, "old"), "{said}");
+    assert!(said.contains("WIF7008"), "{said}");
+}
+
+#[test]
+fn the_old_credential_is_not_removed_when_the_new_one_has_gone_meanwhile() {
+    let scene = planned(|_| {}, &[]);
+    assert_eq!(scene.apply(&["--yes"]).0, 10);
+    scene.run_of_pipeline(Duration::seconds(1), "succeeded");
+    let gate = Gate::new();
+    // Between the look for a run and the removal.
+    scene.fixture.emulator.fault(Fault::on(Service::DevOps, "GET", "/endpoints/").nth(2).gate(&gate));
+    let mut child = scene.spawn_apply(&["--yes", "--resume"]);
+    gate.wait_until_reached(1);
+    distrust(&scene);
+    gate.open();
+    assert_eq!((child.wait().unwrap().code(), &*scene.kinds()), (Some(11), "old"));
+}
+
+#[test]
+fn a_run_that_began_before_the_move_was_seen_shows_nothing() {
+    let scene = Scene::under(&[OLD], |_| {});
+    let modify = |ago: Duration| {
+        let mut directory = scene.fixture.emulator.directory();
+        directory.connection(scene.id(OLD)).record.modified = Some(now() - ago);
+    };
+    modify(Duration::days(30));
+    assert_eq!(scene.plan_of("issuer", &["--all-eligible"]).0, 10);
+    assert_eq!(scene.apply(&["--yes"]).0, 10);
+    // Azure DevOps has ended the move later than it was asked for.
+    modify(Duration::minutes(10));
+    scene.run_of_pipeline(Duration::minutes(-5), "succeeded");
+    let (code, said) = scene.apply(&["--yes", "--resume"]);
+    assert_eq!((code, &*scene.kinds()), (10, "new+old"), "{said}");
+    scene.run_of_pipeline(Duration::seconds(1), "succeeded");
+    assert_eq!((scene.apply(&["--yes", "--resume"]).0, &*scene.kinds()), (0, "new"));
 }
 
 #[test]

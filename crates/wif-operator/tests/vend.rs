@@ -15,6 +15,7 @@ use std::{
     fs,
     process::{Child, Command, Stdio},
     sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -489,6 +490,27 @@ fn an_identity_that_another_connection_uses_too_keeps_what_that_one_may_need() {
     assert_eq!(code, 10, "{said}");
 }
 
+/// An apply that is killed at a request, and resumed.
+fn killed_at(hold: fn(Fault, &Gate) -> Fault, service: Service, number: usize) {
+    let scene = Scene::new();
+    scene.write(&scene.request("application"));
+    assert_eq!(scene.plan(&[]).0, 10);
+    let gate = Gate::new();
+    scene.fixture.emulator.fault(hold(Fault::on(service, "*", "").nth(number), &gate));
+    let mut command = scene.command(&["apply", "plan.json", "--yes"]);
+    let mut child: Child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    gate.wait_until_reached(1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    scene.fixture.emulator.mend();
+    let (code, said) = scene.apply(&["--resume"]);
+    let moment = format!("{service:?} {number}: {said}\n{}", scene.fixture.emulator.journal_text());
+    assert_eq!(code, 0, "{moment}");
+    let vended = scene.vended();
+    assert_eq!((vended.len(), vended[0].record.checks.len()), (1, 2), "{moment}");
+    scene.is_settled();
+}
+
 /// Kills `wif apply` at each of its requests, goes on with `--resume`, and judges by what the services have.
 fn killed_at_each_request(hold: fn(Fault, &Gate) -> Fault, step: usize) {
     let undisturbed = Scene::new();
@@ -500,29 +522,19 @@ fn killed_at_each_request(hold: fn(Fault, &Gate) -> Fault, step: usize) {
     let (code, said) = undisturbed.apply(&[]);
     assert_eq!(code, 0, "{said}");
     let after = counts(&undisturbed);
-    let mut tried = 0;
-    for (at, service) in services.into_iter().enumerate() {
-        for number in (1..=after[at] - before[at]).step_by(step) {
-            let scene = Scene::new();
-            scene.write(&scene.request("application"));
-            assert_eq!(scene.plan(&[]).0, 10);
-            let gate = Gate::new();
-            scene.fixture.emulator.fault(hold(Fault::on(service, "*", "").nth(number), &gate));
-            let mut command = scene.command(&["apply", "plan.json", "--yes"]);
-            let mut child: Child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            gate.wait_until_reached(1);
-            child.kill().unwrap();
-            child.wait().unwrap();
-            scene.fixture.emulator.mend();
-            let (code, said) = scene.apply(&["--resume"]);
-            let moment = format!("{service:?} {number}: {said}\n{}", scene.fixture.emulator.journal_text());
-            assert_eq!(code, 0, "{moment}");
-            let vended = scene.vended();
-            assert_eq!((vended.len(), vended[0].record.checks.len()), (1, 2), "{moment}");
-            scene.is_settled();
-            tried += 1;
+    let moments = services.into_iter().enumerate().flat_map(|(at, service)| {
+        (1..=after[at] - before[at]).step_by(step).map(move |number| (service, number))
+    });
+    // A resumed apply waits for what may still come, so that the moments are tried side by side.
+    let tried = thread::scope(|scope| {
+        let all: Vec<_> =
+            moments.map(|(service, number)| scope.spawn(move || killed_at(hold, service, number))).collect();
+        let tried = all.len();
+        for one in all {
+            one.join().unwrap();
         }
-    }
+        tried
+    });
     assert!(tried > 10, "only {tried} moments");
 }
 
@@ -664,4 +676,26 @@ fn several_requests_are_one_plan_and_a_refused_side_is_handed_off() {
     assert_eq!(code, 3, "{said}");
     assert!(said.contains("wif hand-off plan.json --to entra"), "{said}");
     assert!(scene.vended().is_empty());
+}
+
+#[test]
+fn an_identity_of_the_requested_name_that_others_made_is_not_taken() {
+    let scene = Scene::new();
+    let mut request = scene.request("application");
+    scene.vend(&request);
+    // Made for one connection, it is another's for the next.
+    request["connection"] = json!("sc-other");
+    scene.write(&request);
+    let (code, said) = scene.plan(&[]);
+    assert!(code == 0 && said.contains("was not made for this request"), "{code} {said}");
+}
+
+#[test]
+fn a_reason_of_several_lines_is_refused() {
+    let scene = Scene::new();
+    let mut request = scene.request("application");
+    request["reason"] = json!("CHG-1\ncurl evil.example");
+    scene.write(&request);
+    let (code, said) = scene.plan(&[]);
+    assert!(code == 2 && said.contains("reason: it has a line end"), "{code} {said}");
 }

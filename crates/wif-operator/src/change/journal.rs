@@ -113,6 +113,9 @@ pub enum JournalError {
     /// It is there already.
     #[error("it is there already")]
     Exists,
+    /// It is longer than what is read.
+    #[error("it is longer than {} MiB", MAX_BYTES / 1024 / 1024)]
+    TooLong,
     /// Another process holds it.
     #[error("process {} applies it", .0.map_or_else(|| "(unknown)".to_owned(), |pid| pid.to_string()))]
     InUse(Option<u32>),
@@ -125,6 +128,8 @@ pub struct Journal {
 
 struct State {
     file: File,
+    /// A line could not be written: what is there of it stays the last one.
+    is_torn: bool,
     seq: u64,
     before: String,
 }
@@ -155,9 +160,17 @@ pub fn path_of(plan: &Path) -> PathBuf {
 ///
 /// It cannot be read, is none, or was changed.
 pub fn read(path: &Path) -> Result<Read, JournalError> {
+    parse(&bytes_of(&File::open(path)?)?)
+}
+
+/// What is in a file, if it is not too long.
+fn bytes_of(file: &File) -> Result<Vec<u8>, JournalError> {
+    if file.metadata()?.len() > MAX_BYTES {
+        return Err(JournalError::TooLong);
+    }
     let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_BYTES).read_to_end(&mut bytes)?;
-    parse(&bytes)
+    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn parse(bytes: &[u8]) -> Result<Read, JournalError> {
@@ -225,7 +238,7 @@ impl Journal {
         }
         let file = options.open(path)?;
         file.try_lock().map_err(|_error| JournalError::InUse(None))?;
-        let state = RefCell::new(State { file, seq: 0, before: String::new() });
+        let state = RefCell::new(State { file, is_torn: false, seq: 0, before: String::new() });
         let journal = Self { state };
         let pid = Some(std::process::id());
         journal.append(Entry { pid, plan: Some(Box::new(plan.clone())), ..entry(Phase::Begin, time) })?;
@@ -245,13 +258,12 @@ impl Journal {
             Err(TryLockError::Error(error)) => return Err(error.into()),
             Ok(()) => {}
         }
-        let mut bytes = Vec::new();
-        (&file).take(MAX_BYTES).read_to_end(&mut bytes)?;
-        let read = parse(&bytes)?;
+        let read = parse(&bytes_of(&file)?)?;
         file.set_len(read.whole)?;
         file.seek(io::SeekFrom::End(0))?;
         let seq = u64::try_from(read.entries.len()).unwrap_or_default();
-        let journal = Self { state: RefCell::new(State { file, seq, before: read.last.clone() }) };
+        let journal =
+            Self { state: RefCell::new(State { file, is_torn: false, seq, before: read.last.clone() }) };
         journal.append(Entry { pid: Some(std::process::id()), ..entry(Phase::Resume, time) })?;
         Ok((journal, read))
     }
@@ -280,8 +292,13 @@ impl Journal {
         let mut line = serde_json::to_vec(&entry).map_err(io::Error::from)?;
         let hash = hex(&line);
         line.push(b'\n');
+        if state.is_torn {
+            return Err(io::Error::other("a line before could not be written").into());
+        }
+        state.is_torn = true;
         state.file.write_all(&line)?;
         state.file.sync_data()?;
+        state.is_torn = false;
         state.seq = entry.seq;
         state.before = hash;
         Ok(())
@@ -473,6 +490,23 @@ mod tests {
         assert!(matches!(Journal::begin(&path, &plan, plan.made), Err(JournalError::Exists)));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         Journal::resume(&path, plan.made).unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn after_a_line_that_could_not_be_written_nothing_more_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.journal");
+        let plan = plan();
+        let journal = Journal::begin(&path, &plan, plan.made).unwrap();
+        let before = fs::read(&path).unwrap();
+        let note = || journal.note(plan.made, Phase::End, (None, None), Told::default());
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let file = std::mem::replace(&mut journal.state.borrow_mut().file, full);
+        assert!(note().is_err());
+        journal.state.borrow_mut().file = file;
+        assert!(note().is_err());
+        assert_eq!(fs::read(&path).unwrap(), before);
     }
 
     #[test]

@@ -405,10 +405,12 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The names of the credentials that other items than this one add or remove.
+    /// The names of the credentials that other items than this one add to its identity or remove from it.
     #[must_use]
     pub fn names_of_others(&self, item: &Item) -> Vec<&str> {
+        let key = item.serial_key();
         let others = self.items.iter().filter(|other| other.connection != item.connection);
+        let others = others.filter(|other| other.serial_key() == key);
         let changed = others.flat_map(|other| other.added().chain(other.removed()));
         changed.map(|credential| credential.name.as_str()).collect()
     }

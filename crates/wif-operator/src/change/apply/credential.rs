@@ -14,7 +14,7 @@ use crate::change::{
     journal::{Phase, Told},
     observe::{self, Target},
     parameters,
-    plan::{Credential, Item},
+    plan::{Action, Credential, Item},
 };
 
 impl Engine<'_> {
@@ -64,6 +64,14 @@ impl Engine<'_> {
         if is_wanted && known.iter().any(is_named) {
             let text = format!("another credential has the name {} by now", credential.name);
             return Ended::Failed(Failed { code: Code::ChangeUnconfirmed, text });
+        }
+        // The old credential goes only while the new one is there: it is looked once more.
+        let mut before = item.steps.iter().take(at);
+        let is_old = !is_wanted
+            && intent == Phase::Intent
+            && before.any(|step| matches!(step.action, Action::AwaitRun));
+        if is_old && let Err(failed) = self.signs_in_by_entra(target).await {
+            return Ended::Failed(failed);
         }
         let holder = target.holder();
         let mut delays = Delays::default();

@@ -18,7 +18,7 @@ use crate::{
     change::{
         journal::{Journal, JournalError, Phase, Read, Standing, Told},
         observe::{Observed, Target, Unobserved, observe},
-        plan::{Facts, Item, Plan},
+        plan::{Action, Facts, Item, Plan},
         service::{CallError, NotChanged, Services},
     },
     moment::Moment,
@@ -132,8 +132,11 @@ impl<'a> Engine<'a> {
         self.is_stopped.get() || self.broken.borrow().is_some()
     }
 
-    /// Writes a line. Where it cannot be written, everything ends.
+    /// Writes a line. Where it cannot be written, everything ends, and nothing more is written.
     pub(super) fn note(&self, phase: Phase, item: &Item, step: Option<usize>, told: Told) -> bool {
+        if self.broken.borrow().is_some() {
+            return false;
+        }
         let time = Moment::new(self.clock.now());
         if phase == Phase::Intent {
             self.announced.borrow_mut().extend(step.map(|step| (item.connection, step)));
@@ -196,6 +199,8 @@ impl<'a> Engine<'a> {
         if let Some(code) = undoing {
             let code = Code::ALL.iter().copied().find(|known| known.as_str() == code);
             made.extend(open);
+            // A person may have moved it.
+            made.extend(item.steps.iter().position(|step| matches!(step.action, Action::MoveIssuer { .. })));
             made.retain(|step| !undone.contains(step));
             let text = "it had failed before".to_owned();
             return self
@@ -233,7 +238,12 @@ impl<'a> Engine<'a> {
                     let told = Told { code, text: Some(failed.text.clone()), request: None };
                     self.note(Phase::Failed, item, Some(at), told);
                     // What it has done is looked for before it is undone. What was never announced was done by others.
-                    if was_announced || self.announced.borrow().contains(&(item.connection, at)) {
+                    // A person may have moved it.
+                    let may_have_moved = matches!(step.action, Action::MoveIssuer { .. });
+                    if may_have_moved
+                        || was_announced
+                        || self.announced.borrow().contains(&(item.connection, at))
+                    {
                         made.push(at);
                     }
                     return self.undo(item, target, made, failed).await;

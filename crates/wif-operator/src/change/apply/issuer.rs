@@ -1,7 +1,12 @@
 //! The move to the issuer of Entra. Which call does it is not documented, so that only what is read back tells. No way back is known.
 
+use serde_json::Value;
 use wif_azure::rest::WriteError;
-use wif_core::{code::Code, foreign_text::one_line};
+use wif_core::{
+    code::Code,
+    foreign_text::one_line,
+    trust::subject::{Issuer, Subject},
+};
 use wif_io::clock::Deadline;
 
 use super::{
@@ -85,7 +90,7 @@ impl Engine<'_> {
         };
         let (mut answered, mut rejected) = (None, None);
         for call in calls {
-            match self.try_call((item, target, at), &observed, *call).await {
+            match self.try_call((item, target, at), &observed, *call, before.open.contains(&at)).await {
                 Tried::Moved(observed) => {
                     return self.trust((item, target, at), &observed, credential).await;
                 }
@@ -108,12 +113,13 @@ impl Engine<'_> {
         }
     }
 
-    /// Sends a call, and looks whether the connection has moved.
+    /// Sends a call, and looks whether the connection has moved. `is_doubtful`: what an earlier call has done is not known.
     async fn try_call(
         &self,
         (item, target, at): (&Item, &Target, usize),
         observed: &Observed,
         call: Move,
+        mut is_doubtful: bool,
     ) -> Tried {
         let mut delays = Delays::default();
         for _ in 0..MAX_ATTEMPTS {
@@ -126,6 +132,8 @@ impl Engine<'_> {
                 matches!(&sent, Err(WriteError::NotDone(CallError::Refused { status: 400, .. })));
             let is_lost = match self.judge(item, at, sent) {
                 Ok(is_answered) => !is_answered,
+                // The earlier call may still move it: it is looked, and nothing is taken back.
+                Err(_) if is_doubtful => false,
                 Err((failed, _)) if is_rejected => return Tried::Rejected(failed),
                 Err((failed, _)) => return Tried::Ended(Ended::Failed(failed)),
             };
@@ -152,12 +160,13 @@ impl Engine<'_> {
             if unseen.is_some() || !is_lost {
                 return Tried::Answered(unseen);
             }
+            is_doubtful = true;
         }
         Tried::Answered(None)
     }
 
     /// That a federated credential has the issuer and subject that were read back. They can be others than those that were
-    /// computed: then it is added, since there is no way back.
+    /// computed: then it is added, since there is no way back, if they are those of Entra for this connection.
     async fn trust(
         &self,
         (item, target, at): (&Item, &Target, usize),
@@ -168,6 +177,12 @@ impl Engine<'_> {
             return Ended::Made(told_pair(observed));
         }
         let (issuer, subject) = pair(&observed.raw);
+        if !self.is_of_entra(target, &issuer, &subject) {
+            let text = format!(
+                "not trusted: issuer {issuer}, subject {subject} are not those of Entra for this connection"
+            );
+            return failed(Code::ConnectionUnproven, &text);
+        }
         let name = format!("{}-read", credential.name);
         let read = Credential { name, issuer, subject, audience: AUDIENCE.to_owned() };
         match self.credential(item, target, at, &read, true, Phase::Intent).await {
@@ -176,9 +191,27 @@ impl Engine<'_> {
         }
     }
 
-    /// Whether there is nothing to undo: the connection still has the Azure DevOps issuer.
+    /// Whether a token of this issuer and subject is one of Entra for this connection of this organization.
+    fn is_of_entra(&self, target: &Target, issuer: &str, subject: &str) -> bool {
+        let is_issuer = Issuer::parse(issuer).tenant().is_some_and(|tenant| {
+            // Character by character: another host is another authority.
+            issuer == format!("https://login.microsoftonline.com/{tenant}/v2.0")
+        });
+        is_issuer
+            && matches!(
+                Subject::parse(subject),
+                Subject::Ids { organization, connection, .. }
+                    if organization == self.plan.organization.id && connection == target.connection
+            )
+    }
+
+    /// Whether there is nothing to undo: the connection still has the Azure DevOps issuer, and nothing is under way.
     pub(super) async fn is_still_old(&self, target: &Target) -> Ended {
         match observe::connection(self.services, target).await {
+            Ok(raw) if is_in_progress(&raw) => failed(
+                Code::NotPutBack,
+                "Azure DevOps is still at work on it, and may move it yet; its federated credentials stay",
+            ),
             Ok(raw) if issuer(&raw) == Some(IssuerKind::DevOps) => Ended::Found,
             Ok(_) => failed(
                 Code::NotPutBack,
@@ -187,6 +220,11 @@ impl Engine<'_> {
             Err(error) => Ended::Failed(unread(&error)),
         }
     }
+}
+
+fn is_in_progress(connection: &Value) -> bool {
+    let state = connection.pointer("/operationStatus/state").and_then(Value::as_str);
+    state.is_some_and(|state| state.eq_ignore_ascii_case("InProgress"))
 }
 
 fn failed(code: Code, text: &str) -> Ended {

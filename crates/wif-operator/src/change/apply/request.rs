@@ -35,12 +35,13 @@ impl Engine<'_> {
         Work { services, organization, asked, connection: item.connection, change, is_undone }
     }
 
-    /// Does a step of a request, or takes it back.
+    /// Does a step of a request, or takes it back. Where `is_doubtful`, a call of an earlier process, or one without an answer, may still
+    /// take effect: it is waited for.
     pub(super) async fn follow(
         &self,
-        item: &Item,
-        at: usize,
+        (item, at): (&Item, usize),
         (change, is_undone): (&Change, bool),
+        is_doubtful: bool,
         intent: Phase,
     ) -> Ended {
         let Some(asked) = &item.asked else {
@@ -54,11 +55,22 @@ impl Engine<'_> {
         let begun = loop {
             match work.progress().await {
                 Ok(progress) => break progress,
-                Err(Stuck::Missing(_)) if !end.remaining(self.clock).is_zero() && !self.is_over() => {
+                Err(Stuck::Missing(_)) if self.is_over() => return Ended::Interrupted,
+                Err(Stuck::Missing(_)) if !end.remaining(self.clock).is_zero() => {
                     self.clock.sleep(delays.next()).await;
                 }
                 Err(error) => return Ended::Failed(stuck(&error)),
             }
+        };
+        let begun = if is_doubtful && change.makes_another() {
+            let made = self.work(item, asked, change, false);
+            match (self.read_back(&made, LOST_WAIT).await, is_undone) {
+                (Ok(true), false) => return Ended::Made(None),
+                (Ok(true), true) => Progress::Open,
+                (Ok(false) | Err(_), _) => begun,
+            }
+        } else {
+            begun
         };
         match begun {
             Progress::Done => return Ended::Found,

@@ -73,7 +73,7 @@ impl Engine<'_> {
             }
             Action::Follow(change) | Action::TakeBack { done: change } => {
                 let is_undone = matches!(action, Action::TakeBack { .. });
-                match self.follow(item, at, (change, is_undone), Phase::Intent).await {
+                match self.follow((item, at), (change, is_undone), was_announced, Phase::Intent).await {
                     Ended::Found if was_announced => Ended::Made(None),
                     ended => ended,
                 }

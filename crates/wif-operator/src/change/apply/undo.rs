@@ -24,6 +24,8 @@ impl Engine<'_> {
         made.sort_unstable();
         made.dedup();
         let Failed { code, mut text } = failed;
+        // What was sent and not seen may come yet.
+        let is_doubtful = code == Code::ChangeUnconfirmed;
         for at in made.into_iter().rev() {
             let Some(step) = item.steps.get(at) else { continue };
             let ended = match &step.action {
@@ -39,10 +41,17 @@ impl Engine<'_> {
                 // What comes before it has been proven by a run, and stays.
                 Action::AwaitRun => break,
                 Action::Follow(change) if change.has_inverse() => {
-                    self.follow(item, at, (change, true), Phase::UndoIntent).await
+                    self.follow((item, at), (change, true), is_doubtful, Phase::UndoIntent).await
                 }
-                Action::TakeBack { done } => self.follow(item, at, (done, false), Phase::UndoIntent).await,
-                Action::RemoveUnused { .. } | Action::Prove | Action::Follow(_) => continue,
+                Action::TakeBack { done } if done.can_be_done_again() => {
+                    self.follow((item, at), (done, false), is_doubtful, Phase::UndoIntent).await
+                }
+                Action::Follow(change) if change.is_harmless() => continue,
+                // What came before it may depend on it, and stays as it is.
+                Action::Follow(_) | Action::TakeBack { .. } => {
+                    Ended::Failed(Failed { code, text: "no way back from it is known".to_owned() })
+                }
+                Action::RemoveUnused { .. } | Action::Prove => continue,
             };
             match ended {
                 Ended::Made(_) | Ended::Found => {

@@ -8,7 +8,10 @@ use super::{
     known::{Known, own_pair, projects_of},
     making::{ADMINISTRATOR, ENTRA, ROLES, report, step},
 };
-use crate::change::plan::{Credential, Step};
+use crate::{
+    change::plan::{Credential, Step},
+    drift::is_of_a_connection,
+};
 
 /// What is there beyond the request: removed from what was made for it, else told.
 pub(super) fn beyond(known: &Known<'_>, steps: &mut Vec<Step>) {
@@ -30,7 +33,7 @@ pub(super) fn beyond(known: &Known<'_>, steps: &mut Vec<Step>) {
     let (issuer, subject) = own_pair(known);
     let others: Vec<_> =
         known.credentials.iter().filter(|one| one.issuer != issuer || one.subject != subject).collect();
-    let is_connection = |one: &Credential| one.subject.starts_with("sc://") || one.subject.contains("/sc/");
+    let is_connection = |one: &Credential| is_of_a_connection(&one.issuer, &one.subject);
     // An identity that another connection uses, too, keeps what that one may need.
     let is_alone = !others.iter().any(|one| is_connection(one));
     for one in others {

@@ -1,7 +1,7 @@
 //! What another person has to do of a request: commands of the Azure CLI for each side.
 
 use serde_json::{Value, json};
-use wif_core::azure::resource::DEVOPS_APPLICATION;
+use wif_core::{azure::resource::DEVOPS_APPLICATION, foreign_text::one_line};
 
 use super::{
     asked::{Asked, Change},
@@ -125,12 +125,14 @@ fn devops(plan: &Plan, item: &Item, asked: &Asked, change: &Change) -> Vec<Strin
         Change::MakeConnection => {
             rest("post", &format!("{endpoints}?api-version=7.1"), Some(asked.connection(&client(item))))
         }
-        Change::SaveConnection => vec![format!(
-            "# save {id} with the client id {}, the scope {}, and the description {}",
-            client(item),
-            asked.request.scope,
-            asked.description("")
-        )],
+        Change::SaveConnection => {
+            let (client, scope) = (client(item), &asked.request.scope);
+            let (owner, reason) = (&asked.request.owner, &asked.request.reason);
+            let text = format!(
+                "save {id} with the client id {client}, the scope {scope}, and in its description the owner {owner} and the reason {reason}"
+            );
+            vec![format!("# {}", one_line(&text, 800))]
+        }
         Change::Share { project } => {
             let body = json!([asked.reference(project, &asked.description(""))]);
             rest("patch", &format!("{endpoints}/{id}?api-version=7.1"), Some(body))

@@ -55,7 +55,7 @@ pub fn take_back(done: &Step) -> Option<Step> {
         precondition: "it is looked for first".to_owned(),
         call: format!("the inverse of {}", done.call),
         read_back: "it is as it was before".to_owned(),
-        inverse: Some("do it again".to_owned()),
+        inverse: change.can_be_done_again().then(|| "do it again".to_owned()),
         who: done.who.clone(),
         action: Action::TakeBack { done: change.clone() },
     })

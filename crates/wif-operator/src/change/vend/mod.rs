@@ -1,7 +1,7 @@
 //! Connections made as requests ask for them, and brought back to that.
 //!
 //! [`asked`] is what a plan holds of a request. [`steps`] follow from what was compared; [`work`] is each of them: how to see that
-//! it is done, and the call that does it, or its inverse. [`calls`] are the calls.
+//! it is done, and the call that does it, or its inverse. `calls` are the calls.
 
 pub mod asked;
 mod beyond;

@@ -24,14 +24,24 @@ pub fn steps(known: &Known<'_>) -> Vec<Step> {
     let mut steps = Vec::new();
     identity(known, &mut steps);
     roles(known, &mut steps);
-    connection(known, &mut steps);
-    trust(known, &mut steps);
+    if known.raw.is_some() {
+        // Its issuer and subject are known, so that it never signs in as an identity that does not trust it.
+        trust(known, &mut steps);
+        connection(known, &mut steps);
+    } else {
+        connection(known, &mut steps);
+        trust(known, &mut steps);
+    }
     // No pipeline may use it before it is guarded.
     checks(known, &mut steps);
     pipelines(known, &mut steps);
-    if steps.iter().any(|step: &Step| step.sign != "!") {
+    let mut removals = Vec::new();
+    unwanted_checks(known, &mut removals);
+    if steps.iter().chain(&removals).any(|step: &Step| step.sign != "!") {
         steps.push(prove());
     }
+    // What cannot be taken back comes after the proof.
+    steps.append(&mut removals);
     beyond(known, &mut steps);
     steps
 }
@@ -189,10 +199,6 @@ fn pipelines(known: &Known<'_>, steps: &mut Vec<Step>) {
 
 fn checks(known: &Known<'_>, steps: &mut Vec<Step>) {
     let request = &known.asked.request;
-    let sorted = |mut all: Vec<Uuid>| {
-        all.sort();
-        all
-    };
     let approvers = sorted(known.approvers.clone());
     let branches: BTreeSet<_> = request.branches.iter().cloned().collect();
     let call = "POST pipelines/checks/configurations";
@@ -211,6 +217,12 @@ fn checks(known: &Known<'_>, steps: &mut Vec<Step>) {
         let change = Change::MakeBranchControl { branches: request.branches.clone() };
         steps.push(step("+", title, change, (call, GUARD)));
     }
+}
+
+fn unwanted_checks(known: &Known<'_>, steps: &mut Vec<Step>) {
+    let request = &known.asked.request;
+    let approvers = sorted(known.approvers.clone());
+    let branches: BTreeSet<_> = request.branches.iter().cloned().collect();
     for check in &known.checks {
         let is_wanted = match (approvers_of(check), branches_of(check)) {
             (Some(own), _) => sorted(own) == approvers,
@@ -231,6 +243,11 @@ fn checks(known: &Known<'_>, steps: &mut Vec<Step>) {
             report(steps, &format!("the check {id} was not asked for"));
         }
     }
+}
+
+fn sorted(mut all: Vec<Uuid>) -> Vec<Uuid> {
+    all.sort();
+    all
 }
 
 fn prove() -> Step {

@@ -77,6 +77,26 @@ impl Change {
     }
 }
 
+impl Change {
+    /// Whether what was taken back can be done again: a connection would get another id.
+    #[must_use]
+    pub const fn can_be_done_again(&self) -> bool {
+        self.has_inverse() && !matches!(self, Self::MakeConnection)
+    }
+
+    /// Whether its call makes a second one if it is sent twice.
+    #[must_use]
+    pub const fn makes_another(&self) -> bool {
+        matches!(self, Self::MakeConnection | Self::MakeBranchControl { .. } | Self::MakeApproval { .. })
+    }
+
+    /// Whether nothing has to be taken back: it goes with what was made before it, or changes nothing.
+    #[must_use]
+    pub const fn is_harmless(&self) -> bool {
+        matches!(self, Self::MakePrincipal | Self::Report)
+    }
+}
+
 impl Work<'_> {
     pub(super) async fn identity(&self) -> Result<Option<Identity>, CallError> {
         look::identity(self.services, &self.asked.request.identity, &self.asked.key).await
@@ -104,9 +124,7 @@ impl Work<'_> {
         let is_there = match self.change {
             Change::MakeConnection => return self.connection_made().await,
             // Only what was made for this request is deleted.
-            Change::MakeApplication | Change::MakeManagedIdentity => {
-                self.identity().await?.is_some_and(|one| !self.is_undone || one.is_own)
-            }
+            Change::MakeApplication | Change::MakeManagedIdentity => self.is_identity_made().await?,
             Change::MakePrincipal => self.there().await?.principal.is_some(),
             Change::AssignRole { definition, scope, .. } => match self.identity().await? {
                 Some(Identity { principal: Some(principal), .. }) => {
@@ -161,6 +179,27 @@ impl Work<'_> {
             Change::Report => true,
         };
         Ok(if is_there == self.is_undone { Progress::Open } else { Progress::Done })
+    }
+
+    /// Whether the identity of the request is there. Another one of its name is not taken, and not deleted.
+    async fn is_identity_made(&self) -> Result<bool, Stuck> {
+        let Some(identity) = self.identity().await? else { return Ok(false) };
+        match (identity.is_own, self.is_undone) {
+            (false, true) => Ok(false),
+            (false, false) => {
+                let text = "another identity has its name by now, and was not made for this request";
+                Err(Stuck::Wrong(text.to_owned()))
+            }
+            (true, false) => Ok(true),
+            (true, true) => {
+                let others = self.services.credentials(&identity.holder).await?;
+                if others.is_empty() {
+                    return Ok(true);
+                }
+                let text = "the identity has federated credentials of others, and is not deleted";
+                Err(Stuck::Wrong(text.to_owned()))
+            }
+        }
     }
 
     async fn connection_made(&self) -> Result<Progress, Stuck> {

@@ -50,6 +50,12 @@ pub(super) async fn apply(arguments: &ApplyArguments, host: &mut Host<'_>) -> Re
         ));
     }
     let is_resumed = is_there && arguments.resume;
+    if is_resumed && is_done(&path, &plan)? {
+        let applied =
+            Applied { outcomes: vec![Outcome::Done; plan.items.len()], has_changed: false, broken: None };
+        print(host, &summary(&plan, &applied, &arguments.plan), false)?;
+        return Ok(if plan.items.iter().any(Item::waits) { 10 } else { 0 });
+    }
     if !is_resumed && now >= plan.valid_until {
         let error =
             format!("the plan was made {}, and could be applied until {}", plan.made, plan.valid_until);
@@ -137,11 +143,24 @@ async fn services_of(
 /// The journal of an earlier apply of the same plan, to go on with.
 fn resumed(path: &Path, plan: &Plan, now: Moment) -> Result<(Journal, journal::Read), Failure> {
     let (journal, before) = Journal::resume(path, now).map_err(|error| unusable(path, error))?;
-    if before.plan != *plan {
-        let error = format!("{} is the journal of another plan", path.display());
-        return Err(Failure::new(Code::JournalUnusable, error, "use the plan that it belongs to"));
-    }
+    check_plan(path, plan, &before)?;
     Ok((journal, before))
+}
+
+fn check_plan(path: &Path, plan: &Plan, before: &journal::Read) -> Result<(), Failure> {
+    if before.plan == *plan {
+        return Ok(());
+    }
+    let error = format!("{} is the journal of another plan", path.display());
+    Err(Failure::new(Code::JournalUnusable, error, "use the plan that it belongs to"))
+}
+
+/// Whether a journal says of every connection that it is done: then nothing is asked for.
+fn is_done(path: &Path, plan: &Plan) -> Result<bool, Failure> {
+    // What cannot be read is told where the journal is taken over.
+    let Ok(before) = journal::read(path) else { return Ok(false) };
+    check_plan(path, plan, &before)?;
+    Ok(plan.items.iter().all(|item| before.state_of(item.connection).is_done))
 }
 
 /// Asks on a terminal; elsewhere --yes must be given.

@@ -47,7 +47,7 @@ pub(super) fn unusable(path: &Path, error: JournalError) -> Failure {
             let hint = "wait until that process has ended, then see its journal: wif journal show";
             Failure::new(Code::PlanInUse, format!("{shown} is in use: {error}"), hint)
         }
-        JournalError::Broken(_) | JournalError::NotAJournal => {
+        JournalError::Broken(_) | JournalError::NotAJournal | JournalError::TooLong => {
             let hint = "use the journal as wif apply has written it";
             Failure::new(Code::JournalUnusable, format!("{shown} cannot be used: {error}"), hint)
         }

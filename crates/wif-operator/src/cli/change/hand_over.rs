@@ -1,5 +1,7 @@
 //! What a journal tells, and what another person has to do.
 
+use std::io;
+
 use wif_core::{failure::Failure, foreign_text::code_block};
 
 use super::{
@@ -9,7 +11,8 @@ use super::{
 use crate::{
     change::{
         hand_off::{self, Side},
-        journal, show,
+        journal::{self, JournalError},
+        show,
     },
     cli::screen::Host,
 };
@@ -44,7 +47,16 @@ pub(super) fn journal(command: &JournalCommand, host: &mut Host<'_>) -> Result<u
 /// The plan cannot be read.
 pub(super) fn hand_off(arguments: &HandOffArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
     let plan = plan_of(&arguments.plan)?;
-    let done = journal::read(&journal::path_of(&arguments.plan)).ok();
+    let path = journal::path_of(&arguments.plan);
+    let mut done = match journal::read(&path) {
+        Ok(read) => Some(read),
+        Err(JournalError::Io(error)) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(unusable(&path, error)),
+    };
+    if done.take_if(|read| read.plan != plan).is_some() {
+        host.talk
+            .say(&format!("{} is the journal of another plan: every step is shown as open", path.display()));
+    }
     let side = match arguments.to {
         SideArgument::Entra => Side::Entra,
         SideArgument::Azure => Side::Azure,

@@ -70,6 +70,7 @@ impl Lookup<'_> {
             let why = format!("there is no service principal with the client id {client}");
             return Err(wrong(request, "identity", &why, "name one that is there"));
         }
+        refuse_foreign(request, identity.as_ref(), raw.as_ref())?;
         let credentials = match &identity {
             Some(identity) => look::credentials(services, &identity.holder)
                 .await
@@ -77,7 +78,10 @@ impl Lookup<'_> {
             None => Vec::new(),
         };
         let definitions = self.definitions(request).await?;
-        let roles = there.map(|(_, roles)| roles).unwrap_or_default();
+        // What was read are the roles of the identity that the connection has, which may be another one.
+        let client = identity.as_ref().map(|one| one.client);
+        let roles = there.filter(|(connection, _)| connection.client == client).map(|(_, roles)| roles);
+        let roles = roles.unwrap_or_default();
         let assignments = self.assignments(request, identity.as_ref(), &roles).await?;
         let (permissions, checks) = self.guards(&asked, raw.as_ref()).await?;
         let known = Known {
@@ -273,7 +277,7 @@ impl Lookup<'_> {
             let found = self.services.identities(wanted).await;
             let found = found.map_err(|error| unread("the approvers", &error))?;
             let id = match found.as_slice() {
-                [one] => look::id(one, "id"),
+                [one] if names(one, wanted) => look::id(one, "id"),
                 _ => None,
             };
             ids.push(id.ok_or_else(|| {
@@ -283,5 +287,37 @@ impl Lookup<'_> {
             })?);
         }
         Ok(ids)
+    }
+}
+
+/// An identity of the requested name that was not made for the request is taken only if the connection has it already, or the
+/// request says so (`kind: existing`).
+fn refuse_foreign(
+    request: &Request,
+    identity: Option<&look::Identity>,
+    raw: Option<&Value>,
+) -> Result<(), Unplanned> {
+    let Some(identity) = identity.filter(|one| !one.is_own) else { return Ok(()) };
+    if matches!(request.identity, RequestedIdentity::Existing { .. }) {
+        return Ok(());
+    }
+    let client = raw.and_then(|raw| look::parameter(raw, "serviceprincipalid"));
+    if client.is_some_and(|client| client.eq_ignore_ascii_case(&identity.client.to_string())) {
+        return Ok(());
+    }
+    let reason = format!(
+        "an identity of this name is there, was not made for this request, and has the client id {}",
+        identity.client
+    );
+    let alternative = "take another name, or name it: identity: { kind: existing, client: … }";
+    Err(Unplanned::Skipped(reason, alternative.to_owned(), false))
+}
+
+/// Whether a person or group has exactly this name or mail address: the search of Azure DevOps finds similar ones, too.
+fn names(found: &Value, wanted: &str) -> bool {
+    match found {
+        Value::String(text) => text.eq_ignore_ascii_case(wanted),
+        Value::Object(parts) => parts.values().any(|part| names(part, wanted)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => false,
     }
 }

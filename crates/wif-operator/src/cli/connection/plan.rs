@@ -125,9 +125,6 @@ async fn item_of(
             if !compared.unread.is_empty() {
                 return Err(unread(format!("not read: {}", compared.unread.join(", "))));
             }
-            if compared.differences.is_empty() {
-                return Ok(None);
-            }
             let differs = |field: &str| compared.differences.iter().any(|one| one.field == field);
             let skip = |reason: &str, alternative: &str| {
                 Err(Unplanned::Skipped(reason.to_owned(), alternative.to_owned(), false))
@@ -140,7 +137,14 @@ async fn item_of(
                 return skip(reason, "move it to the issuer of Entra first");
             }
             let roles = context.identity(entry.connection).and_then(|one| one.roles.clone());
-            lookup.item(request, Some((entry.connection, roles.unwrap_or_default()))).await
+            // Names can be the same where ids are not: what was looked up decides.
+            let item = lookup.item(request, Some((entry.connection, roles.unwrap_or_default()))).await?;
+            if item.is_none() && !compared.differences.is_empty() {
+                let fields: Vec<_> = compared.differences.iter().map(|one| one.field.as_str()).collect();
+                let reason = format!("no step brings back what differs: {}", fields.join(", "));
+                return skip(&reason, "change it by hand");
+            }
+            Ok(item)
         }
     }
 }
