@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 use uuid::Uuid;
+use wif_core::foreign_text::is_one_line;
 
 use crate::yaml::{YamlError, parse, wrong};
 
@@ -153,7 +154,7 @@ impl Request {
                 return Err(wrong(file, value, &format!("{name}: it is empty")));
             }
             // What is printed for another person to run has one line for each.
-            if value.value.contains(char::is_control) {
+            if !is_one_line(&value.value) {
                 return Err(wrong(
                     file,
                     value,

@@ -59,6 +59,12 @@ pub fn one_line(text: &str, max: usize) -> String {
     line.into_iter().collect()
 }
 
+/// Whether a text is one line, without a character that ends it or moves a cursor.
+#[must_use]
+pub fn is_one_line(text: &str) -> bool {
+    !text.contains(char::is_control)
+}
+
 /// Text of several lines that are meant, each made harmless.
 #[must_use]
 pub fn lines(text: &str) -> String {
