@@ -131,14 +131,8 @@ impl ReadyScript {
                 running.finish(world, signals, broker).await
             }
             Err(failure) => {
-                let unended = match broker {
-                    Some(broker) => broker.end().await,
-                    None => Vec::new(),
-                };
-                let mut commands = Commands::new(&mut *world.out, &world.env);
-                for sentence in &unended {
-                    commands.warning(sentence).map_err(OutputError)?;
-                }
+                let unended = end(broker).await;
+                warn(&unended, &mut Commands::new(&mut *world.out, &world.env)).map_err(OutputError)?;
                 Err(failure)
             }
         };
@@ -151,6 +145,18 @@ impl ReadyScript {
         }
         ended
     }
+}
+
+/// Ends the broker, where there is one. Returns a sentence for each credential that may live on.
+async fn end(broker: Option<LocalBroker>) -> Vec<String> {
+    match broker {
+        Some(broker) => broker.end().await,
+        None => Vec::new(),
+    }
+}
+
+fn warn(sentences: &[String], commands: &mut Commands<'_>) -> io::Result<()> {
+    sentences.iter().try_for_each(|sentence| commands.warning(sentence))
 }
 
 /// Says what became of the processes that the script left behind.
@@ -218,18 +224,13 @@ impl Running {
         }
         let left = self.child.end_left_behind(&*world.clock, LEFT_BEHIND_GRACE).await;
         // Last of all: another cloud may not answer, and the agent waits for seconds only when it cancels.
-        let unended = match broker {
-            Some(broker) => broker.end().await,
-            None => Vec::new(),
-        };
+        let unended = end(broker).await;
         self.read_last_errors(world).await?;
         // The script may have ended in the middle of a line.
         let mut commands = Commands::new(&mut *world.out, &world.env);
         commands.line("\n").map_err(OutputError)?;
         report_left_behind(&left, &mut commands).map_err(OutputError)?;
-        for sentence in &unended {
-            commands.warning(sentence).map_err(OutputError)?;
-        }
+        warn(&unended, &mut commands).map_err(OutputError)?;
         self.judge(ending?)
     }
 

@@ -3,6 +3,8 @@
 mod audit;
 #[cfg(feature = "change")]
 mod change;
+#[cfg(feature = "change")]
+mod change_command;
 mod connect;
 #[cfg(feature = "change")]
 mod connection;
@@ -18,7 +20,7 @@ use clap::{Parser, Subcommand};
 
 pub use audit::audit;
 #[cfg(feature = "change")]
-pub use change::{ChangeCommand, change};
+pub use change_command::{ChangeCommand, change};
 pub use inventory::inventory;
 pub use options::{AuditArguments, InventoryArguments};
 pub use schema::{SchemaCommand, schema};

@@ -37,7 +37,7 @@ use crate::{
 /// # Errors
 ///
 /// It is refused: nothing was done.
-pub(super) async fn apply(arguments: &ApplyArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
+pub(in crate::cli) async fn apply(arguments: &ApplyArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
     let plan = plan_of(&arguments.plan)?;
     let path = journal::path_of(&arguments.plan);
     let now = arguments.ask.now.unwrap_or_else(|| Moment::new(host.clock.now()));

@@ -217,7 +217,7 @@ pub enum SideArgument {
 
 /// What is planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::cli) enum Kind {
     /// A stored secret or certificate becomes federation.
     Convert,
     /// And back.

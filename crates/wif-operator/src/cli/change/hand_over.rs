@@ -22,7 +22,7 @@ use crate::{
 /// # Errors
 ///
 /// It cannot be read, or was changed.
-pub(super) fn journal(command: &JournalCommand, host: &mut Host<'_>) -> Result<u8, Failure> {
+pub(in crate::cli) fn journal(command: &JournalCommand, host: &mut Host<'_>) -> Result<u8, Failure> {
     let JournalCommand::Show { journal: path, format } = command;
     let read = journal::read(path).map_err(|error| unusable(path, error))?;
     match format {
@@ -45,7 +45,7 @@ pub(super) fn journal(command: &JournalCommand, host: &mut Host<'_>) -> Result<u
 /// # Errors
 ///
 /// The plan cannot be read.
-pub(super) fn hand_off(arguments: &HandOffArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
+pub(in crate::cli) fn hand_off(arguments: &HandOffArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
     let plan = plan_of(&arguments.plan)?;
     let path = journal::path_of(&arguments.plan);
     let mut done = match journal::read(&path) {

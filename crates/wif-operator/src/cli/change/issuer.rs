@@ -23,7 +23,10 @@ use crate::{
 /// # Errors
 ///
 /// Arguments or files are wrong, or nothing could be read.
-pub(super) async fn issuer_plan(arguments: &IssuerArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
+pub(in crate::cli) async fn issuer_plan(
+    arguments: &IssuerArguments,
+    host: &mut Host<'_>,
+) -> Result<u8, Failure> {
     let trigger = match arguments.trigger {
         TriggerArgument::Auto => Trigger::Auto,
         TriggerArgument::Save => Trigger::Save,

@@ -39,7 +39,11 @@ use crate::{
 /// # Errors
 ///
 /// Arguments or files are wrong, or nothing could be read.
-pub(super) async fn plan(kind: Kind, arguments: &PlanArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
+pub(in crate::cli) async fn plan(
+    kind: Kind,
+    arguments: &PlanArguments,
+    host: &mut Host<'_>,
+) -> Result<u8, Failure> {
     let command = match kind {
         Kind::Convert => "convert plan",
         Kind::Revert => "revert plan",

@@ -24,7 +24,10 @@ use crate::{
 /// # Errors
 ///
 /// Arguments or files are wrong, or nothing could be read.
-pub(super) async fn rollback(arguments: &RollbackArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
+pub(in crate::cli) async fn rollback(
+    arguments: &RollbackArguments,
+    host: &mut Host<'_>,
+) -> Result<u8, Failure> {
     let path = &arguments.journal;
     let done = journal::read(path).map_err(|error| unusable(path, error))?;
     if done.plan.items.iter().any(|item| item.asked.is_some()) {
