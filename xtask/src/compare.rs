@@ -47,9 +47,8 @@ fn copy_with(task: &Path, program: &Path, to: &Path) -> Result<std::path::PathBu
     Ok(task.join("bin").join(platform).join(name))
 }
 
-/// Commands of `wif-operator`, which has their help.
-const HANDED_ON: [&str; 9] =
-    ["audit", "inventory", "convert", "revert", "issuer", "apply", "rollback", "journal", "hand-off"];
+/// The heading of the commands that `wif-operator` carries out: it has their help.
+const HANDED_ON: &str = "For an organization, by the program wif-operator:";
 
 /// The help of the program and of each of its commands, by the command's words.
 fn helps(program: &Path) -> Result<BTreeMap<String, String>> {
@@ -57,18 +56,24 @@ fn helps(program: &Path) -> Result<BTreeMap<String, String>> {
     let mut open = vec![String::new()];
     while let Some(words) = open.pop() {
         let help = output(Command::new(program).args(words.split_whitespace()).arg("--help"))?;
-        let own = commands(&help).into_iter().filter(|name| !HANDED_ON.contains(name));
-        open.extend(own.map(|name| format!("{words} {name}")));
+        open.extend(own_commands(&help).into_iter().map(|name| format!("{words} {name}")));
         helps.insert(words, help);
     }
     Ok(helps)
 }
 
-/// The names in the list of commands.
-fn commands(help: &str) -> Vec<&str> {
+/// The names in the list of commands, without those that `wif-operator` carries out.
+fn own_commands(help: &str) -> Vec<&str> {
     // They may stand in groups, each with a heading of its own, before the options.
     let lines = help.lines().take_while(|line| *line != "Options:");
-    let entries = lines.filter_map(|line| line.strip_prefix("  "));
+    let groups = lines.scan("", |heading, line| {
+        if line.ends_with(':') && !line.starts_with(' ') {
+            *heading = line;
+        }
+        Some((*heading, line))
+    });
+    let own = groups.filter(|(heading, _line)| *heading != HANDED_ON);
+    let entries = own.filter_map(|(_heading, line)| line.strip_prefix("  "));
     let entries = entries.filter(|line| line.starts_with(|first: char| first.is_ascii_lowercase()));
     entries.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect()
 }
@@ -134,8 +139,9 @@ mod tests {
     }
 
     #[test]
-    fn the_commands_are_read_from_a_help_text() {
-        let help = "Usage: x\n\nCommands:\n  one    First\n         more of it\n\nOthers:\n  two    Second\n  help   Print\n\nOptions:\n  -h\n\nExamples:\n  x one";
-        assert_eq!(super::commands(help), ["one", "two"]);
+    fn the_programs_own_commands_are_read_from_a_help_text() {
+        let help = "Usage: x\n\nCommands:\n  one    First\n         more of it\n\nOthers:\n  two    Second\n  help   Print\n\n\
+                    For an organization, by the program wif-operator:\n  three  Third\n\nOptions:\n  -h\n\nExamples:\n  x one";
+        assert_eq!(super::own_commands(help), ["one", "two"]);
     }
 }
