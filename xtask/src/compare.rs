@@ -1,11 +1,6 @@
 //! The program that ships beside the one with every feature: the same commands, and the same exports.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-    process::Command,
-};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use emulator::{
     Emulator,
@@ -50,14 +45,14 @@ fn copy_with(task: &Path, program: &Path, to: &Path) -> Result<std::path::PathBu
 /// The heading of the commands that `wif-operator` carries out: it has their help.
 const HANDED_ON: &str = "For an organization, by the program wif-operator:";
 
-/// The help of the program and of each of its commands, by the command's words.
-fn helps(program: &Path) -> Result<BTreeMap<String, String>> {
-    let mut helps = BTreeMap::new();
+/// The help of the program and of each of its commands, with the command's words.
+fn helps(program: &Path) -> Result<BTreeSet<(String, String)>> {
+    let mut helps = BTreeSet::new();
     let mut open = vec![String::new()];
     while let Some(words) = open.pop() {
         let help = output(Command::new(program).args(words.split_whitespace()).arg("--help"))?;
         open.extend(own_commands(&help).into_iter().map(|name| format!("{words} {name}")));
-        helps.insert(words, help);
+        helps.insert((words, help));
     }
     Ok(helps)
 }
@@ -101,12 +96,18 @@ fn exports(task: &Path) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, shipped: &T, other: &T) -> Result<()> {
+/// Fails with the entries that only one of the two has.
+fn same<T: Ord + std::fmt::Debug>(what: &str, shipped: &BTreeSet<T>, other: &BTreeSet<T>) -> Result<()> {
     if shipped == other {
         return Ok(());
     }
+    let only =
+        |one: &BTreeSet<T>, two: &BTreeSet<T>| format!("{:#?}", one.difference(two).collect::<Vec<_>>());
     Err(format!(
-        "the {what} of the staged program are not those of the program with every feature:\n{shipped:#?}\n{other:#?}"
+        "the {what} of the staged program are not those of the program with every feature.\n\
+         Only the staged one has:\n{}\nOnly the other one has:\n{}",
+        only(shipped, other),
+        only(other, shipped)
     ))
 }
 

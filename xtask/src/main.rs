@@ -131,7 +131,10 @@ enum Chore {
         jobs: usize,
     },
     /// What CI runs: format, lints, documentation, the shim's tests, all tests (cargo-nextest); prints what ran, how many, how long
-    Test,
+    Test {
+        /// Only checks with this in their names
+        only: Option<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -158,7 +161,7 @@ fn main() -> ExitCode {
         Chore::Soak { hostile: Some(seconds), .. } => soak::hostile(seconds),
         Chore::Soak { hours: Some(hours), .. } => soak::real(hours),
         Chore::Soak { seeds, first, hours: None, hostile: None } => soak::days(first, seeds),
-        Chore::Test => test::test(),
+        Chore::Test { only } => test::test(only.as_deref()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -44,11 +44,17 @@ const CHECKS: [Check; 9] = [
     Check { name: "staged program beside the one with every feature", run: comparison },
 ];
 
-/// Every check. Stops at the first that fails, and prints a table in any case.
-pub(crate) fn test() -> Result<()> {
+/// Every check, or those with `only` in their names. Stops at the first that fails, and prints a table in any case.
+pub(crate) fn test(only: Option<&str>) -> Result<()> {
+    let checks: Vec<_> =
+        CHECKS.iter().filter(|check| only.is_none_or(|only| check.name.contains(only))).collect();
+    if checks.is_empty() {
+        let names: Vec<_> = CHECKS.iter().map(|check| check.name).collect();
+        return Err(format!("no check has that in its name; there are: {}", names.join(", ")));
+    }
     let mut result = Ok(());
     let mut rows = Vec::new();
-    for Check { name, run } in &CHECKS {
+    for Check { name, run } in checks {
         let mut found = Found::default();
         if result.is_err() {
             rows.push(Row { name, state: State::NotRun, found, seconds: None });
