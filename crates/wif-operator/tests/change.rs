@@ -9,6 +9,8 @@
 )]
 #![allow(dead_code, reason = "what the tests of reading share has more than this needs")]
 
+#[path = "support/kills.rs"]
+mod kills;
 #[path = "support/scene.rs"]
 mod scene;
 mod support;
@@ -22,6 +24,7 @@ use emulator::{
 };
 use serde_json::Value;
 
+use kills::{kill_at, moments};
 use scene::Scene;
 use support::NAME;
 
@@ -400,12 +403,11 @@ fn what_another_item_adds_to_another_identity_is_no_excuse() {
 fn killed_at_each_request(hold: fn(Fault, &Gate) -> Fault) {
     let undisturbed = Scene::new(&[Planted::StoredSecret], 0);
     assert_eq!(undisturbed.convert_plan(&["--all-eligible"]).0, 10);
-    let counts =
-        |scene: &Scene| [Service::DevOps, Service::Graph].map(|service| scene.fixture.calls(service, ""));
-    let before = counts(&undisturbed);
-    let (code, said) = undisturbed.apply(&["--yes"]);
-    assert_eq!(code, 0, "{said}");
-    let after = counts(&undisturbed);
+    let moments = moments(&undisturbed.fixture, || {
+        let (code, said) = undisturbed.apply(&["--yes"]);
+        assert_eq!(code, 0, "{said}");
+    });
+    assert!(moments.len() > 15, "only {} moments", moments.len());
     let names = |scene: &Scene| {
         let mut directory = scene.fixture.emulator.directory();
         let client = directory.connection(scene.id(Planted::StoredSecret)).client;
@@ -415,35 +417,20 @@ fn killed_at_each_request(hold: fn(Fault, &Gate) -> Fault) {
         (names, app.secrets.len())
     };
     let expected = names(&undisturbed);
-    let mut tried = 0;
-    for (at, service) in [Service::DevOps, Service::Graph].into_iter().enumerate() {
-        for number in 1..=after[at] - before[at] {
-            let scene = Scene::new(&[Planted::StoredSecret], 0);
-            assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
-            let gate = Gate::new();
-            scene.fixture.emulator.fault(hold(Fault::on(service, "*", "").nth(number), &gate));
-            let mut child = scene.spawn_apply(&["--yes"]);
-            gate.wait_until_reached(1);
-            child.kill().unwrap();
-            child.wait().unwrap();
-            scene.fixture.emulator.mend();
-            let (code, said) = scene.apply(&["--yes", "--resume"]);
-            let moment = format!("{service:?} {number}: {said}\n{}", scene.fixture.emulator.journal_text());
-            assert_eq!(code, 0, "{moment}");
-            let id = scene.id(Planted::StoredSecret);
-            assert_eq!(
-                (scene.scheme(id).as_str(), names(&scene)),
-                (FEDERATION, expected.clone()),
-                "{moment}"
-            );
-            // A conversion is never done twice, and none is refused because it was done already.
-            let puts = scene.fixture.emulator.journal().into_iter().filter(|entry| entry.method == "PUT");
-            let answered: Vec<_> = puts.filter_map(|entry| entry.status).collect();
-            assert!(answered.len() <= 1 && answered.iter().all(|status| *status == 200), "{moment}");
-            tried += 1;
-        }
+    for (service, number) in moments {
+        let scene = Scene::new(&[Planted::StoredSecret], 0);
+        assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+        kill_at(&scene.fixture.emulator, hold, (service, number), &mut scene.apply_command(&["--yes"]));
+        let (code, said) = scene.apply_within(&["--yes", "--resume"]);
+        let moment = format!("{service:?} {number}: {said}\n{}", scene.fixture.emulator.journal_text());
+        assert_eq!(code, 0, "{moment}");
+        let id = scene.id(Planted::StoredSecret);
+        assert_eq!((scene.scheme(id).as_str(), names(&scene)), (FEDERATION, expected.clone()), "{moment}");
+        // A conversion is never done twice, and none is refused because it was done already.
+        let puts = scene.fixture.emulator.journal().into_iter().filter(|entry| entry.method == "PUT");
+        let answered: Vec<_> = puts.filter_map(|entry| entry.status).collect();
+        assert!(answered.len() <= 1 && answered.iter().all(|status| *status == 200), "{moment}");
     }
-    assert!(tried > 15, "only {tried} moments");
 }
 
 #[test]

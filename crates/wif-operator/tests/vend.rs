@@ -8,171 +8,25 @@
 )]
 #![allow(dead_code, reason = "what the tests of reading share has more than this needs")]
 
+#[path = "support/kills.rs"]
+mod kills;
+#[path = "support/request.rs"]
+mod request;
 mod support;
 
-use std::{
-    cell::Cell,
-    fs,
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    thread,
-    time::Duration,
-};
+use std::{fs, time::Duration};
 
 use emulator::{
     Fault, Gate, Service,
-    directory::{Connection, FederatedCredential, Issuer, Kind, Person, Quirks},
-    organization::OrganizationPlan,
+    directory::{FederatedCredential, Issuer, Kind, Quirks},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
+use wif_io::clock::Clock as _;
 
-use wif_io::clock::Clock;
-use wif_operator::{
-    cli::{self, Arguments, Command as Operation, Host},
-    read,
-};
-
+use kills::{Moment, kill_at, moments};
+use request::{CONNECTION, Scene};
 use support::{Fixture, NAME};
-
-/// An organization of two projects, a folder, and tokens of an identity that may change everything.
-struct Scene {
-    fixture: Fixture,
-    folder: tempfile::TempDir,
-}
-
-const CONNECTION: &str = "sc-platform-prod";
-const LEADS: &str = "[Project 0000]\\Leads";
-
-impl Scene {
-    fn new() -> Self {
-        Self::under(|_| {})
-    }
-
-    /// With what is usual changed.
-    fn under(change: impl FnOnce(&mut Quirks)) -> Self {
-        let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(2).connections(1));
-        let operator = fixture.emulator.add_operator(fixture.made.subscription);
-        let token = |resource: &str| fixture.emulator.access_token(operator, resource);
-        let (graph, arm) = (token("https://graph.microsoft.com"), token("https://management.azure.com"));
-        let fixture = fixture.set("WIF_GRAPH_TOKEN", &graph).set("WIF_ARM_TOKEN", &arm);
-        {
-            let mut directory = fixture.emulator.directory();
-            change(&mut directory.quirks);
-            directory.known_identities.push(Person {
-                id: Uuid::from_u128(77),
-                name: LEADS.to_owned(),
-                unique_name: "vstfs:///Classification/TeamProject/1\\Leads".to_owned(),
-                disabled: false,
-            });
-        }
-        Self { fixture, folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn group(&self) -> String {
-        format!("/subscriptions/{}/resourceGroups/rg-app", self.fixture.made.subscription)
-    }
-
-    /// A request for an identity of this kind.
-    fn request(&self, kind: &str) -> Value {
-        let subscription = self.fixture.made.subscription;
-        let identity = match kind {
-            "application" => json!({ "kind": kind, "name": "platform-prod" }),
-            "managedIdentity" => json!({
-                "kind": kind, "name": "id-platform-prod", "resourceGroup": "rg-app", "subscription": subscription,
-            }),
-            _ => {
-                let id = self.fixture.made.healthy[0];
-                json!({ "kind": kind, "client": self.fixture.emulator.directory().connection(id).client })
-            }
-        };
-        json!({
-            "apiVersion": "wif/v1",
-            "connection": CONNECTION,
-            "projects": ["Project 0000", "Project 0001"],
-            "identity": identity,
-            "scope": { "subscription": subscription, "resourceGroup": "rg-app" },
-            "access": [{ "role": "Reader", "scope": self.group() }],
-            "pipelines": ["pipeline-2"],
-            "checks": { "branches": ["refs/heads/main"], "approvers": [LEADS] },
-            "owner": "platform-team@contoso.com",
-            "reason": "CHG-1042",
-        })
-    }
-
-    fn write(&self, request: &Value) {
-        fs::write(self.folder.path().join("sc.yaml"), request.to_string()).unwrap();
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wif-operator"));
-        command.current_dir(&self.folder).args(arguments);
-        command.env_clear().envs(self.fixture.env().iter()).stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> (i32, String) {
-        let output = self.command(arguments).output().unwrap();
-        let mut said = [&*output.stdout, &*output.stderr].concat();
-        for file in ["plan.json", "plan.json.journal"] {
-            said.extend(fs::read(self.folder.path().join(file)).unwrap_or_default());
-        }
-        assert_eq!(emulator::leaks(&self.fixture.emulator.issued(), &said), Vec::<String>::new());
-        let shown = [output.stdout, output.stderr].concat();
-        (output.status.code().unwrap(), String::from_utf8(shown).unwrap())
-    }
-
-    fn plan(&self, more: &[&str]) -> (i32, String) {
-        // A plan that was applied before is another one.
-        let _ = fs::remove_file(self.folder.path().join("plan.json.journal"));
-        let begin = ["connection", "plan", "--org", NAME, "sc.yaml", "--output", "plan.json"];
-        self.run(&[&begin[..], more].concat())
-    }
-
-    fn apply(&self, more: &[&str]) -> (i32, String) {
-        self.run(&[&["apply", "plan.json", "--yes"][..], more].concat())
-    }
-
-    /// Plans and applies what is asked for.
-    fn vend(&self, request: &Value) {
-        self.write(request);
-        let (code, said) = self.plan(&[]);
-        assert_eq!(code, 10, "{said}");
-        let (code, said) = self.apply(&[]);
-        assert_eq!(code, 0, "{said}\n{}", self.fixture.emulator.journal_text());
-    }
-
-    /// Nothing is to be done, by both commands, and neither writes.
-    fn is_settled(&self) {
-        let writes = self.writes();
-        let (code, said) = self.run(&["connection", "drift", "--org", NAME, "sc.yaml"]);
-        assert_eq!(code, 0, "{said}");
-        let (code, said) = self.plan(&[]);
-        assert_eq!(code, 0, "{said}");
-        assert_eq!(self.writes(), writes);
-    }
-
-    fn writes(&self) -> usize {
-        let is_write = |one: &&emulator::Entry| {
-            ["PUT", "PATCH", "DELETE"].contains(&one.method.as_str())
-                || one.method == "POST"
-                    && ["/endpoints", "/configurations", "/servicePrincipals"]
-                        .iter()
-                        .any(|end| one.path.split('?').next().unwrap().ends_with(end))
-        };
-        self.fixture.emulator.journal().iter().filter(is_write).count()
-    }
-
-    fn vended(&self) -> Vec<Connection> {
-        let directory = self.fixture.emulator.directory();
-        directory.connections().filter(|one| one.name == CONNECTION).cloned().collect()
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Connection)) {
-        let id = self.vended()[0].id;
-        change(self.fixture.emulator.directory().connection(id));
-    }
-}
 
 #[test]
 fn a_request_makes_each_kind_of_identity_and_a_second_run_changes_nothing() {
@@ -491,19 +345,17 @@ fn an_identity_that_another_connection_uses_too_keeps_what_that_one_may_need() {
 }
 
 /// An apply that is killed at a request, and resumed.
-fn killed_at(hold: fn(Fault, &Gate) -> Fault, service: Service, number: usize) {
+fn killed_at(hold: fn(Fault, &Gate) -> Fault, (service, number): Moment) {
     let scene = Scene::new();
     scene.write(&scene.request("application"));
     assert_eq!(scene.plan(&[]).0, 10);
-    let gate = Gate::new();
-    scene.fixture.emulator.fault(hold(Fault::on(service, "*", "").nth(number), &gate));
-    let mut command = scene.command(&["apply", "plan.json", "--yes"]);
-    let mut child: Child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    gate.wait_until_reached(1);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    scene.fixture.emulator.mend();
-    let (code, said) = scene.apply(&["--resume"]);
+    kill_at(
+        &scene.fixture.emulator,
+        hold,
+        (service, number),
+        &mut scene.command(&["apply", "plan.json", "--yes"]),
+    );
+    let (code, said) = scene.apply_within(&["--resume"]);
     let moment = format!("{service:?} {number}: {said}\n{}", scene.fixture.emulator.journal_text());
     assert_eq!(code, 0, "{moment}");
     let vended = scene.vended();
@@ -511,41 +363,30 @@ fn killed_at(hold: fn(Fault, &Gate) -> Fault, service: Service, number: usize) {
     scene.is_settled();
 }
 
-/// Kills `wif apply` at each of its requests, goes on with `--resume`, and judges by what the services have.
-fn killed_at_each_request(hold: fn(Fault, &Gate) -> Fault, step: usize) {
+/// Kills `wif apply` at its requests, goes on with `--resume`, and judges by what the services have.
+fn killed_at_requests(hold: fn(Fault, &Gate) -> Fault, every: usize) {
     let undisturbed = Scene::new();
     undisturbed.write(&undisturbed.request("application"));
     assert_eq!(undisturbed.plan(&[]).0, 10);
-    let services = [Service::DevOps, Service::Graph, Service::Arm];
-    let counts = |scene: &Scene| services.map(|service| scene.fixture.calls(service, ""));
-    let before = counts(&undisturbed);
-    let (code, said) = undisturbed.apply(&[]);
-    assert_eq!(code, 0, "{said}");
-    let after = counts(&undisturbed);
-    let moments = services.into_iter().enumerate().flat_map(|(at, service)| {
-        (1..=after[at] - before[at]).step_by(step).map(move |number| (service, number))
-    });
-    // A resumed apply waits for what may still come, so that the moments are tried side by side.
-    let tried = thread::scope(|scope| {
-        let all: Vec<_> =
-            moments.map(|(service, number)| scope.spawn(move || killed_at(hold, service, number))).collect();
-        let tried = all.len();
-        for one in all {
-            one.join().unwrap();
-        }
-        tried
-    });
-    assert!(tried > 10, "only {tried} moments");
+    let apply = || {
+        let (code, said) = undisturbed.apply(&[]);
+        assert_eq!(code, 0, "{said}");
+    };
+    let moments = moments(&undisturbed.fixture, apply);
+    assert!(moments.len() > 30, "only {} moments", moments.len());
+    for moment in moments.into_iter().step_by(every) {
+        killed_at(hold, moment);
+    }
 }
 
 #[test]
 fn an_apply_that_was_killed_before_the_service_acted_makes_no_second_one() {
-    killed_at_each_request(Fault::gate, 3);
+    killed_at_requests(Fault::gate, 3);
 }
 
 #[test]
 fn an_apply_that_was_killed_after_the_service_acted_makes_no_second_one() {
-    killed_at_each_request(Fault::answer_gate, 3);
+    killed_at_requests(Fault::answer_gate, 3);
 }
 
 #[test]
@@ -603,27 +444,9 @@ fn half_a_minute_of_replication_is_waited_for() {
     });
     scene.write(&scene.request("application"));
     assert_eq!(scene.plan(&[]).0, 10);
-    let plan = scene.folder.path().join("plan.json");
-    let words = ["wif-operator", "apply", plan.to_str().unwrap(), "--yes"];
-    let arguments = cli::parse::<Arguments>(words.map(Into::into)).map_err(|error| error.text).unwrap();
-    let (env, clock) = (scene.fixture.env(), Arc::clone(&scene.fixture.clock));
-    let clock: Arc<dyn Clock> = clock;
-    let talk = read::progress::Progress::new(Box::new(scene.fixture.said.clone()), false, Arc::clone(&clock));
-    let mut out = Vec::new();
-    let code = {
-        let mut host = Host {
-            env: &env,
-            clock: &clock,
-            out: &mut out,
-            talk: &talk,
-            tokens: None,
-            is_interrupted: Cell::new(false),
-        };
-        let Operation::Change(command) = &arguments.command else { panic!("apply") };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(cli::change(command, &mut host)).unwrap()
-    };
-    assert_eq!(code, 0, "{}", String::from_utf8_lossy(&out));
+    let (code, said) = scene.apply_within(&[]);
+    assert_eq!(code, 0, "{said}");
+    let clock = &scene.fixture.clock;
     assert!(clock.elapsed() > Duration::from_secs(30), "{:?}", clock.elapsed());
     assert_eq!(scene.vended().len(), 1);
     scene.is_settled();

@@ -1,6 +1,7 @@
 //! An emulated organization behind its public names, and a clock that waits in no time.
 
 use std::{
+    cell::Cell,
     io::{self, Write},
     pin::pin,
     sync::{Arc, Mutex},
@@ -18,10 +19,41 @@ use wif_io::{
     env::Env,
 };
 use wif_operator::{
+    cli::{self, Arguments, Command, Host},
     read::{ReadOptions, network, progress::Progress, read},
     snapshot::{Coverage, Layer, Organization, Snapshot, State, connection::Connection},
     tokens::{Needs, Tokens},
 };
+
+/// Runs a command that changes something within this process, where waiting takes no time. Tells its exit code, and what it said.
+pub(crate) fn within(fixture: &Fixture, words: &[&str]) -> (i32, String) {
+    let words = ["wif-operator"].iter().chain(words).map(|word| (*word).into());
+    let arguments = cli::parse::<Arguments>(words).map_err(|error| error.text).unwrap();
+    let Command::Change(command) = &arguments.command else { panic!("it changes nothing") };
+    let (env, said) = (fixture.env(), Written::default());
+    let clock: Arc<dyn Clock> = Arc::clone(&fixture.clock) as _;
+    let talk = Progress::new(Box::new(said.clone()), false, Arc::clone(&clock));
+    let mut out = Vec::new();
+    let ended = {
+        let mut host = Host {
+            env: &env,
+            clock: &clock,
+            out: &mut out,
+            talk: &talk,
+            tokens: None,
+            is_interrupted: Cell::new(false),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(cli::change(command, &mut host))
+    };
+    let code = match &ended {
+        Ok(code) => i32::from(*code),
+        Err(failure) => i32::from(failure.exit_code()),
+    };
+    let said = format!("{}{}{ended:?}", String::from_utf8(out).unwrap(), said.text());
+    assert_eq!(emulator::leaks(&fixture.emulator.issued(), said.as_bytes()), Vec::<String>::new());
+    (code, said)
+}
 
 /// The organization of the tests.
 pub(crate) const NAME: &str = "fabrikam";

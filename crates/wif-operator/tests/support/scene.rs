@@ -13,8 +13,9 @@ use emulator::{
 };
 use serde_json::Value;
 use uuid::Uuid;
+use wif_io::clock::Clock as _;
 
-use crate::support::{Fixture, NAME};
+use crate::support::{Fixture, NAME, within};
 
 /// An organization, a folder for plans, and tokens of an identity that may change it.
 pub(crate) struct Scene {
@@ -125,9 +126,23 @@ impl Scene {
         lines.map(|line| line["phase"].as_str().unwrap().to_owned()).collect()
     }
 
-    pub(crate) fn spawn_apply(&self, more: &[&str]) -> Child {
+    pub(crate) fn apply_command(&self, more: &[&str]) -> Command {
         let path = self.plan();
-        let mut command = self.command(&[&["apply", path.to_str().unwrap()][..], more].concat());
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        self.command(&[&["apply", path.to_str().unwrap()][..], more].concat())
+    }
+
+    pub(crate) fn spawn_apply(&self, more: &[&str]) -> Child {
+        self.apply_command(more).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Applies within this process, where waiting takes no time.
+    pub(crate) fn apply_within(&self, more: &[&str]) -> (i32, String) {
+        let path = self.plan();
+        within(&self.fixture, &[&["apply", path.to_str().unwrap()][..], more].concat())
+    }
+
+    /// How far the clock of the commands within this process is ahead.
+    pub(crate) fn passed(&self) -> time::Duration {
+        self.fixture.clock.elapsed().try_into().unwrap()
     }
 }
