@@ -182,7 +182,10 @@ fn trust(
     is_identity: bool,
     compared: &mut Compared,
 ) {
-    let Some(tenant) = connection.tenant else { return };
+    let Some(tenant) = connection.tenant else {
+        compared.unread.push("the tenant, of which issuer and subject are made");
+        return;
+    };
     let issuer = format!("{}/{tenant}/v2.0", context.snapshot.cloud.authority().trim_end_matches('/'));
     if connection.issuer.as_deref() != Some(&issuer) {
         compared.differences.push(difference("issuer", json!(issuer), json!(connection.issuer)));
@@ -284,7 +287,8 @@ fn identity(
 }
 
 fn roles(context: &Context<'_>, request: &Request, connection: &Connection, compared: &mut Compared) {
-    let Some(roles) = context.identity(connection).and_then(|identity| identity.roles.as_ref()) else {
+    let whole = context.identity(connection).filter(|identity| !identity.may_have_more_roles);
+    let Some(roles) = whole.and_then(|identity| identity.roles.as_ref()) else {
         compared.unread.push("role assignments");
         return;
     };

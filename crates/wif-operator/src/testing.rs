@@ -144,6 +144,7 @@ pub(crate) fn identity(number: u32) -> Identity {
         }]),
         federated_credentials: Some(vec![trusting("azure-devops", connection.issuer, connection.subject)]),
         roles: Some(vec![role("Contributor", &format!("{SUBSCRIPTION}/resourceGroups/rg-{number}"))]),
+        may_have_more_roles: false,
         ..Identity::new(client_id(number), Some(TENANT))
     }
 }

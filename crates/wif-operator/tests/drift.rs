@@ -178,6 +178,19 @@ fn what_cannot_be_seen_is_12_and_never_as_requested() {
 }
 
 #[test]
+fn roles_that_were_read_in_part_and_an_unknown_tenant_are_not_as_requested() {
+    // The lists of subscriptions show what was asked for, and say nothing of the rest.
+    let scene = Scene::new();
+    scene.fixture.emulator.directory().quirks.resource_graph_denied = true;
+    let (code, said) = scene.drift(&["sc.yaml"]);
+    assert!(code == 12 && said.contains("not read: role assignments"), "{code} {said}");
+    let scene = Scene::new();
+    scene.change(|one| drop(one.parameters.insert("tenantid".to_owned(), String::new())));
+    let (code, said) = scene.drift(&["sc.yaml"]);
+    assert!(code == 12 && said.contains("not read: the tenant"), "{code} {said}");
+}
+
+#[test]
 fn wrong_files_and_projects_are_argument_errors() {
     let scene = Scene::new();
     let mut request = scene.request();

@@ -18,14 +18,14 @@ use std::{fs, time::Duration};
 
 use emulator::{
     Fault, Gate, Service,
-    directory::{FederatedCredential, Issuer, Kind, Quirks},
+    directory::{FederatedCredential, Kind, Quirks},
 };
 use serde_json::json;
 use uuid::Uuid;
 use wif_io::clock::Clock as _;
 
 use kills::{Moment, kill_at, moments};
-use request::{CONNECTION, Scene};
+use request::Scene;
 use support::{Fixture, NAME};
 
 #[test]
@@ -195,56 +195,6 @@ fn what_is_there_beyond_a_request_goes_from_its_own_identity_and_is_told_elsewhe
 }
 
 #[test]
-fn privileged_roles_and_whole_scopes_are_refused_by_the_entry_of_the_request() {
-    let scene = Scene::new();
-    let good = scene.request("application");
-    let subscription = format!("/subscriptions/{}", scene.fixture.made.subscription);
-    let entry = |role: &str, scope: &str| json!([good["access"][0], { "role": role, "scope": scope }]);
-    let group = scene.group();
-    for (field, value, named) in [
-        ("access", entry("Owner", &group), "access[1]"),
-        ("access", entry("user access administrator", &group), "access[1]"),
-        ("access", entry("Role Based Access Control Administrator", &group), "access[1]"),
-        ("access", entry("Reader", &subscription), "access[1]"),
-        ("access", entry("Reader", "/providers/Microsoft.Management/managementGroups/root"), "access[1]"),
-        ("scope", json!({ "subscription": scene.fixture.made.subscription }), "scope"),
-        ("scope", json!({ "managementGroup": "root" }), "scope"),
-    ] {
-        let mut request = good.clone();
-        request[field] = value;
-        scene.write(&request);
-        let (code, said) = scene.plan(&[]);
-        assert_eq!(code, 2, "{said}");
-        assert!(said.contains(&format!("sc.yaml: {named}")) && said.contains("--allow-privileged"), "{said}");
-        let (code, said) = scene.plan(&["--allow-privileged"]);
-        assert_eq!(code, 10, "{said}");
-    }
-    assert_eq!(scene.writes(), 0);
-}
-
-#[test]
-fn what_a_request_names_and_is_not_there_is_an_argument_error() {
-    let scene = Scene::new();
-    for (field, value, said_of) in [
-        ("pipelines", json!(["pipeline-22"]), "pipeline-2"),
-        ("checks", json!({ "approvers": ["[Project 0000]\\Leaders"] }), "Leaders"),
-        ("access", json!([{ "role": "Readr", "scope": scene.group() }]), "access[0]"),
-        ("identity", json!({ "kind": "existing", "client": Uuid::from_u128(5) }), "identity"),
-        ("projects", json!(["Project 0007"]), "Project 000"),
-    ] {
-        let mut request = scene.request("application");
-        request[field] = value;
-        scene.write(&request);
-        let (code, said) = scene.plan(&[]);
-        assert_eq!(code, 2, "{field}: {said}");
-        assert!(said.contains(said_of), "{field}: {said}");
-    }
-    scene.write(&scene.request("application"));
-    scene.fixture.emulator.directory().quirks.resource_graph_denied = true;
-    assert_eq!(scene.plan(&[]).0, 10);
-}
-
-#[test]
 fn a_lost_answer_makes_no_second_connection() {
     for (service, method, path) in [
         (Service::DevOps, "POST", "/_apis/serviceendpoint/endpoints"),
@@ -285,36 +235,6 @@ fn what_ends_unproven_is_put_back_and_nothing_stays() {
             apps.filter(|app| ["platform-prod", "id-platform-prod"].contains(&app.name().as_str()));
         assert!(left.all(|app| app.record.deleted), "{kind}");
     }
-}
-
-#[test]
-fn a_connection_of_that_name_that_appeared_meanwhile_is_left_alone() {
-    let scene = Scene::new();
-    scene.write(&scene.request("application"));
-    assert_eq!(scene.plan(&[]).0, 10);
-    {
-        let mut directory = scene.fixture.emulator.directory();
-        let mut other = directory.connection(scene.fixture.made.healthy[0]).clone();
-        (other.id, other.name) = (Uuid::from_u128(99), CONNECTION.to_owned());
-        directory.add_connection(scene.fixture.made.projects[0], other);
-    }
-    let writes = scene.writes();
-    let (code, said) = scene.apply(&[]);
-    assert_eq!(code, 13, "{said}");
-    assert_eq!((scene.vended().len(), scene.writes()), (1, writes));
-}
-
-#[test]
-fn an_issuer_that_was_not_to_be_expected_is_not_trusted_and_everything_is_put_back() {
-    let scene = Scene::under(|quirks| quirks.creation_yields = Issuer::DevOps);
-    scene.write(&scene.request("application"));
-    assert_eq!(scene.plan(&[]).0, 10);
-    let (code, said) = scene.apply(&[]);
-    assert_eq!(code, 11, "{said}");
-    assert!(said.contains("https://vstoken.dev.azure.com/") && said.contains("as it was before"), "{said}");
-    assert!(scene.vended().is_empty());
-    let credentials = "PATCH /v1.0/applications(appId";
-    assert_eq!(scene.fixture.calls(Service::Graph, credentials), 0);
 }
 
 #[test]
@@ -499,26 +419,4 @@ fn several_requests_are_one_plan_and_a_refused_side_is_handed_off() {
     assert_eq!(code, 3, "{said}");
     assert!(said.contains("wif hand-off plan.json --to entra"), "{said}");
     assert!(scene.vended().is_empty());
-}
-
-#[test]
-fn an_identity_of_the_requested_name_that_others_made_is_not_taken() {
-    let scene = Scene::new();
-    let mut request = scene.request("application");
-    scene.vend(&request);
-    // Made for one connection, it is another's for the next.
-    request["connection"] = json!("sc-other");
-    scene.write(&request);
-    let (code, said) = scene.plan(&[]);
-    assert!(code == 0 && said.contains("was not made for this request"), "{code} {said}");
-}
-
-#[test]
-fn a_reason_of_several_lines_is_refused() {
-    let scene = Scene::new();
-    let mut request = scene.request("application");
-    request["reason"] = json!("CHG-1\ncurl evil.example");
-    scene.write(&request);
-    let (code, said) = scene.plan(&[]);
-    assert!(code == 2 && said.contains("reason: it has a line end"), "{code} {said}");
 }

@@ -38,3 +38,51 @@ const ALL: [BuiltInRole; 5] =
 pub fn name_of(id: &str) -> Option<&'static str> {
     ALL.into_iter().find(|role| role.id.eq_ignore_ascii_case(id)).map(|role| role.name)
 }
+
+/// Whether a scope is a whole subscription or management group, or `/`, the root of the tenant.
+#[must_use]
+pub fn is_whole(scope: &str) -> bool {
+    let scope = scope.trim_matches('/').to_ascii_lowercase();
+    let segments: Vec<_> = scope.split('/').collect();
+    matches!(
+        segments.as_slice(),
+        [""] | ["subscriptions", _] | ["providers", "microsoft.management", "managementgroups", _]
+    )
+}
+
+/// Whether an assignment lets its holder take more for itself, or nearly everything: a role that can give roles, anywhere, or
+/// Contributor on a whole subscription or management group. The role is known by its id, its name, or both.
+#[must_use]
+pub fn is_privileged(id: Option<&str>, name: Option<&str>, scope: &str) -> bool {
+    let is = |one: &BuiltInRole| {
+        id.is_some_and(|id| id.eq_ignore_ascii_case(one.id))
+            || name.is_some_and(|name| name.trim().eq_ignore_ascii_case(one.name))
+    };
+    PRIVILEGED.iter().any(is) || is(&CONTRIBUTOR) && is_whole(scope)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_scope_is_told_from_what_lies_in_it() {
+        for scope in [
+            "/",
+            "/subscriptions/1",
+            "/Subscriptions/1/",
+            "/providers/Microsoft.Management/managementGroups/root",
+        ] {
+            assert!(is_whole(scope), "{scope}");
+            assert!(is_privileged(None, Some("contributor"), scope), "{scope}");
+        }
+        for scope in
+            ["/subscriptions/1/resourceGroups/rg", "/subscriptions", "/providers/Microsoft.Management"]
+        {
+            assert!(!is_whole(scope), "{scope}");
+            assert!(!is_privileged(Some(CONTRIBUTOR.id), None, scope), "{scope}");
+            assert!(is_privileged(Some(&OWNER.id.to_uppercase()), None, scope), "{scope}");
+        }
+        assert!(!is_privileged(Some(READER.id), Some(READER.name), "/"));
+    }
+}

@@ -505,26 +505,13 @@ mod tests {
         Facts {
             scheme: Some("ServicePrincipal".to_owned()),
             authentication_type: Some("spnKey".to_owned()),
-            issuer: None,
-            subject: None,
             tenant: Some(TENANT),
-            client: None,
-            scope: None,
-            environment: None,
-            creation_mode: None,
-            revert_until: None,
-            modified: None,
             disabled: Some(false),
-            projects: Vec::new(),
             identity: super::super::plan::IdentityFacts {
-                name: None,
-                application_object: None,
-                resource: None,
-                sign_in_audience: None,
-                last_secret_ends: None,
-                other_credentials: 0,
                 credentials: (0..credentials).map(one).collect(),
+                ..super::super::plan::IdentityFacts::default()
             },
+            ..Facts::default()
         }
     }
 

@@ -279,27 +279,15 @@ mod tests {
         };
         Facts {
             scheme: Some("WorkloadIdentityFederation".to_owned()),
-            authentication_type: None,
             issuer: Some(pairs[kind].0.clone()),
             subject: Some(pairs[kind].1.clone()),
             tenant: Some(TENANT),
-            client: None,
-            scope: None,
-            environment: None,
-            creation_mode: None,
-            revert_until: None,
-            modified: None,
             disabled: Some(false),
-            projects: Vec::new(),
             identity: IdentityFacts {
-                name: None,
-                application_object: None,
-                resource: None,
-                sign_in_audience: None,
-                last_secret_ends: None,
-                other_credentials: 0,
                 credentials: own.chain((0..others).map(other)).collect(),
+                ..IdentityFacts::default()
             },
+            ..Facts::default()
         }
     }
 

@@ -387,8 +387,13 @@ impl Read {
                     state.undone.push(step);
                 }
                 // Another attempt begins anew, from what is there.
-                (Phase::PutBack | Phase::NotUndone, _) => {
-                    state = Standing { is_begun: true, ..Standing::default() };
+                (Phase::PutBack, _) => state = Standing { is_begun: true, ..Standing::default() },
+                // So does this, and what could not be undone is still this plan's.
+                (Phase::NotUndone, _) => {
+                    let Standing { mut made, mut open, undone, .. } = state;
+                    made.retain(|step| !undone.contains(step));
+                    open.retain(|step| !undone.contains(step));
+                    state = Standing { is_begun: true, open, made, ..Standing::default() };
                 }
                 (Phase::Waits, Some(step)) => {
                     // What a person changes meanwhile is expected.
@@ -473,6 +478,33 @@ mod tests {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn what_could_not_be_undone_is_still_known_to_be_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.journal");
+        let plan = plan();
+        let journal = Journal::begin(&path, &plan, plan.made).unwrap();
+        let id = Uuid::from_u128(7);
+        let note = |phase, step| journal.note(plan.made, phase, (Some(id), step), Told::default()).unwrap();
+        for step in 0..3 {
+            note(Phase::Intent, Some(step));
+            note(Phase::Verified, Some(step));
+        }
+        note(Phase::Intent, Some(3));
+        note(Phase::Failed, Some(3));
+        note(Phase::Undone, Some(3));
+        note(Phase::Undone, Some(2));
+        note(Phase::NotUndone, Some(1));
+        let standing = read(&path).unwrap().state_of(id);
+        let is_left = Standing { is_begun: true, made: vec![0, 1], ..Standing::default() };
+        assert_eq!(standing, is_left);
+        // What is done again belongs to it again, and what is put back whole does not.
+        note(Phase::Verified, Some(2));
+        assert_eq!(read(&path).unwrap().state_of(id).made, [0, 1, 2]);
+        note(Phase::PutBack, None);
+        assert_eq!(read(&path).unwrap().state_of(id).made, Vec::<usize>::new());
     }
 
     #[test]

@@ -170,6 +170,7 @@ pub(super) fn facts(raw: &Value, identity: IdentityFacts) -> Facts {
         disabled: raw.get("isDisabled").and_then(Value::as_bool),
         projects,
         identity,
+        around: None,
     }
 }
 

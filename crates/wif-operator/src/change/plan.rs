@@ -132,6 +132,9 @@ pub struct Facts {
     pub projects: Vec<PlannedProject>,
     /// The identity.
     pub identity: IdentityFacts,
+    /// SHA-256 of what the steps of a request follow from beside these: the identity, who may use the connection, and its checks.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub around: Option<String>,
 }
 
 /// What was read of an identity.

@@ -105,8 +105,8 @@ impl Reader<'_> {
         for identity in &mut *self.identities.borrow_mut() {
             let Some(principal) = identity.principal_object else { continue };
             let own = by_principal.get(&principal).cloned().unwrap_or_default();
-            let may_have_more = !gaps.is_empty() || blind.contains(&identity.client);
-            identity.roles = if own.is_empty() && may_have_more { None } else { Some(own) };
+            identity.may_have_more_roles = !gaps.is_empty() || blind.contains(&identity.client);
+            identity.roles = if own.is_empty() && identity.may_have_more_roles { None } else { Some(own) };
         }
     }
 

@@ -1,10 +1,10 @@
 //! WIF6311: a role that gives roles, or Contributor on a whole subscription or management group.
 
 use serde_json::json;
-use wif_core::azure::role::{BuiltInRole, CONTRIBUTOR, PRIVILEGED};
+use wif_core::azure::role;
 
 use crate::{
-    rule::{Context, Draft, Remedy, Rule, command, root_of},
+    rule::{Context, Draft, Remedy, Rule, command},
     severity::Severity,
     snapshot::identity::{Identity, RoleAssignment},
 };
@@ -43,13 +43,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
 
 fn is_privileged(role: &RoleAssignment) -> bool {
     let id = role.role_id.map(|id| id.to_string());
-    let name = role.role.as_deref();
-    let is = |one: &BuiltInRole| {
-        id.as_deref() == Some(one.id) || name.is_some_and(|name| name.eq_ignore_ascii_case(one.name))
-    };
-    // The root of the tenant is the scope `/`.
-    let is_whole = root_of(&role.scope) == format!("/{}", role.scope.trim_matches('/')).to_ascii_lowercase();
-    PRIVILEGED.iter().any(is) || (is(&CONTRIBUTOR) && is_whole)
+    role::is_privileged(id.as_deref(), role.role.as_deref(), &role.scope)
 }
 
 /// The command that takes a role away.

@@ -45,6 +45,8 @@ pub struct Identity {
     pub federated_credentials: Option<Vec<FederatedCredential>>,
     /// The role assignments of the service principal itself, at every scope that the token may read.
     pub roles: Option<Vec<RoleAssignment>>,
+    /// Whether it may have roles beside these: what was read of roles has a gap.
+    pub may_have_more_roles: bool,
 }
 
 /// The kinds of identities.
@@ -178,6 +180,7 @@ impl Identity {
             owners: None,
             federated_credentials: None,
             roles: None,
+            may_have_more_roles: false,
         }
     }
 

@@ -18,6 +18,7 @@ use crate::change::{
     service::CallError,
     vend::{
         asked::{Asked, Change},
+        facts::facts,
         look,
         work::{Progress, Stuck, Work},
     },
@@ -153,11 +154,15 @@ impl Engine<'_> {
 
     /// Whether the connection of a request is what it was when the plan was made.
     pub(super) async fn check_request(&self, item: &Item, asked: &Asked) -> Result<(), Outcome> {
-        match look::facts(self.services, asked, item.connection).await {
+        match facts(self.services, asked, item.connection).await {
             Ok(facts) if facts.digest(&[]) == item.digest => Ok(()),
-            Ok(_) => Err(self.stale(item, "the connection has changed since the plan was made".to_owned())),
+            Ok(_) => {
+                let text = "the connection, its identity or its guards have changed since the plan was made";
+                Err(self.stale(item, text.to_owned()))
+            }
             Err(error) => {
-                let text = one_line(&format!("the connection could not be read: {error}"), MAX_TEXT);
+                let text =
+                    one_line(&format!("what the plan follows from could not be read: {error}"), MAX_TEXT);
                 Err(Outcome::Failed { code: code_of(&error), text, is_put_back: true })
             }
         }

@@ -7,7 +7,7 @@ use super::asked::Asked;
 use crate::{
     change::{
         observe::in_any_case,
-        plan::{Credential, Facts, IdentityFacts},
+        plan::Credential,
         service::{CallError, Holder, Services},
     },
     drift::{MARK, unique_name},
@@ -141,19 +141,4 @@ pub async fn connection(services: &Services, asked: &Asked, known: Uuid) -> Resu
 pub async fn credentials(services: &Services, holder: &Holder) -> Result<Vec<Credential>, CallError> {
     let all = services.credentials(holder).await?;
     Ok(all.iter().filter_map(crate::change::observe::credential).collect())
-}
-
-/// The facts by which it is found out whether the world has changed since a plan.
-///
-/// # Errors
-///
-/// They cannot be read.
-pub async fn facts(services: &Services, asked: &Asked, known: Uuid) -> Result<Facts, CallError> {
-    let mut facts = match connection(services, asked, known).await? {
-        Found::There(raw) => crate::change::observe::facts(&raw, IdentityFacts::default()),
-        Found::Absent => Facts::default(),
-        Found::Foreign => Facts { scheme: Some("of another".to_owned()), ..Facts::default() },
-    };
-    facts.identity.resource = asked.resource();
-    Ok(facts)
 }

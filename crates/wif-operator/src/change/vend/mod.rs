@@ -1,11 +1,12 @@
 //! Connections made as requests ask for them, and brought back to that.
 //!
-//! [`asked`] is what a plan holds of a request. [`steps`] follow from what was compared; [`work`] is each of them: how to see that
+//! [`asked`] is what a plan holds of a request; [`facts`] is what decides whether the plan still holds. [`steps`] follow from what was compared; [`work`] is each of them: how to see that
 //! it is done, and the call that does it, or its inverse. `calls` are the calls.
 
 pub mod asked;
 mod beyond;
 mod calls;
+pub mod facts;
 mod guards;
 pub(super) mod hand_off;
 pub mod known;

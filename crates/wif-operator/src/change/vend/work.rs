@@ -6,11 +6,13 @@ use uuid::Uuid;
 use super::{
     asked::{Asked, Change},
     guards::{allowed, is_assignment, is_made, is_open},
+    known::projects_of,
     look::{self, Found, Identity},
 };
 use crate::{
     change::{
         plan::{AUDIENCE, Credential},
+        project::PlannedProject,
         service::{CallError, Services},
     },
     subject::of_entra,
@@ -223,8 +225,23 @@ impl Work<'_> {
             return Err(Stuck::Wrong("Azure DevOps says that making the connection has failed".to_owned()));
         }
         let is_ready = raw.get("isReady").and_then(Value::as_bool) != Some(false);
-        let is_done = is_ready && !state.eq_ignore_ascii_case("InProgress");
-        Ok(if is_done { Progress::Done } else { Progress::UnderWay })
+        if !is_ready || state.eq_ignore_ascii_case("InProgress") {
+            return Ok(Progress::UnderWay);
+        }
+        let client = self.there().await?.client;
+        let there = projects_of(&raw);
+        let lacks = |project: &&PlannedProject| !there.iter().any(|known| known.id == project.id);
+        if let Some(project) = self.asked.projects.iter().find(lacks) {
+            let text =
+                format!("the connection is there without one of its projects, {}, by now", project.name);
+            return Err(Stuck::Wrong(text));
+        }
+        if !self.is_saved(&raw, client) {
+            let text =
+                "the connection is there with another identity, scope or description than was asked for";
+            return Err(Stuck::Wrong(text.to_owned()));
+        }
+        Ok(Progress::Done)
     }
 
     async fn has_role(&self, definition: Uuid, scope: &str, principal: Uuid) -> Result<bool, CallError> {

@@ -54,7 +54,7 @@ pub(in crate::cli) async fn apply(arguments: &ApplyArguments, host: &mut Host<'_
         let applied =
             Applied { outcomes: vec![Outcome::Done; plan.items.len()], has_changed: false, broken: None };
         print(host, &summary(&plan, &applied, &arguments.plan), false)?;
-        return Ok(if plan.items.iter().any(Item::waits) { 10 } else { 0 });
+        return Ok(0);
     }
     if !is_resumed && now >= plan.valid_until {
         let error =

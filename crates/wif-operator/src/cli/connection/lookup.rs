@@ -2,20 +2,23 @@
 
 use serde_json::{Value, json};
 use uuid::Uuid;
-use wif_core::failure::Failure;
 
+use super::{
+    privileged::refuse_privileged_identity,
+    unplanned::{Unplanned, unread, wrong},
+};
 use crate::{
     change::{
         plan::{Item, PlannedProject},
-        service::{CallError, Services},
+        service::Services,
         vend::{
             asked::{Asked, guid, key},
+            facts::facts,
             known::{Assigned, Known, projects_of},
             look,
             steps::steps,
         },
     },
-    cli::files::argument,
     drift::MARK,
     nearest::nearest,
     request::{Request, RequestedIdentity},
@@ -28,26 +31,8 @@ pub(super) struct Lookup<'a> {
     pub(super) organization: &'a Organization,
     /// The organization's id.
     pub(super) id: Uuid,
-}
-
-/// Why a request is not planned.
-pub(super) enum Unplanned {
-    /// It asks for what is not there.
-    Wrong(Failure),
-    /// For a reason, with what can be done instead, and whether it could not be read.
-    Skipped(String, String, bool),
-}
-
-fn unread(what: &str, error: &CallError) -> Unplanned {
-    Unplanned::Skipped(
-        format!("{what} could not be read: {error}"),
-        "use tokens that may read it".to_owned(),
-        true,
-    )
-}
-
-fn wrong(request: &Request, field: &str, why: &str, hint: &str) -> Unplanned {
-    Unplanned::Wrong(argument(format!("{}: {field}: {why}", request.file), hint))
+    /// Whether an identity that is there may have privileged roles.
+    pub(super) allows_privileged: bool,
 }
 
 impl Lookup<'_> {
@@ -60,8 +45,8 @@ impl Lookup<'_> {
         let services = self.services;
         let asked = self.asked(request, there.as_ref().map(|(connection, _)| *connection)).await?;
         let connection = there.as_ref().map_or_else(|| guid(&asked.key), |(connection, _)| connection.id);
-        let facts = look::facts(services, &asked, connection);
-        let facts = facts.await.map_err(|error| unread("the connection", &error))?;
+        let facts = facts(services, &asked, connection);
+        let facts = facts.await.map_err(|error| unread("what the steps follow from", &error))?;
         let found = look::connection(services, &asked, connection).await;
         let raw = found.map_err(|error| unread("the connection", &error))?.connection();
         let identity = look::identity(services, &request.identity, &asked.key).await;
@@ -71,6 +56,9 @@ impl Lookup<'_> {
             return Err(wrong(request, "identity", &why, "name one that is there"));
         }
         refuse_foreign(request, identity.as_ref(), raw.as_ref())?;
+        if !self.allows_privileged {
+            refuse_privileged_identity(services, request, identity.as_ref()).await?;
+        }
         let credentials = match &identity {
             Some(identity) => look::credentials(services, &identity.holder)
                 .await

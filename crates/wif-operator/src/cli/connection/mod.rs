@@ -7,6 +7,7 @@ mod plan;
 mod privileged;
 mod requests;
 mod rollback;
+mod unplanned;
 
 pub(super) use arguments::ConnectionCommand;
 pub(super) use drift::drift;

@@ -6,9 +6,10 @@ use wif_core::{azure::cloud::Cloud, code::Code, failure::Failure};
 
 use super::{
     arguments::ConnectionPlanArguments,
-    lookup::{Lookup, Unplanned},
+    lookup::Lookup,
     privileged::refuse_privileged,
     requests::{read_for, requests_of},
+    unplanned::Unplanned,
 };
 use crate::{
     change::{
@@ -72,7 +73,8 @@ pub(in crate::cli) async fn connection_plan(
         return Err(Failure::new(Code::ChangeUnanswered, error, "try again"));
     };
     let services = services(connected, cloud, (&organization.name, address.base.clone()))?;
-    let lookup = Lookup { services: &services, organization, id };
+    let allows_privileged = arguments.allow_privileged;
+    let lookup = Lookup { services: &services, organization, id, allows_privileged };
     let (mut items, mut skipped) = (Vec::new(), Vec::new());
     for request in &settings.requests {
         match item_of(&context, &lookup, request).await {

@@ -7,7 +7,7 @@ use crate::{
         convert::valid_until,
         journal::Read,
         plan::{Item, Plan, Skipped},
-        vend::{look, making::take_back},
+        vend::{facts::facts, making::take_back},
     },
     cli::{
         change::{AskArguments, ShownArguments, keep_and_show, services},
@@ -44,7 +44,7 @@ pub(in crate::cli) async fn rollback_requests(
         if steps.is_empty() {
             continue;
         }
-        match look::facts(&services, asked, item.connection).await {
+        match facts(&services, asked, item.connection).await {
             Ok(facts) => {
                 let digest = facts.digest(&[]);
                 let notes = vec!["what was removed or saved for the request is not put back".to_owned()];
