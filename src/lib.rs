@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+mod aws;
 pub mod cli;
 #[cfg(feature = "credential")]
 pub mod credential;

@@ -26,7 +26,7 @@ const READING: [&str; 3] = ["roleDefinitionId", "federatedIdentityCredentials", 
 const CALLS: [&str; 5] = ["Method::POST", "Method::PUT", "Method::PATCH", "Method::DELETE", ".post_query("];
 
 /// Where the shipped crates have one of these, and what it is for.
-const PERMITTED: [(&str, &str); 21] = [
+const PERMITTED: [(&str, &str); 22] = [
     // The client itself: it sends what others ask it to.
     ("crates/wif-azure/src/rest/client.rs", "Method::"),
     // A batch of reading calls only.
@@ -51,6 +51,8 @@ const PERMITTED: [(&str, &str); 21] = [
     ("src/targets/aws.rs", "Method::POST"),
     ("src/targets/google.rs", "Method::POST"),
     ("src/targets/vault.rs", "Method::POST"),
+    // The login of a registry of AWS for a role's credentials.
+    ("src/targets/ecr.rs", "Method::POST"),
     // A registry's refresh token for an access token.
     ("src/targets/registry.rs", "Method::POST"),
     // A cluster's address and certificate authority (listClusterUserCredential): Azure Resource Manager reads them by POST.

@@ -363,7 +363,7 @@ fn a_command_gets_an_id_token_for_the_audience_of_each_cloud() {
         "test -z \"$AWS_PROFILE\" && curl -sf -H \"Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN\" \"$AWS_CONTAINER_CREDENTIALS_FULL_URI\"",
     );
     let found: Value = serde_json::from_str(&found).unwrap();
-    assert_eq!(found["AccessKeyId"], case.emulator.directory().clouds.aws.sessions[0].key_id.as_str());
+    assert_eq!(found["AccessKeyId"], case.emulator.directory().clouds.aws.sessions[0].key[0].as_str());
 
     let case = exec("x");
     let url = case.emulator.clouds_url();
@@ -443,7 +443,7 @@ END",
         println!("NOT TESTED: boto3 is not installed");
         return;
     }
-    let key = case.emulator.directory().clouds.aws.sessions[0].key_id.clone();
+    let key = case.emulator.directory().clouds.aws.sessions[0].key[0].clone();
     assert_eq!(found.trim(), format!("container-role {REGION} {key}"));
 }
 

@@ -53,6 +53,7 @@ fn what_cannot_be_a_registry_a_feed_or_an_application_is_refused_before_any_requ
         (&[("registries", "docker.io")][..], "registries", "NAME.azurecr.io"),
         (&[("registries", "contoso.azurecr.io/app")], "registries", "login servers"),
         (&[("registries", "europe-west3-docker.pkg.dev")], "registries", "with googleProvider"),
+        (&[("registries", ECR)], "registries", "with awsRole"),
         (&[("feeds", "https://pkgs.dev.azure.com/contoso")], "feeds", "artifacts among the exports"),
         (&[("feeds", "https://nuget.org"), ("exports", "artifacts")], "feeds", "pkgs.dev.azure.com"),
         (&[("assertion", "api://my-aws")], "assertion", "awsRole"),
@@ -158,6 +159,73 @@ fn a_registry_that_refuses_is_told_to_docker_and_is_not_passed_over() {
     );
     has(&report, &emulator, &["public network access is not allowed", "code 1"]);
     assert!(!report.log.contains("credentials not found"), "{}", report.log);
+}
+
+const ECR: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com";
+
+/// A job that signs in to a role of AWS, with the registry of its account.
+fn ecr_job(script: &str, change: impl FnOnce(&Emulator)) -> (Emulator, JobReport) {
+    job(
+        &[
+            ("registries", ECR),
+            ("exports", "none"),
+            ("awsRole", AWS_ROLE),
+            ("awsRegion", "eu-central-1"),
+            ("allowedResources", &format!("aws, {ECR}")),
+        ],
+        script,
+        |emulator, agent| {
+            emulator.trust_in_clouds(emulator.usual().connection);
+            change(emulator);
+            let url = emulator.clouds_url();
+            agent.machine_env("AWS_ENDPOINT_URL_STS", &url).machine_env("AWS_ENDPOINT_URL_ECR", &url)
+        },
+    )
+}
+
+#[test]
+fn docker_is_signed_in_to_a_registry_of_aws_with_the_role() {
+    let (emulator, report) = ecr_job(
+        &r#"set -e
+           for try in 1 2; do
+           echo "status $(printf %s ECR | docker-credential-wif get | python3 -c '
+import base64, json, sys, urllib.request
+all = json.load(sys.stdin)
+login = base64.b64encode((all["Username"] + ":" + all["Secret"]).encode()).decode()
+request = urllib.request.Request("https://REGISTRY/v2/", headers={"Authorization": "Basic " + login})
+print(urllib.request.urlopen(request).status, all["Username"])')"
+           done
+           echo "other: $(printf %s 210987654321.dkr.ecr.eu-central-1.amazonaws.com | docker-credential-wif get; echo $?)""#
+            .replace("ECR", ECR),
+        |_| {},
+    );
+    has(&report, &emulator, &["status 200 AWS", "other: credentials not found in native keychain"]);
+    // The step itself has tried the role; the registry has a role of its own, and one login serves both times.
+    let logins = emulator.directory().clouds.aws.registry_passwords.len();
+    assert_eq!(logins, 1, "{}", emulator.journal_text());
+}
+
+#[test]
+fn a_role_without_the_right_to_a_registry_is_told_to_docker_in_awss_words() {
+    let (emulator, report) = ecr_job(
+        &r#"echo "said: $(printf %s ECR | docker-credential-wif get; echo "code $?")""#.replace("ECR", ECR),
+        |emulator| emulator.directory().clouds.aws.denies_registries = true,
+    );
+    let said = [
+        "Amazon ECR refused the role's credentials",
+        "not authorized to perform: ecr:GetAuthorizationToken",
+        "code 1",
+    ];
+    has(&report, &emulator, &said);
+}
+
+#[test]
+fn the_address_of_a_registrys_logins_is_awss_or_one_that_the_user_names() {
+    let case = Case::new().input("refresh", "true").input("accessTokens", "").input("exports", "none");
+    let case = case.input("registries", ECR).input("awsRole", AWS_ROLE).input("awsRegion", "eu-central-1");
+    let text =
+        case.set("AWS_ENDPOINT_URL_ECR", "https://ecr.evil.example").fails_unasked(Code::AuthorityNotAllowed);
+    assert!(text.contains("AWS_ENDPOINT_URL_ECR") && text.contains("allowedAuthorities"), "{text}");
 }
 
 #[test]

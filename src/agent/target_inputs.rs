@@ -78,7 +78,7 @@ impl TargetInputs {
     }
 }
 
-/// A login server of Azure's or Google's registries, or of a host that the user names.
+/// A login server of Azure's, Google's or AWS' registries, or of a host that the user names.
 pub(super) fn registry(text: &str, allowed: &AllowedHosts) -> Option<Registry> {
     let server = text.strip_prefix("https://").unwrap_or(text).trim_end_matches('/').to_ascii_lowercase();
     let url = Url::parse(&format!("https://{server}/")).ok()?;
@@ -89,10 +89,37 @@ pub(super) fn registry(text: &str, allowed: &AllowedHosts) -> Option<Registry> {
         () if allowed.names(host, port) => Family::Docker,
         () if port != HTTPS => return None,
         () if ["azurecr.io", "azurecr.cn", "azurecr.us"].into_iter().any(is_below) => Family::Docker,
+        () if ecr(host).is_some() => Family::Aws,
         () if host == "gcr.io" || is_below("gcr.io") || host.ends_with("-docker.pkg.dev") => Family::Google,
         () => return None,
     };
     Some(Registry { server, cloud })
+}
+
+/// What the login server of a registry of AWS tells: `ACCOUNT.dkr.ecr.REGION.amazonaws.com`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EcrServer<'a> {
+    pub(crate) region: &'a str,
+    /// Whether it is an endpoint for FIPS.
+    pub(crate) is_fips: bool,
+}
+
+/// Reads the host of a registry of AWS. Source: AWS' documentation, "Amazon ECR endpoints and quotas".
+pub(crate) fn ecr(host: &str) -> Option<EcrServer<'_>> {
+    let (rest, is_china) = match host.strip_suffix(".amazonaws.com.cn") {
+        Some(rest) => (rest, true),
+        None => (host.strip_suffix(".amazonaws.com")?, false),
+    };
+    let (account, rest) = rest.split_once(".dkr.")?;
+    let (service, region) = rest.split_once('.')?;
+    let is_fips = match service {
+        "ecr" => false,
+        "ecr-fips" => true,
+        _ => return None,
+    };
+    let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+    let is_of_region = is_region(region) && region.starts_with("cn-") == is_china;
+    (is_account && is_of_region).then_some(EcrServer { region, is_fips })
 }
 
 /// The URL of a feed: of Azure Artifacts, or of a host that the user names.
@@ -232,7 +259,26 @@ mod tests {
             ("http://contoso.azurecr.io", None),
             ("user@contoso.azurecr.io", None),
             ("127.0.0.1:5001", None),
-            ("123456789012.dkr.ecr.eu-central-1.amazonaws.com", None),
+            (
+                "123456789012.dkr.ecr.eu-central-1.amazonaws.com",
+                Some(("123456789012.dkr.ecr.eu-central-1.amazonaws.com", Family::Aws)),
+            ),
+            (
+                "123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com",
+                Some(("123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com", Family::Aws)),
+            ),
+            (
+                "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn",
+                Some(("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", Family::Aws)),
+            ),
+            ("123456789012.dkr.ecr.cn-north-1.amazonaws.com", None),
+            ("123456789012.dkr.ecr.eu-central-1.amazonaws.com.cn", None),
+            ("123456789012.dkr.ecr.eu-central-1.evil.amazonaws.com", None),
+            ("123456789012.dkr.ecr.eu-central-1.amazonaws.com.evil.example", None),
+            ("12345678901.dkr.ecr.eu-central-1.amazonaws.com", None),
+            ("123456789012.dkr.s3.eu-central-1.amazonaws.com", None),
+            ("123456789012.dkr.ecr.eu-central-1.amazonaws.com:8443", None),
+            ("public.ecr.aws", None),
         ] {
             let found = registry(text, &allowed);
             let found = found.as_ref().map(|registry| (registry.server.as_str(), registry.cloud));

@@ -31,10 +31,15 @@ use wif_io::{
 };
 
 use crate::{
-    agent::target_inputs::Registry,
     sign_in::SIGN_IN_TIMEOUT,
     sources::IdTokenSource,
-    targets::{Target, exchange, registry},
+    targets::{
+        Target,
+        ecr::Ecr,
+        exchange,
+        registries::{RegistryTarget, RegistryWay},
+        registry,
+    },
 };
 
 /// How long the end of a session waits for the end of its credentials.
@@ -56,7 +61,7 @@ pub(super) struct Ways<'a> {
 
 /// The registries of container images that a session serves.
 pub(super) struct Registries<'a> {
-    pub(super) all: &'a [Registry],
+    pub(super) all: &'a [RegistryTarget],
     /// The tenant of the identity.
     pub(super) tenant: Uuid,
     /// Where aliases lead.
@@ -69,13 +74,12 @@ pub(super) struct Registries<'a> {
 impl Registries<'_> {
     /// What the broker serves for each registry. `targets` are those of the other clouds, and `ways` lead to their credentials.
     pub(super) fn served(&self, targets: &[Arc<dyn Target>], ways: Option<&Ways<'_>>) -> Vec<ServedTarget> {
-        let of = |registry: &Registry| {
-            let fetch = match registry.cloud {
-                Family::Docker => self.azure(registry)?,
-                cloud => {
-                    let target = targets.iter().find(|target| target.family() == cloud)?;
-                    self.google(target, ways?)
-                }
+        let of_cloud = |cloud: Family| targets.iter().find(|target| target.family() == cloud);
+        let of = |registry: &RegistryTarget| {
+            let fetch = match &registry.way {
+                RegistryWay::Azure => self.azure(registry)?,
+                RegistryWay::Google => self.google(of_cloud(Family::Google)?, ways?),
+                RegistryWay::Aws(ecr) => self.aws(ecr, of_cloud(Family::Aws)?, ways?),
             };
             let slot = TokenSlot::new(self.http.shared_clock(), fetch, None);
             let name = registry.server.clone();
@@ -84,7 +88,7 @@ impl Registries<'_> {
         self.all.iter().filter_map(of).collect()
     }
 
-    fn azure(&self, registry: &Registry) -> Option<Fetch> {
+    fn azure(&self, registry: &RegistryTarget) -> Option<Fetch> {
         let access = (self.access)(&Resource::parse("acr", self.audiences).ok()?);
         let (http, server) = (Arc::clone(self.http), registry.server.clone());
         let tenant = self.tenant.to_string();
@@ -107,6 +111,21 @@ impl Registries<'_> {
         Arc::new(move || {
             let (target, http, assertion) = (Arc::clone(&target), Arc::clone(&http), Arc::clone(&assertion));
             Box::pin(async move { Ok(registry::google(&fresh(&*target, &http, &assertion, None).await?)) })
+        })
+    }
+
+    /// With a credential of its own, since only this one is signed with.
+    fn aws(&self, ecr: &Arc<Ecr>, target: &Arc<dyn Target>, ways: &Ways<'_>) -> Fetch {
+        let assertion = ways.assertion(target);
+        let (ecr, target, http) = (Arc::clone(ecr), Arc::clone(target), Arc::clone(self.http));
+        Arc::new(move || {
+            let (ecr, target, http) = (Arc::clone(&ecr), Arc::clone(&target), Arc::clone(&http));
+            let assertion = Arc::clone(&assertion);
+            Box::pin(async move {
+                let role = fresh(&*target, &http, &assertion, None).await?;
+                let deadline = Deadline::after(http.clock(), SIGN_IN_TIMEOUT);
+                Ok(ecr.login(&http, deadline, &role).await?)
+            })
         })
     }
 }

@@ -37,9 +37,13 @@ use crate::agent::target_inputs::{AwsInputs, is_region};
 const SERVICE: &str = "AWS";
 /// By these an AWS SDK is led to another address.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"];
+/// The address of registries' logins.
+pub(super) const ECR_ENDPOINT: &str = "AWS_ENDPOINT_URL_ECR";
+/// The address of every service.
+pub(super) const ANY_ENDPOINT: &str = ENDPOINTS[1];
 const PROJECT: &str = "SYSTEM_TEAMPROJECT";
 const BUILD: &str = "BUILD_BUILDID";
-pub(super) const VARIABLES: [&str; 4] = [ENDPOINTS[0], ENDPOINTS[1], PROJECT, BUILD];
+pub(super) const VARIABLES: [&str; 5] = [ENDPOINTS[0], ENDPOINTS[1], ECR_ENDPOINT, PROJECT, BUILD];
 /// The longest name of a session, in characters.
 const MAX_SESSION_NAME: usize = 64;
 /// How much life a credential has at least when it is given away.
@@ -61,7 +65,7 @@ impl Aws {
         let AwsInputs { role, region, duration } = inputs.clone();
         let own = ENDPOINTS.into_iter().find_map(|name| Some((name, env.get(name)?)));
         let endpoint = if let Some((name, text)) = own {
-            named_endpoint(name, text, allowed)?
+            named_endpoint((name, text), &STS, allowed)?
         } else {
             let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
             parse("awsRegion", &format!("https://sts.{region}.{suffix}"))?
@@ -98,9 +102,9 @@ impl Aws {
     }
 }
 
-fn parse(name: &str, text: &str) -> Result<Endpoint, Failure> {
+pub(super) fn parse(name: &str, text: &str) -> Result<Endpoint, Failure> {
     Endpoint::parse(text).map_err(|error| {
-        let text = format!("{name} names no address that an id token may be sent to: {error}");
+        let text = format!("{name} names no address that a credential may be sent to: {error}");
         Failure::new(
             Code::AuthorityNotAllowed,
             text,
@@ -109,20 +113,37 @@ fn parse(name: &str, text: &str) -> Result<Endpoint, Failure> {
     })
 }
 
-/// An address of the security token service, or one whose host the user has named.
-fn named_endpoint(name: &str, text: &str, allowed: &AllowedHosts) -> Result<Endpoint, Failure> {
+/// The hosts that a service of AWS has: each name stands before the region.
+pub(super) struct AwsHosts {
+    /// As a sentence names it.
+    pub(super) service: &'static str,
+    pub(super) names: &'static [&'static str],
+}
+
+const STS: AwsHosts = AwsHosts { service: "AWS' security token service", names: &["sts", "sts-fips"] };
+
+/// An address of a service of AWS, or one whose host the user has named.
+pub(super) fn named_endpoint(
+    (name, text): (&str, &str),
+    own: &AwsHosts,
+    allowed: &AllowedHosts,
+) -> Result<Endpoint, Failure> {
     let endpoint = parse(name, text)?;
     let host = endpoint.host();
+    let is_region_of = |rest: &str, name: &&str| {
+        rest.strip_prefix(*name).and_then(|rest| rest.strip_prefix('.')).is_some_and(is_region)
+    };
     let is_of_aws = [".amazonaws.com", ".amazonaws.com.cn"].iter().any(|suffix| {
-        let region = host.strip_suffix(suffix).and_then(|rest| rest.split_once('.'));
-        region.is_some_and(|(first, region)| ["sts", "sts-fips"].contains(&first) && is_region(region))
+        let rest = host.strip_suffix(suffix);
+        rest.is_some_and(|rest| own.names.iter().any(|name| is_region_of(rest, name)))
     });
     if (is_of_aws && endpoint.port() == 443) || allowed.names(host, endpoint.port()) {
         return Ok(endpoint);
     }
     let text = format!(
-        "the variable {name} leads to the host {}, which is none of AWS' security token service and not one of the input allowedAuthorities",
-        one_line(host, 100)
+        "the variable {name} leads to the host {}, which is none of {} and not one of the input allowedAuthorities",
+        one_line(host, 100),
+        own.service
     );
     Err(Failure::new(
         Code::AuthorityNotAllowed,
@@ -338,7 +359,7 @@ mod tests {
             "https://sts-fips.us-east-1.amazonaws.com/",
             "https://sts.cn-north-1.amazonaws.com.cn",
         ] {
-            assert!(named_endpoint("AWS_ENDPOINT_URL", good, &none).is_ok(), "{good}");
+            assert!(named_endpoint(("AWS_ENDPOINT_URL", good), &STS, &none).is_ok(), "{good}");
         }
         for bad in [
             "https://evil.example",
@@ -351,7 +372,7 @@ mod tests {
             "https://sts.eu-central-1.amazonaws.com:8443",
             "https://127.0.0.1:4566",
         ] {
-            let failure = named_endpoint("AWS_ENDPOINT_URL", bad, &none).unwrap_err();
+            let failure = named_endpoint(("AWS_ENDPOINT_URL", bad), &STS, &none).unwrap_err();
             assert_eq!(failure.code, Code::AuthorityNotAllowed);
             assert!(failure.story().contains("AWS_ENDPOINT_URL"), "{failure}");
         }

@@ -3,8 +3,10 @@
 mod ask;
 mod aws;
 mod aws_files;
+pub(crate) mod ecr;
 mod error;
 mod google;
+pub(crate) mod registries;
 pub(crate) mod registry;
 mod target;
 mod vault;
@@ -21,12 +23,12 @@ use wif_core::{
 };
 use wif_io::{clock::Deadline, env::Env, http::Http};
 
-use self::{aws::Aws, google::Google, vault::Vault};
+use self::{aws::Aws, google::Google, registries::RegistryTarget, vault::Vault};
 pub(crate) use self::{
     aws_files::check_files,
     target::{Granted, Target},
 };
-use crate::agent::target_inputs::{Registry, TargetInputs};
+use crate::agent::target_inputs::TargetInputs;
 
 /// What the targets read of the environment, beside the inputs.
 pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
@@ -42,7 +44,7 @@ pub(crate) struct TargetSet {
     /// Other clouds, in the order in which they are tried.
     pub(crate) clouds: Vec<Arc<dyn Target>>,
     /// Registries of container images.
-    pub(crate) registries: Vec<Registry>,
+    pub(crate) registries: Vec<RegistryTarget>,
     /// The application whose access token other clouds get in place of the id token.
     pub(crate) assertion: Option<Resource>,
 }
@@ -69,7 +71,9 @@ pub(crate) fn read(
     if let Some(inputs) = &inputs.vault {
         targets.push(Arc::new(Vault::new(inputs, env)?));
     }
-    Ok(TargetSet { clouds: targets, registries: inputs.registries.clone(), assertion })
+    let registries = inputs.registries.iter().map(|registry| RegistryTarget::new(registry, env, allowed));
+    let registries = registries.collect::<Result<_, _>>()?;
+    Ok(TargetSet { clouds: targets, registries, assertion })
 }
 
 /// What a broker needs of a provider of Google Cloud to write a credential file.

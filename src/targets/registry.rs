@@ -71,6 +71,7 @@ pub(crate) fn google(granted: &CachedToken) -> CachedToken {
     CachedToken::new(login(GOOGLE_USER, &granted.token), granted.lifetime)
 }
 
-fn login(user: &str, password: &Secret) -> Secret {
+/// What a registry's client is given.
+pub(super) fn login(user: &str, password: &Secret) -> Secret {
     Secret::new(json!({"Username": user, "Secret": password.expose()}).to_string())
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod arm;
+pub(crate) mod aws_signature;
 mod bearer;
 pub(crate) mod blob;
 pub(crate) mod clouds;

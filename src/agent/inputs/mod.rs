@@ -281,7 +281,7 @@ fn accepted_of_target(name: &str) -> Option<&'static str> {
         (declared::VAULT_NAMESPACE, "the path of a namespace, with vaultAddress beside it"),
         (
             declared::REGISTRIES,
-            "login servers, separated by commas or line ends: NAME.azurecr.io, with googleProvider those of Google (REGION-docker.pkg.dev, gcr.io), and hosts that allowedAuthorities names",
+            "login servers, separated by commas or line ends: NAME.azurecr.io, with googleProvider those of Google (REGION-docker.pkg.dev, gcr.io), with awsRole those of AWS (ACCOUNT.dkr.ecr.REGION.amazonaws.com), and hosts that allowedAuthorities names",
         ),
         (
             declared::FEEDS,
@@ -372,6 +372,7 @@ fn targets(env: &Env, allowed: &AllowedHosts) -> Result<TargetInputs, InputError
     for entry in list(text(env, declared::REGISTRIES)?) {
         let registry = target_inputs::registry(entry, allowed).filter(|registry| match registry.cloud {
             Family::Google => google.is_some(),
+            Family::Aws => aws.is_some(),
             _ => true,
         });
         let registry = registry.ok_or_else(|| refuse(declared::REGISTRIES, entry))?;

@@ -14,10 +14,8 @@ use wif_io::{
     http::{Http, Request, Response},
 };
 
-use super::{
-    answer::{SIGNER, element},
-    keys::Credentials,
-};
+use super::answer::{SIGNER, element};
+use crate::aws::Credentials;
 use crate::sources::{ask, error::SourceError, file, variable::trimmed};
 
 const ID: &str = "AWS_ACCESS_KEY_ID";

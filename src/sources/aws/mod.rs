@@ -4,12 +4,11 @@
 
 mod answer;
 mod credentials;
-mod keys;
-mod signature;
 
 use std::time::Duration;
 
 use reqwest::Method;
+use url::form_urlencoded;
 use wif_core::secret::Secret;
 use wif_io::{
     clock::Deadline,
@@ -18,10 +17,7 @@ use wif_io::{
     http::{Http, Request},
 };
 
-use self::{
-    answer::{SIGNER, element},
-    signature::{Signed, sign},
-};
+use self::answer::{SIGNER, element};
 use super::{
     Fetched, IdTokenSource,
     ask::send,
@@ -29,6 +25,8 @@ use super::{
     fetched,
     usable::{Origin, check},
 };
+
+use crate::aws::{Signed, ToSign, sign};
 
 pub(super) use self::credentials::recognized;
 
@@ -85,7 +83,10 @@ impl Aws {
         let attempt = |limit| async move {
             let url = self.endpoint.join([""]);
             let moment = http.clock().now();
-            let Signed { date, authorization } = sign(keys, &url, &form, &self.region, "sts", moment);
+            let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+            let (url_of, body, region) = (&url, body.as_bytes(), &*self.region);
+            let request = ToSign { url: url_of, headers: &[], body, region, service: "sts" };
+            let Signed { date, authorization } = sign(keys, &request, moment);
             let mut request = Request::new(Method::POST, url)
                 .form(&form)
                 .secret_header("x-amz-date", &Secret::new(date))

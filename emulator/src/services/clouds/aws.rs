@@ -136,7 +136,7 @@ fn assume(world: &World, form: &[(String, String)]) -> Result<Granted, Refusal> 
     account.sessions.push(AwsSession {
         name: name.to_owned(),
         role: role.arn.clone(),
-        key_id: granted.key_id.clone(),
+        key: [&granted.key_id, &granted.secret, &granted.session].map(Clone::clone),
         expires: granted.expires,
     });
     drop(directory);

@@ -2,6 +2,7 @@
 //! issuer, audience and subject as the real one does, and says so in its own words.
 
 mod aws;
+mod ecr;
 mod google;
 mod kubernetes;
 mod registry;
@@ -10,6 +11,8 @@ mod vault;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
 use axum::routing::{any, post};
 use serde_json::Value;
 
@@ -19,7 +22,7 @@ use crate::world::keys;
 
 pub(crate) fn router(world: Arc<World>) -> Router {
     Router::new()
-        .route("/", post(aws::sts))
+        .route("/", post(aws_service))
         .route("/v1/token", post(google::token))
         .route("/v1/projects/-/serviceAccounts/{account}", post(google::impersonate))
         .route("/oauth2/exchange", post(registry::exchange))
@@ -29,6 +32,16 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route("/kubernetes/{*path}", any(kubernetes::answer))
         .route("/v1/{*path}", any(vault::answer))
         .with_state(world)
+}
+
+/// The root of AWS' services: the header tells which one is meant.
+async fn aws_service(State(world): State<Arc<World>>, request: Request) -> Response {
+    if !request.headers().contains_key("x-amz-target") {
+        return aws::sts(State(world), request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 64 * 1024).await.unwrap_or_default();
+    ecr::login(State(world), &parts, &body)
 }
 
 /// Why an id token is not genuine.

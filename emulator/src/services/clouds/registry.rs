@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -88,7 +89,7 @@ pub(super) async fn content(State(world): Shared, path: Option<Path<String>>, re
     let (parts, _) = request.into_parts();
     let own = request::authority(&parts);
     let token = bearer::token(&parts.headers).unwrap_or_default();
-    if !is_genuine(&world, token, &own, "access_token") {
+    if !is_genuine(&world, token, &own, "access_token") && !has_aws_login(&world, &parts) {
         let mut answer = refused(401, "UNAUTHORIZED", "authentication required");
         let challenge = format!(
             "Bearer realm=\"https://{own}/oauth2/token\",service=\"{own}\",scope=\"repository:app:pull\""
@@ -109,6 +110,16 @@ pub(super) async fn content(State(world): Shared, path: Option<Path<String>>, re
 }
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// A registry of AWS' takes the password itself.
+fn has_aws_login(world: &World, parts: &Parts) -> bool {
+    let header = parts.headers.get("authorization").and_then(|value| value.to_str().ok());
+    let basic =
+        header.and_then(|value| value.strip_prefix("Basic ")).and_then(|text| STANDARD.decode(text).ok());
+    let login = basic.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+    let known = &world.directory().clouds.aws.registry_passwords;
+    login.strip_prefix("AWS:").is_some_and(|password| known.iter().any(|one| one == password))
+}
 
 fn is_genuine(world: &World, token: &str, own: &str, grant: &str) -> bool {
     let claims: Value = keys::entra().verify(token).unwrap_or_default();

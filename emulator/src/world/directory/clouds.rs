@@ -35,6 +35,10 @@ pub struct AwsAccount {
     pub sessions: Vec<AwsSession>,
     /// Answers in XML whatever the client accepts, as what stands before the service may.
     pub only_xml: bool,
+    /// Whether its roles may not get a login for the account's registries.
+    pub denies_registries: bool,
+    /// The passwords for its registries that were given out.
+    pub registry_passwords: Vec<String>,
 }
 
 /// A role whose trust policy names a provider.
@@ -57,8 +61,8 @@ pub struct AwsSession {
     pub name: String,
     /// The role's ARN.
     pub role: String,
-    /// The access key's id.
-    pub key_id: String,
+    /// The access key's id, its secret, and the session's token.
+    pub key: [String; 3],
     /// When it ends, in seconds since 1970.
     pub expires: i64,
 }

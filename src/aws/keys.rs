@@ -3,8 +3,8 @@
 use wif_core::secret::Secret;
 
 /// An access key, its secret, and the session that it belongs to.
-pub(super) struct Credentials {
-    pub(super) id: Secret,
-    pub(super) secret: Secret,
-    pub(super) session_token: Option<Secret>,
+pub(crate) struct Credentials {
+    pub(crate) id: Secret,
+    pub(crate) secret: Secret,
+    pub(crate) session_token: Option<Secret>,
 }
