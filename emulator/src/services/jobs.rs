@@ -127,6 +127,7 @@ fn variables(job: &Job, collection: &str, project: &str) -> Vec<Variable> {
         ("System.DefinitionId", "1".to_owned()),
         ("System.OidcRequestUri", oidc_request_uri),
         ("Build.BuildId", "1".to_owned()),
+        ("System.JobAttempt", "1".to_owned()),
         ("Build.DefinitionName", job.pipeline.clone()),
     ];
     pairs.into_iter().map(|(name, value)| Variable { name: name.to_owned(), value, secret: false }).collect()
