@@ -25,7 +25,7 @@ use emulator::{
 use serde_json::Value;
 
 use kills::{kill_at, moments};
-use scene::Scene;
+use scene::{Scene, blocks};
 use support::NAME;
 
 const SECRET: &str = "ServicePrincipal";
@@ -61,6 +61,18 @@ fn a_stored_secret_becomes_federation_and_the_audit_finds_none_any_more() {
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(fs::metadata(scene.plan()).unwrap().permissions().mode() & 0o777, 0o600);
     }
+}
+
+#[test]
+fn the_commands_of_the_page_leave_no_secret_in_their_order() {
+    let page = include_str!("../../../docs/change.md");
+    let scene = Scene::new(&[Planted::StoredSecret], 2);
+    let id = scene.id(Planted::StoredSecret);
+    let mut ended = Vec::new();
+    for block in blocks(page) {
+        scene.follow(block, |code| ended.push((code, scene.scheme(id) == SECRET)));
+    }
+    assert_eq!(ended, [(11, true), (10, true), (0, false), (0, false), (0, false)]);
 }
 
 #[test]

@@ -36,7 +36,7 @@ use wif_operator::{
 };
 
 use kills::{kill_at, moments};
-use scene::Scene;
+use scene::{Scene, blocks};
 use support::NAME;
 
 const OLD: Planted = Planted::OldIssuer;
@@ -699,22 +699,12 @@ fn what_another_person_has_to_do_is_printed_for_each_side() {
 fn the_commands_of_the_page_do_what_it_says_in_their_order() {
     let page = include_str!("../../../docs/move-issuer.md");
     let scene = Scene::new(&[OLD, Planted::StoredSecret], 3);
-    let blocks = page.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap());
     let mut ended = Vec::new();
-    for (number, block) in blocks.enumerate() {
+    for (number, block) in blocks(page).enumerate() {
         if number > 0 {
             scene.run_of_pipeline(Duration::seconds(1), "succeeded");
         }
-        for line in block.lines() {
-            let (command, expected) = line.split_once("# ends with ").unwrap();
-            let command = command.trim().replace("contoso", NAME);
-            let arguments: Vec<_> = command.strip_prefix("wif ").unwrap().split(' ').collect();
-            let output = scene.command(&arguments).current_dir(scene.folder.path()).output().unwrap();
-            let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-            let code = output.status.code().unwrap();
-            assert_eq!(code.to_string(), expected.trim(), "{command}: {said}");
-            ended.push((code, scene.issuer(), scene.kinds()));
-        }
+        scene.follow(block, |code| ended.push((code, scene.issuer(), scene.kinds())));
     }
     let expected = [
         (10, Issuer::DevOps, "old"),

@@ -135,6 +135,20 @@ impl Scene {
         self.apply_command(more).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
+    /// Runs a block of commands of a page, each of which says what it ends with; `after` is told each code.
+    pub(crate) fn follow(&self, block: &str, mut after: impl FnMut(i32)) {
+        for line in block.lines() {
+            let (command, expected) = line.split_once("# ends with ").unwrap();
+            let command = command.trim().replace("contoso", NAME);
+            let arguments: Vec<_> = command.strip_prefix("wif ").unwrap().split(' ').collect();
+            let output = self.command(&arguments).current_dir(self.folder.path()).output().unwrap();
+            let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            let code = output.status.code().unwrap();
+            assert_eq!(code.to_string(), expected.trim(), "{command}: {said}");
+            after(code);
+        }
+    }
+
     /// Applies within this process, where waiting takes no time.
     pub(crate) fn apply_within(&self, more: &[&str]) -> (i32, String) {
         let path = self.plan();
@@ -145,4 +159,9 @@ impl Scene {
     pub(crate) fn passed(&self) -> time::Duration {
         self.fixture.clock.elapsed().try_into().unwrap()
     }
+}
+
+/// The blocks of commands of a page.
+pub(crate) fn blocks(page: &str) -> impl Iterator<Item = &str> {
+    page.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap())
 }
