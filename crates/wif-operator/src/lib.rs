@@ -15,6 +15,7 @@ pub mod formats;
 pub mod glob;
 pub mod job;
 pub mod judge;
+pub mod look;
 pub mod moment;
 pub mod nearest;
 pub mod read;

@@ -16,19 +16,20 @@ use wif_io::{
     process,
 };
 use wif_operator::{
-    cli::{self, Arguments, Command, Host, Screen, TaskStage, Unparsed},
+    cli::{self, Arguments, ColorChoice, Command, Host, Screen, TaskStage, Unparsed},
+    look::Look,
     read::progress::Progress,
 };
 
 fn main() -> ExitCode {
-    let command = match cli::parse::<Arguments>(std::env::args_os()) {
-        Ok(arguments) => arguments.command,
+    let arguments = match cli::parse::<Arguments>(std::env::args_os()) {
+        Ok(arguments) => arguments,
         Err(unparsed) => return tell(&unparsed),
     };
     report_panics();
     process::forbid_reading();
     let ended = runtime::Builder::new_current_thread().enable_all().build().map(|runtime| {
-        let ended = runtime.block_on(run(&command));
+        let ended = runtime.block_on(run(&arguments));
         // Name resolution runs on a blocking thread that cannot be canceled: do not wait for it on exit.
         runtime.shutdown_background();
         ended
@@ -46,7 +47,26 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(command: &Command) -> Result<u8, Failure> {
+/// What the terminal has, and the user wants.
+fn look(color: ColorChoice) -> Look {
+    let is_terminal = stdout().is_terminal();
+    let is_colored = match color {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            is_terminal && !anstyle_query::no_color() && anstyle_query::term_supports_ansi_color()
+        }
+    };
+    #[cfg(windows)]
+    if is_colored {
+        // A console that does not know them shows them as they are.
+        let _ = anstyle_query::windows::enable_ansi_colors();
+    }
+    let size = if is_terminal { terminal_size::terminal_size() } else { None };
+    Look::new(is_colored, size.map(|(width, _)| width.0.into()))
+}
+
+async fn run(Arguments { color, command }: &Arguments) -> Result<u8, Failure> {
     let (env, clock): (_, Arc<dyn Clock>) = (Env::of_process(), Arc::new(clock::System::new()));
     let mut out = stdout();
     let talk: (Box<dyn io::Write + Send>, bool) = match command {
@@ -61,6 +81,7 @@ async fn run(command: &Command) -> Result<u8, Failure> {
         out: &mut out,
         talk: &talk,
         tokens: None,
+        look: look(*color),
         is_interrupted: Cell::new(false),
     };
     match command {

@@ -302,6 +302,28 @@ fn in_a_job_the_run_gets_a_summary_and_an_issue_for_each_rule() {
 }
 
 #[test]
+fn text_has_colors_where_that_is_asked_for_and_data_never_has() {
+    let plan = OrganizationPlan::new(NAME).connections(1).planted(&[Planted::StoredSecret]);
+    let fixture = Fixture::new(&plan);
+    let colored = run(&fixture, &["audit", "--org", NAME, "--color", "always"]);
+    assert!(text(&colored.stdout).contains("WIF6101 \u{1b}[31mfault\u{1b}[0m"), "{}", text(&colored.stdout));
+    // Not a terminal, and said before the command or after it.
+    for arguments in [
+        &["audit", "--org", NAME][..],
+        &["--color", "auto", "audit", "--org", NAME],
+        &["audit", "--org", NAME, "--color", "never"],
+        &["audit", "--org", NAME, "--color", "always", "--format", "json"],
+    ] {
+        let output = run(&fixture, arguments);
+        assert_eq!(output.status.code(), Some(11), "{arguments:?}");
+        assert!(!text(&output.stdout).contains('\u{1b}'), "{arguments:?}");
+    }
+    let wrong = run(&fixture, &["audit", "--org", NAME, "--color", "green"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("always"), "{}", text(&wrong.stderr));
+}
+
+#[test]
 fn explain_knows_the_rules_and_the_errors() {
     let output = offline(&["explain", "wif6202"]);
     assert!(output.status.success());

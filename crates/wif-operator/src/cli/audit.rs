@@ -82,12 +82,14 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<Au
             Some(_) => {}
             None => {
                 is_data_on_screen |= !format.is_for_people();
-                show(&mut *host.out, &mut |out| format.write(&report, out))?;
+                let look = host.look;
+                show(&mut *host.out, &mut |out| format.write_to_screen(&report, look, out))?;
             }
         }
     }
     if is_interrupted && targets.iter().all(|(_, output)| output.is_some()) {
-        show(&mut *host.out, &mut |out| Format::Text.write(&report, out))?;
+        let look = host.look;
+        show(&mut *host.out, &mut |out| Format::Text.write_to_screen(&report, look, out))?;
     }
     // What was read before a cancellation is not a result of the run.
     if host.env.is_true("TF_BUILD") && !is_data_on_screen && !is_interrupted {

@@ -16,7 +16,7 @@ mod screen;
 mod source;
 mod task;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 pub use audit::audit;
 #[cfg(feature = "change")]
@@ -32,9 +32,23 @@ pub use wif::cli::{Unparsed, explain, parse};
 #[derive(Debug, Parser)]
 #[command(name = "wif-operator", version, arg_required_else_help = true)]
 pub struct Arguments {
+    /// Whether text for people has colors; auto: on a terminal, unless `NO_COLOR` is set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// When text for people has colors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal that has them, unless the user says otherwise by variables.
+    Auto,
+    /// Also in files and pipes.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// What the program can do.

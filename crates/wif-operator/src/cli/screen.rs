@@ -10,7 +10,7 @@ use std::{
 use wif_core::foreign_text::lines;
 use wif_io::{clock::Clock, env::Env};
 
-use crate::{read::progress::Progress, tokens::Tokens};
+use crate::{look::Look, read::progress::Progress, tokens::Tokens};
 
 /// The exit code of a command that was interrupted.
 pub(super) const INTERRUPTED: u8 = 130;
@@ -27,6 +27,8 @@ pub struct Host<'a> {
     pub talk: &'a Progress,
     /// Tokens that are there already; none, where they are to be looked for.
     pub tokens: Option<Tokens>,
+    /// How text for people looks on standard output.
+    pub look: Look,
     /// Whether the user asked to stop while organizations were read.
     pub is_interrupted: Cell<bool>,
 }

@@ -14,7 +14,7 @@ mod wording;
 
 use std::io::{self, Write};
 
-use crate::report::Report;
+use crate::{look::Look, report::Report};
 
 /// A format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -41,13 +41,22 @@ impl Format {
     /// Writing fails.
     pub fn write(self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
         match self {
-            Self::Text => text::write(report, out),
+            Self::Text => text::write(report, Look::default(), out),
             Self::Json => json::write(report, out),
             Self::Sarif => sarif::write(report, out),
             Self::Csv => csv::write(report, out),
             Self::Markdown => markdown::write(report, out),
             Self::Html => html::write(report, out),
         }
+    }
+
+    /// Writes a report to standard output, which a terminal may show.
+    ///
+    /// # Errors
+    ///
+    /// Writing fails.
+    pub fn write_to_screen(self, report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
+        if self.is_for_people() { text::write(report, look, out) } else { self.write(report, out) }
     }
 
     /// Whether people read it, and no program.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::wording::{Group, comparison, counts, groups, headline, place, plural, state};
+use crate::look::Look;
 use crate::report::{CoverageEntry, Finding, Report};
 
 /// The most lines of a report.
@@ -16,30 +17,28 @@ const MAX_ROWS: usize = 3;
 const MAX_GAPS: usize = 5;
 /// The most notices of waivers that are listed.
 const MAX_NOTICES: usize = 3;
-/// The longest line, in characters. A command is never cut.
-const MAX_WIDTH: usize = 160;
 
 /// Writes a report.
 ///
 /// # Errors
 ///
 /// Writing fails.
-pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    lines(report).iter().try_for_each(|line| writeln!(out, "{line}"))
+pub fn write(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    lines(report, look).iter().try_for_each(|line| writeln!(out, "{line}"))
 }
 
 /// The lines of a report.
-fn lines(report: &Report) -> Vec<String> {
-    let (head, foot) = (head(report), foot(report));
+fn lines(report: &Report, look: Look) -> Vec<String> {
+    let (head, foot) = (head(report, look), foot(report, look));
     let room = MAX_LINES.saturating_sub(head.len() + foot.len());
-    [head, body(&groups(report), room), foot].concat()
+    [head, body(&groups(report), room, look), foot].concat()
 }
 
-fn head(report: &Report) -> Vec<String> {
+fn head(report: &Report, look: Look) -> Vec<String> {
     let names: Vec<_> = report.organizations.iter().map(|one| one.name.as_str()).collect();
     let mut lines = vec![
-        cut(&format!("{}, read {} ({})", names.join(", "), report.taken, depth(report))),
-        headline(&report.totals),
+        cut(&format!("{}, read {} ({})", names.join(", "), report.taken, depth(report)), look),
+        look.heading(&headline(&report.totals)),
         counts(&report.totals),
     ];
     lines.extend(comparison(report));
@@ -55,9 +54,9 @@ fn depth(report: &Report) -> &'static str {
 }
 
 /// As many rows of each group as there is room for, three at the most; then whole groups are told in a line each.
-fn body(groups: &[Group<'_>], room: usize) -> Vec<String> {
+fn body(groups: &[Group<'_>], room: usize, look: Look) -> Vec<String> {
     for rows in (0..=MAX_ROWS).rev() {
-        let lines: Vec<_> = groups.iter().flat_map(|group| group_lines(group, rows)).collect();
+        let lines: Vec<_> = groups.iter().flat_map(|group| group_lines(group, rows, look)).collect();
         if lines.len() <= room {
             return lines;
         }
@@ -69,9 +68,10 @@ fn body(groups: &[Group<'_>], room: usize) -> Vec<String> {
     lines
 }
 
-fn group_lines(group: &Group<'_>, rows: usize) -> Vec<String> {
-    let mut lines = vec![String::new(), format!("{}: {}", group.remedy.title(), group_counts(group))];
-    lines.extend(group.findings.iter().take(rows).map(|finding| row(finding)));
+fn group_lines(group: &Group<'_>, rows: usize, look: Look) -> Vec<String> {
+    let title = format!("{}: {}", group.remedy.title(), group_counts(group));
+    let mut lines = vec![String::new(), look.heading(&title)];
+    lines.extend(group.findings.iter().take(rows).map(|finding| row(finding, look)));
     let more = group.findings.len().saturating_sub(rows);
     if more > 0 && rows > 0 {
         lines.push(format!("  … {more} more"));
@@ -90,19 +90,20 @@ fn group_counts(group: &Group<'_>) -> String {
     parts.join(", ")
 }
 
-fn row(finding: &Finding) -> String {
+fn row(finding: &Finding, look: Look) -> String {
     let new = if finding.new { "new " } else { "" };
     let Finding { rule, severity, detail, .. } = finding;
-    cut(&format!("  {rule} {new}{:<7}  {}: {detail}", severity.as_str(), place(finding)))
+    let line = format!("  {rule} {new}{:<7}  {}: {detail}", severity.as_str(), place(finding));
+    look.severity(&cut(&line, look), *severity)
 }
 
-fn foot(report: &Report) -> Vec<String> {
+fn foot(report: &Report, look: Look) -> Vec<String> {
     let mut lines = Vec::new();
     let gaps: Vec<_> = report.gaps().collect();
     if !gaps.is_empty() {
         lines.push(String::new());
-        lines.push(format!("Not seen, and so not judged: {}", plural(gaps.len(), "gap")));
-        lines.extend(gaps.iter().take(MAX_GAPS).map(|gap| gap_line(gap)));
+        lines.push(look.heading(&format!("Not seen, and so not judged: {}", plural(gaps.len(), "gap"))));
+        lines.extend(gaps.iter().take(MAX_GAPS).map(|gap| gap_line(gap, look)));
         if gaps.len() > MAX_GAPS {
             lines.push(format!("  … {} more", gaps.len() - MAX_GAPS));
         }
@@ -115,7 +116,7 @@ fn foot(report: &Report) -> Vec<String> {
                 crate::waiver::WaiverState::Ended => "has ended",
                 crate::waiver::WaiverState::Unused => "matches nothing",
             };
-            cut(&format!("  {} {} until {}: {state}", notice.rule, notice.target, notice.until))
+            cut(&format!("  {} {} until {}: {state}", notice.rule, notice.target, notice.until), look)
         }));
         if report.waivers.len() > MAX_NOTICES {
             lines.push(format!("  … {} more", report.waivers.len() - MAX_NOTICES));
@@ -135,22 +136,22 @@ fn foot(report: &Report) -> Vec<String> {
     lines
 }
 
-fn gap_line(gap: &CoverageEntry) -> String {
+fn gap_line(gap: &CoverageEntry, look: Look) -> String {
     let place = match &gap.project {
         Some(project) => format!("{}/{project}", gap.organization),
         None => gap.organization.clone(),
     };
     let connection = gap.connection.map(|id| format!(" {id}")).unwrap_or_default();
     let layer = gap.layer.as_str();
-    cut(&format!("  {place}{connection}, {layer}, {}: {}", state(gap.state), gap.why))
+    cut(&format!("  {place}{connection}, {layer}, {}: {}", state(gap.state), gap.why), look)
 }
 
 /// A line that does not wrap more than once on a terminal.
-fn cut(line: &str) -> String {
-    if line.chars().count() <= MAX_WIDTH {
+fn cut(line: &str, look: Look) -> String {
+    if line.chars().count() <= look.width {
         return line.to_owned();
     }
-    let mut line: String = line.chars().take(MAX_WIDTH - 1).collect();
+    let mut line: String = line.chars().take(look.width - 1).collect();
     line.push('…');
     line
 }

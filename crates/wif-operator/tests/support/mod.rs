@@ -20,6 +20,7 @@ use wif_io::{
 };
 use wif_operator::{
     cli::{self, Arguments, Command, Host},
+    look::Look,
     read::{ReadOptions, network, progress::Progress, read},
     snapshot::{Coverage, Layer, Organization, Snapshot, State, connection::Connection},
     tokens::{Needs, Tokens},
@@ -41,6 +42,7 @@ pub(crate) fn within(fixture: &Fixture, words: &[&str]) -> (i32, String) {
             out: &mut out,
             talk: &talk,
             tokens: None,
+            look: Look::default(),
             is_interrupted: Cell::new(false),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -64,6 +64,6 @@ pub(super) fn unusable(path: &Path, error: JournalError) -> Failure {
 
 /// Prints text for people line by line, made harmless; data as it is.
 pub(super) fn print(host: &mut Host<'_>, text: &str, is_data: bool) -> Result<(), Failure> {
-    let text = if is_data { text.to_owned() } else { foreign_text::lines(text) };
+    let text = if is_data { text.to_owned() } else { host.look.plan(&foreign_text::lines(text)) };
     show(&mut *host.out, &mut |out| out.write_all(text.as_bytes()))
 }
