@@ -51,9 +51,18 @@ fn the_operators_commands_are_handed_over_with_all_their_arguments() {
     folders.put("own");
     let output = folders.run(&["inventory", "--chain"]);
     assert_eq!((text(&output.stdout), output.status.code()), ("own:inventory --chain\n", Some(11)));
-    for name in
-        ["convert", "revert", "issuer", "connection", "apply", "rollback", "journal", "hand-off", "schema"]
-    {
+    for name in [
+        "convert",
+        "revert",
+        "issuer",
+        "connection",
+        "migrate",
+        "apply",
+        "rollback",
+        "journal",
+        "hand-off",
+        "schema",
+    ] {
         let output = folders.run(&[name, "x", "--yes"]);
         assert_eq!(text(&output.stdout), format!("own:{name} x --yes\n"));
     }

@@ -26,6 +26,7 @@ For an organization, by the program wif-operator:
   revert     Plan to convert connections back
   issuer     Plan to move connections to the issuer of Entra
   connection Make connections as requests ask for, and bring back what drifted
+  migrate    Plan to put connections with identities of their own beside old ones
   apply      Apply a plan
   rollback   Plan to take back what was applied
   journal    Read the journal of what was applied

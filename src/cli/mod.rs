@@ -143,6 +143,9 @@ pub enum Command {
     /// Make connections as requests ask for, and bring back what drifted
     #[command(disable_help_flag = true)]
     Connection(OperatorArguments),
+    /// Plan to put connections with identities of their own beside old ones
+    #[command(disable_help_flag = true)]
+    Migrate(OperatorArguments),
     /// Apply a plan
     #[command(disable_help_flag = true)]
     Apply(OperatorArguments),
@@ -171,6 +174,7 @@ impl Command {
             Self::Revert(given) => Some(("revert", given)),
             Self::Issuer(given) => Some(("issuer", given)),
             Self::Connection(given) => Some(("connection", given)),
+            Self::Migrate(given) => Some(("migrate", given)),
             Self::Apply(given) => Some(("apply", given)),
             Self::Rollback(given) => Some(("rollback", given)),
             Self::Journal(given) => Some(("journal", given)),

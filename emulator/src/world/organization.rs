@@ -351,6 +351,9 @@ impl Maker {
             role_name: name.to_owned(),
             scope,
             condition: None,
+            condition_version: None,
+            description: None,
+            delegated: None,
         });
     }
 

@@ -159,14 +159,14 @@ pub fn can_revert(
     candidate(connection, identity(connection, organization)?)
 }
 
-pub(super) fn invisible() -> Reason {
+pub(in crate::change) fn invisible() -> Reason {
     Reason::unread(
         "Azure DevOps tells only that it exists",
         "make the token's owner an administrator of this connection",
     )
 }
 
-pub(super) fn usable(connection: &Connection) -> Result<(), Reason> {
+pub(in crate::change) fn usable(connection: &Connection) -> Result<(), Reason> {
     if connection.is_disabled == Some(true) {
         return Err(Reason::new(
             "it is disabled, so that nothing could be proven",
@@ -182,7 +182,7 @@ pub(super) fn usable(connection: &Connection) -> Result<(), Reason> {
 }
 
 /// The identity of a connection, as far as it was read.
-pub(super) fn identity_of<'o>(
+pub(in crate::change) fn identity_of<'o>(
     connection: &Connection,
     organization: &'o Organization,
 ) -> Option<&'o Identity> {
@@ -229,7 +229,10 @@ pub(super) fn identity<'o>(
     Ok(identity)
 }
 
-pub(super) fn candidate(connection: &Connection, identity: &Identity) -> Result<Candidate, Reason> {
+pub(in crate::change) fn candidate(
+    connection: &Connection,
+    identity: &Identity,
+) -> Result<Candidate, Reason> {
     let owner = connection.owner().ok_or_else(|| {
         Reason::unread("the project that owns it is not known", "use a token that sees all its projects")
     })?;
@@ -456,7 +459,7 @@ fn change(candidate: &Candidate, to: Scheme) -> Step {
     }
 }
 
-pub(super) fn prove() -> Step {
+pub(in crate::change) fn prove() -> Step {
     Step {
         sign: "?".to_owned(),
         title: "prove that it signs in: TestConnection; if it does not, put it back".to_owned(),

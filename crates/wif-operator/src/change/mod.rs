@@ -1,6 +1,6 @@
 //! Changes: a plan of steps, its application with a journal, and the way back.
 //!
-//! [`convert`] and [`issuer`] make a [`plan`] of what [`observe`] has read; [`apply`] does its steps by the calls of [`service`], and writes
+//! [`convert`], [`issuer`] and [`migrate`] make a [`plan`] of what [`observe`] has read; [`apply`] does its steps by the calls of [`service`], and writes
 //! each into the [`journal`] before it is sent. Only what was read back counts. [`prove`] reads what `TestConnection` says.
 
 pub mod apply;
@@ -9,6 +9,7 @@ pub mod digest;
 pub mod hand_off;
 pub mod issuer;
 pub mod journal;
+pub mod migrate;
 pub mod observe;
 pub mod parameters;
 pub mod plan;

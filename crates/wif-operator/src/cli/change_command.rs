@@ -9,6 +9,7 @@ use super::{
         RollbackArguments, apply, hand_off, issuer_plan, journal, plan, rollback,
     },
     connection::{ConnectionCommand, connection_plan, drift},
+    migrate::{MigrateCommand, migrate_plan},
     screen::Host,
 };
 
@@ -27,6 +28,9 @@ pub enum ChangeCommand {
     /// Make connections as requests ask for, and bring back what drifted
     #[command(subcommand)]
     Connection(ConnectionCommand),
+    /// Put connections with identities of their own beside old ones
+    #[command(subcommand)]
+    Migrate(MigrateCommand),
     /// Apply a plan; the only command that changes anything
     ///
     /// Ends with 0 (done), 10 (something waits for a person or a run), 11 (a change failed), 13 (the plan is old or edited, or the world
@@ -55,6 +59,7 @@ pub async fn change(command: &ChangeCommand, host: &mut Host<'_>) -> Result<u8, 
         ChangeCommand::Connection(ConnectionCommand::Plan(arguments)) => {
             connection_plan(arguments, host).await
         }
+        ChangeCommand::Migrate(MigrateCommand::Plan(arguments)) => migrate_plan(arguments, host).await,
         ChangeCommand::Apply(arguments) => apply(arguments, host).await,
         ChangeCommand::Rollback(arguments) => rollback(arguments, host).await,
         ChangeCommand::Journal(command) => journal(command, host),

@@ -10,6 +10,8 @@ mod connect;
 mod connection;
 mod files;
 mod inventory;
+#[cfg(feature = "change")]
+mod migrate;
 mod options;
 mod schema;
 mod screen;

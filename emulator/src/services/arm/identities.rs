@@ -188,6 +188,9 @@ pub(super) fn role_assignments_of(directory: &Directory) -> impl Iterator<Item =
             role_name: "Contributor".to_owned(),
             scope: format!("/subscriptions/{}", subscription.id),
             condition: None,
+            condition_version: None,
+            description: None,
+            delegated: None,
         })
     });
     plain.chain(directory.role_assignments.iter().cloned())

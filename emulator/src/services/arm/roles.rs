@@ -103,7 +103,10 @@ fn one(
 ) -> Result<Value, Refusal> {
     let known = directory.role_assignments.iter().find(|one| one.id == name).cloned();
     match method {
-        "GET" => known.as_ref().map(shown).ok_or_else(|| gone(name)),
+        "GET" => {
+            let known = role_assignments_of(directory).find(|one| one.id == name);
+            known.as_ref().map(shown).ok_or_else(|| gone(name))
+        }
         "DELETE" => {
             directory.role_assignments.retain(|one| one.id != name);
             Ok(known.as_ref().map(shown).unwrap_or_default())
@@ -146,6 +149,7 @@ fn one(
                 let message = "The role assignment already exists.";
                 return Err(Refusal::new(409, "RoleAssignmentExists", message));
             }
+            let text = |name: &str| sent[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
             let made = RoleAssignment {
                 id: name,
                 principal,
@@ -153,7 +157,10 @@ fn one(
                 role,
                 role_name: (*role_name).to_owned(),
                 scope: scope.to_owned(),
-                condition: None,
+                condition: text("condition"),
+                condition_version: text("conditionVersion"),
+                description: text("description"),
+                delegated: text("delegatedManagedIdentityResourceId"),
             };
             if known.is_none() {
                 directory.role_assignments.push(made.clone());
@@ -176,6 +183,8 @@ fn shown(one: &RoleAssignment) -> Value {
         "properties": {
             "roleDefinitionId": format!("/providers/Microsoft.Authorization/roleDefinitions/{}", one.role),
             "principalId": one.principal, "principalType": one.principal_type, "scope": one.scope,
+            "condition": one.condition, "conditionVersion": one.condition_version,
+            "description": one.description, "delegatedManagedIdentityResourceId": one.delegated,
         },
     })
 }

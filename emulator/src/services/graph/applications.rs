@@ -39,6 +39,7 @@ pub(super) fn change(
         ("POST", ["servicePrincipals"]) => Some(make_principal(world, tenant, sent)),
         ("DELETE", [first]) if first.starts_with("applications(") => Some(delete(world, tenant, first)),
         ("DELETE", ["applications", id]) => Some(delete(world, tenant, id)),
+        ("POST", ["directory", "deletedItems", id, "restore"]) => Some(restore(world, tenant, id)),
         _ => None,
     }
 }
@@ -119,4 +120,14 @@ fn delete(world: &World, tenant: Uuid, id: &str) -> Result<(u16, Value), Refusal
     let app = apps.find(is_it).ok_or_else(|| gone(id))?;
     app.record.deleted = true;
     Ok((204, json!(null)))
+}
+
+/// Takes an application out of the bin, with its service principal.
+fn restore(world: &World, tenant: Uuid, id: &str) -> Result<(u16, Value), Refusal> {
+    let mut directory = world.directory();
+    let wanted = Uuid::try_parse(id).ok();
+    let mut apps = directory.tenant(tenant).apps.iter_mut().filter(|app| Set::DeletedApplications.has(app));
+    let app = apps.find(|app| Some(app.application_object()) == wanted).ok_or_else(|| gone(id))?;
+    app.record.deleted = false;
+    Ok((200, Set::Applications.object(app)))
 }

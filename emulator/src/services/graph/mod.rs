@@ -205,6 +205,10 @@ fn answer_call(world: &World, tenant: Uuid, call: &Call<'_>) -> Result<Value, Re
     match list {
         None => shape(app, set, &call.query),
         Some("federatedIdentityCredentials") => Ok(json!({ "value": set.credentials(app) })),
+        Some("memberOf") if set == Set::ServicePrincipals => Ok(json!({ "value": app.record.memberships })),
+        Some("appRoleAssignments") if set == Set::ServicePrincipals => {
+            Ok(json!({ "value": app.record.granted }))
+        }
         Some("owners") => Ok(json!({ "value": app.record.owners.iter().map(owner).collect::<Vec<_>>() })),
         Some(_) => Err(not_found()),
     }

@@ -202,6 +202,10 @@ pub struct AppRecord {
     pub without_principal: bool,
     /// Who owns the application.
     pub owners: Vec<Person>,
+    /// Groups and directory roles that its service principal is in, as the REST resource has them.
+    pub memberships: Vec<Value>,
+    /// Permissions that were granted to its service principal, as the REST resource has them.
+    pub granted: Vec<Value>,
     /// The application was deleted, and can be restored for 30 days.
     pub deleted: bool,
     /// Nothing in the tenant is called so any more; connections still name it.
@@ -237,4 +241,10 @@ pub struct RoleAssignment {
     pub scope: String,
     /// Its condition, if it has one.
     pub condition: Option<String>,
+    /// The version of its condition.
+    pub condition_version: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The managed identity that it was delegated with.
+    pub delegated: Option<String>,
 }

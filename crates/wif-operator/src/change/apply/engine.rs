@@ -260,8 +260,13 @@ impl<'a> Engine<'a> {
     /// Whether what was read for the plan still holds.
     async fn check(&self, item: &Item, target: &Target) -> Result<(), Outcome> {
         if let Some(asked) = &item.asked {
-            return self.check_request(item, asked).await;
+            return self.check_request(item, asked, target).await;
         }
+        self.check_observed(item, target).await
+    }
+
+    /// Whether a connection and its identity are what was read for the plan.
+    pub(super) async fn check_observed(&self, item: &Item, target: &Target) -> Result<(), Outcome> {
         let stale = |text: String| self.stale(item, text);
         match observe(self.services, target).await {
             Ok(observed) => {

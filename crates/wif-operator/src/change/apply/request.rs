@@ -153,9 +153,19 @@ impl Engine<'_> {
     }
 
     /// Whether the connection of a request is what it was when the plan was made.
-    pub(super) async fn check_request(&self, item: &Item, asked: &Asked) -> Result<(), Outcome> {
+    pub(super) async fn check_request(
+        &self,
+        item: &Item,
+        asked: &Asked,
+        target: &Target,
+    ) -> Result<(), Outcome> {
+        let found = asked.beside.as_ref().and_then(|beside| beside.found.as_ref());
+        if found.is_some() {
+            self.check_observed(item, target).await?;
+        }
+        let digest = found.unwrap_or(&item.digest);
         match facts(self.services, asked, item.connection).await {
-            Ok(facts) if facts.digest(&[]) == item.digest => Ok(()),
+            Ok(facts) if facts.digest(&[]) == *digest => Ok(()),
             Ok(_) => {
                 let text = "the connection, its identity or its guards have changed since the plan was made";
                 Err(self.stale(item, text.to_owned()))

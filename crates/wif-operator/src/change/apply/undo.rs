@@ -40,7 +40,8 @@ impl Engine<'_> {
                 Action::MoveIssuer { .. } => self.is_still_old(target).await,
                 // What comes before it has been proven by a run, and stays.
                 Action::AwaitRun => break,
-                Action::Follow(change) if change.has_inverse() => {
+                // Of what cannot be had back it is looked whether it is still there.
+                Action::Follow(change) if change.has_inverse() || change.is_final() => {
                     self.follow((item, at), (change, true), is_doubtful, Phase::UndoIntent).await
                 }
                 Action::TakeBack { done } if done.can_be_done_again() => {

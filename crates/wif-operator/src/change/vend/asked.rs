@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     change::{digest::hex, project::PlannedProject},
-    drift::description,
+    drift::{MARK, description},
     request::{Request, RequestedIdentity},
 };
 
@@ -31,6 +31,52 @@ pub struct Asked {
     /// The region of a managed identity that is to be made.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub region: Option<String>,
+    /// The connection that it is put beside, in a migration.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub beside: Option<Box<Beside>>,
+}
+
+/// The connection that another one is put beside, in a migration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Beside {
+    /// Its id.
+    pub connection: Uuid,
+    /// Its name in the project that owns it.
+    pub name: String,
+    /// Its description, on one line.
+    pub description: String,
+    /// The names of the new connection in the projects of [`Asked::projects`], in their order.
+    pub names: Vec<String>,
+    /// SHA-256 of what there was of the new connection when the plan was made. None: it is not compared.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub found: Option<String>,
+}
+
+/// A role assignment as it was read, to be made for another identity, or to be removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CopiedRole {
+    /// The name of the role; its id, where the name is not known.
+    pub role: String,
+    /// The path of the assignment that was read.
+    pub assignment: String,
+    /// `roleDefinitionId`
+    pub definition: String,
+    /// `scope`
+    pub scope: String,
+    /// `condition`
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub condition: Option<String>,
+    /// `conditionVersion`
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub condition_version: Option<String>,
+    /// `description`
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub description: Option<String>,
+    /// `delegatedManagedIdentityResourceId`
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub delegated: Option<String>,
 }
 
 /// What a step of a request changes.
@@ -108,6 +154,46 @@ pub enum Change {
     },
     /// Nothing: a person has to decide.
     Report,
+    /// Gives the identity a role that another one has, with its condition.
+    CopyRole {
+        /// The assignment of the other one.
+        copied: CopiedRole,
+    },
+    /// Makes a check that another connection has.
+    CopyCheck {
+        /// The project that it is in.
+        project: Uuid,
+        /// The check, with what decides and nothing that could be secret.
+        check: Value,
+    },
+    /// Removes a federated credential, exactly as it is.
+    EndTrust {
+        /// Its name.
+        name: String,
+        /// Its issuer.
+        issuer: String,
+        /// Its subject.
+        subject: String,
+        /// Its audience.
+        audience: String,
+    },
+    /// Deletes the connection, in every project.
+    EndConnection,
+    /// Removes a role assignment, which can be made again.
+    EndRole {
+        /// The assignment.
+        ended: CopiedRole,
+    },
+    /// Deletes an application, which can be restored for 30 days.
+    EndApplication {
+        /// Its object id.
+        object: Uuid,
+    },
+    /// Deletes a managed identity.
+    EndManagedIdentity {
+        /// Its path.
+        resource: String,
+    },
 }
 
 impl Asked {
@@ -131,6 +217,11 @@ impl Asked {
     /// The description of the connection. One that was not made for this request keeps its own, and gets no mark.
     #[must_use]
     pub fn description(&self, now: &str) -> String {
+        if let Some(beside) = &self.beside {
+            let Beside { connection, name, description, .. } = &**beside;
+            let before = if description.is_empty() { String::new() } else { format!("{description}; ") };
+            return format!("{before}Beside {name} ({connection}); {MARK}{}", self.key);
+        }
         let own = description(&self.request, &self.key);
         if self.is_own || !self.is_there {
             return own;
@@ -168,9 +259,16 @@ impl Asked {
     pub fn reference(&self, project: &PlannedProject, description: &str) -> Value {
         json!({
             "projectReference": { "id": project.id, "name": project.name },
-            "name": self.request.connection,
+            "name": self.name_in(project.id),
             "description": description,
         })
+    }
+
+    /// The name of the connection in a project.
+    fn name_in(&self, project: Uuid) -> &str {
+        let at = self.projects.iter().position(|one| one.id == project);
+        let own = self.beside.as_ref().and_then(|beside| beside.names.get(at?));
+        own.unwrap_or(&self.request.connection)
     }
 
     fn data(&self) -> Value {
@@ -195,6 +293,65 @@ pub fn key(organization: Uuid, project: Uuid, connection: &str) -> String {
         .chars()
         .take(32)
         .collect()
+}
+
+impl CopiedRole {
+    /// The id of the role definition: the GUID at the end of its path.
+    #[must_use]
+    pub fn definition_id(&self) -> Option<Uuid> {
+        self.definition.rsplit('/').next().and_then(|id| Uuid::try_parse(id).ok())
+    }
+
+    /// Reads an assignment as Azure Resource Manager has it; `role` is the name of its role, if that is known.
+    #[must_use]
+    pub fn read(assignment: &Value, role: Option<&str>) -> Option<Self> {
+        let of = |name: &str| {
+            let text = assignment.pointer(&format!("/properties/{name}")).and_then(Value::as_str);
+            text.filter(|text| !text.is_empty()).map(str::to_owned)
+        };
+        let definition = of("roleDefinitionId")?;
+        let id = definition.rsplit('/').next().unwrap_or_default().to_owned();
+        Some(Self {
+            role: role.map_or(id, str::to_owned),
+            assignment: assignment.get("id").and_then(Value::as_str)?.to_owned(),
+            definition,
+            scope: of("scope")?,
+            condition: of("condition"),
+            condition_version: of("conditionVersion"),
+            description: of("description"),
+            delegated: of("delegatedManagedIdentityResourceId"),
+        })
+    }
+
+    /// Whether another assignment gives no more and no less than this one.
+    #[must_use]
+    pub fn has_terms_of(&self, other: &Self) -> bool {
+        self.condition == other.condition
+            && self.condition_version == other.condition_version
+            && self.description == other.description
+            && self.delegated.as_deref().map(str::to_lowercase)
+                == other.delegated.as_deref().map(str::to_lowercase)
+    }
+
+    /// What is sent to make it for a principal.
+    #[must_use]
+    pub fn body(&self, principal: Uuid) -> Value {
+        let mut properties = json!({
+            "roleDefinitionId": self.definition, "principalId": principal, "principalType": "ServicePrincipal",
+        });
+        let optional = [
+            ("condition", &self.condition),
+            ("conditionVersion", &self.condition_version),
+            ("description", &self.description),
+            ("delegatedManagedIdentityResourceId", &self.delegated),
+        ];
+        for (name, value) in optional {
+            if let (Some(value), Some(properties)) = (value, properties.as_object_mut()) {
+                properties.insert(name.to_owned(), json!(value));
+            }
+        }
+        json!({ "properties": properties })
+    }
 }
 
 /// A GUID that follows from a text.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use wif_core::{azure::resource::DEVOPS_APPLICATION, foreign_text::one_line};
 
 use super::{
-    asked::{Asked, Change},
+    asked::{Asked, Change, CopiedRole},
     guards::check,
     look::tag,
 };
@@ -77,7 +77,56 @@ pub(in crate::change) fn commands(plan: &Plan, item: &Item, change: &Change, sid
         (Side::Azure, Change::RemoveRole { assignment, .. }) => {
             vec![format!("az role assignment delete --ids {}", quoted(assignment))]
         }
+        (Side::Azure, Change::CopyRole { copied }) => vec![assign(copied, PRINCIPAL)],
         (Side::DevOps, change) => devops(plan, item, asked, change),
+        (side, change) => ends(item, change, side),
+    }
+}
+
+/// The command that makes a role assignment for a principal, with all that it has.
+fn assign(copied: &CopiedRole, principal: &str) -> String {
+    let CopiedRole { definition, scope, condition, condition_version, description, delegated, .. } = copied;
+    let definition = definition.rsplit('/').next().unwrap_or_default();
+    let optional = [
+        ("condition", condition),
+        ("condition-version", condition_version),
+        ("description", description),
+        ("delegated-managed-identity-resource-id", delegated),
+    ];
+    let optional = optional.into_iter().filter_map(|(name, value)| {
+        value.as_ref().map(|value| format!(" --{name} {}", quoted(&one_line(value, 4000))))
+    });
+    format!(
+        "az role assignment create --assignee-object-id {principal} --assignee-principal-type ServicePrincipal --role {} --scope {}{}",
+        quoted(definition),
+        quoted(scope),
+        optional.collect::<String>()
+    )
+}
+
+/// The commands that end an old identity.
+fn ends(item: &Item, change: &Change, side: Side) -> Vec<String> {
+    let resource = item.facts.identity.resource.as_deref();
+    match (side, change, resource) {
+        (Side::Entra, Change::EndTrust { name, .. }, None) => vec![format!(
+            "az ad app federated-credential delete --id {} --federated-credential-id {}",
+            client(item),
+            quoted(name)
+        )],
+        (Side::Azure, Change::EndTrust { name, .. }, Some(path)) => vec![format!(
+            "az identity federated-credential delete {} --name {} --yes",
+            identity(path),
+            quoted(name)
+        )],
+        (Side::Azure, Change::EndRole { ended }, _) => {
+            vec![format!("az role assignment delete --ids {}", quoted(&ended.assignment))]
+        }
+        (Side::Entra, Change::EndApplication { object }, _) => {
+            vec![format!("az ad app delete --id {object}")]
+        }
+        (Side::Azure, Change::EndManagedIdentity { resource }, _) => {
+            vec![format!("az identity delete --ids {}", quoted(resource))]
+        }
         _ => Vec::new(),
     }
 }
@@ -94,6 +143,10 @@ fn make_application(asked: &Asked) -> Vec<String> {
 }
 
 fn client(item: &Item) -> String {
+    // What was read of a migration is the old connection; the new one's identity is not there yet.
+    if item.asked.as_ref().is_some_and(|asked| asked.beside.is_some()) {
+        return CLIENT.to_owned();
+    }
     item.facts.client.map_or_else(|| CLIENT.to_owned(), |client| client.to_string())
 }
 
@@ -159,6 +212,20 @@ fn devops(plan: &Plan, item: &Item, asked: &Asked, change: &Change) -> Vec<Strin
             let body = body.replace(&item.connection.to_string(), &id);
             let path = format!("{owner}/_apis/pipelines/checks/configurations?api-version=7.1-preview.1");
             rest("post", &path, serde_json::from_str(&body).ok())
+        }
+        Change::CopyCheck { project, check } => {
+            let mut check = check.clone();
+            if let Some(check) = check.as_object_mut() {
+                let resource = json!({ "type": "endpoint", "id": id, "name": asked.request.connection });
+                check.insert("resource".to_owned(), resource);
+            }
+            let path = format!("{project}/_apis/pipelines/checks/configurations?api-version=7.1-preview.1");
+            rest("post", &path, Some(check))
+        }
+        Change::EndConnection => {
+            let projects: Vec<_> = asked.projects.iter().map(|one| one.id.to_string()).collect();
+            let projects = projects.join(",");
+            rest("delete", &format!("{endpoints}/{id}?projectIds={projects}&api-version=7.1"), None)
         }
         Change::RemoveCheck { id } => {
             let path =

@@ -3,15 +3,16 @@
 use super::asked::Change;
 use crate::change::plan::{Action, Step};
 
-pub(super) const ENTRA: &str = "an Application Administrator, a Cloud Application Administrator, or who has Application.ReadWrite.OwnedBy";
-pub(super) const AZURE: &str = "Managed Identity Contributor at the resource group";
-pub(super) const ROLES: &str =
+pub(in crate::change) const ENTRA: &str = "an Application Administrator, a Cloud Application Administrator, or who has Application.ReadWrite.OwnedBy";
+pub(in crate::change) const AZURE: &str = "Managed Identity Contributor at the resource group";
+pub(in crate::change) const ROLES: &str =
     "Role Based Access Control Administrator, User Access Administrator or Owner at the scope";
-pub(super) const CREATOR: &str = "an endpoint creator of the projects";
-pub(super) const ADMINISTRATOR: &str = "an administrator of the connection at the organization level";
-pub(super) const GUARD: &str = "an administrator of the connection in its project";
+pub(in crate::change) const CREATOR: &str = "an endpoint creator of the projects";
+pub(in crate::change) const ADMINISTRATOR: &str =
+    "an administrator of the connection at the organization level";
+pub(in crate::change) const GUARD: &str = "an administrator of the connection in its project";
 
-pub(super) fn step(sign: &str, title: String, change: Change, (call, who): (&str, &str)) -> Step {
+pub(in crate::change) fn step(sign: &str, title: String, change: Change, (call, who): (&str, &str)) -> Step {
     let inverse = change.has_inverse().then(|| {
         match &change {
             Change::MakeApplication => "delete it; it can be restored for 30 days",
@@ -21,6 +22,9 @@ pub(super) fn step(sign: &str, title: String, change: Change, (call, who): (&str
             Change::Share { .. } => "take it from the project",
             Change::Unshare { .. } => "share it again",
             Change::Authorize { .. } => "authorize those that were authorized before",
+            Change::EndTrust { .. } => "add it again",
+            Change::EndRole { .. } => "assign it again",
+            Change::EndApplication { .. } => "restore it, within 30 days",
             _ => "remove it",
         }
         .to_owned()

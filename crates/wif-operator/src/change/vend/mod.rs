@@ -2,10 +2,14 @@
 //!
 //! [`asked`] is what a plan holds of a request; [`facts`] is what decides whether the plan still holds. [`steps`] follow from what was compared; [`work`] is each of them: how to see that
 //! it is done, and the call that does it, or its inverse. `calls` are the calls.
+//! `copies` are the steps that copy what another connection has, and `ends` those that end it.
 
 pub mod asked;
 mod beyond;
 mod calls;
+pub mod checks;
+mod copies;
+mod ends;
 pub mod facts;
 mod guards;
 pub(super) mod hand_off;

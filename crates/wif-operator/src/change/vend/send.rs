@@ -15,7 +15,7 @@ use crate::{
     request::RequestedIdentity,
 };
 
-type Sent = Result<Option<String>, NotChanged>;
+pub(super) type Sent = Result<Option<String>, NotChanged>;
 
 impl Work<'_> {
     /// Does it, or undoes it.
@@ -126,6 +126,7 @@ impl Work<'_> {
             }
             (Change::RemoveCheck { id }, _) => services.remove_check(owner, *id).await,
             (Change::MakePrincipal | Change::Report, _) => Ok(None),
+            _ => self.send_copy_or_end().await?,
         })
     }
 

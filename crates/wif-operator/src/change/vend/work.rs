@@ -75,7 +75,18 @@ impl Change {
                 | Self::Authorize { .. }
                 | Self::MakeBranchControl { .. }
                 | Self::MakeApproval { .. }
+                | Self::CopyRole { .. }
+                | Self::CopyCheck { .. }
+                | Self::EndTrust { .. }
+                | Self::EndRole { .. }
+                | Self::EndApplication { .. }
         )
+    }
+
+    /// Whether it ends something for good: of its inverse it is only looked whether it is needed.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::EndConnection | Self::EndManagedIdentity { .. })
     }
 }
 
@@ -89,7 +100,13 @@ impl Change {
     /// Whether its call makes a second one if it is sent twice.
     #[must_use]
     pub const fn makes_another(&self) -> bool {
-        matches!(self, Self::MakeConnection | Self::MakeBranchControl { .. } | Self::MakeApproval { .. })
+        matches!(
+            self,
+            Self::MakeConnection
+                | Self::MakeBranchControl { .. }
+                | Self::MakeApproval { .. }
+                | Self::CopyCheck { .. }
+        )
     }
 
     /// Whether nothing has to be taken back: it goes with what was made before it, or changes nothing.
@@ -125,6 +142,13 @@ impl Work<'_> {
     pub async fn progress(&self) -> Result<Progress, Stuck> {
         let is_there = match self.change {
             Change::MakeConnection => return self.connection_made().await,
+            Change::CopyRole { copied } => return self.role_copied(copied).await,
+            Change::CopyCheck { project, check } => self.copied_check(*project, check).await?.is_some(),
+            Change::EndTrust { .. }
+            | Change::EndConnection
+            | Change::EndRole { .. }
+            | Change::EndApplication { .. }
+            | Change::EndManagedIdentity { .. } => return self.ended().await,
             // Only what was made for this request is deleted.
             Change::MakeApplication | Change::MakeManagedIdentity => self.is_identity_made().await?,
             Change::MakePrincipal => self.there().await?.principal.is_some(),

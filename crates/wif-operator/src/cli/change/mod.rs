@@ -12,12 +12,12 @@ mod services;
 pub(super) use self::{
     apply::apply,
     arguments::{
-        ApplyArguments, AskArguments, HandOffArguments, IssuerCommand, JournalCommand, Kind, PlanCommand,
-        RollbackArguments, ShownArguments,
+        ApplyArguments, AskArguments, HandOffArguments, IssuerCommand, JournalCommand, Kind, PlanArguments,
+        PlanCommand, RollbackArguments, ShownArguments,
     },
     hand_over::{hand_off, journal},
     issuer::issuer_plan,
-    plan::{keep_and_show, plan},
+    plan::{Gathered, code_of, gather, has_gap, keep_and_show, no_match, plan},
     rollback::rollback,
     services::services,
 };

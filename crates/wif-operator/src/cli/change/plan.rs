@@ -90,6 +90,95 @@ pub(super) async fn make_plan_about(
     arguments: &PlanArguments,
     host: &mut Host<'_>,
 ) -> Result<u8, Failure> {
+    let gathered = match gather(arguments, host).await? {
+        Ok(gathered) => gathered,
+        Err(code) => return Ok(code),
+    };
+    let Gathered { wanted, now, organization, id, services, .. } = &gathered;
+    let selected = wanted.among(&organization.connections).map_err(no_match)?;
+    let ground = Ground { name: &organization.name, id: *id, now: *now };
+    let mut planned = Planned { is_unread: wanted.all && has_gap(organization), ..Planned::default() };
+    for connection in selected {
+        let made = match select(connection, organization, *now) {
+            Ok(candidate) => planned.item(&ground, &candidate, services, item_of).await,
+            Err(reason) => Err(reason),
+        };
+        match made {
+            Ok(item) => planned.items.push(item),
+            Err(reason) => {
+                let is_worth_a_line = wanted.is_named(connection) || concerns(connection);
+                planned.skip(connection, reason, is_worth_a_line);
+            }
+        }
+    }
+    let Planned { items, skipped, is_unread } = planned;
+    let plan = digested(gathered.plan(command, arguments, (items, skipped))).sealed();
+    keep_and_show(&plan, &arguments.shown, host)?;
+    Ok(code_of(&plan, is_unread && !arguments.allow_gaps))
+}
+
+/// The exit code of a plan.
+pub(in crate::cli) fn code_of(plan: &Plan, is_unread: bool) -> u8 {
+    match (is_unread, plan.items.is_empty()) {
+        (true, _) => 12,
+        (false, false) => 10,
+        (false, true) => 0,
+    }
+}
+
+/// An organization as it was read for a plan.
+pub(in crate::cli) struct Gathered {
+    /// What the caller names.
+    pub(in crate::cli) wanted: Wanted,
+    /// The moment of the plan.
+    pub(in crate::cli) now: Moment,
+    /// What was read.
+    pub(in crate::cli) organization: Organization,
+    /// The organization's id.
+    pub(in crate::cli) id: Uuid,
+    /// The services.
+    pub(in crate::cli) services: Services,
+    url: String,
+}
+
+impl Gathered {
+    /// A plan about it, not sealed yet.
+    pub(in crate::cli) fn plan(
+        &self,
+        command: &str,
+        arguments: &PlanArguments,
+        (items, skipped): (Vec<Item>, Vec<Skipped>),
+    ) -> Plan {
+        Plan {
+            schema: SCHEMA.to_owned(),
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            command: command.to_owned(),
+            made: self.now,
+            valid_until: convert::valid_until(self.now, &items),
+            cloud: arguments.cloud.into(),
+            organization: PlannedOrganization {
+                name: self.organization.name.clone(),
+                id: self.id,
+                url: self.url.clone(),
+            },
+            managed_by: arguments.shown.managed_by(),
+            items,
+            skipped,
+            facts: String::new(),
+            sha256: String::new(),
+        }
+    }
+}
+
+/// Reads the organization of a plan. An exit code where nothing could be read, or the user has asked to stop.
+///
+/// # Errors
+///
+/// Arguments or files are wrong, or there is no way to the services.
+pub(in crate::cli) async fn gather(
+    arguments: &PlanArguments,
+    host: &mut Host<'_>,
+) -> Result<Result<Gathered, u8>, Failure> {
     let mut wanted = wanted(arguments)?;
     if wanted.is_empty() {
         if arguments.projects.is_empty() {
@@ -116,13 +205,13 @@ pub(super) async fn make_plan_about(
     };
     let mut snapshot = connect::read(&options, host, &connected).await?;
     if host.is_interrupted.get() {
-        return Ok(INTERRUPTED);
+        return Ok(Err(INTERRUPTED));
     }
     if let Some(code) = nothing_read(&snapshot) {
         let coverage = snapshot.organizations.first().and_then(|one| one.coverage.first());
         let why = coverage.map_or("", |entry| &entry.why);
         host.talk.say(&format!("nothing could be read: {why}"));
-        return Ok(code);
+        return Ok(Err(code));
     }
     if snapshot.organizations.is_empty() {
         return Err(argument("no organization was read", "name one: --organization NAME"));
@@ -132,49 +221,9 @@ pub(super) async fn make_plan_about(
         let error = "Azure DevOps did not tell the organization's id, of which subjects are made";
         return Err(Failure::new(Code::ChangeUnanswered, error, "try again"));
     };
-    let selected = wanted.among(&organization.connections).map_err(no_match)?;
     let services = services(connected, cloud, (&organization.name, address.base.clone()))?;
-    let ground = Ground { name: &organization.name, id, now };
-    let mut planned = Planned { is_unread: wanted.all && has_gap(&organization), ..Planned::default() };
-    for connection in selected {
-        let made = match select(connection, &organization, now) {
-            Ok(candidate) => planned.item(&ground, &candidate, &services, item_of).await,
-            Err(reason) => Err(reason),
-        };
-        match made {
-            Ok(item) => planned.items.push(item),
-            Err(reason) => {
-                let is_worth_a_line = wanted.is_named(connection) || concerns(connection);
-                planned.skip(connection, reason, is_worth_a_line);
-            }
-        }
-    }
-    let Planned { items, skipped, is_unread } = planned;
-    let plan = Plan {
-        schema: SCHEMA.to_owned(),
-        tool: env!("CARGO_PKG_VERSION").to_owned(),
-        command: command.to_owned(),
-        made: now,
-        valid_until: convert::valid_until(now, &items),
-        cloud,
-        organization: PlannedOrganization {
-            name: organization.name.clone(),
-            id,
-            url: address.base.join([organization.name.as_str()]).to_string(),
-        },
-        managed_by: arguments.shown.managed_by(),
-        items,
-        skipped,
-        facts: String::new(),
-        sha256: String::new(),
-    };
-    let plan = digested(plan).sealed();
-    keep_and_show(&plan, &arguments.shown, host)?;
-    Ok(match (is_unread && !arguments.allow_gaps, plan.items.is_empty()) {
-        (true, _) => 12,
-        (false, false) => 10,
-        (false, true) => 0,
-    })
+    let url = address.base.join([organization.name.as_str()]).to_string();
+    Ok(Ok(Gathered { wanted, now, organization, id, services, url }))
 }
 
 /// Keeps a plan in its file, and shows it.
@@ -225,7 +274,7 @@ impl Planned {
 }
 
 /// Whether a part of the organization's lists could not be read.
-fn has_gap(organization: &Organization) -> bool {
+pub(in crate::cli) fn has_gap(organization: &Organization) -> bool {
     let is_gap =
         |gap: &Coverage| gap.state != State::Read && gap.connection.is_none() && gap.layer == Layer::List;
     organization.coverage.iter().any(is_gap)
@@ -285,7 +334,7 @@ fn unobserved(error: &Unobserved) -> Reason {
     }
 }
 
-fn no_match(error: NoMatch) -> Failure {
+pub(in crate::cli) fn no_match(error: NoMatch) -> Failure {
     let NoMatch { name, near } = error;
     let hint = if near.is_empty() {
         "name one that is there".to_owned()

@@ -135,6 +135,7 @@ impl Lookup<'_> {
             scope_name: name,
             projects,
             region,
+            beside: None,
         })
     }
 

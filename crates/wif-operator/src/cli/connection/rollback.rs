@@ -48,7 +48,12 @@ pub(in crate::cli) async fn rollback_requests(
             Ok(facts) => {
                 let digest = facts.digest(&[]);
                 let notes = vec!["what was removed or saved for the request is not put back".to_owned()];
-                items.push(Item { facts, digest, steps, notes, ..item.clone() });
+                let mut asked = asked.clone();
+                if let Some(beside) = &mut asked.beside {
+                    // The old connection may have changed meanwhile: it is not what is taken back.
+                    beside.found = None;
+                }
+                items.push(Item { facts, digest, steps, notes, asked: Some(asked), ..item.clone() });
             }
             Err(error) => skipped.push(Skipped {
                 connection: item.connection,

@@ -1,5 +1,6 @@
 //! The calls that make identities, connections, roles, permissions and checks, one function each.
 
+mod copies;
 mod devops;
 mod identity;
 

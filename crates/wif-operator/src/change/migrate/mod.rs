@@ -1,0 +1,8 @@
+//! Connections put beside old ones, with identities of their own, and the end of the old ones.
+//!
+//! [`eligible`] tells which connections are meant, [`gather`] reads what the old one has, and [`steps`] follow from that.
+
+pub mod eligible;
+pub mod gather;
+pub mod names;
+pub mod steps;
