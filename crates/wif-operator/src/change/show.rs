@@ -149,6 +149,20 @@ fn managed(plan: &Plan) -> Vec<String> {
             "it replaces them",
         )
     };
+    let is_beside = |item: &Item| item.asked.as_ref().is_some_and(|asked| asked.beside.is_some());
+    if plan.items.iter().any(is_beside) {
+        return match plan.managed_by {
+            ManagedBy::None => Vec::new(),
+            ManagedBy::Unknown => vec![
+                "It is not known whether code manages the old connections (--managed-by terraform|bicep|none): they are not changed, and what is made beside them is not in that code"
+                    .to_owned(),
+            ],
+            ManagedBy::Terraform | ManagedBy::Bicep => vec![
+                "Code manages the old connections: they are not changed; add to it what is made beside them"
+                    .to_owned(),
+            ],
+        };
+    }
     match plan.managed_by {
         ManagedBy::None => Vec::new(),
         ManagedBy::Unknown => vec![format!(

@@ -9,7 +9,7 @@ use super::{
         RollbackArguments, apply, hand_off, issuer_plan, journal, plan, rollback,
     },
     connection::{ConnectionCommand, connection_plan, drift},
-    migrate::{MigrateCommand, migrate_plan},
+    migrate::{MigrateCommand, RetireCommand, migrate_plan, retire_plan, status},
     screen::Host,
 };
 
@@ -28,7 +28,7 @@ pub enum ChangeCommand {
     /// Make connections as requests ask for, and bring back what drifted
     #[command(subcommand)]
     Connection(ConnectionCommand),
-    /// Put connections with identities of their own beside old ones
+    /// Put connections with identities of their own beside old ones, and retire those
     #[command(subcommand)]
     Migrate(MigrateCommand),
     /// Apply a plan; the only command that changes anything
@@ -60,6 +60,10 @@ pub async fn change(command: &ChangeCommand, host: &mut Host<'_>) -> Result<u8, 
             connection_plan(arguments, host).await
         }
         ChangeCommand::Migrate(MigrateCommand::Plan(arguments)) => migrate_plan(arguments, host).await,
+        ChangeCommand::Migrate(MigrateCommand::Status(arguments)) => status(arguments, host).await,
+        ChangeCommand::Migrate(MigrateCommand::Retire(RetireCommand::Plan(arguments))) => {
+            retire_plan(arguments, host).await
+        }
         ChangeCommand::Apply(arguments) => apply(arguments, host).await,
         ChangeCommand::Rollback(arguments) => rollback(arguments, host).await,
         ChangeCommand::Journal(command) => journal(command, host),

@@ -48,6 +48,24 @@ pub fn can_migrate<'o>(
     to: &To,
     is_named: bool,
 ) -> Result<Old<'o>, Reason> {
+    let old = readable(connection, organization)?;
+    usable(connection)?;
+    if !is_named && has_own_federation(connection, old.identity, organization, to) {
+        let reason = "it has a federated identity of its own already";
+        return Err(Reason::new(
+            reason,
+            "nothing is to be done; name it with --connection to migrate it yet",
+        ));
+    }
+    Ok(old)
+}
+
+/// What was read of an old connection and its identity, if all of it was.
+///
+/// # Errors
+///
+/// It is of a kind whose roles are not known, or something was not read.
+pub fn readable<'o>(connection: &'o Connection, organization: &'o Organization) -> Result<Old<'o>, Reason> {
     let kind = CredentialKind::of(connection);
     if kind == CredentialKind::Unknown {
         return Err(invisible());
@@ -76,17 +94,9 @@ pub fn can_migrate<'o>(
         let reason = format!("its cloud is {environment}: issuer and subject there are not known");
         return Err(Reason::new(reason, "rotate its secret"));
     }
-    usable(connection)?;
     let scope = scope_of(connection, organization)?;
     let identity = identity(connection, organization)?;
     let roles = roles_of(identity, organization)?;
-    if !is_named && has_own_federation(connection, identity, organization, to) {
-        let reason = "it has a federated identity of its own already";
-        return Err(Reason::new(
-            reason,
-            "nothing is to be done; name it with --connection to migrate it yet",
-        ));
-    }
     let candidate = candidate(connection, identity)?;
     if identity.kind == IdentityKind::ManagedIdentity && candidate.target.resource.is_none() {
         let reason = "the path of its managed identity was not read";

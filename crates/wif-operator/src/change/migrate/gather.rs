@@ -64,11 +64,39 @@ fn unread(what: &str, error: &CallError) -> Reason {
 ///
 /// Something that is to be copied could not be read.
 pub async fn gather(services: &Services, old: &Old<'_>) -> Result<Gathered, Reason> {
-    let observed = observe(services, &old.candidate.target).await.map_err(|error| match error {
+    let observed = observed(services, old).await?;
+    let roles = roles(services, old).await?;
+    let mut seen = BTreeSet::new();
+    let mut projects = Vec::new();
+    for (project, _) in &old.projects {
+        projects.push(guards(services, old.connection.id, project, &mut seen).await?);
+    }
+    let beyond = match old.identity.principal_object {
+        Some(principal) => beyond(services, principal).await,
+        None => Vec::new(),
+    };
+    Ok(Gathered { observed, roles, projects, beyond })
+}
+
+/// Reads an old connection and its identity.
+///
+/// # Errors
+///
+/// One of them is gone, or could not be read.
+pub async fn observed(services: &Services, old: &Old<'_>) -> Result<Observed, Reason> {
+    observe(services, &old.candidate.target).await.map_err(|error| match error {
         Unobserved::NoApplication => Reason::new("its application is gone", "delete the connection"),
         Unobserved::NoConnection => Reason::new("it is gone", "nothing is to be done"),
         error => Reason::unread(error.to_string(), "use tokens that may read it"),
-    })?;
+    })
+}
+
+/// Reads the roles of an old identity, each as it is at this moment.
+///
+/// # Errors
+///
+/// One of them could not be read, or is gone.
+pub async fn roles(services: &Services, old: &Old<'_>) -> Result<Vec<CopiedRole>, Reason> {
     let mut roles = Vec::new();
     for known in old.roles {
         let path = known.id.as_deref().unwrap_or_default();
@@ -81,16 +109,7 @@ pub async fn gather(services: &Services, old: &Old<'_>) -> Result<Gathered, Reas
             Reason::unread("one of its roles was removed while it was read", "make the plan again")
         })?);
     }
-    let mut seen = BTreeSet::new();
-    let mut projects = Vec::new();
-    for (project, _) in &old.projects {
-        projects.push(guards(services, old.connection.id, project, &mut seen).await?);
-    }
-    let beyond = match old.identity.principal_object {
-        Some(principal) => beyond(services, principal).await,
-        None => Vec::new(),
-    };
-    Ok(Gathered { observed, roles, projects, beyond })
+    Ok(roles)
 }
 
 async fn guards(

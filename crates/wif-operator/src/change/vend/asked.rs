@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::{
     change::{digest::hex, project::PlannedProject},
     drift::{MARK, description},
+    moment::Moment,
     request::{Request, RequestedIdentity},
 };
 
@@ -189,10 +190,12 @@ pub enum Change {
         /// Its object id.
         object: Uuid,
     },
-    /// Deletes a managed identity.
-    EndManagedIdentity {
-        /// Its path.
-        resource: String,
+    /// Looks once more, before anything ends, whether a connection is still unused and its successor is there.
+    StillUnused {
+        /// The id of its successor.
+        successor: Uuid,
+        /// No run may have begun since.
+        since: Moment,
     },
 }
 

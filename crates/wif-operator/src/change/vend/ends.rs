@@ -1,6 +1,7 @@
 //! Steps that end a connection and its identity. What can be had back is put back by the inverse; of what cannot, the inverse
 //! only looks whether it is still there.
 
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
@@ -9,7 +10,10 @@ use super::{
     send::Sent,
     work::{Progress, Stuck, Work},
 };
-use crate::change::{plan::Credential, service::Holder};
+use crate::{
+    change::{plan::Credential, service::Holder},
+    moment::Moment,
+};
 
 impl Work<'_> {
     /// How far it is.
@@ -46,8 +50,9 @@ impl Work<'_> {
                 }
                 is_there
             }
-            Change::EndManagedIdentity { resource } => {
-                self.services.managed_identity(resource).await?.is_some()
+            Change::StillUnused { successor, since } => {
+                self.still_unused(*successor, *since).await?;
+                return Ok(Progress::Done);
             }
             _ => false,
         };
@@ -81,6 +86,26 @@ impl Work<'_> {
         Ok(false)
     }
 
+    /// What was true when the plan was made may not be any more: a pipeline may have run since.
+    async fn still_unused(&self, successor: Uuid, since: Moment) -> Result<(), Stuck> {
+        if self.services.connection(self.asked.owner(), successor).await?.is_none() {
+            return Err(Stuck::Wrong("the new connection is not there any more".to_owned()));
+        }
+        for project in &self.asked.projects {
+            for run in self.services.runs(project.id, self.connection).await? {
+                let text = |path: &str| run.pointer(path).and_then(Value::as_str);
+                // A run of which the beginning cannot be read counts as a new one.
+                let started = text("/data/startTime").and_then(Moment::parse);
+                if started.is_none_or(|started| started > since) {
+                    let name = text("/data/definition/name").unwrap_or("a pipeline without a name");
+                    let text = format!("{name} in {} has run on the old connection since", project.name);
+                    return Err(Stuck::Wrong(text));
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn send_end(&self) -> Result<Sent, Stuck> {
         let services = self.services;
         Ok(match (self.change, self.is_undone) {
@@ -110,9 +135,6 @@ impl Work<'_> {
             }
             (Change::EndApplication { object }, false) => services.delete_application_object(*object).await,
             (Change::EndApplication { object }, true) => services.restore_application(*object).await,
-            (Change::EndManagedIdentity { resource }, false) => {
-                services.delete_managed_identity(resource).await
-            }
             _ => Ok(None),
         })
     }

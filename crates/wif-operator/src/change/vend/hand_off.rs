@@ -124,9 +124,6 @@ fn ends(item: &Item, change: &Change, side: Side) -> Vec<String> {
         (Side::Entra, Change::EndApplication { object }, _) => {
             vec![format!("az ad app delete --id {object}")]
         }
-        (Side::Azure, Change::EndManagedIdentity { resource }, _) => {
-            vec![format!("az identity delete --ids {}", quoted(resource))]
-        }
         _ => Vec::new(),
     }
 }

@@ -31,7 +31,7 @@ pub(in crate::change) fn step(sign: &str, title: String, change: Change, (call, 
     });
     let inverse = inverse.or_else(|| match change {
         Change::MakePrincipal => Some("goes with the application".to_owned()),
-        Change::Report => Some("nothing is changed".to_owned()),
+        Change::Report | Change::StillUnused { .. } => Some("nothing is changed".to_owned()),
         _ => None,
     });
     Step {

@@ -86,7 +86,7 @@ impl Change {
     /// Whether it ends something for good: of its inverse it is only looked whether it is needed.
     #[must_use]
     pub const fn is_final(&self) -> bool {
-        matches!(self, Self::EndConnection | Self::EndManagedIdentity { .. })
+        matches!(self, Self::EndConnection)
     }
 }
 
@@ -112,7 +112,7 @@ impl Change {
     /// Whether nothing has to be taken back: it goes with what was made before it, or changes nothing.
     #[must_use]
     pub const fn is_harmless(&self) -> bool {
-        matches!(self, Self::MakePrincipal | Self::Report)
+        matches!(self, Self::MakePrincipal | Self::Report | Self::StillUnused { .. })
     }
 }
 
@@ -148,7 +148,7 @@ impl Work<'_> {
             | Change::EndConnection
             | Change::EndRole { .. }
             | Change::EndApplication { .. }
-            | Change::EndManagedIdentity { .. } => return self.ended().await,
+            | Change::StillUnused { .. } => return self.ended().await,
             // Only what was made for this request is deleted.
             Change::MakeApplication | Change::MakeManagedIdentity => self.is_identity_made().await?,
             Change::MakePrincipal => self.there().await?.principal.is_some(),

@@ -40,7 +40,7 @@ pub(super) fn plan_of(path: &Path) -> Result<Plan, Failure> {
     })
 }
 
-pub(super) fn unusable(path: &Path, error: JournalError) -> Failure {
+pub(in crate::cli) fn unusable(path: &Path, error: JournalError) -> Failure {
     let shown = path.display();
     match error {
         JournalError::InUse(_) => {
@@ -63,7 +63,7 @@ pub(super) fn unusable(path: &Path, error: JournalError) -> Failure {
 }
 
 /// Prints text for people line by line, made harmless; data as it is.
-pub(super) fn print(host: &mut Host<'_>, text: &str, is_data: bool) -> Result<(), Failure> {
+pub(in crate::cli) fn print(host: &mut Host<'_>, text: &str, is_data: bool) -> Result<(), Failure> {
     let text = if is_data { text.to_owned() } else { host.look.plan(&foreign_text::lines(text)) };
     show(&mut *host.out, &mut |out| out.write_all(text.as_bytes()))
 }

@@ -15,6 +15,7 @@ pub(super) use self::{
         ApplyArguments, AskArguments, HandOffArguments, IssuerCommand, JournalCommand, Kind, PlanArguments,
         PlanCommand, RollbackArguments, ShownArguments,
     },
+    files::{print, unusable},
     hand_over::{hand_off, journal},
     issuer::issuer_plan,
     plan::{Gathered, code_of, gather, has_gap, keep_and_show, no_match, plan},

@@ -6,8 +6,8 @@ use crate::{
     change::{
         convert::valid_until,
         journal::Read,
-        plan::{Item, Plan, Skipped},
-        vend::{facts::facts, making::take_back},
+        plan::{Action, Item, Plan, Skipped, Step},
+        vend::{asked::Change, facts::facts, making::take_back},
     },
     cli::{
         change::{AskArguments, ShownArguments, keep_and_show, services},
@@ -40,9 +40,38 @@ pub(in crate::cli) async fn rollback_requests(
         let Some(asked) = &item.asked else { continue };
         let made = done.state_of(item.connection).made;
         let steps = item.steps.iter().enumerate().filter(|(at, _)| made.contains(at));
-        let steps: Vec<_> = steps.rev().filter_map(|(_, step)| take_back(step)).collect();
+        // The trust of a connection that is gone is not put back.
+        let has_ended = steps.clone().any(|(_, step)| step.action == Action::Follow(Change::EndConnection));
+        let is_wanted =
+            |step: &&Step| !(has_ended && matches!(step.action, Action::Follow(Change::EndTrust { .. })));
+        let steps = steps.rev().map(|(_, step)| step).filter(is_wanted);
+        let steps: Vec<_> = steps.filter_map(take_back).collect();
         if steps.is_empty() {
             continue;
+        }
+        let left_out = |reason: String, alternative: &str, unread: bool| Skipped {
+            connection: item.connection,
+            name: item.name.clone(),
+            project: Some(item.project.name.clone()),
+            reason,
+            alternative: alternative.to_owned(),
+            unread,
+        };
+        if let Some(beside) = &asked.beside {
+            // Without the old one, the new one is all that pipelines have.
+            match services.connection(asked.owner(), beside.connection).await {
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    let reason = "the old connection is gone, and the new one is all that there is";
+                    skipped.push(left_out(reason.to_owned(), "nothing is to be done", false));
+                    continue;
+                }
+                Err(error) => {
+                    let reason = format!("the old connection could not be read: {error}");
+                    skipped.push(left_out(reason, "use tokens that may read it", true));
+                    continue;
+                }
+            }
         }
         match facts(&services, asked, item.connection).await {
             Ok(facts) => {
@@ -55,17 +84,13 @@ pub(in crate::cli) async fn rollback_requests(
                 }
                 items.push(Item { facts, digest, steps, notes, asked: Some(asked), ..item.clone() });
             }
-            Err(error) => skipped.push(Skipped {
-                connection: item.connection,
-                name: item.name.clone(),
-                project: Some(item.project.name.clone()),
-                reason: format!("the connection could not be read: {error}"),
-                alternative: "use tokens that may read it".to_owned(),
-                unread: true,
-            }),
+            Err(error) => {
+                let reason = format!("the connection could not be read: {error}");
+                skipped.push(left_out(reason, "use tokens that may read it", true));
+            }
         }
     }
-    let is_unread = !skipped.is_empty();
+    let is_unread = skipped.iter().any(|one| one.unread);
     let plan = Plan {
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         command: "rollback".to_owned(),

@@ -1,9 +1,11 @@
 //! What the commands of migrations are given.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 use uuid::Uuid;
 
-use crate::cli::change::PlanArguments;
+use crate::cli::change::{AskArguments, PlanArguments, ShownArguments};
 
 /// What to do with migrations.
 #[derive(Clone, Debug, Subcommand)]
@@ -12,6 +14,68 @@ pub enum MigrateCommand {
     ///
     /// Ends with 10 (the plan has steps), 0 (nothing is to be done), 12 (what was selected could not be read), 2, 3 or 4.
     Plan(Box<MigrateArguments>),
+    /// Tell what has run on the old and on the new connections since, and which old ones can be retired
+    ///
+    /// Ends with 0 (all can be retired, or are), 10 (some cannot yet), 12 (something could not be read), 2, 3 or 4.
+    Status(Box<StatusArguments>),
+    /// End the old connections
+    #[command(subcommand)]
+    Retire(RetireCommand),
+}
+
+/// What to do with old connections.
+#[derive(Clone, Debug, Subcommand)]
+pub enum RetireCommand {
+    /// Read, and print what would be ended of the old connections that can be retired; nothing is changed
+    ///
+    /// Ends with 10 (the plan has steps), 0 (nothing is to be done, or not yet), 12 (something could not be read), 2, 3 or 4.
+    Plan(Box<RetireArguments>),
+}
+
+/// What to tell of.
+#[derive(Clone, Debug, Args)]
+pub struct StatusArguments {
+    /// The journal of the migration
+    #[arg(value_name = "JOURNAL")]
+    pub journal: PathBuf,
+    /// Where to ask.
+    #[command(flatten)]
+    pub ask: AskArguments,
+    /// How it is shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: StatusFormat,
+    /// Do not end with 12 because something could not be read
+    #[arg(long)]
+    pub allow_gaps: bool,
+}
+
+/// How a soak is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StatusFormat {
+    /// For people
+    Text,
+    /// wif.soak/1
+    Json,
+}
+
+/// What to end.
+#[derive(Clone, Debug, Args)]
+pub struct RetireArguments {
+    /// The journal of the migration
+    #[arg(value_name = "JOURNAL")]
+    pub journal: PathBuf,
+    /// Where to ask.
+    #[command(flatten)]
+    pub ask: AskArguments,
+    /// How many requests may run at a time, 1 to 64
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub jobs: u8,
+    /// How the plan is kept and shown.
+    #[command(flatten)]
+    pub shown: ShownArguments,
+    /// Do not end with 12 because something could not be read
+    #[arg(long)]
+    pub allow_gaps: bool,
 }
 
 /// What to plan.

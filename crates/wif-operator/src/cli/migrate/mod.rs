@@ -2,6 +2,10 @@
 
 mod arguments;
 mod plan;
+mod retire;
+mod status;
 
-pub(super) use arguments::MigrateCommand;
+pub(super) use arguments::{MigrateCommand, RetireCommand};
 pub(super) use plan::migrate_plan;
+pub(super) use retire::retire_plan;
+pub(super) use status::status;
