@@ -138,6 +138,9 @@ fn give(scene: &Scene, role: &str, id: &str, scope: &str) {
         role_name: role.to_owned(),
         scope: scope.to_owned(),
         condition: None,
+        condition_version: None,
+        description: None,
+        delegated: None,
     });
 }
 

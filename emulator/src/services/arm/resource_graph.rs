@@ -6,6 +6,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::services::answer::set_header;
 use crate::services::arm::answer::answered;
@@ -73,7 +74,7 @@ fn page(directory: &Directory, caller: &Caller, asked: &Value) -> Result<Value, 
     Ok(answer)
 }
 
-/// The rows of the two queries that are known, with every column.
+/// The rows of the queries that are known, with every column.
 fn rows(directory: &Directory, caller: &Caller, query: &str) -> Result<Vec<Value>, Refusal> {
     let is_visible = |subscription: &&Subscription| {
         subscription.tenant == caller.tenant && subscription.roles.contains(&caller.client)
@@ -91,6 +92,11 @@ fn rows(directory: &Directory, caller: &Caller, query: &str) -> Result<Vec<Value
                 })
             })
             .collect());
+    }
+    if query.contains("microsoft.keyvault/vaults") {
+        let named = query.split('\'').find_map(|word| Uuid::try_parse(word).ok());
+        let policies = directory.vault_policies.iter().filter(|(_, object)| Some(*object) == named);
+        return Ok(policies.map(|(vault, _)| json!({ "id": vault })).collect());
     }
     if !query.contains("authorizationresources") || !query.contains("microsoft.authorization/roleassignments")
     {

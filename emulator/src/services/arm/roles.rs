@@ -51,6 +51,7 @@ pub(super) async fn answer(world: &World, request: Request) -> Response {
         match (method.as_str(), segments.as_slice()) {
             ("GET", ["roleDefinitions"]) => Ok(definitions(&filter)),
             ("GET", ["roleAssignments"]) => Ok(list(&directory, scope, &filter)),
+            ("GET", ["roleEligibilityScheduleInstances"]) => Ok(eligible(&directory, scope, &filter)),
             (method, ["roleAssignments", name]) => {
                 let name = Uuid::try_parse(name).map_err(|_error| {
                     Refusal::new(400, "InvalidRoleAssignmentId", "The role assignment ID must be a GUID.")
@@ -90,6 +91,32 @@ fn list(directory: &Directory, scope: &str, filter: &str) -> Value {
         .filter(is_near)
         .filter(|one| principal.is_none_or(|principal| principal == one.principal))
         .map(|one| shown(&one))
+        .collect();
+    json!({ "value": all })
+}
+
+/// Those at and below the scope.
+fn eligible(directory: &Directory, scope: &str, filter: &str) -> Value {
+    let principal = filter.split('\'').nth(1).and_then(|id| Uuid::try_parse(id).ok());
+    let is_it = |one: &&RoleAssignment| {
+        Some(one.principal) == principal && one.scope.to_lowercase().starts_with(&scope.to_lowercase())
+    };
+    let all: Vec<_> = directory
+        .eligible_roles
+        .iter()
+        .filter(is_it)
+        .map(|one| {
+            json!({
+                "id": format!("{}/providers/Microsoft.Authorization/roleEligibilityScheduleInstances/{}", one.scope, one.id),
+                "name": one.id,
+                "type": "Microsoft.Authorization/roleEligibilityScheduleInstances",
+                "properties": {
+                    "principalId": one.principal, "scope": one.scope,
+                    "roleDefinitionId": format!("/providers/Microsoft.Authorization/roleDefinitions/{}", one.role),
+                    "expandedProperties": { "roleDefinition": { "displayName": one.role_name } },
+                },
+            })
+        })
         .collect();
     json!({ "value": all })
 }

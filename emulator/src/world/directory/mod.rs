@@ -37,6 +37,10 @@ pub struct Directory {
     pub subscriptions: Vec<Subscription>,
     /// Role assignments, beside those that `Subscription::roles` makes.
     pub role_assignments: Vec<RoleAssignment>,
+    /// Roles that principals can take, and do not have yet.
+    pub eligible_roles: Vec<RoleAssignment>,
+    /// Access policies of key vaults: the path of the vault, and the object id that it names.
+    pub vault_policies: Vec<(String, Uuid)>,
     /// Ids of the management groups; every id is one, if absent.
     pub management_groups: Option<Vec<String>>,
     /// Jobs that were started, newest last.

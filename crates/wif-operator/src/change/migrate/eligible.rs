@@ -7,7 +7,7 @@ use crate::{
     },
     credential::{CredentialKind, IssuerKind, is_classic, is_resource_manager},
     snapshot::{
-        Coverage, Existence, Layer, Organization, State,
+        Existence, Organization,
         connection::Connection,
         identity::{Identity, IdentityKind, RoleAssignment},
     },
@@ -32,6 +32,8 @@ pub struct Old<'o> {
     pub roles: &'o [RoleAssignment],
     /// The scope that it declares.
     pub scope: &'o str,
+    /// The subscriptions and management groups that connections of the organization name.
+    pub roots: Vec<&'o str>,
     /// Its projects, the owner first, and its name in each.
     pub projects: Vec<(PlannedProject, &'o str)>,
 }
@@ -96,7 +98,7 @@ pub fn readable<'o>(connection: &'o Connection, organization: &'o Organization) 
     }
     let scope = scope_of(connection, organization)?;
     let identity = identity(connection, organization)?;
-    let roles = roles_of(identity, organization)?;
+    let roles = roles_of(identity)?;
     let candidate = candidate(connection, identity)?;
     if identity.kind == IdentityKind::ManagedIdentity && candidate.target.resource.is_none() {
         let reason = "the path of its managed identity was not read";
@@ -109,7 +111,10 @@ pub fn readable<'o>(connection: &'o Connection, organization: &'o Organization) 
         (planned, project.connection_name.as_str())
     });
     let projects = projects.collect();
-    Ok(Old { candidate, connection, identity, roles, scope, projects })
+    let roots = organization.subscriptions.iter();
+    let roots = roots.filter(|root| root.existence == Existence::Found).map(|root| root.scope.as_str());
+    let roots = roots.collect();
+    Ok(Old { candidate, connection, identity, roles, scope, roots, projects })
 }
 
 fn scope_of<'o>(connection: &'o Connection, organization: &Organization) -> Result<&'o str, Reason> {
@@ -154,15 +159,9 @@ fn identity<'o>(connection: &Connection, organization: &'o Organization) -> Resu
 }
 
 /// All of its roles: a part of them would be a new identity that may do less, or on other terms.
-fn roles_of<'o>(identity: &'o Identity, organization: &Organization) -> Result<&'o [RoleAssignment], Reason> {
-    let is_gap = |entry: &&Coverage| {
-        entry.state != State::Read
-            && entry.layer == Layer::Identity
-            && entry.connection.is_none()
-            && entry.why.starts_with("roles")
-    };
-    if let Some(gap) = organization.coverage.iter().find(is_gap) {
-        return Err(Reason::unread(format!("not all of its roles were read ({})", gap.why), ROLES));
+fn roles_of(identity: &Identity) -> Result<&[RoleAssignment], Reason> {
+    if identity.may_have_more_roles {
+        return Err(Reason::unread("not all of its roles were read", ROLES));
     }
     let (Some(_), Some(roles)) = (identity.principal_object, &identity.roles) else {
         return Err(Reason::unread("the roles of its identity could not be read", ROLES));
@@ -216,19 +215,7 @@ mod tests {
     #[test]
     fn roles_are_copied_whole_or_not_at_all() {
         assert_eq!(planted(true, |_, _, _| {}), Ok(1));
-        let gap = |state, why: &str| Coverage {
-            project: None,
-            layer: Layer::Identity,
-            connection: None,
-            state,
-            why: why.to_owned(),
-        };
-        for why in ["roles: Azure Resource Graph left out", "roles and subscriptions: no token"] {
-            let reason = planted(true, |_, _, all| all.coverage.push(gap(State::Partial, why))).unwrap_err();
-            assert!(reason.unread, "{reason:?}");
-        }
-        let other = gap(State::Partial, "owners: Microsoft Graph");
-        assert_eq!(planted(true, |_, _, all| all.coverage.push(other)), Ok(1));
+        assert!(planted(true, |_, of, _| of.may_have_more_roles = true).unwrap_err().unread);
         assert!(planted(true, |_, of, _| of.roles = None).unwrap_err().unread);
         assert!(planted(true, |_, of, _| of.principal_object = None).unwrap_err().unread);
         let without_path = |_: &mut Connection, of: &mut Identity, _: &mut Organization| {

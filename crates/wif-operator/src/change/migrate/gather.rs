@@ -72,7 +72,7 @@ pub async fn gather(services: &Services, old: &Old<'_>) -> Result<Gathered, Reas
         projects.push(guards(services, old.connection.id, project, &mut seen).await?);
     }
     let beyond = match old.identity.principal_object {
-        Some(principal) => beyond(services, principal).await,
+        Some(principal) => beyond(services, principal, &old.roots).await,
         None => Vec::new(),
     };
     Ok(Gathered { observed, roles, projects, beyond })
@@ -167,8 +167,8 @@ fn member(one: &Value) -> Option<String> {
     Some(format!("{} is {}", name.unwrap_or("(without a name)"), role.unwrap_or("(a role)")))
 }
 
-/// What an identity has in Entra.
-async fn beyond(services: &Services, principal: Uuid) -> Vec<Result<String, String>> {
+/// What an identity has in Entra and Azure that is not copied.
+async fn beyond(services: &Services, principal: Uuid, roots: &[&str]) -> Vec<Result<String, String>> {
     let mut all = Vec::new();
     match services.memberships(principal).await {
         Ok(found) => all.extend(found.iter().map(|one| {
@@ -189,6 +189,25 @@ async fn beyond(services: &Services, principal: Uuid) -> Vec<Result<String, Stri
             Ok(format!("has the application permission {role} of {resource}"))
         })),
         Err(error) => all.push(Err(format!("application permissions could not be read: {error}"))),
+    }
+    match services.vaults_of(principal).await {
+        Ok(found) => {
+            all.extend(
+                found.iter().map(|vault| Ok(format!("is in the access policies of the key vault {vault}"))),
+            );
+        }
+        Err(error) => all.push(Err(format!("access policies of key vaults could not be read: {error}"))),
+    }
+    for root in roots {
+        match services.eligible_roles(root, principal).await {
+            Ok(found) => all.extend(found.iter().map(|one| {
+                let of = |path: &str| one.pointer(path).and_then(Value::as_str).unwrap_or_default();
+                let role = of("/properties/expandedProperties/roleDefinition/displayName");
+                let role = if role.is_empty() { of("/properties/roleDefinitionId") } else { role };
+                Ok(format!("is eligible for the role {role} at {}", of("/properties/scope")))
+            })),
+            Err(error) => all.push(Err(format!("eligible roles at {root} could not be read: {error}"))),
+        }
     }
     all
 }

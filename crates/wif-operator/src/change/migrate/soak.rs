@@ -9,7 +9,7 @@ use crate::{
     change::{
         journal::{Phase, Read},
         plan::{Action, Item, PlannedProject},
-        service::{CallError, Services},
+        service::Services,
         vend::{
             asked::{Asked, Beside},
             look::{self, Found},
@@ -151,8 +151,7 @@ async fn runs(
                 }
                 all.extend(read);
             }
-            // A project that was deleted has no runs.
-            Err(error @ CallError::Refused { status: 404, .. }) | Err(error) => {
+            Err(error) => {
                 unread.push(format!("the runs on the {which} connection in {}: {error}", project.name));
             }
         }

@@ -40,7 +40,7 @@ pub fn steps(asked: &Asked, old: &Gathered) -> Vec<Step> {
     steps.push(prove());
     for what in old.beyond.iter().flatten() {
         let title = format!("the old identity {what}: give the new one that, too, if it needs it");
-        by_hand.push(by_hand_step(title, "who answers for it in Entra"));
+        by_hand.push(by_hand_step(title, "who answers for it"));
     }
     for guards in &old.projects {
         for member in &guards.members {
@@ -153,7 +153,7 @@ pub fn notes(asked: &Asked, old: &Gathered, principal: Option<uuid::Uuid>) -> Ve
     }
     let principal = principal.map(|id| id.to_string()).unwrap_or_default();
     notes.push(format!(
-        "not looked for, and not copied: what the object {principal} has in access policies of key vaults, eligible assignments, databases and clusters, and roles where the token does not see"
+        "not looked for, and not copied: what the object {principal} has in databases and clusters, and roles and key vaults where the token does not see"
     ));
     for guards in &old.projects {
         let project = &guards.project.name;

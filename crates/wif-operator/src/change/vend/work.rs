@@ -282,7 +282,8 @@ impl Work<'_> {
         let description = text(raw, "description");
         parameter("serviceprincipalid").eq_ignore_ascii_case(&client.to_string())
             && (is_scope || asked.request.scope.starts_with("/providers/"))
-            && crate::drift::is_described(description, &asked.request)
+            // A migration has no owner and no reason of its own.
+            && (asked.beside.is_some() || crate::drift::is_described(description, &asked.request))
     }
 
     async fn is_shared(&self, project: Uuid) -> Result<bool, Stuck> {

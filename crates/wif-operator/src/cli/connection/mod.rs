@@ -12,5 +12,4 @@ mod unplanned;
 pub(super) use arguments::ConnectionCommand;
 pub(super) use drift::drift;
 pub(super) use plan::connection_plan;
-pub(super) use privileged::refuse_privileged;
 pub(super) use rollback::rollback_requests;

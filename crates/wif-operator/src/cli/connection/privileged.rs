@@ -23,7 +23,7 @@ const HINT: &str = "ask for less, or give --allow-privileged";
 /// # Errors
 ///
 /// The request asks for one.
-pub(in crate::cli) fn refuse_privileged(request: &Request) -> Result<(), Failure> {
+pub(super) fn refuse_privileged(request: &Request) -> Result<(), Failure> {
     let refused = |entry: &str, why: String| {
         let error = format!("{}: {entry}: {why}", request.file);
         Err(argument(error, HINT))

@@ -2,7 +2,14 @@
 
 use serde_json::Value;
 use uuid::Uuid;
-use wif_core::{azure::cloud::Cloud, failure::Failure, foreign_text::one_line};
+use wif_core::{
+    azure::{
+        cloud::Cloud,
+        role::{is_privileged, is_whole},
+    },
+    failure::Failure,
+    foreign_text::one_line,
+};
 
 use super::arguments::{MigrateArguments, ToArgument};
 use crate::{
@@ -16,14 +23,14 @@ use crate::{
         },
         plan::{Action, Item, Step},
         vend::{
-            asked::{Asked, Beside, Change, key},
+            asked::{Asked, Beside, Change, CopiedRole, key},
+            facts::facts,
             look::{self, Found},
             work::{Progress, Stuck, Work},
         },
     },
     cli::{
         change::{Gathered, code_of, gather as gather_ground, has_gap, keep_and_show, no_match},
-        connection::refuse_privileged,
         files::argument,
         screen::Host,
     },
@@ -134,6 +141,27 @@ impl From<Reason> for Unplanned {
     }
 }
 
+/// Refuses what a request may not ask for without the flag, and roles of which nobody knows what they allow. Only what is given
+/// counts: the scope that a connection declares gives nothing.
+fn refuse_privileged(file: &str, roles: &[CopiedRole]) -> Result<(), Unplanned> {
+    for copied in roles {
+        let (role, scope) = (&copied.role, &copied.scope);
+        let id = copied.definition_id().map(|id| id.to_string());
+        let why = if is_privileged(id.as_deref(), Some(role), scope) {
+            "it is a privileged role"
+        } else if is_whole(scope) {
+            "its scope is a whole subscription or management group"
+        } else if Uuid::try_parse(role).is_ok() {
+            "what it may do is not known"
+        } else {
+            continue;
+        };
+        let error = format!("{file}: the role {role} at {scope}: {why}");
+        return Err(Unplanned::Privileged(argument(error, "give --allow-privileged, if it is to be copied")));
+    }
+    Ok(())
+}
+
 /// The item of an old connection.
 async fn item(
     ground: &Gathered,
@@ -144,16 +172,10 @@ async fn item(
     let gathered = gather(services, old).await?;
     let mut asked = asked(ground, old, (to, arguments), &gathered).await?;
     if !arguments.allow_privileged {
-        // Only what is given counts: the scope that a connection declares gives nothing.
-        let request = Request { scope: String::new(), ..asked.request.clone() };
-        refuse_privileged(&request).map_err(Unplanned::Privileged)?;
-        if let Some(role) = gathered.roles.iter().find(|role| Uuid::try_parse(&role.role).is_ok()) {
-            let error = format!("{}: what the role {} may do is not known", request.file, role.role);
-            return Err(Unplanned::Privileged(argument(error, "give --allow-privileged")));
-        }
+        refuse_privileged(&asked.request.file, &gathered.roles)?;
     }
     let id = old.connection.id;
-    let found = look::facts(services, &asked, id).await.map_err(|error| {
+    let found = facts(services, &asked, id).await.map_err(|error| {
         Reason::unread(format!("what has its new name could not be read: {error}"), "try again")
     })?;
     if let Some(beside) = &mut asked.beside {
@@ -167,13 +189,13 @@ async fn item(
         return Err(Reason::new(reason, "see wif migrate status JOURNAL").into());
     }
     let notes = notes(&asked, &gathered, old.identity.principal_object);
-    let facts = gathered.observed.facts;
+    let observed = gathered.observed.facts;
     Ok(Item {
         connection: id,
         name: old.candidate.name.clone(),
         project: old.candidate.project.clone(),
-        digest: facts.digest(&[]),
-        facts,
+        digest: observed.digest(&[]),
+        facts: observed,
         steps,
         notes,
         asked: Some(Box::new(asked)),

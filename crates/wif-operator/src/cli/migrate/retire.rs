@@ -18,6 +18,7 @@ use crate::{
         plan::{Item, ManagedBy, Skipped},
         vend::{
             asked::{Asked, key},
+            facts::facts,
             known::projects_of,
             look,
         },
@@ -115,7 +116,7 @@ async fn item(ground: &Gathered, migration: &Migration<'_>, managed_by: ManagedB
         return Err(Reason::new(reason, "migrate it anew"));
     }
     let asked = asked(ground, &old, &observed.raw)?;
-    let facts = look::facts(services, &asked, id).await;
+    let facts = facts(services, &asked, id).await;
     let mut facts = facts.map_err(|error| Reason::unread(error.to_string(), "try again"))?;
     let digest = facts.digest(&[]);
     facts.identity = observed.facts.identity;

@@ -42,6 +42,46 @@ impl Services {
         all(|| rest.get(["v1.0", "servicePrincipals", &id, "appRoleAssignments"])).await
     }
 
+    /// The key vaults whose access policies name an object, by their paths.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be read, or not all of them.
+    pub async fn vaults_of(&self, object: Uuid) -> Result<Vec<String>, CallError> {
+        let rest = self.arm()?;
+        let query = format!(
+            "resources | where type =~ 'microsoft.keyvault/vaults' | mv-expand policy = properties.accessPolicies | where tostring(policy.objectId) =~ '{object}' | order by id asc | project id"
+        );
+        let body = json!({ "query": query, "options": { "resultFormat": "objectArray", "$top": 1000 } });
+        let path = ["providers", "Microsoft.ResourceGraph", "resources"];
+        let call = rest.post_query(path).query(&[("api-version", "2022-10-01")]).body(&body);
+        let answer = asked(call.attempt_timeout(ATTEMPT_TIMEOUT)).await?;
+        let is_cut = answer.get("$skipToken").is_some_and(Value::is_string)
+            || answer.get("resultTruncated").and_then(Value::as_str) == Some("true");
+        let rows = answer.get("data").and_then(Value::as_array).filter(|_| !is_cut);
+        let rows = rows.ok_or(CallError::Unusable(200))?;
+        let mut all: Vec<_> =
+            rows.iter().filter_map(|row| Some(row.get("id")?.as_str()?.to_owned())).collect();
+        all.dedup();
+        Ok(all)
+    }
+
+    /// The roles that a principal can take at a scope and below it, and does not have yet.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be read.
+    pub async fn eligible_roles(&self, scope: &str, principal: Uuid) -> Result<Vec<Value>, CallError> {
+        let rest = self.arm()?;
+        let filter = format!("principalId eq '{principal}'");
+        let query = [("$filter", filter.as_str()), ("api-version", "2020-10-01")];
+        let path = || {
+            let scope = scope.split('/').filter(|part| !part.is_empty());
+            scope.chain(["providers", "Microsoft.Authorization", "roleEligibilityScheduleInstances"])
+        };
+        all(|| rest.get(path()).query(&query)).await
+    }
+
     /// Who holds a role on a connection in a project.
     ///
     /// # Errors

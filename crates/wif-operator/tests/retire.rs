@@ -1,0 +1,240 @@
+//! `wif migrate status`, `wif migrate retire plan` and its `apply`: what runs on either connection, and the end of the old one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise, and says what it saw"
+)]
+#![allow(dead_code, reason = "what the tests of migrations share has more than this needs")]
+
+#[path = "support/migration.rs"]
+mod migration;
+mod support;
+
+use std::{
+    process::{Child, Stdio},
+    thread,
+};
+
+use emulator::{Fault, Gate, Service, directory::RoleAssignment};
+use serde_json::{Value, json};
+
+use migration::{Scene, run_on};
+
+#[test]
+fn an_old_connection_is_retired_in_the_order_that_azure_devops_accepts_and_its_application_stays_in_the_bin()
+{
+    let scene = Scene::of_old_issuer().soaked();
+    scene.fixture.emulator.directory().quirks.deletion_lag = 2;
+    let (client, roles) = (scene.old().client, scene.roles(scene.old().client));
+    let (code, said) = scene.plan_retirement(&["--managed-by", "none"]);
+    assert_eq!(code, 10, "{said}");
+    for told in [
+        "? look once more",
+        "- remove the federated credential",
+        "- delete the connection in Project 0000",
+        "way back: cannot be undone",
+        "- remove the role Reader",
+        "- delete the application",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    let writes = scene.writes();
+    let (code, said) = scene.retire(&[]);
+    assert_eq!(code, 0, "{said}\n{}", scene.fixture.emulator.journal_text());
+    let journal = scene.fixture.emulator.journal();
+    let deleted = |what: &str| {
+        journal.iter().position(|one| one.method == "DELETE" && one.path.contains(what)).unwrap()
+    };
+    let order = [
+        deleted("federatedIdentityCredentials"),
+        deleted("/serviceendpoint/endpoints/"),
+        deleted("/roleAssignments/"),
+        deleted("/v1.0/applications/"),
+    ];
+    assert!(order.is_sorted() && scene.writes() >= writes + order.len(), "{order:?}");
+    assert!(!scene.has_old() && scene.app(client).record.deleted);
+    assert!(scene.roles(client).is_empty() && scene.roles(scene.new_one_after().client).len() == roles.len());
+    let (code, said) = scene.status(&[]);
+    assert!(code == 0 && said.contains("1 retired"), "{code} {said}");
+    let (code, said) = scene.plan_retirement(&["--managed-by", "none"]);
+    assert!(code == 0 && said.contains("it is gone already"), "{code} {said}");
+}
+
+#[test]
+fn what_was_retired_gets_its_application_and_roles_back_by_a_rollback_and_the_new_one_is_not_taken() {
+    let scene = Scene::new().soaked();
+    let (client, roles) = (scene.old().client, scene.roles(scene.old().client));
+    assert_eq!(scene.plan_retirement(&["--managed-by", "none"]).0, 10);
+    let (code, said) = scene.retire(&[]);
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = scene.run(&["rollback", "end.json.journal", "--output", "back.json"]);
+    assert_eq!(code, 10, "{said}");
+    let (code, said) = scene.run(&["apply", "back.json", "--yes"]);
+    assert_eq!(code, 0, "{said}\n{}", scene.fixture.emulator.journal_text());
+    assert!(!scene.app(client).record.deleted);
+    let terms = |roles: &[RoleAssignment]| {
+        roles.iter().map(|one| (one.id, one.scope.clone(), one.condition.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(terms(&scene.roles(client)), terms(&roles));
+    // Without the old one, the new one is all that there is.
+    let (code, said) = scene.run(&["rollback", "plan.json.journal", "--output", "all.json"]);
+    assert!(code == 0 && said.contains("the old connection is gone"), "{code} {said}");
+}
+
+#[test]
+fn what_may_be_codes_is_not_deleted() {
+    let scene = Scene::new().soaked();
+    for (more, told) in [
+        (&[][..], "it is not known whether code manages it"),
+        (&["--managed-by", "terraform"][..], "code manages it"),
+        (&["--managed-by", "bicep"][..], "code manages it"),
+    ] {
+        let (code, said) = scene.plan_retirement(more);
+        assert!(code == 0 && said.contains(told) && said.contains("the order is"), "{code} {said}");
+    }
+    assert!(scene.has_old());
+}
+
+#[test]
+fn the_soak_tells_what_runs_where_and_what_is_in_the_way() {
+    let scene = Scene::new();
+    scene.migrate("application");
+    let json = || {
+        let (code, said) = scene.status(&["--format", "json"]);
+        let begin = said.find('{').unwrap();
+        let end = said.rfind('}').unwrap();
+        (code, serde_json::from_str::<Value>(said.get(begin..=end).unwrap()).unwrap())
+    };
+    // Nothing has run on either: that says nothing.
+    let (code, said) = scene.status(&[]);
+    assert!(code == 10 && said.contains("no run on the new connection has succeeded yet"), "{code} {said}");
+    assert!(said.contains("still on the old one, by their newest runs: pipeline-1"), "{said}");
+    let (old, new) = (scene.old, scene.new_one().id);
+    run_on(&scene, new, 1, 1, "failed");
+    run_on(&scene, new, 1, 2, "succeeded");
+    run_on(&scene, old, 3, 3, "succeeded");
+    let (code, status) = json();
+    assert_eq!((code, &status["schema"]), (10, &json!("wif.soak/1")));
+    let one = &status["migrations"][0];
+    assert_eq!((&one["old"]["id"], &one["new"]["id"]), (&json!(old), &json!(new)));
+    assert_eq!((&one["onNew"]["runs"], &one["onNew"]["failed"]), (&json!(2), &json!(1)));
+    assert_eq!((&one["onOld"]["runs"], &one["onOld"]["pipelines"]), (&json!(1), &json!(["pipeline-3"])));
+    assert_eq!((&one["state"], &one["proven"]), (&json!("notReady"), &json!(true)));
+    assert_eq!(one["stillOnOld"], json!(["pipeline-3"]));
+    let (code, said) = scene.plan_retirement(&["--managed-by", "none"]);
+    assert!(
+        code == 0 && said.contains("pipelines have run on the old connection since: pipeline-3"),
+        "{said}"
+    );
+    scene.fixture.emulator.directory().connection(old).record.history.remove(0);
+    let (code, status) = json();
+    assert_eq!((code, &status["migrations"][0]["state"]), (0, &json!("ready")));
+    assert!(scene.status(&[]).1.contains("wif migrate retire plan plan.json.journal"));
+    assert_eq!(scene.plan_retirement(&["--managed-by", "none"]).0, 10);
+}
+
+#[test]
+fn what_could_not_be_read_is_not_ready() {
+    let scene = Scene::new().soaked();
+    let fault = || Fault::on(Service::DevOps, "GET", "/executionhistory").always().status(403);
+    scene.fixture.emulator.fault(fault());
+    let (code, said) = scene.status(&[]);
+    assert!(code == 12 && said.contains("not read: the runs on the old connection"), "{code} {said}");
+    let (code, said) = scene.plan_retirement(&["--managed-by", "none"]);
+    assert!(code == 12 && !said.contains("- delete"), "{code} {said}");
+}
+
+#[test]
+fn a_migration_that_is_not_done_retires_nothing() {
+    let scene = Scene::under(|quirks| quirks.trust_lag = 1000);
+    assert_eq!(scene.plan_to("application").0, 10);
+    assert_eq!(scene.apply(&["--prove-within", "1s"]).0, 11);
+    let (code, said) = scene.status(&[]);
+    assert!(code == 10 && said.contains("the migration is not done"), "{code} {said}");
+    let (code, said) = scene.plan_retirement(&["--managed-by", "none"]);
+    assert!(code == 0 && said.contains("the migration is not done"), "{code} {said}");
+    assert!(scene.has_old());
+}
+
+#[test]
+fn a_run_on_the_old_one_after_the_plan_stops_the_retirement_before_anything_is_deleted() {
+    let scene = Scene::of_old_issuer().soaked();
+    assert_eq!(scene.plan_retirement(&["--managed-by", "none"]).0, 10);
+    run_on(&scene, scene.old, 3, 5, "succeeded");
+    let writes = scene.writes();
+    let (code, said) = scene.retire(&[]);
+    assert!(code == 11 && said.contains("pipeline-3"), "{code} {said}");
+    assert_eq!(scene.writes(), writes);
+    assert!(scene.has_old());
+}
+
+#[test]
+fn a_connection_that_cannot_be_deleted_keeps_its_trust() {
+    let scene = Scene::of_old_issuer().soaked();
+    assert_eq!(scene.plan_retirement(&["--managed-by", "none"]).0, 10);
+    let before = scene.app(scene.old().client).federated_credentials;
+    let fault = Fault::on(Service::DevOps, "DELETE", "/serviceendpoint/endpoints").always().status(403);
+    scene.fixture.emulator.fault(fault);
+    let (code, said) = scene.retire(&[]);
+    assert!(code == 11 && said.contains("as it was before"), "{code} {said}");
+    assert_eq!(scene.app(scene.old().client).federated_credentials, before);
+}
+
+#[test]
+fn an_identity_that_serves_other_connections_keeps_its_roles_and_its_application() {
+    let scene = Scene::of_old_issuer();
+    let client = scene.old().client;
+    scene.fixture.emulator.directory().connection(scene.fixture.made.healthy[0]).client = client;
+    let scene = scene.soaked();
+    let (code, said) = scene.plan_retirement(&["--managed-by", "none"]);
+    assert!(code == 10 && said.contains("! the identity of the old connection keeps its roles"), "{said}");
+    assert!(said.contains("sc-app-00000") && !said.contains("- remove the role"), "{said}");
+    let (code, said) = scene.retire(&[]);
+    assert_eq!(code, 10, "{said}");
+    assert!(!scene.has_old() && !scene.app(client).record.deleted);
+    assert_eq!(scene.roles(client).len(), 1);
+}
+
+#[test]
+fn a_retirement_that_was_killed_goes_on_with_resume() {
+    thread::scope(|scope| {
+        for (hold, service, path) in [
+            (Fault::gate as fn(Fault, &Gate) -> Fault, Service::DevOps, "/serviceendpoint/endpoints"),
+            (Fault::answer_gate, Service::DevOps, "/serviceendpoint/endpoints"),
+            (Fault::answer_gate, Service::Arm, "/roleAssignments/"),
+            (Fault::gate, Service::Graph, "/v1.0/applications/"),
+        ] {
+            scope.spawn(move || {
+                let scene = Scene::of_old_issuer().soaked();
+                let client = scene.old().client;
+                assert_eq!(scene.plan_retirement(&["--managed-by", "none"]).0, 10);
+                let gate = Gate::new();
+                scene.fixture.emulator.fault(hold(Fault::on(service, "DELETE", path), &gate));
+                let mut command = scene.command(&["apply", "end.json", "--yes"]);
+                let mut child: Child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+                gate.wait_until_reached(1);
+                child.kill().unwrap();
+                child.wait().unwrap();
+                scene.fixture.emulator.mend();
+                let (code, said) = scene.within("end.json", &["--resume"]);
+                assert_eq!(code, 0, "{path}: {said}\n{}", scene.fixture.emulator.journal_text());
+                assert!(!scene.has_old() && scene.app(client).record.deleted, "{path}");
+                assert!(scene.roles(client).is_empty(), "{path}");
+            });
+        }
+    });
+}
+
+#[test]
+fn the_journal_of_something_else_is_refused() {
+    let scene = Scene::new();
+    scene.migrate("application");
+    assert_eq!(scene.run(&["rollback", "plan.json.journal", "--output", "back.json"]).0, 10);
+    assert_eq!(scene.run(&["apply", "back.json", "--yes"]).0, 0);
+    for command in [&["migrate", "status"][..], &["migrate", "retire", "plan"][..]] {
+        let (code, said) = scene.run(&[command, &["back.json.journal"]].concat());
+        assert!(code == 2 && said.contains("is not the journal of a migration"), "{code} {said}");
+        assert_eq!(scene.run(&[command, &["absent.journal"]].concat()).0, 2);
+    }
+}
