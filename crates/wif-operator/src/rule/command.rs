@@ -26,6 +26,12 @@ pub fn wif(verb: &str, entry: Entry<'_>) -> String {
     )
 }
 
+/// The command that makes a connection as a request file asks for it, or gives one that is there what it asks for.
+#[must_use]
+pub fn by_request(entry: Entry<'_>) -> String {
+    format!("wif connection plan request.yaml --organization {}", quote(&entry.organization.name))
+}
+
 /// The page of a connection in the project that owns it.
 #[must_use]
 pub fn page(entry: Entry<'_>) -> String {

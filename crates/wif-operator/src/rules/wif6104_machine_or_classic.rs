@@ -31,8 +31,8 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
             .evidence("type", &entry.connection.kind)
             .evidence("scheme", scheme)
             .fix(
-                "put a federated connection with an identity of its own in its place",
-                command::wif("migrate plan", entry),
+                "write down in a request file what is to be in its place, with an identity of its own, and let it be made",
+                command::by_request(entry),
             );
         found.push(finding);
     }
@@ -56,5 +56,7 @@ mod tests {
             connection.scheme = Some("Certificate".to_owned());
         });
         assert!(classic.detail.contains("classic"));
+        // A migration leaves these out: what they may do is not in the roles of an identity.
+        assert!(classic.command.starts_with("wif connection plan request.yaml --organization "));
     }
 }

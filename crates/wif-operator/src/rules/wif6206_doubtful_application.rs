@@ -50,12 +50,11 @@ fn judge(entry: Entry<'_>, identity: &Identity, found: &mut Vec<Draft>) {
                 command,
             );
         } else {
-            let command = command::wif("migrate plan", entry);
             add(
                 "deleted",
                 "its application does not exist",
-                "give it another identity, or delete it",
-                command,
+                "write down in a request file which identity it is to have, or delete it",
+                command::by_request(entry),
             );
         }
         return;
