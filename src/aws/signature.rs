@@ -6,6 +6,7 @@ use ring::{digest, hmac};
 use time::OffsetDateTime;
 use url::Url;
 use wif_core::{hexadecimal::hexadecimal, secret::Secret};
+use wif_io::http::Request;
 use zeroize::Zeroizing;
 
 use super::keys::Credentials;
@@ -22,16 +23,32 @@ pub(crate) struct ToSign<'a> {
 }
 
 /// The headers that a signed request has beside the session token and its own.
-pub(crate) struct Signed {
+struct Signed {
     /// `x-amz-date`
-    pub(crate) date: String,
-    pub(crate) authorization: Secret,
+    date: String,
+    authorization: Secret,
 }
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// Signs a request for this moment.
-pub(crate) fn sign(keys: &Credentials, request: &ToSign<'_>, moment: OffsetDateTime) -> Signed {
+/// Adds the signature for this moment to a request, which has the body and the further headers that are signed.
+pub(crate) fn signed(
+    request: Request,
+    keys: &Credentials,
+    to_sign: &ToSign<'_>,
+    moment: OffsetDateTime,
+) -> Request {
+    let Signed { date, authorization } = sign(keys, to_sign, moment);
+    let request = request
+        .secret_header("x-amz-date", &Secret::new(date))
+        .secret_header("authorization", &authorization);
+    match &keys.session_token {
+        Some(token) => request.secret_header("x-amz-security-token", token),
+        None => request,
+    }
+}
+
+fn sign(keys: &Credentials, request: &ToSign<'_>, moment: OffsetDateTime) -> Signed {
     let ToSign { url, headers, body, region, service } = *request;
     let moment = moment.to_offset(time::UtcOffset::UTC);
     let day = format!("{:04}{:02}{:02}", moment.year(), u8::from(moment.month()), moment.day());

@@ -32,7 +32,10 @@ use super::{
     error::TargetError,
     target::{Exchanged, Target},
 };
-use crate::agent::target_inputs::{AwsInputs, is_region};
+use crate::{
+    agent::target_inputs::{AwsInputs, is_region},
+    aws::domain,
+};
 
 const SERVICE: &str = "AWS";
 /// By these an AWS SDK is led to another address.
@@ -67,8 +70,7 @@ impl Aws {
         let endpoint = if let Some((name, text)) = own {
             named_endpoint((name, text), &STS, allowed)?
         } else {
-            let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-            parse("awsRegion", &format!("https://sts.{region}.{suffix}"))?
+            parse("awsRegion", &format!("https://sts.{region}.{}", domain(&region)))?
         };
         Ok(Self { role, region, duration, session: session_name(env), url: endpoint.join([]) })
     }

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     agent::target_inputs::EcrServer,
-    aws::{Credentials, Signed, ToSign, sign},
+    aws::{Credentials, ToSign, domain, signed},
 };
 
 const HOSTS: AwsHosts = AwsHosts { service: "Amazon ECR", names: &["api.ecr", "ecr-fips"] };
@@ -78,9 +78,8 @@ impl Ecr {
         let endpoint = if let Some(own) = own {
             named_endpoint(own, &HOSTS, allowed)?
         } else {
-            let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
             let name = if is_fips { "ecr-fips" } else { "api.ecr" };
-            parse("registries", &format!("https://{name}.{region}.{suffix}"))?
+            parse("registries", &format!("https://{name}.{region}.{}", domain(region)))?
         };
         Ok(Self { region: region.to_owned(), url: endpoint.join([]) })
     }
@@ -106,18 +105,13 @@ impl Ecr {
         };
         let (body, from) = (b"{}", http.clock().now());
         let headers = [("x-amz-target", OPERATION)];
-        let request =
+        let to_sign =
             ToSign { url: &self.url, headers: &headers, body, region: &self.region, service: "ecr" };
-        let Signed { date, authorization } = sign(&keys, &request, from);
-        let mut request = Request::new(Method::POST, self.url.clone())
+        let request = Request::new(Method::POST, self.url.clone())
             .json(body.to_vec())
             .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", OPERATION)
-            .secret_header("x-amz-date", &Secret::new(date))
-            .secret_header("authorization", &authorization);
-        if let Some(token) = &keys.session_token {
-            request = request.secret_header("x-amz-security-token", token);
-        }
+            .header("x-amz-target", OPERATION);
+        let request = signed(request, &keys, &to_sign, from);
         let question = Question { service: "Amazon ECR", presented: "role's credentials", request, refusal };
         let answer = question.ask(http, deadline).await?;
         let login = answer.json().and_then(|answer| granted(answer, from, role.lifetime.until));

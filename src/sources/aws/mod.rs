@@ -26,7 +26,7 @@ use super::{
     usable::{Origin, check},
 };
 
-use crate::aws::{Signed, ToSign, sign};
+use crate::aws::{ToSign, domain, signed};
 
 pub(super) use self::credentials::recognized;
 
@@ -62,7 +62,7 @@ impl Aws {
                 "correct AWS_REGION: eu-central-1",
             ));
         }
-        let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let domain = domain(region);
         let own = ENDPOINTS.into_iter().find_map(|name| Some((name, env.get(name)?.to_owned())));
         let (name, url) = own.unwrap_or_else(|| ("AWS_REGION", format!("https://sts.{region}.{domain}/")));
         let endpoint = Endpoint::parse(&url).map_err(|error| {
@@ -84,16 +84,10 @@ impl Aws {
             let url = self.endpoint.join([""]);
             let moment = http.clock().now();
             let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-            let (url_of, body, region) = (&url, body.as_bytes(), &*self.region);
-            let request = ToSign { url: url_of, headers: &[], body, region, service: "sts" };
-            let Signed { date, authorization } = sign(keys, &request, moment);
-            let mut request = Request::new(Method::POST, url)
-                .form(&form)
-                .secret_header("x-amz-date", &Secret::new(date))
-                .secret_header("authorization", &authorization);
-            if let Some(token) = &keys.session_token {
-                request = request.secret_header("x-amz-security-token", token);
-            }
+            let (body, region) = (body.as_bytes(), &*self.region);
+            let to_sign = ToSign { url: &url, headers: &[], body, region, service: "sts" };
+            let request = Request::new(Method::POST, url.clone()).form(&form);
+            let request = signed(request, keys, &to_sign, moment);
             element(&send(http, limit, SIGNER, &request).await?, "WebIdentityToken")
         };
         let token = http.retrying(deadline, ATTEMPT_TIMEOUT, SourceError::retry_class, attempt).await?;
