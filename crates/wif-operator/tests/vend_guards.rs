@@ -1,4 +1,4 @@
-//! What the plan of a request, and its `apply`, must refuse or notice: privilege, what is not there, what others have changed.
+//! What the plan of a request refuses (privileged roles, names that do not exist), and what its `apply` notices (changes by others).
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -42,11 +42,7 @@ impl Scene {
             Planted::OtherTypeWithSecret,
             Planted::OldIssuer,
         ]);
-        let fixture = Fixture::new(&plan);
-        let operator = fixture.emulator.add_operator(fixture.made.subscription);
-        let token = |resource: &str| fixture.emulator.access_token(operator, resource);
-        let (graph, arm) = (token("https://graph.microsoft.com"), token("https://management.azure.com"));
-        let fixture = fixture.set("WIF_GRAPH_TOKEN", &graph).set("WIF_ARM_TOKEN", &arm);
+        let (fixture, _) = Fixture::of_operator(&plan);
         let old = fixture.made.planted[&Planted::StoredSecret];
         {
             let mut directory = fixture.emulator.directory();

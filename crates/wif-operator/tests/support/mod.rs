@@ -156,6 +156,15 @@ impl Fixture {
         Self { emulator, made, clock, said, options, variables, _proxy: proxy }
     }
 
+    /// With the tokens of an identity that may change applications, and what is in the subscription. Tells its client id.
+    pub(crate) fn of_operator(plan: &OrganizationPlan) -> (Self, uuid::Uuid) {
+        let fixture = Self::new(plan);
+        let operator = fixture.emulator.add_operator(fixture.made.subscription);
+        let token = |resource: &str| fixture.emulator.access_token(operator, resource);
+        let (graph, arm) = (token("https://graph.microsoft.com"), token("https://management.azure.com"));
+        (fixture.set("WIF_GRAPH_TOKEN", &graph).set("WIF_ARM_TOKEN", &arm), operator)
+    }
+
     pub(crate) fn depth(mut self, depth: Layer) -> Self {
         self.options.depth = depth;
         self

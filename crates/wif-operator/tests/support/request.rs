@@ -32,11 +32,7 @@ impl Scene {
 
     /// With what is usual changed.
     pub(crate) fn under(change: impl FnOnce(&mut Quirks)) -> Self {
-        let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(2).connections(1));
-        let operator = fixture.emulator.add_operator(fixture.made.subscription);
-        let token = |resource: &str| fixture.emulator.access_token(operator, resource);
-        let (graph, arm) = (token("https://graph.microsoft.com"), token("https://management.azure.com"));
-        let fixture = fixture.set("WIF_GRAPH_TOKEN", &graph).set("WIF_ARM_TOKEN", &arm);
+        let (fixture, _) = Fixture::of_operator(&OrganizationPlan::new(NAME).projects(2).connections(1));
         {
             let mut directory = fixture.emulator.directory();
             change(&mut directory.quirks);

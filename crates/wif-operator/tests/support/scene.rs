@@ -26,11 +26,8 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new(planted: &[Planted], healthy: usize) -> Self {
-        let fixture = Fixture::new(&OrganizationPlan::new(NAME).connections(healthy).planted(planted));
-        let operator = fixture.emulator.add_operator(fixture.made.subscription);
-        let token = |resource: &str| fixture.emulator.access_token(operator, resource);
-        let (graph, arm) = (token("https://graph.microsoft.com"), token("https://management.azure.com"));
-        let fixture = fixture.set("WIF_GRAPH_TOKEN", &graph).set("WIF_ARM_TOKEN", &arm);
+        let plan = OrganizationPlan::new(NAME).connections(healthy).planted(planted);
+        let (fixture, operator) = Fixture::of_operator(&plan);
         Self { fixture, operator, folder: tempfile::tempdir().unwrap() }
     }
 
