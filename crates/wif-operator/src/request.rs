@@ -126,6 +126,30 @@ struct WrittenChecks {
 }
 
 impl Request {
+    /// What stands for a request where no file was written: a connection that another command makes or ends. `of` names it in errors.
+    #[must_use]
+    pub fn unwritten(
+        of: String,
+        connection: &str,
+        projects: Vec<String>,
+        identity: RequestedIdentity,
+        scope: &str,
+    ) -> Self {
+        Self {
+            file: of,
+            connection: connection.to_owned(),
+            projects,
+            identity,
+            scope: scope.to_owned(),
+            access: Vec::new(),
+            pipelines: Vec::new(),
+            branches: Vec::new(),
+            approvers: Vec::new(),
+            owner: String::new(),
+            reason: String::new(),
+        }
+    }
+
     /// The name of the project that owns the connection.
     #[must_use]
     pub fn owner_project(&self) -> &str {

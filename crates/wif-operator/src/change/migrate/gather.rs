@@ -128,7 +128,7 @@ async fn guards(
     let runs = runs.map_err(|error| unread(&of("its runs"), &error))?;
     let existing = services.pipelines(project.id).await;
     let existing = existing.map_err(|error| unread(&of("the pipelines"), &error))?;
-    // An empty list may be a list that may not be seen, and is told as it is: nobody to copy.
+    // Azure DevOps answers with an empty list also where it may not be seen: then no member is named.
     let members = services.members(project.id, connection).await;
     let members = members.map_err(|error| unread(&of("its administrators and users"), &error))?;
     let is_open = permissions.pointer("/allPipelines/authorized").and_then(Value::as_bool) == Some(true);

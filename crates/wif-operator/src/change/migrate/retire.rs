@@ -124,19 +124,9 @@ mod tests {
     };
 
     fn asked() -> Asked {
-        let request = Request {
-            file: "the end of sc".to_owned(),
-            connection: "sc".to_owned(),
-            projects: vec!["Shop".to_owned()],
-            identity: RequestedIdentity::Existing { client: Uuid::nil() },
-            scope: "/s".to_owned(),
-            access: Vec::new(),
-            pipelines: Vec::new(),
-            branches: Vec::new(),
-            approvers: Vec::new(),
-            owner: String::new(),
-            reason: String::new(),
-        };
+        let identity = RequestedIdentity::Existing { client: Uuid::nil() };
+        let request =
+            Request::unwritten("the end of sc".to_owned(), "sc", vec!["Shop".to_owned()], identity, "/s");
         Asked {
             request,
             key: "k".to_owned(),

@@ -336,6 +336,12 @@ impl CopiedRole {
                 == other.delegated.as_deref().map(str::to_lowercase)
     }
 
+    /// Whether it is the same role on the same terms, whoever has it.
+    #[must_use]
+    pub fn is_same_grant(&self, other: &Self) -> bool {
+        self.definition_id() == other.definition_id() && self.has_terms_of(other)
+    }
+
     /// What is sent to make it for a principal.
     #[must_use]
     pub fn body(&self, principal: Uuid) -> Value {

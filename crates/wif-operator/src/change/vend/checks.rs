@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-const APPROVAL: &str = "8c6f20a7-a545-4486-9777-f762fafe0d4d";
-const TASK_CHECK: &str = "fe1de3ee-a436-41b4-bb20-f6eb4cb879a7";
+use super::guards::{APPROVAL, BRANCHES, TASK_CHECK};
+
 const REQUIRED_TEMPLATE: &str = "4020e66e-b0f3-47e1-bc88-48f3cc59b5f3";
 const EXCLUSIVE_LOCK: &str = "2ef31ad6-baa0-403a-8b45-2cbc9b4e5563";
-const BRANCHES: &str = "86b05a0c-73e6-4f7d-b3cf-e38f3b39a75b";
 const BUSINESS_HOURS: &str = "445fde2f-6c39-441c-807f-8a59ff2e075f";
 
 /// The check as it can be made for another connection. None for kinds whose settings may hold what is secret (calls of functions and

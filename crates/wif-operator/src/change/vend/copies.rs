@@ -48,11 +48,8 @@ impl Work<'_> {
     async fn is_still_given(&self, copied: &CopiedRole) -> Result<(), Stuck> {
         let now = self.services.role_assignment(&copied.assignment).await?;
         let now = now.as_ref().and_then(|one| CopiedRole::read(one, None));
-        let is_it = now.is_some_and(|now| {
-            now.definition_id() == copied.definition_id()
-                && now.scope.eq_ignore_ascii_case(&copied.scope)
-                && now.has_terms_of(copied)
-        });
+        let is_here = |now: &CopiedRole| now.scope.eq_ignore_ascii_case(&copied.scope);
+        let is_it = now.is_some_and(|now| is_here(&now) && now.is_same_grant(copied));
         if is_it {
             return Ok(());
         }

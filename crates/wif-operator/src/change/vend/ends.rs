@@ -28,9 +28,7 @@ impl Work<'_> {
             Change::EndRole { ended } => match self.services.role_assignment(&ended.assignment).await? {
                 Some(now) => {
                     // Another one by the same name is not this plan's.
-                    let is_it = CopiedRole::read(&now, None).is_some_and(|now| {
-                        now.definition_id() == ended.definition_id() && now.has_terms_of(ended)
-                    });
+                    let is_it = CopiedRole::read(&now, None).is_some_and(|now| now.is_same_grant(ended));
                     if !is_it {
                         let text =
                             format!("the role {} at {} has changed since the plan", ended.role, ended.scope);

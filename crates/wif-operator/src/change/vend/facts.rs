@@ -13,15 +13,39 @@ use crate::change::{
     digest::hex,
     observe,
     plan::{Facts, IdentityFacts},
+    project::PlannedProject,
     service::{CallError, Services},
 };
 
-/// Reads everything that the steps of a request follow from: the connection itself, and a digest of the rest.
+/// What the steps of a request follow from.
+pub struct Looked {
+    /// The connection, and a digest of the rest.
+    pub facts: Facts,
+    /// The connection, if it is there.
+    pub raw: Option<Value>,
+    /// The identity, if it is there.
+    pub identity: Option<Identity>,
+    /// The pipeline permissions of each of its projects.
+    pub permissions: Vec<(PlannedProject, Value)>,
+    /// Its checks.
+    pub checks: Vec<Value>,
+}
+
+/// The facts alone.
 ///
 /// # Errors
 ///
 /// Something cannot be read.
 pub async fn facts(services: &Services, asked: &Asked, known: Uuid) -> Result<Facts, CallError> {
+    Ok(look_at(services, asked, known).await?.facts)
+}
+
+/// Reads what the steps of a request follow from.
+///
+/// # Errors
+///
+/// Something cannot be read.
+pub async fn look_at(services: &Services, asked: &Asked, known: Uuid) -> Result<Looked, CallError> {
     let (mut facts, raw) = match look::connection(services, asked, known).await? {
         Found::There(raw) => (observe::facts(&raw, IdentityFacts::default()), Some(raw)),
         Found::Absent => (Facts::default(), None),
@@ -33,12 +57,17 @@ pub async fn facts(services: &Services, asked: &Asked, known: Uuid) -> Result<Fa
         Some(identity) => of_identity(services, asked, identity).await?,
         None => Value::Null,
     };
-    let of_connection = match &raw {
-        Some(raw) => of_connection(services, asked, raw).await?,
-        None => Value::Null,
-    };
+    let (mut permissions, mut checks, mut of_connection) = (Vec::new(), Vec::new(), Value::Null);
+    if let Some((raw, id)) = raw.as_ref().and_then(|raw| Some((raw, look::id(raw, "id")?))) {
+        for project in projects_of(raw) {
+            let now = services.permissions(project.id, id).await?;
+            permissions.push((project, now));
+        }
+        checks = services.checks(asked.owner(), id).await?;
+        of_connection = digested(&permissions, &checks);
+    }
     facts.around = Some(hex(json!([of_identity, of_connection]).to_string().as_bytes()));
-    Ok(facts)
+    Ok(Looked { facts, raw, identity, permissions, checks })
 }
 
 /// The identity; of one that was made for the request its roles and credentials, too. Another one may serve several requests of
@@ -61,23 +90,19 @@ async fn of_identity(services: &Services, asked: &Asked, identity: &Identity) ->
     Ok(json!([own, credentials, roles]))
 }
 
-/// Who may use the connection, and its checks.
-async fn of_connection(services: &Services, asked: &Asked, raw: &Value) -> Result<Value, CallError> {
-    let Some(id) = look::id(raw, "id") else { return Ok(Value::Null) };
-    let mut permissions = Vec::new();
-    for project in projects_of(raw) {
-        let now = services.permissions(project.id, id).await?;
-        let mut pipelines = allowed(&now);
+/// Who may use the connection, and its checks, as far as they decide.
+fn digested(permissions: &[(PlannedProject, Value)], checks: &[Value]) -> Value {
+    let of_project = |(project, now): &(PlannedProject, Value)| {
+        let mut pipelines = allowed(now);
         pipelines.sort_unstable();
-        permissions.push(json!([project.id, is_open(&now), pipelines]));
-    }
-    permissions.sort_by_key(Value::to_string);
-    let checks = services.checks(asked.owner(), id).await?;
+        json!([project.id, is_open(now), pipelines])
+    };
     let part = |check: &Value, name: &str| check.get(name).cloned().unwrap_or_default();
-    let mut checks: Vec<_> = checks
-        .iter()
-        .map(|check| json!(["id", "type", "settings", "isDisabled"].map(|name| part(check, name))))
-        .collect();
+    let of_check =
+        |check: &Value| json!(["id", "type", "settings", "isDisabled"].map(|name| part(check, name)));
+    let mut permissions: Vec<_> = permissions.iter().map(of_project).collect();
+    permissions.sort_by_key(Value::to_string);
+    let mut checks: Vec<_> = checks.iter().map(of_check).collect();
     checks.sort_by_key(Value::to_string);
-    Ok(json!([permissions, checks]))
+    json!([permissions, checks])
 }

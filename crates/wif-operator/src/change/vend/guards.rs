@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use super::{asked::Change, look};
 
-const APPROVAL: &str = "8c6f20a7-a545-4486-9777-f762fafe0d4d";
-const TASK_CHECK: &str = "fe1de3ee-a436-41b4-bb20-f6eb4cb879a7";
-const BRANCHES: &str = "86b05a0c-73e6-4f7d-b3cf-e38f3b39a75b";
+pub(super) const APPROVAL: &str = "8c6f20a7-a545-4486-9777-f762fafe0d4d";
+pub(super) const TASK_CHECK: &str = "fe1de3ee-a436-41b4-bb20-f6eb4cb879a7";
+pub(super) const BRANCHES: &str = "86b05a0c-73e6-4f7d-b3cf-e38f3b39a75b";
 
 /// The check as it is to be made.
 #[must_use]

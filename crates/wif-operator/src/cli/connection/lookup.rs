@@ -13,8 +13,8 @@ use crate::{
         service::Services,
         vend::{
             asked::{Asked, guid, key},
-            facts::facts,
-            known::{Assigned, Known, projects_of},
+            facts::{Looked, look_at},
+            known::{Assigned, Known},
             look,
             steps::steps,
         },
@@ -45,12 +45,9 @@ impl Lookup<'_> {
         let services = self.services;
         let asked = self.asked(request, there.as_ref().map(|(connection, _)| *connection)).await?;
         let connection = there.as_ref().map_or_else(|| guid(&asked.key), |(connection, _)| connection.id);
-        let facts = facts(services, &asked, connection);
-        let facts = facts.await.map_err(|error| unread("what the steps follow from", &error))?;
-        let found = look::connection(services, &asked, connection).await;
-        let raw = found.map_err(|error| unread("the connection", &error))?.connection();
-        let identity = look::identity(services, &request.identity, &asked.key).await;
-        let identity = identity.map_err(|error| unread("the identity", &error))?;
+        let looked = look_at(services, &asked, connection).await;
+        let looked = looked.map_err(|error| unread("what the steps follow from", &error))?;
+        let Looked { facts, raw, identity, permissions, checks } = looked;
         if let (RequestedIdentity::Existing { client }, None) = (&request.identity, &identity) {
             let why = format!("there is no service principal with the client id {client}");
             return Err(wrong(request, "identity", &why, "name one that is there"));
@@ -71,7 +68,6 @@ impl Lookup<'_> {
         let roles = there.filter(|(connection, _)| connection.client == client).map(|(_, roles)| roles);
         let roles = roles.unwrap_or_default();
         let assignments = self.assignments(request, identity.as_ref(), &roles).await?;
-        let (permissions, checks) = self.guards(&asked, raw.as_ref()).await?;
         let known = Known {
             asked: &asked,
             identity: identity.as_ref(),
@@ -209,23 +205,6 @@ impl Lookup<'_> {
             }
         }
         Ok(all)
-    }
-
-    async fn guards(
-        &self,
-        asked: &Asked,
-        raw: Option<&Value>,
-    ) -> Result<(Vec<(PlannedProject, Value)>, Vec<Value>), Unplanned> {
-        let Some((raw, id)) = raw.and_then(|raw| Some((raw, look::id(raw, "id")?))) else {
-            return Ok((Vec::new(), Vec::new()));
-        };
-        let mut permissions = Vec::new();
-        for project in projects_of(raw) {
-            let now = self.services.permissions(project.id, id).await;
-            permissions.push((project, now.map_err(|error| unread("the pipeline permissions", &error))?));
-        }
-        let checks = self.services.checks(asked.owner(), id).await;
-        Ok((permissions, checks.map_err(|error| unread("the checks", &error))?))
     }
 
     async fn pipelines(&self, request: &Request, owner: Uuid) -> Result<Vec<u64>, Unplanned> {

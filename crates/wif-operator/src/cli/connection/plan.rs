@@ -17,7 +17,7 @@ use crate::{
         vend::asked,
     },
     cli::{
-        change::{keep_and_show, services},
+        change::{code_of, keep_and_show, services},
         files::argument,
         screen::{Host, INTERRUPTED},
         source::nothing_read,
@@ -106,11 +106,7 @@ pub(in crate::cli) async fn connection_plan(
     }
     .sealed();
     keep_and_show(&plan, &arguments.shown, host)?;
-    Ok(match (is_unread && !arguments.allow_gaps, plan.items.is_empty()) {
-        (true, _) => 12,
-        (false, false) => 10,
-        (false, true) => 0,
-    })
+    Ok(code_of(&plan, is_unread && !arguments.allow_gaps))
 }
 
 async fn item_of(

@@ -10,7 +10,10 @@ use wif_core::{
 
 use super::unplanned::{Unplanned, unread, wrong};
 use crate::{
-    change::{service::Services, vend::look::Identity},
+    change::{
+        service::{CallError, Services},
+        vend::look::Identity,
+    },
     cli::files::argument,
     request::{Request, RequestedIdentity},
     rule::root_of,
@@ -55,7 +58,8 @@ pub(super) async fn refuse_privileged_identity(
     identity: Option<&Identity>,
 ) -> Result<(), Unplanned> {
     let RequestedIdentity::Existing { client } = &request.identity else { return Ok(()) };
-    let Some(principal) = identity.and_then(|one| one.principal) else { return Ok(()) };
+    let unusable = || unread("the identity's service principal", &CallError::Unusable(200));
+    let principal = identity.and_then(|one| one.principal).ok_or_else(unusable)?;
     let scopes = request.access.iter().map(|one| &one.scope).chain([&request.scope]);
     let roots: BTreeSet<_> = scopes.map(|scope| root_of(scope)).collect();
     for root in roots {

@@ -10,7 +10,7 @@ use crate::{
         vend::{asked::Change, facts::facts, making::take_back},
     },
     cli::{
-        change::{AskArguments, ShownArguments, keep_and_show, services},
+        change::{AskArguments, ShownArguments, code_of, keep_and_show, services},
         connect::connect,
         screen::Host,
     },
@@ -103,9 +103,5 @@ pub(in crate::cli) async fn rollback_requests(
     }
     .sealed();
     keep_and_show(&plan, shown, host)?;
-    Ok(match (is_unread && !allow_gaps, plan.items.is_empty()) {
-        (true, _) => 12,
-        (false, false) => 10,
-        (false, true) => 0,
-    })
+    Ok(code_of(&plan, is_unread && !allow_gaps))
 }

@@ -141,8 +141,8 @@ impl From<Reason> for Unplanned {
     }
 }
 
-/// Refuses what a request may not ask for without the flag, and roles of which nobody knows what they allow. Only what is given
-/// counts: the scope that a connection declares gives nothing.
+/// Refuses what a request may not ask for without the flag, and roles whose rights are not known. Only assignments count: the scope
+/// that a connection declares gives no rights.
 fn refuse_privileged(file: &str, roles: &[CopiedRole]) -> Result<(), Unplanned> {
     for copied in roles {
         let (role, scope) = (&copied.role, &copied.scope);
@@ -244,18 +244,11 @@ async fn asked(
     let key = key(ground.id, old.candidate.project.id, &name);
     let access = gathered.roles.iter();
     let access = access.map(|one| RequestedRole { role: one.role.clone(), scope: one.scope.clone() });
+    let place = format!("{name} beside {}", old.candidate.name);
+    let projects = old.projects.iter().map(|(project, _)| project.name.clone()).collect();
     let request = Request {
-        file: format!("{} beside {}", name, old.candidate.name),
-        connection: name,
-        projects: old.projects.iter().map(|(project, _)| project.name.clone()).collect(),
-        identity,
-        scope: old.scope.to_owned(),
         access: access.collect(),
-        pipelines: Vec::new(),
-        branches: Vec::new(),
-        approvers: Vec::new(),
-        owner: String::new(),
-        reason: String::new(),
+        ..Request::unwritten(place, &name, projects, identity, old.scope)
     };
     let description = one_line(old.connection.description.as_deref().unwrap_or_default(), MAX_DESCRIPTION);
     // The mark of one that was made for a request belongs to that request.

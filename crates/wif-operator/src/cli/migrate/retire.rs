@@ -200,20 +200,10 @@ fn asked(ground: &Gathered, old: &Old<'_>, raw: &Value) -> Result<Asked, Reason>
     let tenant = old.connection.tenant.or(ground.organization.tenant);
     let tenant = tenant.ok_or_else(|| Reason::unread("its tenant was not read", "try again"))?;
     let name = &old.candidate.name;
+    let names = projects.iter().map(|project| project.name.clone()).collect();
+    let identity = RequestedIdentity::Existing { client: old.candidate.target.client };
     Ok(Asked {
-        request: Request {
-            file: format!("the end of {name}"),
-            connection: name.clone(),
-            projects: projects.iter().map(|project| project.name.clone()).collect(),
-            identity: RequestedIdentity::Existing { client: old.candidate.target.client },
-            scope: old.scope.to_owned(),
-            access: Vec::new(),
-            pipelines: Vec::new(),
-            branches: Vec::new(),
-            approvers: Vec::new(),
-            owner: String::new(),
-            reason: String::new(),
-        },
+        request: Request::unwritten(format!("the end of {name}"), name, names, identity, old.scope),
         key: key(ground.id, owner, name),
         is_there: true,
         is_own: false,
