@@ -135,6 +135,8 @@ fn save(directory: &mut Directory, id: Uuid, wanted: &str, sent: &Value) -> Resu
     if !wanted.eq_ignore_ascii_case(&connection.scheme) {
         return Err(argument("The authorization scheme cannot be changed by an update."));
     }
+    rename(directory, id, sent)?;
+    let connection = directory.connection(id);
     if let Some(text) = sent["description"].as_str() {
         text.clone_into(&mut connection.record.description);
     }
@@ -168,6 +170,44 @@ fn save(directory: &mut Directory, id: Uuid, wanted: &str, sent: &Value) -> Resu
     let is_moved = is_moving && connection.scheme.eq_ignore_ascii_case(FEDERATION);
     if is_moved && connection.issuer == Issuer::DevOps {
         connection.issuer = Issuer::Entra;
+    }
+    Ok(())
+}
+
+/// Gives a connection the names that the references have; the owner's is that of the whole.
+fn rename(directory: &mut Directory, id: Uuid, sent: &Value) -> Result<(), Refusal> {
+    let place = directory.find(id).expect("it was found");
+    let (organization, owner) = (place.organization, place.project.id);
+    let mut names: Vec<(Uuid, String)> = Vec::new();
+    for reference in sent["serviceEndpointProjectReferences"].as_array().into_iter().flatten() {
+        let project = reference["projectReference"]["id"].as_str().and_then(|id| Uuid::try_parse(id).ok());
+        if let (Some(project), Some(name)) = (project, reference["name"].as_str()) {
+            names.push((project, name.to_owned()));
+        }
+    }
+    for (project, name) in &names {
+        let is_taken = organization.projects.iter().any(|one| {
+            let own = one.id == *project;
+            one.connections.iter().filter(|other| other.id != id).any(|other| {
+                let shared = other.record.shared_with.iter().find(|shared| shared.project == *project);
+                own && other.name.eq_ignore_ascii_case(name)
+                    || shared.is_some_and(|shared| shared.name.eq_ignore_ascii_case(name))
+            })
+        });
+        if directory.quirks.connection_names_are_unique && is_taken {
+            let message = format!("Service connection with name {name} already exists.");
+            return Err((409, "DuplicateServiceConnectionException", message));
+        }
+    }
+    let connection = directory.connection(id);
+    for (project, name) in names {
+        if project == owner {
+            connection.name = name;
+        } else if let Some(shared) =
+            connection.record.shared_with.iter_mut().find(|one| one.project == project)
+        {
+            shared.name = name;
+        }
     }
     Ok(())
 }

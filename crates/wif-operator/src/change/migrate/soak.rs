@@ -36,6 +36,8 @@ pub struct Migration<'a> {
 /// What has run since a migration.
 #[derive(Clone, Debug, Default)]
 pub struct Soak {
+    /// What the old and the new connection are called now, as far as they are there and were read.
+    pub names: (Option<String>, Option<String>),
     /// Whether the old connection is there. None: that could not be read.
     pub has_old: Option<bool>,
     /// The id of the new connection, if it is there.
@@ -110,11 +112,17 @@ pub async fn soak(services: &Services, migration: &Migration<'_>) -> Soak {
     let Migration { asked, beside, .. } = migration;
     let mut soak = Soak::default();
     match services.connection(asked.owner(), beside.connection).await {
-        Ok(found) => soak.has_old = Some(found.is_some()),
+        Ok(found) => {
+            soak.has_old = Some(found.is_some());
+            soak.names.0 = found.as_ref().and_then(name);
+        }
         Err(error) => soak.unread.push(format!("the old connection: {error}")),
     }
     match look::connection(services, asked, migration.item.connection).await {
-        Ok(Found::There(raw)) => soak.new = look::id(&raw, "id"),
+        Ok(Found::There(raw)) => {
+            soak.new = look::id(&raw, "id");
+            soak.names.1 = name(&raw);
+        }
         Ok(Found::Absent | Found::Foreign) => {}
         Err(error) => soak.unread.push(format!("the new connection: {error}")),
     }
@@ -133,6 +141,22 @@ pub async fn soak(services: &Services, migration: &Migration<'_>) -> Soak {
     soak.still_on_old = still_on_old(&old, &new);
     soak.blockers = blockers(migration, &soak);
     soak
+}
+
+fn name(connection: &Value) -> Option<String> {
+    connection.get("name").and_then(Value::as_str).map(str::to_owned)
+}
+
+impl Migration<'_> {
+    /// What the old and the new connection are called: now, or when the plan was made.
+    #[must_use]
+    pub fn names<'a>(&'a self, soak: &'a Soak) -> (&'a str, &'a str) {
+        let (old, new) = &soak.names;
+        (
+            old.as_deref().unwrap_or(&self.beside.name),
+            new.as_deref().unwrap_or(&self.asked.request.connection),
+        )
+    }
 }
 
 async fn runs(

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::gather::{Gathered, Guards};
+use super::{
+    gather::{Gathered, Guards},
+    swap,
+};
 use crate::{
     change::{
         plan::{Action, Step},
@@ -38,6 +41,7 @@ pub fn steps(asked: &Asked, old: &Gathered) -> Vec<Step> {
         pipelines(guards, &mut steps);
     }
     steps.push(prove());
+    steps.extend(swap::steps(asked));
     for what in old.beyond.iter().flatten() {
         let title = format!("the old identity {what}: give the new one that, too, if it needs it");
         by_hand.push(by_hand_step(title, "who answers for it"));
@@ -145,9 +149,12 @@ fn prove() -> Step {
 #[must_use]
 pub fn notes(asked: &Asked, old: &Gathered, principal: Option<uuid::Uuid>) -> Vec<String> {
     let new = &asked.request.connection;
-    let mut notes = vec![format!(
-        "the old connection is not changed: name {new} in the pipelines instead, then see wif migrate status JOURNAL"
-    )];
+    let mut notes = Vec::new();
+    if asked.beside.as_ref().is_none_or(|beside| beside.old_names.is_empty()) {
+        notes.push(format!(
+            "the old connection is not changed: name {new} in the pipelines instead, then see wif migrate status JOURNAL"
+        ));
+    }
     for error in old.beyond.iter().filter_map(|one| one.as_ref().err()) {
         notes.push(format!("{error}: look there by hand"));
     }

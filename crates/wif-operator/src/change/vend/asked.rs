@@ -49,6 +49,9 @@ pub struct Beside {
     pub description: String,
     /// The names of the new connection in the projects of [`Asked::projects`], in their order.
     pub names: Vec<String>,
+    /// The names of the old connection in these projects, which the new one is to get. Empty: each keeps its own.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub old_names: Vec<String>,
     /// SHA-256 of what there was of the new connection when the plan was made. None: it is not compared.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub found: Option<String>,
@@ -197,6 +200,10 @@ pub enum Change {
         /// No run may have begun since.
         since: Moment,
     },
+    /// Gives the old connection another name, so that its own is free.
+    SetAside,
+    /// Gives the new connection the name that the old one had.
+    TakeName,
 }
 
 impl Asked {

@@ -101,6 +101,7 @@ impl Work<'_> {
                 Some(id) => services.remove_check(*project, id).await,
                 None => Ok(None),
             },
+            (Change::SetAside | Change::TakeName, _) => self.send_name().await?,
             _ => self.send_end().await?,
         })
     }

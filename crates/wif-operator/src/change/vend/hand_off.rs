@@ -7,6 +7,7 @@ use super::{
     asked::{Asked, Change, CopiedRole},
     guards::check,
     look::tag,
+    names::{renamings, told},
 };
 use crate::{
     change::{
@@ -181,6 +182,12 @@ fn devops(plan: &Plan, item: &Item, asked: &Asked, change: &Change) -> Vec<Strin
             let text = format!(
                 "save {id} with the client id {client}, the scope {scope}, and in its description the owner {owner} and the reason {reason}"
             );
+            vec![format!("# {}", one_line(&text, 800))]
+        }
+        Change::SetAside | Change::TakeName => {
+            let old = asked.beside.as_ref().map(|beside| beside.connection.to_string());
+            let id = old.filter(|_| *change == Change::SetAside).unwrap_or(id);
+            let text = format!("rename the connection {id}: {}", told(&renamings(asked, change)));
             vec![format!("# {}", one_line(&text, 800))]
         }
         Change::Share { project } => {

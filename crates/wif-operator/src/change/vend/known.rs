@@ -44,13 +44,19 @@ pub struct Assigned {
 /// The projects of a connection, as it was read.
 #[must_use]
 pub fn projects_of(raw: &Value) -> Vec<PlannedProject> {
+    references_of(raw).map(|(project, _)| project).collect()
+}
+
+/// The projects of a connection, as it was read, and its name in each.
+pub fn references_of(raw: &Value) -> impl Iterator<Item = (PlannedProject, &str)> {
     let all = raw.get("serviceEndpointProjectReferences").and_then(Value::as_array);
-    let project = |one: &Value| {
+    all.into_iter().flatten().filter_map(|one| {
         let project = one.get("projectReference")?;
-        let name = project.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Some(PlannedProject { id: look::id(project, "id")?, name })
-    };
-    all.into_iter().flatten().filter_map(project).collect()
+        let text = |value: &'_ Value| value.get("name").and_then(Value::as_str).map(str::to_owned);
+        let name = text(project).unwrap_or_default();
+        let own = one.get("name").and_then(Value::as_str).unwrap_or_default();
+        Some((PlannedProject { id: look::id(project, "id")?, name }, own))
+    })
 }
 
 /// The issuer and the subject of the connection.

@@ -113,7 +113,8 @@ pub async fn identity(
     }
 }
 
-/// Looks for the connection of a request: by its id, where that is known, else by its name and its mark.
+/// Looks for the connection of a request: by its id, where that is known, else by its mark among those of its name, and in a migration
+/// among those of the old one's name, too.
 ///
 /// # Errors
 ///
@@ -124,13 +125,23 @@ pub async fn connection(services: &Services, asked: &Asked, known: Uuid) -> Resu
         return Ok(raw.map_or(Found::Absent, Found::There));
     }
     let named = services.connections_named(asked.owner(), &asked.request.connection).await?;
-    let mark = format!("{MARK}{}", asked.key);
-    let is_own = |one: &&Value| text(one, "description").contains(&mark);
-    match named.iter().find(is_own) {
-        Some(own) => Ok(Found::There(own.clone())),
-        None if named.is_empty() => Ok(Found::Absent),
-        None => Ok(Found::Foreign),
+    let is_taken = !named.is_empty();
+    if let Some(own) = named.into_iter().find(|one| is_marked(one, asked)) {
+        return Ok(Found::There(own));
     }
+    // It may have the name of the old one by now.
+    if let Some(beside) = &asked.beside {
+        let named = services.connections_named(asked.owner(), &beside.name).await?;
+        if let Some(own) = named.into_iter().find(|one| is_marked(one, asked)) {
+            return Ok(Found::There(own));
+        }
+    }
+    Ok(if is_taken { Found::Foreign } else { Found::Absent })
+}
+
+/// Whether a connection was made for a request.
+fn is_marked(connection: &Value, asked: &Asked) -> bool {
+    text(connection, "description").contains(&format!("{MARK}{}", asked.key))
 }
 
 /// The federated credentials of an identity that can be read as plain ones.

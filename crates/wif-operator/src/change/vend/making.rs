@@ -25,6 +25,7 @@ pub(in crate::change) fn step(sign: &str, title: String, change: Change, (call, 
             Change::EndTrust { .. } => "add it again",
             Change::EndRole { .. } => "assign it again",
             Change::EndApplication { .. } => "restore it, within 30 days",
+            Change::SetAside | Change::TakeName => "give it the name that it had",
             _ => "remove it",
         }
         .to_owned()

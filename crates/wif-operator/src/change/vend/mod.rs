@@ -2,7 +2,8 @@
 //!
 //! [`asked`] is what a plan holds of a request; [`facts`] is what decides whether the plan still holds. [`steps`] follow from what was compared; [`work`] is each of them: how to see that
 //! it is done, and the call that does it, or its inverse. `calls` are the calls.
-//! `copies` are the steps that copy what another connection has, and `ends` those that end it.
+//! `copies` are the steps that copy what another connection has, `names` those that give its name to the new one, and `ends` those
+//! that end it.
 
 pub mod asked;
 mod beyond;
@@ -16,6 +17,7 @@ pub(super) mod hand_off;
 pub mod known;
 pub mod look;
 pub mod making;
+pub mod names;
 mod send;
 pub mod steps;
 pub mod work;

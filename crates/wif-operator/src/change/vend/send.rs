@@ -191,7 +191,7 @@ impl Work<'_> {
     }
 }
 
-fn set(value: &mut Value, name: &str, to: Value) {
+pub(super) fn set(value: &mut Value, name: &str, to: Value) {
     if let Some(object) = value.as_object_mut() {
         object.insert(name.to_owned(), to);
     }

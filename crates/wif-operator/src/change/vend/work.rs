@@ -80,6 +80,8 @@ impl Change {
                 | Self::EndTrust { .. }
                 | Self::EndRole { .. }
                 | Self::EndApplication { .. }
+                | Self::SetAside
+                | Self::TakeName
         )
     }
 
@@ -149,6 +151,7 @@ impl Work<'_> {
             | Change::EndRole { .. }
             | Change::EndApplication { .. }
             | Change::StillUnused { .. } => return self.ended().await,
+            Change::SetAside | Change::TakeName => return self.renamed().await,
             // Only what was made for this request is deleted.
             Change::MakeApplication | Change::MakeManagedIdentity => self.is_identity_made().await?,
             Change::MakePrincipal => self.there().await?.principal.is_some(),

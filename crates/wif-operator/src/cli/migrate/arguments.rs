@@ -93,6 +93,10 @@ pub struct MigrateArguments {
     /// The subscription of the managed identities
     #[arg(long, value_name = "ID")]
     pub subscription: Option<Uuid>,
+    /// Swap the names at the end, after the proof: the old connection gets -before-wif at its end, and the new one gets its name, so that
+    /// pipelines need not be edited
+    #[arg(long)]
+    pub swap_names: bool,
     /// Copy Owner, User Access Administrator, Role Based Access Control Administrator, roles whose names are not known, and roles at
     /// whole subscriptions and management groups
     #[arg(long)]

@@ -20,12 +20,14 @@ use crate::{
             gather::{self, gather},
             names::To,
             steps::{changes, notes, steps},
+            swap,
         },
         plan::{Action, Item, Step},
         vend::{
             asked::{Asked, Beside, Change, CopiedRole, key},
             facts::facts,
             look::{self, Found},
+            names::BEFORE,
             work::{Progress, Stuck, Work},
         },
     },
@@ -80,11 +82,14 @@ pub(in crate::cli) async fn migrate_plan(
             Err(Unplanned::Privileged(failure)) if is_named_alone(arguments, connection) => {
                 return Err(failure);
             }
+            Err(Unplanned::NotSwapped(reason)) if is_named_alone(arguments, connection) && !reason.unread => {
+                return Err(argument(format!("{}: {}", connection.name, reason.reason), &reason.alternative));
+            }
             Err(Unplanned::Privileged(failure)) => {
                 let reason = one_line(&failure.to_string(), 400);
                 skipped.push(Reason::new(reason, "give --allow-privileged").of(connection));
             }
-            Err(Unplanned::Skipped(reason)) => {
+            Err(Unplanned::Skipped(reason) | Unplanned::NotSwapped(reason)) => {
                 is_unread |= reason.unread;
                 skipped.push(reason.of(connection));
             }
@@ -133,6 +138,8 @@ enum Unplanned {
     Skipped(Reason),
     /// It has a role that is not copied without the flag.
     Privileged(Failure),
+    /// It cannot give its name away.
+    NotSwapped(Reason),
 }
 
 impl From<Reason> for Unplanned {
@@ -169,8 +176,12 @@ async fn item(
     (to, arguments): (&To, &MigrateArguments),
 ) -> Result<Item, Unplanned> {
     let services = &ground.services;
+    if arguments.swap_names {
+        swap::can_be_renamed(old.connection).map_err(Unplanned::NotSwapped)?;
+    }
     let gathered = gather(services, old).await?;
     let mut asked = asked(ground, old, (to, arguments), &gathered).await?;
+    refuse_swapped(ground, &asked, &arguments.name_suffix).await?;
     if !arguments.allow_privileged {
         refuse_privileged(&asked.request.file, &gathered.roles)?;
     }
@@ -183,12 +194,14 @@ async fn item(
     }
     let all = steps(&asked, &gathered);
     let steps = open(ground, &asked, id, all).await?;
-    let new = &asked.request.connection;
     if !steps.iter().any(changes) {
-        let reason = format!("it was migrated already: {new} is there");
-        return Err(Reason::new(reason, "see wif migrate status JOURNAL").into());
+        return Err(is_migrated(&asked.request.connection).into());
     }
-    let notes = notes(&asked, &gathered, old.identity.principal_object);
+    let mut notes = notes(&asked, &gathered, old.identity.principal_object);
+    if arguments.swap_names {
+        swap::are_names_free(services, &old.projects).await.map_err(Unplanned::NotSwapped)?;
+        notes.extend(swap::notes(&asked, old.connection));
+    }
     let observed = gathered.observed.facts;
     Ok(Item {
         connection: id,
@@ -200,6 +213,30 @@ async fn item(
         notes,
         asked: Some(Box::new(asked)),
     })
+}
+
+fn is_migrated(new: &str) -> Reason {
+    Reason::new(format!("it was migrated already: {new} is there"), "see wif migrate status JOURNAL")
+}
+
+/// Refuses a connection that has given its name to the new one already.
+async fn refuse_swapped(ground: &Gathered, asked: &Asked, suffix: &str) -> Result<(), Reason> {
+    let base = asked.beside.as_ref().and_then(|beside| beside.name.strip_suffix(BEFORE)).map(str::to_owned);
+    let Some(base) = base else { return Ok(()) };
+    let mut earlier = asked.clone();
+    earlier.request.connection = format!("{base}{suffix}");
+    earlier.key = key(ground.id, asked.owner(), &earlier.request.connection);
+    if let Some(beside) = &mut earlier.beside {
+        beside.name = base;
+    }
+    let found = look::connection(&ground.services, &earlier, Uuid::nil()).await;
+    let found = found.map_err(|error| {
+        Reason::unread(format!("what has its former name could not be read: {error}"), "try again")
+    })?;
+    match found.connection() {
+        Some(new) => Err(is_migrated(new.get("name").and_then(Value::as_str).unwrap_or_default())),
+        None => Ok(()),
+    }
 }
 
 /// The request that a migration is.
@@ -253,11 +290,13 @@ async fn asked(
     let description = one_line(old.connection.description.as_deref().unwrap_or_default(), MAX_DESCRIPTION);
     // The mark of one that was made for a request belongs to that request.
     let description = description.split("; made by wif").next().unwrap_or_default().to_owned();
+    let old_names = old.projects.iter().filter(|_| arguments.swap_names);
     let beside = Beside {
         connection: old.connection.id,
         name: old.candidate.name.clone(),
         description,
         names: old.projects.iter().map(|(_, name)| format!("{name}{suffix}")).collect(),
+        old_names: old_names.map(|(_, name)| (*name).to_owned()).collect(),
         found: None,
     };
     Ok(Asked {

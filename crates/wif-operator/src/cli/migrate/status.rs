@@ -126,7 +126,7 @@ fn as_text(all: &[(Migration<'_>, Soak)], path: &Path) -> String {
         let _ = writeln!(out, "{}", one_line(text, MAX_LINE));
     };
     for (migration, soak) in all {
-        let (old, new) = (&migration.beside.name, &migration.asked.request.connection);
+        let (old, new) = migration.names(soak);
         let since =
             migration.since.map_or_else(|| "not done yet".to_owned(), |since| format!("done {since}"));
         line(&format!("{old} in {}, and {new} beside it: {since}", migration.item.project.name));
@@ -170,9 +170,10 @@ fn as_json(journal: &Read, all: &[(Migration<'_>, Soak)]) -> String {
     let migrations: Vec<_> = all
         .iter()
         .map(|(migration, soak)| {
+            let (old, new) = migration.names(soak);
             json!({
-                "old": { "id": migration.beside.connection, "name": migration.beside.name, "isThere": soak.has_old },
-                "new": { "id": soak.new, "name": migration.asked.request.connection },
+                "old": { "id": migration.beside.connection, "name": old, "isThere": soak.has_old },
+                "new": { "id": soak.new, "name": new },
                 "project": migration.item.project,
                 "since": migration.since,
                 "proven": migration.is_proven,
