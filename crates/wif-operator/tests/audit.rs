@@ -1,14 +1,4 @@
 //! The program, from its arguments to its exit code: against an emulated organization, and against what it saved of one.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::use_debug,
-    reason = "a test stops at the first surprise, and says what it saw"
-)]
-#![allow(dead_code, reason = "what the tests of reading share has more than this needs")]
-
-mod support;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +13,7 @@ use emulator::{
 };
 use serde_json::{Value, json};
 
-use support::{Fixture, NAME};
+use crate::support::{Fixture, NAME};
 
 /// The rules that find each planted fault at its connection, by what the rules promise.
 const EXPECTED: [(Planted, &[&str]); 41] = [

@@ -1,19 +1,5 @@
 //! Plans, applications and the way back, from the arguments to the exit code, against an emulated organization that really
 //! does what is asked for.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::use_debug,
-    reason = "a test stops at the first surprise, and says what it saw"
-)]
-#![allow(dead_code, reason = "what the tests of reading share has more than this needs")]
-
-#[path = "support/kills.rs"]
-mod kills;
-#[path = "support/scene.rs"]
-mod scene;
-mod support;
 
 use std::fs;
 
@@ -24,9 +10,9 @@ use emulator::{
 };
 use serde_json::Value;
 
-use kills::{kill_at, moments};
-use scene::{Scene, blocks};
-use support::NAME;
+use crate::support::NAME;
+use crate::support::kills::{kill_at, moments};
+use crate::support::scene::{Scene, blocks};
 
 const SECRET: &str = "ServicePrincipal";
 const FEDERATION: &str = "WorkloadIdentityFederation";

@@ -1,13 +1,4 @@
 //! `wif connection drift`: from request files to the exit code, against an emulated organization. It changes nothing.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops at the first surprise, and says what it saw"
-)]
-#![allow(dead_code, reason = "what the tests of reading share has more than this needs")]
-
-mod support;
 
 use std::{fs, process::Command};
 
@@ -18,7 +9,7 @@ use emulator::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use support::{Fixture, NAME};
+use crate::support::{Fixture, NAME};
 
 /// An organization with one connection that is as its request asks for.
 struct Scene {

@@ -1,14 +1,4 @@
 //! What could not be read: nothing unread that is not told.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::use_debug,
-    reason = "a test stops at the first surprise, and says what it saw"
-)]
-#![allow(dead_code, reason = "the tests of other parts share more than this needs")]
-
-mod support;
 
 use std::time::Duration;
 
@@ -22,7 +12,7 @@ use uuid::Uuid;
 use wif_core::code::Code;
 use wif_operator::snapshot::{Existence, Layer, Organization, State};
 
-use support::{Fixture, NAME, find, gaps};
+use crate::support::{Fixture, NAME, find, gaps};
 
 fn plan() -> OrganizationPlan {
     OrganizationPlan::new(NAME)

@@ -1,12 +1,4 @@
 //! Laws of what reads the audit's files, tried at random. `cargo xtask fuzz` tries them for longer.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise, and says what it saw"
-)]
-#![allow(dead_code, reason = "what the tests of reading share has more than this needs")]
-
-mod support;
 
 use emulator::organization::{OrganizationPlan, Planted};
 use proptest::{prelude::*, sample::Index, strategy::ValueTree as _};
@@ -21,7 +13,7 @@ use wif_operator::{
     waiver::parse_waivers,
 };
 
-use support::{Fixture, NAME};
+use crate::support::{Fixture, NAME};
 
 /// What names and sentences of a service could hold.
 const HOSTILE: [&str; 6] =

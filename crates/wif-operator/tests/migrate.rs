@@ -1,16 +1,5 @@
 //! `wif migrate plan` and its `apply`: connections put beside old ones and proven, against an emulated organization that really does
 //! what is asked for.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops at the first surprise, and says what it saw"
-)]
-#![allow(dead_code, reason = "what the tests of migrations share has more than this needs")]
-
-#[path = "support/migration.rs"]
-mod migration;
-mod support;
 
 use std::{
     process::{Child, Stdio},
@@ -24,7 +13,7 @@ use emulator::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use migration::{Before, NEW, Scene};
+use crate::support::migration::{Before, NEW, Scene};
 
 #[test]
 fn a_migration_makes_what_the_old_one_has_beside_it_and_leaves_the_old_one_alone() {

@@ -1,14 +1,4 @@
 //! Reading whole organizations, over TLS: as few calls as there can be, and all that there is.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::use_debug,
-    reason = "a test stops at the first surprise, and says what it saw"
-)]
-#![allow(dead_code, reason = "the tests of other parts share more than this needs")]
-
-mod support;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -23,7 +13,7 @@ use wif_operator::snapshot::{
     identity::{Identity, IdentityKind},
 };
 
-use support::{Fixture, NAME, find, gaps};
+use crate::support::{Fixture, NAME, find, gaps};
 
 fn plan() -> OrganizationPlan {
     OrganizationPlan::new(NAME)

@@ -1,15 +1,4 @@
 //! `wif migrate status`, `wif migrate retire plan` and its `apply`: what runs on either connection, and the end of the old one.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops at the first surprise, and says what it saw"
-)]
-#![allow(dead_code, reason = "what the tests of migrations share has more than this needs")]
-
-#[path = "support/migration.rs"]
-mod migration;
-mod support;
 
 use std::{
     process::{Child, Stdio},
@@ -19,7 +8,7 @@ use std::{
 use emulator::{Fault, Gate, Service, directory::RoleAssignment};
 use serde_json::{Value, json};
 
-use migration::{Scene, run_on};
+use crate::support::migration::{Scene, run_on};
 
 #[test]
 fn an_old_connection_is_retired_in_the_order_that_azure_devops_accepts_and_its_application_stays_in_the_bin()

@@ -1,14 +1,4 @@
 //! The task `AuditServiceConnections@1`: the real shim and the real program, run by the emulated agent.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::use_debug,
-    reason = "a test stops at the first surprise, and says what it saw"
-)]
-
-#[path = "support/artifacts.rs"]
-mod artifacts;
 
 use std::{
     fs,
@@ -25,7 +15,7 @@ use emulator::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use artifacts::stand_in;
+use crate::support::artifacts::stand_in;
 
 const ORGANIZATION: &str = "fabrikam";
 const STEP: &str = "Audit";

@@ -1,12 +1,4 @@
 //! Where tokens come from, in the order of the promise.
-#![cfg(unix)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::use_debug,
-    reason = "a test stops at the first surprise, and says what it saw"
-)]
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 

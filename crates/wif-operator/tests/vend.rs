@@ -1,18 +1,5 @@
 //! `wif connection plan` and its `apply`: identities, connections, roles and checks made once, brought back, and put back,
 //! against an emulated organization that really does what is asked for.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops at the first surprise, and says what it saw"
-)]
-#![allow(dead_code, reason = "what the tests of reading share has more than this needs")]
-
-#[path = "support/kills.rs"]
-mod kills;
-#[path = "support/request.rs"]
-mod request;
-mod support;
 
 use std::{fs, time::Duration};
 
@@ -24,9 +11,9 @@ use serde_json::json;
 use uuid::Uuid;
 use wif_io::clock::Clock as _;
 
-use kills::{Moment, kill_at, moments};
-use request::Scene;
-use support::{Fixture, NAME};
+use crate::support::kills::{Moment, kill_at, moments};
+use crate::support::request::Scene;
+use crate::support::{Fixture, NAME};
 
 #[test]
 fn a_request_makes_each_kind_of_identity_and_a_second_run_changes_nothing() {

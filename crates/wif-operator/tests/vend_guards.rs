@@ -1,15 +1,4 @@
 //! What the plan of a request refuses (privileged roles, names that do not exist), and what its `apply` notices (changes by others).
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops at the first surprise, and says what it saw"
-)]
-#![allow(dead_code, reason = "what the tests of requests share has more than this needs")]
-
-#[path = "support/request.rs"]
-mod request;
-mod support;
 
 use std::process::Stdio;
 
@@ -20,7 +9,7 @@ use emulator::{
 use serde_json::json;
 use uuid::Uuid;
 
-use request::{CONNECTION, Scene};
+use crate::support::request::{CONNECTION, Scene};
 
 #[test]
 fn privileged_roles_and_whole_scopes_are_refused_by_the_entry_of_the_request() {

@@ -1,14 +1,4 @@
 //! The example `vend.yml`, run by the emulated agent: the real task signs in, and the real programs plan and apply.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops at the first surprise, and says what it saw"
-)]
-#![cfg(unix)]
-
-#[path = "support/artifacts.rs"]
-mod artifacts;
 
 use std::{
     fs,
@@ -25,7 +15,7 @@ use emulator::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use artifacts::stand_in;
+use crate::support::artifacts::stand_in;
 
 const ORGANIZATION: &str = "fabrikam";
 

@@ -1,11 +1,10 @@
 //! The steps from the Azure DevOps issuer to that of Entra. Pure: they follow from what was read.
 
 use super::{
-    convert::{
-        CONNECTION_ADMINISTRATOR, Candidate, Ground, MAX_CREDENTIALS, Reason, add, candidate, free_name,
-        identity, identity_of, invisible, item, pairs, prove, remove_credential, usable,
-    },
+    candidate::{Candidate, Ground, Reason, candidate, identity, identity_of, invisible, pairs, usable},
+    convert::MAX_CREDENTIALS,
     plan::{AUDIENCE, Action, Credential, Facts, Item, Step, Trigger},
+    steps::{CONNECTION_ADMINISTRATOR, add, free_name, item, prove, remove_credential},
 };
 use crate::{
     credential::{CredentialKind, IssuerKind, is_resource_manager},

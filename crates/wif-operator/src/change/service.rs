@@ -6,18 +6,16 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use wif_azure::{
     devops::SUPPRESS_SIGN_IN,
-    rest::{Change, ListEnd, PageLimits, Query, Rest, RestError, ServiceError, Token, WriteError},
+    rest::{Change, ListEnd, PageLimits, Query, Rest, Token, WriteError},
 };
-use wif_core::{
-    foreign_text::{identifier, one_line, service_message},
-    retry::RetryClass,
-};
+use wif_core::foreign_text::one_line;
 use wif_io::{
     clock::Deadline,
     endpoint::Endpoint,
-    http::{Http, HttpError, Response},
+    http::{Http, Response},
 };
 
+pub use super::call_error::CallError;
 use super::{
     parameters,
     plan::{Credential, Scheme},
@@ -57,44 +55,6 @@ pub enum Holder {
     ManagedIdentity(String),
 }
 
-/// Why a call has failed.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum CallError {
-    /// No answer.
-    #[error("there was no answer: {0}")]
-    Http(HttpError),
-    /// 401, or a page for signing in.
-    #[error("the token was refused ({0})")]
-    Token(u16),
-    /// Another refusal.
-    #[error("it was refused ({status}{}{})", code.as_ref().map(|code| format!(", {code}")).unwrap_or_default(), message.as_ref().map(|message| format!(": {message}")).unwrap_or_default())]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// The code.
-        code: Option<String>,
-        /// The message.
-        message: Option<String>,
-    },
-    /// 408, 429, 5xx.
-    #[error("the service was busy or unavailable ({status})")]
-    Busy {
-        /// The HTTP status.
-        status: u16,
-        /// When to come back.
-        retry_after: Option<Duration>,
-    },
-    /// Something else than what was asked for.
-    #[error("the answer ({0}) is not what was asked for")]
-    Unusable(u16),
-    /// There is no token.
-    #[error("there is no token for {0}")]
-    NoToken(&'static str),
-    /// It was not sent: to save a connection of the Azure DevOps issuer may move it to that of Entra.
-    #[error("to save it may move it to the issuer of Entra: run wif issuer plan first")]
-    OldIssuer,
-}
-
 /// A call that may move a connection to the issuer of Entra.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Move {
@@ -124,52 +84,6 @@ const CALL_LIMIT: Duration = Duration::from_secs(120);
 pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) const GRAPH_PREFER: (&str, &str) = ("prefer", "create-if-missing");
 pub(super) const IDENTITY_VERSION: &str = "2024-11-30";
-/// Said by a conversion of what is converted already.
-const ALREADY: &str = "neither an upgrade nor a downgrade";
-
-impl From<&RestError> for CallError {
-    fn from(error: &RestError) -> Self {
-        match error {
-            RestError::Http(error) => Self::Http(error.clone()),
-            RestError::HeldBack { status, retry_after } => {
-                Self::Busy { status: *status, retry_after: Some(*retry_after) }
-            }
-            RestError::Busy(response) | RestError::Refused(response) | RestError::Unusable(response)
-                if response.status == 401 || response.is_devops_sign_in() =>
-            {
-                Self::Token(response.status)
-            }
-            RestError::Busy(response) => {
-                Self::Busy { status: response.status, retry_after: response.retry_after }
-            }
-            RestError::Refused(response) => {
-                let body = response.json::<Value>();
-                let error = body.as_ref().and_then(|body| body.get("error")).or(body.as_ref());
-                let text = |name: &str| error.and_then(|error| error.get(name)).and_then(Value::as_str);
-                let code = text("code").or_else(|| text("typeKey")).and_then(|code| identifier(code, 80));
-                let message = text("message").and_then(service_message);
-                Self::Refused { status: response.status, code, message }
-            }
-            RestError::Unusable(response) => Self::Unusable(response.status),
-        }
-    }
-}
-
-impl ServiceError for CallError {
-    fn is_success(response: &Response) -> bool {
-        (200..=299).contains(&response.status) && !response.is_devops_sign_in()
-    }
-
-    fn retry_class(&self) -> RetryClass {
-        match self {
-            Self::Http(error) => error.retry_class(),
-            Self::Busy { retry_after, .. } => RetryClass::Busy { retry_after: *retry_after },
-            Self::Unusable(_) => RetryClass::Unreachable,
-            Self::Token(_) | Self::Refused { .. } | Self::NoToken(_) | Self::OldIssuer => RetryClass::Refused,
-        }
-    }
-}
-
 impl Move {
     /// What is done.
     #[must_use]
@@ -178,25 +92,6 @@ impl Move {
             Self::Save => "by saving it",
             Self::Operation => "by the operation that converts connections",
         }
-    }
-}
-
-impl CallError {
-    /// Whether a service said no, as opposed to nothing.
-    #[must_use]
-    pub const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Token(_) | Self::Refused { .. } | Self::NoToken(_) | Self::OldIssuer)
-    }
-
-    /// Whether there is no such thing.
-    #[must_use]
-    pub const fn is_absent(&self) -> bool {
-        matches!(self, Self::Refused { status: 404, .. })
-    }
-
-    /// Whether a conversion was refused because it was made already.
-    fn is_already_converted(&self) -> bool {
-        matches!(self, Self::Refused { message: Some(message), .. } if message.contains(ALREADY))
     }
 }
 

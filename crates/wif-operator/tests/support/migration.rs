@@ -27,7 +27,6 @@ pub(crate) const NEW: &str = "sc-stored-secret-wif";
 pub(crate) const LEADS: Uuid = Uuid::from_u128(77);
 pub(crate) const CONDITION: &str =
     "((!(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read'})))";
-pub(crate) const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
 pub(crate) const BLOB_READER: &str = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1";
 
 impl Scene {

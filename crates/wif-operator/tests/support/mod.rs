@@ -1,5 +1,12 @@
 //! An emulated organization behind its public names, and a clock that waits in no time.
 
+pub(crate) mod artifacts;
+pub(crate) mod kills;
+pub(crate) mod migration;
+pub(crate) mod old_issuer;
+pub(crate) mod request;
+pub(crate) mod scene;
+
 use std::{
     cell::Cell,
     io::{self, Write},

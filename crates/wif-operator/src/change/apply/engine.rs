@@ -16,10 +16,11 @@ use wif_io::clock::Clock;
 use super::ended::{Applied, Ended, Failed, MAX_TEXT, Outcome, code_of};
 use crate::{
     change::{
-        journal::{Journal, JournalError, Phase, Read, Standing, Told},
+        journal::{Journal, JournalError, Phase, Read, Told},
         observe::{Observed, Target, Unobserved, observe},
         plan::{Action, Facts, Item, Plan},
         service::{CallError, NotChanged, Services},
+        standing::Standing,
     },
     moment::Moment,
     read::progress::Progress,

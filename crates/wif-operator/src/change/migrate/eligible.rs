@@ -2,7 +2,7 @@
 
 use crate::{
     change::{
-        convert::{Candidate, Reason, candidate, identity_of, invisible, usable},
+        candidate::{Candidate, Reason, candidate, identity_of, invisible, usable},
         plan::PlannedProject,
     },
     credential::{CredentialKind, IssuerKind, is_classic, is_resource_manager},

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::eligible::Old;
 use crate::change::{
-    convert::Reason,
+    candidate::Reason,
     observe::{Observed, Unobserved, observe},
     plan::PlannedProject,
     service::{CallError, Services},

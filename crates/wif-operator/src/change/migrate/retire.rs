@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     change::{
-        convert::Candidate,
+        candidate::Candidate,
         plan::{Credential, Facts, Step},
         vend::{
             asked::{Asked, Change, CopiedRole},

@@ -141,7 +141,7 @@ fn prove() -> Step {
         title:
             "prove that the new connection signs in: TestConnection; if it does not, put back what was made"
                 .to_owned(),
-        ..crate::change::convert::prove()
+        ..crate::change::steps::prove()
     }
 }
 

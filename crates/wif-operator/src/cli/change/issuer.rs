@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     change::{
-        convert::{Candidate, Ground},
+        candidate::{Candidate, Ground},
         issuer,
         observe::Observed,
         plan::Trigger,

@@ -13,13 +13,16 @@ use super::{
 };
 use crate::{
     change::{
-        convert::{self, Candidate, Ground, Reason},
+        candidate::{Candidate, Ground, Reason},
+        convert::{can_convert, convert},
         hand_off::{self, Side},
         observe::{Observed, Unobserved, observe},
         plan::{Item, ManagedBy, Plan, PlannedOrganization, SCHEMA, Skipped},
+        revert::{can_revert, revert},
         select::{NoMatch, Wanted},
         service::Services,
         show,
+        steps::valid_until,
     },
     cli::{
         connect::{self, connect},
@@ -49,12 +52,12 @@ pub(in crate::cli) async fn plan(
         Kind::Revert => "revert plan",
     };
     let select = |connection: &Connection, organization: &Organization, now| match kind {
-        Kind::Convert => convert::can_convert(connection, organization),
-        Kind::Revert => convert::can_revert(connection, organization, now),
+        Kind::Convert => can_convert(connection, organization),
+        Kind::Revert => can_revert(connection, organization, now),
     };
     let make = |ground: &Ground<'_>, candidate: &Candidate, observed: Observed, taken| match kind {
-        Kind::Convert => convert::convert(ground, candidate, observed.facts, taken),
-        Kind::Revert => convert::revert(ground, candidate, observed.facts, &[]),
+        Kind::Convert => convert(ground, candidate, observed.facts, taken),
+        Kind::Revert => revert(ground, candidate, observed.facts, &[]),
     };
     make_plan((command, &select, &make), arguments, host).await
 }
@@ -154,7 +157,7 @@ impl Gathered {
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             command: command.to_owned(),
             made: self.now,
-            valid_until: convert::valid_until(self.now, &items),
+            valid_until: valid_until(self.now, &items),
             cloud: arguments.cloud.into(),
             organization: PlannedOrganization {
                 name: self.organization.name.clone(),

@@ -10,10 +10,12 @@ use super::{
 };
 use crate::{
     change::{
-        convert::{self, Candidate, Ground, Reason},
+        candidate::{Candidate, Ground, Reason},
+        convert::{can_convert, convert},
         issuer, journal,
         observe::Observed,
         plan::{Action, Credential, Item, Scheme},
+        revert::{can_revert, revert},
     },
     cli::{connection::rollback_requests, screen::Host},
     snapshot::{Organization, connection::Connection},
@@ -57,15 +59,15 @@ pub(in crate::cli) async fn rollback(
             return issuer::can_move(connection, organization);
         }
         match conversion(item) {
-            Some(Scheme::WorkloadIdentityFederation) => convert::can_revert(connection, organization, now),
-            Some(Scheme::ServicePrincipal) => convert::can_convert(connection, organization),
+            Some(Scheme::WorkloadIdentityFederation) => can_revert(connection, organization, now),
+            Some(Scheme::ServicePrincipal) => can_convert(connection, organization),
             None => Err(Reason::new("the journal did not convert it", "nothing is to be done")),
         }
     };
     let make = |ground: &Ground<'_>, candidate: &Candidate, observed: Observed, taken| {
         let item = find(candidate.target.connection);
         // What the journal says was added, as far as it is still there.
-        let made = done.state_of(candidate.target.connection).made;
+        let made = done.state_of(candidate.target.connection).touched();
         let added: Vec<Credential> = item.map_or_else(Vec::new, |item| {
             let steps = item.steps.iter().enumerate().filter(|(at, _)| made.contains(at));
             let added = steps.filter_map(|(_, step)| match &step.action {
@@ -79,9 +81,9 @@ pub(in crate::cli) async fn rollback(
         }
         let back = item.and_then(|item| conversion(item)) == Some(Scheme::WorkloadIdentityFederation);
         if !back {
-            return convert::convert(ground, candidate, observed.facts, taken);
+            return convert(ground, candidate, observed.facts, taken);
         }
-        convert::revert(ground, candidate, observed.facts, &added)
+        revert(ground, candidate, observed.facts, &added)
     };
     make_plan(("rollback", &select, &make), &options, host).await
 }

@@ -91,7 +91,7 @@ pub(in crate::cli) async fn connection_plan(
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         command: "connection plan".to_owned(),
         made: now,
-        valid_until: crate::change::convert::valid_until(now, &items),
+        valid_until: crate::change::steps::valid_until(now, &items),
         cloud,
         organization: PlannedOrganization {
             name: organization.name.clone(),
