@@ -1,16 +1,5 @@
 //! `wif migrate plan --swap-names` and its `apply`: the new connection gets the name of the old one, against an emulated organization
 //! that really does what is asked for.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops at the first surprise, and says what it saw"
-)]
-#![allow(dead_code, reason = "what the tests of migrations share has more than this needs")]
-
-#[path = "support/migration.rs"]
-mod migration;
-mod support;
 
 use std::thread;
 
@@ -18,7 +7,7 @@ use emulator::{Fault, Gate, Service, directory::Connection};
 use serde_json::json;
 use uuid::Uuid;
 
-use migration::{NEW, Scene, run_on};
+use crate::support::migration::{NEW, Scene, run_on};
 
 const OLD: &str = "sc-stored-secret";
 const ASIDE: &str = "sc-stored-secret-before-wif";
@@ -83,7 +72,7 @@ fn the_new_connection_gets_the_name_of_the_old_one_in_each_project_after_the_pro
     assert_eq!(scene.old().parameters, secret);
     // The proof comes before the first renaming, and the old one makes room first.
     let journal = scene.fixture.emulator.journal();
-    let proof = journal.iter().rposition(|one| one.path.contains("/endpointproxy")).unwrap();
+    let proof = journal.iter().position(|one| one.path.contains("/endpointproxy")).unwrap();
     let saves: Vec<_> = journal
         .iter()
         .enumerate()
@@ -223,6 +212,8 @@ fn connections_that_soak_side_by_side_first_can_swap_names_later_and_the_old_one
     assert_eq!(code, 0, "{said}\n{}", scene.fixture.emulator.journal_text());
     assert!(!scene.has_old());
     assert_eq!(scene.named(OLD)[0].id, new);
+    let (code, said) = scene.run(&["migrate", "status", "first.journal"]);
+    assert!(code == 0 && said.contains(&format!("{ASIDE} in Project 0000, and {OLD} beside it")), "{said}");
 }
 
 #[test]
@@ -243,16 +234,7 @@ fn a_lost_answer_or_a_kill_at_a_renaming_ends_in_the_same_names() {
                 scope.spawn(move || {
                     let scene = Scene::new();
                     assert_eq!(scene.plan_swap().0, 10);
-                    let gate = Gate::new();
-                    scene
-                        .fixture
-                        .emulator
-                        .fault(hold(Fault::on(Service::DevOps, "PUT", SAVE).nth(number), &gate));
-                    let mut child = scene.command(&["apply", "plan.json", "--yes"]).spawn().unwrap();
-                    gate.wait_until_reached(1);
-                    child.kill().unwrap();
-                    child.wait().unwrap();
-                    scene.fixture.emulator.mend();
+                    kill_at_save(&scene, hold, number);
                     let (code, said) = scene.within("plan.json", &["--resume"]);
                     assert_eq!(code, 0, "{number}: {said}\n{}", scene.fixture.emulator.journal_text());
                     scene.is_swapped();
@@ -280,4 +262,204 @@ fn a_connection_of_another_issuer_than_azure_devops_is_renamed_without_losing_it
     let place = directory.find(healthy).unwrap();
     assert_eq!((place.issuer(), place.subject()), (before.0, before.1));
     assert_eq!(place.connection.name, format!("{}-before-wif", before.2));
+}
+
+/// Removes a connection, as another party does.
+fn remove(scene: &Scene, id: Uuid) {
+    let mut directory = scene.fixture.emulator.directory();
+    for organization in &mut directory.organizations {
+        for project in &mut organization.projects {
+            project.connections.retain(|one| one.id != id);
+        }
+    }
+}
+
+/// Another party makes a connection of this name in the first project.
+fn add_other(scene: &Scene, name: &str) {
+    let mut directory = scene.fixture.emulator.directory();
+    let mut other = directory.connection(scene.fixture.made.healthy[0]).clone();
+    (other.id, other.name) = (Uuid::from_u128(99), name.to_owned());
+    directory.add_connection(scene.fixture.made.projects[0], other);
+}
+
+#[test]
+fn the_only_connection_of_the_name_keeps_it() {
+    let scene = Scene::new().swapped();
+    remove(&scene, scene.old);
+    for arguments in [["--connection", OLD], ["--name", "sc-stored-*"]] {
+        let (code, said) = scene.plan(&[&arguments[..], &["--swap-names"]].concat());
+        assert!(code == 0 && said.contains("0 connections to change"), "{arguments:?}: {code} {said}");
+    }
+    assert_eq!(scene.named(OLD).len(), 1);
+}
+
+#[test]
+fn a_migration_whose_names_another_plan_has_swapped_is_not_taken_back_before_that_one() {
+    let scene = Scene::new();
+    let apps = apps_of(&scene);
+    scene.migrate("application");
+    let folder = scene.folder.path();
+    std::fs::rename(folder.join("plan.json.journal"), folder.join("first.journal")).unwrap();
+    let scene = scene.swapped();
+    let roll_back = |journal: &str, ends: i32, told: &str| {
+        let (code, said) = scene.run(&["rollback", journal, "--output", "back.json"]);
+        assert!(code == ends && said.contains(told), "{journal}: {code} {said}");
+    };
+    roll_back("first.journal", 0, "roll the plan back first that has swapped the names");
+    scene.is_swapped();
+    roll_back("plan.json.journal", 10, "- take back: rename the new connection");
+    assert_eq!(scene.within("back.json", &[]).0, 0);
+    std::fs::remove_file(scene.folder.path().join("back.json.journal")).unwrap();
+    roll_back("first.journal", 10, "- take back: make the connection");
+    let (code, said) = scene.within("back.json", &[]);
+    assert_eq!(code, 0, "{said}");
+    is_taken_back(&scene, apps, &said);
+}
+
+/// Kills an apply at the save of this number.
+fn kill_at_save(scene: &Scene, hold: fn(Fault, &Gate) -> Fault, number: usize) {
+    let gate = Gate::new();
+    let fault = Fault::on(Service::DevOps, "PUT", "/_apis/serviceendpoint/endpoints/").nth(number);
+    scene.fixture.emulator.fault(hold(fault, &gate));
+    let mut child = scene.command(&["apply", "plan.json", "--yes"]).spawn().unwrap();
+    gate.wait_until_reached(1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    scene.fixture.emulator.mend();
+}
+
+#[test]
+fn what_was_killed_at_a_renaming_can_be_taken_back_instead_of_resumed() {
+    thread::scope(|scope| {
+        for (number, hold) in [
+            (1, Fault::gate as fn(Fault, &Gate) -> Fault),
+            (1, Fault::answer_gate),
+            (2, Fault::gate),
+            (2, Fault::answer_gate),
+        ] {
+            scope.spawn(move || {
+                let scene = Scene::new();
+                let apps = apps_of(&scene);
+                assert_eq!(scene.plan_swap().0, 10);
+                kill_at_save(&scene, hold, number);
+                let (code, said) = scene.run(&["rollback", "plan.json.journal", "--output", "back.json"]);
+                assert_eq!(code, 10, "{number}: {said}");
+                let (code, said) = scene.within("back.json", &[]);
+                assert_eq!(code, 0, "{number}: {said}\n{}", scene.fixture.emulator.journal_text());
+                is_taken_back(&scene, apps, &said);
+            });
+        }
+    });
+}
+
+#[test]
+fn half_swapped_names_are_swapped_to_the_end_by_a_new_plan() {
+    let scene = Scene::new();
+    assert_eq!(scene.plan_swap().0, 10);
+    kill_at_save(&scene, Fault::gate, 2);
+    assert_eq!((scene.named(OLD).len(), scene.named(ASIDE).len()), (0, 1));
+    let (code, said) = scene.plan_swap();
+    assert!(code == 10 && said.contains("~ rename the new connection"), "{code} {said}");
+    assert!(!said.contains("rename the old connection"), "{said}");
+    let (code, said) = scene.within("plan.json", &[]);
+    assert_eq!(code, 0, "{said}");
+    scene.is_swapped();
+}
+
+#[test]
+fn the_old_connection_gets_its_name_back_though_the_new_one_is_gone() {
+    let scene = Scene::new();
+    let apps = apps_of(&scene);
+    let scene = scene.swapped();
+    remove(&scene, scene.named(OLD)[0].id);
+    let (code, said) = scene.run(&["rollback", "plan.json.journal", "--output", "back.json"]);
+    assert_eq!(code, 10, "{said}");
+    let (code, said) = scene.within("back.json", &[]);
+    assert_eq!(code, 0, "{said}");
+    is_taken_back(&scene, apps, &said);
+}
+
+#[test]
+fn a_check_that_a_person_has_to_make_comes_before_the_name() {
+    let scene = Scene::new();
+    let by_hand = json!({
+        "type": { "id": "fe1de3ee-a436-41b4-bb20-f6eb4cb879a7", "name": "Task Check" },
+        "settings": {
+            "definitionRef": { "id": "9c3e8943-130d-4c78-ac63-8af81df62dfb", "name": "InvokeRESTAPI", "version": "1.220.0" },
+            "displayName": "Invoke REST API", "inputs": { "headers": "{}" },
+        },
+    });
+    scene.fixture.emulator.directory().connection(scene.old).record.checks.push(by_hand);
+    let (code, said) = scene.plan_swap();
+    assert!(code == 2 && said.contains("its check") && said.contains("second plan"), "{code} {said}");
+    assert_eq!((scene.plan_to("application").0, scene.within("plan.json", &[]).0), (10, 10));
+    let (code, said) = scene.plan_swap();
+    assert!(code == 10 && said.contains("~ rename the new connection"), "{code} {said}");
+}
+
+#[test]
+fn a_name_that_is_taken_after_the_plan_is_not_given_a_second_time() {
+    for name in [ASIDE, OLD] {
+        let scene = Scene::new();
+        let apps = apps_of(&scene);
+        assert_eq!(scene.plan_swap().0, 10);
+        if name == ASIDE {
+            add_other(&scene, name);
+        } else {
+            // Between the two renamings.
+            kill_at_save(&scene, Fault::gate, 2);
+            add_other(&scene, name);
+        }
+        let resume: &[&str] = if name == ASIDE { &[] } else { &["--resume"] };
+        let (code, said) = scene.within("plan.json", resume);
+        assert!(code == 11 && said.contains(&format!("is called {name} by now")), "{name}: {code} {said}");
+        assert_eq!(scene.named(name).len(), 1, "{name}: {said}");
+        if name == ASIDE {
+            is_taken_back(&scene, apps, &said);
+        }
+    }
+}
+
+#[test]
+fn a_stored_secret_that_is_lost_by_the_renaming_is_told() {
+    for (clears, told) in [(true, true), (false, false)] {
+        let scene = Scene::under(|quirks| quirks.null_clears_secret = clears);
+        assert_eq!(scene.plan_swap().0, 10);
+        let (code, said) = scene.within("plan.json", &[]);
+        assert_eq!(
+            (code, said.contains("does not sign in any more since it was renamed")),
+            (0, told),
+            "{said}"
+        );
+        let (_, shown) = scene.run(&["journal", "show", "plan.json.journal"]);
+        assert_eq!(shown.contains("has not kept its stored secret"), told, "{shown}");
+        scene.is_swapped();
+    }
+}
+
+#[test]
+fn names_that_cannot_be_swapped_are_refused_with_what_can_be_done() {
+    let scene = Scene::new();
+    for (more, told) in [
+        (["--name-suffix", "-before-wif"], "take another --name-suffix"),
+        (["--managed-by", "terraform"], "change the names in the code"),
+        (["--managed-by", "bicep"], "change the names in the code"),
+    ] {
+        let arguments = [&["--connection", OLD, "--swap-names"][..], &more].concat();
+        let (code, said) = scene.plan(&arguments);
+        assert!(code == 2 && said.contains(told), "{more:?}: {code} {said}");
+    }
+    let (code, said) = scene.plan_swap();
+    assert!(code == 10 && said.contains("they get other names, which code would take back"), "{said}");
+    // Another suffix than that of the first plan does not make a third one.
+    let (code, said) = scene.plan(&["--connection", OLD, "--swap-names", "--name-suffix", "-new"]);
+    assert_eq!(code, 10, "{said}");
+    assert_eq!(scene.within("plan.json", &[]).0, 0);
+    let (code, said) = scene.plan_swap();
+    assert!(code == 0 && said.contains("migrated already: sc-stored-secret is there"), "{code} {said}");
+    // A connection that only is called so is like any other.
+    let healthy = scene.fixture.made.healthy[0];
+    "sc-any-before-wif".clone_into(&mut scene.fixture.emulator.directory().connection(healthy).name);
+    let (code, said) = scene.plan(&["--connection", "sc-any-before-wif", "--swap-names"]);
+    assert!(code == 10 && said.contains("becomes sc-any-before-wif-before-wif"), "{code} {said}");
 }

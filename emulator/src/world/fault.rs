@@ -24,6 +24,7 @@ pub struct Fault {
 #[derive(Clone, Debug)]
 enum Target {
     Request { service: Service, method: String, path: String },
+    Such { is_it: fn(&str, &str) -> bool },
     Connect { service: Service },
 }
 
@@ -67,6 +68,12 @@ impl Fault {
     pub fn on(service: Service, method: &str, path: &str) -> Self {
         let target = Target::Request { service, method: method.to_owned(), path: path.to_owned() };
         Self { target, from: 1, left: 1, seen: 0, effect: Effect::default() }
+    }
+
+    /// Hits requests to any service whose method and path are such.
+    #[must_use]
+    pub fn on_such(is_it: fn(&str, &str) -> bool) -> Self {
+        Self { target: Target::Such { is_it }, from: 1, left: 1, seen: 0, effect: Effect::default() }
     }
 
     /// Hits new TCP connections, before TLS. Add `.refuse()`, `.tls_broken()` or `.hang()`.
@@ -216,6 +223,7 @@ impl Fault {
             Target::Request { service, method, path } => {
                 *service == asked && (method == "*" || method == verb) && sent.contains(path.as_str())
             }
+            Target::Such { is_it } => is_it(verb, sent),
             Target::Connect { .. } => false,
         }
     }

@@ -7,6 +7,7 @@ use wif_core::foreign_text::{code_span, one_line};
 use super::{
     journal::{Entry, Phase, Read},
     plan::{Action, Item, ManagedBy, Plan},
+    vend::asked::Change,
 };
 
 /// The longest line, in characters.
@@ -150,6 +151,14 @@ fn managed(plan: &Plan) -> Vec<String> {
         )
     };
     let is_beside = |item: &Item| item.asked.as_ref().is_some_and(|asked| asked.beside.is_some());
+    let is_renamed =
+        |item: &Item| item.steps.iter().any(|step| matches!(step.action, Action::Follow(Change::SetAside)));
+    if plan.items.iter().any(is_renamed) && plan.managed_by == ManagedBy::Unknown {
+        return vec![
+            "It is not known whether code manages the old connections (--managed-by terraform|bicep|none): they get other names, which code would take back; and what is made beside them is not in that code"
+                .to_owned(),
+        ];
+    }
     if plan.items.iter().any(is_beside) {
         return match plan.managed_by {
             ManagedBy::None => Vec::new(),

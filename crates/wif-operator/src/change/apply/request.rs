@@ -13,8 +13,9 @@ use super::{
 };
 use crate::change::{
     journal::{Phase, Told},
-    observe::Target,
+    observe::{self, Target},
     plan::Item,
+    prove::Proof,
     service::CallError,
     vend::{
         asked::{Asked, Change},
@@ -122,6 +123,44 @@ impl Engine<'_> {
             }
         }
         Ended::Failed(unconfirmed())
+    }
+
+    /// Gives an old connection another name, and tells if that has cost it its stored secret: whether Azure DevOps keeps a secret that
+    /// a save does not hold is not documented. The new connection is proven by then, so that this is no failure.
+    pub(super) async fn set_aside(
+        &self,
+        (item, target, at): (&Item, &Target, usize),
+        was_announced: bool,
+    ) -> Ended {
+        let stores = item
+            .facts
+            .scheme
+            .as_deref()
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("ServicePrincipal"));
+        let signed_in = stores && self.signs_in(target).await == Some(true);
+        let ended = self.follow((item, at), (&Change::SetAside, false), was_announced, Phase::Intent).await;
+        match ended {
+            Ended::Found if was_announced => Ended::Made(None),
+            Ended::Made(None) if signed_in && self.signs_in(target).await == Some(false) => {
+                let text = format!(
+                    "{} does not sign in any more since it was renamed: Azure DevOps has not kept its stored secret",
+                    item.name
+                );
+                self.talk.say(&text);
+                Ended::Made(Some(one_line(&text, MAX_TEXT)))
+            }
+            ended => ended,
+        }
+    }
+
+    /// Whether a connection signs in. None: that was not found out.
+    async fn signs_in(&self, target: &Target) -> Option<bool> {
+        let raw = observe::connection(self.services, target).await.ok()?;
+        let proof = Proof::parse(&self.services.test(target.project, &raw).await.ok()?);
+        if proof.is_proven() {
+            return Some(true);
+        }
+        matches!(proof, Proof::IdentityRefused(_) | Proof::Other(_)).then_some(false)
     }
 
     /// Whether a step is seen to be done. An error is told only if the last look was one.

@@ -11,6 +11,7 @@ use crate::change::{
     observe::{self, Target},
     parameters::pair,
     plan::{Action, Credential, Item},
+    vend::asked::Change,
 };
 
 impl Engine<'_> {
@@ -71,6 +72,7 @@ impl Engine<'_> {
             Action::MoveIssuer { trigger, credential } => {
                 self.move_issuer((item, target, at), *trigger, credential).await
             }
+            Action::Follow(Change::SetAside) => self.set_aside((item, target, at), was_announced).await,
             Action::Follow(change) | Action::TakeBack { done: change } => {
                 let is_undone = matches!(action, Action::TakeBack { .. });
                 match self.follow((item, at), (change, is_undone), was_announced, Phase::Intent).await {

@@ -13,6 +13,7 @@ use crate::{
         vend::{
             asked::{Asked, Beside},
             look::{self, Found},
+            names::BEFORE,
         },
     },
     moment::Moment,
@@ -148,14 +149,14 @@ fn name(connection: &Value) -> Option<String> {
 }
 
 impl Migration<'_> {
-    /// What the old and the new connection are called: now, or when the plan was made.
+    /// What the old and the new connection are called: now, or when they were last known.
     #[must_use]
-    pub fn names<'a>(&'a self, soak: &'a Soak) -> (&'a str, &'a str) {
-        let (old, new) = &soak.names;
-        (
-            old.as_deref().unwrap_or(&self.beside.name),
-            new.as_deref().unwrap_or(&self.asked.request.connection),
-        )
+    pub fn names(&self, soak: &Soak) -> (String, String) {
+        let (old, new) = soak.names.clone();
+        let is_swapped = new.as_deref().is_some_and(|new| new.eq_ignore_ascii_case(&self.beside.name));
+        let aside = if is_swapped { BEFORE } else { "" };
+        let old = old.unwrap_or_else(|| format!("{}{aside}", self.beside.name));
+        (old, new.unwrap_or_else(|| self.asked.request.connection.clone()))
     }
 }
 

@@ -1,28 +1,48 @@
 //! The names that an old and a new connection swap, so that pipelines need not be edited.
 
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::gather::Gathered;
 use crate::{
     change::{
-        convert::Reason,
-        plan::{PlannedProject, Step},
+        candidate::Reason,
+        plan::{ManagedBy, Step},
         service::Services,
         vend::{
-            asked::{Asked, Change},
+            asked::{Asked, Change, mark_beside},
+            checks::{copy_of, name_of},
             making::{ADMINISTRATOR, step},
-            names::{BEFORE, renamings, told},
+            names::{BEFORE, Renaming, renamings, told},
         },
     },
     credential::{CredentialKind, IssuerKind},
-    snapshot::connection::Connection,
+    snapshot::{Organization, connection::Connection},
 };
 
-const CALL: &str = "PUT _apis/serviceendpoint/endpoints, the whole connection as it was read";
+const CALL: &str =
+    "PUT _apis/serviceendpoint/endpoints, the connection as it was read: what it stores is never given out";
 
-/// Whether a connection goes on signing in when it is called something else.
+/// The connection that was put beside an old one, whatever the two are called by now.
+#[must_use]
+pub fn successor_of(old: Uuid, organization: &Organization) -> Option<&Connection> {
+    let mark = mark_beside(old);
+    let is_it = |one: &&Connection| one.description.as_deref().is_some_and(|text| text.contains(&mark));
+    organization.connections.iter().find(is_it)
+}
+
+/// Whether a connection can give its name away, and go on signing in when it is called something else.
 ///
 /// # Errors
 ///
-/// Its name is part of what its identity trusts, or that is not known.
-pub fn can_be_renamed(connection: &Connection) -> Result<(), Reason> {
+/// It cannot, for this reason.
+pub fn can_be_renamed(connection: &Connection, managed_by: ManagedBy) -> Result<(), Reason> {
+    if matches!(managed_by, ManagedBy::Terraform | ManagedBy::Bicep) {
+        return Err(Reason::new(
+            "its names cannot be swapped: code manages it, and would give it its name back",
+            "leave --swap-names out, and change the names in the code",
+        ));
+    }
     let issuer = connection.issuer.as_deref().and_then(IssuerKind::of);
     match CredentialKind::of(connection) {
         CredentialKind::Federated if issuer == Some(IssuerKind::DevOps) => Err(Reason::new(
@@ -37,14 +57,29 @@ pub fn can_be_renamed(connection: &Connection) -> Result<(), Reason> {
     }
 }
 
+/// Whether the new connection would be guarded as the old one is when it gets the name: from then on pipelines use it.
+///
+/// # Errors
+///
+/// A person has to make a check first.
+pub fn is_guarded(old: &Gathered) -> Result<(), Reason> {
+    let is_off = |check: &Value| check.get("isDisabled").and_then(Value::as_bool) == Some(true);
+    let all = old.projects.iter().flat_map(|guards| &guards.checks);
+    let mut by_hand = all.filter(|check| !is_off(check) && copy_of(check).is_none());
+    let Some(check) = by_hand.next() else { return Ok(()) };
+    Err(Reason::new(
+        format!("its names cannot be swapped yet: its check {} is not copied", name_of(check)),
+        "migrate it without --swap-names, make that check for the new connection, and swap the names by a second plan",
+    ))
+}
+
 /// Looks whether the names are free that the old connection would get.
 ///
 /// # Errors
 ///
 /// One of them is taken, or that could not be read.
-pub async fn are_names_free(services: &Services, old: &[(PlannedProject, &str)]) -> Result<(), Reason> {
-    for (project, name) in old {
-        let name = format!("{name}{BEFORE}");
+pub async fn are_names_free(services: &Services, asked: &Asked) -> Result<(), Reason> {
+    for Renaming { project, to: name, .. } in renamings(asked, &Change::SetAside) {
         let found = services.connections_named(project.id, &name).await.map_err(|error| {
             let reason = format!("what is called {name} in {} could not be read: {error}", project.name);
             Reason::unread(reason, "use a token that may read the connections of its projects")
@@ -80,15 +115,19 @@ pub fn steps(asked: &Asked) -> Vec<Step> {
 
 /// What a person should know of it.
 #[must_use]
-pub fn notes(asked: &Asked, connection: &Connection) -> Vec<String> {
+pub fn notes(connection: &Connection, old: &Gathered) -> Vec<String> {
     let name = connection.name.as_str();
     let mut notes = vec![format!(
         "between the two renamings, for seconds, a pipeline that begins does not find {name}; from then on it is the new one's name, and the old one is {name}{BEFORE}: see wif migrate status JOURNAL"
     )];
+    if old.projects.iter().any(|guards| guards.is_open) {
+        notes.push(format!(
+            "a pipeline that has never used {name} stops at its first run, until it is authorized: the old one was open to all"
+        ));
+    }
     if CredentialKind::of(connection) != CredentialKind::Federated {
         notes.push(format!(
-            "a renaming saves the old connection without its stored secret, and it is not documented whether Azure DevOps keeps it: {} may not sign in any more",
-            asked.beside.as_deref().map_or(name, |beside| &beside.name)
+            "a renaming saves the old connection without its stored secret, and it is not documented whether Azure DevOps keeps it: apply tries {name} before and after, and tells if it does not sign in any more"
         ));
     }
     notes
@@ -104,7 +143,7 @@ mod tests {
         let renamed = |plant: fn(&mut Connection)| {
             let mut one = connection(1);
             plant(&mut one);
-            can_be_renamed(&one).map_err(|reason| reason.unread)
+            can_be_renamed(&one, ManagedBy::None).map_err(|reason| reason.unread)
         };
         assert_eq!(renamed(|_| {}), Ok(()));
         assert_eq!(renamed(|one| store_secret(one, &mut identity(1))), Ok(()));
@@ -113,7 +152,11 @@ mod tests {
         for old in ["https://vstoken.dev.azure.com/7", "https://app.vstoken.visualstudio.com"] {
             let mut one = connection(1);
             one.issuer = Some(old.to_owned());
-            assert!(!can_be_renamed(&one).unwrap_err().unread, "{old}");
+            assert!(!can_be_renamed(&one, ManagedBy::None).unwrap_err().unread, "{old}");
+        }
+        assert!(can_be_renamed(&connection(1), ManagedBy::Unknown).is_ok());
+        for code in [ManagedBy::Terraform, ManagedBy::Bicep] {
+            assert!(can_be_renamed(&connection(1), code).unwrap_err().reason.contains("code manages it"));
         }
     }
 }

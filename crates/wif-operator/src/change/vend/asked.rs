@@ -230,7 +230,7 @@ impl Asked {
         if let Some(beside) = &self.beside {
             let Beside { connection, name, description, .. } = &**beside;
             let before = if description.is_empty() { String::new() } else { format!("{description}; ") };
-            return format!("{before}Beside {name} ({connection}); {MARK}{}", self.key);
+            return format!("{before}Beside {name} {}{}", mark_beside(*connection), self.key);
         }
         let own = description(&self.request, &self.key);
         if self.is_own || !self.is_there {
@@ -294,6 +294,12 @@ impl Asked {
             }),
         }
     }
+}
+
+/// What the description of a connection that was put beside another one says of that one.
+#[must_use]
+pub fn mark_beside(old: Uuid) -> String {
+    format!("({old}); {MARK}")
 }
 
 /// The key of a request: the same for the same connection of the same project.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::asked::Asked;
+use super::asked::{Asked, mark_beside};
 use crate::{
     change::{
         observe::in_any_case,
@@ -139,9 +139,13 @@ pub async fn connection(services: &Services, asked: &Asked, known: Uuid) -> Resu
     Ok(if is_taken { Found::Foreign } else { Found::Absent })
 }
 
-/// Whether a connection was made for a request.
-fn is_marked(connection: &Value, asked: &Asked) -> bool {
-    text(connection, "description").contains(&format!("{MARK}{}", asked.key))
+/// Whether a connection was made for a request; in a migration, beside this very old one.
+pub(super) fn is_marked(connection: &Value, asked: &Asked) -> bool {
+    let mark = match &asked.beside {
+        Some(beside) => format!("{}{}", mark_beside(beside.connection), asked.key),
+        None => format!("{MARK}{}", asked.key),
+    };
+    text(connection, "description").contains(&mark)
 }
 
 /// The federated credentials of an identity that can be read as plain ones.

@@ -4,6 +4,7 @@
 use std::mem;
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{
     asked::{Asked, Change},
@@ -73,13 +74,26 @@ impl Work<'_> {
         }
     }
 
-    /// How far the renaming is. A name that the plan does not know was given by another party since, and stays.
+    /// How far the renaming is. A name that the plan does not know was given by another party since, and stays; one that is taken
+    /// is not given a second time.
     pub(super) async fn renamed(&self) -> Result<Progress, Stuck> {
-        let raw = self.renamed_one().await?;
+        let raw = match self.renamed_one().await {
+            // What is gone needs no name back, and the other one can get it.
+            Err(Stuck::Missing(_)) if self.is_undone && *self.change == Change::TakeName => {
+                return Ok(Progress::Done);
+            }
+            raw => raw?,
+        };
+        let id = look::id(&raw, "id");
         let mut is_done = true;
         for Renaming { project, from, to } in self.renamings() {
             let now = references_of(&raw).find(|(known, _)| known.id == project.id);
-            let (_, now) = now.ok_or(Stuck::Missing("the connection, in one of its projects,"))?;
+            let Some((_, now)) = now else {
+                return Err(Stuck::Wrong(format!(
+                    "the connection {from} is not in {} any more",
+                    project.name
+                )));
+            };
             if now == to {
                 continue;
             }
@@ -87,9 +101,25 @@ impl Work<'_> {
                 let text = format!("the connection {from} is called {now} in {} by now", project.name);
                 return Err(Stuck::Wrong(text));
             }
+            self.check_free(project, &to, id).await?;
             is_done = false;
         }
         Ok(if is_done { Progress::Done } else { Progress::Open })
+    }
+
+    async fn check_free(&self, project: &PlannedProject, name: &str, own: Option<Uuid>) -> Result<(), Stuck> {
+        let named = self.services.connections_named(project.id, name).await?;
+        let mut others = named.iter().filter(|one| look::id(one, "id") != own);
+        let Some(other) = others.next() else { return Ok(()) };
+        let is_partner = match (self.change, &self.asked.beside) {
+            (Change::TakeName, Some(beside)) => look::id(other, "id") == Some(beside.connection),
+            _ => look::is_marked(other, self.asked),
+        };
+        if is_partner {
+            // It has just given the name away, or is about to: that may be seen late.
+            return Err(Stuck::Missing("the name that the other connection gives away"));
+        }
+        Err(Stuck::Wrong(format!("another connection in {} is called {name} by now", project.name)))
     }
 
     pub(super) async fn send_name(&self) -> Result<Sent, Stuck> {

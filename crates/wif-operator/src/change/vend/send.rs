@@ -92,8 +92,15 @@ impl Work<'_> {
                 services.add_credential(&self.there().await?.holder, &credential).await
             }
             (Change::Trust, true) => {
-                let (name, holder) = (Self::credential(&self.raw().await?)?.name, self.there().await?.holder);
-                services.remove_credential(&holder, &name).await
+                let name = match self.raw().await {
+                    Ok(raw) => Some(Self::credential(&raw)?.name),
+                    Err(Stuck::Missing(_)) => self.orphan().await?,
+                    Err(error) => return Err(error),
+                };
+                match name {
+                    Some(name) => services.remove_credential(&self.there().await?.holder, &name).await,
+                    None => Ok(None),
+                }
             }
             (Change::RemoveTrust { name }, _) => {
                 services.remove_credential(&self.there().await?.holder, name).await

@@ -177,7 +177,7 @@ impl Work<'_> {
             Change::Trust if self.is_undone => {
                 match look::connection(self.services, self.asked, self.connection).await? {
                     Found::There(raw) => self.is_trusted(&raw).await?,
-                    Found::Absent | Found::Foreign => false,
+                    Found::Absent | Found::Foreign => self.orphan().await?.is_some(),
                 }
             }
             Change::Trust => {
@@ -190,7 +190,12 @@ impl Work<'_> {
                 !all.iter().any(|one| one.name == *name)
             }
             Change::Authorize { project, add, remove, closes } => {
-                let now = self.services.permissions(*project, self.id().await?).await?;
+                let id = match self.id().await {
+                    // Of what is gone, no pipeline is authorized.
+                    Err(Stuck::Missing(_)) if self.is_undone => return Ok(Progress::Done),
+                    id => id?,
+                };
+                let now = self.services.permissions(*project, id).await?;
                 let (open, allowed) = (is_open(&now), allowed(&now));
                 let (add, remove) = if self.is_undone { (remove, add) } else { (add, remove) };
                 let is_done = add.iter().all(|id| allowed.contains(id))
@@ -333,6 +338,23 @@ impl Work<'_> {
         Ok(all.iter().any(|one| {
             one.issuer == wanted.issuer && one.subject == wanted.subject && one.audience == wanted.audience
         }))
+    }
+
+    /// The name of a credential that was made for a connection of this request which is gone.
+    pub(super) async fn orphan(&self) -> Result<Option<String>, Stuck> {
+        let Some(identity) = self.identity().await?.filter(|identity| identity.is_own) else {
+            return Ok(None);
+        };
+        for one in look::credentials(self.services, &identity.holder).await? {
+            let id = one.name.strip_prefix("wif-").and_then(|id| Uuid::try_parse(id).ok());
+            let Some(id) = id else { continue };
+            if one.subject == of_entra(self.asked.tenant, self.organization, id)
+                && self.services.connection(self.asked.owner(), id).await?.is_none()
+            {
+                return Ok(Some(one.name));
+            }
+        }
+        Ok(None)
     }
 
     /// The check that is exactly what is to be made, by its id.

@@ -1,12 +1,13 @@
 //! The plan that takes back what a journal says was done for requests.
 
-use wif_core::{azure::cloud::Cloud, failure::Failure};
+use serde_json::Value;
+use wif_core::{azure::cloud::Cloud, failure::Failure, foreign_text::one_line};
 
 use crate::{
     change::{
-        convert::valid_until,
         journal::Read,
         plan::{Action, Item, Plan, Skipped, Step},
+        steps::valid_until,
         vend::{asked::Change, facts::facts, making::take_back},
     },
     cli::{
@@ -18,6 +19,10 @@ use crate::{
     read,
     tokens::Needs,
 };
+
+fn is_take_back_of(step: &Step, change: &Change) -> bool {
+    matches!(&step.action, Action::TakeBack { done } if done == change)
+}
 
 /// Plans the inverse: the last step first.
 ///
@@ -38,7 +43,7 @@ pub(in crate::cli) async fn rollback_requests(
     let (mut items, mut skipped) = (Vec::new(), Vec::new());
     for item in &before.items {
         let Some(asked) = &item.asked else { continue };
-        let made = done.state_of(item.connection).made;
+        let made = done.state_of(item.connection).touched();
         let steps = item.steps.iter().enumerate().filter(|(at, _)| made.contains(at));
         // The trust of a connection that is gone is not put back.
         let has_ended = steps.clone().any(|(_, step)| step.action == Action::Follow(Change::EndConnection));
@@ -60,7 +65,19 @@ pub(in crate::cli) async fn rollback_requests(
         if let Some(beside) = &asked.beside {
             // Without the old one, the new one is all that pipelines have.
             match services.connection(asked.owner(), beside.connection).await {
-                Ok(Some(_)) => {}
+                Ok(Some(old)) => {
+                    let now = old.get("name").and_then(Value::as_str).unwrap_or_default();
+                    let is_renamed = steps.iter().any(|step| is_take_back_of(step, &Change::SetAside));
+                    if !is_renamed && !now.eq_ignore_ascii_case(&beside.name) {
+                        let reason = format!(
+                            "the old connection is called {now} by now, and nothing would be called {} then",
+                            beside.name
+                        );
+                        let alternative = "roll the plan back first that has swapped the names";
+                        skipped.push(left_out(one_line(&reason, 400), alternative, false));
+                        continue;
+                    }
+                }
                 Ok(None) => {
                     let reason = "the old connection is gone, and the new one is all that there is";
                     skipped.push(left_out(reason.to_owned(), "nothing is to be done", false));

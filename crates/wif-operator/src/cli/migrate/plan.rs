@@ -14,7 +14,7 @@ use wif_core::{
 use super::arguments::{MigrateArguments, ToArgument};
 use crate::{
     change::{
-        convert::Reason,
+        candidate::Reason,
         migrate::{
             eligible::{Old, can_migrate},
             gather::{self, gather},
@@ -53,6 +53,10 @@ pub(in crate::cli) async fn migrate_plan(
     host: &mut Host<'_>,
 ) -> Result<u8, Failure> {
     let to = to(arguments)?;
+    if arguments.swap_names && arguments.name_suffix.eq_ignore_ascii_case(BEFORE) {
+        let error = format!("--name-suffix {BEFORE} is what --swap-names gives to the old connection");
+        return Err(argument(error, "take another --name-suffix"));
+    }
     if Cloud::from(arguments.plan.cloud) != Cloud::Public {
         let error =
             "migrations are made in the public cloud only: of the others issuer and subject are not known";
@@ -176,12 +180,13 @@ async fn item(
     (to, arguments): (&To, &MigrateArguments),
 ) -> Result<Item, Unplanned> {
     let services = &ground.services;
+    let names = names(ground, old, arguments)?;
     if arguments.swap_names {
-        swap::can_be_renamed(old.connection).map_err(Unplanned::NotSwapped)?;
+        let managed_by = arguments.plan.shown.managed_by();
+        swap::can_be_renamed(old.connection, managed_by).map_err(Unplanned::NotSwapped)?;
     }
     let gathered = gather(services, old).await?;
-    let mut asked = asked(ground, old, (to, arguments), &gathered).await?;
-    refuse_swapped(ground, &asked, &arguments.name_suffix).await?;
+    let mut asked = asked(ground, old, (to, arguments), (&gathered, &names)).await?;
     if !arguments.allow_privileged {
         refuse_privileged(&asked.request.file, &gathered.roles)?;
     }
@@ -193,14 +198,21 @@ async fn item(
         beside.found = Some(found.digest(&[]));
     }
     let all = steps(&asked, &gathered);
-    let steps = open(ground, &asked, id, all).await?;
+    let steps = open(ground, &asked, (id, old.candidate.target.client), all).await?;
     if !steps.iter().any(changes) {
-        return Err(is_migrated(&asked.request.connection).into());
+        let name = swap::successor_of(id, &ground.organization).map(|one| one.name.as_str());
+        return Err(is_migrated(name.unwrap_or(&asked.request.connection)).into());
     }
     let mut notes = notes(&asked, &gathered, old.identity.principal_object);
     if arguments.swap_names {
-        swap::are_names_free(services, &old.projects).await.map_err(Unplanned::NotSwapped)?;
-        notes.extend(swap::notes(&asked, old.connection));
+        let makes = |step: &Step| step.action == Action::Follow(Change::MakeConnection);
+        if steps.iter().any(makes) {
+            swap::is_guarded(&gathered).map_err(Unplanned::NotSwapped)?;
+        }
+        if steps.iter().any(|step| step.action == Action::Follow(Change::SetAside)) {
+            swap::are_names_free(services, &asked).await.map_err(Unplanned::NotSwapped)?;
+        }
+        notes.extend(swap::notes(old.connection, &gathered));
     }
     let observed = gathered.observed.facts;
     Ok(Item {
@@ -219,24 +231,23 @@ fn is_migrated(new: &str) -> Reason {
     Reason::new(format!("it was migrated already: {new} is there"), "see wif migrate status JOURNAL")
 }
 
-/// Refuses a connection that has given its name to the new one already.
-async fn refuse_swapped(ground: &Gathered, asked: &Asked, suffix: &str) -> Result<(), Reason> {
-    let base = asked.beside.as_ref().and_then(|beside| beside.name.strip_suffix(BEFORE)).map(str::to_owned);
-    let Some(base) = base else { return Ok(()) };
-    let mut earlier = asked.clone();
-    earlier.request.connection = format!("{base}{suffix}");
-    earlier.key = key(ground.id, asked.owner(), &earlier.request.connection);
-    if let Some(beside) = &mut earlier.beside {
-        beside.name = base;
+/// The names of an old connection in its projects, without what it got when it gave them to the new one.
+///
+/// # Errors
+///
+/// It was migrated, and has given its name away.
+fn names(ground: &Gathered, old: &Old<'_>, arguments: &MigrateArguments) -> Result<Vec<String>, Reason> {
+    let now = || old.projects.iter().map(|(_, name)| (*name).to_owned()).collect();
+    let Some(base) = old.candidate.name.strip_suffix(BEFORE) else { return Ok(now()) };
+    let Some(successor) = swap::successor_of(old.connection.id, &ground.organization) else {
+        return Ok(now());
+    };
+    // Where the new one has not got the name yet, what is left of the swap is planned.
+    if !arguments.swap_names || successor.name.eq_ignore_ascii_case(base) {
+        return Err(is_migrated(&successor.name));
     }
-    let found = look::connection(&ground.services, &earlier, Uuid::nil()).await;
-    let found = found.map_err(|error| {
-        Reason::unread(format!("what has its former name could not be read: {error}"), "try again")
-    })?;
-    match found.connection() {
-        Some(new) => Err(is_migrated(new.get("name").and_then(Value::as_str).unwrap_or_default())),
-        None => Ok(()),
-    }
+    let former = |name: &str| name.strip_suffix(BEFORE).unwrap_or(name).to_owned();
+    Ok(old.projects.iter().map(|(_, name)| former(name)).collect())
 }
 
 /// The request that a migration is.
@@ -244,14 +255,15 @@ async fn asked(
     ground: &Gathered,
     old: &Old<'_>,
     (to, arguments): (&To, &MigrateArguments),
-    gathered: &gather::Gathered,
+    (gathered, names): (&gather::Gathered, &[String]),
 ) -> Result<Asked, Reason> {
     let services = &ground.services;
     let unread = |what: &str, error: &dyn std::fmt::Display| {
         Reason::unread(format!("{what} could not be read: {error}"), "use tokens that may read it")
     };
     let suffix = &arguments.name_suffix;
-    let name = format!("{}{suffix}", old.candidate.name);
+    let own = names.first().map_or(old.candidate.name.as_str(), String::as_str);
+    let name = format!("{own}{suffix}");
     let root = match old.scope.split('/').collect::<Vec<_>>().as_slice() {
         ["", "subscriptions", id, ..] => format!("/subscriptions/{id}"),
         _ => old.scope.to_owned(),
@@ -281,7 +293,7 @@ async fn asked(
     let key = key(ground.id, old.candidate.project.id, &name);
     let access = gathered.roles.iter();
     let access = access.map(|one| RequestedRole { role: one.role.clone(), scope: one.scope.clone() });
-    let place = format!("{name} beside {}", old.candidate.name);
+    let place = format!("{name} beside {own}");
     let projects = old.projects.iter().map(|(project, _)| project.name.clone()).collect();
     let request = Request {
         access: access.collect(),
@@ -290,13 +302,13 @@ async fn asked(
     let description = one_line(old.connection.description.as_deref().unwrap_or_default(), MAX_DESCRIPTION);
     // The mark of one that was made for a request belongs to that request.
     let description = description.split("; made by wif").next().unwrap_or_default().to_owned();
-    let old_names = old.projects.iter().filter(|_| arguments.swap_names);
+    let old_names = names.iter().filter(|_| arguments.swap_names);
     let beside = Beside {
         connection: old.connection.id,
-        name: old.candidate.name.clone(),
+        name: own.to_owned(),
         description,
-        names: old.projects.iter().map(|(_, name)| format!("{name}{suffix}")).collect(),
-        old_names: old_names.map(|(_, name)| (*name).to_owned()).collect(),
+        names: names.iter().map(|name| format!("{name}{suffix}")).collect(),
+        old_names: old_names.cloned().collect(),
         found: None,
     };
     Ok(Asked {
@@ -313,7 +325,12 @@ async fn asked(
 }
 
 /// Those of the steps that are not done yet, where an earlier plan was begun.
-async fn open(ground: &Gathered, asked: &Asked, id: Uuid, all: Vec<Step>) -> Result<Vec<Step>, Reason> {
+async fn open(
+    ground: &Gathered,
+    asked: &Asked,
+    (id, client): (Uuid, Uuid),
+    all: Vec<Step>,
+) -> Result<Vec<Step>, Reason> {
     let services = &ground.services;
     let unread = |error: &dyn std::fmt::Display| {
         Reason::unread(
@@ -329,6 +346,10 @@ async fn open(ground: &Gathered, asked: &Asked, id: Uuid, all: Vec<Step>) -> Res
         (Found::Foreign, _) => {
             let reason = format!("another connection is called {new}");
             return Err(Reason::new(reason, "take another --name-suffix"));
+        }
+        (_, Some(identity)) if identity.client == client => {
+            let reason = "its identity is the one that the new connection would get";
+            return Err(Reason::new(reason, "nothing is to be done, or take another --name-suffix"));
         }
         (_, Some(identity)) if !identity.is_own => {
             let reason = "an identity of the new one's name is there, and was not made for it";

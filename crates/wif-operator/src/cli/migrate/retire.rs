@@ -7,7 +7,7 @@ use wif_core::failure::Failure;
 use super::{arguments::RetireArguments, status::migrations_of};
 use crate::{
     change::{
-        convert::{Ground, Reason, pairs},
+        candidate::{Candidate, Ground, Reason, pairs},
         journal,
         migrate::{
             eligible::{Old, readable},
@@ -21,6 +21,7 @@ use crate::{
             facts::facts,
             known::projects_of,
             look,
+            names::BEFORE,
         },
     },
     cli::{
@@ -72,13 +73,14 @@ pub(in crate::cli) async fn retire_plan(
     }
     let (mut items, mut skipped, mut is_unread) = (Vec::new(), Vec::new(), false);
     for migration in migrations {
-        match item(&ground, &migration, options.shown.managed_by()).await {
+        let soak = soak(&ground.services, &migration).await;
+        match item(&ground, (&migration, &soak), options.shown.managed_by()).await {
             Ok(item) => items.push(item),
             Err(Reason { reason, alternative, unread }) => {
                 is_unread |= unread;
                 skipped.push(Skipped {
                     connection: migration.beside.connection,
-                    name: migration.beside.name.clone(),
+                    name: migration.names(&soak).0,
                     project: Some(migration.item.project.name.clone()),
                     reason,
                     alternative,
@@ -92,14 +94,17 @@ pub(in crate::cli) async fn retire_plan(
     Ok(code_of(&plan, is_unread && !options.allow_gaps))
 }
 
-async fn item(ground: &Gathered, migration: &Migration<'_>, managed_by: ManagedBy) -> Result<Item, Reason> {
+async fn item(
+    ground: &Gathered,
+    (migration, soak): (&Migration<'_>, &Soak),
+    managed_by: ManagedBy,
+) -> Result<Item, Reason> {
     let services = &ground.services;
     let id = migration.beside.connection;
-    let soak = soak(services, migration).await;
     if soak.has_old == Some(false) {
         return Err(Reason::new("it is gone already", "nothing is to be done"));
     }
-    let (successor, since) = may_end(migration, &soak, managed_by)?;
+    let (successor, since) = may_end(migration, soak, managed_by)?;
     let organization = &ground.organization;
     let connection = organization.connections.iter().find(|one| one.id == id);
     let connection = connection
@@ -122,6 +127,11 @@ async fn item(ground: &Gathered, migration: &Migration<'_>, managed_by: ManagedB
     facts.identity = observed.facts.identity;
     let convert = Ground { name: &organization.name, id: ground.id, now: ground.now };
     let mut own = Vec::from(pairs(&convert, &old.candidate, asked.tenant));
+    // The subject of the Azure DevOps issuer holds the name that it had before the names were swapped.
+    if let Some(name) = old.candidate.name.strip_suffix(BEFORE) {
+        let former = Candidate { name: name.to_owned(), ..old.candidate.clone() };
+        own.extend(pairs(&convert, &former, asked.tenant));
+    }
     own.extend(facts.issuer.clone().zip(facts.subject.clone()));
     let others = others(organization, &old);
     let ending = Ending {
@@ -141,7 +151,7 @@ async fn item(ground: &Gathered, migration: &Migration<'_>, managed_by: ManagedB
         digest,
         facts,
         steps,
-        notes: notes(&soak),
+        notes: notes(soak),
         asked: Some(Box::new(asked)),
     })
 }
