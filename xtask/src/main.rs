@@ -6,6 +6,7 @@ mod bench;
 mod bump;
 mod compare;
 mod conversion;
+mod crash;
 mod demo;
 mod fuzz;
 mod judges;
@@ -122,6 +123,15 @@ enum Chore {
         #[arg(long, value_name = "SECONDS", conflicts_with_all = ["seeds", "first", "hours"])]
         hostile: Option<u64>,
     },
+    /// Kill `wif apply` at every line of its journal and at every call, go on with `--resume`, and compare what the services have with an
+    /// undisturbed run (strace)
+    Crash {
+        /// Only commands with this in their names
+        only: Option<String>,
+        /// Under every setting of what is not documented about the services; takes half an hour
+        #[arg(long)]
+        every_setting: bool,
+    },
     /// Change what guards, line by line, and look for changes that no test notices (cargo-mutants); takes hours, and goes on where it was ended
     Mutants {
         /// Only these files
@@ -146,6 +156,7 @@ fn main() -> ExitCode {
         Chore::Judges { only } => judges::judges(only.as_deref()),
         Chore::Acceptance { only } => acceptance::acceptance(only.as_deref()),
         Chore::Bench { only } => bench::bench(&only),
+        Chore::Crash { only, every_setting } => crash::crash(only.as_deref(), every_setting),
         Chore::Mutants { files, jobs } => mutants::mutants(&files, jobs),
         Chore::Package { with } => package::package(with.as_deref()).map(|_extension| ()),
         Chore::Programs { only } => {
