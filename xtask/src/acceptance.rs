@@ -46,7 +46,8 @@ pub(crate) fn acceptance(only: Option<&str>) -> Result<()> {
     let mut rows = Vec::new();
     for tool in TOOLS {
         let wanted = |client: &&Client, scheme: &Scheme| {
-            let row = format!("{}, {}, {}", tool.name, client.credential, scheme.words());
+            let mode = client.mode.words();
+            let row = format!("{}, {}, {mode}, {}", tool.name, client.credential, scheme.words());
             only.is_none_or(|only| row.contains(only))
         };
         let jobs =
@@ -58,6 +59,11 @@ pub(crate) fn acceptance(only: Option<&str>) -> Result<()> {
         println!("{}", tool.name);
         let found = (tool.find)(&folder);
         rows.extend(run(&task, tool, &found, &jobs));
+    }
+    if let (true, Some(only)) = (rows.is_empty(), only) {
+        return Err(format!(
+            "'{only}' is in the name of no row: names are of tool, credential, mode and scheme"
+        ));
     }
     table::print(&rows)
 }

@@ -40,9 +40,11 @@ pub(super) fn kept(journal: &[Entry], client: &Client, scheme: Scheme) -> Vec<St
     let ours = |service: Service| by_us.iter().filter(|entry| entry.service == service).count();
     let signer = match client.mode {
         Mode::Exec(source) => source.service(),
-        Mode::Snapshot | Mode::Broker => Service::DevOps,
+        Mode::Snapshot | Mode::Broker => Some(Service::DevOps),
     };
-    let (id_tokens, access_tokens) = (ours(signer), ours(scheme.source()));
+    // An id token that was put somewhere before is exchanged again and again.
+    let id_tokens = signer.map_or(usize::MAX, ours);
+    let access_tokens = ours(scheme.source());
     // A tool that exchanges id tokens needs no access token of the broker, which renews none that no caller wants.
     let exchanges = *client.exchanges.start() > 0;
     if (scheme.is_federated() && id_tokens < 3) || (!exchanges && access_tokens < 3) {

@@ -1,10 +1,15 @@
 //! `wif exec` around a client: no step signs in, and id tokens come from one of the sources that the emulator plays.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use emulator::{Emulator, Service, directory::SourceIssuer};
+use emulator::{
+    Emulator, Service,
+    directory::{FederatedCredential, SourceIssuer},
+    identity::entra_issuer,
+};
 
 use super::bash::{quoted, word};
+use crate::{process::Result, tools::write};
 
 /// Where the id tokens come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,55 +22,112 @@ pub(super) enum Source {
     Buildkite,
     /// The metadata server of Google Cloud.
     Google,
+    /// A role of AWS, which signs its request itself.
+    Aws,
+    /// A variable with an id token, as GitLab makes one.
+    GitLab,
+    /// A file with an id token.
+    File,
+    /// The projected token of a pod.
+    Kubernetes,
+    /// The managed identity of the machine, which an application trusts.
+    ManagedIdentity,
 }
 
+/// What Entra wants as the audience of an id token.
+const AUDIENCE: &str = "api://AzureADTokenExchange";
+/// Longer than a row takes, in seconds: such a token is not renewed.
+const STATIC_TOKEN_LIVES: i64 = 600;
+
 impl Source {
-    /// As `--source` names it.
+    /// As `--source` names it; a path comes after it, where it has one.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::AzurePipelines => "azure-pipelines",
             Self::GitHub => "github",
             Self::Buildkite => "buildkite",
             Self::Google => "google",
+            Self::Aws => "aws",
+            Self::GitLab => "gitlab",
+            Self::File => "file",
+            Self::Kubernetes => "kubernetes",
+            Self::ManagedIdentity => "managed-identity",
         }
     }
 
     fn issuer(self) -> Option<SourceIssuer> {
         match self {
-            Self::AzurePipelines => None,
+            Self::AzurePipelines | Self::ManagedIdentity => None,
             Self::GitHub => Some(SourceIssuer::GitHub),
             Self::Buildkite => Some(SourceIssuer::Buildkite),
             Self::Google => Some(SourceIssuer::Google),
+            Self::Aws => Some(SourceIssuer::Aws),
+            Self::GitLab => Some(SourceIssuer::GitLab),
+            Self::File | Self::Kubernetes => Some(SourceIssuer::Kubernetes),
         }
     }
 
-    /// The service that signs.
-    pub(super) fn service(self) -> Service {
+    /// The service that signs each time it is asked; none, where the id token was put somewhere before.
+    pub(super) fn service(self) -> Option<Service> {
         match self {
-            Self::AzurePipelines => Service::DevOps,
-            Self::GitHub | Self::Buildkite => Service::Sources,
-            Self::Google => Service::Machine,
+            Self::AzurePipelines => Some(Service::DevOps),
+            Self::GitHub | Self::Buildkite | Self::Aws => Some(Service::Sources),
+            Self::Google | Self::ManagedIdentity => Some(Service::Machine),
+            Self::GitLab | Self::File | Self::Kubernetes => None,
         }
     }
 
-    /// The issuer of the id tokens; none, where it is the connection's.
+    /// How the issuer of the id tokens begins; none, where it is the connection's.
     pub(super) fn signer(self) -> Option<&'static str> {
-        self.issuer().map(SourceIssuer::issuer)
+        match self {
+            Self::ManagedIdentity => Some("https://login.microsoftonline.com/"),
+            _ => self.issuer().map(SourceIssuer::issuer),
+        }
     }
 
     /// Lets the usual identity trust the source.
     pub(super) fn trust(self, emulator: &Emulator) {
+        let usual = emulator.usual();
+        let mut directory = emulator.directory();
         if let Some(issuer) = self.issuer() {
-            emulator.directory().trust_source(emulator.usual().client, issuer);
+            directory.trust_source(usual.client, issuer);
+        }
+        if self == Self::ManagedIdentity {
+            directory.machine.identities = vec![usual.entra_client];
+            let machine = directory.app(usual.entra_client).object_id;
+            directory.app(usual.client).federated_credentials.push(FederatedCredential {
+                name: "machine".to_owned(),
+                issuer: entra_issuer(usual.tenant),
+                subject: machine.to_string(),
+                audience: AUDIENCE.to_owned(),
+            });
         }
     }
 
     /// What the source reads.
-    pub(super) fn variables(self, emulator: &Emulator) -> Vec<(String, String)> {
-        match self.issuer() {
-            Some(issuer) => emulator.source_variables(issuer),
-            None => vec![("SYSTEM_ACCESSTOKEN".to_owned(), "$(System.AccessToken)".to_owned())],
+    pub(super) fn variables(self, emulator: &Emulator) -> Result<Vec<(String, String)>> {
+        let set = |name: &str, value: String| (name.to_owned(), value);
+        let mut variables = self.issuer().map(|issuer| emulator.source_variables(issuer)).unwrap_or_default();
+        let token = self.issuer().filter(|_| self.service().is_none());
+        let token = token.map(|issuer| emulator.source_id_token(issuer, AUDIENCE, STATIC_TOKEN_LIVES));
+        match (self, token) {
+            (Self::AzurePipelines, _) => {
+                variables.push(set("SYSTEM_ACCESSTOKEN", "$(System.AccessToken)".to_owned()));
+            }
+            (Self::ManagedIdentity, _) => {
+                variables.push(set("AZURE_POD_IDENTITY_AUTHORITY_HOST", emulator.machine_url()));
+            }
+            (Self::GitLab, Some(token)) => variables.push(set("AZURE_ID_TOKEN", token)),
+            (Self::File | Self::Kubernetes, Some(token)) => {
+                write(&file(emulator), token)?;
+                if self == Self::Kubernetes {
+                    let path = file(emulator).display().to_string();
+                    variables = vec![set("AZURE_FEDERATED_TOKEN_FILE", path)];
+                }
+            }
+            _ => {}
         }
+        Ok(variables)
     }
 
     /// The line of bash that runs the client in a session of this source, with these inputs of the task as options.
@@ -77,8 +139,12 @@ impl Source {
         command: &str,
     ) -> String {
         let usual = emulator.usual();
+        let source = match self {
+            Self::File => format!("file:{}", file(emulator).display()),
+            _ => self.as_str().to_owned(),
+        };
         let mut options = vec![
-            ("source", self.as_str().to_owned()),
+            ("source", source),
             ("tenant", usual.tenant.to_string()),
             ("client", usual.client.to_string()),
             ("subscription", usual.subscription.to_string()),
@@ -95,4 +161,9 @@ impl Source {
             options.iter().map(|(name, value)| format!("--{name} {}", word(value))).collect();
         format!("{} exec {} -- bash -c {}", quoted(program), options.join(" "), word(command))
     }
+}
+
+/// Where an id token is put for a row, in the private folder of its emulator.
+fn file(emulator: &Emulator) -> PathBuf {
+    emulator.ca_file().with_file_name("id-token")
 }

@@ -97,7 +97,10 @@ pub(super) fn run(
     if tool.place != Place::SharedNetwork {
         agent = agent.container(&enter.iter().map(String::as_str).collect::<Vec<_>>());
     }
-    let steps = steps(&emulator, task, tool, client, &command, &names);
+    let steps = match steps(&emulator, task, tool, client, &command, &names) {
+        Ok(steps) => steps,
+        Err(error) => return Outcome::Failed(error),
+    };
     let report = agent.run(&message, &steps);
 
     let ran: Vec<_> = report.steps.iter().filter(|step| step.display_name == CLIENT).collect();
@@ -179,7 +182,7 @@ fn steps(
     client: &Client,
     command: &str,
     connections: &[&str],
-) -> Vec<Step> {
+) -> Result<Vec<Step>> {
     let refresh = if client.mode == Mode::Broker { "true" } else { "false" };
     let sign_in = |(number, connection): (usize, &&str)| {
         let mut inputs = vec![("azureSubscription", *connection), ("refresh", refresh), EMULATOR];
@@ -188,7 +191,7 @@ fn steps(
         Step::task(task, &inputs).display_name("Sign in")
     };
     let of_source = match client.mode {
-        Mode::Exec(source) => source.variables(emulator),
+        Mode::Exec(source) => source.variables(emulator)?,
         Mode::Snapshot | Mode::Broker => Vec::new(),
     };
     let signing_in = connections.iter().enumerate().filter(|_| !matches!(client.mode, Mode::Exec(_)));
@@ -217,7 +220,7 @@ fn steps(
     if client.mode == Mode::Broker {
         steps.push(Step::bash("wif status").display_name(STATUS));
     }
-    steps
+    Ok(steps)
 }
 
 /// Lets tokens end all the time where there is a broker, and the source of `wif exec` be trusted.

@@ -1,7 +1,6 @@
 //! What came of it, as a table in Markdown.
 
 use super::{
-    exec::Source,
     scheme::{ALL, Scheme},
     tools::Mode,
 };
@@ -44,15 +43,8 @@ impl Row {
         (self.tool, self.credential, self.mode) == (other.tool, other.credential, other.mode)
     }
 
-    fn mode(&self) -> &'static str {
-        match self.mode {
-            Mode::Snapshot => "snapshot",
-            Mode::Broker => "broker",
-            Mode::Exec(Source::AzurePipelines) => "wif exec, azure-pipelines",
-            Mode::Exec(Source::GitHub) => "wif exec, github",
-            Mode::Exec(Source::Buildkite) => "wif exec, buildkite",
-            Mode::Exec(Source::Google) => "wif exec, google",
-        }
+    fn mode(&self) -> String {
+        self.mode.words()
     }
 
     /// For a field of the table.
@@ -93,7 +85,7 @@ pub(super) fn print(rows: &[Row]) -> Result<()> {
         let version = if version.is_empty() { "–" } else { version };
         let result = |scheme: &Scheme| rows.iter().find(|row| row.scheme == *scheme).map(Row::word);
         let results: Vec<_> = ALL.iter().map(|scheme| result(scheme).unwrap_or_default()).collect();
-        let mode = rows.first().map_or("", Row::mode);
+        let mode = rows.first().map_or_else(String::new, Row::mode);
         println!("| {tool} | {version} | {family} | {credential} | {mode} | {} |", results.join(" | "));
     }
     // Apart from the table, where a sentence would stretch every column.

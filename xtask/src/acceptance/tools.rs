@@ -78,6 +78,15 @@ impl Mode {
     pub(super) fn has_broker(self) -> bool {
         self != Self::Snapshot
     }
+
+    /// As the table names it.
+    pub(super) fn words(self) -> String {
+        match self {
+            Self::Snapshot => "snapshot".to_owned(),
+            Self::Broker => "broker".to_owned(),
+            Self::Exec(source) => format!("wif exec, {}", source.as_str()),
+        }
+    }
 }
 
 /// What shows that a client's tokens are good.
@@ -210,6 +219,11 @@ const RAW: &[Client] = &[
     under_exec(IDENTITY, Source::GitHub),
     under_exec(IDENTITY, Source::Buildkite),
     under_exec(IDENTITY, Source::Google),
+    under_exec(IDENTITY, Source::Aws),
+    under_exec(IDENTITY, Source::GitLab),
+    under_exec(IDENTITY, Source::File),
+    under_exec(IDENTITY, Source::Kubernetes),
+    under_exec(IDENTITY, Source::ManagedIdentity),
     under_exec(WIF_TOKEN, Source::GitHub),
 ];
 
