@@ -26,8 +26,8 @@ use crate::process::Result;
 const ORGANIZATION: &str = "fabrikam";
 const LEADS: &str = "[Project 0000]\\Leads";
 const LEADS_ID: Uuid = Uuid::from_u128(77);
-/// A killed program is waited for no longer than this.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a program may run before the moment comes at which it is killed.
+const LONGEST_RUN: Duration = Duration::from_secs(60);
 
 /// The services, and a folder with a plan.
 pub(super) struct Scene {
@@ -272,7 +272,7 @@ exec /usr/bin/strace -D -qq -f -o /dev/null -P "$PWD/.plan.json.journal.$$.part"
     }
 
     fn until_killed(child: &mut Child, gate: Option<&Gate>) -> Result<()> {
-        let end = now() + PATIENCE;
+        let end = now() + LONGEST_RUN;
         while now() < end {
             if let Some(status) = child.try_wait().map_err(text)? {
                 return match status.code() {
