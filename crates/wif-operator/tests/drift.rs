@@ -9,7 +9,7 @@ use emulator::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Fixture, NAME};
+use crate::support::{Fixture, NAME, published::assert_published};
 
 /// An organization with one connection that is as its request asks for.
 struct Scene {
@@ -148,6 +148,7 @@ fn a_connection_that_does_not_exist_is_drift() {
     let (_, printed) = said.split_once('{').unwrap();
     let (printed, _) = printed.rsplit_once('}').unwrap();
     let printed: Value = serde_json::from_str(&format!("{{{printed}}}")).unwrap();
+    assert_published(&printed, "drift");
     assert_eq!(printed["schema"], "wif.drift/1");
     let states: Vec<_> = printed["requests"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
     assert_eq!(states, ["same", "absent"]);

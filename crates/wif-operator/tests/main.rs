@@ -19,6 +19,7 @@ mod issuer_pairs;
 mod migrate;
 mod read;
 mod retire;
+mod rights;
 mod support;
 mod swap;
 mod task;

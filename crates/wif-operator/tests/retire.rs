@@ -8,7 +8,10 @@ use std::{
 use emulator::{Fault, Gate, Service, directory::RoleAssignment};
 use serde_json::{Value, json};
 
-use crate::support::migration::{Scene, run_on};
+use crate::support::{
+    migration::{Scene, run_on},
+    published::assert_published,
+};
 
 #[test]
 fn an_old_connection_is_retired_in_the_order_that_azure_devops_accepts_and_its_application_stays_in_the_bin()
@@ -105,6 +108,7 @@ fn the_soak_tells_what_runs_where_and_what_is_in_the_way() {
     run_on(&scene, old, 3, 3, "succeeded");
     let (code, status) = json();
     assert_eq!((code, &status["schema"]), (10, &json!("wif.soak/1")));
+    assert_published(&status, "soak");
     let one = &status["migrations"][0];
     assert_eq!((&one["old"]["id"], &one["new"]["id"]), (&json!(old), &json!(new)));
     assert_eq!((&one["onNew"]["runs"], &one["onNew"]["failed"]), (&json!(2), &json!(1)));

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod project;
 pub mod prove;
 pub mod revert;
+pub mod rights;
 pub mod select;
 pub mod service;
 pub mod show;

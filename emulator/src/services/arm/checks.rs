@@ -85,16 +85,20 @@ pub(super) fn authorize<'a>(
     if known.roles.contains(&caller.client) {
         Ok(known)
     } else {
-        let Caller { client, object, .. } = caller;
-        Err(Refusal::new(
-            403,
-            "AuthorizationFailed",
-            format!(
-                "The client '{client}' with object id '{object}' does not have authorization to perform action \
-                 '{action}' over scope '/subscriptions/{}' or the scope is invalid. If access was recently \
-                 granted, please refresh your credentials.",
-                known.id
-            ),
-        ))
+        Err(not_authorized(caller, action, subscription))
     }
+}
+
+/// A refusal to a caller without the right.
+pub(super) fn not_authorized(caller: &Caller, action: &str, subscription: &str) -> Refusal {
+    let Caller { client, object, .. } = caller;
+    Refusal::new(
+        403,
+        "AuthorizationFailed",
+        format!(
+            "The client '{client}' with object id '{object}' does not have authorization to perform action \
+             '{action}' over scope '/subscriptions/{subscription}' or the scope is invalid. If access was recently \
+             granted, please refresh your credentials."
+        ),
+    )
 }

@@ -46,10 +46,19 @@ pub(super) async fn answer(world: &World, request: Request) -> Response {
             let right = if method == "GET" { "read" } else { "write" };
             let action = format!("Microsoft.Authorization/roleAssignments/{right}");
             checks::authorize(&directory, &caller, id, &action)?;
+            if right == "write" && assigns_no_roles(&directory, caller.client) {
+                return Err(checks::not_authorized(&caller, &action, id));
+            }
         }
         let segments: Vec<_> = rest.split('/').collect();
         match (method.as_str(), segments.as_slice()) {
             ("GET", ["roleDefinitions"]) => Ok(definitions(&filter)),
+            ("GET", ["permissions"]) => {
+                let is_contributor = assigns_no_roles(&directory, caller.client);
+                let left_out =
+                    if is_contributor { json!(["Microsoft.Authorization/*/Write"]) } else { json!([]) };
+                Ok(json!({ "value": [{ "actions": ["*"], "notActions": left_out }] }))
+            }
             ("GET", ["roleAssignments"]) => Ok(list(&directory, scope, &filter)),
             ("GET", ["roleEligibilityScheduleInstances"]) => Ok(eligible(&directory, scope, &filter)),
             (method, ["roleAssignments", name]) => {
@@ -62,6 +71,11 @@ pub(super) async fn answer(world: &World, request: Request) -> Response {
         }
     });
     answered(world, answer)
+}
+
+fn assigns_no_roles(directory: &Directory, client: Uuid) -> bool {
+    let mut apps = directory.tenants.iter().flat_map(|tenant| &tenant.apps);
+    apps.any(|app| app.client_id == client && app.record.assigns_no_roles)
 }
 
 fn definitions(filter: &str) -> Value {

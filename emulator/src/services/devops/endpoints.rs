@@ -155,6 +155,8 @@ pub(super) async fn list(
             && listed("endpointIds", &connection.id.to_string())
             && listed("type", &record.kind)
             && listed("authSchemes", &connection.scheme)
+            && !(record.read_only
+                && asked.value("actionFilter").is_some_and(|filter| filter.eq_ignore_ascii_case("manage")))
             && asked.value("owner").is_none_or(|owner| owner.eq_ignore_ascii_case("library"))
             && (with_failed || record.unready.as_deref() != Some("Failed"))
     };

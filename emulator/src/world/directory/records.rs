@@ -200,6 +200,8 @@ pub struct AppRecord {
     pub principal_unknown: Lag,
     /// The application has no service principal.
     pub without_principal: bool,
+    /// Azure Resource Manager lets it do everything in its subscriptions but assign roles, as a Contributor.
+    pub assigns_no_roles: bool,
     /// Who owns the application.
     pub owners: Vec<Person>,
     /// Groups and directory roles that its service principal is in, as the REST resource has them.

@@ -19,6 +19,7 @@ use crate::{
         observe::{Observed, Unobserved, observe},
         plan::{Item, ManagedBy, Plan, PlannedOrganization, SCHEMA, Skipped},
         revert::{can_revert, revert},
+        rights::note_missing,
         select::{NoMatch, Wanted},
         service::Services,
         show,
@@ -114,7 +115,8 @@ pub(super) async fn make_plan_about(
             }
         }
     }
-    let Planned { items, skipped, is_unread } = planned;
+    let Planned { mut items, skipped, is_unread } = planned;
+    note_missing(services, &mut items).await;
     let plan = digested(gathered.plan(command, arguments, (items, skipped))).sealed();
     keep_and_show(&plan, &arguments.shown, host)?;
     Ok(code_of(&plan, is_unread && !arguments.allow_gaps))

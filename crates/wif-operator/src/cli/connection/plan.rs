@@ -85,6 +85,7 @@ pub(in crate::cli) async fn connection_plan(
             }
         }
     }
+    crate::change::rights::note_missing(&services, &mut items).await;
     let is_unread = skipped.iter().any(|one: &Skipped| one.unread);
     let plan = Plan {
         schema: SCHEMA.to_owned(),

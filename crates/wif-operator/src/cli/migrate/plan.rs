@@ -23,6 +23,7 @@ use crate::{
             swap,
         },
         plan::{Action, Item, Step},
+        rights::note_missing,
         vend::{
             asked::{Asked, Beside, Change, CopiedRole, key},
             facts::facts,
@@ -99,6 +100,7 @@ pub(in crate::cli) async fn migrate_plan(
             }
         }
     }
+    note_missing(&ground.services, &mut items).await;
     let plan = ground.plan("migrate plan", &arguments.plan, (items, skipped)).sealed();
     keep_and_show(&plan, &arguments.plan.shown, host)?;
     Ok(code_of(&plan, is_unread && !arguments.plan.allow_gaps))

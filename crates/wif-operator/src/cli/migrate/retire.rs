@@ -16,6 +16,7 @@ use crate::{
             soak::{Migration, Soak, soak},
         },
         plan::{Item, ManagedBy, Skipped},
+        rights::note_missing,
         vend::{
             asked::{Asked, key},
             facts::facts,
@@ -89,6 +90,7 @@ pub(in crate::cli) async fn retire_plan(
             }
         }
     }
+    note_missing(&ground.services, &mut items).await;
     let plan = ground.plan("migrate retire plan", &options, (items, skipped)).sealed();
     keep_and_show(&plan, &options.shown, host)?;
     Ok(code_of(&plan, is_unread && !options.allow_gaps))

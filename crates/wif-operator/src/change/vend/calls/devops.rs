@@ -1,11 +1,16 @@
 //! Of Azure DevOps: connections, pipelines, checks, people and groups.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use uuid::Uuid;
 use wif_io::endpoint::Endpoint;
 
 use super::{Sent, all, deleted};
-use crate::change::service::{ATTEMPT_TIMEOUT, CallError, Services, Target, json, sent};
+use crate::change::{
+    service::{ATTEMPT_TIMEOUT, CallError, Services, Target, json, sent},
+    vend::look,
+};
 
 const PREVIEW: &str = "7.1-preview.1";
 
@@ -24,6 +29,19 @@ impl Services {
             one.get("name").and_then(Value::as_str).is_some_and(|known| known.eq_ignore_ascii_case(name))
         };
         Ok(listed.into_iter().filter(is_it).collect())
+    }
+
+    /// The ids of the connections of a project that the caller may change.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be read.
+    pub async fn manageable(&self, project: Uuid) -> Result<BTreeSet<Uuid>, CallError> {
+        let (rest, project) = (self.devops(), project.to_string());
+        let path = [self.organization.as_str(), &project, "_apis", "serviceendpoint", "endpoints"];
+        let query = [("actionFilter", "manage"), ("includeFailed", "true"), ("api-version", "7.1")];
+        let listed = all(|| rest.get(path).query(&query)).await?;
+        Ok(listed.iter().filter_map(|one| look::id(one, "id")).collect())
     }
 
     /// Makes a connection. This is the one call that makes two if it is sent twice.

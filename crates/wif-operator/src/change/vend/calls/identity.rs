@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Sent, all, deleted, found};
-use crate::change::service::{
-    ATTEMPT_TIMEOUT, CallError, GRAPH_PREFER, IDENTITY_VERSION, NotChanged, Services, json, sent,
+use crate::change::{
+    rights,
+    service::{ATTEMPT_TIMEOUT, CallError, GRAPH_PREFER, IDENTITY_VERSION, NotChanged, Services, json, sent},
 };
 
 const ROLES_VERSION: &str = "2022-04-01";
@@ -158,6 +159,18 @@ impl Services {
         let query = [("$filter", filter.as_str()), ("api-version", ROLES_VERSION)];
         let path = || segments(scope).chain(["providers", "Microsoft.Authorization", "roleAssignments"]);
         all(|| rest.get(path()).query(&query)).await
+    }
+
+    /// Whether the caller may do something at a scope.
+    ///
+    /// # Errors
+    ///
+    /// That cannot be read.
+    pub async fn may_do(&self, scope: &str, action: &str) -> Result<bool, CallError> {
+        let rest = self.arm()?;
+        let path = || segments(scope).chain(["providers", "Microsoft.Authorization", "permissions"]);
+        let permissions = all(|| rest.get(path()).query(&[("api-version", ROLES_VERSION)])).await?;
+        Ok(rights::allows(&permissions, action))
     }
 
     /// Assigns a role.
