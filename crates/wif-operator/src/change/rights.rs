@@ -1,6 +1,6 @@
 //! Rights that are missing, as far as that can be seen before anything is changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -28,22 +28,22 @@ pub async fn note_missing(services: &Services, items: &mut [Item]) {
         let mut notes = Vec::new();
         let project = item.project.id;
         if item.steps.iter().any(|step| changes_connection(&step.action)) {
-            if !manageable.contains_key(&project) {
-                manageable.insert(project, services.manageable(project).await.ok());
-            }
-            let all = manageable.get(&project).and_then(Option::as_ref);
-            if all.is_some_and(|all| !all.contains(&item.connection)) {
+            let all = match manageable.entry(project) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(services.manageable(project).await.ok()),
+            };
+            if all.as_ref().is_some_and(|all| !all.contains(&item.connection)) {
                 notes.push(format!(
                     "a right is missing: Azure DevOps does not let you change this connection; who may: {CONNECTION_ADMINISTRATOR} (what they do: wif hand-off PLAN --to devops)"
                 ));
             }
         }
         for scope in item.steps.iter().filter_map(|step| assigned_scope(&step.action)) {
-            let key = scope.to_lowercase();
-            if !assignable.contains_key(&key) {
-                assignable.insert(key.clone(), services.may_do(scope, ASSIGN).await.ok());
-            }
-            if assignable.get(&key) == Some(&Some(false)) {
+            let may = match assignable.entry(scope.to_lowercase()) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => *new.insert(services.may_do(scope, ASSIGN).await.ok()),
+            };
+            if may == Some(false) {
                 notes.push(format!(
                     "a right is missing: you may not assign roles at {scope}; who may: {ROLES} (what they do: wif hand-off PLAN --to azure)"
                 ));

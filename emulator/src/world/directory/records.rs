@@ -185,6 +185,7 @@ impl Default for ConnectionRecord {
 
 /// What is known of an identity.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 pub struct AppRecord {
     /// Its name; made of its id, if empty.
     pub name: String,
