@@ -38,7 +38,7 @@ pub struct KubeconfigArguments {
     /// The session's name, when the job signed in to several connections
     #[arg(long, value_name = "NAME")]
     session: Option<String>,
-    /// The address of Azure Resource Manager, where it is not that of a known cloud
+    /// The address of Azure Resource Manager, where it is not that of the session: one of a known cloud
     #[arg(long, value_name = "URL")]
     resource_manager: Option<String>,
 }
@@ -65,8 +65,11 @@ pub async fn kubeconfig(
         let hint = "accepted is /subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.ContainerService/managedClusters/NAME: az aks show --query id";
         Failure::new(Code::InputInvalid, text, hint).by_caller()
     })?;
-    let base = base(resource_manager.as_deref(), env)?;
     let broker = address(env, &prefix(session.as_deref()))?;
+    let status = broker.ask(&*clock, Method::GET, paths::STATUS, &[]).await;
+    let status = status.map_err(|error| failure_of(error, env))?;
+    let own = status.get("resourceManager").and_then(Value::as_str);
+    let base = base(resource_manager.as_deref(), own)?;
     let query = [("resource", "arm"), ("api-version", "2019-08-01")];
     let answer = broker.ask(&*clock, Method::GET, paths::IDENTITY, &query).await;
     let answer = answer.map_err(|error| failure_of(error, env))?;
@@ -119,17 +122,28 @@ fn name(id: &str) -> Option<&str> {
     (is_id && is_name(group) && is_name(name)).then_some(name)
 }
 
-/// Azure Resource Manager of the session's cloud, or the one that is named.
-fn base(named: Option<&str>, env: &Env) -> Result<Endpoint, Failure> {
-    let authority =
-        env.get("AZURE_AUTHORITY_HOST").unwrap_or(Cloud::Public.authority()).trim_end_matches('/');
-    let cloud = Cloud::ALL.into_iter().find(|cloud| cloud.authority() == authority);
-    let url = named.or(cloud.map(Cloud::resource_manager)).unwrap_or_default();
-    Endpoint::parse(url).map_err(|error| {
-        let text = format!("the address of Azure Resource Manager is not known: {error}");
-        let hint = "name it: --resource-manager https://management.example";
+/// Azure Resource Manager of the session, or another one that is named: that of a known cloud. No other host gets a token.
+fn base(named: Option<&str>, own: Option<&str>) -> Result<Endpoint, Failure> {
+    let refused = |text: String| {
+        let hint = "leave --resource-manager out, or sign in to a connection of that cloud, with its host in allowedAuthorities";
         Failure::new(Code::InputInvalid, text, hint).by_caller()
-    })
+    };
+    let url = named
+        .or(own)
+        .ok_or_else(|| refused("the session does not know where Azure Resource Manager is".to_owned()))?;
+    let endpoint = Endpoint::parse(url)
+        .map_err(|error| refused(format!("the address of Azure Resource Manager is not known: {error}")))?;
+    let own = own.and_then(|own| Endpoint::parse(own).ok());
+    let is_own = own.is_some_and(|own| own.bare() == endpoint.bare());
+    let is_known =
+        Cloud::ALL.into_iter().any(|cloud| endpoint.bare() == cloud.resource_manager().trim_end_matches('/'));
+    if is_own || is_known {
+        return Ok(endpoint);
+    }
+    Err(refused(format!(
+        "{} is neither the session's Azure Resource Manager nor that of a known cloud",
+        endpoint.bare()
+    )))
 }
 
 /// The cluster's address and certificate authority, with this program for the user. A field is looked for by its line: Azure

@@ -1,12 +1,15 @@
 //! `wif trust`: what another party has to trust.
 
-use std::{io::Write, sync::Arc};
+use std::{io::Write, path::Path, sync::Arc};
 
-use wif_core::{code::Code, fact::LABEL_WIDTH, failure::Failure};
-use wif_io::{clock::Clock, env::Env};
+use wif_core::{code::Code, fact::LABEL_WIDTH, failure::Failure, foreign_text::code_block};
+use wif_io::{clock::Clock, env::Env, random};
 
 use super::{Screen, TrustCommand, screen::unwritable};
-use crate::exec::{NeededTrust, TrustingCloud, needed_trust, write_to_new_file};
+use crate::{
+    agent::commands::Commands,
+    exec::{NeededTrust, TrustingCloud, needed_trust, write_to_new_file},
+};
 
 /// Prints the federated credential that the identity needs, or what another cloud has to trust.
 ///
@@ -41,9 +44,27 @@ pub async fn trust(
         });
     }
     if env.is_true("TF_BUILD") {
-        let text =
-            "\nThe log of this job hides issuer and subject: --output FILE writes the commands to a file";
-        return out.text(text).map_err(unwritable);
+        let Some(path) = summary(env, &commands)? else {
+            let text =
+                "\nThe log of this job hides issuer and subject: --output FILE writes the commands to a file";
+            return out.text(text).map_err(unwritable);
+        };
+        let text = "\nThe log of this job hides issuer and subject: the commands are in the run's summary";
+        out.text(text).map_err(unwritable)?;
+        return Commands::new(errors, env).upload_summary(&path).map_err(unwritable);
     }
     out.text(&format!("\n{commands}")).map_err(unwritable)
+}
+
+/// Puts the commands into a file of the job's temporary folder, from which the agent takes the run's summary.
+fn summary(env: &Env, commands: &str) -> Result<Option<String>, Failure> {
+    let Some(folder) = env.get("AGENT_TEMPDIRECTORY").filter(|folder| !folder.is_empty()) else {
+        return Ok(None);
+    };
+    let path = Path::new(folder).join(format!("wif-trust-{}.md", random::id()));
+    let text = format!("## What has to trust this job\n\n{}\n", code_block(commands));
+    write_to_new_file(&path, &text).map_err(|error| {
+        Failure::new(Code::OutputUnwritable, error, "give --output FILE, in a folder that can be written")
+    })?;
+    Ok(path.to_str().map(str::to_owned))
 }

@@ -17,11 +17,13 @@ pub(super) struct Environment {
     pub(super) notes: Vec<String>,
 }
 
-/// The session's variables on top, and what would win over them removed.
+/// The session's variables on top, and what would win over them removed: also what the source has read, where the command is to find
+/// the session's instead.
 pub(super) fn environment(
     plan: &Plan,
     env: &Env,
     session: &[Variable],
+    of_source: &[&'static str],
     program: Option<&Path>,
     session_folder: Option<&Path>,
 ) -> Environment {
@@ -32,6 +34,7 @@ pub(super) fn environment(
         notes.push(format!("{} is not passed on to the command: {effect}", variables.join(" and ")));
         removed.extend(*variables);
     }
+    removed.extend(of_source.iter().filter(|name| !session.iter().any(|one| one.name == **name)));
     let kept = conflicts::kept(env, plan);
     notes.extend(kept.iter().map(|(one, _)| format!("{} is kept as it is: {}", one.variable, one.effect)));
     let is_kept = |variable: &&Variable| kept.iter().any(|(one, _)| one.variable == variable.name);

@@ -6,7 +6,7 @@ use wif_azure::identity::AzureIdentity;
 use wif_core::{
     azure::{allowed::Allowed, resource::Resource},
     code::Code,
-    exports,
+    exports::{self, Family},
     failure::Failure,
     foreign_text::one_line,
     retry::RetryClass,
@@ -40,7 +40,7 @@ use crate::{
         unowned::Unowned,
     },
     sign_in::SignIn,
-    sources::{IdTokenSource, choice::SourceName, token_proxy::TokenProxy},
+    sources::{IdTokenSource, aws, choice::SourceName, token_proxy::TokenProxy},
     task::{azure_cli, plan::Plan},
 };
 
@@ -173,8 +173,9 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
         Ok(prepared) => prepared?,
         Err(signal) => return Ok(Ended::Signal(signal)),
     };
-    let environment =
-        environment(&plan, own, &variables, program.as_deref(), folder.as_ref().map(Folder::path));
+    let of_source = of_source(&source_name, &plan);
+    let session_folder = folder.as_ref().map(Folder::path);
+    let environment = environment(&plan, own, &variables, of_source, program.as_deref(), session_folder);
     log.say_all(&environment.notes);
     let ended = run_command(request, &environment.variables, signals).await;
     if let Some(broker) = broker {
@@ -182,6 +183,12 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
     }
     drop(folder);
     ended
+}
+
+/// The variables of the source that the command must not find: a role of AWS that the source has is not the one that the command
+/// is signed in as.
+fn of_source(source: &SourceName, plan: &Plan) -> &'static [&'static str] {
+    if *source == SourceName::Aws && plan.families.contains(&Family::Aws) { &aws::VARIABLES } else { &[] }
 }
 
 /// Says with `--verbose` who is signed in.

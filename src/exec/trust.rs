@@ -52,7 +52,8 @@ pub async fn needed_trust(
     let http = Http::new(settings, clock)?;
     let deadline = Deadline::after(http.clock(), SIGN_IN_TIMEOUT);
     let usual = plan.connection.identity.audiences.cloud.token_exchange_audience();
-    let asked = cloud.map_or(usual, Cloud::usual_audience);
+    // A source that holds one id token gives that one: what it presents is the same for every target.
+    let asked = cloud.filter(|_| source.takes_audience()).map_or(usual, Cloud::usual_audience);
     let token = source.fetch(&http, deadline, asked).await.map_err(|failure| *failure)?;
     let malformed = |error| {
         let hint = "look at what the source gives: it is no id token";
@@ -68,7 +69,19 @@ pub async fn needed_trust(
         return Ok(NeededTrust { parts, commands });
     }
     let client = plan.connection.client().map(|client| client.to_string()).unwrap_or_default();
-    Ok(NeededTrust { parts, commands: commands(&claims, audience, &client, &source_name) })
+    let name = match &source_name {
+        SourceName::File(_) | SourceName::Variable(_) => "wif".to_owned(),
+        named => format!("wif-{named}"),
+    };
+    let (issuer, subject) = (claims.issuer.raw(), claims.subject.raw());
+    let today = commands((issuer, subject), audience, &client, &name);
+    let (tenant, connection) = (plan.connection.identity.tenant, plan.connection.id);
+    // The first issuer is trusted until the connection has moved: so the second credential has a name of its own.
+    let after = trust_clouds::after(issuer, tenant, connection).map(|(issuer, subject)| {
+        let second = commands((&issuer, &subject), audience, &client, &format!("{name}-entra"));
+        format!("# today\n\n{today}\n\n# {}\n\n{second}", trust_clouds::AFTER)
+    });
+    Ok(NeededTrust { parts, commands: after.unwrap_or(today) })
 }
 
 /// Writes text to a file that is not there yet.
@@ -81,12 +94,7 @@ pub fn write_to_new_file(path: &Path, text: &str) -> io::Result<()> {
     writeln!(file, "{text}")
 }
 
-fn commands(claims: &Unverified, audience: &str, client: &str, source: &SourceName) -> String {
-    let (issuer, subject) = (claims.issuer.raw(), claims.subject.raw());
-    let name = match source {
-        SourceName::File(_) | SourceName::Variable(_) => "wif".to_owned(),
-        named => format!("wif-{named}"),
-    };
+fn commands((issuer, subject): (&str, &str), audience: &str, client: &str, name: &str) -> String {
     let json =
         serde_json::json!({ "name": name, "issuer": issuer, "subject": subject, "audiences": [audience] });
     let (in_shell, in_bicep, in_terraform) = (shell, bicep, terraform);

@@ -67,20 +67,28 @@ pub(super) fn commands(
         None if cloud == Cloud::Aws && issuer.starts_with("https://login.") => of_entra.clone(),
         None => presented(),
     };
-    let organization = issuer.strip_prefix(DEVOPS_ISSUER).and_then(|id| Uuid::try_parse(id).ok());
-    let after = organization.map(|organization| {
-        let id = |id: Uuid| URL_SAFE_NO_PAD.encode(id.to_bytes_le());
-        Trusted {
-            heading: "after the connection is converted to Entra's issuer, on 2027-07-01 at the latest",
-            issuer: format!("https://login.microsoftonline.com/{tenant}/v2.0"),
-            subject: format!("/eid1/c/pub/t/{}/a/{}/sc/{organization}/{connection}", id(tenant), id(DEVOPS)),
-            audiences: if cloud == Cloud::Aws { of_entra } else { vec![EXCHANGE.to_owned()] },
-        }
+    let after = after(&issuer, tenant, connection).map(|(issuer, subject)| Trusted {
+        heading: AFTER,
+        issuer,
+        subject,
+        audiences: if cloud == Cloud::Aws { of_entra } else { vec![EXCHANGE.to_owned()] },
     });
     let today = Trusted { heading: "today", issuer, subject, audiences };
     let all = [Some(today), after];
     let all: Vec<_> = all.iter().flatten().map(|trusted| one(cloud, trusted, shell)).collect();
     all.join("\n\n")
+}
+
+/// When the second issuer comes.
+pub(super) const AFTER: &str =
+    "after the connection is converted to Entra's issuer, on 2027-07-01 at the latest";
+
+/// The issuer and subject that a connection on the Azure DevOps issuer will have.
+pub(super) fn after(issuer: &str, tenant: Uuid, connection: Uuid) -> Option<(String, String)> {
+    let organization = issuer.strip_prefix(DEVOPS_ISSUER).and_then(|id| Uuid::try_parse(id).ok())?;
+    let id = |id: Uuid| URL_SAFE_NO_PAD.encode(id.to_bytes_le());
+    let subject = format!("/eid1/c/pub/t/{}/a/{}/sc/{organization}/{connection}", id(tenant), id(DEVOPS));
+    Some((format!("https://login.microsoftonline.com/{tenant}/v2.0"), subject))
 }
 
 fn one(cloud: Cloud, trusted: &Trusted, shell: fn(&str) -> String) -> String {

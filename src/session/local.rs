@@ -53,8 +53,9 @@ pub(crate) async fn start(renewal: Renewal<'_>, session: NewSession<'_>) -> Resu
     let Renewal { env, identity, source, http, direct, allowed, targets } = renewal;
     let gives_id_token = session.gives_id_token;
     let (client, targets) = (session.signed_in.client, targets.clone());
-    let served =
-        Served { client, allowed: allowed.clone(), gives_id_token, targets, direct: Arc::clone(direct) };
+    let (allowed, direct) = (allowed.clone(), Arc::clone(direct));
+    let resource_manager = session.resource_manager.map(ToString::to_string);
+    let served = Served { client, allowed, gives_id_token, resource_manager, targets, direct };
     let upstream = Upstream { env: env.clone(), identity: identity.clone(), source, http: Arc::clone(http) };
     let key = start::random_key()?;
     let handover = session.handover(BTreeMap::new(), &key, http.clock().now());

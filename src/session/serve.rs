@@ -15,7 +15,7 @@ use wif_broker::{
     tokens::{FetchAccess, Tokens},
 };
 use wif_core::{
-    azure::{allowed::Allowed, resource::Resource},
+    azure::{allowed::Allowed, hosts::Service, resource::Resource},
     code::Code,
     failure::Failure,
     secret::Secret,
@@ -23,6 +23,7 @@ use wif_core::{
 };
 use wif_io::{
     clock::Clock,
+    endpoint::Endpoint,
     env::Env,
     http::Http,
     private_folder::{FolderError, PrivateFile},
@@ -34,7 +35,7 @@ use super::{
     targets::{self as session_targets, Registries, Ways},
 };
 use crate::{
-    agent::{connection::Connection, inputs::Inputs, network},
+    agent::{addresses, connection::Connection, inputs::Inputs, network},
     guards,
     sign_in::{IdToken, SignIn, SignedIn},
     sources::{IdTokenSource, WithIdToken, azure_pipelines::AzurePipelines},
@@ -120,12 +121,17 @@ pub async fn open_session(
     let http = Arc::new(Http::new(settings, Arc::clone(&clock))?);
     let allowed = inputs.allowed_resources(&connection.identity.audiences)?;
     let gives_id_token = guards::gives_id_token(&inputs, connection.scheme);
+    let resource_manager = Endpoint::parse(addresses::resource_manager(&env, &connection)).ok();
+    let is_allowed = |endpoint: &Endpoint| {
+        addresses::may_get_tokens(&inputs.allowed_authorities, Service::ResourceManager, endpoint)
+    };
+    let resource_manager = resource_manager.filter(is_allowed).map(|endpoint| endpoint.to_string());
     let source = Arc::new(AzurePipelines::of(&connection, &env, &inputs.allowed_authorities));
     let assertion = inputs.assertion(&connection.identity.audiences)?;
     let targets = targets::read(&inputs.targets, &env, &inputs.allowed_authorities, assertion)?;
     let direct = Arc::clone(&http);
     let upstream = Upstream { env, identity: connection.identity, source, http };
-    let served = Served { client, allowed, gives_id_token, targets, direct };
+    let served = Served { client, allowed, gives_id_token, resource_manager, targets, direct };
     listen(upstream, served, key).await
 }
 
@@ -137,6 +143,8 @@ pub(super) struct Served {
     pub(super) allowed: Allowed<Resource>,
     /// Whether callers may have the id token.
     pub(super) gives_id_token: bool,
+    /// Where Azure Resource Manager is, if it may get the session's tokens.
+    pub(super) resource_manager: Option<String>,
     /// Other clouds, and registries.
     pub(super) targets: TargetSet,
     /// The client that asks other clouds and the source: never one behind a proxy of a cluster for Entra's exchange.
@@ -149,7 +157,7 @@ pub(super) async fn listen(
     served: Served,
     key: Secret,
 ) -> Result<(TcpListener, Arc<Session>), Failure> {
-    let Served { client, allowed, gives_id_token, targets, direct } = served;
+    let Served { client, allowed, gives_id_token, resource_manager, targets, direct } = served;
     let clock = upstream.http.shared_clock();
     let AzureIdentity { tenant, audiences, credential, .. } = &upstream.identity;
     let identity = (*tenant, credential.client().or(client));
@@ -183,7 +191,8 @@ pub(super) async fn listen(
         let hint = "run the job again; the system gave no port on 127.0.0.1";
         Failure::new(Code::BrokerFailed, error, hint)
     })?;
-    Ok((listener, Arc::new(Session { tokens, key, gives_id_token, port, end: Notify::new() })))
+    let session = Session { tokens, key, gives_id_token, resource_manager, port, end: Notify::new() };
+    Ok((listener, Arc::new(session)))
 }
 
 /// Begins with what the step found out already.

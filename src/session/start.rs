@@ -13,7 +13,7 @@ use wif_core::{
     azure::resource::Resource, code::Code, exports::BrokerEndpoint, failure::Failure, secret::Secret,
     token::lifetime::Lifetime,
 };
-use wif_io::{clock::Clock, env::Env, random};
+use wif_io::{clock::Clock, endpoint::Endpoint, env::Env, random};
 use zeroize::Zeroizing;
 
 use super::{
@@ -56,6 +56,8 @@ pub(crate) struct NewSession<'a> {
     pub(crate) hours: u32,
     /// Whether later steps may have the id token.
     pub(crate) gives_id_token: bool,
+    /// Where Azure Resource Manager is.
+    pub(crate) resource_manager: Option<&'a Endpoint>,
     /// The credentials of other clouds that the step got.
     pub(crate) targets: &'a [Granted],
 }

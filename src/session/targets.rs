@@ -43,7 +43,7 @@ use crate::{
 };
 
 /// How long the end of a session waits for the end of its credentials.
-const REVOCATION_TIMEOUT: Duration = Duration::from_secs(2);
+const REVOCATION_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// The ways by which the credentials are renewed.
 pub(super) struct Ways<'a> {
@@ -253,7 +253,7 @@ pub(super) async fn revoke(target: &dyn Target, http: &Http, credential: &Cached
     let why = match timeout(http.clock(), Limit::Request, REVOCATION_TIMEOUT, revocation).await {
         Some(Ok(())) => return Ok(()),
         Some(Err(error)) => error.to_string(),
-        None => format!("no answer within {} s", REVOCATION_TIMEOUT.as_secs()),
+        None => format!("no answer within {} s", REVOCATION_TIMEOUT.as_secs_f32()),
     };
     let (name, until) = (target.service(), rfc3339(credential.lifetime.until));
     Err(format!("The token of {name} was not revoked, and may work until {until}: {}", one_line(&why, 300)))

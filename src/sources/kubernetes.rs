@@ -176,6 +176,11 @@ impl IdTokenSource for Kubernetes {
         SIGNER
     }
 
+    /// A projected file holds one token.
+    fn takes_audience(&self) -> bool {
+        matches!(self, Self::Api(_))
+    }
+
     fn fetch<'a>(&'a self, http: &'a Http, deadline: Deadline, audience: &'a str) -> Fetched<'a> {
         match self {
             Self::Projected(file) => file.fetch(http, deadline, audience),

@@ -1,7 +1,7 @@
 //! Where id tokens come from: a file for each issuer.
 
 mod ask;
-mod aws;
+pub(crate) mod aws;
 pub(crate) mod azure_pipelines;
 mod buildkite;
 pub mod choice;

@@ -201,19 +201,19 @@ impl ExistingVariables {
         if plan.replaces_a_session(env) {
             return;
         }
-        for Variable { name, value } in variables {
-            let old = env
-                .get(name)
-                .filter(|_| self.job.is_public(name) && !self.left_alone.contains(name.as_str()));
+        let tokens = plan.tokens.iter().map(|(name, _)| (name.as_str(), None));
+        let exported = variables.iter().map(|Variable { name, value }| (name.as_str(), Some(value)));
+        for (name, value) in exported.chain(tokens) {
+            let old = env.get(name).filter(|_| self.job.is_public(name) && !self.left_alone.contains(name));
             let Some(old) = old else { continue };
             // Where a key of ours belongs, the old value may be one too.
             let (old, new) = match value {
-                Value::Plain(new) if new == old => continue,
-                Value::Plain(new) if BrokerEndpoint::is_unknown(new) => {
+                Some(Value::Plain(new)) if new == old => continue,
+                Some(Value::Plain(new)) if BrokerEndpoint::is_unknown(new) => {
                     (format!("={}", quoted(old)), String::new())
                 }
-                Value::Plain(new) => (format!("={}", quoted(old)), format!(" by {}", quoted(new))),
-                Value::Masked(_) | Value::Secret(_) => (String::new(), String::new()),
+                Some(Value::Plain(new)) => (format!("={}", quoted(old)), format!(" by {}", quoted(new))),
+                Some(Value::Masked(_) | Value::Secret(_)) | None => (String::new(), String::new()),
             };
             let notes = &mut self.notes;
             notes.push(format!(

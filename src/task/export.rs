@@ -30,7 +30,11 @@ pub(super) fn export<'a>(
     for Variable { name, value } in variables {
         match value {
             Value::Plain(text) => commands.set_variable(name, text, Visibility::Plain)?,
-            Value::Masked(secret) => commands.set_variable(name, secret.expose(), Visibility::Plain)?,
+            Value::Masked(secret) => {
+                // What made it may not have masked it.
+                commands.mask(secret)?;
+                commands.set_variable(name, secret.expose(), Visibility::Plain)?;
+            }
             Value::Secret(secret) => commands.set_variable(name, secret.expose(), Visibility::Secret)?,
         }
     }

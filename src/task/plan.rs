@@ -298,6 +298,7 @@ impl Plan {
             id_token_file,
             hours: self.hours,
             gives_id_token: self.gives_id_token,
+            resource_manager: self.resource_manager.as_ref(),
             targets: &[],
         }
     }

@@ -72,7 +72,8 @@ pub(crate) fn check_loopback(uri: &Uri, headers: &HeaderMap, port: u16) -> Resul
     }
     // Node's `fetch` sends `Sec-Fetch-Mode`, and no other header of this family; a browser sends `Sec-Fetch-Site` too.
     let foreign = |name: &str| {
-        matches!(name, "origin" | "x-forwarded-for" | "forwarded" | "x-forwarded-host" | "via")
+        matches!(name, "origin" | "forwarded" | "via")
+            || name.starts_with("x-forwarded-")
             || (name.starts_with("sec-fetch-") && name != "sec-fetch-mode")
     };
     if headers.keys().any(|name| foreign(name.as_str())) {
@@ -194,6 +195,7 @@ mod tests {
             &[("host", "127.0.0.1:80"), ("host", "evil.example")],
             &[("host", "127.0.0.1:80"), ("origin", "null")],
             &[("host", "127.0.0.1:80"), ("x-forwarded-for", "10.0.0.1")],
+            &[("host", "127.0.0.1:80"), ("x-forwarded-proto", "https")],
             &[("host", "127.0.0.1:80"), ("sec-fetch-site", "none")],
             &[("host", "127.0.0.1:80"), ("sec-fetch-mode", "cors"), ("sec-fetch-site", "none")],
             &[("host", "127.0.0.1:80"), ("sec-fetch-dest", "empty")],

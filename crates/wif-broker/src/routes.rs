@@ -288,6 +288,7 @@ fn status(session: &Session) -> Value {
     json!({
         "tenant": session.tokens.tenant.to_string(),
         "client": session.tokens.client.map(|client| client.to_string()),
+        "resourceManager": session.resource_manager,
         "tokens": session.tokens.statuses().into_iter().map(describe).collect::<Vec<_>>(),
         "refused": session.tokens.refusals(),
     })

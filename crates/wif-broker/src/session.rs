@@ -13,6 +13,8 @@ pub struct Session {
     pub key: Secret,
     /// Whether callers may have the id token itself.
     pub gives_id_token: bool,
+    /// Where Azure Resource Manager is that takes the session's tokens, if that is known.
+    pub resource_manager: Option<String>,
     /// Where it listens.
     pub port: u16,
     /// Ends the broker.

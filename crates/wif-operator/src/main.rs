@@ -94,7 +94,7 @@ async fn run(Arguments { color, command }: &Arguments) -> Result<u8, Failure> {
         #[cfg(feature = "change")]
         Command::Change(command) => cli::change(command, &mut host).await,
         Command::Schema(command) => cli::schema(*command, &mut host),
-        Command::Explain { code, json } => {
+        Command::Explain { code, json, now: _ } => {
             let (mut log, mut out) = (io::stdin().lock(), stdout());
             cli::explain(code.as_deref(), *json, &mut log, &mut wif::cli::Screen::new(&mut out)).map(|()| 0)
         }

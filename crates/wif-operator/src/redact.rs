@@ -1,9 +1,12 @@
 //! `--redact`: no names and mail addresses of people leave the company with a report or snapshot.
 
-use crate::snapshot::{
-    Snapshot,
-    connection::{Connection, Member},
-    identity::Identity,
+use crate::{
+    request::Request,
+    snapshot::{
+        Snapshot,
+        connection::{Connection, Member},
+        identity::Identity,
+    },
 };
 
 /// What stands where a name was.
@@ -20,6 +23,18 @@ pub fn redact(snapshot: &mut Snapshot) {
         }
     }
     snapshot.sort();
+}
+
+/// Removes mail addresses and names of people from what is asked for, so that it is compared with what is redacted, too.
+pub fn redact_request(request: &mut Request) {
+    for text in [&mut request.owner, &mut request.reason] {
+        *text = without_addresses(text);
+    }
+    for approver in &mut request.approvers {
+        if !is_group(approver) {
+            PERSON.clone_into(approver);
+        }
+    }
 }
 
 fn redact_connection(connection: &mut Connection) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
-use time::{Date, Duration, format_description::BorrowedFormatItem, macros::format_description};
+use time::{Date, Month, format_description::BorrowedFormatItem, macros::format_description};
 
 use crate::{
     glob::matches,
@@ -11,8 +11,6 @@ use crate::{
     yaml::{YamlError, parse, wrong},
 };
 
-/// The longest time that a waiver may hold.
-const LONGEST: Duration = Duration::days(366);
 /// How `until` is written.
 const DAY: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
 
@@ -40,6 +38,12 @@ pub enum Target {
     Project(String),
     /// Connections by a pattern of their names.
     Name(String),
+}
+
+/// The same day of the next year; of February 29, March 1.
+fn a_year_after(day: Date) -> Date {
+    let year = day.year() + 1;
+    day.replace_year(year).or_else(|_leap| Date::from_calendar_date(year, Month::March, 1)).unwrap_or(day)
 }
 
 /// What a finding is about, as waivers ask for it.
@@ -76,6 +80,17 @@ pub enum WaiverState {
     Ended,
     /// It matches nothing.
     Unused,
+}
+
+impl WaiverState {
+    /// For a person.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Ended => "has ended",
+            Self::Unused => "matches nothing",
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -124,7 +139,7 @@ fn waiver(written: &Spanned<Written>, file: &str, now: Moment) -> Result<Waiver,
         let why = format!("until: '{}' is not a day as 2027-01-31 is", until.value);
         return Err(wrong(file, until, &why));
     };
-    if day > now.after(LONGEST).date() {
+    if day > a_year_after(now.date()) {
         let why = format!("until: {day} is more than a year ahead; accepted is a day within the next year");
         return Err(wrong(file, until, &why));
     }

@@ -201,3 +201,29 @@ fn wrong_files_and_projects_are_argument_errors() {
         assert!(said.contains(expected), "{said}");
     }
 }
+
+#[test]
+fn a_redacted_audit_compares_what_is_redacted_and_shows_no_address() {
+    let scene = Scene::new();
+    let audit = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wif-operator"));
+        command.current_dir(&scene.folder).args([
+            "audit",
+            "--org",
+            NAME,
+            "--requests",
+            ".",
+            "--rule",
+            "WIF6601",
+        ]);
+        command.args(["--format", "json"]).args(more).env_clear().envs(scene.fixture.env().iter());
+        let output = command.output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(audit(&[]).0, 0, "{}", audit(&[]).1);
+    let (code, said) = audit(&["--redact"]);
+    assert!(code == 0 && !said.contains("WIF6601\""), "{code} {said}");
+    scene.change(|one| "Owner: other@contoso.com; Reason: CHG-2".clone_into(&mut one.record.description));
+    let (code, said) = audit(&["--redact"]);
+    assert!(code >= 10 && said.contains("CHG-2") && !said.contains("@contoso.com"), "{code} {said}");
+}

@@ -9,6 +9,7 @@
 
 mod audit;
 mod change;
+mod command_line;
 mod drift;
 mod gaps;
 mod hostile_files;

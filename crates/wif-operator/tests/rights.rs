@@ -55,3 +55,51 @@ fn roles_that_the_caller_may_not_assign_are_named_with_their_scope() {
         assert_eq!((code, said.contains(NO_ROLES)), (10, !may), "{said}");
     }
 }
+
+#[test]
+fn a_command_that_writes_needs_its_tokens_from_the_beginning() {
+    for (variable, service) in
+        [("AZURE_DEVOPS_EXT_PAT", "Azure DevOps"), ("WIF_GRAPH_TOKEN", "Microsoft Graph")]
+    {
+        for command in ["convert", "issuer"] {
+            let mut scene = scene::Scene::new(&[Planted::StoredSecret, Planted::OldIssuer], 0);
+            scene.fixture = scene.fixture.unset(variable);
+            let (code, said) = scene.plan_of(command, &["--all-eligible"]);
+            let told = format!("there is no token for {service}");
+            assert!(
+                code == 3 && said.contains("WIF7005") && said.contains(&told),
+                "{command}: {code} {said}"
+            );
+        }
+    }
+    for variable in ["AZURE_DEVOPS_EXT_PAT", "WIF_GRAPH_TOKEN", "WIF_ARM_TOKEN"] {
+        let mut scene = migration::Scene::new();
+        scene.fixture = scene.fixture.unset(variable);
+        let (code, said) = scene.plan_to("application");
+        assert!(code == 3 && said.contains("WIF7005"), "{variable}: {code} {said}");
+        let mut scene = request::Scene::new();
+        scene.fixture = scene.fixture.unset(variable);
+        scene.write(&scene.request("application"));
+        let (code, said) = scene.plan(&[]);
+        assert!(code == 3 && said.contains("WIF7005"), "{variable}: {code} {said}");
+    }
+}
+
+#[test]
+fn an_apply_that_has_no_token_for_one_of_its_steps_does_none_of_them() {
+    for variable in ["WIF_GRAPH_TOKEN", "WIF_ARM_TOKEN"] {
+        let mut scene = request::Scene::new();
+        scene.write(&scene.request("application"));
+        assert_eq!(scene.plan(&[]).0, 10);
+        scene.fixture = scene.fixture.unset(variable);
+        let (code, said) = scene.apply(&[]);
+        assert!(code == 3 && said.contains("WIF7005"), "{variable}: {code} {said}");
+        assert_eq!(scene.writes(), 0, "{variable}");
+        let mut scene = migration::Scene::new();
+        assert_eq!(scene.plan_to("managedIdentity").0, 10);
+        scene.fixture = scene.fixture.unset(variable);
+        let (code, said) = scene.apply(&[]);
+        assert!(code == 3 && said.contains("WIF7005"), "{variable}: {code} {said}");
+        assert_eq!(scene.writes(), 0, "{variable}");
+    }
+}

@@ -30,7 +30,7 @@ const ROLE: &str = "AWS_ROLE_ARN";
 const METADATA: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
 
 /// What is read of the environment.
-pub(super) const VARIABLES: [&str; 10] =
+pub(crate) const VARIABLES: [&str; 10] =
     [ID, SECRET, SESSION, RELATIVE, FULL, KEY, KEY_FILE, WEB_IDENTITY, ROLE, METADATA];
 
 /// The container's own service, and the machine's.

@@ -28,6 +28,7 @@ use super::{
 
 use crate::aws::{ToSign, domain, signed};
 
+pub(crate) use self::credentials::VARIABLES;
 pub(super) use self::credentials::recognized;
 
 const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];

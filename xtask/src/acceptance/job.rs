@@ -7,7 +7,7 @@ use emulator::{
     agent::{Agent, Step, StepResult},
     blob::{ACCOUNT, CONTAINER},
     directory::Subscription,
-    job::Variable,
+    job::{JobMessage, Variable},
 };
 
 use uuid::Uuid;
@@ -52,23 +52,12 @@ pub(super) fn run(
     };
     let connections: Vec<_> = [connection].into_iter().chain(second.map(|(id, _)| id)).collect();
     let mut message = emulator.job_with(&connections);
-    let job_token = message.job_token.clone();
     let mut leading = Proxy::leading_to(&emulator);
     if let Some((server, host)) = &server {
         leading = leading.lead(host, server.port());
     }
     let proxy = Proxy::start(leading);
-    for (name, value, secret) in [
-        ("ARM_URL", emulator.arm_url(), false),
-        ("proxyUrl", proxy.url(), false),
-        ("storageAccount", ACCOUNT.to_owned(), false),
-        ("storageContainer", CONTAINER.to_owned(), false),
-        ("otherSubscription", other_subscription.to_string(), false),
-        ("serviceConnectionId", connection.to_string(), false),
-        ("System.AccessToken", job_token, true),
-    ] {
-        message.variables.push(Variable { name: name.to_owned(), value, secret });
-    }
+    announce(&mut message, &emulator, &proxy, (connection, other_subscription));
 
     let names: Vec<_> = [name].into_iter().chain(second.map(|(_, name)| name)).collect();
     let mut agent = Agent::new().ca_file(emulator.ca_file());
@@ -172,6 +161,27 @@ fn see_another_subscription(emulator: &Emulator) -> Uuid {
     let id = Uuid::from_u128(0x5eb5_c21b_0002);
     directory.subscriptions.push(Subscription { id, name: "Platform test".to_owned(), ..first });
     id
+}
+
+/// What the client's steps read of the services, as variables of the job.
+fn announce(
+    message: &mut JobMessage,
+    emulator: &Emulator,
+    proxy: &Proxy,
+    (connection, other_subscription): (Uuid, Uuid),
+) {
+    let job_token = message.job_token.clone();
+    for (name, value, secret) in [
+        ("ARM_URL", emulator.arm_url(), false),
+        ("proxyUrl", proxy.url(), false),
+        ("storageAccount", ACCOUNT.to_owned(), false),
+        ("storageContainer", CONTAINER.to_owned(), false),
+        ("otherSubscription", other_subscription.to_string(), false),
+        ("serviceConnectionId", connection.to_string(), false),
+        ("System.AccessToken", job_token, true),
+    ] {
+        message.variables.push(Variable { name: name.to_owned(), value, secret });
+    }
 }
 
 /// Signs in, runs the client as often as it says, and has the broker tell what it was asked.

@@ -13,6 +13,9 @@ use super::{
 /// The longest line, in characters.
 const MAX_LINE: usize = 1500;
 
+/// The most skipped connections that are listed for people.
+const MAX_SKIPPED: usize = 30;
+
 /// A plan as text.
 #[must_use]
 pub fn text(plan: &Plan) -> String {
@@ -38,12 +41,16 @@ pub fn text(plan: &Plan) -> String {
     if !plan.skipped.is_empty() {
         line("");
         line(&format!("Not changed: {}", plan.skipped.len()));
-        for one in &plan.skipped {
+        for one in plan.skipped.iter().take(MAX_SKIPPED) {
             let project = one.project.as_deref().unwrap_or("?");
             line(&format!(
                 "    {} in {project} ({}): {}; instead: {}",
                 one.name, one.connection, one.reason, one.alternative
             ));
+        }
+        if plan.skipped.len() > MAX_SKIPPED {
+            let more = plan.skipped.len() - MAX_SKIPPED;
+            line(&format!("    … {more} more: --format json lists them with their reasons"));
         }
     }
     line("");
@@ -86,7 +93,7 @@ pub fn markdown(plan: &Plan) -> String {
     }
     if !plan.skipped.is_empty() {
         line("### Not changed\n\n| connection | project | reason | instead |\n|---|---|---|---|".to_owned());
-        for one in &plan.skipped {
+        for one in plan.skipped.iter().take(MAX_SKIPPED) {
             let project = one.project.as_deref().unwrap_or("?");
             line(format!(
                 "| {} | {} | {} | {} |",
@@ -95,6 +102,9 @@ pub fn markdown(plan: &Plan) -> String {
                 span(&one.reason),
                 span(&one.alternative)
             ));
+        }
+        if plan.skipped.len() > MAX_SKIPPED {
+            line(format!("\n… {} more", plan.skipped.len() - MAX_SKIPPED));
         }
         line(String::new());
     }

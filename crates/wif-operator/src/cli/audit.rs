@@ -24,7 +24,7 @@ use crate::{
     judge::{Selection, judge},
     moment::Moment,
     nearest::nearest,
-    redact::without_addresses,
+    redact::{redact_request, without_addresses},
     report::{Report, SCHEMA},
     request::Request,
     rule::Settings,
@@ -133,7 +133,10 @@ fn judgment(arguments: &AuditArguments, now: Moment) -> Result<(Settings, Select
         }
     }
     let baseline = arguments.baseline.as_deref().map(fingerprints).transpose()?;
-    let requests = arguments.requests.as_deref().map(requests).transpose()?;
+    let mut requests = arguments.requests.as_deref().map(requests).transpose()?;
+    if arguments.read.redact {
+        requests.iter_mut().flatten().for_each(redact_request);
+    }
     let settings = Settings {
         now,
         expires_within: arguments.expires_within,

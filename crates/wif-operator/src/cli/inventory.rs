@@ -6,7 +6,7 @@ use time::Duration;
 use wif_core::failure::Failure;
 
 use super::{
-    files::{Readers, pair, show, write},
+    files::{Readers, argument, pair, show, write},
     options::{InventoryArguments, InventoryFormat},
     screen::{Host, INTERRUPTED},
     source::{absent, nothing_read, snapshot},
@@ -26,6 +26,10 @@ use crate::{
 /// Arguments or files are wrong, or standard output is gone.
 pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
     let formats = if arguments.formats.is_empty() { &[InventoryFormat::Text] } else { &*arguments.formats };
+    if arguments.chain && formats.iter().any(|format| *format != InventoryFormat::Text) {
+        let error = "--chain is for people: of --format, text goes with it";
+        return Err(argument(error, "leave --format out, or --chain: JSON has all of it"));
+    }
     let targets = pair(formats, &arguments.outputs)?;
     let snapshot = snapshot(&arguments.read, host).await?;
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));

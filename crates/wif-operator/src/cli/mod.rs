@@ -24,7 +24,7 @@ pub use audit::audit;
 #[cfg(feature = "change")]
 pub use change_command::{ChangeCommand, change};
 pub use inventory::inventory;
-pub use options::{AuditArguments, InventoryArguments};
+pub use options::{AuditArguments, InventoryArguments, NowArgument};
 pub use schema::{SchemaCommand, schema};
 pub use screen::{Host, Screen};
 pub use task::{TaskStage, run_task};
@@ -83,5 +83,8 @@ pub enum Command {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// The moment.
+        #[command(flatten)]
+        now: NowArgument,
     },
 }

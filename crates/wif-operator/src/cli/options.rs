@@ -94,11 +94,19 @@ pub struct InventoryArguments {
     #[arg(long = "output", value_name = "FILE")]
     pub outputs: Vec<PathBuf>,
     /// Show the chain of trust of each connection: who may use it, what it signs in with, what it may do
-    #[arg(long, conflicts_with = "formats")]
+    #[arg(long)]
     pub chain: bool,
     /// Only this connection: its name or id (repeatable)
     #[arg(long = "connection", value_name = "NAME|ID")]
     pub connections: Vec<String>,
+}
+
+/// The moment of a command whose answer does not depend on it: scripts give it to all commands.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct NowArgument {
+    /// The moment to judge by [default: the clock]
+    #[arg(long, value_name = "RFC3339", value_parser = moment, hide = true)]
+    pub now: Option<Moment>,
 }
 
 /// A format of the inventory.

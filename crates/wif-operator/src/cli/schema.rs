@@ -3,14 +3,14 @@
 use clap::Subcommand;
 use wif_core::failure::Failure;
 
-use super::{files::show, screen::Host};
+use super::{files::show, options::NowArgument, screen::Host};
 use crate::request;
 
 /// Of which file.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum SchemaCommand {
     /// A request for a connection: wif.request/1
-    Request,
+    Request(NowArgument),
 }
 
 /// Prints a schema.
@@ -20,7 +20,7 @@ pub enum SchemaCommand {
 /// Standard output is gone.
 pub fn schema(command: SchemaCommand, host: &mut Host<'_>) -> Result<u8, Failure> {
     let text = match command {
-        SchemaCommand::Request => request::SCHEMA,
+        SchemaCommand::Request(_) => request::SCHEMA,
     };
     show(&mut *host.out, &mut |out| out.write_all(text.as_bytes()))?;
     Ok(0)

@@ -61,6 +61,16 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "\n… {} more", gaps.len() - MAX_GAPS)?;
         }
     }
+    if !report.waivers.is_empty() {
+        writeln!(out, "\n## Waivers without an effect\n\n| rule | what | until | why |\n|---|---|---|---|")?;
+        for notice in report.waivers.iter().take(MAX_ROWS) {
+            let (rule, target) = (escape(&notice.rule), escape(&notice.target));
+            writeln!(out, "| {rule} | {target} | {} | {} |", escape(&notice.until), notice.state.words())?;
+        }
+        if report.waivers.len() > MAX_ROWS {
+            writeln!(out, "\n… {} more", report.waivers.len() - MAX_ROWS)?;
+        }
+    }
     writeln!(out, "\nRead {}, judged {}.", report.taken, report.now)
 }
 

@@ -112,10 +112,7 @@ fn foot(report: &Report, look: Look) -> Vec<String> {
         lines.push(String::new());
         lines.push(format!("{} without an effect", plural(report.waivers.len(), "waiver")));
         lines.extend(report.waivers.iter().take(MAX_NOTICES).map(|notice| {
-            let state = match notice.state {
-                crate::waiver::WaiverState::Ended => "has ended",
-                crate::waiver::WaiverState::Unused => "matches nothing",
-            };
+            let state = notice.state.words();
             cut(&format!("  {} {} until {}: {state}", notice.rule, notice.target, notice.until), look)
         }));
         if report.waivers.len() > MAX_NOTICES {

@@ -31,6 +31,13 @@ impl Engine<'_> {
                 Ok(answer) => {
                     let proof = Proof::parse(&answer);
                     if proof.is_proven() {
+                        if matches!(proof, Proof::WithoutRole(_)) {
+                            self.talk.say(&format!(
+                                "{}: {}",
+                                item.name,
+                                one_line(&proof.sentence(), MAX_TEXT)
+                            ));
+                        }
                         return Ended::Made(Some(one_line(&proof.sentence(), MAX_TEXT)));
                     }
                     (proof.sentence(), Code::ConnectionUnproven, proof.may_pass())

@@ -18,9 +18,10 @@ use crate::{
     change::{
         apply::{Applied, Engine, Options, Outcome},
         journal::{self, Journal},
-        plan::{Item, Plan},
+        plan::{Action, Item, Plan},
         service::Services,
         show,
+        vend::asked::{Asked, Change},
     },
     cli::{
         connect::{connect, interrupt},
@@ -119,6 +120,46 @@ pub(in crate::cli) async fn apply(arguments: &ApplyArguments, host: &mut Host<'_
     })
 }
 
+/// The changes of an item, whether they are made or taken back.
+fn changes(item: &Item) -> impl Iterator<Item = &Change> {
+    item.steps.iter().filter_map(|step| match &step.action {
+        Action::Follow(change) | Action::TakeBack { done: change } => Some(change),
+        _ => None,
+    })
+}
+
+fn is_managed(asked: &Asked) -> bool {
+    asked.resource().is_some()
+}
+
+/// Whether an item reads or changes applications.
+fn needs_graph(item: &Item) -> bool {
+    let of_new = item.asked.as_deref().is_some_and(|asked| !is_managed(asked));
+    // In a migration, what was read is the old connection's.
+    let of_read = item.facts.identity.resource.is_none() && (item.asked.is_none() || is_migration(item));
+    of_new || of_read
+}
+
+/// Whether an item reads or changes managed identities or roles.
+fn needs_arm(item: &Item) -> bool {
+    let is_role = |change: &Change| {
+        matches!(
+            change,
+            Change::AssignRole { .. }
+                | Change::RemoveRole { .. }
+                | Change::CopyRole { .. }
+                | Change::EndRole { .. }
+        )
+    };
+    item.facts.identity.resource.is_some()
+        || item.asked.as_deref().is_some_and(is_managed)
+        || changes(item).any(is_role)
+}
+
+fn is_migration(item: &Item) -> bool {
+    item.asked.as_ref().is_some_and(|asked| asked.beside.is_some())
+}
+
 /// The services of a plan, with every token that its items need.
 async fn services_of(
     plan: &Plan,
@@ -129,12 +170,10 @@ async fn services_of(
     let needs = Needs { identities: true };
     let connected = connect(host, plan.cloud, arguments.ask.session.as_deref(), needs).await?;
     let services = services(connected, plan.cloud, (&plan.organization.name, base))?;
-    let has =
-        |is_managed: bool| plan.items.iter().any(|item| item.facts.identity.resource.is_some() == is_managed);
-    if has(false) {
+    if plan.items.iter().any(needs_graph) {
         needed(services.graph.as_ref(), "Microsoft Graph")?;
     }
-    if has(true) {
+    if plan.items.iter().any(needs_arm) {
         needed(services.arm.as_ref(), "Azure Resource Manager")?;
     }
     Ok(services)

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{
     change::plan::ManagedBy,
-    cli::options::{Cloud, moment},
+    cli::options::{Cloud, NowArgument, moment},
     moment::Moment,
 };
 
@@ -188,6 +188,9 @@ pub enum JournalCommand {
         /// How it is shown
         #[arg(long, value_name = "FORMAT", default_value = "text")]
         format: PlanFormat,
+        /// The moment.
+        #[command(flatten)]
+        now: NowArgument,
     },
 }
 
@@ -200,6 +203,9 @@ pub struct HandOffArguments {
     /// Who is to do it
     #[arg(long, value_name = "SIDE")]
     pub to: SideArgument,
+    /// The moment.
+    #[command(flatten)]
+    pub now: NowArgument,
 }
 
 /// A side.

@@ -23,7 +23,7 @@ use crate::{
 ///
 /// It cannot be read, or was changed.
 pub(in crate::cli) fn journal(command: &JournalCommand, host: &mut Host<'_>) -> Result<u8, Failure> {
-    let JournalCommand::Show { journal: path, format } = command;
+    let JournalCommand::Show { journal: path, format, now: _ } = command;
     let read = journal::read(path).map_err(|error| unusable(path, error))?;
     match format {
         PlanFormat::Text => print(host, &show::journal(&read), false)?,

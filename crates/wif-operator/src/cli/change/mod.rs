@@ -18,7 +18,7 @@ pub(super) use self::{
     files::{print, unusable},
     hand_over::{hand_off, journal},
     issuer::issuer_plan,
-    plan::{Gathered, code_of, gather, has_gap, keep_and_show, no_match, plan},
+    plan::{Gathered, code_of, gather, has_gap, keep_and_show, no_match, plan, wanted},
     rollback::rollback,
-    services::services,
+    services::{needed, services},
 };

@@ -9,7 +9,7 @@ use wif_core::{code::Code, failure::Failure, foreign_text::code_block};
 use super::{
     arguments::{Kind, PlanArguments, PlanFormat, ShownArguments},
     files::{print, text_of},
-    services::services,
+    services::{needed, services},
 };
 use crate::{
     change::{
@@ -68,7 +68,7 @@ type Select<'a> = dyn Fn(&Connection, &Organization, Moment) -> Result<Candidate
 type Make<'a> = dyn Fn(&Ground<'_>, &Candidate, Observed, usize) -> Result<Item, Reason> + 'a;
 
 /// What is meant, as the arguments name it.
-pub(super) fn wanted(arguments: &PlanArguments) -> Result<Wanted, Failure> {
+pub(in crate::cli) fn wanted(arguments: &PlanArguments) -> Result<Wanted, Failure> {
     let ids = arguments.from.as_deref().map(|path| findings(path, &arguments.rules)).transpose()?;
     Ok(Wanted {
         connections: arguments.connections.clone(),
@@ -115,7 +115,8 @@ pub(super) async fn make_plan_about(
             }
         }
     }
-    let Planned { mut items, skipped, is_unread } = planned;
+    let Planned { mut items, mut skipped, others, is_unread } = planned;
+    skipped.extend(others);
     note_missing(services, &mut items).await;
     let plan = digested(gathered.plan(command, arguments, (items, skipped))).sealed();
     keep_and_show(&plan, &arguments.shown, host)?;
@@ -197,6 +198,8 @@ pub(in crate::cli) async fn gather(
     let cloud = arguments.cloud.into();
     let needs = Needs { identities: true };
     let connected = connect(host, cloud, arguments.ask.session.as_deref(), needs).await?;
+    needed(connected.tokens.devops.as_ref(), "Azure DevOps")?;
+    needed(connected.tokens.graph.as_ref(), "Microsoft Graph")?;
     let options = ReadOptions {
         organizations: arguments.ask.organization.iter().cloned().collect(),
         projects: arguments.projects.clone(),
@@ -238,6 +241,10 @@ pub(in crate::cli) fn keep_and_show(
     host: &mut Host<'_>,
 ) -> Result<(), Failure> {
     if let Some(path) = &arguments.output {
+        if path.as_os_str() == "-" {
+            let hint = "name a file, or give --format json, which goes to standard output";
+            return Err(argument("--output of a plan is the file that wif apply reads, and not -", hint));
+        }
         write(path, Readers::Owner, &mut |out| out.write_all(plan.to_json().as_bytes()))?;
     }
     print(host, &shown(plan, arguments), arguments.format == PlanFormat::Json)
@@ -248,6 +255,8 @@ pub(in crate::cli) fn keep_and_show(
 struct Planned {
     items: Vec<Item>,
     skipped: Vec<Skipped>,
+    /// Skipped, too, and of no concern to the plan.
+    others: Vec<Skipped>,
     /// Whether something that may be meant could not be read.
     is_unread: bool,
 }
@@ -269,12 +278,11 @@ impl Planned {
         item_of(ground, candidate, observed, taken)
     }
 
-    /// A connection that is not named, and that the plan does not concern, is not worth a line.
+    /// Those that are named, or that the plan concerns, come first: a text has room for some only.
     fn skip(&mut self, connection: &Connection, reason: Reason, is_worth_a_line: bool) {
         self.is_unread |= reason.unread;
-        if is_worth_a_line {
-            self.skipped.push(reason.of(connection));
-        }
+        let skipped = reason.of(connection);
+        if is_worth_a_line { self.skipped.push(skipped) } else { self.others.push(skipped) }
     }
 }
 
@@ -292,21 +300,20 @@ fn shown(plan: &Plan, arguments: &ShownArguments) -> String {
     // Of what is made anew the code knows nothing yet.
     let is_in_code = may_be_in_code && plan.items.iter().any(|item| item.asked.is_none());
     let code = is_in_code.then(|| hand_off::text(plan, None, Side::Terraform));
+    let next = match &arguments.output {
+        Some(path) => format!("Apply it with: wif apply {}\n", path.display()),
+        None => format!("Nothing was kept; keep the plan with: wif {} … --output PLAN\n", plan.command),
+    };
     match arguments.format {
         PlanFormat::Text => {
             let code = code.map(|code| format!("\nWhat the code of Terraform needs:\n\n{code}\n"));
-            let next = match &arguments.output {
-                Some(path) => format!("Apply it with: wif apply {}\n", path.display()),
-                None => {
-                    format!("Nothing was kept; keep the plan with: wif {} … --output PLAN\n", plan.command)
-                }
-            };
             show::text(plan) + &code.unwrap_or_default() + &next
         }
         PlanFormat::Markdown => {
             let code = code.map(|code| code_block(&code));
             let code = code.map(|code| format!("\n### What the code of Terraform needs\n\n{code}"));
-            show::markdown(plan) + &code.unwrap_or_default()
+            let next = if arguments.output.is_none() { format!("\n{next}") } else { String::new() };
+            show::markdown(plan) + &code.unwrap_or_default() + &next
         }
         PlanFormat::Json => plan.to_json(),
     }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 use wif_core::failure::Failure;
 
 use super::{
-    arguments::{PlanArguments, RollbackArguments},
+    arguments::RollbackArguments,
     files::unusable,
     plan::{make_plan, wanted},
 };
@@ -33,8 +33,7 @@ pub(in crate::cli) async fn rollback(
     let path = &arguments.journal;
     let done = journal::read(path).map_err(|error| unusable(path, error))?;
     if done.plan.items.iter().any(|item| item.asked.is_some()) {
-        let PlanArguments { ask, shown, allow_gaps, .. } = &arguments.plan;
-        return rollback_requests(&done, (ask, shown, *allow_gaps), host).await;
+        return rollback_requests(&done, &arguments.plan, host).await;
     }
     let mut options = arguments.plan.clone();
     if options.ask.organization.is_none() {
@@ -43,7 +42,13 @@ pub(in crate::cli) async fn rollback(
     let changed: Vec<_> =
         done.plan.items.iter().filter(|item| done.state_of(item.connection).is_begun).collect();
     if wanted(&options)?.is_empty() {
-        options.connections = changed.iter().map(|item| item.connection.to_string()).collect();
+        // Of other projects nothing is read.
+        let is_read = |item: &&&Item| {
+            let mut names = options.projects.iter();
+            options.projects.is_empty() || names.any(|name| name.eq_ignore_ascii_case(&item.project.name))
+        };
+        let meant: Vec<_> = changed.iter().filter(is_read).map(|item| item.connection.to_string()).collect();
+        options.connections = meant;
         if options.connections.is_empty() {
             host.talk
                 .say("the journal says of no connection that it was changed: there is nothing to take back");

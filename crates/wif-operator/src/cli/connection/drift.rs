@@ -11,7 +11,7 @@ use wif_core::{
 
 use super::{
     arguments::{DriftArguments, DriftFormat},
-    requests::{read_for, requests_of},
+    requests::{Purpose, read_for, requests_of},
 };
 use crate::{
     cli::{
@@ -39,7 +39,7 @@ const MAX_LINE: usize = 1500;
 pub(in crate::cli) async fn drift(arguments: &DriftArguments, host: &mut Host<'_>) -> Result<u8, Failure> {
     let requests = requests_of(&arguments.files)?;
     let ask = (&arguments.ask, arguments.cloud.into(), arguments.jobs);
-    let (snapshot, ..) = read_for(&requests, ask, host).await?;
+    let (snapshot, ..) = read_for(&requests, ask, Purpose::Compare, host).await?;
     if host.is_interrupted.get() {
         return Ok(INTERRUPTED);
     }

@@ -8,7 +8,7 @@ use super::{
     arguments::ConnectionPlanArguments,
     lookup::Lookup,
     privileged::refuse_privileged,
-    requests::{read_for, requests_of},
+    requests::{Purpose, read_for, requests_of},
     unplanned::Unplanned,
 };
 use crate::{
@@ -49,7 +49,7 @@ pub(in crate::cli) async fn connection_plan(
         return Err(argument(error, "leave --cloud out"));
     }
     let (mut snapshot, connected, address) =
-        read_for(&requests, (&arguments.ask, cloud, arguments.jobs), host).await?;
+        read_for(&requests, (&arguments.ask, cloud, arguments.jobs), Purpose::Plan, host).await?;
     if host.is_interrupted.get() {
         return Ok(INTERRUPTED);
     }

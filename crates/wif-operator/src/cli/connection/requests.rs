@@ -6,13 +6,13 @@ use wif_core::{azure::cloud::Cloud, failure::Failure};
 
 use crate::{
     cli::{
-        change::AskArguments,
+        change::{AskArguments, needed},
         connect::{self, Connected, connect},
         files::{self, argument},
         screen::Host,
     },
     read::{self, ReadOptions},
-    request::Request,
+    request::{Request, RequestedIdentity},
     snapshot::{Layer, Snapshot},
     tokens::Needs,
 };
@@ -40,6 +40,27 @@ pub(super) fn requests_of(paths: &[PathBuf]) -> Result<Vec<Request>, Failure> {
     Ok(requests)
 }
 
+/// What an organization is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To compare: what cannot be read is a gap.
+    Compare,
+    /// To plan changes, which needs a token for each service.
+    Plan,
+}
+
+fn check_tokens(requests: &[Request], connected: &Connected) -> Result<(), Failure> {
+    needed(connected.tokens.devops.as_ref(), "Azure DevOps")?;
+    needed(connected.tokens.graph.as_ref(), "Microsoft Graph")?;
+    let is_of_azure = |request: &Request| {
+        !request.access.is_empty() || matches!(request.identity, RequestedIdentity::ManagedIdentity { .. })
+    };
+    if requests.iter().any(is_of_azure) {
+        needed(connected.tokens.arm.as_ref(), "Azure Resource Manager")?;
+    }
+    Ok(())
+}
+
 /// Reads the projects that requests name, with everything that requests say something of.
 ///
 /// # Errors
@@ -48,9 +69,13 @@ pub(super) fn requests_of(paths: &[PathBuf]) -> Result<Vec<Request>, Failure> {
 pub(super) async fn read_for(
     requests: &[Request],
     (ask, cloud, jobs): (&AskArguments, Cloud, u8),
+    purpose: Purpose,
     host: &mut Host<'_>,
 ) -> Result<(Snapshot, Connected, read::Address), Failure> {
     let connected = connect(host, cloud, ask.session.as_deref(), Needs { identities: true }).await?;
+    if purpose == Purpose::Plan {
+        check_tokens(requests, &connected)?;
+    }
     let mut projects: Vec<_> = requests.iter().flat_map(|request| request.projects.clone()).collect();
     projects.sort_by_key(|name| name.to_lowercase());
     projects.dedup_by_key(|name| name.to_lowercase());

@@ -1,24 +1,58 @@
 //! The plan that takes back what a journal says was done for requests.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
+use uuid::Uuid;
 use wif_core::{azure::cloud::Cloud, failure::Failure, foreign_text::one_line};
 
 use crate::{
     change::{
         journal::Read,
         plan::{Action, Item, Plan, Skipped, Step},
+        select::NoMatch,
         steps::valid_until,
         vend::{asked::Change, facts::facts, making::take_back},
     },
     cli::{
-        change::{AskArguments, ShownArguments, code_of, keep_and_show, services},
+        change::{PlanArguments, code_of, keep_and_show, no_match, services, wanted},
         connect::connect,
         screen::Host,
     },
+    glob,
     moment::Moment,
+    nearest::nearest,
     read,
     tokens::Needs,
 };
+
+/// The items that the caller means: all, or those of the names, patterns, findings and projects that are given.
+fn meant(plan: &Plan, arguments: &PlanArguments) -> Result<BTreeSet<Uuid>, Failure> {
+    let wanted = wanted(arguments)?;
+    let has_name = |item: &Item, name: &str| {
+        item.name.to_lowercase() == name.to_lowercase()
+            || item.connection.to_string().eq_ignore_ascii_case(name)
+    };
+    for name in &wanted.connections {
+        if !plan.items.iter().any(|item| has_name(item, name)) {
+            let near = nearest(name, plan.items.iter().map(|item| item.name.as_str()));
+            let near = near.into_iter().map(str::to_owned).collect();
+            return Err(no_match(NoMatch { name: name.clone(), near }));
+        }
+    }
+    let is_selected = |item: &&Item| {
+        wanted.is_empty()
+            || wanted.all
+            || wanted.connections.iter().any(|name| has_name(item, name))
+            || wanted.names.iter().any(|pattern| glob::matches(pattern, &item.name))
+            || wanted.ids.as_ref().is_some_and(|ids| ids.contains(&item.connection))
+    };
+    let is_in_project = |item: &&Item| {
+        let mut names = arguments.projects.iter();
+        arguments.projects.is_empty() || names.any(|name| name.eq_ignore_ascii_case(&item.project.name))
+    };
+    Ok(plan.items.iter().filter(is_selected).filter(is_in_project).map(|item| item.connection).collect())
+}
 
 fn is_take_back_of(step: &Step, change: &Change) -> bool {
     matches!(&step.action, Action::TakeBack { done } if done == change)
@@ -31,17 +65,19 @@ fn is_take_back_of(step: &Step, change: &Change) -> bool {
 /// Arguments are wrong, or there is no way to the services.
 pub(in crate::cli) async fn rollback_requests(
     done: &Read,
-    (ask, shown, allow_gaps): (&AskArguments, &ShownArguments, bool),
+    arguments: &PlanArguments,
     host: &mut Host<'_>,
 ) -> Result<u8, Failure> {
+    let PlanArguments { ask, shown, allow_gaps, .. } = arguments;
     let before = &done.plan;
+    let meant = meant(before, arguments)?;
     let cloud: Cloud = before.cloud;
     let address = read::address_of(ask.organization.as_deref(), &before.organization.url)?;
     let connected = connect(host, cloud, ask.session.as_deref(), Needs { identities: true }).await?;
     let services = services(connected, cloud, (&before.organization.name, address.base))?;
     let now = ask.now.unwrap_or_else(|| Moment::new(host.clock.now()));
     let (mut items, mut skipped) = (Vec::new(), Vec::new());
-    for item in &before.items {
+    for item in before.items.iter().filter(|item| meant.contains(&item.connection)) {
         let Some(asked) = &item.asked else { continue };
         let made = done.state_of(item.connection).touched();
         let steps = item.steps.iter().enumerate().filter(|(at, _)| made.contains(at));
@@ -120,5 +156,5 @@ pub(in crate::cli) async fn rollback_requests(
     }
     .sealed();
     keep_and_show(&plan, shown, host)?;
-    Ok(code_of(&plan, is_unread && !allow_gaps))
+    Ok(code_of(&plan, is_unread && !*allow_gaps))
 }

@@ -33,7 +33,7 @@ use crate::{
         },
     },
     cli::{
-        change::{Gathered, code_of, gather as gather_ground, has_gap, keep_and_show, no_match},
+        change::{Gathered, code_of, gather as gather_ground, has_gap, keep_and_show, needed, no_match},
         files::argument,
         screen::Host,
     },
@@ -67,6 +67,7 @@ pub(in crate::cli) async fn migrate_plan(
         Ok(ground) => ground,
         Err(code) => return Ok(code),
     };
+    needed(ground.services.arm.as_ref(), "Azure Resource Manager")?;
     let (wanted, organization) = (&ground.wanted, &ground.organization);
     let selected = wanted.among(&organization.connections).map_err(no_match)?;
     let mut is_unread = wanted.all && has_gap(organization);
