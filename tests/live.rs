@@ -329,8 +329,9 @@ fn a_connection_that_is_not_federated_is_kept_alive_too() {
         look.display_name("Look again"),
     ];
     let agent = Agent::new().ca_file(emulator.ca_file());
-    let agent = agent.machine_env("IDENTITY_ENDPOINT", endpoint).machine_env("IDENTITY_HEADER", header);
+    let agent = agent.machine_env("IDENTITY_ENDPOINT", endpoint).machine_env("IDENTITY_HEADER", &header);
     let report = agent.run(&message, &steps);
+    assert!(report.masks.contains(&header), "the machine's header is kept for later steps, and masked first");
     assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
     assert_eq!(emulator::leaks(&emulator.issued(), report.log.as_bytes()), Vec::<String>::new());
     assert!(report.killed_orphans.is_empty(), "{:?}", report.killed_orphans);

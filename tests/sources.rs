@@ -245,6 +245,29 @@ fn what_has_to_trust_an_id_token_is_printed_for_every_tool() {
 }
 
 #[test]
+fn a_source_with_one_token_tells_every_target_what_to_trust() {
+    let case = ExecCase::of(SourceIssuer::GitLab, "env:TOKEN");
+    let token = case.emulator.source_id_token(SourceIssuer::GitLab, AUDIENCE, 300);
+    let case = case.set("TOKEN", &token);
+    let inner = case.command(&["true"]);
+    let usual = case.emulator.usual();
+    for target in ["entra", "aws", "google", "vault"] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wif"));
+        let variables = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        command.env_clear().envs(variables).args(["trust", target, "--source", "env:TOKEN"]);
+        command.args(["--tenant", &usual.tenant.to_string(), "--client", &usual.client.to_string()]);
+        command.args(["--authority", &case.emulator.entra_url(), "--allowed-authorities", "127.0.0.1"]);
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stdout.clone()).unwrap();
+        assert!(
+            output.status.success() && text.contains("https://gitlab.com"),
+            "{target}: {text}{}",
+            errors(&output)
+        );
+    }
+}
+
+#[test]
 fn the_doctor_checks_a_source_and_the_exchange() {
     let case = ExecCase::new();
     let usual = case.emulator.usual();

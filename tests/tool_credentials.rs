@@ -305,14 +305,16 @@ fn pip_and_uv_find_a_keyring_that_hands_on_what_is_not_azure_artifacts() {
 fn kubectl_is_signed_in_by_a_kubeconfig_and_a_cluster_without_entra_is_told() {
     let id = "/subscriptions/$AZURE_SUBSCRIPTION_ID/resourceGroups/rg/providers/Microsoft.ContainerService/managedClusters";
     let script = r#"set -e
-        wif kubeconfig "ID/prod" --resource-manager "$ARM" --output kubeconfig
+        wif kubeconfig "ID/prod" --output kubeconfig
+        cmp kubeconfig <(wif kubeconfig "ID/prod" --resource-manager "$ARM") && echo 'the same'
+        wif kubeconfig "ID/prod" --resource-manager https://arm.example || echo "elsewhere $?"
         stat -c 'mode %a' kubeconfig
         KUBERNETES_EXEC_INFO='{"apiVersion":"client.authentication.k8s.io/v1beta1","kind":"ExecCredential","spec":{}}' wif credential kubernetes \
           | python3 -c 'import json, sys; all = json.load(sys.stdin); print("exec", all["apiVersion"], all["kind"], len(all["status"]["token"]) > 100, all["status"]["expirationTimestamp"][-1])'
         if command -v kubectl >/dev/null; then kubectl --kubeconfig kubeconfig get --raw /kubernetes/api/self; else echo 'NOT TESTED: no kubectl'; fi
-        wif kubeconfig "ID/old" --resource-manager "$ARM" || echo "old $?"
-        wif kubeconfig "ID/missing" --resource-manager "$ARM" || echo "missing $?"
-        wif kubeconfig prod --resource-manager "$ARM" || echo "wrong $?""#;
+        wif kubeconfig "ID/old" || echo "old $?"
+        wif kubeconfig "ID/missing" || echo "missing $?"
+        wif kubeconfig prod || echo "wrong $?""#;
     let (emulator, report) =
         job(&[("exports", "none")], &script.replace("ID/", &format!("{id}/")), |emulator, agent| {
             let authority = STANDARD.encode(fs::read(emulator.ca_file()).unwrap());
@@ -331,6 +333,9 @@ fn kubectl_is_signed_in_by_a_kubeconfig_and_a_cluster_without_entra_is_told() {
         &emulator,
         &[
             "mode 600",
+            "the same",
+            "neither the session's Azure Resource Manager nor that of a known cloud",
+            "elsewhere 2",
             "exec client.authentication.k8s.io/v1beta1 ExecCredential True Z",
             "takes no token of Entra",
             "old 3",

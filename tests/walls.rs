@@ -96,6 +96,36 @@ fn a_command_of_wif_exec_is_signed_in_by_the_jobs_token_and_its_masks_reach_the_
 
 #[cfg(target_os = "linux")]
 #[test]
+fn what_has_to_trust_a_job_is_in_the_runs_summary_for_the_issuer_of_today_and_the_next() {
+    for target in ["entra", "aws", "google", "vault"] {
+        let emulator = Emulator::start();
+        let usual = emulator.usual();
+        let script = format!(
+            "wif trust {target} --source azure-pipelines --connection {} --tenant {} --client {} --authority {} \\
+               --resource-manager {} --allowed-authorities 127.0.0.1",
+            usual.connection,
+            usual.tenant,
+            usual.client,
+            emulator.entra_url(),
+            emulator.arm_url()
+        );
+        let report = run(&emulator, Step::bash(script).env("SYSTEM_ACCESSTOKEN", "$(System.AccessToken)"));
+        assert_eq!(report.result, JobResult::Succeeded, "{target}: {}", report.log);
+        let all: Vec<_> = report.summaries.iter().filter_map(|summary| summary.content.as_deref()).collect();
+        let summary = all.iter().find(|text| text.contains("What has to trust this job"));
+        let summary = summary.unwrap_or_else(|| panic!("{target}: {all:?} {}", report.log));
+        let subjects =
+            (summary.contains("sc://"), summary.contains("/eid1/c/pub/t/"), summary.contains("2027-07-01"));
+        assert_eq!(subjects, (true, true, true), "{target}: {summary}");
+        if target == "entra" {
+            assert_eq!(summary.matches("az ad app federated-credential create").count(), 2, "{summary}");
+            assert!(summary.contains("wif-azure-pipelines-entra"), "{summary}");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn so_it_is_where_node_stands_between_the_shell_and_the_agent() {
     let emulator = Emulator::start();
     let task = script_task();

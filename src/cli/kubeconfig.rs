@@ -125,7 +125,7 @@ fn name(id: &str) -> Option<&str> {
 /// Azure Resource Manager of the session, or another one that is named: that of a known cloud. No other host gets a token.
 fn base(named: Option<&str>, own: Option<&str>) -> Result<Endpoint, Failure> {
     let refused = |text: String| {
-        let hint = "leave --resource-manager out, or sign in to a connection of that cloud, with its host in allowedAuthorities";
+        let hint = "sign in to a connection of that cloud, with its host in allowedAuthorities, and leave --resource-manager out";
         Failure::new(Code::InputInvalid, text, hint).by_caller()
     };
     let url = named

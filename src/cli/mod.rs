@@ -199,7 +199,7 @@ pub enum TrustCommand {
     /// Print the federated credential that the application or managed identity needs: for az, Bicep and Terraform
     ///
     /// Asks the source for an id token, and exchanges nothing. In a job of Azure Pipelines, whose log hides issuer and subject,
-    /// they are shown in parts, and --output writes the commands to a file.
+    /// they are shown in parts, and the commands are in the run's summary; --output writes them to a file instead.
     #[command(verbatim_doc_comment)]
     Entra(Box<TrustArguments>),
     /// Print the identity provider and the trust policy that a role of AWS needs: for today's issuer and the one of 2027-07-01

@@ -44,7 +44,7 @@ pub async fn trust(
         });
     }
     if env.is_true("TF_BUILD") {
-        let Some(path) = summary(env, &commands)? else {
+        let Some(path) = summary(env, &commands) else {
             let text =
                 "\nThe log of this job hides issuer and subject: --output FILE writes the commands to a file";
             return out.text(text).map_err(unwritable);
@@ -56,15 +56,12 @@ pub async fn trust(
     out.text(&format!("\n{commands}")).map_err(unwritable)
 }
 
-/// Puts the commands into a file of the job's temporary folder, from which the agent takes the run's summary.
-fn summary(env: &Env, commands: &str) -> Result<Option<String>, Failure> {
-    let Some(folder) = env.get("AGENT_TEMPDIRECTORY").filter(|folder| !folder.is_empty()) else {
-        return Ok(None);
-    };
+/// Puts the commands into a file of the job's temporary folder, from which the agent takes the run's summary. None: there is no such
+/// folder, or it cannot be written.
+fn summary(env: &Env, commands: &str) -> Option<String> {
+    let folder = env.get("AGENT_TEMPDIRECTORY").filter(|folder| !folder.is_empty())?;
     let path = Path::new(folder).join(format!("wif-trust-{}.md", random::id()));
     let text = format!("## What has to trust this job\n\n{}\n", code_block(commands));
-    write_to_new_file(&path, &text).map_err(|error| {
-        Failure::new(Code::OutputUnwritable, error, "give --output FILE, in a folder that can be written")
-    })?;
-    Ok(path.to_str().map(str::to_owned))
+    write_to_new_file(&path, &text).ok()?;
+    path.to_str().map(str::to_owned)
 }

@@ -34,7 +34,15 @@ pub(super) fn environment(
         notes.push(format!("{} is not passed on to the command: {effect}", variables.join(" and ")));
         removed.extend(*variables);
     }
-    removed.extend(of_source.iter().filter(|name| !session.iter().any(|one| one.name == **name)));
+    let of_source = of_source.iter().filter(|name| !session.iter().any(|one| one.name == **name));
+    let found: Vec<_> = of_source.copied().filter(|name| env.get(name).is_some()).collect();
+    if !found.is_empty() {
+        notes.push(format!(
+            "{} is not passed on to the command: it is the source's role, and the command is signed in as another",
+            found.join(" and ")
+        ));
+    }
+    removed.extend(found);
     let kept = conflicts::kept(env, plan);
     notes.extend(kept.iter().map(|(one, _)| format!("{} is kept as it is: {}", one.variable, one.effect)));
     let is_kept = |variable: &&Variable| kept.iter().any(|(one, _)| one.variable == variable.name);

@@ -188,7 +188,10 @@ async fn attempt(machine: Machine<'_>, request: &Request, signals: &mut Signals)
 /// The variables of the source that the command must not find: a role of AWS that the source has is not the one that the command
 /// is signed in as.
 fn of_source(source: &SourceName, plan: &Plan) -> &'static [&'static str] {
-    if *source == SourceName::Aws && plan.families.contains(&Family::Aws) { &aws::VARIABLES } else { &[] }
+    // A named session has variables of its own, and leaves the others alone.
+    let is_other_role =
+        *source == SourceName::Aws && plan.families.contains(&Family::Aws) && !plan.is_named();
+    if is_other_role { &aws::VARIABLES } else { &[] }
 }
 
 /// Says with `--verbose` who is signed in.

@@ -8,7 +8,8 @@ use std::{
 };
 
 use wif_core::{
-    failure::Failure, foreign_text::ForeignText, token::claims::Unverified, trust::presented::identity_parts,
+    azure::cloud::Cloud as AzureCloud, failure::Failure, foreign_text::ForeignText,
+    token::claims::Unverified, trust::presented::identity_parts,
 };
 use wif_io::{
     clock::{Clock, Deadline},
@@ -62,10 +63,15 @@ pub async fn needed_trust(
     let claims = Unverified::read(&token).map_err(malformed)?;
     let audience = request.audience.as_deref().unwrap_or(usual);
     let parts = identity_parts(&claims);
+    // Only a connection of the public cloud has a second issuer that is known.
+    let (tenant, connection) = (plan.connection.identity.tenant, plan.connection.id);
+    let is_public = plan.connection.identity.audiences.cloud == AzureCloud::Public;
+    let after = (source_name == SourceName::AzurePipelines && is_public)
+        .then(|| trust_clouds::after(claims.issuer.raw(), tenant, connection))
+        .flatten();
     if let Some(cloud) = cloud {
-        let tenant = plan.connection.identity.tenant;
         let audience = request.audience.as_deref();
-        let commands = trust_clouds::commands(cloud, &claims, audience, tenant, plan.connection.id, shell);
+        let commands = trust_clouds::commands(cloud, &claims, audience, after, shell);
         return Ok(NeededTrust { parts, commands });
     }
     let client = plan.connection.client().map(|client| client.to_string()).unwrap_or_default();
@@ -75,9 +81,8 @@ pub async fn needed_trust(
     };
     let (issuer, subject) = (claims.issuer.raw(), claims.subject.raw());
     let today = commands((issuer, subject), audience, &client, &name);
-    let (tenant, connection) = (plan.connection.identity.tenant, plan.connection.id);
     // The first issuer is trusted until the connection has moved: so the second credential has a name of its own.
-    let after = trust_clouds::after(issuer, tenant, connection).map(|(issuer, subject)| {
+    let after = after.map(|(issuer, subject)| {
         let second = commands((&issuer, &subject), audience, &client, &format!("{name}-entra"));
         format!("# today\n\n{today}\n\n# {}\n\n{second}", trust_clouds::AFTER)
     });

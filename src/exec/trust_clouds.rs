@@ -55,8 +55,7 @@ pub(super) fn commands(
     cloud: Cloud,
     claims: &Unverified,
     audience: Option<&str>,
-    tenant: Uuid,
-    connection: Uuid,
+    after: Option<(String, String)>,
     shell: fn(&str) -> String,
 ) -> String {
     let (issuer, subject) = (claims.issuer.raw().to_owned(), claims.subject.raw().to_owned());
@@ -67,7 +66,7 @@ pub(super) fn commands(
         None if cloud == Cloud::Aws && issuer.starts_with("https://login.") => of_entra.clone(),
         None => presented(),
     };
-    let after = after(&issuer, tenant, connection).map(|(issuer, subject)| Trusted {
+    let after = after.map(|(issuer, subject)| Trusted {
         heading: AFTER,
         issuer,
         subject,

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What stands where a name was.
-const PERSON: &str = "(a person)";
+pub(crate) const PERSON: &str = "(a person)";
 
 /// Removes names and mail addresses of people. Names of groups, applications and connections stay.
 pub fn redact(snapshot: &mut Snapshot) {
@@ -25,7 +25,7 @@ pub fn redact(snapshot: &mut Snapshot) {
     snapshot.sort();
 }
 
-/// Removes mail addresses and names of people from what is asked for, so that it is compared with what is redacted, too.
+/// Removes mail addresses and the names of approvers from what is asked for, so that it can be compared with what is redacted.
 pub fn redact_request(request: &mut Request) {
     for text in [&mut request.owner, &mut request.reason] {
         *text = without_addresses(text);

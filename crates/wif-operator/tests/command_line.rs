@@ -72,7 +72,7 @@ fn a_rollback_takes_back_what_is_selected_and_no_more() {
     for (more, code, told) in [
         (&["--connection", "sc-platform-prod"][..], 10, "- take back: make the connection"),
         (&["--name", "sc-plat*", "--project", "Project 0000"], 10, "- take back: make the connection"),
-        (&["--connection", "sc-platform-pro"], 2, "did you mean sc-platform-prod"),
+        (&["--connection", "sc-platform-pro"], 2, "is not in the journal"),
         (&["--name", "other-*"], 0, "0 connections to change"),
         (&["--project", "Project 0001"], 0, "0 connections to change"),
     ] {

@@ -72,6 +72,16 @@ fn a_command_that_writes_needs_its_tokens_from_the_beginning() {
             );
         }
     }
+    // Arguments come first: without an organization there is nothing to have a token for.
+    let mut scene = scene::Scene::new(&[], 0);
+    scene.fixture = scene.fixture.unset("AZURE_DEVOPS_EXT_PAT");
+    assert_eq!(scene.code(&["convert", "plan", "--all-eligible"]).0, 2);
+    // A managed identity is made without Graph.
+    let mut scene = request::Scene::new();
+    scene.fixture = scene.fixture.unset("WIF_GRAPH_TOKEN");
+    scene.write(&scene.request("managedIdentity"));
+    let (code, said) = scene.plan(&[]);
+    assert_eq!(code, 10, "{said}");
     for variable in ["AZURE_DEVOPS_EXT_PAT", "WIF_GRAPH_TOKEN", "WIF_ARM_TOKEN"] {
         let mut scene = migration::Scene::new();
         scene.fixture = scene.fixture.unset(variable);

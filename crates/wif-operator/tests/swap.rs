@@ -353,6 +353,20 @@ fn what_was_killed_at_a_renaming_can_be_taken_back_instead_of_resumed() {
 }
 
 #[test]
+fn an_old_connection_that_a_person_has_renamed_can_still_be_left_alone_by_a_rollback() {
+    let scene = Scene::new();
+    let apps = apps_of(&scene);
+    scene.migrate("application");
+    "sc-mine".clone_into(&mut scene.fixture.emulator.directory().connection(scene.old).name);
+    let (code, said) = scene.run(&["rollback", "plan.json.journal", "--output", "back.json"]);
+    assert_eq!(code, 10, "{said}");
+    let (code, said) = scene.within("back.json", &[]);
+    assert_eq!(code, 0, "{said}");
+    assert!(scene.named(NEW).is_empty() && scene.old().name == "sc-mine");
+    assert_eq!(apps_of(&scene), apps);
+}
+
+#[test]
 fn half_swapped_names_are_swapped_to_the_end_by_a_new_plan() {
     let scene = Scene::new();
     assert_eq!(scene.plan_swap().0, 10);
@@ -389,10 +403,20 @@ fn a_check_that_a_person_has_to_make_comes_before_the_name() {
             "displayName": "Invoke REST API", "inputs": { "headers": "{}" },
         },
     });
-    scene.fixture.emulator.directory().connection(scene.old).record.checks.push(by_hand);
-    let (code, said) = scene.plan_swap();
-    assert!(code == 2 && said.contains("its check") && said.contains("second plan"), "{code} {said}");
+    scene.fixture.emulator.directory().connection(scene.old).record.checks.push(by_hand.clone());
+    let refused = || {
+        let (code, said) = scene.plan_swap();
+        assert!(
+            code == 2 && said.contains("lacks its check") && said.contains("second plan"),
+            "{code} {said}"
+        );
+    };
+    refused();
     assert_eq!((scene.plan_to("application").0, scene.within("plan.json", &[]).0), (10, 10));
+    // It is looked for on the new connection, and not taken for made.
+    refused();
+    let new = scene.named(NEW)[0].id;
+    scene.fixture.emulator.directory().connection(new).record.checks.push(by_hand);
     let (code, said) = scene.plan_swap();
     assert!(code == 10 && said.contains("~ rename the new connection"), "{code} {said}");
 }
@@ -457,6 +481,11 @@ fn names_that_cannot_be_swapped_are_refused_with_what_can_be_done() {
     assert_eq!(scene.within("plan.json", &[]).0, 0);
     let (code, said) = scene.plan_swap();
     assert!(code == 0 && said.contains("migrated already: sc-stored-secret is there"), "{code} {said}");
+    // One that a person has renamed is no half swap.
+    let new = scene.named(OLD)[0].id;
+    "sc-renamed".clone_into(&mut scene.fixture.emulator.directory().connection(new).name);
+    let (code, said) = scene.plan(&["--connection", ASIDE, "--swap-names", "--name-suffix", "-new"]);
+    assert!(code == 0 && said.contains("the new connection is called sc-renamed"), "{code} {said}");
     // A connection that only is called so is like any other.
     let healthy = scene.fixture.made.healthy[0];
     "sc-any-before-wif".clone_into(&mut scene.fixture.emulator.directory().connection(healthy).name);

@@ -14,8 +14,11 @@ use super::{
 };
 use crate::glob;
 
-/// What assigning and removing roles needs.
-const ASSIGN: &str = "Microsoft.Authorization/roleAssignments/write";
+const ROLE_ASSIGNMENTS: &str = "Microsoft.Authorization/roleAssignments";
+/// The right to assign a role.
+const WRITE: &str = "write";
+/// The right to remove one.
+const DELETE: &str = "delete";
 /// The longest note, in characters.
 const MAX_NOTE: usize = 600;
 
@@ -23,7 +26,8 @@ const MAX_NOTE: usize = 600;
 /// service that refuses a step later is told then.
 pub async fn note_missing(services: &Services, items: &mut [Item]) {
     let mut manageable: BTreeMap<Uuid, Option<BTreeSet<Uuid>>> = BTreeMap::new();
-    let mut assignable: BTreeMap<String, Option<bool>> = BTreeMap::new();
+    let mut assignable: BTreeMap<(String, &str), Option<bool>> = BTreeMap::new();
+    let mut is_silent = false;
     for item in items {
         let mut notes = Vec::new();
         let project = item.project.id;
@@ -38,18 +42,27 @@ pub async fn note_missing(services: &Services, items: &mut [Item]) {
                 ));
             }
         }
-        for scope in item.steps.iter().filter_map(|step| assigned_scope(&step.action)) {
-            let may = match assignable.entry(scope.to_lowercase()) {
+        let roles: BTreeSet<_> = item.steps.iter().filter_map(|step| role_change(&step.action)).collect();
+        for (scope, right) in roles {
+            if is_silent {
+                break;
+            }
+            let may = match assignable.entry((scope.to_lowercase(), right)) {
                 Entry::Occupied(known) => *known.get(),
-                Entry::Vacant(new) => *new.insert(services.may_do(scope, ASSIGN).await.ok()),
+                Entry::Vacant(new) => {
+                    let may = services.may_do(scope, &format!("{ROLE_ASSIGNMENTS}/{right}")).await;
+                    // A service that does not answer is not asked about each scope.
+                    is_silent = may.as_ref().is_err_and(|error| !error.is_refusal());
+                    *new.insert(may.ok())
+                }
             };
             if may == Some(false) {
+                let what = if right == WRITE { "assign" } else { "remove" };
                 notes.push(format!(
-                    "a right is missing: you may not assign roles at {scope}; who may: {ROLES} (what they do: wif hand-off PLAN --to azure)"
+                    "a right is missing: you may not {what} roles at {scope}; who may: {ROLES} (what they do: wif hand-off PLAN --to azure)"
                 ));
             }
         }
-        notes.dedup();
         item.notes.extend(notes.iter().map(|note| one_line(note, MAX_NOTE)));
     }
 }
@@ -60,6 +73,7 @@ const fn changes_connection(action: &Action) -> bool {
         action,
         Action::Convert { .. }
             | Action::MoveIssuer { .. }
+            | Action::TakeBack { done: Change::SetAside | Change::Share { .. } | Change::Unshare { .. } }
             | Action::Follow(
                 Change::SetAside
                     | Change::EndConnection
@@ -70,14 +84,21 @@ const fn changes_connection(action: &Action) -> bool {
     )
 }
 
-fn assigned_scope(action: &Action) -> Option<&str> {
-    match action {
-        Action::Follow(Change::AssignRole { scope, .. } | Change::RemoveRole { scope, .. }) => Some(scope),
-        Action::Follow(Change::CopyRole { copied: role } | Change::EndRole { ended: role }) => {
-            Some(&role.scope)
-        }
-        _ => None,
-    }
+/// The scope at which a step assigns or removes a role, and the right that this needs.
+fn role_change(action: &Action) -> Option<(&str, &'static str)> {
+    let (change, is_taken_back) = match action {
+        Action::Follow(change) => (change, false),
+        Action::TakeBack { done } => (done, true),
+        _ => return None,
+    };
+    let (scope, makes) = match change {
+        Change::AssignRole { scope, .. } => (scope, true),
+        Change::CopyRole { copied } => (&copied.scope, true),
+        Change::RemoveRole { scope, .. } => (scope, false),
+        Change::EndRole { ended } => (&ended.scope, false),
+        _ => return None,
+    };
+    Some((scope, if makes == is_taken_back { DELETE } else { WRITE }))
 }
 
 /// Whether permissions of Azure Resource Manager allow an action: one entry has it among its actions, and not among what it leaves out.
@@ -101,8 +122,9 @@ mod tests {
         let owner = json!({ "actions": ["*"], "notActions": [] });
         let contributor = json!({ "actions": ["*"], "notActions": ["Microsoft.Authorization/*/Write"] });
         let reader = json!({ "actions": ["*/read"] });
-        assert!(allows(&[reader.clone(), owner], ASSIGN));
-        assert!(!allows(&[reader, contributor], ASSIGN));
-        assert!(!allows(&[], ASSIGN) && !allows(&[json!({})], ASSIGN));
+        let action = "Microsoft.Authorization/roleAssignments/write";
+        assert!(allows(&[reader.clone(), owner], action));
+        assert!(!allows(&[reader, contributor], action));
+        assert!(!allows(&[], action) && !allows(&[json!({})], action));
     }
 }

@@ -60,8 +60,12 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<Au
     let targets = pair(formats, &arguments.outputs)?;
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
     // Before anything is read: an audit that takes minutes must not end with a mistake in a file.
-    let (settings, selection) = judgment(arguments, now)?;
+    let (mut settings, selection) = judgment(arguments, now)?;
     let snapshot = snapshot(&arguments.read, host).await?;
+    // What is compared with a redacted snapshot, also with one of an earlier day, is redacted, too.
+    if snapshot.redacted {
+        settings.requests.iter_mut().for_each(redact_request);
+    }
     let report = judge(&snapshot, &settings, &selection);
     let unread = nothing_read(&snapshot);
     drop(snapshot);
@@ -133,10 +137,7 @@ fn judgment(arguments: &AuditArguments, now: Moment) -> Result<(Settings, Select
         }
     }
     let baseline = arguments.baseline.as_deref().map(fingerprints).transpose()?;
-    let mut requests = arguments.requests.as_deref().map(requests).transpose()?;
-    if arguments.read.redact {
-        requests.iter_mut().flatten().for_each(redact_request);
-    }
+    let requests = arguments.requests.as_deref().map(requests).transpose()?;
     let settings = Settings {
         now,
         expires_within: arguments.expires_within,

@@ -140,17 +140,27 @@ impl Engine<'_> {
         let signed_in = stores && self.signs_in(target).await == Some(true);
         let ended = self.follow((item, at), (&Change::SetAside, false), was_announced, Phase::Intent).await;
         match ended {
+            // Whether it signed in before was not seen by this process.
+            Ended::Found if was_announced && stores && self.signs_in(target).await == Some(false) => {
+                self.made_with_note(&format!(
+                    "{} does not sign in, and was renamed before this process began: Azure DevOps may not have kept its stored secret",
+                    item.name
+                ))
+            }
             Ended::Found if was_announced => Ended::Made(None),
             Ended::Made(None) if signed_in && self.signs_in(target).await == Some(false) => {
-                let text = format!(
+                self.made_with_note(&format!(
                     "{} does not sign in any more since it was renamed: Azure DevOps has not kept its stored secret",
                     item.name
-                );
-                self.talk.say(&text);
-                Ended::Made(Some(one_line(&text, MAX_TEXT)))
+                ))
             }
             ended => ended,
         }
+    }
+
+    fn made_with_note(&self, text: &str) -> Ended {
+        self.talk.say(text);
+        Ended::Made(Some(one_line(text, MAX_TEXT)))
     }
 
     /// Whether a connection signs in. None: that was not found out.
@@ -160,7 +170,7 @@ impl Engine<'_> {
         if proof.is_proven() {
             return Some(true);
         }
-        matches!(proof, Proof::IdentityRefused(_) | Proof::Other(_)).then_some(false)
+        matches!(proof, Proof::IdentityRefused(_)).then_some(false)
     }
 
     /// Whether a step is seen to be done. An error is told only if the last look was one.

@@ -12,6 +12,7 @@ use crate::{
         vend::{
             asked::{Asked, Change, mark_beside},
             checks::{copy_of, name_of},
+            look,
             making::{ADMINISTRATOR, step},
             names::{BEFORE, Renaming, renamings, told},
         },
@@ -57,20 +58,42 @@ pub fn can_be_renamed(connection: &Connection, managed_by: ManagedBy) -> Result<
     }
 }
 
-/// Whether the new connection would be guarded as the old one is when it gets the name: from then on pipelines use it.
+/// Whether the new connection is guarded as the old one is when it gets the name: from then on pipelines use it.
 ///
 /// # Errors
 ///
-/// A person has to make a check first.
-pub fn is_guarded(old: &Gathered) -> Result<(), Reason> {
+/// A person has to make a check first, or it could not be seen whether it is there.
+pub async fn is_guarded(services: &Services, old: &Gathered, new: Option<Uuid>) -> Result<(), Reason> {
     let is_off = |check: &Value| check.get("isDisabled").and_then(Value::as_bool) == Some(true);
-    let all = old.projects.iter().flat_map(|guards| &guards.checks);
-    let mut by_hand = all.filter(|check| !is_off(check) && copy_of(check).is_none());
-    let Some(check) = by_hand.next() else { return Ok(()) };
-    Err(Reason::new(
-        format!("its names cannot be swapped yet: its check {} is not copied", name_of(check)),
-        "migrate it without --swap-names, make that check for the new connection, and swap the names by a second plan",
-    ))
+    for guards in &old.projects {
+        let by_hand = guards.checks.iter().filter(|check| !is_off(check) && copy_of(check).is_none());
+        for check in by_hand {
+            let there = match new {
+                Some(new) => services.checks(guards.project.id, new).await.map_err(|error| {
+                    let reason = format!("the checks of the new connection could not be read: {error}");
+                    Reason::unread(reason, "use a token that may read them")
+                })?,
+                None => Vec::new(),
+            };
+            let is_it = |one: &Value| {
+                !is_off(one) && kind_of(one) == kind_of(check) && name_of(one) == name_of(check)
+            };
+            if !there.iter().any(is_it) {
+                return Err(Reason::new(
+                    format!(
+                        "its names cannot be swapped yet: the new connection lacks its check {}",
+                        name_of(check)
+                    ),
+                    "migrate it without --swap-names, make that check for the new connection, and swap the names by a second plan",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn kind_of(check: &Value) -> Option<&str> {
+    check.pointer("/type/id").and_then(Value::as_str)
 }
 
 /// Looks whether the names are free that the old connection would get.
@@ -80,10 +103,13 @@ pub fn is_guarded(old: &Gathered) -> Result<(), Reason> {
 /// One of them is taken, or that could not be read.
 pub async fn are_names_free(services: &Services, asked: &Asked) -> Result<(), Reason> {
     for Renaming { project, to: name, .. } in renamings(asked, &Change::SetAside) {
-        let found = services.connections_named(project.id, &name).await.map_err(|error| {
+        let mut found = services.connections_named(project.id, &name).await.map_err(|error| {
             let reason = format!("what is called {name} in {} could not be read: {error}", project.name);
             Reason::unread(reason, "use a token that may read the connections of its projects")
         })?;
+        // The old one may have it already, of a swap that was not ended.
+        let old = asked.beside.as_ref().map(|beside| beside.connection);
+        found.retain(|one| look::id(one, "id") != old);
         if !found.is_empty() {
             let reason = format!(
                 "its names cannot be swapped: another connection in {} is called {name}",

@@ -133,7 +133,7 @@ fn is_managed(asked: &Asked) -> bool {
 }
 
 /// Whether an item reads or changes applications.
-fn needs_graph(item: &Item) -> bool {
+pub(in crate::cli) fn needs_graph(item: &Item) -> bool {
     let of_new = item.asked.as_deref().is_some_and(|asked| !is_managed(asked));
     // In a migration, what was read is the old connection's.
     let of_read = item.facts.identity.resource.is_none() && (item.asked.is_none() || is_migration(item));
@@ -141,7 +141,7 @@ fn needs_graph(item: &Item) -> bool {
 }
 
 /// Whether an item reads or changes managed identities or roles.
-fn needs_arm(item: &Item) -> bool {
+pub(in crate::cli) fn needs_arm(item: &Item) -> bool {
     let is_role = |change: &Change| {
         matches!(
             change,

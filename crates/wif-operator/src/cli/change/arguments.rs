@@ -66,7 +66,7 @@ pub struct PlanArguments {
 #[derive(Clone, Debug, Args)]
 pub struct ShownArguments {
     /// Keep the plan in a file, for wif apply
-    #[arg(long, value_name = "PLAN")]
+    #[arg(long, value_name = "PLAN", value_parser = plan_file)]
     pub output: Option<PathBuf>,
     /// How the plan is shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -240,6 +240,15 @@ impl ShownArguments {
             None => ManagedBy::Unknown,
         }
     }
+}
+
+fn plan_file(text: &str) -> Result<PathBuf, String> {
+    if text == "-" {
+        return Err(
+            "accepted is a file, which wif apply reads; --format json goes to standard output".to_owned()
+        );
+    }
+    Ok(text.into())
 }
 
 fn short_duration(text: &str) -> Result<Duration, String> {

@@ -10,7 +10,7 @@ mod rollback;
 mod services;
 
 pub(super) use self::{
-    apply::apply,
+    apply::{apply, needs_arm, needs_graph},
     arguments::{
         ApplyArguments, AskArguments, HandOffArguments, IssuerCommand, JournalCommand, Kind, PlanArguments,
         PlanCommand, RollbackArguments, ShownArguments,

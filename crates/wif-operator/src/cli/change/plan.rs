@@ -198,8 +198,6 @@ pub(in crate::cli) async fn gather(
     let cloud = arguments.cloud.into();
     let needs = Needs { identities: true };
     let connected = connect(host, cloud, arguments.ask.session.as_deref(), needs).await?;
-    needed(connected.tokens.devops.as_ref(), "Azure DevOps")?;
-    needed(connected.tokens.graph.as_ref(), "Microsoft Graph")?;
     let options = ReadOptions {
         organizations: arguments.ask.organization.iter().cloned().collect(),
         projects: arguments.projects.clone(),
@@ -211,6 +209,8 @@ pub(in crate::cli) async fn gather(
     let [address] = addresses.as_slice() else {
         return Err(argument("a plan is about one organization", "name one: --organization NAME"));
     };
+    needed(connected.tokens.devops.as_ref(), "Azure DevOps")?;
+    needed(connected.tokens.graph.as_ref(), "Microsoft Graph")?;
     let mut snapshot = connect::read(&options, host, &connected).await?;
     if host.is_interrupted.get() {
         return Ok(Err(INTERRUPTED));
@@ -241,10 +241,6 @@ pub(in crate::cli) fn keep_and_show(
     host: &mut Host<'_>,
 ) -> Result<(), Failure> {
     if let Some(path) = &arguments.output {
-        if path.as_os_str() == "-" {
-            let hint = "name a file, or give --format json, which goes to standard output";
-            return Err(argument("--output of a plan is the file that wif apply reads, and not -", hint));
-        }
         write(path, Readers::Owner, &mut |out| out.write_all(plan.to_json().as_bytes()))?;
     }
     print(host, &shown(plan, arguments), arguments.format == PlanFormat::Json)
@@ -282,7 +278,7 @@ impl Planned {
     fn skip(&mut self, connection: &Connection, reason: Reason, is_worth_a_line: bool) {
         self.is_unread |= reason.unread;
         let skipped = reason.of(connection);
-        if is_worth_a_line { self.skipped.push(skipped) } else { self.others.push(skipped) }
+        if is_worth_a_line || skipped.unread { self.skipped.push(skipped) } else { self.others.push(skipped) }
     }
 }
 

@@ -50,8 +50,12 @@ pub(in crate::cli) async fn rollback(
         let meant: Vec<_> = changed.iter().filter(is_read).map(|item| item.connection.to_string()).collect();
         options.connections = meant;
         if options.connections.is_empty() {
-            host.talk
-                .say("the journal says of no connection that it was changed: there is nothing to take back");
+            let text = if changed.is_empty() {
+                "the journal says of no connection that it was changed: there is nothing to take back"
+            } else {
+                "the journal says of no connection of these projects that it was changed: there is nothing to take back"
+            };
+            host.talk.say(text);
             return Ok(0);
         }
     }

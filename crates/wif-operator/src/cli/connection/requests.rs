@@ -51,12 +51,12 @@ pub(super) enum Purpose {
 
 fn check_tokens(requests: &[Request], connected: &Connected) -> Result<(), Failure> {
     needed(connected.tokens.devops.as_ref(), "Azure DevOps")?;
-    needed(connected.tokens.graph.as_ref(), "Microsoft Graph")?;
-    let is_of_azure = |request: &Request| {
-        !request.access.is_empty() || matches!(request.identity, RequestedIdentity::ManagedIdentity { .. })
-    };
-    if requests.iter().any(is_of_azure) {
-        needed(connected.tokens.arm.as_ref(), "Azure Resource Manager")?;
+    // Its subscription or management group tells the tenant of each.
+    needed(connected.tokens.arm.as_ref(), "Azure Resource Manager")?;
+    let is_of_azure =
+        |request: &Request| matches!(request.identity, RequestedIdentity::ManagedIdentity { .. });
+    if !requests.iter().all(is_of_azure) {
+        needed(connected.tokens.graph.as_ref(), "Microsoft Graph")?;
     }
     Ok(())
 }
@@ -73,9 +73,6 @@ pub(super) async fn read_for(
     host: &mut Host<'_>,
 ) -> Result<(Snapshot, Connected, read::Address), Failure> {
     let connected = connect(host, cloud, ask.session.as_deref(), Needs { identities: true }).await?;
-    if purpose == Purpose::Plan {
-        check_tokens(requests, &connected)?;
-    }
     let mut projects: Vec<_> = requests.iter().flat_map(|request| request.projects.clone()).collect();
     projects.sort_by_key(|name| name.to_lowercase());
     projects.dedup_by_key(|name| name.to_lowercase());
@@ -90,6 +87,9 @@ pub(super) async fn read_for(
     let [address] = addresses.as_slice() else {
         return Err(argument("requests are about one organization", "name one: --organization NAME"));
     };
+    if purpose == Purpose::Plan {
+        check_tokens(requests, &connected)?;
+    }
     let snapshot = connect::read(&options, host, &connected).await?;
     Ok((snapshot, connected, address.clone()))
 }

@@ -10,13 +10,19 @@ use crate::{
     change::{
         journal::Read,
         plan::{Action, Item, Plan, Skipped, Step},
-        select::NoMatch,
+        rights::note_missing,
         steps::valid_until,
-        vend::{asked::Change, facts::facts, making::take_back},
+        vend::{
+            asked::Change,
+            facts::facts,
+            look::{self, Found},
+            making::take_back,
+        },
     },
     cli::{
-        change::{PlanArguments, code_of, keep_and_show, no_match, services, wanted},
+        change::{PlanArguments, code_of, keep_and_show, needed, needs_arm, needs_graph, services, wanted},
         connect::connect,
+        files::argument,
         screen::Host,
     },
     glob,
@@ -36,8 +42,11 @@ fn meant(plan: &Plan, arguments: &PlanArguments) -> Result<BTreeSet<Uuid>, Failu
     for name in &wanted.connections {
         if !plan.items.iter().any(|item| has_name(item, name)) {
             let near = nearest(name, plan.items.iter().map(|item| item.name.as_str()));
-            let near = near.into_iter().map(str::to_owned).collect();
-            return Err(no_match(NoMatch { name: name.clone(), near }));
+            let hint = match near.as_slice() {
+                [] => "name a connection as wif journal show does".to_owned(),
+                near => format!("did you mean {}?", near.join(", ")),
+            };
+            return Err(argument(format!("--connection '{name}' is not in the journal"), &hint));
         }
     }
     let is_selected = |item: &&Item| {
@@ -75,6 +84,15 @@ pub(in crate::cli) async fn rollback_requests(
     let address = read::address_of(ask.organization.as_deref(), &before.organization.url)?;
     let connected = connect(host, cloud, ask.session.as_deref(), Needs { identities: true }).await?;
     let services = services(connected, cloud, (&before.organization.name, address.base))?;
+    let has = |needs: fn(&Item) -> bool| {
+        before.items.iter().filter(|item| meant.contains(&item.connection)).any(needs)
+    };
+    if has(needs_graph) {
+        needed(services.graph.as_ref(), "Microsoft Graph")?;
+    }
+    if has(needs_arm) {
+        needed(services.arm.as_ref(), "Azure Resource Manager")?;
+    }
     let now = ask.now.unwrap_or_else(|| Moment::new(host.clock.now()));
     let (mut items, mut skipped) = (Vec::new(), Vec::new());
     for item in before.items.iter().filter(|item| meant.contains(&item.connection)) {
@@ -104,10 +122,12 @@ pub(in crate::cli) async fn rollback_requests(
                 Ok(Some(old)) => {
                     let now = old.get("name").and_then(Value::as_str).unwrap_or_default();
                     let is_renamed = steps.iter().any(|step| is_take_back_of(step, &Change::SetAside));
-                    if !is_renamed && !now.eq_ignore_ascii_case(&beside.name) {
+                    let new = look::connection(&services, asked, item.connection).await;
+                    let new = new.ok().and_then(Found::connection);
+                    let new = new.as_ref().and_then(|new| new.get("name")?.as_str()).unwrap_or_default();
+                    if !is_renamed && new.eq_ignore_ascii_case(&beside.name) {
                         let reason = format!(
-                            "the old connection is called {now} by now, and nothing would be called {} then",
-                            beside.name
+                            "the new connection is called {new} by now, and the old one {now}: nothing would be called {new} then"
                         );
                         let alternative = "roll the plan back first that has swapped the names";
                         skipped.push(left_out(one_line(&reason, 400), alternative, false));
@@ -143,6 +163,7 @@ pub(in crate::cli) async fn rollback_requests(
             }
         }
     }
+    note_missing(&services, &mut items).await;
     let is_unread = skipped.iter().any(|one| one.unread);
     let plan = Plan {
         tool: env!("CARGO_PKG_VERSION").to_owned(),

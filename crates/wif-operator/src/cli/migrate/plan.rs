@@ -208,10 +208,9 @@ async fn item(
     }
     let mut notes = notes(&asked, &gathered, old.identity.principal_object);
     if arguments.swap_names {
-        let makes = |step: &Step| step.action == Action::Follow(Change::MakeConnection);
-        if steps.iter().any(makes) {
-            swap::is_guarded(&gathered).map_err(Unplanned::NotSwapped)?;
-        }
+        let new = look::connection(services, &asked, id).await.ok().and_then(Found::connection);
+        let new = new.as_ref().and_then(|new| look::id(new, "id"));
+        swap::is_guarded(services, &gathered, new).await.map_err(Unplanned::NotSwapped)?;
         if steps.iter().any(|step| step.action == Action::Follow(Change::SetAside)) {
             swap::are_names_free(services, &asked).await.map_err(Unplanned::NotSwapped)?;
         }
@@ -245,9 +244,15 @@ fn names(ground: &Gathered, old: &Old<'_>, arguments: &MigrateArguments) -> Resu
     let Some(successor) = swap::successor_of(old.connection.id, &ground.organization) else {
         return Ok(now());
     };
-    // Where the new one has not got the name yet, what is left of the swap is planned.
     if !arguments.swap_names || successor.name.eq_ignore_ascii_case(base) {
         return Err(is_migrated(&successor.name));
+    }
+    // Where the new one has not got the name yet, what is left of the swap is planned.
+    if !successor.name.eq_ignore_ascii_case(&format!("{base}{}", arguments.name_suffix)) {
+        let reason =
+            format!("it has given its name away, and the new connection is called {}", successor.name);
+        let advice = "give the --name-suffix of the first plan, or give the new one its name by hand";
+        return Err(Reason::new(reason, advice));
     }
     let former = |name: &str| name.strip_suffix(BEFORE).unwrap_or(name).to_owned();
     Ok(old.projects.iter().map(|(_, name)| former(name)).collect())
