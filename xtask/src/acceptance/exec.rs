@@ -67,13 +67,14 @@ impl Source {
         }
     }
 
-    /// The service that signs each time it is asked; none, where the id token was put somewhere before.
+    /// The service that signs several times in a row; none, where the id token was put somewhere before, or outlives the row as
+    /// those of AWS do, which are asked for with a life of five minutes.
     pub(super) fn service(self) -> Option<Service> {
         match self {
             Self::AzurePipelines => Some(Service::DevOps),
-            Self::GitHub | Self::Buildkite | Self::Aws => Some(Service::Sources),
+            Self::GitHub | Self::Buildkite => Some(Service::Sources),
             Self::Google | Self::ManagedIdentity => Some(Service::Machine),
-            Self::GitLab | Self::File | Self::Kubernetes => None,
+            Self::Aws | Self::GitLab | Self::File | Self::Kubernetes => None,
         }
     }
 
@@ -108,7 +109,8 @@ impl Source {
     pub(super) fn variables(self, emulator: &Emulator) -> Result<Vec<(String, String)>> {
         let set = |name: &str, value: String| (name.to_owned(), value);
         let mut variables = self.issuer().map(|issuer| emulator.source_variables(issuer)).unwrap_or_default();
-        let token = self.issuer().filter(|_| self.service().is_none());
+        let is_static = matches!(self, Self::GitLab | Self::File | Self::Kubernetes);
+        let token = self.issuer().filter(|_| is_static);
         let token = token.map(|issuer| emulator.source_id_token(issuer, AUDIENCE, STATIC_TOKEN_LIVES));
         match (self, token) {
             (Self::AzurePipelines, _) => {
