@@ -61,6 +61,10 @@ fn a_value_of_the_pipeline_that_is_replaced_is_named_with_both_values() {
     let line =
         log.lines().find(|line| line.starts_with("ARM_SUBSCRIPTION_ID=")).unwrap_or_else(|| panic!("{log}"));
     assert!(line.contains(spoke) && line.contains(&own) && line.contains("session:"), "{line}");
+    // A token stays out of the log, as the value that it replaces does.
+    let (log, _) = said(&pipeline(Case::new(), &[("AZURE_ACCESS_TOKEN", "0ld")]));
+    assert!(log.contains("AZURE_ACCESS_TOKEN of the pipeline is replaced for later steps"), "{log}");
+    assert!(!log.contains("0ld"), "{log}");
     // What the machine has set is not the pipeline's.
     let (log, _) = said(&Case::new().set("ARM_SUBSCRIPTION_ID", spoke));
     assert!(!log.contains("is replaced"), "{log}");

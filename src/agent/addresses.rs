@@ -31,6 +31,17 @@ pub(crate) fn resource_manager<'a>(env: &'a Env, connection: &'a Connection) -> 
         .unwrap_or(&connection.identity.audiences.resource_manager)
 }
 
+/// Azure Resource Manager of the connection, if it may get access tokens.
+#[must_use]
+pub(crate) fn allowed_resource_manager(
+    env: &Env,
+    connection: &Connection,
+    allowed: &AllowedHosts,
+) -> Option<Endpoint> {
+    let endpoint = Endpoint::parse(resource_manager(env, connection)).ok();
+    endpoint.filter(|endpoint| may_get_tokens(allowed, Service::ResourceManager, endpoint))
+}
+
 impl Addresses {
     /// The connection's own addresses first, then those of its cloud.
     ///

@@ -15,7 +15,7 @@ use wif_broker::{
     tokens::{FetchAccess, Tokens},
 };
 use wif_core::{
-    azure::{allowed::Allowed, hosts::Service, resource::Resource},
+    azure::{allowed::Allowed, resource::Resource},
     code::Code,
     failure::Failure,
     secret::Secret,
@@ -23,7 +23,6 @@ use wif_core::{
 };
 use wif_io::{
     clock::Clock,
-    endpoint::Endpoint,
     env::Env,
     http::Http,
     private_folder::{FolderError, PrivateFile},
@@ -121,11 +120,9 @@ pub async fn open_session(
     let http = Arc::new(Http::new(settings, Arc::clone(&clock))?);
     let allowed = inputs.allowed_resources(&connection.identity.audiences)?;
     let gives_id_token = guards::gives_id_token(&inputs, connection.scheme);
-    let resource_manager = Endpoint::parse(addresses::resource_manager(&env, &connection)).ok();
-    let is_allowed = |endpoint: &Endpoint| {
-        addresses::may_get_tokens(&inputs.allowed_authorities, Service::ResourceManager, endpoint)
-    };
-    let resource_manager = resource_manager.filter(is_allowed).map(|endpoint| endpoint.to_string());
+    let resource_manager =
+        addresses::allowed_resource_manager(&env, &connection, &inputs.allowed_authorities)
+            .map(|endpoint| endpoint.to_string());
     let source = Arc::new(AzurePipelines::of(&connection, &env, &inputs.allowed_authorities));
     let assertion = inputs.assertion(&connection.identity.audiences)?;
     let targets = targets::read(&inputs.targets, &env, &inputs.allowed_authorities, assertion)?;

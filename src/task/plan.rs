@@ -8,7 +8,7 @@ use wif_core::{
     azure::{
         allowed::Allowed,
         cloud::Cloud,
-        hosts::{AllowedHosts, HTTPS, Service},
+        hosts::{AllowedHosts, HTTPS},
         resource::{Audiences, Resource},
     },
     exports::{
@@ -23,8 +23,7 @@ use wif_io::{endpoint::Endpoint, env::Env, http::Http, private_folder::Folder};
 use super::{export::check, previous_session, targets::PlannedTargets};
 use crate::{
     agent::{
-        addresses::{self, may_get_tokens},
-        azure_cli,
+        addresses, azure_cli,
         connection::{self, Connection, Scheme},
         inputs::{self, Inputs, SessionName},
         job::{self, Job},
@@ -184,11 +183,9 @@ impl Plan {
         let (refresh, session) = (inputs.refresh, inputs.session);
         // A session with a name has names of its own.
         let machine = ManagedIdentity::endpoint_to_restore(env).filter(|_| session.is_none());
-        let url = addresses::resource_manager(env, &connection);
         // az would send its tokens wherever it is told to.
-        let resource_manager = Endpoint::parse(url)
-            .ok()
-            .filter(|url| may_get_tokens(&inputs.allowed_authorities, Service::ResourceManager, url));
+        let resource_manager =
+            addresses::allowed_resource_manager(env, &connection, &inputs.allowed_authorities);
         let az_version = signs_az_in(refresh, &families).then(|| azure_cli::version(env)).flatten();
         let mut plan = Self {
             connection,
