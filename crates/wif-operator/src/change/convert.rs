@@ -71,9 +71,7 @@ pub fn convert(
     facts: Facts,
     taken: usize,
 ) -> Result<Item, Reason> {
-    let is_secret =
-        facts.scheme.as_deref().is_some_and(|scheme| scheme.eq_ignore_ascii_case("ServicePrincipal"));
-    let (Some(tenant), true) = (facts.tenant, is_secret) else {
+    let (Some(tenant), true) = (facts.tenant, facts.is_stored()) else {
         return Err(Reason::new("it was changed while it was read", "make the plan again"));
     };
     let used = facts.identity.credentials.len() + facts.identity.other_credentials + taken;

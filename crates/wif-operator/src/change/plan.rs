@@ -316,6 +316,13 @@ impl fmt::Display for Scheme {
 }
 
 impl Facts {
+    /// Whether the connection signs in with what it stores.
+    #[must_use]
+    pub fn is_stored(&self) -> bool {
+        let stored = Scheme::ServicePrincipal.as_str();
+        self.scheme.as_deref().is_some_and(|scheme| scheme.eq_ignore_ascii_case(stored))
+    }
+
     /// SHA-256 of what a step may depend on. Credentials with these names are left out: other items of the plan make or remove them.
     #[must_use]
     pub fn digest(&self, of_others: &[&str]) -> String {
@@ -332,6 +339,12 @@ impl Item {
     #[must_use]
     pub fn waits(&self) -> bool {
         self.steps.iter().any(|step| step.action == Action::Follow(Change::Report))
+    }
+
+    /// Whether it puts a connection beside another one.
+    #[must_use]
+    pub fn is_migration(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.beside.is_some())
     }
 
     /// What writes are made one after the other for: an identity, which may have no client id yet.

@@ -91,14 +91,8 @@ fn role_change(action: &Action) -> Option<(&str, &'static str)> {
         Action::TakeBack { done } => (done, true),
         _ => return None,
     };
-    let (scope, makes) = match change {
-        Change::AssignRole { scope, .. } => (scope, true),
-        Change::CopyRole { copied } => (&copied.scope, true),
-        Change::RemoveRole { scope, .. } => (scope, false),
-        Change::EndRole { ended } => (&ended.scope, false),
-        _ => return None,
-    };
-    Some((scope, if makes == is_taken_back { DELETE } else { WRITE }))
+    let (scope, gives) = change.role()?;
+    Some((scope, if gives == is_taken_back { DELETE } else { WRITE }))
 }
 
 /// Whether permissions of Azure Resource Manager allow an action: one entry has it among its actions, and not among what it leaves out.

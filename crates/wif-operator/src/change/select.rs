@@ -39,8 +39,14 @@ impl Wanted {
     #[must_use]
     pub fn is_named(&self, connection: &Connection) -> bool {
         self.connections.iter().any(|name| is(connection, name))
-            || self.names.iter().any(|pattern| has_name(connection, pattern))
-            || self.ids.as_ref().is_some_and(|ids| ids.contains(&connection.id))
+            || self.matches(connection.id, &connection.name)
+    }
+
+    /// Whether a pattern of the caller matches this name, or a finding is about this id.
+    #[must_use]
+    pub fn matches(&self, id: Uuid, name: &str) -> bool {
+        self.names.iter().any(|pattern| glob::matches(pattern, name))
+            || self.ids.as_ref().is_some_and(|ids| ids.contains(&id))
     }
 
     /// The connections that are meant, in the order of their ids.
@@ -64,10 +70,6 @@ fn is(connection: &Connection, name: &str) -> bool {
     connection.id.to_string().eq_ignore_ascii_case(name)
         || connection.name.to_lowercase() == name.to_lowercase()
         || connection.projects.iter().any(|one| one.connection_name.to_lowercase() == name.to_lowercase())
-}
-
-fn has_name(connection: &Connection, pattern: &str) -> bool {
-    glob::matches(pattern, &connection.name)
 }
 
 #[cfg(test)]

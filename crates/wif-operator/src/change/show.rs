@@ -160,7 +160,6 @@ fn managed(plan: &Plan) -> Vec<String> {
             "it replaces them",
         )
     };
-    let is_beside = |item: &Item| item.asked.as_ref().is_some_and(|asked| asked.beside.is_some());
     let is_renamed =
         |item: &Item| item.steps.iter().any(|step| matches!(step.action, Action::Follow(Change::SetAside)));
     if plan.items.iter().any(is_renamed) && plan.managed_by == ManagedBy::Unknown {
@@ -169,7 +168,7 @@ fn managed(plan: &Plan) -> Vec<String> {
                 .to_owned(),
         ];
     }
-    if plan.items.iter().any(is_beside) {
+    if plan.items.iter().any(Item::is_migration) {
         return match plan.managed_by {
             ManagedBy::None => Vec::new(),
             ManagedBy::Unknown => vec![

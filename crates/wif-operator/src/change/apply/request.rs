@@ -132,11 +132,7 @@ impl Engine<'_> {
         (item, target, at): (&Item, &Target, usize),
         was_announced: bool,
     ) -> Ended {
-        let stores = item
-            .facts
-            .scheme
-            .as_deref()
-            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("ServicePrincipal"));
+        let stores = item.facts.is_stored();
         let signed_in = stores && self.signs_in(target).await == Some(true);
         let ended = self.follow((item, at), (&Change::SetAside, false), was_announced, Phase::Intent).await;
         match ended {

@@ -11,7 +11,7 @@ use crate::{
         plan::{Action, Step},
         vend::{
             asked::{Asked, Change, CopiedRole},
-            checks::{copy_of, is_same, name_of},
+            checks::{copy_of, is_off, is_same, name_of},
             making::{AZURE, CREATOR, ENTRA, GUARD, ROLES, step},
         },
     },
@@ -95,7 +95,7 @@ fn role(copied: &CopiedRole) -> Step {
 fn checks(guards: &Guards, steps: &mut Vec<Step>, by_hand: &mut Vec<Step>) {
     let mut copied: Vec<Value> = Vec::new();
     for check in &guards.checks {
-        if check.get("isDisabled").and_then(Value::as_bool) == Some(true) {
+        if is_off(check) {
             continue;
         }
         let name = format!("{} in {}", name_of(check), guards.project.name);
@@ -174,8 +174,7 @@ pub fn notes(asked: &Asked, old: &Gathered, principal: Option<uuid::Uuid>) -> Ve
                 "the pipeline {id} of {project} does not exist any more, and is not authorized"
             ));
         }
-        let is_off = |check: &&Value| check.get("isDisabled").and_then(Value::as_bool) == Some(true);
-        for check in guards.checks.iter().filter(is_off) {
+        for check in guards.checks.iter().filter(|check| is_off(check)) {
             notes.push(format!("the check {} of {project} is switched off, and not copied", name_of(check)));
         }
     }

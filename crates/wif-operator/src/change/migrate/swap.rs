@@ -11,7 +11,7 @@ use crate::{
         service::Services,
         vend::{
             asked::{Asked, Change, mark_beside},
-            checks::{copy_of, name_of},
+            checks::{copy_of, is_off, name_of},
             look,
             making::{ADMINISTRATOR, step},
             names::{BEFORE, Renaming, renamings, told},
@@ -64,29 +64,26 @@ pub fn can_be_renamed(connection: &Connection, managed_by: ManagedBy) -> Result<
 ///
 /// A person has to make a check first, or it could not be seen whether it is there.
 pub async fn is_guarded(services: &Services, old: &Gathered, new: Option<Uuid>) -> Result<(), Reason> {
-    let is_off = |check: &Value| check.get("isDisabled").and_then(Value::as_bool) == Some(true);
     for guards in &old.projects {
         let by_hand = guards.checks.iter().filter(|check| !is_off(check) && copy_of(check).is_none());
-        for check in by_hand {
-            let there = match new {
-                Some(new) => services.checks(guards.project.id, new).await.map_err(|error| {
-                    let reason = format!("the checks of the new connection could not be read: {error}");
-                    Reason::unread(reason, "use a token that may read them")
-                })?,
-                None => Vec::new(),
-            };
-            let is_it = |one: &Value| {
-                !is_off(one) && kind_of(one) == kind_of(check) && name_of(one) == name_of(check)
-            };
-            if !there.iter().any(is_it) {
-                return Err(Reason::new(
-                    format!(
-                        "its names cannot be swapped yet: the new connection lacks its check {}",
-                        name_of(check)
-                    ),
-                    "migrate it without --swap-names, make that check for the new connection, and swap the names by a second plan",
-                ));
-            }
+        let by_hand: Vec<_> = by_hand.collect();
+        let there = match new.filter(|_| !by_hand.is_empty()) {
+            Some(new) => services.checks(guards.project.id, new).await.map_err(|error| {
+                let reason = format!("the checks of the new connection could not be read: {error}");
+                Reason::unread(reason, "use a token that may read them")
+            })?,
+            None => Vec::new(),
+        };
+        let lacks = |check: &&&Value| {
+            let (kind, name) = (kind_of(check), name_of(check));
+            !there.iter().any(|one| !is_off(one) && kind_of(one) == kind && name_of(one) == name)
+        };
+        if let Some(check) = by_hand.iter().find(lacks) {
+            let name = name_of(check);
+            return Err(Reason::new(
+                format!("its names cannot be swapped yet: the new connection lacks its check {name}"),
+                "migrate it without --swap-names, make that check for the new connection, and swap the names by a second plan",
+            ));
         }
     }
     Ok(())

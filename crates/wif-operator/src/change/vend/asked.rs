@@ -206,6 +206,20 @@ pub enum Change {
     TakeName,
 }
 
+impl Change {
+    /// The scope of the role that it gives or takes, and whether it gives it.
+    #[must_use]
+    pub fn role(&self) -> Option<(&str, bool)> {
+        match self {
+            Self::AssignRole { scope, .. } => Some((scope, true)),
+            Self::CopyRole { copied } => Some((&copied.scope, true)),
+            Self::RemoveRole { scope, .. } => Some((scope, false)),
+            Self::EndRole { ended } => Some((&ended.scope, false)),
+            _ => None,
+        }
+    }
+}
+
 impl Asked {
     /// The path of the managed identity.
     #[must_use]

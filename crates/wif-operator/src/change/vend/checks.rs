@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+pub use super::guards::is_off;
 use super::guards::{APPROVAL, BRANCHES, TASK_CHECK};
 
 const REQUIRED_TEMPLATE: &str = "4020e66e-b0f3-47e1-bc88-48f3cc59b5f3";
@@ -67,8 +68,7 @@ pub fn copy_of(check: &Value) -> Option<Value> {
 /// Whether a check decides as one that was copied does.
 #[must_use]
 pub fn is_same(check: &Value, copied: &Value) -> bool {
-    let is_off = check.get("isDisabled").and_then(Value::as_bool) == Some(true);
-    !is_off && copy_of(check).is_some_and(|one| decides(&one) == decides(copied))
+    !is_off(check) && copy_of(check).is_some_and(|one| decides(&one) == decides(copied))
 }
 
 /// What decides: not how it is called, and not in which order people and branches are named.

@@ -65,8 +65,10 @@ fn same<T: Ord + Clone>(one: &[T], other: &[T]) -> bool {
     sorted(one) == sorted(other)
 }
 
-fn is_switched_on(check: &Value) -> bool {
-    check.get("isDisabled").and_then(Value::as_bool) != Some(true)
+/// Whether a check is switched off.
+#[must_use]
+pub fn is_off(check: &Value) -> bool {
+    check.get("isDisabled").and_then(Value::as_bool) == Some(true)
 }
 
 /// The approvers of an approval that is switched on.
@@ -75,7 +77,7 @@ pub(super) fn approvers_of(check: &Value) -> Option<Vec<Uuid>> {
     let is_it =
         check.pointer("/type/id").and_then(Value::as_str).is_some_and(|id| id.eq_ignore_ascii_case(APPROVAL));
     let all = check.pointer("/settings/approvers").and_then(Value::as_array)?;
-    (is_it && is_switched_on(check)).then(|| all.iter().filter_map(|one| look::id(one, "id")).collect())
+    (is_it && !is_off(check)).then(|| all.iter().filter_map(|one| look::id(one, "id")).collect())
 }
 
 /// The branches of a branch control that is switched on.
@@ -84,7 +86,7 @@ pub(super) fn branches_of(check: &Value) -> Option<Vec<String>> {
     let of = |path: &str| check.pointer(path).and_then(Value::as_str).unwrap_or_default();
     let is_it = of("/settings/definitionRef/id").eq_ignore_ascii_case(BRANCHES);
     let all = of("/settings/inputs/allowedBranches").split(',').map(str::trim).filter(|one| !one.is_empty());
-    (is_it && is_switched_on(check)).then(|| all.map(str::to_owned).collect())
+    (is_it && !is_off(check)).then(|| all.map(str::to_owned).collect())
 }
 
 /// Whether a role assignment is this role at exactly this scope.

@@ -142,7 +142,7 @@ fn make_application(asked: &Asked) -> Vec<String> {
 
 fn client(item: &Item) -> String {
     // What was read of a migration is the old connection; the new one's identity is not there yet.
-    if item.asked.as_ref().is_some_and(|asked| asked.beside.is_some()) {
+    if item.is_migration() {
         return CLIENT.to_owned();
     }
     item.facts.client.map_or_else(|| CLIENT.to_owned(), |client| client.to_string())

@@ -52,8 +52,7 @@ pub fn references_of(raw: &Value) -> impl Iterator<Item = (PlannedProject, &str)
     let all = raw.get("serviceEndpointProjectReferences").and_then(Value::as_array);
     all.into_iter().flatten().filter_map(|one| {
         let project = one.get("projectReference")?;
-        let text = |value: &'_ Value| value.get("name").and_then(Value::as_str).map(str::to_owned);
-        let name = text(project).unwrap_or_default();
+        let name = project.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
         let own = one.get("name").and_then(Value::as_str).unwrap_or_default();
         Some((PlannedProject { id: look::id(project, "id")?, name }, own))
     })

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     asked::{Asked, Change},
     guards::{allowed, is_assignment, is_made, is_open},
-    known::projects_of,
+    known::{projects_of, references_of},
     look::{self, Found, Identity},
 };
 use crate::{
@@ -296,10 +296,7 @@ impl Work<'_> {
 
     async fn is_shared(&self, project: Uuid) -> Result<bool, Stuck> {
         let raw = self.raw().await?;
-        let all = raw.get("serviceEndpointProjectReferences").and_then(Value::as_array);
-        let is_it =
-            |one: &Value| one.get("projectReference").and_then(|one| look::id(one, "id")) == Some(project);
-        Ok(all.into_iter().flatten().any(is_it))
+        Ok(references_of(&raw).any(|(known, _)| known.id == project))
     }
 
     /// The credential that the connection needs: its issuer and subject as they are read.

@@ -18,10 +18,10 @@ use crate::{
     change::{
         apply::{Applied, Engine, Options, Outcome},
         journal::{self, Journal},
-        plan::{Action, Item, Plan},
+        plan::{Action, Item, Plan, Step},
         service::Services,
         show,
-        vend::asked::{Asked, Change},
+        vend::asked::Asked,
     },
     cli::{
         connect::{connect, interrupt},
@@ -120,12 +120,22 @@ pub(in crate::cli) async fn apply(arguments: &ApplyArguments, host: &mut Host<'_
     })
 }
 
-/// The changes of an item, whether they are made or taken back.
-fn changes(item: &Item) -> impl Iterator<Item = &Change> {
-    item.steps.iter().filter_map(|step| match &step.action {
-        Action::Follow(change) | Action::TakeBack { done: change } => Some(change),
-        _ => None,
-    })
+/// Refuses services without a token for what some items read or change.
+///
+/// # Errors
+///
+/// There is none for one of them.
+pub(in crate::cli) fn check_tokens<'i>(
+    services: &Services,
+    mut items: impl Iterator<Item = &'i Item> + Clone,
+) -> Result<(), Failure> {
+    if items.clone().any(needs_graph) {
+        needed(services.graph.as_ref(), "Microsoft Graph")?;
+    }
+    if items.any(needs_arm) {
+        needed(services.arm.as_ref(), "Azure Resource Manager")?;
+    }
+    Ok(())
 }
 
 fn is_managed(asked: &Asked) -> bool {
@@ -133,31 +143,22 @@ fn is_managed(asked: &Asked) -> bool {
 }
 
 /// Whether an item reads or changes applications.
-pub(in crate::cli) fn needs_graph(item: &Item) -> bool {
+fn needs_graph(item: &Item) -> bool {
     let of_new = item.asked.as_deref().is_some_and(|asked| !is_managed(asked));
     // In a migration, what was read is the old connection's.
-    let of_read = item.facts.identity.resource.is_none() && (item.asked.is_none() || is_migration(item));
+    let of_read = item.facts.identity.resource.is_none() && (item.asked.is_none() || item.is_migration());
     of_new || of_read
 }
 
 /// Whether an item reads or changes managed identities or roles.
-pub(in crate::cli) fn needs_arm(item: &Item) -> bool {
-    let is_role = |change: &Change| {
-        matches!(
-            change,
-            Change::AssignRole { .. }
-                | Change::RemoveRole { .. }
-                | Change::CopyRole { .. }
-                | Change::EndRole { .. }
-        )
+fn needs_arm(item: &Item) -> bool {
+    let is_of_role = |step: &Step| match &step.action {
+        Action::Follow(change) | Action::TakeBack { done: change } => change.role().is_some(),
+        _ => false,
     };
     item.facts.identity.resource.is_some()
         || item.asked.as_deref().is_some_and(is_managed)
-        || changes(item).any(is_role)
-}
-
-fn is_migration(item: &Item) -> bool {
-    item.asked.as_ref().is_some_and(|asked| asked.beside.is_some())
+        || item.steps.iter().any(is_of_role)
 }
 
 /// The services of a plan, with every token that its items need.
@@ -170,12 +171,7 @@ async fn services_of(
     let needs = Needs { identities: true };
     let connected = connect(host, plan.cloud, arguments.ask.session.as_deref(), needs).await?;
     let services = services(connected, plan.cloud, (&plan.organization.name, base))?;
-    if plan.items.iter().any(needs_graph) {
-        needed(services.graph.as_ref(), "Microsoft Graph")?;
-    }
-    if plan.items.iter().any(needs_arm) {
-        needed(services.arm.as_ref(), "Azure Resource Manager")?;
-    }
+    check_tokens(&services, plan.items.iter())?;
     Ok(services)
 }
 

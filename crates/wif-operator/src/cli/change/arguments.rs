@@ -230,6 +230,13 @@ pub(in crate::cli) enum Kind {
     Revert,
 }
 
+impl PlanArguments {
+    /// Whether a project is one of those that the caller names, or the caller names none.
+    pub(in crate::cli) fn has_project(&self, name: &str) -> bool {
+        self.projects.is_empty() || self.projects.iter().any(|one| one.eq_ignore_ascii_case(name))
+    }
+}
+
 impl ShownArguments {
     /// Whether code manages the connections, as far as the caller says.
     pub(in crate::cli) fn managed_by(&self) -> ManagedBy {

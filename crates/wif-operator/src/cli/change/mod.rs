@@ -10,7 +10,7 @@ mod rollback;
 mod services;
 
 pub(super) use self::{
-    apply::{apply, needs_arm, needs_graph},
+    apply::{apply, check_tokens},
     arguments::{
         ApplyArguments, AskArguments, HandOffArguments, IssuerCommand, JournalCommand, Kind, PlanArguments,
         PlanCommand, RollbackArguments, ShownArguments,

@@ -43,12 +43,8 @@ pub(in crate::cli) async fn rollback(
         done.plan.items.iter().filter(|item| done.state_of(item.connection).is_begun).collect();
     if wanted(&options)?.is_empty() {
         // Of other projects nothing is read.
-        let is_read = |item: &&&Item| {
-            let mut names = options.projects.iter();
-            options.projects.is_empty() || names.any(|name| name.eq_ignore_ascii_case(&item.project.name))
-        };
-        let meant: Vec<_> = changed.iter().filter(is_read).map(|item| item.connection.to_string()).collect();
-        options.connections = meant;
+        let read = changed.iter().filter(|item| options.has_project(&item.project.name));
+        options.connections = read.map(|item| item.connection.to_string()).collect();
         if options.connections.is_empty() {
             let text = if changed.is_empty() {
                 "the journal says of no connection that it was changed: there is nothing to take back"

@@ -12,20 +12,14 @@ use crate::{
         plan::{Action, Item, Plan, Skipped, Step},
         rights::note_missing,
         steps::valid_until,
-        vend::{
-            asked::Change,
-            facts::facts,
-            look::{self, Found},
-            making::take_back,
-        },
+        vend::{asked::Change, facts::facts, look, making::take_back},
     },
     cli::{
-        change::{PlanArguments, code_of, keep_and_show, needed, needs_arm, needs_graph, services, wanted},
+        change::{PlanArguments, check_tokens, code_of, keep_and_show, services, wanted},
         connect::connect,
         files::argument,
         screen::Host,
     },
-    glob,
     moment::Moment,
     nearest::nearest,
     read,
@@ -53,14 +47,10 @@ fn meant(plan: &Plan, arguments: &PlanArguments) -> Result<BTreeSet<Uuid>, Failu
         wanted.is_empty()
             || wanted.all
             || wanted.connections.iter().any(|name| has_name(item, name))
-            || wanted.names.iter().any(|pattern| glob::matches(pattern, &item.name))
-            || wanted.ids.as_ref().is_some_and(|ids| ids.contains(&item.connection))
+            || wanted.matches(item.connection, &item.name)
     };
-    let is_in_project = |item: &&Item| {
-        let mut names = arguments.projects.iter();
-        arguments.projects.is_empty() || names.any(|name| name.eq_ignore_ascii_case(&item.project.name))
-    };
-    Ok(plan.items.iter().filter(is_selected).filter(is_in_project).map(|item| item.connection).collect())
+    let items = plan.items.iter().filter(|item| arguments.has_project(&item.project.name));
+    Ok(items.filter(is_selected).map(|item| item.connection).collect())
 }
 
 fn is_take_back_of(step: &Step, change: &Change) -> bool {
@@ -84,18 +74,11 @@ pub(in crate::cli) async fn rollback_requests(
     let address = read::address_of(ask.organization.as_deref(), &before.organization.url)?;
     let connected = connect(host, cloud, ask.session.as_deref(), Needs { identities: true }).await?;
     let services = services(connected, cloud, (&before.organization.name, address.base))?;
-    let has = |needs: fn(&Item) -> bool| {
-        before.items.iter().filter(|item| meant.contains(&item.connection)).any(needs)
-    };
-    if has(needs_graph) {
-        needed(services.graph.as_ref(), "Microsoft Graph")?;
-    }
-    if has(needs_arm) {
-        needed(services.arm.as_ref(), "Azure Resource Manager")?;
-    }
+    let selected = before.items.iter().filter(|item| meant.contains(&item.connection));
+    check_tokens(&services, selected.clone())?;
     let now = ask.now.unwrap_or_else(|| Moment::new(host.clock.now()));
     let (mut items, mut skipped) = (Vec::new(), Vec::new());
-    for item in before.items.iter().filter(|item| meant.contains(&item.connection)) {
+    for item in selected {
         let Some(asked) = &item.asked else { continue };
         let made = done.state_of(item.connection).touched();
         let steps = item.steps.iter().enumerate().filter(|(at, _)| made.contains(at));
@@ -122,8 +105,14 @@ pub(in crate::cli) async fn rollback_requests(
                 Ok(Some(old)) => {
                     let now = old.get("name").and_then(Value::as_str).unwrap_or_default();
                     let is_renamed = steps.iter().any(|step| is_take_back_of(step, &Change::SetAside));
-                    let new = look::connection(&services, asked, item.connection).await;
-                    let new = new.ok().and_then(Found::connection);
+                    let new = match look::connection(&services, asked, item.connection).await {
+                        Ok(new) => new.connection(),
+                        Err(error) => {
+                            let reason = format!("the new connection could not be read: {error}");
+                            skipped.push(left_out(reason, "use tokens that may read it", true));
+                            continue;
+                        }
+                    };
                     let new = new.as_ref().and_then(|new| new.get("name")?.as_str()).unwrap_or_default();
                     if !is_renamed && new.eq_ignore_ascii_case(&beside.name) {
                         let reason = format!(
