@@ -71,21 +71,30 @@ fn a_captured_token_is_masked_by_the_steps_standard_output_and_standard_error_st
     assert!(step.log.contains("half a line"), "the agent drops nothing: {}", step.log);
 }
 
+/// The options that name the usual connection, by the job's own source.
 #[cfg(target_os = "linux")]
-#[test]
-fn a_command_of_wif_exec_is_signed_in_by_the_jobs_token_and_its_masks_reach_the_agent_alone() {
-    let emulator = Emulator::start();
+fn of_connection(emulator: &Emulator) -> String {
     let usual = emulator.usual();
-    let script = format!(
-        "wif exec --source azure-pipelines --connection {} --tenant {} --client {} --authority {} --resource-manager {} \\
-           --allowed-authorities 127.0.0.1 --exports none --access-tokens my.token=arm -- \\
-           sh -c 'echo \"token: $MY_TOKEN\"; wif token --no-mask graph > /dev/null && echo signed in' 2> said || cat said
-         grep setsecret said && exit 3; rm said",
+    format!(
+        "--source azure-pipelines --connection {} --tenant {} --client {} --authority {} --resource-manager {} \\
+           --allowed-authorities 127.0.0.1",
         usual.connection,
         usual.tenant,
         usual.client,
         emulator.entra_url(),
         emulator.arm_url()
+    )
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_of_wif_exec_is_signed_in_by_the_jobs_token_and_its_masks_reach_the_agent_alone() {
+    let emulator = Emulator::start();
+    let script = format!(
+        "wif exec {} --exports none --access-tokens my.token=arm -- \\
+           sh -c 'echo \"token: $MY_TOKEN\"; wif token --no-mask graph > /dev/null && echo signed in' 2> said || cat said
+         grep setsecret said && exit 3; rm said",
+        of_connection(&emulator)
     );
     let report = run(&emulator, Step::bash(script).env("SYSTEM_ACCESSTOKEN", "$(System.AccessToken)"));
     assert_eq!(report.result, JobResult::Succeeded, "{}", report.log);
@@ -99,16 +108,7 @@ fn a_command_of_wif_exec_is_signed_in_by_the_jobs_token_and_its_masks_reach_the_
 fn what_has_to_trust_a_job_is_in_the_runs_summary_for_the_issuer_of_today_and_the_next() {
     for target in ["entra", "aws", "google", "vault"] {
         let emulator = Emulator::start();
-        let usual = emulator.usual();
-        let script = format!(
-            "wif trust {target} --source azure-pipelines --connection {} --tenant {} --client {} --authority {} \\
-               --resource-manager {} --allowed-authorities 127.0.0.1",
-            usual.connection,
-            usual.tenant,
-            usual.client,
-            emulator.entra_url(),
-            emulator.arm_url()
-        );
+        let script = format!("wif trust {target} {}", of_connection(&emulator));
         let report = run(&emulator, Step::bash(script).env("SYSTEM_ACCESSTOKEN", "$(System.AccessToken)"));
         assert_eq!(report.result, JobResult::Succeeded, "{target}: {}", report.log);
         let all: Vec<_> = report.summaries.iter().filter_map(|summary| summary.content.as_deref()).collect();

@@ -14,7 +14,7 @@ use emulator::{
 };
 use serde_json::Value;
 
-use crate::process::{Result, cargo, run, target};
+use crate::{operator, process::Result};
 
 /// As many as a team was published to have moved by hand, 18 minutes each.
 const CONNECTIONS: usize = 43;
@@ -28,29 +28,23 @@ const SHOWN: usize = 6;
 struct Scene {
     program: PathBuf,
     emulator: Emulator,
-    made: MadeOrganization,
-    operator: [(&'static str, String); 2],
-    proxy: Proxy,
+    variables: [(&'static str, String); 5],
     folder: tempfile::TempDir,
+    _proxy: Proxy,
 }
 
 /// Compiles the operators' program, and lets it convert the organization as an operator would.
 pub(crate) fn convert() -> Result<()> {
-    run(&mut cargo(&["build", "--quiet", "--locked", "--package", "wif-operator"]))?;
-    let program = target()?.join("debug").join("wif-operator");
+    let program = operator::program()?;
     let emulator = Emulator::start();
     let made =
         emulator.add_organization(&OrganizationPlan::new(ORGANIZATION).projects(18).connections(CONNECTIONS));
     store_secrets(&emulator, &made);
-    let operator = emulator.add_operator(made.subscription);
-    let operator = [
-        ("WIF_GRAPH_TOKEN", emulator.access_token(operator, "https://graph.microsoft.com")),
-        ("WIF_ARM_TOKEN", emulator.access_token(operator, "https://management.azure.com")),
-    ];
-    // The program asks dev.azure.com, graph.microsoft.com and so on: the proxy leads these names to the emulator.
     let proxy = Proxy::start(Proxy::leading_to(&emulator));
+    let client = emulator.add_operator(made.subscription);
+    let variables = operator::variables(&emulator, &proxy, &made, client);
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let scene = Scene { program, emulator, made, operator, proxy, folder };
+    let scene = Scene { program, emulator, variables, folder, _proxy: proxy };
     println!("{CONNECTIONS} connections of an emulated organization store a secret each\n");
 
     let audit = ["audit", "--organization", ORGANIZATION, "--format", "json", "--output", "audit.json"];
@@ -100,10 +94,7 @@ impl Scene {
             .args(arguments)
             .current_dir(self.folder.path())
             .env_clear()
-            .env("HTTPS_PROXY", self.proxy.url())
-            .env("SSL_CERT_FILE", self.emulator.ca_file())
-            .env("AZURE_DEVOPS_EXT_PAT", &self.made.personal_token)
-            .envs(self.operator.iter().map(|(name, value)| (name, value)))
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command
     }

@@ -19,10 +19,7 @@ use changes::{Change, Setting};
 use moments::{Kind, Moment};
 use scene::Scene;
 
-use crate::{
-    process::{Result, cargo, run, target},
-    tools,
-};
+use crate::{operator, process::Result, tools};
 
 /// More than there are processors: most of the time is spent waiting.
 const AT_ONCE: usize = 6;
@@ -33,8 +30,7 @@ pub(crate) fn crash(only: Option<&str>, is_every_setting: bool) -> Result<()> {
         return Err("crash needs Linux: strace kills the program at a line of its journal".to_owned());
     }
     tools::debian(&["strace"])?;
-    run(&mut cargo(&["build", "--quiet", "--locked", "--package", "wif-operator"]))?;
-    let program = target()?.join("debug").join("wif-operator");
+    let program = operator::program()?;
     let changes: Vec<_> =
         Change::ALL.into_iter().filter(|one| only.is_none_or(|only| one.name().contains(only))).collect();
     if changes.is_empty() {

@@ -12,6 +12,7 @@ mod fuzz;
 mod judges;
 mod mutants;
 mod night;
+mod operator;
 mod package;
 mod pictures;
 mod platforms;
@@ -128,7 +129,7 @@ enum Chore {
     Crash {
         /// Only commands with this in their names
         only: Option<String>,
-        /// Under every setting of what is not documented about the services; takes half an hour
+        /// Also under each other setting of the emulated services
         #[arg(long)]
         every_setting: bool,
     },

@@ -7,7 +7,7 @@ use emulator::{
     organization::{OrganizationPlan, Planted},
 };
 
-use crate::process::{Result, cargo, run, target};
+use crate::{operator, process::Result};
 
 /// The code with which an audit ends that has found faults, of which every kind is planted.
 const FAULTS: i32 = 11;
@@ -19,12 +19,10 @@ pub(crate) fn audit() -> Result<()> {
 
 /// The same, with further arguments.
 pub(crate) fn audit_with(more: &[&str]) -> Result<()> {
-    run(&mut cargo(&["build", "--quiet", "--locked", "--package", "wif-operator"]))?;
-    let program = target()?.join("debug").join("wif-operator");
+    let program = operator::program()?;
     let emulator = Emulator::start();
     let plan = OrganizationPlan::new("fabrikam").projects(18).connections(43).planted(&Planted::ALL);
     let made = emulator.add_organization(&plan);
-    // The program asks dev.azure.com, graph.microsoft.com and so on: the proxy leads these names to the emulator.
     let proxy = Proxy::start(Proxy::leading_to(&emulator));
     println!(
         "Auditing an emulated organization of 18 projects, in which {} things are planted\n",
@@ -34,11 +32,7 @@ pub(crate) fn audit_with(more: &[&str]) -> Result<()> {
         .args(["audit", "--organization", "fabrikam"])
         .args(more)
         .env_clear()
-        .env("HTTPS_PROXY", proxy.url())
-        .env("SSL_CERT_FILE", emulator.ca_file())
-        .env("AZURE_DEVOPS_EXT_PAT", &made.personal_token)
-        .env("WIF_GRAPH_TOKEN", emulator.access_token(made.auditor, "https://graph.microsoft.com"))
-        .env("WIF_ARM_TOKEN", emulator.access_token(made.auditor, "https://management.azure.com"))
+        .envs(operator::variables(&emulator, &proxy, &made, made.auditor))
         .status()
         .map_err(|error| error.to_string())?;
     println!("\nIt ended with {status}, after {} calls", emulator.journal().len());

@@ -20,6 +20,7 @@ use wif_operator::{
 
 use crate::support::{
     NAME,
+    kills::kill_when,
     old_issuer::{OLD, OldIssuer as _, now, planned},
     scene::Scene,
 };
@@ -146,13 +147,7 @@ fn a_refusal_after_a_call_without_an_answer_takes_nothing_back() {
                 assert_eq!((code, &*scene.kinds()), (10, "new+old"), "{status}: {said}");
                 // The earlier call was announced by another process.
                 let scene = planned(|_| {}, &["--trigger", "save"]);
-                let gate = Gate::new();
-                scene.fixture.emulator.fault(put().gate(&gate));
-                let mut child = scene.spawn_apply(&["--yes"]);
-                gate.wait_until_reached(1);
-                child.kill().unwrap();
-                child.wait().unwrap();
-                scene.fixture.emulator.mend();
+                kill_when(&scene.fixture.emulator, Fault::gate, put(), &mut scene.apply_command(&["--yes"]));
                 scene.fixture.emulator.fault(put().status(status));
                 let (code, said) = scene.apply(&["--yes", "--resume"]);
                 assert_eq!((code, &*scene.kinds()), (10, "new+old"), "{status}: {said}");

@@ -4,6 +4,7 @@ use emulator::{Fault, Gate, Service, directory::Issuer};
 use uuid::Uuid;
 
 use crate::support::{
+    kills::kill_when,
     old_issuer::{OLD, OldIssuer as _, planned},
     scene::Scene,
 };
@@ -76,14 +77,10 @@ fn a_pair_that_is_not_of_entra_for_this_connection_is_not_trusted() {
     assert_eq!(scene.apply(&["--yes"]).0, 10);
     scene.press_update();
     set_parameters(&scene, &[(ISSUER, foreign.clone())]);
-    let gate = Gate::new();
     // The process ends before it has looked what is to be taken back.
-    scene.fixture.emulator.fault(Fault::on(Service::DevOps, "GET", "/endpoints/").nth(2).gate(&gate));
-    let mut child = scene.spawn_apply(&["--yes", "--resume"]);
-    gate.wait_until_reached(1);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    scene.fixture.emulator.mend();
+    let fault = Fault::on(Service::DevOps, "GET", "/endpoints/").nth(2);
+    let mut command = scene.apply_command(&["--yes", "--resume"]);
+    kill_when(&scene.fixture.emulator, Fault::gate, fault, &mut command);
     let (code, said) = scene.apply(&["--yes", "--resume"]);
     assert_eq!((code, &*scene.kinds()), (11, "new+old"), "{said}");
     // Begun anew.

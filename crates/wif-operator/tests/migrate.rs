@@ -1,10 +1,7 @@
 //! `wif migrate plan` and its `apply`: connections put beside old ones and proven, against an emulated organization that really does
 //! what is asked for.
 
-use std::{
-    process::{Child, Stdio},
-    thread,
-};
+use std::thread;
 
 use emulator::{
     Fault, Gate, Service,
@@ -13,7 +10,10 @@ use emulator::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::migration::{Before, NEW, Scene};
+use crate::support::{
+    kills::kill_when,
+    migration::{Before, NEW, Scene},
+};
 
 #[test]
 fn a_migration_makes_what_the_old_one_has_beside_it_and_leaves_the_old_one_alone() {
@@ -366,14 +366,8 @@ fn killed_at(hold: fn(Fault, &Gate) -> Fault, (service, method, path): (Service,
     let scene = Scene::new();
     let before = Before::of(&scene);
     assert_eq!(scene.plan_to("application").0, 10);
-    let gate = Gate::new();
-    scene.fixture.emulator.fault(hold(Fault::on(service, method, path), &gate));
     let mut command = scene.command(&["apply", "plan.json", "--yes"]);
-    let mut child: Child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    gate.wait_until_reached(1);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    scene.fixture.emulator.mend();
+    kill_when(&scene.fixture.emulator, hold, Fault::on(service, method, path), &mut command);
     let (code, said) = scene.within("plan.json", &["--resume"]);
     let moment = format!("{method} {path}: {said}\n{}", scene.fixture.emulator.journal_text());
     assert_eq!(code, 0, "{moment}");

@@ -1,14 +1,12 @@
 //! `wif migrate status`, `wif migrate retire plan` and its `apply`: what runs on either connection, and the end of the old one.
 
-use std::{
-    process::{Child, Stdio},
-    thread,
-};
+use std::thread;
 
 use emulator::{Fault, Gate, Service, directory::RoleAssignment};
 use serde_json::{Value, json};
 
 use crate::support::{
+    kills::kill_when,
     migration::{Scene, run_on},
     published::assert_published,
 };
@@ -202,14 +200,9 @@ fn a_retirement_that_was_killed_goes_on_with_resume() {
                 let scene = Scene::of_old_issuer().soaked();
                 let client = scene.old().client;
                 assert_eq!(scene.plan_retirement(&["--managed-by", "none"]).0, 10);
-                let gate = Gate::new();
-                scene.fixture.emulator.fault(hold(Fault::on(service, "DELETE", path), &gate));
                 let mut command = scene.command(&["apply", "end.json", "--yes"]);
-                let mut child: Child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-                gate.wait_until_reached(1);
-                child.kill().unwrap();
-                child.wait().unwrap();
-                scene.fixture.emulator.mend();
+                let fault = Fault::on(service, "DELETE", path);
+                kill_when(&scene.fixture.emulator, hold, fault, &mut command);
                 let (code, said) = scene.within("end.json", &["--resume"]);
                 assert_eq!(code, 0, "{path}: {said}\n{}", scene.fixture.emulator.journal_text());
                 assert!(!scene.has_old() && scene.app(client).record.deleted, "{path}");

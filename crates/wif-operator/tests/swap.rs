@@ -7,7 +7,10 @@ use emulator::{Fault, Gate, Service, directory::Connection};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::migration::{NEW, Scene, run_on};
+use crate::support::{
+    kills::kill_when,
+    migration::{NEW, Scene, run_on},
+};
 
 const OLD: &str = "sc-stored-secret";
 const ASIDE: &str = "sc-stored-secret-before-wif";
@@ -318,14 +321,8 @@ fn a_migration_whose_names_another_plan_has_swapped_is_not_taken_back_before_tha
 
 /// Kills an apply at the save of this number.
 fn kill_at_save(scene: &Scene, hold: fn(Fault, &Gate) -> Fault, number: usize) {
-    let gate = Gate::new();
     let fault = Fault::on(Service::DevOps, "PUT", "/_apis/serviceendpoint/endpoints/").nth(number);
-    scene.fixture.emulator.fault(hold(fault, &gate));
-    let mut child = scene.command(&["apply", "plan.json", "--yes"]).spawn().unwrap();
-    gate.wait_until_reached(1);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    scene.fixture.emulator.mend();
+    kill_when(&scene.fixture.emulator, hold, fault, &mut scene.command(&["apply", "plan.json", "--yes"]));
 }
 
 #[test]

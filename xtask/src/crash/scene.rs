@@ -21,7 +21,7 @@ use super::{
     changes::{Change, Setting},
     moments::{self, Moment, changes},
 };
-use crate::process::Result;
+use crate::{operator, process::Result};
 
 const ORGANIZATION: &str = "fabrikam";
 const LEADS: &str = "[Project 0000]\\Leads";
@@ -35,7 +35,7 @@ pub(super) struct Scene {
     made: MadeOrganization,
     program: PathBuf,
     folder: tempfile::TempDir,
-    variables: Vec<(&'static str, String)>,
+    variables: [(&'static str, String); 5],
     _proxy: Proxy,
 }
 
@@ -54,16 +54,9 @@ impl Scene {
         };
         let plan = OrganizationPlan::new(ORGANIZATION).projects(2).connections(1).planted(planted);
         let made = emulator.add_organization(&plan);
-        let operator = emulator.add_operator(made.subscription);
-        // The program asks dev.azure.com, graph.microsoft.com and so on: the proxy leads these names to the emulator.
         let proxy = Proxy::start(Proxy::leading_to(&emulator));
-        let variables = vec![
-            ("HTTPS_PROXY", proxy.url()),
-            ("SSL_CERT_FILE", emulator.ca_file().display().to_string()),
-            ("AZURE_DEVOPS_EXT_PAT", made.personal_token.clone()),
-            ("WIF_GRAPH_TOKEN", emulator.access_token(operator, "https://graph.microsoft.com")),
-            ("WIF_ARM_TOKEN", emulator.access_token(operator, "https://management.azure.com")),
-        ];
+        let client = emulator.add_operator(made.subscription);
+        let variables = operator::variables(&emulator, &proxy, &made, client);
         let folder = tempfile::tempdir().map_err(text)?;
         let scene = Self { emulator, made, program: program.to_owned(), folder, variables, _proxy: proxy };
         (setting.set)(&mut scene.emulator.directory().quirks);

@@ -28,8 +28,18 @@ pub(crate) fn kill_at(
     (service, number): Moment,
     command: &mut Command,
 ) {
+    kill_when(emulator, hold, Fault::on(service, "*", "").nth(number), command);
+}
+
+/// The same, when a request that the fault hits is held.
+pub(crate) fn kill_when(
+    emulator: &Emulator,
+    hold: fn(Fault, &Gate) -> Fault,
+    fault: Fault,
+    command: &mut Command,
+) {
     let gate = Gate::new();
-    emulator.fault(hold(Fault::on(service, "*", "").nth(number), &gate));
+    emulator.fault(hold(fault, &gate));
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     gate.wait_until_reached(1);
     child.kill().unwrap();
