@@ -4,9 +4,13 @@ use std::{fs, io::Read as _, path::Path};
 
 use serde::de::DeserializeOwned;
 use serde_saphyr::{Location, Spanned};
+use wif_core::foreign_text::one_line;
 
 /// The largest file, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// The longest reason why it is refused, in characters.
+const MAX_REASON: usize = 700;
 
 /// A file of YAML that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -79,5 +83,6 @@ pub fn wrong<T>(file: &str, value: &Spanned<T>, why: &str) -> YamlError {
 
 fn content(file: &str, place: Location, why: &str) -> YamlError {
     let (line, column) = (place.line().max(1), place.column().max(1));
-    YamlError::Content { file: file.to_owned(), line, column, why: why.to_owned() }
+    // It quotes what stands in the file, which another repository may own.
+    YamlError::Content { file: file.to_owned(), line, column, why: one_line(why, MAX_REASON) }
 }

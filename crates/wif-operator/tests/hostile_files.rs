@@ -70,6 +70,29 @@ fn a_snapshot_that_was_changed_is_refused_or_judged() {
     assert!(judged > 5 && refused > 5, "{judged} judged, {refused} refused: both are to be tried");
 }
 
+#[test]
+fn a_value_with_line_ends_and_commands_is_quoted_in_one_harmless_line() {
+    let now = Moment::parse("2026-11-26T12:00:00Z").unwrap();
+    let hostile = "\"2026>\\t12\\r\\n##vso[task.complete]\\e[2J\\u2028\"";
+    let waiver = [("rule", "WIF6102"), ("name", "\"*\""), ("reason", "known"), ("owner", "team")];
+    let refused = |field: &str| {
+        let fields = waiver.iter().chain([&("until", "2026-12-31")]);
+        let written =
+            fields.map(|(name, value)| format!("{name}: {}", if *name == field { hostile } else { value }));
+        parse_waivers(&format!("- {{ {} }}", written.collect::<Vec<_>>().join(", ")), "file.yaml", now)
+    };
+    let mut errors: Vec<_> = ["rule", "until"].iter().map(|field| refused(field).unwrap_err()).collect();
+    errors.push(Request::parse(&format!("apiVersion: {hostile}\n"), "file.yaml").unwrap_err());
+    errors.push(Request::parse(&format!("{hostile}: here\n"), "file.yaml").unwrap_err());
+    for error in errors {
+        let line = error.to_string();
+        assert!(line.starts_with("file.yaml:"), "{line:?}");
+        assert!(line.contains("2026>") || line.contains("missing field"), "it quotes the value: {line:?}");
+        assert!(!line.contains(char::is_control) && !line.contains('\u{2028}'), "{line:?}");
+        assert!(!line.to_lowercase().contains("##vso["), "{line:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_file_that_people_write_is_read_or_refused_in_one_line_that_names_it(
