@@ -44,7 +44,10 @@ fuzz_target!(|text: &str| {
     match inputs.allowed_resources(&audiences) {
         // What the step accepts is what its broker enforces: entry by entry, and each by the text of a tool that asks.
         Ok(Allowed::Only(resources)) => {
-            let entries = given.split([',', '\n', '\r']).filter(|entry| !entry.trim().is_empty()).count();
+            let entries = given.split([',', '\n', '\r']).map(str::trim).filter(|entry| !entry.is_empty());
+            // Other clouds and registries are no resources. Their names are compared as hosts are.
+            let target = |entry: &str| inputs.allows_target(&entry.trim_end_matches('/').to_ascii_lowercase());
+            let entries = entries.filter(|entry| !target(entry)).count();
             assert_eq!(resources.len(), entries, "{given:?}");
             for resource in &resources {
                 let asked = Resource::parse(resource.scope(), &audiences).expect("a tool may ask for it");
