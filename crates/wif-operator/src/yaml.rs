@@ -12,6 +12,13 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// The longest reason why it is refused, in characters.
 const MAX_REASON: usize = 700;
 
+/// What the parser says of a value of another kind, and what people call it.
+const EXPECTED: [(&str, &str); 3] = [
+    ("expected string scalar", "it is no text; accepted is one"),
+    ("expected sequence start", "it is no list; accepted is one, as [first, second]"),
+    ("expected mapping start", "it has no fields; accepted is one with fields, as { name: value }"),
+];
+
 /// A file of YAML that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum YamlError {
@@ -66,13 +73,29 @@ pub fn parse<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, YamlError
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_aliases: 0, max_anchors: 16, max_depth: 16, max_nodes: 200_000 },
     };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+    let mut field = String::new();
+    let read = serde_saphyr::with_deserializer_from_str_with_options(text, options, |document| {
+        serde_path_to_error::deserialize(document).map_err(|error| {
+            field = field_of(error.path());
+            error.into_inner()
+        })
+    });
+    read.map_err(|error| {
         let error = error.without_snippet();
         let place = error.location().unwrap_or(Location::UNKNOWN);
         let text = error.to_string();
         // The place stands at the beginning already.
-        content(file, place, text.split(" at line ").next().unwrap_or(&text))
+        let why = text.split(" at line ").next().unwrap_or(&text);
+        let plain = EXPECTED.iter().find(|(parsers, _)| *parsers == why).map_or(why, |(_, plain)| plain);
+        content(file, place, &format!("{field}{plain}"))
     })
+}
+
+/// The field that a path leads to, as `access[0].role: `. Empty for the document itself.
+fn field_of(path: &serde_path_to_error::Path) -> String {
+    // `value` is where a `Spanned` keeps what was written, and no field of these files.
+    let written = path.to_string().replace(".value", "");
+    if path.iter().next().is_none() { String::new() } else { format!("{written}: ") }
 }
 
 /// What is wrong with a value, and where it stands.
