@@ -64,7 +64,7 @@ const STORAGE: &str = "https://storage.azure.com";
 const STORAGE_SERVICES: [&str; 5] = ["blob", "queue", "table", "dfs", "file"];
 /// The suffix of accounts whose names have a DNS zone.
 const ZONED_STORAGE: &str = "storage.azure.net";
-/// The longest text that is read, in bytes.
+/// The longest text that is read, in bytes, without the end of a scope: so each resource can be asked for by its scope too.
 const MAX_LENGTH: usize = 400;
 
 impl Resource {
@@ -79,7 +79,8 @@ impl Resource {
     /// The text is neither an alias nor a resource.
     pub fn parse(text: &str, audiences: &Audiences) -> Result<Self, ResourceError> {
         let error = || ResourceError { text: one_line(text, 100) };
-        if text.is_empty() || text.len() > MAX_LENGTH {
+        let scope = text.strip_suffix(DEFAULT);
+        if text.is_empty() || scope.unwrap_or(text).len() > MAX_LENGTH {
             return Err(error());
         }
         if let Some(resource) = audiences.alias(&text.to_ascii_lowercase()) {
@@ -88,7 +89,6 @@ impl Resource {
         if let Ok(id) = Uuid::try_parse(text) {
             return Ok(Self::of(&id.hyphenated().to_string()));
         }
-        let scope = text.strip_suffix(DEFAULT);
         let resource = with_lower_case_host(scope.unwrap_or(text));
         let bare = resource.trim_end_matches('/');
         let is_resource_manager =
@@ -325,7 +325,8 @@ mod tests {
     #[test]
     fn a_text_of_400_bytes_is_read_and_one_more_is_too_long() {
         let of = |length: usize| format!("api://{}", "a".repeat(length - "api://".len()));
-        assert!(scope(&of(400)).is_ok());
+        let longest = scope(&of(400)).unwrap();
+        assert_eq!(scope(&longest).as_ref(), Ok(&longest), "what is accepted can be asked for by its scope");
         for length in [401, 402, 10_000] {
             assert!(scope(&of(length)).is_err(), "{length}");
         }
