@@ -134,6 +134,29 @@ fn a_pods_token_stands_for_a_role_and_the_role_for_an_identity() {
 }
 
 #[test]
+fn a_command_that_is_signed_in_as_a_role_of_aws_does_not_find_the_role_of_its_source() {
+    let case = ExecCase::of(SourceIssuer::Aws, "aws").option("--exports", "none");
+    let look = [
+        "sh",
+        "-c",
+        "echo \"${AWS_ACCESS_KEY_ID-}${AWS_SECRET_ACCESS_KEY-}${AWS_SESSION_TOKEN-}.\"
+        case ${AWS_CONTAINER_CREDENTIALS_FULL_URI-} in http://127.0.0.1:*/aws) echo broker;; esac",
+    ];
+    let printed = |case: &ExecCase| {
+        let output = case.run(&look);
+        (String::from_utf8(output.stdout.clone()).unwrap(), errors(&output))
+    };
+    let (found, _) = printed(&case);
+    assert!(found.len() > 40 && !found.contains("broker"), "the command keeps what it was given: {found}");
+
+    let role = case.emulator.directory().sources.subject(SourceIssuer::Aws);
+    let (found, said) = printed(&case.option("--aws-role", &role).option("--aws-region", "eu-central-1"));
+    assert_eq!(found, ".\nbroker\n", "{said}");
+    let names = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN";
+    assert!(said.contains(names) && said.contains("it is the source's role"), "{said}");
+}
+
+#[test]
 fn a_pod_of_azure_workload_identity_is_signed_in_by_its_file_and_through_its_clusters_proxy() {
     let case = ExecCase::of(SourceIssuer::Kubernetes, "kubernetes");
     let folder = tempfile::tempdir().unwrap();

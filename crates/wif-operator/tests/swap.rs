@@ -319,6 +319,21 @@ fn a_migration_whose_names_another_plan_has_swapped_is_not_taken_back_before_tha
     is_taken_back(&scene, apps, &said);
 }
 
+#[test]
+fn a_new_connection_that_cannot_be_looked_at_is_not_taken_back() {
+    let scene = Scene::new();
+    scene.migrate("application");
+    // The old connection is read, and the new one is not: it may have the old one's name by now.
+    let fault = Fault::on(Service::DevOps, "GET", "/_apis/serviceendpoint/endpoints").nth(2);
+    scene.fixture.emulator.fault(fault.status(403));
+    let (code, said) = scene.run(&["rollback", "plan.json.journal", "--output", "back.json"]);
+    assert!(code == 12 && said.contains("the new connection could not be read"), "{code} {said}");
+    assert!(!said.contains("- take back"), "{said}");
+    // When it can be read, it is taken back as ever.
+    let (code, said) = scene.run(&["rollback", "plan.json.journal", "--output", "back.json"]);
+    assert!(code == 10 && said.contains("- take back: make the connection"), "{code} {said}");
+}
+
 /// Kills an apply at the save of this number.
 fn kill_at_save(scene: &Scene, hold: fn(Fault, &Gate) -> Fault, number: usize) {
     let fault = Fault::on(Service::DevOps, "PUT", "/_apis/serviceendpoint/endpoints/").nth(number);
