@@ -96,18 +96,20 @@ impl Server {
     }
 }
 
-/// Handles every request: writes it into the journal, applies a fault, asks the service, and sends the answer.
+/// Handles every request: takes its fault, writes it into the journal, applies the fault, asks the service, and sends the answer.
 async fn handle(
     State((service, world)): State<(Service, Arc<World>)>,
     Extension(connection): Extension<Arc<Connection>>,
     request: Request,
     next: Next,
 ) -> Response {
-    let (at, request) = record::request(&world, service, connection.number, request).await;
+    // Before the journal tells of the request: a test that sees it there may let its client try again at once, and the
+    // second try must not meet the fault of the first.
     let effect = world
         .faults
         .take_for_request(service, request.method().as_str(), request.uri().path())
         .unwrap_or_default();
+    let (at, request) = record::request(&world, service, connection.number, request).await;
     if let Some(gate) = &effect.gate {
         gate.pass().await;
     }
