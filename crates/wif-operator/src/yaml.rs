@@ -73,29 +73,15 @@ pub fn parse<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, YamlError
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_aliases: 0, max_anchors: 16, max_depth: 16, max_nodes: 200_000 },
     };
-    let mut field = String::new();
-    let read = serde_saphyr::with_deserializer_from_str_with_options(text, options, |document| {
-        serde_path_to_error::deserialize(document).map_err(|error| {
-            field = field_of(error.path());
-            error.into_inner()
-        })
-    });
-    read.map_err(|error| {
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let error = error.without_snippet();
         let place = error.location().unwrap_or(Location::UNKNOWN);
         let text = error.to_string();
         // The place stands at the beginning already.
         let why = text.split(" at line ").next().unwrap_or(&text);
         let plain = EXPECTED.iter().find(|(parsers, _)| *parsers == why).map_or(why, |(_, plain)| plain);
-        content(file, place, &format!("{field}{plain}"))
+        content(file, place, plain)
     })
-}
-
-/// The field that a path leads to, as `access[0].role: `. Empty for the document itself.
-fn field_of(path: &serde_path_to_error::Path) -> String {
-    // `value` is where a `Spanned` keeps what was written, and no field of these files.
-    let written = path.to_string().replace(".value", "");
-    if path.iter().next().is_none() { String::new() } else { format!("{written}: ") }
 }
 
 /// What is wrong with a value, and where it stands.
