@@ -147,6 +147,20 @@ fn every_protocol_has_the_fields_that_its_strictest_reader_wants() {
 }
 
 #[test]
+fn the_longest_resource_can_be_asked_for_by_its_scope_and_stands_whole_in_the_answer() {
+    let case = Case::new();
+    run(async {
+        let session = open(&case, Arc::new(clock::System::new())).await;
+        let scope = format!("https://{}.blob.core.windows.net/.default", "a".repeat(370));
+        assert_eq!(scope.len(), 400 + "/.default".len());
+        let request = format!("GET /identity?api-version=2017-09-01&resource={scope}");
+        let answer =
+            raw(session.port, &head(&request, session.port, &format!("X-IDENTITY-HEADER: {KEY}\r\n"))).await;
+        assert!(answer.contains(&format!("\"resource\":\"{scope}\"")), "{answer}");
+    });
+}
+
+#[test]
 fn azd_gets_a_token_for_one_scope_of_the_connections_own_tenant() {
     let case = Case::new();
     let scope = "https://vault.azure.net/.default";

@@ -29,8 +29,6 @@ use super::{
 
 /// What azd asks below its endpoint.
 const AZD_TOKEN: &str = "/azd/token";
-/// The longest text that is a resource, in characters.
-const MAX_RESOURCE: usize = 400;
 /// The largest body of a request, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 /// How long the body of a request may take.
@@ -206,7 +204,7 @@ async fn identity(session: &Session, query: Query) -> Result<Answer, Refused> {
     let client = client.map(|client| format!(r#""client_id":"{client}","#)).unwrap_or_default();
     let until = fresh.lifetime.until.unix_timestamp();
     let from = fresh.lifetime.from.unix_timestamp();
-    let asked = Value::from(one_line(&asked, MAX_RESOURCE));
+    let asked = Value::from(one_line(&asked, Resource::MAX_TEXT));
     // Formatted, since this is the answer that steps ask for again and again.
     let after = format!(
         r#",{client}"expires_in":"{left}","expires_on":"{until}","not_before":"{from}","resource":{asked},"token_type":"Bearer"}}"#

@@ -68,6 +68,9 @@ const ZONED_STORAGE: &str = "storage.azure.net";
 const MAX_LENGTH: usize = 400;
 
 impl Resource {
+    /// The longest text that is read, in bytes: of a scope.
+    pub const MAX_TEXT: usize = MAX_LENGTH + DEFAULT.len();
+
     /// Reads an alias, an `https://` resource, the URI of an application, a GUID, or a full scope. A step, its broker and
     /// `wif token` all read by this one function, so that a text means the same to each of them, and every name of the
     /// resource manager is one resource.
@@ -326,6 +329,7 @@ mod tests {
     fn a_text_of_400_bytes_is_read_and_one_more_is_too_long() {
         let of = |length: usize| format!("api://{}", "a".repeat(length - "api://".len()));
         let longest = scope(&of(400)).unwrap();
+        assert_eq!(longest.len(), Resource::MAX_TEXT);
         assert_eq!(scope(&longest).as_ref(), Ok(&longest), "what is accepted can be asked for by its scope");
         for length in [401, 402, 10_000] {
             assert!(scope(&of(length)).is_err(), "{length}");
