@@ -25,35 +25,7 @@ pub(super) async fn sts(State(world): State<Arc<World>>, request: Request) -> Re
     let accepts = parts.headers.get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let json = accepts.contains("application/json") && !world.directory().clouds.aws.only_xml;
     match assume(&world, &request::decode_pairs(&body)) {
-        Ok(granted) => {
-            let Granted { key_id, secret, session, expires } = granted;
-            if json {
-                return json_answer(
-                    200,
-                    &json!({"AssumeRoleWithWebIdentityResponse": {
-                        "AssumeRoleWithWebIdentityResult": {
-                            "Credentials": {
-                                "AccessKeyId": key_id, "SecretAccessKey": secret, "SessionToken": session,
-                                "Expiration": f64::from(u32::try_from(expires).expect("a moment before 2106")),
-                            },
-                        },
-                        "ResponseMetadata": {"RequestId": "c6104cbe-af31-11e0-8154-cbc7ccf896c7"},
-                    }}),
-                );
-            }
-            let moment = OffsetDateTime::from_unix_timestamp(expires).expect("a moment");
-            let end = moment.format(&Rfc3339).expect("a moment has a form");
-            answer_of_type(
-                200,
-                "text/xml",
-                format!(
-                    "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleWithWebIdentityResult>\
-                     <Credentials><AccessKeyId>{key_id}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>\
-                     <SessionToken>{session}</SessionToken><Expiration>{end}</Expiration></Credentials>\
-                     </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
-                ),
-            )
-        }
+        Ok(granted) => granted.answer(json),
         Err(Refusal(status, code, message)) if json => json_answer(
             status,
             &json!({"Error": {"Code": code, "Message": message, "Type": "Sender"}, "RequestId": "c6104cbe"}),
@@ -70,11 +42,45 @@ pub(super) async fn sts(State(world): State<Arc<World>>, request: Request) -> Re
 
 struct Refusal(u16, &'static str, String);
 
-struct Granted {
-    key_id: String,
-    secret: String,
-    session: String,
-    expires: i64,
+/// Keys of a role until a moment, in seconds since 1970.
+pub(in crate::services) struct Granted {
+    pub(in crate::services) key_id: String,
+    pub(in crate::services) secret: String,
+    pub(in crate::services) session: String,
+    pub(in crate::services) expires: i64,
+}
+
+impl Granted {
+    /// The answer to `AssumeRoleWithWebIdentity`, in JSON or in XML.
+    pub(in crate::services) fn answer(self, json: bool) -> Response {
+        let Self { key_id, secret, session, expires } = self;
+        if json {
+            return json_answer(
+                200,
+                &json!({"AssumeRoleWithWebIdentityResponse": {
+                    "AssumeRoleWithWebIdentityResult": {
+                        "Credentials": {
+                            "AccessKeyId": key_id, "SecretAccessKey": secret, "SessionToken": session,
+                            "Expiration": f64::from(u32::try_from(expires).expect("a moment before 2106")),
+                        },
+                    },
+                    "ResponseMetadata": {"RequestId": "c6104cbe-af31-11e0-8154-cbc7ccf896c7"},
+                }}),
+            );
+        }
+        let moment = OffsetDateTime::from_unix_timestamp(expires).expect("a moment");
+        let end = moment.format(&Rfc3339).expect("a moment has a form");
+        answer_of_type(
+            200,
+            "text/xml",
+            format!(
+                "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleWithWebIdentityResult>\
+                 <Credentials><AccessKeyId>{key_id}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>\
+                 <SessionToken>{session}</SessionToken><Expiration>{end}</Expiration></Credentials>\
+                 </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
+            ),
+        )
+    }
 }
 
 fn assume(world: &World, form: &[(String, String)]) -> Result<Granted, Refusal> {

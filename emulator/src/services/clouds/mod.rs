@@ -1,7 +1,7 @@
 //! Other clouds that take an id token: AWS' security token service, Google's, and a Vault. Each checks signature, times,
 //! issuer, audience and subject as the real one does, and says so in its own words.
 
-mod aws;
+pub(super) mod aws;
 mod ecr;
 mod google;
 mod kubernetes;

@@ -5,11 +5,10 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 
-use serde_json::json;
-
 use super::{Shared, id_token};
-use crate::services::answer::{answer_of_type, json_answer};
+use crate::services::answer::answer_of_type;
 use crate::services::aws_signature::check;
+use crate::services::clouds::aws::Granted;
 use crate::services::request;
 use crate::world::directory::sources::SourceIssuer;
 use crate::world::issued::IssuedKind;
@@ -44,20 +43,9 @@ pub(super) async fn sts(State(world): Shared, request: Request) -> Response {
         if value("RoleArn") != Some(&world.directory().sources.subject(SourceIssuer::Aws)) {
             return refused(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
         }
-        let [id, secret, session] = &sources.aws_key;
-        if parts.headers.get("accept").is_some_and(|value| value == "application/json") {
-            let end = f64::from(u32::try_from(world.clock.epoch() + 3600).expect("a moment before 2106"));
-            return json_answer(
-                200,
-                &json!({"AssumeRoleWithWebIdentityResponse": {"AssumeRoleWithWebIdentityResult": {"Credentials": {
-                    "AccessKeyId": id, "SecretAccessKey": secret, "SessionToken": session, "Expiration": end,
-                }}}}),
-            );
-        }
-        let body = format!(
-            "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>{id}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey><SessionToken>{session}</SessionToken></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
-        );
-        return answer_of_type(200, "text/xml", body);
+        let [key_id, secret, session] = sources.aws_key;
+        let json = parts.headers.get("accept").is_some_and(|value| value == "application/json");
+        return Granted { key_id, secret, session, expires: world.clock.epoch() + 3600 }.answer(json);
     }
     if let Err(reason) = check(&parts, &body, &sources.aws_key, (REGION, "sts"), world.clock.epoch()) {
         return refused(403, "SignatureDoesNotMatch", &reason);
