@@ -14,7 +14,7 @@ use wif_io::clock::{Clock, Limit, Wait};
 use super::REAL_LIMIT;
 
 /// Time passes only by what is waited for: a sleep is a jump, and so is a limit that is over. A limit is over at once where
-/// the test says that what it limits hangs; else it is as long as it would be, which no test waits for.
+/// the test says that what it limits hangs; else it is at least as long as it would be, which no test waits for.
 pub(crate) struct Manual {
     ahead: Arc<Ahead>,
     wrong_by: AtomicI64,
@@ -92,8 +92,8 @@ impl Clock for Manual {
             self.hung.lock().unwrap().iter().find(|(kind, _)| *kind == what).map(|(_, hung)| hung.clone());
         // Counted before what is limited begins.
         let hung = hung.map(|hung| (hung(), hung));
-        // A busy machine may take longer than the limit, for what does not hang.
-        let real = if hung.is_some() { duration.max(REAL_LIMIT) } else { duration };
+        // A busy machine may take longer than the limit, for what does not hang: a look-up of a name, for one.
+        let real = duration.max(REAL_LIMIT);
         Box::pin(async move {
             let over = async {
                 match hung {
