@@ -3,12 +3,8 @@
 use wif_core::{code::Code, failure::Failure};
 
 use super::{
-    commands::OutputError,
-    connection::ConnectionError,
-    inputs::{HoursError, InputError},
-    job::JobError,
-    job_variables::JobVariablesError,
-    network::NetworkError,
+    commands::OutputError, connection::ConnectionError, inputs::InputError, job::JobError,
+    job_variables::JobVariablesError, network::NetworkError, session_hours::HoursError,
     shadowed::ShadowedError,
 };
 

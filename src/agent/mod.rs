@@ -12,6 +12,7 @@ pub mod network;
 pub(crate) mod organization;
 pub mod reserved;
 pub mod script_inputs;
+pub(crate) mod session_hours;
 pub(crate) mod sessions;
 pub mod shadowed;
 pub mod target_inputs;

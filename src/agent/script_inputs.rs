@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use wif_core::secret::Secret;
 use wif_io::env::Env;
 
-use super::inputs::{Input, InputError, boolean, declared, refuse, text, verbatim};
+use super::inputs::{
+    Input, InputError, declared,
+    values::{boolean, refuse, text, verbatim},
+};
 
 /// A script, and how it is run.
 #[derive(Clone, Debug)]
