@@ -1,5 +1,8 @@
 //! The pages for users name only what is there: commands, inputs, headings, figures, states of tools, hosts, codes.
 
+mod figures;
+mod links;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -34,7 +37,9 @@ const FIRST: [&str; 11] = [
     "docs/support.md",
     "docs/troubleshooting.md",
 ];
+
 const TASK: &str = "AzureWorkloadIdentity@1";
+
 /// What stands beside commands that no test runs.
 const MARK: &str = "**not run by us";
 
@@ -61,6 +66,13 @@ fn pages() -> Vec<String> {
         .concat();
     assert!(all.len() > 20, "{all:?}");
     all
+}
+
+/// The pages of tools, by their paths.
+fn tool_pages() -> Vec<String> {
+    let pages: Vec<_> = pages().into_iter().filter(|page| page.starts_with("docs/tools/")).collect();
+    assert!(pages.len() > 10, "{pages:?}");
+    pages
 }
 
 /// Language and text of each fenced block of a page.
@@ -243,64 +255,6 @@ fn every_sign_in_on_a_page_has_inputs_that_the_task_declares_and_accepts() {
     assert!(seen > 8, "{seen}");
 }
 
-/// How GitHub makes the anchor of a heading.
-fn anchor(heading: &str) -> String {
-    let kept = heading.to_lowercase();
-    let kept = kept.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
-    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
-}
-
-#[test]
-fn every_anchor_of_a_link_is_a_heading() {
-    let mut seen = 0;
-    for page in pages() {
-        let text = prose(&read(&page));
-        let folder = Path::new(&page).parent().unwrap().to_owned();
-        for target in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
-            let in_repository = target.strip_prefix("https://github.com/wif-azure/wif/blob/main/");
-            let Some((file, heading)) = in_repository.unwrap_or(target).split_once('#') else { continue };
-            let file = match in_repository {
-                Some(_) => Path::new(file).to_owned(),
-                None if target.contains("://") => continue,
-                None if file.is_empty() => Path::new(&page).to_owned(),
-                None => folder.join(file),
-            };
-            let linked = prose(&read(file.to_str().unwrap()));
-            let mut headings = linked.lines().filter(|line| line.starts_with('#'));
-            let is_meant = |line: &str| anchor(line.trim_start_matches('#').trim()) == heading;
-            assert!(headings.any(is_meant), "{page} leads to {target}");
-            seen += 1;
-        }
-    }
-    assert!(seen > 100, "{seen}");
-    assert_eq!(anchor("sudo, su and an empty environment"), "sudo-su-and-an-empty-environment");
-}
-
-/// The help of each input ends with a link, which the editor of pipelines shows.
-#[test]
-fn every_help_text_of_the_task_leads_to_a_heading() {
-    let manifest = |path: &str| -> serde_json::Value { serde_json::from_str(&read(path)).unwrap() };
-    let (task, audit) = (manifest("task/task.json"), manifest("audit-task/task.json"));
-    let inputs = [&task, &audit].into_iter().flat_map(|task| task["inputs"].as_array().unwrap());
-    let texts =
-        inputs.map(|input| (input["name"].as_str().unwrap(), input["helpMarkDown"].as_str().unwrap()));
-    let others = ["helpMarkDown", "releaseNotes"].map(|name| (name, task[name].as_str().unwrap()));
-    let mut seen = 0;
-    for (name, text) in texts.chain(others) {
-        let links: Vec<_> = text.split("](https://github.com/wif-azure/wif/blob/main/").skip(1).collect();
-        assert!(!links.is_empty() && text.ends_with(')'), "{name}: {text}");
-        for target in links.iter().map(|rest| rest.split(')').next().unwrap()) {
-            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
-            let page = prose(&read(file));
-            let mut headings = page.lines().filter(|line| line.starts_with('#'));
-            let is_meant = |line: &str| anchor(line.trim_start_matches('#').trim()) == heading;
-            assert!(heading.is_empty() || headings.any(is_meant), "{name} leads to {target}");
-            seen += 1;
-        }
-    }
-    assert!(seen > 20, "{seen}");
-}
-
 /// The groups of the help are written by hand (`src/cli/help.rs`).
 #[test]
 fn the_help_has_every_command_in_a_group_and_its_examples_are_commands() {
@@ -330,170 +284,6 @@ fn the_help_has_every_command_in_a_group_and_its_examples_are_commands() {
         }
     }
     assert!(seen > 12, "{seen}");
-}
-
-#[test]
-fn every_page_is_in_the_list_of_pages() {
-    let list = read("docs/README.md");
-    let tools = read("docs/tools.md");
-    for page in tool_pages().iter().filter_map(|page| page.strip_prefix("docs/")) {
-        assert!(tools.contains(&format!("]({page})")), "docs/tools.md does not list {page}");
-    }
-    let is_listed = |name: &&str| *name != "README.md" && !name.starts_with("tools/");
-    for page in pages().iter().filter_map(|page| page.strip_prefix("docs/")).filter(is_listed) {
-        assert!(list.contains(&format!("]({page})")), "docs/README.md does not list {page}");
-    }
-}
-
-#[test]
-fn the_first_pages_are_short() {
-    for page in FIRST {
-        let lines = read(page).lines().count();
-        assert!(lines < 150, "{page} has {lines} lines");
-    }
-}
-
-/// Versions, lengths of lives and limits are no figures of a measurement: those have a unit that is measured here.
-#[test]
-fn figures_on_the_first_pages_are_those_that_were_measured() {
-    let measured = read("docs/performance.md");
-    let figure = Regex::new(r"\b\d+(?:\.\d+)? (?:ms|MB)\b").unwrap();
-    let mut seen = 0;
-    for page in FIRST {
-        let text = read(page);
-        for found in figure.find_iter(&text).map(|found| found.as_str()) {
-            // The limit of the program, which packing enforces.
-            if found != "4.5 MB" {
-                assert!(
-                    measured.contains(&format!(" {found} ")),
-                    "{page}: {found} is not in docs/performance.md"
-                );
-                seen += 1;
-            }
-        }
-    }
-    assert!(seen > 8, "{seen}");
-}
-
-#[test]
-fn a_tool_has_one_state_on_every_page() {
-    let page = read("docs/tools.md");
-    let known = rows(&page, "| tool | state |");
-    let agrees = |tool: &str, said: &str| {
-        let said = state(said).unwrap_or_else(|| panic!("{tool}: '{said}' is not a state"));
-        let mut rows = (0..known.len()).filter(|at| known[*at][0].contains(tool)).peekable();
-        assert!(rows.peek().is_some(), "docs/tools.md does not name {tool}");
-        rows.inspect(|at| assert_eq!(state(known[*at][1]), Some(said), "{tool}")).collect::<Vec<_>>()
-    };
-    let mut named = BTreeSet::new();
-    for row in rows(&read("README.md"), "| tools | state |") {
-        named.extend(row[0].split(';').flat_map(|tool| agrees(tool.trim(), row[1])));
-    }
-    assert_eq!(named.len(), known.len(), "README.md leaves out a row of docs/tools.md");
-    for page in tool_pages() {
-        let text = read(&page);
-        let line = text.lines().nth(2).unwrap();
-        let states = line.strip_prefix('*').and_then(|line| line.strip_suffix(".*"));
-        let states = states.unwrap_or_else(|| panic!("{page} has no state below its title"));
-        for (tool, said) in states.split(". ").map(|each| each.rsplit_once(": ").unwrap()) {
-            agrees(tool, said);
-        }
-    }
-}
-
-/// The pages of tools, by their paths.
-fn tool_pages() -> Vec<String> {
-    let pages: Vec<_> = pages().into_iter().filter(|page| page.starts_with("docs/tools/")).collect();
-    assert!(pages.len() > 10, "{pages:?}");
-    pages
-}
-
-/// What the row of a tool in the table of states is called in the table of what was run.
-const IN_THE_TABLE: [(&str, &[&str]); 12] = [
-    ("Azure SDKs for Node", &["@azure/identity (Node)"]),
-    ("Python and Rust", &["azure-identity (Python)", "azure_identity (Rust)"]),
-    ("curl", &["curl"]),
-    ("Terraform with the built-in `azurerm` backend", &["Terraform, azurerm backend"]),
-    ("Azure CLI", &["azure-cli", "azure-cli, first version"]),
-    ("azcopy", &["azcopy"]),
-    ("podman", &["curl, container job of podman", "curl, podman run in a step"]),
-    ("the Terraform providers azurerm", &["Terraform, provider azurerm"]),
-    ("azapi", &["Terraform, provider azapi"]),
-    ("azuread", &["Terraform, provider azuread"]),
-    ("azuredevops", &["Terraform, provider azuredevops"]),
-    ("its protocol is spoken by the row `AZD_AUTH_ENDPOINT`", &["curl"]),
-];
-
-/// Each state is what the table of the acceptance run says, and each row of that table is of a tool with a state.
-#[test]
-fn the_state_of_a_tool_is_what_was_run() {
-    let page = read("docs/tools.md");
-    let head = "| tool | version | family | credential | mode | federated, Azure DevOps | federated, Entra | secret | certificate | managed identity |";
-    let run = rows(&page, head);
-    let fields = |name: &str| {
-        let of_tool: Vec<_> = run.iter().filter(|row| row[0] == name).collect();
-        assert!(!of_tool.is_empty(), "nothing was run as {name}");
-        of_tool.into_iter().flat_map(|row| row[5..].iter().copied()).filter(|field| !field.is_empty())
-    };
-    let mut seen = BTreeSet::new();
-    for row in rows(&page, "| tool | state |") {
-        let of_row = IN_THE_TABLE.iter().filter(|(tool, _)| row[0].contains(tool));
-        let names: Vec<_> = of_row.flat_map(|(_, names)| names.iter().copied()).collect();
-        match state(row[1]).unwrap() {
-            "run here" => {
-                assert!(!names.is_empty(), "no row was run of {}", row[0]);
-                for name in &names {
-                    assert!(fields(name).all(|field| field == "ok"), "{name}");
-                }
-            }
-            "run where their files are given" => {
-                for name in &names {
-                    assert!(fields(name).all(|field| field != "failed"), "{name}");
-                }
-            }
-            _ => assert!(names.is_empty() || row[0].contains("AZD_AUTH_ENDPOINT"), "{names:?} was run"),
-        }
-        seen.extend(names);
-    }
-    for row in &run {
-        assert!(seen.iter().any(|name| row[0].starts_with(name.trim_end_matches(" (Node)"))), "{}", row[0]);
-    }
-    // The names are those of the command that runs them.
-    let folder = root().join("xtask/src/acceptance");
-    let sources =
-        ["tools.rs", "install.rs", "table.rs"].map(|name| fs::read_to_string(folder.join(name)).unwrap());
-    for name in seen.iter().filter_map(|name| name.split([',', '(']).next()) {
-        assert!(sources.concat().contains(name.trim()), "cargo xtask acceptance has no {name}");
-    }
-}
-
-/// The state of a tool that a text begins with.
-fn state(text: &str) -> Option<&'static str> {
-    const STATES: [&str; 3] = ["run here", "run where their files are given", "not tried"];
-    STATES.into_iter().find(|state| text.starts_with(state))
-}
-
-/// A section with commands of other tools, or files for them, says that they were not run.
-#[test]
-fn what_no_test_runs_is_marked() {
-    const OF_OTHERS: [&str; 5] = ["sh", "powershell", "hcl", "bicep", "json"];
-    let mut marked = 0;
-    for page in FIRST {
-        let text = read(page);
-        for section in text.split("\n## ") {
-            let foreign = blocks(section).into_iter().any(|(language, block)| {
-                let is_own = |line: &str| ["cargo xtask ", "wif "].iter().any(|own| line.starts_with(own));
-                OF_OTHERS.contains(&language.as_str()) && !block.lines().all(is_own)
-            });
-            if foreign {
-                let title = section.lines().next().unwrap();
-                let words = section.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
-                assert!(words.contains(MARK), "{page}: {title}: nothing says '{MARK}'");
-                marked += 1;
-            }
-        }
-    }
-    assert!(marked > 4, "{marked}");
 }
 
 #[cfg(unix)]

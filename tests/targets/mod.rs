@@ -1,6 +1,8 @@
 //! Other clouds from the same connection: what later steps find, who is refused and why, and what is left at the end.
 #![cfg(target_os = "linux")]
 
+mod refusals;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use emulator::{
@@ -17,10 +19,7 @@ use wif_broker::{cache::CachedToken, session::Session};
 use wif_core::{code::Code, secret::Secret};
 use wif_io::clock::Clock as _;
 
-use crate::{
-    refusals::of_clouds,
-    support::{Case, EMULATOR, ExecCase, Virtual, idle, run, task_folder, wait_for},
-};
+use crate::support::{Case, EMULATOR, ExecCase, Virtual, idle, run, task_folder, wait_for};
 
 const REGION: &str = "eu-central-1";
 
@@ -50,117 +49,6 @@ fn with_google(case: Case) -> (Case, Proxy) {
 
 fn program() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_wif"))
-}
-
-#[test]
-fn inputs_of_other_clouds_that_cannot_be_meant_are_named_before_any_request() {
-    let provider = "googleProvider";
-    for (given, input, accepted) in [
-        (&[("awsRole", "deploy")][..], "awsRole", "the ARN of a role"),
-        (&[("awsRole", AWS_ROLE)], "awsRegion", "a region such as eu-central-1"),
-        (&[("awsRole", AWS_ROLE), ("awsRegion", "Frankfurt")], "awsRegion", "a region such as"),
-        (&[("awsRole", AWS_ROLE), ("awsRegion", "cn-north-1")], "awsRegion", "of the partition of awsRole"),
-        (&[("awsRegion", REGION)], "awsRole", "with awsRegion beside it"),
-        (
-            &[("awsRole", AWS_ROLE), ("awsRegion", REGION), ("awsSessionDuration", "899")],
-            "awsSessionDuration",
-            "900 to 43200",
-        ),
-        (
-            &[("awsRole", AWS_ROLE), ("awsRegion", REGION), ("awsSessionDuration", "1h")],
-            "awsSessionDuration",
-            "900 to 43200",
-        ),
-        (&[(provider, "azure")], provider, "projects/NUMBER/locations/global"),
-        (&[("googleServiceAccount", GOOGLE_ACCOUNT)], provider, "the full name"),
-        (&[(provider, GOOGLE_PROVIDER), ("googleServiceAccount", "deploy")], "googleServiceAccount", "mail"),
-        (&[("vaultAddress", "http://vault.example")], "vaultAddress", "loopback"),
-        (&[("vaultAddress", "vault.example")], "vaultAddress", "https://"),
-        (&[("vaultRole", "deploy")], "vaultAddress", "https://"),
-        (&[("vaultAddress", "https://v.example"), ("vaultMount", "../sys")], "vaultMount", "such as jwt"),
-    ] {
-        let case = given.iter().fold(trusting(Case::new()), |case, (name, value)| case.input(name, value));
-        let text = case.fails_unasked(Code::InputInvalid);
-        assert!(text.contains(&format!("the input {input} is")) && text.contains(accepted), "{text}");
-    }
-}
-
-#[test]
-fn what_cannot_be_kept_fresh_or_is_not_allowed_fails_with_both_inputs_named() {
-    for (given, words) in [
-        (&[("refresh", "false")][..], &["awsRole", "refresh: false"][..]),
-        (&[("allowedResources", "arm, google")], &["awsRole", "allowedResources", "leaves out aws"]),
-        (&[("allowedResources", "vault")], &["awsRole", "allowedResources"]),
-    ] {
-        let case =
-            given.iter().fold(with_aws(trusting(Case::new())), |case, (name, value)| case.input(name, value));
-        let text = case.fails_unasked(Code::InputsContradict);
-        assert!(words.iter().all(|word| text.contains(word)), "{text}");
-    }
-}
-
-#[test]
-fn what_would_win_over_the_session_fails_the_step_and_is_named() {
-    for name in [
-        "AWS_ACCESS_KEY_ID",
-        "AWS_ACCESS_KEY",
-        "AWS_PROFILE",
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-    ] {
-        let text = with_aws(trusting(Case::new())).set(name, "x").fails_unasked(Code::MachineConflicts);
-        assert!(text.contains(name) && text.contains("awsRole"), "{text}");
-    }
-    for name in ["VAULT_AGENT_ADDR", "BAO_AGENT_ADDR", "VAULT_NAMESPACE", "BAO_NAMESPACE"] {
-        let text = with_vault(trusting(Case::new())).set(name, "x").fails_unasked(Code::MachineConflicts);
-        assert!(text.contains(name) && text.contains("vaultAddress"), "{text}");
-    }
-    let case = with_vault(trusting(Case::new())).set("VAULT_NAMESPACE", "x").input("vaultNamespace", "team");
-    // Vault was asked: it has no such namespace.
-    case.program(program()).fails(Code::TargetUnusable);
-    for name in ["GOOGLE_CREDENTIALS", "GOOGLE_BACKEND_CREDENTIALS"] {
-        let (case, _proxy) = with_google(trusting(Case::new()));
-        let text = case.set(name, "x").fails_unasked(Code::MachineConflicts);
-        assert!(text.contains(name) && text.contains("googleProvider"), "{text}");
-    }
-    let home = tempfile::tempdir().unwrap();
-    std::fs::create_dir(home.path().join(".aws")).unwrap();
-    let file = home.path().join(".aws/credentials");
-    let at_home = || with_aws(trusting(Case::new())).set("HOME", &home.path().display().to_string());
-    std::fs::write(&file, "[default]\naws_access_key_id = AKIA1\n").unwrap();
-    let text = at_home().fails_unasked(Code::MachineConflicts);
-    assert!(text.contains(&file.display().to_string()) && text.contains("[default]"), "{text}");
-    std::fs::write(&file, "[default]\nregion = eu-west-1\n").unwrap();
-    at_home().program(program()).succeeds();
-}
-
-#[test]
-fn an_id_token_goes_to_no_other_host_than_that_of_the_service() {
-    let case = with_aws(trusting(Case::new())).set("AWS_ENDPOINT_URL_STS", "https://sts.evil.example");
-    let text = case.fails_unasked(Code::AuthorityNotAllowed);
-    assert!(text.contains("AWS_ENDPOINT_URL_STS") && text.contains("allowedAuthorities"), "{text}");
-    let case = trusting(Case::new()).set("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "evil.example");
-    let text = case.input("googleProvider", GOOGLE_PROVIDER).fails_unasked(Code::AuthorityNotAllowed);
-    assert!(text.contains("GOOGLE_CLOUD_UNIVERSE_DOMAIN"), "{text}");
-}
-
-#[test]
-fn where_resources_are_limited_only_a_vault_that_is_named_gets_the_id_token() {
-    let case =
-        || trusting(Case::new()).input("allowedResources", "arm, vault").input("vaultRole", VAULT_ROLE);
-    let elsewhere = || case().input("vaultAddress", "https://vault.example:8200");
-    for allowed in ["127.0.0.1", "127.0.0.1, vault.example:443"] {
-        let text = elsewhere().input("allowedAuthorities", allowed).fails_unasked(Code::AuthorityNotAllowed);
-        for word in ["vault.example", "allowedResources", "allowedAuthorities", "id token"] {
-            assert!(text.contains(word), "{text}");
-        }
-    }
-    // The emulator is named, and so it is asked: it has no such mount.
-    let named = case();
-    let url = named.emulator.clouds_url();
-    let named = named.input("vaultAddress", &url).input("vaultMount", "other");
-    named.program(program()).fails(Code::TargetUnusable);
 }
 
 /// The answer, or what is registered, that makes a service refuse by this name.
@@ -237,47 +125,6 @@ fn refuse(case: &Case, name: &str) {
     if let Some(fault) = fault {
         case.emulator.fault(fault);
     }
-}
-
-#[test]
-fn every_known_refusal_of_another_cloud_is_explained() {
-    for expected in of_clouds() {
-        let name = expected.name;
-        let case = trusting(Case::new());
-        let (case, _proxy) = if name.starts_with("google") {
-            let (case, proxy) = with_google(case);
-            (case.input("googleServiceAccount", GOOGLE_ACCOUNT), Some(proxy))
-        } else if name.starts_with("vault") {
-            (with_vault(case), None)
-        } else {
-            (with_aws(case), None)
-        };
-        refuse(&case, name);
-        let text = case.fails(expected.code);
-        let first = text.lines().next().unwrap();
-        assert!(first.contains(expected.says), "{name}: no '{}' in\n{text}", expected.says);
-        let known = wif_core::refusals::named(name).unwrap();
-        assert!(first.contains(known.meaning), "{text}");
-        assert!(text.contains(&format!("\n  fix: {}\n  run: {}\n", known.remedy, known.command)), "{text}");
-        // What was presented, in parts that no mask hits.
-        assert!(text.contains("subject organization  contoso") && text.contains("audience "), "{text}");
-        assert!(
-            !text.contains("sc://contoso/") && !text.contains("https://vstoken.dev.azure.com/"),
-            "{text}"
-        );
-        let exchanges =
-            case.emulator.count(Service::Clouds, "POST /") - usize::from(name == "google-impersonation");
-        expected.again.check(name, exchanges, &case.clock.sleeps());
-    }
-}
-
-#[test]
-fn a_subject_that_no_mapping_can_take_is_said() {
-    let case = trusting(Case::with_entra_issuer());
-    case.emulator.directory().clouds.google.providers[0].maps_part = false;
-    let (case, _proxy) = with_google(case);
-    let text = case.fails(Code::TargetTrustMissing);
-    assert!(text.contains("the subject has 138 bytes, 127 are allowed"), "{text}");
 }
 
 #[test]
