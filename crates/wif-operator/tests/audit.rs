@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::support::{Fixture, NAME, published::assert_published};
 
 /// The rules that find each planted fault at its connection, by what the rules promise.
-const EXPECTED: [(Planted, &[&str]); 41] = [
+const EXPECTED: [(Planted, &[&str]); 42] = [
     (Planted::StoredSecret, &["WIF6101"]),
     (Planted::StoredCertificate, &["WIF6102"]),
     (Planted::SecretEnded, &["WIF6101", "WIF6103"]),
@@ -59,6 +59,7 @@ const EXPECTED: [(Planted, &[&str]); 41] = [
     (Planted::Disabled, &["WIF6402"]),
     (Planted::CreationFailed, &["WIF6402"]),
     (Planted::NoDescription, &["WIF6501"]),
+    (Planted::CreatorGone, &["WIF6501"]),
     // What cannot be seen is a gap, and no rule calls it good or bad.
     (Planted::PartlyVisible, &[]),
     (Planted::ManagedIdentity, &[]),

@@ -15,6 +15,7 @@ use crate::{
     rules,
     severity::Severity,
     snapshot::State,
+    waiver::WaiverNotice,
 };
 
 /// Where the schema is published.
@@ -87,7 +88,8 @@ fn log(report: &Report) -> Log<'_> {
             })
         })
         .collect();
-    let gaps: Vec<_> = report.gaps().map(notification).collect();
+    let notifications: Vec<_> =
+        report.gaps().map(of_gap).chain(report.waivers.iter().map(of_waiver)).collect();
     let has_failed = report.coverage.iter().any(|entry| entry.state == State::Failed);
     let tool = json!({
         "driver": {
@@ -110,7 +112,7 @@ fn log(report: &Report) -> Log<'_> {
         invocations: json!([{
             "executionSuccessful": !has_failed,
             "startTimeUtc": report.taken,
-            "toolExecutionNotifications": gaps,
+            "toolExecutionNotifications": notifications,
         }]),
         column_kind: "unicodeCodePoints",
         results: Results { report, rules: rules.iter().map(|rule| rule.code).collect() },
@@ -159,13 +161,16 @@ fn result(report: &Report, finding: &Finding, index: Option<usize>) -> Value {
     result
 }
 
-/// The message, in which brackets would be links.
 fn message(finding: &Finding) -> String {
-    let text = format!("{}: {}. Fix: {}.", finding.title, finding.detail, finding.fix);
+    escape(&format!("{}: {}. Fix: {}.", finding.title, finding.detail, finding.fix))
+}
+
+/// The text of a message, in which brackets would be links.
+fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]")
 }
 
-fn notification(gap: &CoverageEntry) -> Value {
+fn of_gap(gap: &CoverageEntry) -> Value {
     let place = match &gap.project {
         Some(project) => format!("{}/{project}", gap.organization),
         None => gap.organization.clone(),
@@ -174,8 +179,14 @@ fn notification(gap: &CoverageEntry) -> Value {
     json!({
         "descriptor": { "id": GAP, "index": 0 },
         "level": level,
-        "message": { "text": format!("{place}: {}", gap.why).replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]") },
+        "message": { "text": escape(&format!("{place}: {}", gap.why)) },
     })
+}
+
+fn of_waiver(notice: &WaiverNotice) -> Value {
+    let WaiverNotice { rule, target, until, state } = notice;
+    let text = format!("{rule}: the waiver for {target} until {until} {}", state.words());
+    json!({ "level": "note", "message": { "text": escape(&text) } })
 }
 
 const fn level(severity: Severity) -> &'static str {

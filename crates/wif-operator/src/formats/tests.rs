@@ -9,6 +9,7 @@ use crate::{
     report::Report,
     snapshot::{Coverage, Layer, State},
     testing::{Planted, settings, store_secret},
+    waiver::{WaiverNotice, WaiverState},
 };
 
 const FORMATS: [Format; 6] =
@@ -206,6 +207,25 @@ fn what_was_not_seen_is_listed_and_nothing_is_said_to_be_good() {
         sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"][0]["descriptor"]["id"],
         "WIF6901"
     );
+}
+
+#[test]
+fn a_waiver_without_an_effect_is_told_in_each_format_that_people_read() {
+    let mut report = judge(&Planted::new().snapshot(), &settings(), &Selection::default());
+    report.waivers = vec![WaiverNotice {
+        rule: "WIF6101".to_owned(),
+        target: "name sc-[old]-*".to_owned(),
+        until: "2026-01-31".to_owned(),
+        state: WaiverState::Ended,
+    }];
+    for format in [Format::Text, Format::Markdown, Format::Html, Format::Json] {
+        let text = written(format, &report);
+        assert!(text.contains("2026-01-31") && text.contains("ended"), "{text}");
+    }
+    let sarif: Value = serde_json::from_str(&written(Format::Sarif, &report)).unwrap();
+    let told = &sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"];
+    let text = r"WIF6101: the waiver for name sc-\[old\]-* until 2026-01-31 has ended";
+    assert_eq!(told, &serde_json::json!([{ "level": "note", "message": { "text": text } }]));
 }
 
 #[test]

@@ -171,15 +171,23 @@ fn reference(value: &Value) -> Option<Reference> {
     })
 }
 
+/// A person. Azure DevOps says of those only who have left that they have.
+///
+/// Source: `IdentityRef` of the REST API: `inactive` (out of the organization), `isDeletedInOrigin` (out of Entra).
+fn person(value: &Value) -> Person {
+    let is_gone = ["inactive", "isDeletedInOrigin"].iter().any(|name| flag(value, name) == Some(true));
+    Person {
+        id: text(value, "id"),
+        name: text(value, "displayName"),
+        unique_name: text(value, "uniqueName"),
+        existence: if is_gone { Existence::Gone } else { Existence::Unknown },
+    }
+}
+
 fn read_object(connection: &mut Connection, value: &Value) {
     connection.url = text(value, "url");
     connection.created = moment(value, "creationDate");
-    connection.created_by = value.get("createdBy").filter(|one| one.is_object()).map(|one| Person {
-        id: text(one, "id"),
-        name: text(one, "displayName"),
-        unique_name: text(one, "uniqueName"),
-        existence: Existence::Unknown,
-    });
+    connection.created_by = value.get("createdBy").filter(|one| one.is_object()).map(person);
     connection.modified = moment(value, "modificationDate");
     connection.is_disabled = flag(value, "isDisabled");
     connection.is_ready = flag(value, "isReady");

@@ -51,6 +51,7 @@ impl Scene {
                 name: "[Project 0000]\\Leads".to_owned(),
                 unique_name: "leads".to_owned(),
                 disabled: false,
+                gone: false,
             };
             directory.known_identities.push(leads);
             let other = fixture.made.projects[1];

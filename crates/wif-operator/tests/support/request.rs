@@ -41,6 +41,7 @@ impl Scene {
                 name: LEADS.to_owned(),
                 unique_name: "vstfs:///Classification/TeamProject/1\\Leads".to_owned(),
                 disabled: false,
+                gone: false,
             });
         }
         Self { fixture, folder: tempfile::tempdir().unwrap() }

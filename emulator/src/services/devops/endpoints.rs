@@ -326,7 +326,7 @@ fn shown(quirks: &Quirks, parameters: impl IntoIterator<Item = (String, String)>
 }
 
 fn person(person: &Person) -> Value {
-    json!({
+    let mut told = json!({
         "displayName": person.name,
         "url": format!("https://spsprodweu1.vssps.visualstudio.com/_apis/Identities/{}", person.id),
         "_links": { "avatar": { "href": "" } },
@@ -334,7 +334,12 @@ fn person(person: &Person) -> Value {
         "uniqueName": person.unique_name,
         "imageUrl": "",
         "descriptor": format!("aad.{}", person.id.simple()),
-    })
+    });
+    // Said of these only.
+    if person.gone {
+        told["inactive"] = true.into();
+    }
+    told
 }
 
 /// A moment as Azure DevOps spells it.

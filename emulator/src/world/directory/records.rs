@@ -85,6 +85,8 @@ pub struct Person {
     pub unique_name: String,
     /// Disabled in Entra.
     pub disabled: bool,
+    /// No longer in the organization of Azure DevOps.
+    pub gone: bool,
 }
 
 /// A project that a connection is shared with.

@@ -43,6 +43,7 @@ impl Maker {
                 name: "Ada Bauer".to_owned(),
                 unique_name: "ada@contoso.com".to_owned(),
                 disabled: false,
+                gone: false,
             },
             now,
             seed: u128::from(hash) << 64,

@@ -9,7 +9,7 @@ use super::planted::Planted;
 use crate::world::clock::graph_moment;
 use crate::world::directory::devops::{Connection, Issuer, Scope};
 use crate::world::directory::entra::{App, ClientSecret, FederatedCredential, Kind};
-use crate::world::directory::records::{SecurityRole, SharedWith, Sight};
+use crate::world::directory::records::{Person, SecurityRole, SharedWith, Sight};
 use crate::world::identity::EXCHANGE_AUDIENCE;
 
 const OWNER: Uuid = uuid!("8e3af657-a8ff-443c-a75c-2fe8c4bcb635");
@@ -164,6 +164,10 @@ impl Maker {
             }
             Planted::Disabled => connection.disabled = true,
             Planted::CreationFailed => connection.record.unready = Some("Failed".to_owned()),
+            Planted::CreatorGone => {
+                connection.record.created_by =
+                    Some(Person { id: self.id(), name: "Eve Maurer".to_owned(), unique_name: "eve@contoso.com".to_owned(), disabled: true, gone: true });
+            }
             Planted::NoDescription => connection.record.description.clear(),
             Planted::PartlyVisible => connection.record.sight = Sight::Partial,
         }

@@ -43,6 +43,7 @@ pub enum Planted {
     Disabled,
     CreationFailed,
     NoDescription,
+    CreatorGone,
     PartlyVisible,
     /// Nothing is wrong: a managed identity in place of an application.
     ManagedIdentity,
@@ -50,7 +51,7 @@ pub enum Planted {
 
 impl Planted {
     /// Everything that can be planted.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::StoredSecret,
         Self::StoredCertificate,
         Self::SecretEnded,
@@ -90,6 +91,7 @@ impl Planted {
         Self::Disabled,
         Self::CreationFailed,
         Self::NoDescription,
+        Self::CreatorGone,
         Self::PartlyVisible,
         Self::ManagedIdentity,
     ];
