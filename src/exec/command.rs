@@ -29,20 +29,23 @@ pub(super) fn environment(
 ) -> Environment {
     let mut notes = Vec::new();
     let stale = plan.stale_variables(env, session);
+    let of_source = of_source.iter().filter(|name| !session.iter().any(|one| one.name == **name));
+    let of_source: Vec<_> = of_source.copied().filter(|name| env.get(name).is_some()).collect();
     let mut removed: Vec<_> = stale.iter().map(String::as_str).collect();
     for Conflict { variables, effect, .. } in conflicts::in_force(env, plan, session) {
-        notes.push(format!("{} is not passed on to the command: {effect}", variables.join(" and ")));
+        // Each variable is told once.
+        if !variables.iter().all(|name| of_source.contains(name)) {
+            notes.push(format!("{} not passed on to the command: {effect}", are(variables)));
+        }
         removed.extend(*variables);
     }
-    let of_source = of_source.iter().filter(|name| !session.iter().any(|one| one.name == **name));
-    let found: Vec<_> = of_source.copied().filter(|name| env.get(name).is_some()).collect();
-    if !found.is_empty() {
+    if !of_source.is_empty() {
         notes.push(format!(
-            "{} is not passed on to the command: it is the source's role, and the command is signed in as another",
-            found.join(" and ")
+            "{} not passed on to the command: it is the source's role, and the command is signed in as another",
+            are(&of_source)
         ));
     }
-    removed.extend(found);
+    removed.extend(of_source);
     let kept = conflicts::kept(env, plan);
     notes.extend(kept.iter().map(|(one, _)| format!("{} is kept as it is: {}", one.variable, one.effect)));
     let is_kept = |variable: &&Variable| kept.iter().any(|(one, _)| one.variable == variable.name);
@@ -56,4 +59,9 @@ pub(super) fn environment(
         place: PathPlace::Last,
     });
     Environment { variables, notes }
+}
+
+/// `A is`, `A and B are`
+fn are(names: &[&str]) -> String {
+    format!("{} {}", names.join(" and "), if names.len() == 1 { "is" } else { "are" })
 }

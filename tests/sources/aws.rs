@@ -127,4 +127,5 @@ fn a_command_that_is_signed_in_as_a_role_of_aws_does_not_find_the_role_of_its_so
     assert_eq!(found, ".\nbroker\n", "{said}");
     let names = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN";
     assert!(said.contains(names) && said.contains("it is the source's role"), "{said}");
+    assert_eq!(said.matches("AWS_ACCESS_KEY_ID").count(), 1, "told twice: {said}");
 }
