@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::world::directory::devops::Connection;
+use crate::world::directory::{Directory, devops::Connection, machine::Machine};
 
 /// What kind of secret was issued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,8 +67,23 @@ impl fmt::Debug for Issued {
     }
 }
 
+/// The secrets that the directory knows. Those of connections come last: there may be thousands.
+pub(super) fn of_directory(directory: &Directory) -> impl Iterator<Item = Issued> {
+    let issued = |kind, value: &String| Issued { kind, value: value.clone() };
+    let jobs = directory.jobs.iter().map(move |job| issued(IssuedKind::JobToken, &job.token));
+    let tokens = directory.personal_tokens.iter().map(move |token| issued(IssuedKind::PersonalToken, token));
+    let Machine { identities, header, .. } = &directory.machine;
+    // The header counts as issued only when the machine has an identity to ask for.
+    let header = identities.first().map(move |_| issued(IssuedKind::IdentityHeader, header));
+    let apps = directory.tenants.iter().flat_map(|tenant| &tenant.apps);
+    let secrets = apps.flat_map(|app| &app.secrets);
+    let secrets = secrets.map(move |one| issued(IssuedKind::ClientSecret, &one.value));
+    let of_connections = directory.connections().flat_map(of_connection);
+    jobs.chain(tokens).chain(header).chain(secrets).chain(of_connections)
+}
+
 /// The secrets in a connection's own parameters. Of a private key, the lines after the first three, which no other key has.
-pub(super) fn of_connection(connection: &Connection) -> impl Iterator<Item = Issued> {
+fn of_connection(connection: &Connection) -> impl Iterator<Item = Issued> {
     let of = |name: &str| connection.parameters.get(name).map(String::as_str).unwrap_or_default();
     let secret = Some(of("serviceprincipalkey")).filter(|secret| !secret.is_empty());
     let is_key = |line: &&str| line.contains("-----BEGIN") && line.contains("PRIVATE KEY");

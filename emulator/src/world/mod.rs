@@ -21,7 +21,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::world::clock::Clock;
 use crate::world::directory::Directory;
-use crate::world::directory::machine::Machine;
 use crate::world::fault::Faults;
 use crate::world::issued::{Issued, IssuedKind};
 use crate::world::journal::{Journal, Service};
@@ -87,25 +86,8 @@ impl World {
 
     pub(crate) fn issued(&self) -> Vec<Issued> {
         let directory = self.directory();
-        let secrets = directory.tenants.iter().flat_map(|tenant| &tenant.apps).flat_map(|app| &app.secrets);
-        let jobs =
-            directory.jobs.iter().map(|job| Issued { kind: IssuedKind::JobToken, value: job.token.clone() });
-        let Machine { identities, header, .. } = &directory.machine;
-        // The header counts as issued only when the machine has an identity to ask for.
-        let header =
-            identities.first().map(|_| Issued { kind: IssuedKind::IdentityHeader, value: header.clone() });
-        let known = jobs
-            .chain(secrets.map(|one| Issued { kind: IssuedKind::ClientSecret, value: one.value.clone() }))
-            .chain(
-                directory
-                    .personal_tokens
-                    .iter()
-                    .map(|token| Issued { kind: IssuedKind::PersonalToken, value: token.clone() }),
-            )
-            .chain(header);
         let mut all = self.issued.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        all.extend(known);
-        all.extend(directory.connections().flat_map(issued::of_connection));
+        all.extend(issued::of_directory(&directory));
         all
     }
 
@@ -114,11 +96,11 @@ impl World {
         let all = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
         let of_services = all.iter().find(|issued| issued.value == secret).map(|issued| issued.kind);
         drop(all);
-        // What the directory knows is gathered only where it is needed: it may hold thousands of connections.
         if of_services.is_some() || secret.is_empty() {
             return of_services;
         }
-        self.issued().into_iter().find(|issued| issued.value == secret).map(|issued| issued.kind)
+        let directory = self.directory();
+        issued::of_directory(&directory).find(|issued| issued.value == secret).map(|issued| issued.kind)
     }
 
     /// For [`Directory::same_id_token_again`]: the last id token of a subject in a job, while it is valid.
