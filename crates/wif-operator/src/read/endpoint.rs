@@ -99,7 +99,9 @@ impl Connections {
 
     /// The connections, with the projects that can use them.
     pub(super) fn finish(self) -> Vec<Connection> {
-        self.0.into_values().map(Merged::finish).collect()
+        let mut connections: Vec<_> = self.0.into_values().map(Merged::finish).collect();
+        connections.iter_mut().for_each(Connection::shrink);
+        connections
     }
 }
 

@@ -1,11 +1,14 @@
 //! Identities, from Microsoft Graph: their federated credentials by a handful of lists, everything else in batches.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use futures_util::future::join_all;
 use serde_json::Value;
 use uuid::Uuid;
-use wif_azure::rest::{BatchAnswer, BatchCall};
+use wif_azure::rest::{BatchAnswer, BatchCall, MAX_BATCH};
 
 use super::{
     error::ReadError,
@@ -30,10 +33,32 @@ const NO_GRAPH: &str = "Microsoft Graph: no token; sign in with az login, or set
 const ALL: &str = "applications, managed identities and their credentials";
 
 /// What the lists by issuer and subject have told of an identity.
-#[derive(Default)]
 struct Trusting {
-    object: Value,
+    /// Its federated credentials, where they came with it.
+    credentials: Option<Vec<FederatedCredential>>,
     is_principal: bool,
+}
+
+/// What came of a call in a batch; none, where the batch itself was lost, which is noted with it.
+type Answered<T> = Option<Result<T, ReadError>>;
+
+/// There is no such object (404).
+struct Absent;
+
+/// What a batch has told. Of ten thousand identities, the answers themselves are too much to keep.
+enum Told {
+    Application(Box<Identity>),
+    Principals { found: Vec<Principal>, has_more: bool },
+}
+
+/// A service principal.
+struct Principal {
+    client: Uuid,
+    object: Option<Uuid>,
+    name: Option<String>,
+    is_enabled: Option<bool>,
+    kind: Option<IdentityKind>,
+    resource: Option<String>,
 }
 
 impl Reader<'_> {
@@ -76,7 +101,7 @@ impl Reader<'_> {
         };
         let asked: BTreeSet<_> = own.iter().map(|(client, _)| *client).collect();
         for (client, of) in trusting.iter().filter(|(client, _)| !asked.contains(client)) {
-            if credentials(&of.object).iter().flatten().any(|one| self.is_of_here(one)) {
+            if of.credentials.iter().flatten().any(|one| self.is_of_here(one)) {
                 identities.insert((*client, home), Identity::new(*client, home));
             }
         }
@@ -85,7 +110,7 @@ impl Reader<'_> {
         let clients: Vec<_> = clients.into_iter().collect();
         // Of interrupted reading at least the names remain.
         *self.identities.borrow_mut() = identities.values().cloned().collect();
-        let facts = self.facts(graph, &clients, &trusting).await;
+        let facts = self.facts(graph, &clients, trusting).await;
         for ((client, tenant), identity) in &mut identities {
             if is_own(tenant)
                 && let Some(facts) = facts.get(client)
@@ -135,25 +160,25 @@ impl Reader<'_> {
                 (set == "servicePrincipals", ask)
             })
         });
-        let answers =
-            join_all(questions.map(async |(is_principal, ask)| {
-                (is_principal, graph.list(&ask.query("$top", "100")).await)
-            }));
-        let mut found = BTreeMap::new();
-        let (mut is_usable, mut last) = (false, None);
-        for (is_principal, (objects, end)) in answers.await {
-            for object in objects {
-                if let Some(client) = id(&object, "appId") {
-                    let of: &mut Trusting = found.entry(client).or_default();
+        let found: RefCell<BTreeMap<Uuid, Trusting>> = RefCell::default();
+        let answers = join_all(questions.map(async |(is_principal, ask)| {
+            let mut take = |objects: Vec<Value>| {
+                for object in objects {
+                    let Some(client) = id(&object, "appId") else { continue };
+                    let mut found = found.borrow_mut();
                     // An application has more to tell than its service principal.
-                    if of.object.is_null() || of.is_principal {
-                        *of = Trusting { object, is_principal };
+                    if found.get(&client).is_none_or(|known| known.is_principal) {
+                        found.insert(client, Trusting { credentials: credentials(&object), is_principal });
                     }
                 }
-            }
+            };
+            graph.each_page(&ask.query("$top", "100"), &mut take).await
+        }));
+        let (mut is_usable, mut last) = (false, None);
+        for end in answers.await {
             match end {
-                None => is_usable = true,
-                Some(error) => {
+                Ok(()) => is_usable = true,
+                Err(error) => {
                     let what = "identities that trust this organization, and that no connection names";
                     self.lost(Layer::Identity, None, None, what, (graph, &error));
                     last = Some(error);
@@ -166,7 +191,7 @@ impl Reader<'_> {
                 self.lost(Layer::Identity, None, None, ALL, (graph, &error));
                 Err(error)
             }
-            _ => Ok(found),
+            _ => Ok(found.into_inner()),
         }
     }
 
@@ -175,7 +200,7 @@ impl Reader<'_> {
         &self,
         graph: &Service<'_>,
         clients: &[Uuid],
-        trusting: &BTreeMap<Uuid, Trusting>,
+        trusting: BTreeMap<Uuid, Trusting>,
     ) -> BTreeMap<Uuid, Identity> {
         let mut identities: BTreeMap<Uuid, Identity> =
             clients.iter().map(|client| (*client, Identity::new(*client, None))).collect();
@@ -189,34 +214,43 @@ impl Reader<'_> {
             let filter = format!("appId%20in%20({})", ids.join(","));
             BatchCall::get(format!("/servicePrincipals?$filter={filter}&$select={PRINCIPAL}"))
         }));
-        let answers = self.batches(graph, &calls).await;
-        let (applications, principals) = answers.split_at(clients.len().min(answers.len()));
+        let read = |at: usize, body: Value| match clients.get(at) {
+            Some(client) => Ok(Told::Application(Box::new(application(*client, &body)))),
+            None => Ok(Told::Principals {
+                found: list_of(&body)?.iter().filter_map(principal).collect(),
+                has_more: has_next(&body),
+            }),
+        };
+        let mut applications = self.batches(graph, &calls, &read).await;
+        let principals = applications.split_off(clients.len().min(applications.len()));
         // Which clients have no application, and which no service principal, as far as the answers tell.
         let (mut without_application, mut without_principal) = (BTreeSet::new(), BTreeSet::new());
         for (client, answer) in clients.iter().zip(applications) {
-            let Some(identity) = identities.get_mut(client) else { continue };
-            match self.judge(graph, answer.as_ref(), "an application") {
-                Some(Ok(object)) => {
-                    read_application(identity, &object);
-                    self.note_untold_of(identity);
+            match self.judge(graph, answer, "an application") {
+                Some(Ok(Told::Application(identity))) => {
+                    self.note_untold_of(&identity);
+                    identities.insert(*client, *identity);
                 }
-                Some(Err(_absent)) => {
+                Some(Err(Absent)) => {
                     without_application.insert(*client);
                 }
-                None => {}
+                _ => {}
             }
         }
         let mut again = Vec::new();
         for (group, answer) in groups.iter().zip(principals) {
-            let Some(page) = self.judge_list(graph, answer.as_ref(), "service principals") else { continue };
-            let objects = list(&page, "value");
-            let found: BTreeSet<_> = objects.iter().filter_map(|object| id(object, "appId")).collect();
-            for object in objects {
-                read_principal(&mut identities, object);
+            let Some(Told::Principals { found, has_more }) =
+                self.judge_list(graph, answer, "service principals")
+            else {
+                continue;
+            };
+            let clients: BTreeSet<_> = found.iter().map(|one| one.client).collect();
+            for one in found {
+                one.note_in(&mut identities);
             }
-            let missing = group.iter().filter(|client| !found.contains(client));
+            let missing = group.iter().filter(|client| !clients.contains(client));
             // What is not on the first page may be on the next one, so that it is asked for by itself.
-            if has_next(&page) {
+            if has_more {
                 again.extend(missing.copied());
             } else {
                 without_principal.extend(missing.copied());
@@ -226,13 +260,14 @@ impl Reader<'_> {
             BatchCall::get(format!("/servicePrincipals(appId='{client}')?$select={PRINCIPAL}"))
         };
         let calls: Vec<_> = again.iter().map(one).collect();
-        for (client, answer) in again.iter().zip(self.batches(graph, &calls).await) {
-            match self.judge(graph, answer.as_ref(), "service principals") {
-                Some(Ok(object)) => read_principal(&mut identities, &object),
-                Some(Err(_absent)) => {
+        let answers = self.batches(graph, &calls, &|_, body| Ok(principal(&body))).await;
+        for (client, answer) in again.iter().zip(answers) {
+            match self.judge(graph, answer, "service principals") {
+                Some(Ok(Some(principal))) => principal.note_in(&mut identities),
+                Some(Err(Absent)) => {
                     without_principal.insert(*client);
                 }
-                None => {}
+                _ => {}
             }
         }
         self.credentials_of(graph, &mut identities, trusting, &without_application).await;
@@ -261,12 +296,12 @@ impl Reader<'_> {
         &self,
         graph: &Service<'_>,
         identities: &mut BTreeMap<Uuid, Identity>,
-        trusting: &BTreeMap<Uuid, Trusting>,
+        mut trusting: BTreeMap<Uuid, Trusting>,
         without_application: &BTreeSet<Uuid>,
     ) {
         let mut missing = Vec::new();
         for (client, identity) in &mut *identities {
-            let known = trusting.get(client).and_then(|of| credentials(&of.object));
+            let known = trusting.remove(client).and_then(|of| of.credentials);
             match known {
                 Some(known) => identity.federated_credentials = Some(known),
                 None if identity.existence == Existence::Found => {
@@ -281,11 +316,12 @@ impl Reader<'_> {
                 None => {}
             }
         }
-        let calls: Vec<_> = missing.iter().map(|(_, call)| call.clone()).collect();
-        for ((client, _), answer) in missing.iter().zip(self.batches(graph, &calls).await) {
+        let (clients, calls): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
+        let read = |_, body: Value| Ok(list_of(&body)?.iter().map(credential).collect());
+        for (client, answer) in clients.iter().zip(self.batches(graph, &calls, &read).await) {
             let Some(identity) = identities.get_mut(client) else { continue };
-            if let Some(page) = self.judge_list(graph, answer.as_ref(), "federated credentials") {
-                identity.federated_credentials = Some(list(&page, "value").iter().map(credential).collect());
+            if let Some(all) = self.judge_list(graph, answer, "federated credentials") {
+                identity.federated_credentials = Some(all);
             }
         }
     }
@@ -304,10 +340,10 @@ impl Reader<'_> {
             call
         };
         let calls: Vec<_> = gone.iter().map(call).collect();
-        for (client, answer) in gone.iter().zip(self.batches(graph, &calls).await) {
+        let read = |_, body: Value| Ok(list_of(&body)?.first().cloned());
+        for (client, answer) in gone.iter().zip(self.batches(graph, &calls, &read).await) {
             let Some(identity) = identities.get_mut(client) else { continue };
-            let found = self.judge_list(graph, answer.as_ref(), "deleted applications");
-            let object = found.as_ref().and_then(|page| list(page, "value").first());
+            let object = self.judge_list(graph, answer, "deleted applications").flatten();
             // A token whose tenant is not known may simply be for another one.
             if is_certain || object.is_some() {
                 identity.existence = Existence::Gone;
@@ -320,17 +356,33 @@ impl Reader<'_> {
             if let Some(object) = object {
                 identity.is_deleted = true;
                 identity.kind = IdentityKind::Application;
-                identity.application_object = id(object, "id");
-                identity.name = text(object, "displayName");
+                identity.application_object = id(&object, "id");
+                identity.name = text(&object, "displayName");
             }
         }
     }
 
-    /// Sends calls, twenty in a request, several requests at once.
-    async fn batches(&self, graph: &Service<'_>, calls: &[BatchCall]) -> Vec<Option<BatchAnswer>> {
-        let parts = join_all(calls.chunks(wif_azure::rest::MAX_BATCH).map(|part| graph.batch(part))).await;
+    /// Sends calls, twenty in a request, several requests at once. Of each answer stays what is read of it, when it comes.
+    async fn batches<T>(
+        &self,
+        graph: &Service<'_>,
+        calls: &[BatchCall],
+        read: &dyn Fn(usize, Value) -> Result<T, ReadError>,
+    ) -> Vec<Answered<T>> {
+        let parts = calls.chunks(MAX_BATCH).enumerate().map(async |(number, part)| {
+            let (answers, end) = graph.batch(part).await;
+            let answers = answers.into_iter().enumerate().map(|(at, answer)| {
+                let BatchAnswer { status, body, .. } = answer?;
+                Some(match status {
+                    200..=299 => read(number * MAX_BATCH + at, body),
+                    status @ (429 | 500..=599) => Err(ReadError::Busy { status, retry_after: None }),
+                    status => Err(ReadError::refused(status, Some(&body))),
+                })
+            });
+            (answers.collect::<Vec<_>>(), end)
+        });
         let mut all = Vec::new();
-        for (answers, end) in parts {
+        for (answers, end) in join_all(parts).await {
             if let Some(error) = end {
                 self.lost(Layer::Identity, None, None, "identities", (graph, &error));
             }
@@ -355,36 +407,18 @@ impl Reader<'_> {
         }
     }
 
-    /// A page of a list. An answer without its list is not one that is empty: it is a gap, which is noted.
-    fn judge_list(&self, graph: &Service<'_>, answer: Option<&BatchAnswer>, what: &str) -> Option<Value> {
-        let error = match self.judge(graph, answer, what)? {
-            Ok(page) if page.get("value").is_some_and(Value::is_array) => return Some(page),
-            Ok(_) => ReadError::Unusable { status: 200, kind: "JSON without a list" },
-            Err(_absent) => ReadError::refused(404, answer.map(|answer| &answer.body)),
-        };
-        self.lost(Layer::Identity, None, None, what, (graph, &error));
-        None
+    /// What came of a call for a list, whose absence is a gap, too: gaps are noted.
+    fn judge_list<T>(&self, graph: &Service<'_>, answer: Answered<T>, what: &str) -> Option<T> {
+        let told = answer?.map_err(|error| self.lost(Layer::Identity, None, None, what, (graph, &error)));
+        told.ok()
     }
 
-    /// What came of a call: an object, its absence (404), or a gap, which is noted.
-    fn judge(
-        &self,
-        graph: &Service<'_>,
-        answer: Option<&BatchAnswer>,
-        what: &str,
-    ) -> Option<Result<Value, ()>> {
-        // The reason is noted with the batch.
-        let answer = answer?;
-        match answer.status {
-            200..=299 => Some(Ok(answer.body.clone())),
-            404 => Some(Err(())),
-            status @ (429 | 500..=599) => {
-                let error = ReadError::Busy { status, retry_after: None };
-                self.lost(Layer::Identity, None, None, what, (graph, &error));
-                None
-            }
-            status => {
-                let error = ReadError::refused(status, Some(&answer.body));
+    /// What came of a call: what was read, its absence (404), or a gap, which is noted.
+    fn judge<T>(&self, graph: &Service<'_>, answer: Answered<T>, what: &str) -> Option<Result<T, Absent>> {
+        match answer? {
+            Ok(told) => Some(Ok(told)),
+            Err(ReadError::Refused { status: 404, .. }) => Some(Err(Absent)),
+            Err(error) => {
                 self.lost(Layer::Identity, None, None, what, (graph, &error));
                 None
             }
@@ -392,46 +426,75 @@ impl Reader<'_> {
     }
 }
 
-fn read_application(identity: &mut Identity, object: &Value) {
-    identity.kind = IdentityKind::Application;
-    identity.existence = Existence::Found;
-    identity.name = text(object, "displayName");
-    identity.unique_name = text(object, "uniqueName");
-    identity.application_object = id(object, "id");
-    identity.sign_in_audience = text(object, "signInAudience");
+impl Principal {
+    /// Adds what it tells to its identity.
+    fn note_in(self, identities: &mut BTreeMap<Uuid, Identity>) {
+        let Some(identity) = identities.get_mut(&self.client) else { return };
+        identity.existence = Existence::Found;
+        identity.principal_object = self.object;
+        identity.is_enabled = self.is_enabled;
+        if let Some(kind) = self.kind {
+            identity.kind = kind;
+        }
+        if self.kind == Some(IdentityKind::ManagedIdentity) {
+            identity.resource = self.resource;
+        }
+        if identity.name.is_none() {
+            identity.name = self.name;
+        }
+    }
+}
+
+fn application(client: Uuid, object: &Value) -> Identity {
     let stored = |name: &str| {
         let all = object.get(name)?.as_array()?;
         Some(all.iter().map(stored_credential).collect())
     };
-    identity.secrets = stored("passwordCredentials");
-    identity.certificates = stored("keyCredentials");
     let owners = object.get("owners").and_then(Value::as_array);
-    identity.owners = owners.map(|owners| owners.iter().filter_map(owner).collect());
+    Identity {
+        kind: IdentityKind::Application,
+        existence: Existence::Found,
+        name: text(object, "displayName"),
+        unique_name: text(object, "uniqueName"),
+        application_object: id(object, "id"),
+        sign_in_audience: text(object, "signInAudience"),
+        secrets: stored("passwordCredentials"),
+        certificates: stored("keyCredentials"),
+        owners: owners.map(|owners| owners.iter().filter_map(owner).collect()),
+        ..Identity::new(client, None)
+    }
+}
+
+fn principal(object: &Value) -> Option<Principal> {
+    let kind = text(object, "servicePrincipalType").unwrap_or_default();
+    let is = |name: &str| kind.eq_ignore_ascii_case(name);
+    let names = list(object, "alternativeNames").iter().filter_map(plain);
+    let mut paths = names.filter(|name| name.to_ascii_lowercase().contains("/userassignedidentities/"));
+    Some(Principal {
+        client: id(object, "appId")?,
+        object: id(object, "id"),
+        name: text(object, "displayName"),
+        is_enabled: flag(object, "accountEnabled"),
+        kind: match () {
+            () if is("ManagedIdentity") => Some(IdentityKind::ManagedIdentity),
+            () if is("Application") => Some(IdentityKind::Application),
+            () => None,
+        },
+        resource: paths.next(),
+    })
+}
+
+/// The items of a page. An answer without its list is not one that is empty.
+fn list_of(page: &Value) -> Result<&[Value], ReadError> {
+    match page.get("value").and_then(Value::as_array) {
+        Some(items) => Ok(items),
+        None => Err(ReadError::Unusable { status: 200, kind: "JSON without a list" }),
+    }
 }
 
 /// Whether a list goes on.
 fn has_next(page: &Value) -> bool {
     text(page, "@odata.nextLink").is_some()
-}
-
-fn read_principal(identities: &mut BTreeMap<Uuid, Identity>, object: &Value) {
-    let client = id(object, "appId");
-    let Some(identity) = client.and_then(|client| identities.get_mut(&client)) else { return };
-    identity.existence = Existence::Found;
-    identity.principal_object = id(object, "id");
-    identity.is_enabled = flag(object, "accountEnabled");
-    let kind = text(object, "servicePrincipalType").unwrap_or_default();
-    if kind.eq_ignore_ascii_case("ManagedIdentity") {
-        identity.kind = IdentityKind::ManagedIdentity;
-        let names = list(object, "alternativeNames").iter().filter_map(plain);
-        let mut paths = names.filter(|name| name.to_ascii_lowercase().contains("/userassignedidentities/"));
-        identity.resource = paths.next();
-    } else if kind.eq_ignore_ascii_case("Application") {
-        identity.kind = IdentityKind::Application;
-    }
-    if identity.name.is_none() {
-        identity.name = text(object, "displayName");
-    }
 }
 
 fn stored_credential(value: &Value) -> StoredCredential {

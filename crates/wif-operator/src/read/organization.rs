@@ -296,6 +296,7 @@ impl Reader<'_> {
         let at = connections.binary_search_by_key(&id, |one| one.id);
         if let Some(connection) = at.ok().and_then(|at| connections.get_mut(at)) {
             change(connection);
+            connection.shrink();
         }
     }
 

@@ -107,6 +107,7 @@ impl Reader<'_> {
             let own = by_principal.get(&principal).cloned().unwrap_or_default();
             identity.may_have_more_roles = !gaps.is_empty() || blind.contains(&identity.client);
             identity.roles = if own.is_empty() && identity.may_have_more_roles { None } else { Some(own) };
+            identity.shrink();
         }
     }
 

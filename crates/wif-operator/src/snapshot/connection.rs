@@ -249,6 +249,17 @@ impl Connection {
         self.projects.iter().find(|project| project.is_owner)
     }
 
+    /// Gives back the room that its lists do not need: a list of one has room for four.
+    pub(crate) fn shrink(&mut self) {
+        self.checks.iter_mut().for_each(Vec::shrink_to_fit);
+        self.projects.shrink_to_fit();
+        for project in &mut self.projects {
+            project.runs.iter_mut().for_each(Vec::shrink_to_fit);
+            project.members.iter_mut().for_each(Vec::shrink_to_fit);
+            project.pipelines.iter_mut().for_each(|permissions| permissions.pipelines.shrink_to_fit());
+        }
+    }
+
     /// Brings its lists into one order: the owner first, the other projects by id; runs newest first.
     pub(super) fn sort(&mut self) {
         self.projects.sort_by_key(|project| (!project.is_owner, project.id));

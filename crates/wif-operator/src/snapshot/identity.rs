@@ -184,6 +184,15 @@ impl Identity {
         }
     }
 
+    /// Gives back the room that its lists do not need: a list of one has room for four.
+    pub(crate) fn shrink(&mut self) {
+        self.secrets.iter_mut().for_each(Vec::shrink_to_fit);
+        self.certificates.iter_mut().for_each(Vec::shrink_to_fit);
+        self.owners.iter_mut().for_each(Vec::shrink_to_fit);
+        self.federated_credentials.iter_mut().for_each(Vec::shrink_to_fit);
+        self.roles.iter_mut().for_each(Vec::shrink_to_fit);
+    }
+
     /// Brings its lists into one order.
     pub(super) fn sort(&mut self) {
         self.secrets.iter_mut().for_each(|secrets| secrets.sort());

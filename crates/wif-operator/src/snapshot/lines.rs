@@ -232,8 +232,14 @@ fn add(snapshot: &mut Snapshot, record: Record) -> Option<()> {
     let organization = snapshot.organizations.last_mut()?;
     match record {
         Record::Project(part) => organization.projects.push(part),
-        Record::Connection(part) => organization.connections.push(*part),
-        Record::Identity(part) => organization.identities.push(*part),
+        Record::Connection(mut part) => {
+            part.shrink();
+            organization.connections.push(*part);
+        }
+        Record::Identity(mut part) => {
+            part.shrink();
+            organization.identities.push(*part);
+        }
         Record::Subscription(part) => organization.subscriptions.push(part),
         Record::Tenant(part) => organization.tenants.push(part),
         Record::Coverage(part) => organization.coverage.push(part),
