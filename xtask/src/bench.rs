@@ -72,7 +72,7 @@ const NEEDS: [(&str, &[&str], &str); 5] = [
         "https://nodejs.org, 20 or newer",
     ),
     ("npm", &["step", "start", "script", "size"], "it comes with Node"),
-    ("python3", &["step", "start", "script", "size"], "Debian's packages python3 and python3-venv"),
+    ("python3", &["step", "start", "script", "audit", "size"], "Debian's packages python3 and python3-venv"),
     ("curl", &["step", "start", "exec", "script", "broker"], "Debian's package curl"),
     ("wrk", &["broker"], "Debian's package wrk"),
 ];

@@ -17,6 +17,15 @@ pub(super) struct Peers {
     pub(super) az: PathBuf,
 }
 
+/// Finds or installs Azure CLI below `target/`.
+pub(super) fn azure_cli() -> Result<PathBuf> {
+    match acceptance::azure_cli(&root().join("target").join("acceptance")) {
+        Found::Ready(installed) => Ok(installed.path.unwrap_or_default().join("az")),
+        Found::Missing(what) => Err(format!("Azure CLI needs {what}")),
+        Found::Broken(log) => Err(log),
+    }
+}
+
 impl Peers {
     /// Finds or installs them below `target/`.
     pub(super) fn install() -> Result<Self> {
@@ -27,12 +36,7 @@ impl Peers {
         for script in ["peer.js", "lead.js"] {
             fs::copy(kept.join(script), folder.join(script)).map_err(|error| format!("{script}: {error}"))?;
         }
-        let az = match acceptance::azure_cli(&root().join("target").join("acceptance")) {
-            Found::Ready(installed) => installed.path.unwrap_or_default().join("az"),
-            Found::Missing(what) => return Err(format!("Azure CLI needs {what}")),
-            Found::Broken(log) => return Err(log),
-        };
-        Ok(Self { folder, az })
+        Ok(Self { folder, az: azure_cli()? })
     }
 
     /// The library, with what it depends on.
