@@ -16,7 +16,8 @@ fuzz_target!(|bytes: &[u8]| {
     lines::write(&snapshot, &mut again).unwrap();
     assert_eq!(lines::read(&mut &*again).unwrap(), snapshot);
     let (expires_within, unused_for) = (Duration::days(30), Duration::days(70));
-    let settings = Settings { now: snapshot.taken, expires_within, unused_for, requests: Vec::new() };
+    let requests = Vec::new();
+    let settings = Settings { now: snapshot.taken, expires_within, unused_for, requests, differing: None };
     let report = judge(&snapshot, &settings, &Selection::default());
     for format in
         [Format::Text, Format::Json, Format::Sarif, Format::Csv, Format::Markdown, Format::Html]

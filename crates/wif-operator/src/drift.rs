@@ -1,14 +1,17 @@
 //! Where a connection is not what its request asks for: the one comparison, of WIF6601, `wif connection drift` and
 //! `wif connection plan`.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
     credential::CredentialKind,
-    redact::PERSON,
+    redact::{ADDRESS, PERSON},
     request::{Request, RequestedIdentity},
     rule::{Context, Entry},
     snapshot::{
@@ -36,7 +39,76 @@ pub struct Compared {
     /// The fields that are not what was asked for.
     pub differences: Vec<Difference>,
     /// What could not be compared, because it was not read.
-    pub unread: Vec<&'static str>,
+    pub unread: Vec<Unread>,
+}
+
+/// What could not be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// The connection does not tell its tenant.
+    Tenant,
+    /// The organization does not tell its id.
+    OrganizationId,
+    /// Mail addresses are redacted.
+    Addresses,
+    /// The application or managed identity.
+    Identity,
+    /// Its federated credentials.
+    Credentials,
+    /// Its role assignments.
+    Roles,
+    /// Approvals and checks.
+    Checks,
+    /// Names of people are redacted.
+    Approvers,
+    /// The pipelines that may use the connection.
+    Pipelines,
+}
+
+impl Unread {
+    /// The layer that reads it.
+    #[must_use]
+    pub const fn layer(self) -> Layer {
+        match self {
+            Self::Tenant | Self::OrganizationId | Self::Addresses => Layer::List,
+            Self::Identity | Self::Credentials | Self::Roles | Self::Checks | Self::Approvers => {
+                Layer::Identity
+            }
+            Self::Pipelines => Layer::Use,
+        }
+    }
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tenant => "the tenant, of which issuer and subject are made",
+            Self::OrganizationId => "the organization's id",
+            Self::Addresses => "the mail address of its owner, which is redacted",
+            Self::Identity => "the identity",
+            Self::Credentials => "federated credentials",
+            Self::Roles => "role assignments",
+            Self::Checks => "approvals and checks",
+            Self::Approvers => "the approvers, whose names are redacted",
+            Self::Pipelines => "pipeline permissions",
+        })
+    }
+}
+
+/// The requests whose projects are to be read.
+pub fn asked<'a>(context: &Context<'a>) -> impl Iterator<Item = &'a Request> {
+    let (snapshot, settings) = (context.snapshot, context.settings);
+    settings.requests.iter().filter(move |request| {
+        let owner = request.owner_project();
+        let is_owner = |wanted: &String| {
+            let mut projects = snapshot.organizations.iter().flat_map(|one| &one.projects);
+            wanted.eq_ignore_ascii_case(owner)
+                || projects.any(|one| {
+                    one.name.eq_ignore_ascii_case(owner) && one.id.to_string().eq_ignore_ascii_case(wanted)
+                })
+        };
+        snapshot.projects.is_empty() || snapshot.projects.iter().any(is_owner)
+    })
 }
 
 /// Whether the connection of a request is there.
@@ -139,6 +211,7 @@ fn reason_of(request: &Request) -> String {
 pub fn compare(context: &Context<'_>, request: &Request, entry: Entry<'_>) -> Compared {
     let connection = entry.connection;
     let mut compared = Compared::default();
+    let mut addresses_unread = false;
     let mut differs = |field: &str, requested: Value, found: Value| {
         compared.differences.push(difference(field, requested, found));
     };
@@ -160,6 +233,20 @@ pub fn compare(context: &Context<'_>, request: &Request, entry: Entry<'_>) -> Co
     if !has_part(description, &reason_of(request)) {
         differs("reason", json!(request.reason), json!(connection.description));
     }
+    // Two addresses that are redacted look the same.
+    let known = context.settings.differing.as_ref().and_then(|all| all.get(&request.file));
+    for (field, text) in [("owner", &request.owner), ("reason", &request.reason)] {
+        if is_described(description, request) && text.contains(ADDRESS) {
+            match known.map(|fields| fields.contains(field)) {
+                Some(true) => differs(field, json!(text), json!(connection.description)),
+                Some(false) => {}
+                None => addresses_unread = true,
+            }
+        }
+    }
+    if addresses_unread {
+        compared.unread.push(Unread::Addresses);
+    }
     // Of another identity than the one that was asked for nothing more is compared.
     let is_identity = identity(context, request, connection, &mut compared);
     trust(context, request, entry, is_identity, &mut compared);
@@ -167,8 +254,22 @@ pub fn compare(context: &Context<'_>, request: &Request, entry: Entry<'_>) -> Co
         roles(context, request, connection, &mut compared);
     }
     pipelines(request, connection, &mut compared);
-    checks(request, connection, &mut compared);
+    checks(request, connection, known, &mut compared);
     compared
+}
+
+/// The fields that differ, of each request whose connection is there, by the request's file.
+#[must_use]
+pub fn differing(context: &Context<'_>) -> BTreeMap<String, BTreeSet<String>> {
+    let requests = context.settings.requests.iter();
+    let fields = requests.filter_map(|request| match find(context, request) {
+        Standing::There(entry) => {
+            let differences = compare(context, request, entry).differences.into_iter();
+            Some((request.file.clone(), differences.map(|one| one.field).collect()))
+        }
+        _ => None,
+    });
+    fields.collect()
 }
 
 fn difference(field: &str, requested: Value, found: Value) -> Difference {
@@ -184,7 +285,7 @@ fn trust(
     compared: &mut Compared,
 ) {
     let Some(tenant) = connection.tenant else {
-        compared.unread.push("the tenant, of which issuer and subject are made");
+        compared.unread.push(Unread::Tenant);
         return;
     };
     let issuer = format!("{}/{tenant}/v2.0", context.snapshot.cloud.authority().trim_end_matches('/'));
@@ -192,7 +293,7 @@ fn trust(
         compared.differences.push(difference("issuer", json!(issuer), json!(connection.issuer)));
     }
     let Some(id) = organization.id else {
-        compared.unread.push("the organization's id");
+        compared.unread.push(Unread::OrganizationId);
         return;
     };
     let subject = of_entra(tenant, id, connection.id);
@@ -204,7 +305,7 @@ fn trust(
     }
     let credentials = context.identity(connection).and_then(|one| one.federated_credentials.as_deref());
     let Some(credentials) = credentials else {
-        compared.unread.push("federated credentials");
+        compared.unread.push(Unread::Credentials);
         return;
     };
     let audience = context.snapshot.cloud.token_exchange_audience();
@@ -272,7 +373,7 @@ fn identity(
         match &request.identity {
             RequestedIdentity::Existing { client } if connection.client != Some(*client) => {}
             _ => {
-                compared.unread.push("the identity");
+                compared.unread.push(Unread::Identity);
                 return true;
             }
         }
@@ -290,7 +391,7 @@ fn identity(
 fn roles(context: &Context<'_>, request: &Request, connection: &Connection, compared: &mut Compared) {
     let whole = context.identity(connection).filter(|identity| !identity.may_have_more_roles);
     let Some(roles) = whole.and_then(|identity| identity.roles.as_ref()) else {
-        compared.unread.push("role assignments");
+        compared.unread.push(Unread::Roles);
         return;
     };
     let fold = |role: &str, scope: &str| (role.to_lowercase(), scope.trim_end_matches('/').to_lowercase());
@@ -323,7 +424,7 @@ pub fn is_identity(requested: &RequestedIdentity, identity: &Identity) -> bool {
 fn pipelines(request: &Request, connection: &Connection, compared: &mut Compared) {
     for project in &connection.projects {
         let Some(permissions) = &project.pipelines else {
-            compared.unread.push("pipeline permissions");
+            compared.unread.push(Unread::Pipelines);
             continue;
         };
         let requested: &[String] = if project.is_owner { &request.pipelines } else { &[] };
@@ -352,9 +453,14 @@ fn field_of(project: &ProjectReference) -> String {
     if project.is_owner { "pipelines".to_owned() } else { format!("pipelines of {}", project.name) }
 }
 
-fn checks(request: &Request, connection: &Connection, compared: &mut Compared) {
+fn checks(
+    request: &Request,
+    connection: &Connection,
+    known: Option<&BTreeSet<String>>,
+    compared: &mut Compared,
+) {
     let Some(checks) = &connection.checks else {
-        compared.unread.push("approvals and checks");
+        compared.unread.push(Unread::Checks);
         return;
     };
     let of = |kind: CheckKind| checks.iter().filter(move |check| check.kind == kind && !check.is_disabled);
@@ -374,9 +480,11 @@ fn checks(request: &Request, connection: &Connection, compared: &mut Compared) {
             all.dedup();
         }
     }
-    if there != asked {
-        compared.differences.push(difference("checks.approvers", json!(request.approvers), json!(approvers)));
-    } else if is_redacted {
-        compared.unread.push("the approvers, whose names are redacted");
+    let field = "checks.approvers";
+    let differed = known.map(|fields| fields.contains(field));
+    if there != asked || (is_redacted && differed == Some(true)) {
+        compared.differences.push(difference(field, json!(request.approvers), json!(approvers)));
+    } else if is_redacted && differed.is_none() {
+        compared.unread.push(Unread::Approvers);
     }
 }

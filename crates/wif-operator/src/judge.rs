@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ring::digest;
+use serde::Deserialize;
 use serde_json::{Map, Value, value::to_raw_value};
 use uuid::Uuid;
 use wif_core::{foreign_text::one_line, hexadecimal::hexadecimal};
 
 use crate::{
     credential::{CredentialKind, IssuerKind},
+    drift::{self, Standing},
     report::{
         CheckEntry, Comparison, ConnectionEntry, CoverageEntry, Finding, MemberEntry, OrganizationEntry,
         PipelineEntry, ProjectEntry, Report, RoleEntry, SCHEMA, Totals, TrustEntry, UseState, Waived,
     },
     rule::{Context, Draft, Entry, Rule, Settings},
-    rules,
+    rules::{self, wif6601_drift},
     severity::Severity,
     snapshot::{
         Layer, Snapshot, State,
@@ -39,8 +41,38 @@ pub struct Selection {
     pub rules: BTreeSet<String>,
     /// What is accepted.
     pub waivers: Vec<Waiver>,
-    /// The fingerprints of the last run.
-    pub baseline: Option<BTreeSet<String>>,
+    /// The last run.
+    pub baseline: Option<Baseline>,
+}
+
+/// What the last run has found.
+#[derive(Clone, Debug)]
+pub struct Baseline {
+    /// How deep it read.
+    pub layer: Layer,
+    /// Its findings, by their fingerprints.
+    pub findings: BTreeMap<String, Earlier>,
+}
+
+/// A finding of the last run.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Earlier {
+    /// The rule.
+    pub rule: String,
+    /// The organization's name.
+    pub organization: String,
+    /// The connection that it is about.
+    pub connection: Option<Uuid>,
+    /// The name of the project that owns the connection.
+    pub project: Option<String>,
+}
+
+impl Selection {
+    /// Whether a rule counts.
+    fn asks_for(&self, rule: &str) -> bool {
+        self.rules.is_empty() || self.rules.contains(rule)
+    }
 }
 
 /// Judges what was read.
@@ -54,14 +86,16 @@ pub fn judge(snapshot: &Snapshot, settings: &Settings, selection: &Selection) ->
     let mut used = vec![false; selection.waivers.len()];
     let mut drafts = Vec::new();
     for rule in rules::ALL {
-        if !selection.rules.is_empty() && !selection.rules.contains(rule.code) {
+        if !selection.asks_for(rule.code) {
             continue;
         }
         (rule.check)(&context, &mut drafts);
         for draft in drafts.drain(..) {
             let mut finding = finding(&rule, draft, &names);
-            finding.new =
-                selection.baseline.as_ref().is_some_and(|known| !known.contains(&finding.fingerprint));
+            finding.new = selection
+                .baseline
+                .as_ref()
+                .is_some_and(|known| !known.findings.contains_key(&finding.fingerprint));
             finding.waived = waived(&finding, &selection.waivers, settings, &mut used);
             report.findings.push(finding);
         }
@@ -71,8 +105,11 @@ pub fn judge(snapshot: &Snapshot, settings: &Settings, selection: &Selection) ->
             |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.rule, finding.connection);
         order(one).cmp(&order(other)).then_with(|| one.fingerprint.cmp(&other.fingerprint))
     });
-    report.waivers = notices(&selection.waivers, settings, &used);
-    report.baseline = selection.baseline.as_ref().map(|known| compare(&report.findings, known));
+    if selection.asks_for(wif6601_drift::RULE.code) {
+        report.coverage.extend(uncompared(&context));
+    }
+    report.waivers = notices(selection, settings, &used);
+    report.baseline = selection.baseline.as_ref().map(|known| compare(&report, selection, known));
     for finding in &report.findings {
         let totals = &mut report.totals;
         *match (&finding.waived, finding.severity) {
@@ -230,10 +267,50 @@ fn waived(finding: &Finding, waivers: &[Waiver], settings: &Settings, used: &mut
     found
 }
 
-fn notices(waivers: &[Waiver], settings: &Settings, used: &[bool]) -> Vec<crate::waiver::WaiverNotice> {
+/// A gap for each request that could not be compared with what is there.
+fn uncompared(context: &Context<'_>) -> Vec<CoverageEntry> {
+    let mut gaps = Vec::new();
+    for request in drift::asked(context) {
+        let mut note = |organization: &str, layer, connection, why: &str| {
+            gaps.push(CoverageEntry {
+                organization: text(organization),
+                project: Some(text(request.owner_project())),
+                layer,
+                connection,
+                state: State::Partial,
+                why: text(why),
+            });
+        };
+        match drift::find(context, request) {
+            Standing::There(entry) => {
+                let unread = drift::compare(context, request, entry).unread.into_iter();
+                // What lies deeper was not to be read.
+                for what in unread.filter(|what| what.layer() <= context.snapshot.depth) {
+                    let why = format!("{} cannot be compared with {what}", request.file);
+                    note(&entry.organization.name, what.layer(), Some(entry.connection.id), &why);
+                }
+            }
+            Standing::Absent(_) => {}
+            Standing::Unread(why) => {
+                let organization = context.snapshot.organizations.first().map(|one| one.name.as_str());
+                let why = format!("{}: {why}", request.file);
+                note(organization.unwrap_or_default(), Layer::List, None, &why);
+            }
+        }
+    }
+    gaps
+}
+
+fn notices(
+    Selection { rules, waivers, .. }: &Selection,
+    settings: &Settings,
+    used: &[bool],
+) -> Vec<crate::waiver::WaiverNotice> {
     let notice = |(waiver, used): (&Waiver, &bool)| {
         let state = match (waiver.holds(settings.now), used) {
             (false, _) => WaiverState::Ended,
+            // Whether it has an effect is not known.
+            (true, false) if !rules.is_empty() && !rules.contains(&waiver.rule) => return None,
             (true, false) => WaiverState::Unused,
             (true, true) => return None,
         };
@@ -244,11 +321,30 @@ fn notices(waivers: &[Waiver], settings: &Settings, used: &[bool]) -> Vec<crate:
     waivers.iter().zip(used).filter_map(notice).collect()
 }
 
-fn compare(findings: &[Finding], known: &BTreeSet<String>) -> Comparison {
+/// Of what the last run has found, only that is gone which was looked for: what was not seen may still be there.
+fn compare(report: &Report, selection: &Selection, known: &Baseline) -> Comparison {
+    let findings = &report.findings;
     let now: BTreeSet<_> = findings.iter().map(|finding| finding.fingerprint.as_str()).collect();
     let new = findings.iter().filter(|finding| finding.new).count();
-    let gone = known.iter().filter(|fingerprint| !now.contains(fingerprint.as_str())).count();
-    Comparison { new, unchanged: findings.len() - new, gone }
+    let is_about = |gap: &CoverageEntry, one: &Earlier| {
+        gap.organization == one.organization
+            && match (gap.connection, &gap.project) {
+                (Some(connection), _) => one.connection == Some(connection),
+                (None, Some(project)) => one.project.as_ref().is_none_or(|name| name == project),
+                (None, None) => true,
+            }
+    };
+    let was_looked_for = |one: &Earlier| {
+        report.layer >= known.layer
+            && selection.asks_for(&one.rule)
+            && report.organizations.iter().any(|organization| organization.name == one.organization)
+            && !report.gaps().any(|gap| is_about(gap, one))
+    };
+    let gone = known
+        .findings
+        .iter()
+        .filter(|(fingerprint, one)| !now.contains(fingerprint.as_str()) && was_looked_for(one));
+    Comparison { new, unchanged: findings.len() - new, gone: gone.count() }
 }
 
 fn connection_entry(context: &Context<'_>, entry: Entry<'_>) -> ConnectionEntry {
@@ -364,8 +460,9 @@ fn is_open(connection: &Connection) -> Option<bool> {
     (states.len() > 0 && states.all(|state| state.is_some())).then_some(false)
 }
 
+/// None, unless they were read in every project.
 fn pipelines(connection: &Connection) -> Option<Vec<PipelineEntry>> {
-    if !connection.projects.iter().any(|project| project.pipelines.is_some()) {
+    if connection.projects.is_empty() || connection.projects.iter().any(|one| one.pipelines.is_none()) {
         return None;
     }
     let entries = connection.projects.iter().flat_map(|project| {
@@ -379,8 +476,9 @@ fn pipelines(connection: &Connection) -> Option<Vec<PipelineEntry>> {
     Some(entries.collect())
 }
 
+/// None, unless they were read in every project.
 fn members(connection: &Connection) -> Option<Vec<MemberEntry>> {
-    if !connection.projects.iter().any(|project| project.members.is_some()) {
+    if connection.projects.is_empty() || connection.projects.iter().any(|one| one.members.is_none()) {
         return None;
     }
     let entries = connection.projects.iter().flat_map(|project| {
@@ -403,3 +501,6 @@ fn checks(connection: &Connection) -> Option<Vec<CheckEntry>> {
     };
     Some(enabled.map(entry).collect())
 }
+
+#[cfg(test)]
+mod tests;

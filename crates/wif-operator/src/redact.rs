@@ -10,6 +10,8 @@ use crate::{
 };
 
 /// What stands where a name was.
+/// In place of a mail address.
+pub(crate) const ADDRESS: &str = "(an address)";
 pub(crate) const PERSON: &str = "(a person)";
 
 /// Removes names and mail addresses of people. Names of groups, applications and connections stay.
@@ -92,7 +94,7 @@ pub fn without_addresses(text: &str) -> String {
     let word = |piece: &str| {
         let word = piece.trim_end_matches(ends);
         let rest = piece.strip_prefix(word).unwrap_or_default();
-        if is_address(word) { format!("(an address){rest}") } else { piece.to_owned() }
+        if is_address(word) { format!("{ADDRESS}{rest}") } else { piece.to_owned() }
     };
     text.split_inclusive(ends).map(word).collect()
 }

@@ -42,6 +42,7 @@ pub(crate) fn settings() -> Settings {
         expires_within: Duration::days(30),
         unused_for: Duration::days(70),
         requests: Vec::new(),
+        differing: None,
     }
 }
 

@@ -223,6 +223,12 @@ fn a_redacted_audit_compares_what_is_redacted_and_shows_no_address() {
     assert_eq!(audit(&[]).0, 0, "{}", audit(&[]).1);
     let (code, said) = audit(&["--redact"]);
     assert!(code == 0 && !said.contains("WIF6601\""), "{code} {said}");
+    // Another address, which looks the same when both are redacted.
+    scene.change(|one| {
+        one.record.description = one.record.description.replace("@contoso.com", "@fabrikam.com")
+    });
+    let (code, said) = audit(&["--redact"]);
+    assert!(code == 10 && !said.contains("@contoso.com") && !said.contains("@fabrikam.com"), "{code} {said}");
     scene.change(|one| "Owner: other@contoso.com; Reason: CHG-2".clone_into(&mut one.record.description));
     let (code, said) = audit(&["--redact"]);
     assert!(code >= 10 && said.contains("CHG-2") && !said.contains("@contoso.com"), "{code} {said}");

@@ -35,7 +35,8 @@ fn holds(bytes: &[u8]) -> bool {
     lines::write(&snapshot, &mut again).unwrap();
     assert_eq!(lines::read(&mut &*again).unwrap(), snapshot);
     let (expires_within, unused_for) = (Duration::days(30), Duration::days(70));
-    let settings = Settings { now: snapshot.taken, expires_within, unused_for, requests: Vec::new() };
+    let requests = Vec::new();
+    let settings = Settings { now: snapshot.taken, expires_within, unused_for, requests, differing: None };
     let report = judge(&snapshot, &settings, &Selection::default());
     for format in [Format::Text, Format::Json, Format::Sarif, Format::Csv, Format::Markdown, Format::Html] {
         let mut out = Vec::new();

@@ -19,17 +19,19 @@ use super::{
     source::{nothing_read, snapshot},
 };
 use crate::{
+    drift,
     formats::{Format, markdown},
     job::{self, Issue},
-    judge::{Selection, judge},
+    judge::{Baseline, Earlier, Selection, judge},
     moment::Moment,
     nearest::nearest,
     redact::{redact_request, without_addresses},
     report::{Report, SCHEMA},
     request::Request,
-    rule::Settings,
+    rule::{Context, Settings},
     rules,
     severity::Severity,
+    snapshot::Layer,
     waiver::{WaiverState, parse_waivers},
     yaml,
 };
@@ -61,7 +63,12 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<Au
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
     // Before anything is read: an audit that takes minutes must not end with a mistake in a file.
     let (mut settings, selection) = judgment(arguments, now)?;
-    let snapshot = snapshot(&arguments.read, host).await?;
+    let mut differing = None;
+    let snapshot = snapshot(&arguments.read, host, |snapshot| {
+        differing = Some(drift::differing(&Context::new(snapshot, &settings)));
+    });
+    let snapshot = snapshot.await?;
+    settings.differing = differing;
     // What is compared with a redacted snapshot, also with one of an earlier day, is redacted, too.
     if snapshot.redacted {
         settings.requests.iter_mut().for_each(redact_request);
@@ -136,28 +143,38 @@ fn judgment(arguments: &AuditArguments, now: Moment) -> Result<(Settings, Select
             waiver.reason = without_addresses(&waiver.reason);
         }
     }
-    let baseline = arguments.baseline.as_deref().map(fingerprints).transpose()?;
+    let baseline = arguments.baseline.as_deref().map(baseline_of).transpose()?;
     let requests = arguments.requests.as_deref().map(requests).transpose()?;
     let settings = Settings {
         now,
         expires_within: arguments.expires_within,
         unused_for: arguments.unused_for,
         requests: requests.unwrap_or_default(),
+        differing: None,
     };
     let selection = Selection { rules: selected, waivers, baseline };
     Ok((settings, selection))
 }
 
-/// The fingerprints of an earlier report.
-fn fingerprints(path: &Path) -> Result<BTreeSet<String>, Failure> {
+/// What a report that does not say its layer may have read.
+const fn deepest() -> Layer {
+    Layer::Use
+}
+
+/// The findings of an earlier report.
+fn baseline_of(path: &Path) -> Result<Baseline, Failure> {
     #[derive(Deserialize)]
-    struct Earlier {
+    struct EarlierReport {
         schema: String,
+        #[serde(default = "deepest")]
+        layer: Layer,
         findings: Vec<EarlierFinding>,
     }
     #[derive(Deserialize)]
     struct EarlierFinding {
         fingerprint: String,
+        #[serde(flatten)]
+        about: Earlier,
     }
     let shown = path.display();
     let hint = "give the JSON that --format json of an earlier audit wrote";
@@ -165,14 +182,15 @@ fn fingerprints(path: &Path) -> Result<BTreeSet<String>, Failure> {
     fs::File::open(path)
         .and_then(|file| file.take(MAX_BASELINE_BYTES).read_to_end(&mut bytes))
         .map_err(|error| argument(format!("--baseline {shown} cannot be read: {error}"), hint))?;
-    let earlier: Earlier = serde_json::from_slice(&bytes).map_err(|error| {
+    let earlier: EarlierReport = serde_json::from_slice(&bytes).map_err(|error| {
         argument(format!("--baseline {shown} is not a report of an audit: {error}"), hint)
     })?;
     if earlier.schema != SCHEMA {
         let error = format!("--baseline {shown} has the schema '{}', accepted is {SCHEMA}", earlier.schema);
         return Err(argument(error, hint));
     }
-    Ok(earlier.findings.into_iter().map(|finding| finding.fingerprint).collect())
+    let findings = earlier.findings.into_iter().map(|finding| (finding.fingerprint, finding.about));
+    Ok(Baseline { layer: earlier.layer, findings: findings.collect() })
 }
 
 /// The requests of a folder: its files that end in .yaml, .yml or .json, by name.

@@ -31,11 +31,16 @@ pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> R
         return Err(argument(error, "leave --format out, or --chain: JSON has all of it"));
     }
     let targets = pair(formats, &arguments.outputs)?;
-    let snapshot = snapshot(&arguments.read, host).await?;
+    let snapshot = snapshot(&arguments.read, host, |_| {}).await?;
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
     // Nothing is judged, so that nothing depends on these.
-    let settings =
-        Settings { now, expires_within: Duration::ZERO, unused_for: Duration::ZERO, requests: Vec::new() };
+    let settings = Settings {
+        now,
+        expires_within: Duration::ZERO,
+        unused_for: Duration::ZERO,
+        requests: Vec::new(),
+        differing: None,
+    };
     let mut report = judge::inventory(&Context::new(&snapshot, &settings));
     select(&mut report, &arguments.connections)?;
     for (format, output) in &targets {

@@ -18,12 +18,16 @@ use crate::{
     tokens::Needs,
 };
 
-/// Reads what the arguments name.
+/// Reads what the arguments name. `before_redaction` sees what names people, if the arguments ask for redaction now.
 ///
 /// # Errors
 ///
 /// The arguments name nothing, or a file cannot be read or written.
-pub(super) async fn snapshot(arguments: &ReadArguments, host: &mut Host<'_>) -> Result<Snapshot, Failure> {
+pub(super) async fn snapshot(
+    arguments: &ReadArguments,
+    host: &mut Host<'_>,
+    before_redaction: impl FnOnce(&Snapshot),
+) -> Result<Snapshot, Failure> {
     let mut snapshot = match &arguments.offline {
         Some(path) => {
             let mut snapshot = of_file(path)?;
@@ -45,6 +49,9 @@ pub(super) async fn snapshot(arguments: &ReadArguments, host: &mut Host<'_>) -> 
     };
     snapshot.sort();
     if arguments.redact {
+        if !snapshot.redacted {
+            before_redaction(&snapshot);
+        }
         redact(&mut snapshot);
     }
     if let Some(path) = arguments.save.as_deref().filter(|path| host.may_replace(path)) {
@@ -130,7 +137,6 @@ fn select_projects(snapshot: &mut Snapshot, wanted: &[String]) -> Result<(), Fai
     let wanted_names: BTreeSet<_> = wanted.iter().map(|name| name.to_lowercase()).collect();
     let is_wanted = |name: &str| wanted_names.contains(&name.to_lowercase());
     for organization in &mut snapshot.organizations {
-        organization.projects.retain(|project| is_wanted(&project.name));
         organization.connections.retain(|one| one.projects.iter().any(|project| is_wanted(&project.name)));
         organization.coverage.retain(|entry| entry.project.as_deref().is_none_or(is_wanted));
     }

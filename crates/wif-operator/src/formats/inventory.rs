@@ -172,6 +172,8 @@ pub(super) fn chain(one: &ConnectionEntry) -> Vec<(&'static str, Vec<String>)> {
         roles.iter().map(role).collect()
     });
     let stored = match (one.secret_starts, one.secret_ends) {
+        // What Graph did not tell of the identity, it did not tell of its secrets.
+        (None, None) if one.client.is_some() && one.federated_credentials.is_none() => "not read".to_owned(),
         (None, None) => "nothing".to_owned(),
         (starts, ends) => {
             let day = |moment: Option<crate::moment::Moment>| {
@@ -183,6 +185,7 @@ pub(super) fn chain(one: &ConnectionEntry) -> Vec<(&'static str, Vec<String>)> {
     let identity = match (&one.identity_name, one.client) {
         (Some(name), Some(client)) => format!("{name} ({client})"),
         (None, Some(client)) => client.to_string(),
+        (_, None) if !one.visible => "not seen".to_owned(),
         (_, None) => "none".to_owned(),
     };
     vec![

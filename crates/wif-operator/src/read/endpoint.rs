@@ -66,11 +66,6 @@ impl Listed {
         self.connection.id
     }
 
-    /// Whether more can be seen than that it exists.
-    pub(super) const fn is_visible(&self) -> bool {
-        self.connection.is_visible
-    }
-
     /// What tells more wins, whatever came first.
     fn rank(&self) -> (bool, usize, std::cmp::Reverse<Uuid>) {
         (self.connection.is_visible, self.references.len(), std::cmp::Reverse(self.project))

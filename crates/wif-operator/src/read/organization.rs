@@ -242,16 +242,18 @@ impl Reader<'_> {
             self.gap(Layer::List, Some(&project.name), State::Partial, ("a connection", why));
             return;
         };
-        if !one.is_visible() {
-            let what = ("a connection", INVISIBLE);
-            self.gaps.note(Layer::List, Some(&project.name), Some(one.id()), State::Partial, what);
-        }
         listed.add(one, project);
     }
 
     /// Notes connections that are told in part: what is missing could be what is wrong.
     fn note_untold(&self) {
         for connection in &*self.connections.borrow() {
+            // One project may tell what another does not.
+            if !connection.is_visible {
+                let project = connection.projects.first().map(|project| project.name.as_str());
+                let what = ("a connection", INVISIBLE);
+                self.gaps.note(Layer::List, project, Some(connection.id), State::Partial, what);
+            }
             let untold = untold(connection);
             if !untold.is_empty() {
                 let why = format!("Azure DevOps does not tell its {}", untold.join(", "));

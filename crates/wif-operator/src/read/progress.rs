@@ -93,8 +93,8 @@ impl Progress {
     pub(super) fn waits(&self, service: &str, delay: Duration, longer: Duration) {
         let mut state = self.lock();
         state.counts.waited += longer;
-        // Less than two seconds are no news.
-        if delay >= Duration::from_secs(2) {
+        // Less than a second is no news.
+        if delay >= Duration::from_secs(1) {
             state.line(&format!("{service} asks to wait {} s", delay.as_secs()));
         }
     }

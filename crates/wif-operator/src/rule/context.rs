@@ -1,6 +1,6 @@
 //! What a rule is given: everything that was read, the moment to judge it by, and what the caller set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use time::Duration;
 use uuid::Uuid;
@@ -27,6 +27,8 @@ pub struct Settings {
     pub unused_for: Duration,
     /// What was asked for, by the request files.
     pub requests: Vec<Request>,
+    /// Of each request's file the fields that differ, as far as that was judged before people were redacted.
+    pub differing: Option<BTreeMap<String, BTreeSet<String>>>,
 }
 
 /// Everything that was read, with what rules look up in it.

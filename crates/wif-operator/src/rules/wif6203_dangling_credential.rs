@@ -4,6 +4,7 @@ use uuid::Uuid;
 use wif_core::trust::subject::{Issuer, Subject};
 
 use crate::{
+    credential::IssuerKind,
     rule::{Context, Draft, Remedy, Rule, command},
     severity::Severity,
     snapshot::{
@@ -65,6 +66,14 @@ fn dangling(context: &Context<'_>, credential: &FederatedCredential) -> Option<D
             };
             let exists = known.connections.iter().any(|one| one.id == connection);
             (!exists && context.is_list_complete(known)).then(|| gone("connection", &connection.to_string()))
+        }
+        // The first issuer of Azure DevOps is one for all organizations: only the name tells whose connection it is.
+        (Issuer::Other(_), Subject::Names { project, connection, organization })
+            if IssuerKind::of(issuer) == Some(IssuerKind::DevOps) =>
+        {
+            let organizations = &context.snapshot.organizations;
+            let known = organizations.iter().find(|one| one.name.eq_ignore_ascii_case(organization.raw()))?;
+            by_names(context, known, [organization.raw(), project.raw(), connection.raw()])
         }
         // A pipeline of GitHub, a cluster: not trust in a connection.
         _ => None,
@@ -159,6 +168,12 @@ mod tests {
             (old.clone(), "sc://contoso/Platform/gone".to_owned(), "connection", "gone"),
             (old.clone(), "sc://contoso/Gone/sc-1".to_owned(), "project", "gone"),
             (old.clone(), "sc://fabrikam/Platform/sc-1".to_owned(), "organization", "gone"),
+            (
+                "https://app.vstoken.visualstudio.com".to_owned(),
+                "sc://contoso/Platform/gone".to_owned(),
+                "connection",
+                "gone",
+            ),
             (
                 format!("https://vstoken.dev.azure.com/{stranger}"),
                 "sc://contoso/Platform/sc-1".to_owned(),

@@ -26,12 +26,18 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
     for entry in context.visible() {
         if let Some(identity) = context.identity(entry.connection) {
             let credentials = identity.federated_credentials.as_deref().unwrap_or_default();
-            judge(entry, identity, credentials, found);
+            judge(context, entry, identity, credentials, found);
         }
     }
 }
 
-fn judge(entry: Entry<'_>, identity: &Identity, credentials: &[FederatedCredential], found: &mut Vec<Draft>) {
+fn judge(
+    context: &Context<'_>,
+    entry: Entry<'_>,
+    identity: &Identity,
+    credentials: &[FederatedCredential],
+    found: &mut Vec<Draft>,
+) {
     let finding = |key: &str, detail: String, fix: &str, name: Option<&str>| {
         let verb = if name.is_some() { "delete" } else { "list" };
         Draft::of(entry, Severity::Warning, detail)
@@ -53,9 +59,25 @@ fn judge(entry: Entry<'_>, identity: &Identity, credentials: &[FederatedCredenti
     }
     let duplicates = duplicates(credentials);
     if let Some([first, second]) = duplicates.first() {
-        let detail = format!("the federated credentials '{first}' and '{second}' trust the same");
-        let finding = finding("duplicate", detail, "delete one of them", Some(second));
-        found.push(finding.evidence("credentials", duplicates.concat()));
+        let is_used = |one: &FederatedCredential| {
+            let users = context.users_of(identity.client).iter().map(|user| user.connection);
+            users.clone().any(|user| user.issuer == one.issuer && user.subject == one.subject)
+        };
+        let is_same = (&first.issuer, &first.subject) == (&second.issuer, &second.subject);
+        let how = if is_same {
+            "trust the same"
+        } else {
+            "differ in letter case, white space or a slash only, and Entra tells them apart"
+        };
+        let detail = format!("the federated credentials '{}' and '{}' {how}", first.name, second.name);
+        // What a connection signs in by is never named here.
+        let (fix, name) = match (is_same, is_used(first), is_used(second)) {
+            (true, ..) | (false, true, false) => ("delete the second", Some(&*second.name)),
+            (false, false, true) => ("delete the first", Some(&*first.name)),
+            (false, ..) => ("find out which one is used, and delete the other", None),
+        };
+        let names: Vec<_> = duplicates.iter().flatten().map(|one| one.name.as_str()).collect();
+        found.push(finding("duplicate", detail, fix, name).evidence("credentials", names));
     }
     let blank = names(credentials, |one| {
         let has =
@@ -86,18 +108,18 @@ fn names(credentials: &[FederatedCredential], is: impl Fn(&FederatedCredential) 
 }
 
 /// Pairs that trust the same, but for letter case and white space, in which Entra tells them apart.
-fn duplicates(credentials: &[FederatedCredential]) -> Vec<[&str; 2]> {
-    let mut seen: BTreeMap<(String, String), &str> = BTreeMap::new();
+fn duplicates(credentials: &[FederatedCredential]) -> Vec<[&FederatedCredential; 2]> {
+    let mut seen: BTreeMap<(String, String), &FederatedCredential> = BTreeMap::new();
     let mut pairs = Vec::new();
     for one in credentials {
         let (Some(issuer), Some(subject)) = (&one.issuer, &one.subject) else { continue };
         let fold = |text: &str| text.trim().trim_end_matches('/').to_lowercase();
         match seen.entry((fold(issuer), fold(subject))) {
             std::collections::btree_map::Entry::Occupied(first) => {
-                pairs.push([*first.get(), one.name.as_str()]);
+                pairs.push([*first.get(), one]);
             }
             std::collections::btree_map::Entry::Vacant(place) => {
-                place.insert(&one.name);
+                place.insert(one);
             }
         }
     }
@@ -137,6 +159,20 @@ mod tests {
         assert_eq!(with(extra(" sc://a/b/c")).evidence["reason"], "whiteSpace");
         let two = [extra("sc://a/B/c"), extra("sc://a/b/c")].concat();
         assert_eq!(with(two).evidence["reason"], "duplicate");
+        // What the connection signs in by stays, wherever it stands.
+        for (place, others) in [(0, "before"), (1, "after")] {
+            let found = one(&RULE, |connection, identity| {
+                let near = trusting(
+                    others,
+                    connection.issuer.as_ref().map(|issuer| format!("{issuer}/")),
+                    connection.subject.clone(),
+                );
+                let all = identity.federated_credentials.as_mut().unwrap();
+                all.insert(place, near);
+            });
+            assert!(found.detail.contains("Entra tells them apart"), "{}", found.detail);
+            assert!(found.command.contains("delete") && found.command.contains(others), "{}", found.command);
+        }
         let unreadable = vec![trusting("extra", Some("https://x".to_owned()), None)];
         assert_eq!(with(unreadable).evidence["reason"], "unreadable");
     }

@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
-    for request in &context.settings.requests {
+    for request in drift::asked(context) {
         let next = format!("wif connection plan {}", command::quote(&request.file));
         match drift::find(context, request) {
             Standing::There(entry) => {
@@ -47,6 +47,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
                     .fix("make it, or delete the request", next);
                 found.push(finding);
             }
+            // The judgment tells it as a gap.
             Standing::Unread(_) => {}
         }
     }

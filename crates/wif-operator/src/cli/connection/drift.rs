@@ -63,12 +63,18 @@ pub(in crate::cli) async fn drift(arguments: &DriftArguments, host: &mut Host<'_
 }
 
 fn compare_all(snapshot: &Snapshot, requests: Vec<Request>, now: Moment) -> Vec<(Request, Outcome)> {
-    let settings = Settings { now, expires_within: Duration::ZERO, unused_for: Duration::ZERO, requests };
+    let settings = Settings {
+        now,
+        expires_within: Duration::ZERO,
+        unused_for: Duration::ZERO,
+        requests,
+        differing: None,
+    };
     let context = Context::new(snapshot, &settings);
     let compared = settings.requests.iter().map(|request| match drift::find(&context, request) {
         Standing::There(entry) => {
             let Compared { differences, unread } = drift::compare(&context, request, entry);
-            let unread = unread.into_iter().map(str::to_owned).collect();
+            let unread = unread.iter().map(ToString::to_string).collect();
             (request.clone(), Outcome { is_there: Some(true), differences, unread })
         }
         Standing::Absent(_) => {

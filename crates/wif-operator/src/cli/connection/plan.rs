@@ -63,7 +63,13 @@ pub(in crate::cli) async fn connection_plan(
     }
     snapshot.organizations.truncate(1);
     let now = arguments.ask.now.unwrap_or_else(|| Moment::new(host.clock.now()));
-    let settings = Settings { now, expires_within: Duration::ZERO, unused_for: Duration::ZERO, requests };
+    let settings = Settings {
+        now,
+        expires_within: Duration::ZERO,
+        unused_for: Duration::ZERO,
+        requests,
+        differing: None,
+    };
     let context = Context::new(&snapshot, &settings);
     let Some(organization) = snapshot.organizations.first() else {
         return Err(argument("no organization was read", "name one: --organization NAME"));
@@ -122,7 +128,8 @@ async fn item_of(
         Standing::There(entry) => {
             let compared = drift::compare(context, request, entry);
             if !compared.unread.is_empty() {
-                return Err(unread(format!("not read: {}", compared.unread.join(", "))));
+                let unread_parts: Vec<_> = compared.unread.iter().map(ToString::to_string).collect();
+                return Err(unread(format!("not read: {}", unread_parts.join(", "))));
             }
             let differs = |field: &str| compared.differences.iter().any(|one| one.field == field);
             let skip = |reason: &str, alternative: &str| {

@@ -1,0 +1,155 @@
+use super::*;
+use crate::{
+    drift,
+    request::{Request, RequestedIdentity, RequestedRole},
+    snapshot::connection::ProjectReference,
+    testing::{Planted, SUBSCRIPTION, client_id, connection_id, reference, settings, store_secret},
+};
+
+fn request() -> Request {
+    let scope = format!("{SUBSCRIPTION}/resourceGroups/rg-2");
+    Request {
+        file: "sc-2.yaml".to_owned(),
+        connection: "sc-2".to_owned(),
+        projects: vec!["Platform".to_owned()],
+        identity: RequestedIdentity::Existing { client: client_id(2) },
+        scope: scope.clone(),
+        access: vec![RequestedRole { role: "Contributor".to_owned(), scope }],
+        pipelines: vec!["Release".to_owned()],
+        branches: Vec::new(),
+        approvers: Vec::new(),
+        owner: "team@contoso.com".to_owned(),
+        reason: "CHG-1".to_owned(),
+    }
+}
+
+/// What is said of a request in an organization that was read whole, but for what is planted.
+fn judged(request: Request, planted: Planted) -> Report {
+    let asked = Settings { requests: vec![request], ..settings() };
+    judge(&planted.snapshot(), &asked, &Selection::default())
+}
+
+/// The connection of the request, with what is planted in its identity.
+fn described(request: &Request, plant: impl FnOnce(&mut Identity)) -> Planted {
+    let description = drift::description(request, "key");
+    Planted::new().with(2, |connection, identity| {
+        connection.description = Some(description);
+        plant(identity);
+    })
+}
+
+fn why(report: &Report) -> Vec<&str> {
+    report.gaps().map(|gap| gap.why.as_str()).collect()
+}
+
+#[test]
+fn a_request_that_cannot_be_compared_is_a_gap_and_never_good() {
+    assert!(why(&judged(request(), described(&request(), |_| {}))).is_empty());
+    let unread = described(&request(), |identity| identity.roles = None);
+    let report = judged(request(), unread);
+    assert_eq!(why(&report), ["sc-2.yaml cannot be compared with role assignments"]);
+    assert_eq!(report.coverage.last().unwrap().connection, Some(connection_id(2)));
+    let elsewhere = Request { projects: vec!["Nowhere".to_owned()], ..request() };
+    let report = judged(elsewhere, Planted::new());
+    assert_eq!(why(&report), ["sc-2.yaml: the project Nowhere was not seen"]);
+}
+
+#[test]
+fn what_was_not_asked_for_is_no_gap() {
+    // A layer that is not read.
+    let mut lists = described(&request(), |identity| identity.roles = None);
+    lists.0.coverage.retain(|entry| entry.layer == Layer::List);
+    let mut snapshot = lists.snapshot();
+    snapshot.depth = Layer::List;
+    let asked = Settings { requests: vec![request()], ..settings() };
+    assert!(why(&judge(&snapshot, &asked, &Selection::default())).is_empty());
+    // A rule that is left out.
+    let unread = described(&request(), |identity| identity.roles = None);
+    let selection = Selection { rules: ["WIF6101".to_owned()].into(), ..Selection::default() };
+    assert!(why(&judge(&unread.snapshot(), &asked, &selection)).is_empty());
+    // A project that is left out: the request is for another one, and is not called absent.
+    let mut snapshot = described(&request(), |_| {}).snapshot();
+    snapshot.projects = vec!["Platform".to_owned()];
+    let other = Request { projects: vec!["Shop".to_owned()], ..request() };
+    let report = judge(&snapshot, &Settings { requests: vec![other], ..settings() }, &Selection::default());
+    assert!(why(&report).is_empty() && report.findings.iter().all(|one| one.rule != "WIF6601"));
+}
+
+#[test]
+fn addresses_that_are_redacted_are_not_called_the_same() {
+    let mut asked = request();
+    crate::redact::redact_request(&mut asked);
+    let planted = described(&asked, |_| {});
+    let report = judged(asked, planted);
+    assert_eq!(
+        why(&report),
+        ["sc-2.yaml cannot be compared with the mail address of its owner, which is redacted"]
+    );
+}
+
+#[test]
+fn what_is_read_in_one_project_only_is_not_the_whole() {
+    let report = |plant: fn(&mut Connection)| {
+        let planted = Planted::new().with(2, |connection, _| plant(connection));
+        let report = judge(&planted.snapshot(), &settings(), &Selection::default());
+        report.connections.into_iter().find(|one| one.id == connection_id(2)).unwrap()
+    };
+    let whole = report(|connection| connection.projects.push(reference(2, "Shop", "sc-2", false)));
+    assert!(whole.pipelines.is_some() && whole.members.is_some());
+    let part = report(|connection| {
+        let unread =
+            ProjectReference { pipelines: None, members: None, ..reference(2, "Shop", "sc-2", false) };
+        connection.projects.push(unread);
+    });
+    assert!(part.pipelines.is_none() && part.members.is_none());
+}
+
+#[test]
+fn only_what_was_looked_for_is_gone_from_the_baseline() {
+    let secret = || Planted::new().with(2, store_secret);
+    let earlier = judge(&secret().snapshot(), &settings(), &Selection::default());
+    let known: Baseline = Baseline {
+        layer: Layer::Use,
+        findings: earlier
+            .findings
+            .iter()
+            .map(|one| {
+                let about = Earlier {
+                    rule: one.rule.to_owned(),
+                    organization: one.organization.clone(),
+                    connection: one.connection,
+                    project: one.project.clone(),
+                };
+                (one.fingerprint.clone(), about)
+            })
+            .collect(),
+    };
+    let gone = |planted: Planted, rules: &[&str], depth: Layer| {
+        let mut snapshot = planted.snapshot();
+        snapshot.depth = depth;
+        let rules = rules.iter().map(|rule| (*rule).to_owned()).collect();
+        let selection = Selection { rules, baseline: Some(known.clone()), ..Selection::default() };
+        judge(&snapshot, &settings(), &selection).baseline.unwrap().gone
+    };
+    assert!(!earlier.findings.is_empty());
+    assert_eq!(gone(Planted::new(), &[], Layer::Use), earlier.findings.len());
+    assert_eq!(gone(Planted::new(), &["WIF6402"], Layer::Use), 0, "another rule was asked");
+    assert_eq!(gone(Planted::new(), &[], Layer::List), 0, "less was read");
+    let mut denied = Planted::new();
+    denied.0.coverage[1].state = State::Denied;
+    assert_eq!(gone(denied, &[], Layer::Use), 0, "a layer was denied");
+}
+
+#[test]
+fn a_waiver_of_a_rule_that_was_not_asked_is_not_called_unused() {
+    let text = "- {rule: WIF6101, name: sc-2, reason: r, owner: o, until: 2026-12-01}";
+    let waivers = crate::waiver::parse_waivers(text, "w.yaml", crate::testing::now()).unwrap();
+    let notices = |rules: &[&str]| {
+        let rules = rules.iter().map(|rule| (*rule).to_owned()).collect();
+        let selection = Selection { rules, waivers: waivers.clone(), ..Selection::default() };
+        judge(&Planted::new().snapshot(), &settings(), &selection).waivers.len()
+    };
+    assert_eq!(notices(&[]), 1);
+    assert_eq!(notices(&["WIF6101"]), 1);
+    assert_eq!(notices(&["WIF6402"]), 0);
+}
