@@ -203,6 +203,15 @@ fn wrong_files_and_projects_are_argument_errors() {
 }
 
 #[test]
+fn without_a_token_for_azure_devops_nothing_is_compared() {
+    let mut scene = Scene::new();
+    scene.fixture = scene.fixture.unset("AZURE_DEVOPS_EXT_PAT");
+    let (code, said) = scene.drift(&["sc.yaml"]);
+    let told = "WIF7005: there is no token for Azure DevOps";
+    assert!(code == 3 && said.contains(told), "{code} {said}");
+}
+
+#[test]
 fn a_redacted_audit_compares_what_is_redacted_and_shows_no_address() {
     let scene = Scene::new();
     let audit = |more: &[&str]| {

@@ -50,7 +50,6 @@ pub(super) enum Purpose {
 }
 
 fn check_tokens(requests: &[Request], connected: &Connected) -> Result<(), Failure> {
-    needed(connected.tokens.devops.as_ref(), "Azure DevOps")?;
     // Its subscription or management group tells the tenant of each.
     needed(connected.tokens.arm.as_ref(), "Azure Resource Manager")?;
     let is_of_azure =
@@ -87,6 +86,8 @@ pub(super) async fn read_for(
     let [address] = addresses.as_slice() else {
         return Err(argument("requests are about one organization", "name one: --organization NAME"));
     };
+    // Other layers that cannot be read are told one by one.
+    needed(connected.tokens.devops.as_ref(), "Azure DevOps")?;
     if purpose == Purpose::Plan {
         check_tokens(requests, &connected)?;
     }
