@@ -234,7 +234,7 @@ fn a_redacted_audit_compares_what_is_redacted_and_shows_no_address() {
     assert!(code == 0 && !said.contains("WIF6601\""), "{code} {said}");
     // Another address, which looks the same when both are redacted.
     scene.change(|one| {
-        one.record.description = one.record.description.replace("@contoso.com", "@fabrikam.com")
+        one.record.description = one.record.description.replace("@contoso.com", "@fabrikam.com");
     });
     let (code, said) = audit(&["--redact"]);
     assert!(code == 10 && !said.contains("@contoso.com") && !said.contains("@fabrikam.com"), "{code} {said}");

@@ -255,6 +255,25 @@ fn throttling_is_waited_out_and_costs_no_project() {
 }
 
 #[test]
+fn a_batch_that_graph_turns_away_is_waited_for_and_told() {
+    let turned_away = serde_json::json!({ "responses": [
+        { "id": "0", "status": 429, "headers": { "Retry-After": "7" }, "body": {} },
+        { "id": "1", "status": 429, "headers": { "Retry-After": "7" }, "body": {} },
+    ] });
+    let batch = || Fault::on(Service::Graph, "POST", "/v1.0/$batch").times(1);
+    for busy in [batch().status(429).header("retry-after", "7"), batch().json(&turned_away)] {
+        let fixture = Fixture::new(&plan().connections(1)).depth(Layer::Identity);
+        fixture.emulator.fault(busy);
+        let organization = fixture.organization();
+        assert_eq!(gaps(&organization), Vec::<&_>::new());
+        assert!(organization.identities[0].owners.is_some());
+        let said = fixture.said.text();
+        assert!(said.contains("Microsoft Graph asks to wait 7 s"), "{said}");
+        assert_eq!(fixture.calls(Service::Graph, "POST /v1.0/$batch"), 2);
+    }
+}
+
+#[test]
 fn only_the_projects_that_are_named_are_read_and_one_that_is_not_there_is_an_argument_error() {
     let mut fixture = Fixture::new(&plan().projects(4).connections(4)).depth(Layer::List);
     fixture.options.projects = vec!["project 0002".to_owned()];

@@ -71,24 +71,55 @@ impl Rest<'_> {
                     Ok(responses) => responses,
                     Err(error) => return (answers, Some(error)),
                 };
-                // Each call is answered once: a second answer to it is not one.
-                let mut unanswered: BTreeMap<_, _> =
-                    batch.iter().map(|call| (call.0.to_string(), call)).collect();
-                for answer in responses {
-                    let Some(call) = unanswered.remove(&answer.id) else { continue };
-                    // It has not been begun, so that it may be sent again whatever it is.
-                    if let Some(delay) = answer.turned_away() {
-                        self.hold_back(answer.status, delay);
-                        turned_away.push(*call);
-                    }
-                    if let Some(slot) = answers.get_mut(call.0) {
-                        *slot = Some(answer);
-                    }
-                }
+                turned_away.extend(self.sort_answers(batch, responses, &mut answers));
             }
             open = turned_away;
         }
         (answers, None)
+    }
+
+    /// Sends at most twenty calls that change nothing in one request, once. Those that Graph turns away are not sent again, see
+    /// [`BatchAnswer::turned_away`].
+    ///
+    /// # Errors
+    ///
+    /// The request has no usable answer.
+    pub async fn batch_once<E: ServiceError>(
+        &self,
+        segments: &[&str],
+        calls: &[BatchCall],
+    ) -> Result<Vec<Option<BatchAnswer>>, E> {
+        let batch: Vec<_> = calls.iter().enumerate().collect();
+        let body = body_of(&batch);
+        let query = self.post_query(segments.iter().copied()).body(&body).max_answer_bytes(MAX_ANSWER_BYTES);
+        let Responses { responses } = query.once().json::<_, E>().await?;
+        let mut answers = calls.iter().map(|_| None).collect::<Vec<_>>();
+        self.sort_answers(&batch, responses, &mut answers);
+        Ok(answers)
+    }
+
+    /// Puts answers where their calls stand; the calls that were turned away.
+    fn sort_answers<'c>(
+        &self,
+        batch: &[(usize, &'c BatchCall)],
+        responses: Vec<BatchAnswer>,
+        answers: &mut [Option<BatchAnswer>],
+    ) -> Vec<(usize, &'c BatchCall)> {
+        let mut turned_away = Vec::new();
+        // Each call is answered once: a second answer to it is not one.
+        let mut unanswered: BTreeMap<_, _> = batch.iter().map(|call| (call.0.to_string(), call)).collect();
+        for answer in responses {
+            let Some(call) = unanswered.remove(&answer.id) else { continue };
+            // It has not been begun, so that it may be sent again whatever it is.
+            if let Some(delay) = answer.turned_away() {
+                self.hold_back(answer.status, delay);
+                turned_away.push(*call);
+            }
+            if let Some(slot) = answers.get_mut(call.0) {
+                *slot = Some(answer);
+            }
+        }
+        turned_away
     }
 
     async fn send_batch<E: ServiceError>(
@@ -96,8 +127,7 @@ impl Rest<'_> {
         segments: &[&str],
         batch: &[(usize, &BatchCall)],
     ) -> Result<Vec<BatchAnswer>, WriteError<E>> {
-        let requests: Vec<_> = batch.iter().map(|(number, call)| call.numbered(*number)).collect();
-        let body = json!({ "requests": requests });
+        let body = body_of(batch);
         let segments = segments.iter().copied();
         if batch.iter().all(|(_, call)| call.method == Method::GET) {
             let query = self.post_query(segments).body(&body).max_answer_bytes(MAX_ANSWER_BYTES);
@@ -108,6 +138,11 @@ impl Rest<'_> {
         let Responses { responses } = change.json::<_, E>().await?;
         Ok(responses)
     }
+}
+
+fn body_of(batch: &[(usize, &BatchCall)]) -> Value {
+    let requests: Vec<_> = batch.iter().map(|(number, call)| call.numbered(*number)).collect();
+    json!({ "requests": requests })
 }
 
 impl BatchCall {
@@ -142,7 +177,8 @@ impl BatchAnswer {
     }
 
     /// When to come back, where Graph has not begun with the call.
-    fn turned_away(&self) -> Option<Duration> {
+    #[must_use]
+    pub fn turned_away(&self) -> Option<Duration> {
         let seconds = self.header("retry-after").and_then(|text| text.trim().parse().ok());
         seconds.map(Duration::from_secs).filter(|_| matches!(self.status, 429 | 503))
     }

@@ -174,6 +174,12 @@ impl<'a> Rest<'a> {
         self.deadline.remaining(self.http.clock()).is_zero()
     }
 
+    /// For how long earlier answers asked to hold back the next call; none, if they did not.
+    #[must_use]
+    pub fn held_back(&self) -> Option<Duration> {
+        self.throttle.wait(self.http.clock()).map(|(wait, _status)| wait)
+    }
+
     /// Holds back the next calls, where a part of an answer asks for it.
     pub(super) fn hold_back(&self, status: u16, retry_after: Duration) {
         self.throttle.note(self.http.clock(), status, Some(retry_after));

@@ -42,8 +42,6 @@ pub(super) struct Ask {
 
 /// How long one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a batch may take, with the waits that its parts ask for.
-const BATCH_TIMEOUT: Duration = Duration::from_secs(300);
 /// How often a call is sent again that got no usable answer.
 const MAX_RETRIES: u32 = 3;
 /// How often a call is sent again that the service turned away.
@@ -164,24 +162,37 @@ impl<'a> Service<'a> {
         Err(ReadError::Page(wif_azure::rest::LostPage::Token))
     }
 
-    /// Many calls of Microsoft Graph, twenty in a request; the answers stand in the order of the calls.
+    /// Calls of Microsoft Graph, at most twenty, in one request; the answers stand in the order of the calls. What Graph turns
+    /// away is sent again, as any other call.
     pub(super) async fn batch(&self, calls: &[BatchCall]) -> (Vec<Option<BatchAnswer>>, Option<ReadError>) {
-        let permit = match self.pace.enter().await {
-            Ok(permit) => permit,
-            Err(TooLong(delay)) => {
-                return (calls.iter().map(|_| None).collect(), Some(ReadError::TooLong(delay)));
+        let mut answers: Vec<Option<BatchAnswer>> = calls.iter().map(|_| None).collect();
+        let mut open: Vec<_> = calls.iter().cloned().enumerate().collect();
+        for _ in 0..=MAX_BUSY_RETRIES {
+            let part: Vec<_> = open.iter().map(|(_, call)| call.clone()).collect();
+            let answered = self.retrying(async || {
+                let rest = self.rest(ATTEMPT_TIMEOUT);
+                let answered = rest.batch_once::<ReadError>(&["v1.0", "$batch"], &part).await?;
+                Ok((answered, rest.held_back()))
+            });
+            let answered = match answered.await {
+                Ok(answered) => answered,
+                Err(error) => return (answers, Some(error)),
+            };
+            let mut turned_away = Vec::new();
+            for ((at, call), answer) in open.into_iter().zip(answered) {
+                if answer.as_ref().is_some_and(|answer| answer.turned_away().is_some()) {
+                    turned_away.push((at, call));
+                }
+                if let Some(slot) = answers.get_mut(at) {
+                    *slot = answer;
+                }
             }
-        };
-        let rest = self.rest(BATCH_TIMEOUT);
-        let (answers, end) = rest.batch::<ReadError>(&["v1.0", "$batch"], calls).await;
-        drop(permit);
-        self.progress.called();
-        let end = end.map(|error| match error {
-            wif_azure::rest::WriteError::NotDone(error) | wif_azure::rest::WriteError::Unknown(error) => {
-                error
+            if turned_away.is_empty() {
+                break;
             }
-        });
-        (answers, end)
+            open = turned_away;
+        }
+        (answers, None)
     }
 
     fn rest(&self, limit: Duration) -> Rest<'_> {
