@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::report::{ConnectionEntry, Finding, Report};
 
 /// The columns of a connection.
-pub(super) const CONNECTION: [&str; 24] = [
+pub(super) const CONNECTION: [&str; 29] = [
     "organization",
     "project",
     "connection",
@@ -34,6 +34,11 @@ pub(super) const CONNECTION: [&str; 24] = [
     "openToAllPipelines",
     "roles",
     "visible",
+    "modified",
+    "ready",
+    "secretStarts",
+    "checks",
+    "projects",
 ];
 /// The columns of a finding.
 const FINDING: [&str; 9] =
@@ -84,10 +89,22 @@ pub(super) fn guard(text: &str) -> String {
 
 pub(super) fn connection_cells(one: &ConnectionEntry) -> Vec<String> {
     let owner = one.projects.iter().find(|project| project.owner).map(|project| project.name.as_str());
-    let roles = one.roles.as_ref().map(|roles| {
-        let roles: Vec<_> = roles.iter().map(|role| format!("{} at {}", role.role, role.scope)).collect();
-        roles.join("; ")
+    let roles = one
+        .roles
+        .as_ref()
+        .map(|roles| joined(roles.iter().map(|role| format!("{} at {}", role.role, role.scope))));
+    let checks = one.checks.as_ref().map(|checks| {
+        joined(checks.iter().map(|check| {
+            let kind = cell(check.kind);
+            match &check.name {
+                Some(name) => format!("{kind} {name}"),
+                None => kind,
+            }
+        }))
     });
+    let projects = joined(one.projects.iter().map(|project| {
+        if project.owner { format!("{} (owner)", project.name) } else { project.name.clone() }
+    }));
     let cells = [
         cell(&one.organization),
         cell(owner),
@@ -113,8 +130,19 @@ pub(super) fn connection_cells(one: &ConnectionEntry) -> Vec<String> {
         cell(one.open_to_all_pipelines),
         cell(roles),
         cell(one.visible),
+        cell(one.modified),
+        cell(one.ready),
+        cell(one.secret_starts),
+        cell(checks),
+        cell(projects),
     ];
     cells.to_vec()
+}
+
+/// A list in one cell. What was read and is empty is told apart from what was not read.
+fn joined(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<_> = items.collect();
+    if items.is_empty() { "none".to_owned() } else { items.join("; ") }
 }
 
 fn finding_cells(finding: &Finding) -> [String; 9] {

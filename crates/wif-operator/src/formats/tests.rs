@@ -139,7 +139,7 @@ proptest! {
         let rows: Vec<_> = rows.records().map(Result::unwrap).collect();
         prop_assert!(rows.len() > 3);
         for row in rows {
-            prop_assert_eq!(row.len(), 33);
+            prop_assert_eq!(row.len(), 38);
             for cell in &row {
                 prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{}", cell);
             }
@@ -207,6 +207,24 @@ fn what_was_not_seen_is_listed_and_nothing_is_said_to_be_good() {
         sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"][0]["descriptor"]["id"],
         "WIF6901"
     );
+}
+
+#[test]
+fn a_row_of_csv_has_what_the_json_of_a_connection_has() {
+    let planted = Planted::new().with(2, |_, identity| identity.roles = Some(Vec::new()));
+    let report = judge(&planted.snapshot(), &settings(), &Selection::default());
+    let json: Value = serde_json::from_str(&written(Format::Json, &report)).unwrap();
+    let text = written(Format::Csv, &report);
+    let mut rows = csv::Reader::from_reader(text.as_bytes());
+    let heading = rows.headers().unwrap().clone();
+    // Names of their own in a table, and what is a list of its own in JSON.
+    let other = ["id", "name", "pipelines", "members", "federatedCredentials", "identityName", "description"];
+    for name in json["connections"][0].as_object().unwrap().keys() {
+        assert!(heading.iter().any(|column| column == name) || other.contains(&name.as_str()), "{name}");
+    }
+    let column = heading.iter().position(|column| column == "roles").unwrap();
+    let rows: Vec<_> = rows.records().map(Result::unwrap).collect();
+    assert!(rows.iter().any(|row| &row[column] == "none"), "{text}");
 }
 
 #[test]

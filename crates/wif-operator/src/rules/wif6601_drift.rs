@@ -6,6 +6,7 @@ use crate::{
     drift::{self, Standing},
     rule::{Context, Draft, Remedy, Rule, command},
     severity::Severity,
+    snapshot::Organization,
 };
 
 /// The rule.
@@ -19,7 +20,10 @@ pub const RULE: Rule = Rule {
 
 fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
     for request in drift::asked(context) {
-        let next = format!("wif connection plan {}", command::quote(&request.file));
+        let next = |organization: &Organization| {
+            let (file, name) = (command::quote(&request.file), command::quote(&organization.name));
+            format!("wif connection plan {file} --organization {name}")
+        };
         match drift::find(context, request) {
             Standing::There(entry) => {
                 let differences = drift::compare(context, request, entry).differences;
@@ -32,7 +36,10 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
                     .key(&*request.connection)
                     .evidence("file", &request.file)
                     .evidence_list("differences", differences.iter().map(|one| json!(one)))
-                    .fix("bring it back to what was asked for, or change the request", next);
+                    .fix(
+                        "bring it back to what was asked for, or change the request",
+                        next(entry.organization),
+                    );
                 found.push(finding);
             }
             Standing::Absent(organization) => {
@@ -44,7 +51,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
                     .key(format!("{}/{}", request.owner_project(), request.connection))
                     .evidence("file", &request.file)
                     .evidence_list("differences", [json!(drift::absent(request))])
-                    .fix("make it, or delete the request", next);
+                    .fix("make it, or delete the request", next(organization));
                 found.push(finding);
             }
             // The judgment tells it as a gap.
@@ -115,7 +122,7 @@ mod tests {
             assert_eq!(found.len(), 1, "{field}");
             assert_eq!(found[0].connection, Some(connection_id(2)));
             assert_eq!(found[0].evidence["differences"][0]["field"], field);
-            assert_eq!(found[0].command, "wif connection plan sc-2.yaml");
+            assert_eq!(found[0].command, "wif connection plan sc-2.yaml --organization contoso");
         }
         let planted: [(&str, Plant); 5] = [
             ("scheme", |one| one.scheme = Some("ServicePrincipal".to_owned())),
