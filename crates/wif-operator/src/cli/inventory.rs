@@ -14,6 +14,7 @@ use super::{
 use crate::{
     formats::inventory::{write_chain, write_csv, write_json, write_text},
     judge,
+    look::Look,
     moment::Moment,
     report::Report,
     rule::{Context, Settings},
@@ -43,10 +44,12 @@ pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> R
     };
     let mut report = judge::inventory(&Context::new(&snapshot, &settings));
     select(&mut report, &arguments.connections)?;
+    let screen = host.look;
     for (format, output) in &targets {
+        let look = if output.is_some() { Look::default() } else { screen };
         let mut content = |out: &mut dyn Write| match format {
             InventoryFormat::Text if arguments.chain => write_chain(&report, out),
-            InventoryFormat::Text => write_text(&report, out),
+            InventoryFormat::Text => write_text(&report, look, out),
             InventoryFormat::Json => write_json(&report, out),
             InventoryFormat::Csv => write_csv(&report, out),
         };
@@ -58,7 +61,7 @@ pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> R
     }
     if host.is_interrupted.get() {
         if targets.iter().all(|(_, output)| output.is_some()) {
-            show(&mut *host.out, &mut |out| write_text(&report, out))?;
+            show(&mut *host.out, &mut |out| write_text(&report, screen, out))?;
         }
         return Ok(INTERRUPTED);
     }

@@ -5,10 +5,17 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::csv::{CONNECTION, connection_cells, writer};
-use crate::report::{ConnectionEntry, CoverageEntry, INVENTORY_SCHEMA, OrganizationEntry, Report, UseState};
+use crate::{
+    look::Look,
+    report::{ConnectionEntry, CoverageEntry, INVENTORY_SCHEMA, OrganizationEntry, Report, UseState},
+};
 
 /// The widest column, in characters.
 const MAX_COLUMN: usize = 40;
+/// The narrowest column of names.
+const MIN_COLUMN: usize = 5;
+/// The first columns are names: organization, project, connection.
+const NAMES: usize = 3;
 
 #[derive(Serialize)]
 struct Inventory<'a> {
@@ -42,25 +49,37 @@ pub fn write_csv(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     rows.flush()
 }
 
-/// Writes a table for people.
+/// Writes a table for people, as wide as they can see it.
 ///
 /// # Errors
 ///
 /// Writing fails.
-pub fn write_text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub fn write_text(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
     let heading =
         ["organization", "project", "connection", "type", "credential", "issuer", "last used", "secret ends"];
     let mut rows = vec![heading.map(str::to_owned)];
     rows.extend(report.connections.iter().map(row));
-    let widths: Vec<_> = (0..heading.len())
+    let mut widths: Vec<_> = (0..heading.len())
         .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max())
         .map(|width| width.unwrap_or(0).min(MAX_COLUMN))
         .collect();
+    fit(&mut widths, look.width);
     for row in &rows {
         let cells = row.iter().zip(&widths).map(|(cell, width)| pad(cell, *width));
         writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
     }
     gaps(report, out)
+}
+
+/// Makes the widest of the columns with names narrower until a row fits. Half a date tells nothing.
+fn fit(widths: &mut [usize], most: usize) {
+    let gaps = 2 * widths.len().saturating_sub(1);
+    while widths.iter().sum::<usize>() + gaps > most {
+        match widths.iter_mut().take(NAMES).max() {
+            Some(widest) if *widest > MIN_COLUMN => *widest -= 1,
+            _ => return,
+        }
+    }
 }
 
 fn row(one: &ConnectionEntry) -> [String; 8] {

@@ -247,6 +247,20 @@ fn a_waiver_without_an_effect_is_told_in_each_format_that_people_read() {
 }
 
 #[test]
+fn the_table_of_the_inventory_fits_the_terminal() {
+    let report = report_named("a name that is longer than a column of a narrow terminal has room for");
+    for width in [80, 120, 160] {
+        let mut out = Vec::new();
+        inventory::write_text(&report, crate::look::Look::new(false, Some(width)), &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        for line in text.lines().take(4) {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+        }
+        assert!(text.contains("2026-11-") && !text.contains("2026-11-…"), "{text}");
+    }
+}
+
+#[test]
 fn the_chain_of_trust_of_a_connection_is_one_screen() {
     let report = judge(&Planted::new().snapshot(), &settings(), &Selection::default());
     let mut out = Vec::new();
