@@ -91,12 +91,13 @@ pub fn judge(snapshot: &Snapshot, settings: &Settings, selection: &Selection) ->
         }
         (rule.check)(&context, &mut drafts);
         for draft in drafts.drain(..) {
+            let application = draft.application();
             let mut finding = finding(&rule, draft, &names);
             finding.new = selection
                 .baseline
                 .as_ref()
                 .is_some_and(|known| !known.findings.contains_key(&finding.fingerprint));
-            finding.waived = waived(&finding, &selection.waivers, settings, &mut used);
+            finding.waived = waived((&finding, &application), &selection.waivers, settings, &mut used);
             report.findings.push(finding);
         }
     }
@@ -243,12 +244,18 @@ fn fingerprint(rule: &str, draft: &Draft) -> String {
     hexadecimal(digest.as_ref()).chars().take(FINGERPRINT_DIGITS).collect()
 }
 
-fn waived(finding: &Finding, waivers: &[Waiver], settings: &Settings, used: &mut [bool]) -> Option<Waived> {
-    let id = finding.connection.map(|id| id.to_string()).unwrap_or_default();
+/// A finding that is about no connection is found by the application that it is about.
+fn waived(
+    (finding, (client, application)): (&Finding, &(String, String)),
+    waivers: &[Waiver],
+    settings: &Settings,
+    used: &mut [bool],
+) -> Option<Waived> {
+    let id = finding.connection.map_or_else(|| client.clone(), |id| id.to_string());
     let about = About {
         rule: finding.rule,
         id: &id,
-        name: finding.connection_name.as_deref().unwrap_or_default(),
+        name: finding.connection_name.as_deref().unwrap_or(application),
         project: finding.project.as_deref().unwrap_or_default(),
     };
     let mut found = None;

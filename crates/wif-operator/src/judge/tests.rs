@@ -153,3 +153,28 @@ fn a_waiver_of_a_rule_that_was_not_asked_is_not_called_unused() {
     assert_eq!(notices(&["WIF6101"]), 1);
     assert_eq!(notices(&["WIF6402"]), 0);
 }
+
+#[test]
+fn a_finding_about_an_application_is_waived_by_its_name_or_client_id() {
+    let planted = || {
+        Planted::new().with(2, |_, identity| {
+            let gone = crate::testing::trusting(
+                "extra",
+                Some(format!("https://vstoken.dev.azure.com/{}", crate::testing::ORGANIZATION)),
+                Some("sc://contoso/Platform/gone".to_owned()),
+            );
+            identity.federated_credentials.as_mut().unwrap().push(gone);
+        })
+    };
+    let waived = |target: &str| {
+        let text = format!("- {{rule: WIF6203, {target}, reason: r, owner: o, until: 2026-12-01}}");
+        let waivers = crate::waiver::parse_waivers(&text, "w.yaml", crate::testing::now()).unwrap();
+        let selection = Selection { waivers, ..Selection::default() };
+        let report = judge(&planted().snapshot(), &settings(), &selection);
+        let of_rule: Vec<_> = report.findings.iter().filter(|one| one.rule == "WIF6203").collect();
+        assert_eq!(of_rule.len(), 1);
+        of_rule[0].waived.is_some()
+    };
+    assert!(waived("name: app-*") && waived(&format!("connection: {}", client_id(2))));
+    assert!(!waived("name: sc-*") && !waived(&format!("connection: {}", client_id(3))));
+}

@@ -39,6 +39,12 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// Client id and name of the application that it is about, if it is about no connection.
+    pub(crate) fn application(&self) -> (String, String) {
+        let of = |name: &str| self.evidence.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        if self.connection.is_some() { Default::default() } else { (of("client"), of("application")) }
+    }
+
     /// A finding about a connection.
     #[must_use]
     pub fn of(entry: Entry<'_>, severity: Severity, detail: impl Into<String>) -> Self {
