@@ -274,6 +274,19 @@ fn a_batch_that_graph_turns_away_is_waited_for_and_told() {
 }
 
 #[test]
+fn a_graph_that_turns_every_batch_away_is_given_up() {
+    let turned_away = serde_json::json!({ "responses": [
+        { "id": "0", "status": 429, "headers": { "Retry-After": "200" }, "body": {} },
+        { "id": "1", "status": 429, "headers": { "Retry-After": "200" }, "body": {} },
+    ] });
+    let fixture = Fixture::new(&plan().connections(1)).depth(Layer::Identity);
+    fixture.emulator.fault(Fault::on(Service::Graph, "POST", "/v1.0/$batch").json(&turned_away).always());
+    let organization = fixture.organization();
+    assert!(gaps(&organization).iter().any(|gap| gap.why.contains("Microsoft Graph")));
+    assert_eq!(fixture.calls(Service::Graph, "POST /v1.0/$batch"), 2, "two waits are longer than is waited");
+}
+
+#[test]
 fn only_the_projects_that_are_named_are_read_and_one_that_is_not_there_is_an_argument_error() {
     let mut fixture = Fixture::new(&plan().projects(4).connections(4)).depth(Layer::List);
     fixture.options.projects = vec!["project 0002".to_owned()];

@@ -172,7 +172,13 @@ impl<'a> Service<'a> {
             let answered = self.retrying(async || {
                 let rest = self.rest(ATTEMPT_TIMEOUT);
                 let answered = rest.batch_once::<ReadError>(&["v1.0", "$batch"], &part).await?;
-                Ok((answered, rest.held_back()))
+                let retry_after = rest.held_back();
+                let is_turned_away = |answer: &BatchAnswer| answer.turned_away().is_some();
+                // Without any progress it is a call that was turned away, whose waits have an end.
+                if retry_after.is_some() && answered.iter().flatten().all(is_turned_away) {
+                    return Err(ReadError::Busy { status: 429, retry_after });
+                }
+                Ok((answered, retry_after))
             });
             let answered = match answered.await {
                 Ok(answered) => answered,
