@@ -2,7 +2,10 @@
 
 use std::thread;
 
-use emulator::{Fault, Gate, Service, directory::RoleAssignment};
+use emulator::{
+    Fault, Gate, Service,
+    directory::{FederatedCredential, RoleAssignment},
+};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -210,6 +213,41 @@ fn a_retirement_that_was_killed_goes_on_with_resume() {
             });
         }
     });
+}
+
+#[test]
+fn an_application_that_others_have_begun_to_use_after_the_plan_is_not_ended() {
+    let scene = Scene::of_old_issuer().soaked();
+    let client = scene.old().client;
+    assert_eq!(scene.plan_retirement(&["--managed-by", "none"]).0, 10);
+    scene.fixture.emulator.directory().app(client).federated_credentials.push(FederatedCredential {
+        name: "github".to_owned(),
+        issuer: "https://token.actions.githubusercontent.com".to_owned(),
+        subject: "repo:contoso/shop:ref:refs/heads/main".to_owned(),
+        audience: "api://AzureADTokenExchange".to_owned(),
+    });
+    let writes = scene.writes();
+    let (code, said) = scene.retire(&[]);
+    assert!(code == 13 && said.contains("github"), "{code} {said}");
+    assert_eq!(scene.writes(), writes);
+    assert!(scene.has_old() && !scene.app(client).record.deleted);
+}
+
+#[test]
+fn a_retirement_that_was_killed_looks_once_more_before_it_deletes_what_cannot_be_had_back() {
+    let scene = Scene::of_old_issuer().soaked();
+    let client = scene.old().client;
+    let trust = scene.app(client).federated_credentials;
+    assert_eq!(scene.plan_retirement(&["--managed-by", "none"]).0, 10);
+    let mut command = scene.command(&["apply", "end.json", "--yes"]);
+    let fault = Fault::on(Service::Graph, "DELETE", "/federatedIdentityCredentials/");
+    kill_when(&scene.fixture.emulator, Fault::answer_gate, fault, &mut command);
+    assert_ne!(scene.app(client).federated_credentials, trust);
+    run_on(&scene, scene.old, 3, 5, "succeeded");
+    let (code, said) = scene.within("end.json", &["--resume"]);
+    assert!(code == 11 && said.contains("pipeline-3"), "{code} {said}");
+    assert!(scene.has_old() && !scene.app(client).record.deleted);
+    assert_eq!(scene.app(client).federated_credentials, trust);
 }
 
 #[test]

@@ -21,6 +21,7 @@ use crate::{
         plan::{Action, Facts, Item, Plan},
         service::{CallError, NotChanged, Services},
         standing::Standing,
+        vend::asked::Change,
     },
     moment::Moment,
     read::progress::Progress,
@@ -211,12 +212,25 @@ impl<'a> Engine<'a> {
         if !is_begun && let Err(outcome) = self.check(item, target).await {
             return outcome;
         }
+        // Once the connection is being deleted, there is no way back, and nothing to look at.
+        let is_ending = item.steps.iter().enumerate().any(|(at, step)| {
+            step.action == Action::Follow(Change::EndConnection) && (made.contains(&at) || open.contains(&at))
+        });
         for (at, step) in item.steps.iter().enumerate() {
-            if made.contains(&at) || found.contains(&at) {
+            let is_last_look = matches!(step.action, Action::Follow(Change::StillUnused { .. }));
+            // What was true when an earlier process looked may not be any more.
+            if made.contains(&at) || (found.contains(&at) && (is_ending || !is_last_look)) {
                 continue;
             }
             if self.is_over() {
                 return Outcome::Interrupted;
+            }
+            if is_last_look && let Err(text) = self.check_trust(item, target).await {
+                if made.is_empty() && open.is_empty() {
+                    return self.stale(item, text);
+                }
+                made.extend(&open);
+                return self.undo(item, target, made, Failed { code: Code::WorldChanged, text }).await;
             }
             let was_announced = open.contains(&at);
             let told = |text: Option<String>| Told { text, ..Told::default() };
@@ -247,6 +261,9 @@ impl<'a> Engine<'a> {
                     {
                         made.push(at);
                     }
+                    // A last look that fails may come before a step of which an earlier process knew no end.
+                    let later: Vec<_> = open.iter().copied().filter(|one| !made.contains(one)).collect();
+                    made.extend(later);
                     return self.undo(item, target, made, failed).await;
                 }
             }

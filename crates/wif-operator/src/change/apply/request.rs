@@ -14,7 +14,7 @@ use super::{
 use crate::change::{
     journal::{Phase, Told},
     observe::{self, Target},
-    plan::Item,
+    plan::{Action, Item, Step},
     prove::Proof,
     service::CallError,
     vend::{
@@ -220,6 +220,32 @@ impl Engine<'_> {
                     one_line(&format!("what the plan follows from could not be read: {error}"), MAX_TEXT);
                 Err(Outcome::Failed { code: code_of(&error), text, is_put_back: true })
             }
+        }
+    }
+}
+
+impl Engine<'_> {
+    /// Whether an application that is to end is trusted by nothing that the plan does not know: others may have begun to use it.
+    pub(super) async fn check_trust(&self, item: &Item, target: &Target) -> Result<(), String> {
+        let ends = |step: &Step| matches!(step.action, Action::Follow(Change::EndApplication { .. }));
+        if !item.steps.iter().any(ends) {
+            return Ok(());
+        }
+        let known = &item.facts.identity;
+        let observed = observe::observe(self.services, target).await;
+        let now =
+            observed.map_err(|error| format!("its application could not be read: {error}"))?.facts.identity;
+        let strange = now.credentials.iter().find(|one| !known.credentials.contains(one));
+        match strange {
+            Some(one) => Err(format!(
+                "its application has the federated credential {} since the plan was made: others may use it",
+                one.name
+            )),
+            None if now.other_credentials > known.other_credentials => Err(
+                "its application has more federated credentials since the plan was made: others may use it"
+                    .to_owned(),
+            ),
+            None => Ok(()),
         }
     }
 }
