@@ -16,6 +16,24 @@ use crate::support::request::Scene;
 use crate::support::{Fixture, NAME};
 
 #[test]
+fn a_name_with_every_odd_character_is_found_again() {
+    let scene = Scene::new();
+    let mut request = scene.request("application");
+    request["connection"] = json!("prod, west & \u{e4} (100%) #1 'a'");
+    scene.write(&request);
+    assert_eq!(scene.plan(&[]).0, 10);
+    let (code, said) = scene.apply(&[]);
+    assert_eq!(code, 0, "{said}");
+    let named = || {
+        let directory = scene.fixture.emulator.directory();
+        directory.connections().filter(|one| one.name.starts_with("prod, west")).count()
+    };
+    assert_eq!(named(), 1);
+    let (code, said) = scene.plan(&[]);
+    assert_eq!(code, 0, "{said}");
+}
+
+#[test]
 fn a_request_makes_each_kind_of_identity_and_a_second_run_changes_nothing() {
     for kind in ["application", "managedIdentity", "existing"] {
         let scene = Scene::new();

@@ -23,7 +23,11 @@ impl Services {
     pub async fn connections_named(&self, project: Uuid, name: &str) -> Result<Vec<Value>, CallError> {
         let (rest, project) = (self.devops(), project.to_string());
         let path = [self.organization.as_str(), &project, "_apis", "serviceendpoint", "endpoints"];
-        let query = [("endpointNames", name), ("includeFailed", "true"), ("api-version", "7.1")];
+        let mut query = vec![("includeFailed", "true"), ("api-version", "7.1")];
+        // The filter is a list of names, separated by commas. Of one that has a comma, the whole list is asked for.
+        if !name.contains(',') && name.trim() == name {
+            query.push(("endpointNames", name));
+        }
         let listed = all(|| rest.get(path).query(&query)).await?;
         let is_it = |one: &Value| {
             one.get("name").and_then(Value::as_str).is_some_and(|known| known.eq_ignore_ascii_case(name))
