@@ -255,6 +255,30 @@ fn throttling_is_waited_out_and_costs_no_project() {
 }
 
 #[test]
+fn a_wait_of_a_second_is_told() {
+    let fixture = Fixture::new(&plan().projects(1).connections(1)).depth(Layer::List);
+    let busy = Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints").status(429).times(1);
+    fixture.emulator.fault(busy.header("retry-after", "1"));
+    assert_eq!(gaps(&fixture.organization()), Vec::<&_>::new());
+    let said = fixture.said.text();
+    assert!(said.contains("Azure DevOps asks to wait 1 s"), "{said}");
+}
+
+#[test]
+fn a_connection_that_one_project_shows_whole_is_no_gap() {
+    let shared = Planted::SharedWithProject;
+    let fixture = Fixture::new(&plan().projects(2).planted(&[shared])).depth(Layer::List);
+    let (id, other) = (fixture.made.planted[&shared], fixture.made.projects[1]);
+    let part = serde_json::json!({ "count": 1, "value": [{ "id": id, "name": "sc-shared-with-project" }] });
+    let path = format!("/{other}/_apis/serviceendpoint/endpoints");
+    fixture.emulator.fault(Fault::on(Service::DevOps, "GET", &path).json(&part));
+    let organization = fixture.organization();
+    let connection = organization.connections.iter().find(|one| one.id == id).unwrap();
+    assert!(connection.is_visible);
+    assert_eq!(gaps(&organization), Vec::<&_>::new());
+}
+
+#[test]
 fn a_batch_that_graph_turns_away_is_waited_for_and_told() {
     let turned_away = serde_json::json!({ "responses": [
         { "id": "0", "status": 429, "headers": { "Retry-After": "7" }, "body": {} },

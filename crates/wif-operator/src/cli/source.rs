@@ -227,6 +227,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_of_other_projects_stays_when_one_is_chosen() {
+        let mut snapshot = Planted::new().snapshot();
+        let before = snapshot.organizations[0].projects.clone();
+        assert!(before.len() > 1);
+        select_projects(&mut snapshot, &["Platform".to_owned()]).unwrap();
+        assert_eq!(snapshot.organizations[0].projects, before);
+        assert_eq!(snapshot.projects, ["Platform"]);
+    }
+
+    #[test]
     fn an_organization_is_named_by_its_name_or_url() {
         for text in [
             "contoso",

@@ -283,6 +283,24 @@ fn the_chain_of_trust_of_a_connection_is_one_screen() {
 }
 
 #[test]
+fn the_chain_says_of_what_was_not_read_that_it_was_not() {
+    let chain = |plant: fn(&mut crate::snapshot::identity::Identity)| {
+        let planted = Planted::new().with(2, |_, identity| plant(identity));
+        let report = judge(&planted.snapshot(), &settings(), &Selection::default());
+        let mut out = Vec::new();
+        inventory::write_chain(&report, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let secret = |text: &str| {
+        let lines = text.lines().filter_map(|line| line.trim().strip_prefix("secret of the identity"));
+        lines.map(|rest| rest.trim().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(secret(&chain(|_| {})).iter().all(|one| one == "nothing"));
+    let unread = chain(|identity| (identity.federated_credentials, identity.secrets) = (None, None));
+    assert!(secret(&unread).contains(&"not read".to_owned()), "{unread}");
+}
+
+#[test]
 fn markdown_escapes_what_makes_markup() {
     assert_eq!(markdown::escape("a|b`c@d <e> [f](g)"), "a&#124;b&#96;c&#64;d &lt;e&gt; \\[f\\]\\(g\\)");
 }
