@@ -251,6 +251,29 @@ fn a_retirement_that_was_killed_looks_once_more_before_it_deletes_what_cannot_be
 }
 
 #[test]
+fn a_retirement_that_is_resumed_says_in_its_journal_why_it_was_taken_back() {
+    let scene = Scene::of_old_issuer().soaked();
+    let client = scene.old().client;
+    assert_eq!(scene.plan_retirement(&["--managed-by", "none"]).0, 10);
+    let mut command = scene.command(&["apply", "end.json", "--yes"]);
+    let fault = Fault::on(Service::Graph, "DELETE", "/federatedIdentityCredentials/");
+    kill_when(&scene.fixture.emulator, Fault::answer_gate, fault, &mut command);
+    scene.fixture.emulator.directory().app(client).federated_credentials.push(FederatedCredential {
+        name: "git\u{1b}[2Jhub".to_owned(),
+        issuer: "https://token.actions.githubusercontent.com".to_owned(),
+        subject: "repo:contoso/shop:ref:refs/heads/main".to_owned(),
+        audience: "api://AzureADTokenExchange".to_owned(),
+    });
+    let (code, said) = scene.within("end.json", &["--resume"]);
+    assert!(code == 11 && said.contains("others may use it") && !said.contains('\u{1b}'), "{code} {said}");
+    assert!(scene.has_old() && !scene.app(client).record.deleted);
+    assert_eq!(scene.app(client).federated_credentials.len(), 2);
+    let output = scene.command(&["journal", "show", "end.json.journal"]).output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains("others may use it"), "{shown}");
+}
+
+#[test]
 fn the_journal_of_something_else_is_refused() {
     let scene = Scene::new();
     scene.migrate("application");

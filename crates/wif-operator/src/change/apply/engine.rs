@@ -225,16 +225,17 @@ impl<'a> Engine<'a> {
             if self.is_over() {
                 return Outcome::Interrupted;
             }
-            if is_last_look && let Err(text) = self.check_trust(item, target).await {
-                if made.is_empty() && open.is_empty() {
-                    return self.stale(item, text);
-                }
-                made.extend(&open);
-                return self.undo(item, target, made, Failed { code: Code::WorldChanged, text }).await;
-            }
             let was_announced = open.contains(&at);
             let told = |text: Option<String>| Told { text, ..Told::default() };
-            match self.step(item, target, (at, &step.action), was_announced, &made).await {
+            // In the first process the check of the facts has looked just now.
+            let trusted =
+                if is_last_look && is_begun { self.check_trust(item, target).await } else { Ok(()) };
+            let ended = match trusted {
+                Ok(()) => self.step(item, target, (at, &step.action), was_announced, &made).await,
+                Err(text) if made.is_empty() && open.is_empty() => return self.stale(item, text),
+                Err(text) => Ended::Failed(Failed { code: Code::WorldChanged, text }),
+            };
+            match ended {
                 Ended::Made(text) => {
                     made.push(at);
                     self.note(Phase::Verified, item, Some(at), told(text));

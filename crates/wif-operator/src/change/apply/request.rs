@@ -210,7 +210,9 @@ impl Engine<'_> {
         }
         let digest = found.unwrap_or(&item.digest);
         match facts(self.services, asked, item.connection).await {
-            Ok(facts) if facts.digest(&[]) == *digest => Ok(()),
+            Ok(facts) if facts.digest(&[]) == *digest => {
+                self.check_trust(item, target).await.map_err(|text| self.stale(item, text))
+            }
             Ok(_) => {
                 let text = "the connection, its identity or its guards have changed since the plan was made";
                 Err(self.stale(item, text.to_owned()))
@@ -222,9 +224,7 @@ impl Engine<'_> {
             }
         }
     }
-}
 
-impl Engine<'_> {
     /// Whether an application that is to end is trusted by nothing that the plan does not know: others may have begun to use it.
     pub(super) async fn check_trust(&self, item: &Item, target: &Target) -> Result<(), String> {
         let ends = |step: &Step| matches!(step.action, Action::Follow(Change::EndApplication { .. }));
@@ -233,20 +233,22 @@ impl Engine<'_> {
         }
         let known = &item.facts.identity;
         let observed = observe::observe(self.services, target).await;
-        let now =
-            observed.map_err(|error| format!("its application could not be read: {error}"))?.facts.identity;
-        let strange = now.credentials.iter().find(|one| !known.credentials.contains(one));
-        match strange {
-            Some(one) => Err(format!(
-                "its application has the federated credential {} since the plan was made: others may use it",
-                one.name
-            )),
-            None if now.other_credentials > known.other_credentials => Err(
-                "its application has more federated credentials since the plan was made: others may use it"
-                    .to_owned(),
-            ),
-            None => Ok(()),
-        }
+        let text = match observed {
+            Err(error) => format!("its application could not be read: {error}"),
+            Ok(observed) => {
+                let now = observed.facts.identity;
+                let strange = now.credentials.iter().find(|one| !known.credentials.contains(one));
+                let what = match strange {
+                    Some(one) => format!("the federated credential {}", one.name),
+                    None if now.other_credentials > known.other_credentials => {
+                        "more federated credentials".to_owned()
+                    }
+                    None => return Ok(()),
+                };
+                format!("its application has {what} since the plan was made: others may use it")
+            }
+        };
+        Err(one_line(&text, MAX_TEXT))
     }
 }
 
