@@ -6,6 +6,7 @@ use wif_core::azure::cloud::Cloud;
 
 use crate::{
     moment::Moment,
+    request::{Request, RequestedIdentity, RequestedRole},
     rule::{Context, Draft, Rule, Settings},
     snapshot::{
         Coverage, Existence, Layer, Organization, Project, Snapshot, State,
@@ -278,4 +279,22 @@ pub(crate) fn one(rule: &Rule, plant: impl FnOnce(&mut Connection, &mut Identity
 /// How many findings of a rule there are in an organization whose second connection is changed.
 pub(crate) fn count(rule: &Rule, plant: impl FnOnce(&mut Connection, &mut Identity)) -> usize {
     Planted::new().with(2, plant).found_by(rule).len()
+}
+
+/// What the connection number 2 would be requested by.
+pub(crate) fn request() -> Request {
+    let scope = format!("{SUBSCRIPTION}/resourceGroups/rg-2");
+    Request {
+        file: "sc-2.yaml".to_owned(),
+        connection: "sc-2".to_owned(),
+        projects: vec!["Platform".to_owned()],
+        identity: RequestedIdentity::Existing { client: client_id(2) },
+        scope: scope.clone(),
+        access: vec![RequestedRole { role: "Contributor".to_owned(), scope }],
+        pipelines: vec!["Release".to_owned()],
+        branches: Vec::new(),
+        approvers: Vec::new(),
+        owner: "team@contoso.com".to_owned(),
+        reason: "CHG-1".to_owned(),
+    }
 }

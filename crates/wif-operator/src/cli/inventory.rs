@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use time::Duration;
 use wif_core::failure::Failure;
 
 use super::{
@@ -34,14 +33,7 @@ pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> R
     let targets = pair(formats, &arguments.outputs)?;
     let snapshot = snapshot(&arguments.read, host, |_| {}).await?;
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
-    // Nothing is judged, so that nothing depends on these.
-    let settings = Settings {
-        now,
-        expires_within: Duration::ZERO,
-        unused_for: Duration::ZERO,
-        requests: Vec::new(),
-        differing: None,
-    };
+    let settings = Settings::of_requests(now, Vec::new());
     let mut report = judge::inventory(&Context::new(&snapshot, &settings));
     select(&mut report, &arguments.connections)?;
     let screen = host.look;

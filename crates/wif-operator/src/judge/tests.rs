@@ -1,27 +1,10 @@
 use super::*;
 use crate::{
     drift,
-    request::{Request, RequestedIdentity, RequestedRole},
+    request::Request,
     snapshot::connection::ProjectReference,
-    testing::{Planted, SUBSCRIPTION, client_id, connection_id, reference, settings, store_secret},
+    testing::{Planted, client_id, connection_id, reference, request, settings, store_secret},
 };
-
-fn request() -> Request {
-    let scope = format!("{SUBSCRIPTION}/resourceGroups/rg-2");
-    Request {
-        file: "sc-2.yaml".to_owned(),
-        connection: "sc-2".to_owned(),
-        projects: vec!["Platform".to_owned()],
-        identity: RequestedIdentity::Existing { client: client_id(2) },
-        scope: scope.clone(),
-        access: vec![RequestedRole { role: "Contributor".to_owned(), scope }],
-        pipelines: vec!["Release".to_owned()],
-        branches: Vec::new(),
-        approvers: Vec::new(),
-        owner: "team@contoso.com".to_owned(),
-        reason: "CHG-1".to_owned(),
-    }
-}
 
 /// What is said of a request in an organization that was read whole, but for what is planted.
 fn judged(request: Request, planted: Planted) -> Report {

@@ -31,6 +31,15 @@ pub struct Settings {
     pub differing: Option<BTreeMap<String, BTreeSet<String>>>,
 }
 
+impl Settings {
+    /// Where nothing is judged but what requests ask for.
+    #[must_use]
+    pub const fn of_requests(now: Moment, requests: Vec<Request>) -> Self {
+        let (expires_within, unused_for) = (Duration::ZERO, Duration::ZERO);
+        Self { now, expires_within, unused_for, requests, differing: None }
+    }
+}
+
 /// Everything that was read, with what rules look up in it.
 pub struct Context<'a> {
     /// What was read.

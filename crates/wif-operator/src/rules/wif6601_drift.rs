@@ -65,30 +65,13 @@ mod tests {
     use super::RULE;
     use crate::{
         drift,
-        request::{Request, RequestedIdentity, RequestedRole},
+        request::{Request, RequestedIdentity},
         rule::Draft,
         snapshot::connection::Connection,
-        testing::{Planted, SUBSCRIPTION, client_id, connection_id, found, settings},
+        testing::{Planted, SUBSCRIPTION, client_id, connection_id, found, request, settings},
     };
 
     type Plant = fn(&mut Connection);
-
-    fn request() -> Request {
-        let scope = format!("{SUBSCRIPTION}/resourceGroups/rg-2");
-        Request {
-            file: "sc-2.yaml".to_owned(),
-            connection: "sc-2".to_owned(),
-            projects: vec!["Platform".to_owned()],
-            identity: RequestedIdentity::Existing { client: client_id(2) },
-            scope: scope.clone(),
-            access: vec![RequestedRole { role: "Contributor".to_owned(), scope }],
-            pipelines: vec!["Release".to_owned()],
-            branches: Vec::new(),
-            approvers: Vec::new(),
-            owner: "team@contoso.com".to_owned(),
-            reason: "CHG-1".to_owned(),
-        }
-    }
 
     fn judged(change: impl FnOnce(&mut Request), plant: impl FnOnce(&mut Connection)) -> Vec<Draft> {
         let snapshot = Planted::new().with(2, |connection, _| {

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use serde_json::json;
-use time::Duration;
 use wif_core::{
     failure::Failure,
     foreign_text::{lines, one_line},
@@ -63,13 +62,7 @@ pub(in crate::cli) async fn drift(arguments: &DriftArguments, host: &mut Host<'_
 }
 
 fn compare_all(snapshot: &Snapshot, requests: Vec<Request>, now: Moment) -> Vec<(Request, Outcome)> {
-    let settings = Settings {
-        now,
-        expires_within: Duration::ZERO,
-        unused_for: Duration::ZERO,
-        requests,
-        differing: None,
-    };
+    let settings = Settings::of_requests(now, requests);
     let context = Context::new(snapshot, &settings);
     let compared = settings.requests.iter().map(|request| match drift::find(&context, request) {
         Standing::There(entry) => {

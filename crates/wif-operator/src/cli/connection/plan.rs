@@ -1,6 +1,5 @@
 //! `wif connection plan`: what requests ask for, as a plan.
 
-use time::Duration;
 use uuid::Uuid;
 use wif_core::{azure::cloud::Cloud, code::Code, failure::Failure};
 
@@ -63,13 +62,7 @@ pub(in crate::cli) async fn connection_plan(
     }
     snapshot.organizations.truncate(1);
     let now = arguments.ask.now.unwrap_or_else(|| Moment::new(host.clock.now()));
-    let settings = Settings {
-        now,
-        expires_within: Duration::ZERO,
-        unused_for: Duration::ZERO,
-        requests,
-        differing: None,
-    };
+    let settings = Settings::of_requests(now, requests);
     let context = Context::new(&snapshot, &settings);
     let Some(organization) = snapshot.organizations.first() else {
         return Err(argument("no organization was read", "name one: --organization NAME"));
