@@ -2,7 +2,10 @@ use super::*;
 use crate::{
     drift,
     request::Request,
-    snapshot::connection::ProjectReference,
+    snapshot::{
+        connection::{Connection, ProjectReference},
+        identity::Identity,
+    },
     testing::{Planted, client_id, connection_id, reference, request, settings, store_secret},
 };
 

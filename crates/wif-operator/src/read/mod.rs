@@ -3,6 +3,7 @@
 mod endpoint;
 mod error;
 mod gaps;
+mod graph_objects;
 mod identities;
 mod known;
 pub mod network;
