@@ -6,7 +6,7 @@ mod refusals;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use emulator::{
-    Emulator, Fault, Proxy, Service,
+    Emulator, Fault, Proxy, ProxyOptions, Service,
     agent::{Agent, Step},
     directory::{
         SourceIssuer,
@@ -38,12 +38,16 @@ pub(crate) fn with_vault(case: Case) -> Case {
     case.input("vaultAddress", &url).input("vaultRole", VAULT_ROLE)
 }
 
+/// A proxy that leads Google's names to the emulator.
+fn leading_to_google(emulator: &Emulator) -> ProxyOptions {
+    let port = emulator.clouds_port();
+    let hosts = ["sts.googleapis.com:443", "iamcredentials.googleapis.com:443"];
+    hosts.into_iter().fold(Proxy::leading_to(emulator), |all, host| all.lead(host, port))
+}
+
 /// A step whose proxy leads Google's names to the emulator.
 fn with_google(case: Case) -> (Case, Proxy) {
-    let port = case.emulator.clouds_port();
-    let hosts = ["sts.googleapis.com:443", "iamcredentials.googleapis.com:443"];
-    let options = hosts.into_iter().fold(Proxy::leading_to(&case.emulator), |all, host| all.lead(host, port));
-    let proxy = Proxy::start(options);
+    let proxy = Proxy::start(leading_to_google(&case.emulator));
     (case.set("AGENT_PROXYURL", &proxy.url()).input("googleProvider", GOOGLE_PROVIDER), proxy)
 }
 
@@ -197,6 +201,15 @@ pub(crate) fn exec(audience: &str) -> ExecCase {
     case.option("--exports", "none")
 }
 
+/// A command whose proxy leads Google's names, and its own source, to the emulator.
+fn exec_with_google() -> (ExecCase, Proxy) {
+    let case = exec(GOOGLE_PROVIDER);
+    let sources: u16 = case.emulator.sources_url().rsplit(':').next().unwrap().parse().unwrap();
+    let options = leading_to_google(&case.emulator).lead(&format!("127.0.0.1:{sources}"), sources);
+    let proxy = Proxy::start(options);
+    (case, proxy)
+}
+
 #[test]
 fn a_command_gets_an_id_token_for_the_audience_of_each_cloud() {
     let case = exec("sts.amazonaws.com");
@@ -224,12 +237,7 @@ fn a_command_gets_an_id_token_for_the_audience_of_each_cloud() {
 
 #[test]
 fn googles_clients_find_a_source_and_where_the_id_token_may_not_leave_an_exchange() {
-    let case = exec(GOOGLE_PROVIDER);
-    let port = case.emulator.clouds_port();
-    let hosts = ["sts.googleapis.com:443", "iamcredentials.googleapis.com:443"];
-    let options = hosts.into_iter().fold(Proxy::leading_to(&case.emulator), |all, host| all.lead(host, port));
-    let sources: u16 = case.emulator.sources_url().rsplit(':').next().unwrap().parse().unwrap();
-    let proxy = Proxy::start(options.lead(&format!("127.0.0.1:{sources}"), sources));
+    let (case, proxy) = exec_with_google();
     let case = case
         .set("HTTPS_PROXY", &proxy.url())
         .option("--google-provider", GOOGLE_PROVIDER)
@@ -348,12 +356,7 @@ fn credentials_of_aws_have_twenty_minutes_of_life_all_day_with_id_tokens_of_five
 /// Where google-auth is installed, the real client gets access tokens in both ways; elsewhere nothing is proved.
 #[test]
 fn google_auth_gets_access_tokens_by_the_source_and_by_the_exchange() {
-    let case = exec(GOOGLE_PROVIDER);
-    let port = case.emulator.clouds_port();
-    let hosts = ["sts.googleapis.com:443", "iamcredentials.googleapis.com:443"];
-    let options = hosts.into_iter().fold(Proxy::leading_to(&case.emulator), |all, host| all.lead(host, port));
-    let sources: u16 = case.emulator.sources_url().rsplit(':').next().unwrap().parse().unwrap();
-    let proxy = Proxy::start(options.lead(&format!("127.0.0.1:{sources}"), sources));
+    let (case, proxy) = exec_with_google();
     let ca = case.emulator.ca_file().display().to_string();
     let case = case
         .set("HTTPS_PROXY", &proxy.url())

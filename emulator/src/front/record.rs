@@ -6,8 +6,6 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Version};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 use crate::services::request;
 use crate::world::World;
@@ -66,11 +64,8 @@ fn headers(world: &World, headers: &HeaderMap) -> Vec<(String, String)> {
 fn authorization(world: &World, value: &str) -> String {
     let (scheme, secret) = value.split_once(' ').unwrap_or((value, ""));
     let scheme = scheme.to_ascii_lowercase();
-    // The password of RFC 7617.
-    let pair = STANDARD.decode(secret).ok().filter(|_| scheme == "basic");
-    let pair = pair.and_then(|pair| String::from_utf8(pair).ok());
-    let password = pair.as_deref().and_then(|pair| Some(pair.split_once(':')?.1));
-    match world.kind_of(password.unwrap_or(secret)) {
+    let password = request::basic_password(value);
+    match world.kind_of(password.as_deref().unwrap_or(secret)) {
         Some(kind) => format!("<{scheme} {kind}>"),
         None => format!("<{scheme} unknown, {} characters>", secret.len()),
     }

@@ -2,6 +2,8 @@
 
 use axum::http::Uri;
 use axum::http::request::Parts;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 /// The base URL that the client used: a public name when a proxy led it here, else an address.
 pub(crate) fn base_url(parts: &Parts) -> String {
@@ -16,6 +18,13 @@ pub(crate) fn authority(parts: &Parts) -> String {
         .map(ToString::to_string)
         .or_else(|| parts.headers.get("host").and_then(|host| host.to_str().ok()).map(str::to_owned))
         .unwrap_or_default()
+}
+
+/// The password of an `authorization` header by Basic (RFC 7617).
+pub(crate) fn basic_password(authorization: &str) -> Option<String> {
+    let (scheme, encoded) = authorization.split_once(' ')?;
+    let decoded = STANDARD.decode(encoded).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    String::from_utf8(decoded).ok()?.split_once(':').map(|(_user, password)| password.to_owned())
 }
 
 /// The pairs of a query or a form, decoded.

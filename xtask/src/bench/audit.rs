@@ -10,6 +10,7 @@ use std::{
 
 use emulator::{
     Emulator, Proxy,
+    identity::DEVOPS_APPLICATION,
     organization::{MadeOrganization, OrganizationPlan},
 };
 
@@ -32,8 +33,6 @@ const MAX_MEMORY: u64 = 100_000;
 const MAX_CALLS: f64 = 1.05;
 /// How much longer than its calls an audit may take. The emulator shares the machine, and takes most of it.
 const MAX_TIME: f64 = 3.0;
-/// Azure DevOps as a resource of Entra.
-const AZURE_DEVOPS: &str = "499b84ac-1321-427f-aa17-267ca6975798";
 /// Codes of audits that read everything, and found warnings or faults, or nothing.
 const GOOD: [i32; 3] = [0, 10, 11];
 /// How often memory is looked at. What the system keeps is the most so far.
@@ -169,7 +168,8 @@ fn measure_loop(az: &Path) -> Result<f64> {
     command.args(["-c", LOOP]).env_clear().env("PATH", "/usr/bin:/bin");
     command.env("AZ", az).env("AZURE_CONFIG_DIR", folder.path()).env("HOME", folder.path());
     command.env("AZURE_CORE_COLLECT_TELEMETRY", "no");
-    command.env("AUTHORIZATION", format!("Bearer {}", emulator.access_token(made.auditor, AZURE_DEVOPS)));
+    let token = emulator.access_token(made.auditor, &DEVOPS_APPLICATION.to_string());
+    command.env("AUTHORIZATION", format!("Bearer {token}"));
     command.env("HTTPS_PROXY", proxy.url()).env("REQUESTS_CA_BUNDLE", emulator.ca_file());
     let (took, output) = timed(&mut command)?;
     let printed = String::from_utf8_lossy(&output.stdout);

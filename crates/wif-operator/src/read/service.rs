@@ -166,9 +166,9 @@ impl<'a> Service<'a> {
     /// away is sent again, as any other call.
     pub(super) async fn batch(&self, calls: &[BatchCall]) -> (Vec<Option<BatchAnswer>>, Option<ReadError>) {
         let mut answers: Vec<Option<BatchAnswer>> = calls.iter().map(|_| None).collect();
-        let mut open: Vec<_> = calls.iter().cloned().enumerate().collect();
+        let mut open: Vec<_> = calls.iter().enumerate().collect();
         for _ in 0..=MAX_BUSY_RETRIES {
-            let part: Vec<_> = open.iter().map(|(_, call)| call.clone()).collect();
+            let part: Vec<_> = open.iter().map(|(_, call)| (*call).clone()).collect();
             let answered = self.retrying(async || {
                 let rest = self.rest(ATTEMPT_TIMEOUT);
                 let answered = rest.batch_once::<ReadError>(&["v1.0", "$batch"], &part).await?;

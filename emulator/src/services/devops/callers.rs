@@ -1,11 +1,9 @@
 //! Who asks Azure DevOps, and what that caller may see.
 
 use axum::http::HeaderMap;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use uuid::Uuid;
 
-use crate::services::bearer;
+use crate::services::{bearer, request};
 use crate::world::World;
 use crate::world::directory::Directory;
 use crate::world::directory::devops::{Connection, Organization, Project};
@@ -22,8 +20,9 @@ pub(super) struct Caller {
 impl Caller {
     /// By a job token, a personal access token (Basic) or an access token of Entra.
     pub(super) fn of(world: &World, headers: &HeaderMap) -> Option<Self> {
-        let token =
-            bearer::token(headers).map(str::to_owned).or_else(|| basic_password(headers)).unwrap_or_default();
+        let authorization = || headers.get("authorization").and_then(|value| value.to_str().ok());
+        let personal = || request::basic_password(authorization()?);
+        let token = bearer::token(headers).map(str::to_owned).or_else(personal).unwrap_or_default();
         let directory = world.directory();
         if let Some(job) = directory.job_of(&token) {
             let valid = job.token_expires.is_none_or(|end| world.clock.now() < end);
@@ -49,12 +48,6 @@ impl Caller {
             sight => sight,
         }
     }
-}
-
-fn basic_password(headers: &HeaderMap) -> Option<String> {
-    let (scheme, encoded) = headers.get("authorization")?.to_str().ok()?.split_once(' ')?;
-    let decoded = STANDARD.decode(encoded).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
-    String::from_utf8(decoded).ok()?.split_once(':').map(|(_user, token)| token.to_owned())
 }
 
 pub(super) fn find_organization<'a>(directory: &'a Directory, name: &str) -> Option<&'a Organization> {
