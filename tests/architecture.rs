@@ -35,7 +35,7 @@ const PARTS: [(&str, &[&str]); 14] = [
     ("targets", &["agent", "aws"]),
     ("aws", &[]),
     ("guards", &["agent"]),
-    ("agent", &[]),
+    ("agent", &["aws"]),
 ];
 
 fn metadata() -> Value {

@@ -142,6 +142,34 @@ print(json.load(urllib.request.urlopen(request))["expires_in"])')"
 }
 
 #[test]
+fn the_registries_of_a_second_session_leave_those_of_the_first_signed_in() {
+    let emulator = Emulator::start();
+    let registry = emulator.clouds_url().replace("https://", "");
+    let sign_in = |given: &[(&str, &str)]| {
+        let usual = [("azureSubscription", "sc-prod"), ("accessTokens", ""), ("exports", "none"), EMULATOR];
+        Step::task(task_folder(), &[&usual, given].concat())
+    };
+    let script = r#"
+        of() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1] + "/config.json"))["credHelpers"].get(sys.argv[2], "none"))' "$1" "$2"; }
+        ask() { helper=$(of "$1" "$2"); echo "$3: $helper $(printf %s "$2" | "docker-credential-$helper" get | sed 's/.*"Username":"\([0-9-]*\)".*/as \1/')"; }
+        ask "$DOCKER_CONFIG" REGISTRY first
+        ask "$HUB_DOCKER_CONFIG" REGISTRY second
+        echo "version $(docker-credential-wif version </dev/null)""#;
+    let steps = [
+        sign_in(&[("registries", &registry)]).display_name("Sign in"),
+        sign_in(&[("registries", &registry), ("session", "hub")]).display_name("Sign in to the hub"),
+        Step::bash(script.replace("REGISTRY", &registry)).display_name("Look"),
+    ];
+    let agent = Agent::new()
+        .ca_file(emulator.ca_file())
+        .machine_env("SSL_CERT_FILE", emulator.ca_file().display().to_string());
+    let report = agent.run(&emulator.job(emulator.usual().connection), &steps);
+    let user = "as 00000000-0000-0000-0000-000000000000";
+    let own = [format!("first: wif {user}"), format!("second: wif-hub {user}")];
+    has(&report, &emulator, &[&own[0], &own[1], "version docker-credential-wif ("]);
+}
+
+#[test]
 fn a_registry_that_refuses_is_told_to_docker_and_is_not_passed_over() {
     let (emulator, report) = job(
         &[("registries", "REGISTRY"), ("exports", "none")],

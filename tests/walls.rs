@@ -105,6 +105,18 @@ fn a_command_of_wif_exec_is_signed_in_by_the_jobs_token_and_its_masks_reach_the_
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_script_without_the_jobs_token_is_told_the_line_that_maps_it() {
+    let emulator = Emulator::start();
+    let script = format!("wif exec {} -- true; echo \"code $?\"", of_connection(&emulator));
+    let log = run(&emulator, Step::bash(script)).log;
+    for words in ["WIF2040", "env: SYSTEM_ACCESSTOKEN: $(System.AccessToken)", "code 2"] {
+        assert!(log.contains(words), "{words}: {log}");
+    }
+    assert!(!log.contains("needs no mapping"), "{log}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn what_has_to_trust_a_job_is_in_the_runs_summary_for_the_issuer_of_today_and_the_next() {
     for target in ["entra", "aws", "google", "vault"] {
         let emulator = Emulator::start();

@@ -127,6 +127,11 @@ impl Job {
     }
 }
 
+/// Whether the job's token is here: under a name of the agent, or under the one to which a pipeline maps it for a script.
+pub(crate) fn has_token(env: &Env) -> bool {
+    TOKENS.iter().any(|name| env.get(name).is_some())
+}
+
 /// The folder that the agent empties at the job's end.
 ///
 /// # Errors

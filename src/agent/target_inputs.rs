@@ -6,6 +6,8 @@ use wif_core::{
     exports::Family,
 };
 
+use crate::aws::domain;
+
 /// The clouds that a step signs in to beside Azure.
 #[derive(Clone, Debug, Default)]
 pub struct TargetInputs {
@@ -106,19 +108,16 @@ pub(crate) struct EcrServer<'a> {
 
 /// Reads the host of a registry of AWS. Source: AWS' documentation, "Amazon ECR endpoints and quotas".
 pub(crate) fn ecr(host: &str) -> Option<EcrServer<'_>> {
-    let (rest, is_china) = match host.strip_suffix(".amazonaws.com.cn") {
-        Some(rest) => (rest, true),
-        None => (host.strip_suffix(".amazonaws.com")?, false),
-    };
-    let (account, rest) = rest.split_once(".dkr.")?;
-    let (service, region) = rest.split_once('.')?;
+    let (account, rest) = host.split_once(".dkr.")?;
+    let (service, rest) = rest.split_once('.')?;
+    let (region, of_partition) = rest.split_once('.')?;
     let is_fips = match service {
         "ecr" => false,
         "ecr-fips" => true,
         _ => return None,
     };
     let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
-    let is_of_region = is_region(region) && region.starts_with("cn-") == is_china;
+    let is_of_region = is_region(region) && of_partition == domain(region);
     (is_account && is_of_region).then_some(EcrServer { region, is_fips })
 }
 
@@ -271,6 +270,11 @@ mod tests {
                 "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn",
                 Some(("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", Family::Aws)),
             ),
+            (
+                "123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov",
+                Some(("123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov", Family::Aws)),
+            ),
+            ("123456789012.dkr.ecr.us-iso-east-1.amazonaws.com", None),
             ("123456789012.dkr.ecr.cn-north-1.amazonaws.com", None),
             ("123456789012.dkr.ecr.eu-central-1.amazonaws.com.cn", None),
             ("123456789012.dkr.ecr.eu-central-1.evil.amazonaws.com", None),

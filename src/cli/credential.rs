@@ -154,6 +154,16 @@ impl Helper<'_> {
     async fn docker(&self, streams: &mut Streams<'_>) -> Result<u8, Failure> {
         let input = read(streams.input)?;
         let operation = self.operation();
+        if operation == "version" {
+            let text = concat!(
+                "docker-credential-wif (",
+                env!("CARGO_PKG_REPOSITORY"),
+                ") ",
+                env!("CARGO_PKG_VERSION")
+            );
+            streams.out.text(text).map_err(unwritable)?;
+            return Ok(0);
+        }
         if operation == "list" {
             streams.out.text("{}").map_err(unwritable)?;
             return Ok(0);
@@ -163,7 +173,7 @@ impl Helper<'_> {
             return Ok(0);
         }
         if operation != "get" {
-            return Err(unknown("get, store, erase or list"));
+            return Err(unknown("get, store, erase, list or version"));
         }
         let server = input.trim();
         let host = server.split_once("://").map_or(server, |(_, rest)| rest);
@@ -289,7 +299,8 @@ impl Helper<'_> {
         let url = if service.contains("://") { service.to_owned() } else { format!("https://{service}/") };
         let Some(url) = Url::parse(&url).ok().filter(|url| url.scheme() == "https") else { return false };
         let (host, port) = (url.host_str().unwrap_or_default(), url.port());
-        let named = self.env.get("ARTIFACTS_CREDENTIALPROVIDER_FEED_ENDPOINTS");
+        let feeds = prefix(self.arguments.session.as_deref()) + "ARTIFACTS_CREDENTIALPROVIDER_FEED_ENDPOINTS";
+        let named = self.env.get(&feeds);
         let named: Value = named.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let named = named.get("endpointCredentials").and_then(Value::as_array).into_iter().flatten();
         let mut named = named.filter_map(|one| Url::parse(one.get("endpoint")?.as_str()?).ok());

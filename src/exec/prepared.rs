@@ -45,11 +45,15 @@ pub(super) async fn prepare(
     let audiences = &plan.connection.identity.audiences;
     let audience = request.audience.as_deref().unwrap_or(audiences.cloud.token_exchange_audience());
     let settings = choice::Settings { env: &env, audiences, audience, identity: request.identity };
-    let source: Arc<dyn IdTokenSource> =
-        match choice::open(&source_name, &settings).map_err(|failure| failure.with_details(others))? {
-            Some(source) => source,
-            None => Arc::new(AzurePipelines::of(&plan.connection, &env, &plan.allowed_hosts)),
+    let opened = choice::open(&source_name, &settings).and_then(|source| {
+        let Some(source) = source else {
+            let source = AzurePipelines::of(&plan.connection, &env, &plan.allowed_hosts);
+            source.check_mapped()?;
+            return Ok(Arc::new(source) as Arc<dyn IdTokenSource>);
         };
+        Ok(source)
+    });
+    let source = opened.map_err(|failure| failure.with_details(others))?;
     let source: Arc<dyn IdTokenSource> = match &request.audience {
         Some(audience) => Arc::new(choice::ForAudience { source, audience: audience.clone() }),
         None => source,

@@ -5,7 +5,10 @@ use wif_azure::devops::oidc;
 use wif_core::{azure::hosts::AllowedHosts, failure::Failure, secret::Secret};
 use wif_io::{clock::Deadline, env::Env, http::Http};
 
-use super::{Fetched, IdTokenSource};
+use super::{
+    Fetched, IdTokenSource,
+    error::{SourceError, not_set},
+};
 use crate::agent::{
     connection::Connection,
     job::{self, Job},
@@ -35,6 +38,23 @@ impl AzurePipelines {
             connection: connection.id,
             at_hand: connection.id_token.clone(),
         }
+    }
+
+    /// What a script of a job has only where its step says so.
+    ///
+    /// # Errors
+    ///
+    /// The pipeline does not map the job's token for this step.
+    pub(crate) fn check_mapped(&self) -> Result<(), SourceError> {
+        if self.at_hand.is_some() || job::has_token(&self.env) {
+            return Ok(());
+        }
+        Err(SourceError::Absent {
+            signer: self.signer(),
+            missing: not_set(&["SYSTEM_ACCESSTOKEN"]),
+            mend: "map the job's token for this step, env: SYSTEM_ACCESSTOKEN: $(System.AccessToken)"
+                .to_owned(),
+        })
     }
 
     async fn ask(&self, http: &Http, deadline: Deadline) -> Result<Secret, Failure> {

@@ -16,10 +16,11 @@ use crate::agent::network::read_file;
 const FILES: [(&str, &str); 2] =
     [("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config")];
 /// What signs in; a region, a format of output and the like do not.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "aws_access_key_id",
     "credential_process",
     "credential_source",
+    "login_session",
     "role_arn",
     "source_profile",
     "sso_account_id",
@@ -119,6 +120,7 @@ mod tests {
                 Some("credential_process"),
             ),
             ("[default]\r\nSSO_SESSION = x\r\n", Some("sso_session")),
+            ("[default]\nlogin_session = arn:aws:iam::123456789012:user/me\n", Some("login_session")),
             ("[default]\nregion = eu-central-1\noutput = json\n", None),
             ("[default]\nrole_arn: arn\n", Some("role_arn")),
             ("[default]\n  role_arn = arn\n", Some("role_arn")),

@@ -13,15 +13,26 @@ use wif_io::{env::Env, private_folder::Folder};
 
 use crate::agent::network::read_file;
 
-/// The program that Docker starts.
-pub(super) const PROGRAM: &str = "docker-credential-wif";
-/// What Docker puts in front of a helper's name.
+/// What Docker puts in front of a helper's name to find its program.
+const PROGRAM_PREFIX: &str = "docker-credential-";
+/// The helper of the session without a name.
 const HELPER: &str = "wif";
 const FOLDER: &str = "docker";
 const FILE: &str = "config.json";
 const PLUGINS: &str = "cli-plugins";
 /// The longest path that a note shows, in characters.
 const MAX_PATH: usize = 200;
+
+/// The credential helper of a session, as Docker's configuration names it. Each session has its own: the folders of all sessions are
+/// on one `PATH`, where one name would lead to the last session only.
+pub(super) fn helper(session: Option<&str>) -> String {
+    session.map_or_else(|| HELPER.to_owned(), |session| format!("{HELPER}-{}", session.to_ascii_lowercase()))
+}
+
+/// The program of a helper.
+pub(super) fn program(helper: &str) -> String {
+    format!("{PROGRAM_PREFIX}{helper}")
+}
 
 /// Writes the configuration, and gives its folder.
 ///
@@ -32,6 +43,7 @@ pub(super) fn configure(
     folder: &Folder,
     env: &Env,
     registries: &[&str],
+    helper: &str,
     notes: &mut Vec<String>,
 ) -> Result<PathBuf, Failure> {
     let home = || env.get("HOME").or(env.get("USERPROFILE")).map(|home| Path::new(home).join(".docker"));
@@ -49,7 +61,7 @@ pub(super) fn configure(
         *helpers = Value::Object(Map::new());
     }
     if let Value::Object(helpers) = helpers {
-        helpers.extend(registries.iter().map(|server| ((*server).to_owned(), Value::from(HELPER))));
+        helpers.extend(registries.iter().map(|server| ((*server).to_owned(), Value::from(helper))));
     }
     if let Some(plugins) = own.as_ref().map(|own| own.join(PLUGINS)).filter(|plugins| plugins.is_dir()) {
         let folders = settings.entry("cliPluginsExtraDirs").or_insert_with(|| Value::Array(Vec::new()));

@@ -150,13 +150,16 @@ impl PlannedTargets {
         if let Some(folder) = folder {
             let registries = self.inputs.registries.iter().map(|registry| registry.server.as_str());
             let registries: Vec<_> = registries.collect();
+            let session = self.session.as_deref();
+            let helper = docker::helper(session);
             if !registries.is_empty() {
-                docker = docker::configure(folder, env, &registries, &mut notes)?;
+                docker = docker::configure(folder, env, &registries, &helper, &mut notes)?;
             }
+            let helper = docker::program(&helper);
             let keyring = self.has_keyring.then_some(("keyring", "keyring"));
-            let helper = (!registries.is_empty()).then_some((docker::PROGRAM, "docker"));
+            let helper = (!registries.is_empty()).then_some((helper.as_str(), "docker"));
             let all: Vec<_> = keyring.into_iter().chain(helper).collect();
-            programs::write(folder, program, self.session.as_deref(), &all)?;
+            programs::write(folder, program, session, &all)?;
         }
         // Set once for each sign-in.
         let _ = self.found.set(self.facts_with(token, file, docker));
