@@ -129,6 +129,14 @@ fn what_has_to_trust_a_job_is_in_the_runs_summary_for_the_issuer_of_today_and_th
         let subjects =
             (summary.contains("sc://"), summary.contains("/eid1/c/pub/t/"), summary.contains("2027-07-01"));
         assert_eq!(subjects, (true, true, true), "{target}: {summary}");
+        if target != "entra" {
+            // What the log hides is in the summary alone; what can never work is in both.
+            for words in ["audience", "api://AzureADTokenExchange", "no wildcard"] {
+                assert!(report.log.contains(words), "{target}: {words}: {}", report.log);
+            }
+            assert_eq!(report.log.contains("can never work"), target == "google", "{}", report.log);
+            assert!(summary.contains("# Terraform"), "{summary}");
+        }
         if target == "entra" {
             assert_eq!(summary.matches("az ad app federated-credential create").count(), 2, "{summary}");
             assert!(summary.contains("wif-azure-pipelines-entra"), "{summary}");

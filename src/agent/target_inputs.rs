@@ -136,7 +136,7 @@ pub(crate) fn is_feed_host(host: &str) -> bool {
 }
 
 /// Whether a text is the ARN of a role (`arn:aws:iam::123456789012:role/path/name`), as long as STS takes it.
-pub(super) fn is_role(text: &str) -> bool {
+pub(crate) fn is_role(text: &str) -> bool {
     let parts: Vec<_> = text.splitn(6, ':').collect();
     let [arn, partition, service, region, account, resource] = parts[..] else { return false };
     let name = resource.strip_prefix("role/").unwrap_or_default();
@@ -169,7 +169,7 @@ pub(crate) fn is_region(text: &str) -> bool {
 }
 
 /// The provider's full resource name, from one with or without the host in front.
-pub(super) fn provider(text: &str) -> Option<String> {
+pub(crate) fn provider(text: &str) -> Option<String> {
     const HOST: &str = "//iam.googleapis.com/";
     let rest = text.strip_prefix("https:").unwrap_or(text);
     let rest = rest.strip_prefix(HOST).unwrap_or(rest);
@@ -191,7 +191,7 @@ pub(super) fn provider(text: &str) -> Option<String> {
 }
 
 /// Whether a text is the mail address of a service account: it becomes part of a URL.
-pub(super) fn is_service_account(text: &str) -> bool {
+pub(crate) fn is_service_account(text: &str) -> bool {
     let is_part =
         |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
     text.split_once('@')
@@ -206,7 +206,7 @@ pub(super) fn is_project(text: &str) -> bool {
 }
 
 /// Vault's base URL: https, or http on this machine; with a path or without, and without a slash at the end.
-pub(super) fn address(text: &str) -> Option<String> {
+pub(crate) fn address(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
     let is_loopback = match url.host()? {
         Host::Domain(name) => name.eq_ignore_ascii_case("localhost"),
@@ -222,7 +222,7 @@ pub(super) fn address(text: &str) -> Option<String> {
 }
 
 /// Whether a text is a path of Vault's: a mount or a namespace.
-pub(super) fn is_path(text: &str) -> bool {
+pub(crate) fn is_path(text: &str) -> bool {
     let is_segment = |segment: &str| {
         !segment.is_empty()
             && !matches!(segment, "." | "..")
@@ -232,7 +232,7 @@ pub(super) fn is_path(text: &str) -> bool {
 }
 
 /// Whether a text is the name of a role of Vault's.
-pub(super) fn is_vault_role(text: &str) -> bool {
+pub(crate) fn is_vault_role(text: &str) -> bool {
     text.len() <= 200 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c))
 }
 

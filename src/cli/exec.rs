@@ -8,7 +8,10 @@ use wif_core::azure::cloud::Cloud;
 use wif_io::endpoint::Endpoint;
 
 use crate::{
-    agent::inputs::{self, Input},
+    agent::{
+        inputs::{self, Input},
+        target_inputs,
+    },
     exec::Request,
     sources::choice::SourceName,
 };
@@ -78,6 +81,45 @@ pub struct TrustArguments {
     /// Write the commands to this file
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// What `wif trust aws` is asked for.
+#[derive(Clone, Debug, Args)]
+pub struct AwsTrustArguments {
+    #[command(flatten)]
+    pub(super) usual: TrustArguments,
+    /// The role that is to trust: its ARN
+    #[arg(long, value_name = "ARN", value_parser = aws_role)]
+    pub(super) aws_role: Option<String>,
+}
+
+/// What `wif trust google` is asked for.
+#[derive(Clone, Debug, Args)]
+pub struct GoogleTrustArguments {
+    #[command(flatten)]
+    pub(super) usual: TrustArguments,
+    /// The provider that is to trust: its full resource name, which is also the audience from a source that lets one choose
+    #[arg(long, value_name = "NAME", value_parser = google_provider)]
+    pub(super) google_provider: Option<String>,
+    /// The service account that the identity is to become
+    #[arg(long, value_name = "EMAIL", value_parser = google_service_account)]
+    pub(super) google_service_account: Option<String>,
+}
+
+/// What `wif trust vault` is asked for.
+#[derive(Clone, Debug, Args)]
+pub struct VaultTrustArguments {
+    #[command(flatten)]
+    pub(super) usual: TrustArguments,
+    /// The address of Vault, which is also the audience from a source that lets one choose
+    #[arg(long, value_name = "URL", value_parser = vault_address)]
+    pub(super) vault_address: Option<String>,
+    /// The path of the auth method; else jwt
+    #[arg(long, value_name = "PATH", value_parser = vault_mount)]
+    pub(super) vault_mount: Option<String>,
+    /// The role
+    #[arg(long, value_name = "NAME", value_parser = vault_role)]
+    pub(super) vault_role: Option<String>,
 }
 
 /// Which source `wif doctor` is to check.
@@ -240,6 +282,37 @@ fn id(text: &str) -> Result<Uuid, String> {
 
 fn endpoint(text: &str) -> Result<Endpoint, String> {
     Endpoint::parse(text).map_err(|error| format!("accepted is an https URL: {error}"))
+}
+
+fn aws_role(text: &str) -> Result<String, String> {
+    let accepted = "accepted is the ARN of a role: arn:aws:iam::123456789012:role/NAME";
+    target_inputs::is_role(text).then(|| text.to_owned()).ok_or_else(|| accepted.to_owned())
+}
+
+fn google_provider(text: &str) -> Result<String, String> {
+    let accepted =
+        "accepted is projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER";
+    target_inputs::provider(text).ok_or_else(|| accepted.to_owned())
+}
+
+fn google_service_account(text: &str) -> Result<String, String> {
+    let accepted = "accepted is the mail address of a service account";
+    target_inputs::is_service_account(text).then(|| text.to_owned()).ok_or_else(|| accepted.to_owned())
+}
+
+fn vault_address(text: &str) -> Result<String, String> {
+    let accepted = "accepted is an https URL, or an http URL of this machine";
+    target_inputs::address(text).ok_or_else(|| accepted.to_owned())
+}
+
+fn vault_mount(text: &str) -> Result<String, String> {
+    let path = target_inputs::is_path(text).then(|| text.trim_matches('/').to_owned());
+    path.ok_or_else(|| "accepted is a path, such as jwt".to_owned())
+}
+
+fn vault_role(text: &str) -> Result<String, String> {
+    let accepted = "accepted are letters, digits and -_.";
+    target_inputs::is_vault_role(text).then(|| text.to_owned()).ok_or_else(|| accepted.to_owned())
 }
 
 fn cloud(text: &str) -> Result<Cloud, String> {

@@ -24,7 +24,10 @@ pub use arguments::{Unparsed, parse};
 pub use ask::ask;
 pub use credential::{CredentialArguments, Streams, credential};
 pub use doctor::doctor;
-pub use exec::{ExecArguments, SourceArguments, TrustArguments};
+pub use exec::{
+    AwsTrustArguments, ExecArguments, GoogleTrustArguments, SourceArguments, TrustArguments,
+    VaultTrustArguments,
+};
 pub use explain::explain;
 pub use kubeconfig::{KubeconfigArguments, kubeconfig};
 pub use operator::operator;
@@ -203,11 +206,11 @@ pub enum TrustCommand {
     #[command(verbatim_doc_comment)]
     Entra(Box<TrustArguments>),
     /// Print the identity provider and the trust policy that a role of AWS needs: for today's issuer and the one of 2027-07-01
-    Aws(Box<TrustArguments>),
+    Aws(Box<AwsTrustArguments>),
     /// Print the workload identity provider that Google Cloud needs: for today's issuer and the one of 2027-07-01
-    Google(Box<TrustArguments>),
+    Google(Box<GoogleTrustArguments>),
     /// Print the auth method and the role that Vault or `OpenBao` needs: for today's issuer and the one of 2027-07-01
-    Vault(Box<TrustArguments>),
+    Vault(Box<VaultTrustArguments>),
 }
 
 /// What `wif doctor` is asked for.

@@ -8,7 +8,9 @@ use wif_io::{clock::Clock, env::Env, random};
 use super::{Screen, TrustCommand, screen::unwritable};
 use crate::{
     agent::commands::Commands,
-    exec::{NeededTrust, TrustingCloud, needed_trust, write_to_new_file},
+    exec::{
+        AwsRole, GoogleProvider, NeededTrust, TrustingCloud, VaultMethod, needed_trust, write_to_new_file,
+    },
 };
 
 /// Prints the federated credential that the identity needs, or what another cloud has to trust.
@@ -24,15 +26,28 @@ pub async fn trust(
     out: &mut Screen<'_>,
 ) -> Result<(), Failure> {
     let (arguments, cloud) = match command {
-        TrustCommand::Entra(arguments) => (arguments, None),
-        TrustCommand::Aws(arguments) => (arguments, Some(TrustingCloud::Aws)),
-        TrustCommand::Google(arguments) => (arguments, Some(TrustingCloud::Google)),
-        TrustCommand::Vault(arguments) => (arguments, Some(TrustingCloud::Vault)),
+        TrustCommand::Entra(arguments) => (&**arguments, None),
+        TrustCommand::Aws(given) => {
+            (&given.usual, Some(TrustingCloud::Aws(AwsRole { arn: given.aws_role.clone() })))
+        }
+        TrustCommand::Google(given) => {
+            let (name, service_account) =
+                (given.google_provider.clone(), given.google_service_account.clone());
+            (&given.usual, Some(TrustingCloud::Google(GoogleProvider { name, service_account })))
+        }
+        TrustCommand::Vault(given) => {
+            let (address, mount) = (given.vault_address.clone(), given.vault_mount.clone());
+            let method = VaultMethod { address, mount, role: given.vault_role.clone() };
+            (&given.usual, Some(TrustingCloud::Vault(method)))
+        }
     };
-    let needed = needed_trust(env, clock, errors, &(&**arguments).into(), cloud).await?;
-    let NeededTrust { parts, commands } = needed;
+    let needed = needed_trust(env, clock, errors, &arguments.into(), cloud.as_ref()).await?;
+    let NeededTrust { parts, warnings, commands } = needed;
     for (label, value) in parts {
         out.text(&format!("{label:<LABEL_WIDTH$}{value}")).map_err(unwritable)?;
+    }
+    for warning in warnings {
+        out.text(&format!("warning: {warning}")).map_err(unwritable)?;
     }
     if let Some(path) = &arguments.output {
         return write_to_new_file(path, &commands).map_err(|error| {

@@ -8,12 +8,12 @@ mod prepared;
 mod request;
 mod signed_in;
 mod trust;
-mod trust_clouds;
 
 pub(crate) use self::diagnose::diagnose;
 pub use self::{
     request::Request,
     signed_in::{Ended, Machine, exit_code, run},
-    trust::{NeededTrust, needed_trust, write_to_new_file},
-    trust_clouds::Cloud as TrustingCloud,
+    trust::{
+        AwsRole, GoogleProvider, NeededTrust, TrustingCloud, VaultMethod, needed_trust, write_to_new_file,
+    },
 };

@@ -47,8 +47,8 @@ pub struct Request {
 
 /// What names the connection of a job that has mapped it.
 const CONNECTION: &str = "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID";
-/// Stands for the connection where there is none. It is never sent.
-const NO_CONNECTION: Uuid = Uuid::from_u128(1);
+/// Stands for the connection where there is none, and for an identity that is not asked for. It is never sent.
+const STAND_IN: Uuid = Uuid::from_u128(1);
 /// Who to sign in as, where no option says so: the first variable of each that is set.
 const TENANTS: [&str; 2] = ["AZURE_TENANT_ID", "AZURESUBSCRIPTION_TENANT_ID"];
 const CLIENTS: [&str; 2] = ["AZURE_CLIENT_ID", "AZURESUBSCRIPTION_CLIENT_ID"];
@@ -62,9 +62,19 @@ const MAX_VALUE: usize = 100;
 
 impl Request {
     /// The tenant, by its option or its variable.
-    fn tenant(&self, env: &Env) -> Result<Uuid, Failure> {
-        let found = id(self.tenant, env, "--tenant", &TENANTS)?;
-        found.ok_or_else(|| missing("tenant", "--tenant", TENANTS[0]))
+    pub(super) fn tenant(&self, env: &Env) -> Result<Option<Uuid>, Failure> {
+        id(self.tenant, env, "--tenant", &TENANTS)
+    }
+
+    /// The same request, for its source alone: an identity that stands for the one that is not named. Nothing is asked of Entra.
+    pub(super) fn with_stand_ins(&self, env: &Env) -> Result<Self, Failure> {
+        let tenant = self.tenant(env)?.unwrap_or(STAND_IN);
+        let client = self.client(env)?.unwrap_or(STAND_IN);
+        Ok(Self { tenant: Some(tenant), client: Some(client), ..self.clone() })
+    }
+
+    fn required_tenant(&self, env: &Env) -> Result<Uuid, Failure> {
+        self.tenant(env)?.ok_or_else(|| missing("tenant", "--tenant", TENANTS[0]))
     }
 
     /// Who signs in, by its option or its variable.
@@ -98,7 +108,7 @@ impl Request {
         let (cloud, authority) = self.authority(env)?;
         let mut own = vec![
             (format!("ENDPOINT_AUTH_SCHEME_{id}"), scheme.to_string()),
-            (format!("ENDPOINT_AUTH_PARAMETER_{id}_TENANTID"), self.tenant(env)?.to_string()),
+            (format!("ENDPOINT_AUTH_PARAMETER_{id}_TENANTID"), self.required_tenant(env)?.to_string()),
             (format!("ENDPOINT_DATA_{id}_ENVIRONMENT"), cloud.environment().to_owned()),
             (format!("ENDPOINT_DATA_{id}_ACTIVEDIRECTORYAUTHORITY"), authority.as_str().to_owned()),
             (inputs::CONNECTION_VARIABLE.to_owned(), id.clone()),
@@ -131,7 +141,7 @@ impl Request {
 
     fn connection(&self, env: &Env, source: &SourceName) -> Result<Uuid, Failure> {
         if *source != SourceName::AzurePipelines {
-            return Ok(NO_CONNECTION);
+            return Ok(STAND_IN);
         }
         let found = id(self.connection, env, "--connection", &[CONNECTION])?;
         found.ok_or_else(|| missing("service connection", "--connection", CONNECTION))

@@ -170,6 +170,81 @@ fn a_source_with_one_token_tells_every_target_what_to_trust() {
 }
 
 #[test]
+fn another_cloud_is_told_without_an_identity_of_azure_and_with_its_own_names() {
+    const PROVIDER: &str =
+        "//iam.googleapis.com/projects/12/locations/global/workloadIdentityPools/pool/providers/github";
+    let case = ExecCase::new();
+    let inner = case.command(&["true"]);
+    for (given, words) in [
+        (
+            &["aws", "--aws-role", "arn:aws:iam::123456789012:role/deploy"][..],
+            &[
+                "--client-id-list 'sts.amazonaws.com'",
+                "--role-name deploy",
+                "iam::123456789012:oidc-provider",
+            ][..],
+        ),
+        (
+            &[
+                "google",
+                "--google-provider",
+                PROVIDER,
+                "--google-service-account",
+                "deploy@p.iam.gserviceaccount.com",
+            ],
+            &[
+                "create-oidc github --project 12 ",
+                "--workload-identity-pool pool",
+                "binding deploy@p.",
+                PROVIDER,
+            ],
+        ),
+        (
+            &[
+                "vault",
+                "--vault-address",
+                "https://vault.contoso.com/",
+                "--vault-mount",
+                "ci",
+                "--vault-role",
+                "r",
+            ],
+            &[
+                "auth/ci/role/r ",
+                "bound_audiences='https://vault.contoso.com'",
+                "path               = \"ci\"",
+            ],
+        ),
+    ] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wif"));
+        let variables = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        command.env_clear().envs(variables).arg("trust").args(given);
+        command.args(["--source", "github", "--allowed-authorities", "127.0.0.1"]);
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stdout.clone()).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{given:?}: {text}{}", errors(&output));
+        for word in words {
+            assert!(text.contains(word), "{word}: {text}");
+        }
+        assert!(text.contains("# Terraform") && text.contains("repo:contoso/platform"), "{text}");
+        // GitHub's issuer is one for all, and there is no second one.
+        assert!(!text.contains("2027"), "{text}");
+    }
+    for (target, option, value) in [
+        ("aws", "--aws-role", "deploy"),
+        ("google", "--google-provider", "pool/github"),
+        ("vault", "--vault-address", "http://vault.contoso.com"),
+        ("vault", "--vault-mount", "ci;id"),
+    ] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wif"));
+        let output = command.env_clear().args(["trust", target, option, value]).output().unwrap();
+        let said = errors(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(option) && said.contains(value) && said.contains("accepted is"), "{said}");
+    }
+}
+
+#[test]
 fn the_doctor_checks_a_source_and_the_exchange() {
     let case = ExecCase::new();
     let usual = case.emulator.usual();

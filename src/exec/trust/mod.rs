@@ -1,5 +1,12 @@
 //! `wif trust`: what Entra or another cloud has to trust for the id tokens of this job, pod or machine.
 
+mod aws;
+mod clouds;
+mod google;
+mod issuers;
+mod quoted;
+mod vault;
+
 use std::{
     fs,
     io::{self, Write},
@@ -17,11 +24,15 @@ use wif_io::{
     http::Http,
 };
 
+pub use self::{aws::AwsRole, clouds::TrustingCloud, google::GoogleProvider, vault::VaultMethod};
+use self::{
+    clouds::CloudTrust,
+    quoted::{bicep, shell, terraform},
+};
 use super::{
     log::Log,
     prepared::{Prepared, prepare},
     request::Request,
-    trust_clouds::{self, Cloud},
 };
 use crate::{agent::network, sign_in::SIGN_IN_TIMEOUT, sources::choice::SourceName};
 
@@ -30,9 +41,14 @@ use crate::{agent::network, sign_in::SIGN_IN_TIMEOUT, sources::choice::SourceNam
 pub struct NeededTrust {
     /// Issuer and subject in parts, for the eye.
     pub parts: Vec<(&'static str, ForeignText)>,
+    /// What can never work, and what is easily taken wrong.
+    pub warnings: Vec<String>,
     /// The commands that make the federated credential.
     pub commands: String,
 }
+
+/// Why only the issuer of today is told of.
+const NO_TENANT: &str = "the issuer that follows is named after the tenant: --tenant ID prints its part too";
 
 /// Asks the source for an id token, and says which federated credential of Entra, or which setting of another cloud, would trust
 /// it. Nothing is exchanged.
@@ -45,16 +61,19 @@ pub async fn needed_trust(
     clock: Arc<dyn Clock>,
     errors: &mut (dyn Write + Send),
     request: &Request,
-    cloud: Option<Cloud>,
+    cloud: Option<&TrustingCloud>,
 ) -> Result<NeededTrust, Failure> {
     let mut log = Log { errors, masks: None, verbose: false };
+    let tenant = request.tenant(env)?;
+    // Another cloud is told nothing of Entra's: only the id token's own claims.
+    let request = if cloud.is_some() { &request.with_stand_ins(env)? } else { request };
     let Prepared { env, plan, source_name, source } = prepare(request, env, &clock, &mut log).await?;
     let (settings, _remarks) = network::settings(&env)?;
     let http = Http::new(settings, clock)?;
     let deadline = Deadline::after(http.clock(), SIGN_IN_TIMEOUT);
     let usual = plan.connection.identity.audiences.cloud.token_exchange_audience();
     // A source that holds one id token gives that one: what it presents is the same for every target.
-    let asked = cloud.filter(|_| source.takes_audience()).map_or(usual, Cloud::usual_audience);
+    let asked = cloud.filter(|_| source.takes_audience()).map_or(usual, TrustingCloud::usual_audience);
     let token = source.fetch(&http, deadline, asked).await.map_err(|failure| *failure)?;
     let malformed = |error| {
         let hint = "look at what the source gives: it is no id token";
@@ -62,17 +81,20 @@ pub async fn needed_trust(
     };
     let claims = Unverified::read(&token).map_err(malformed)?;
     let audience = request.audience.as_deref().unwrap_or(usual);
-    let parts = identity_parts(&claims);
+    let mut parts = identity_parts(&claims);
     // Only a connection of the public cloud has a second issuer that is known.
-    let (tenant, connection) = (plan.connection.identity.tenant, plan.connection.id);
-    let is_public = plan.connection.identity.audiences.cloud == AzureCloud::Public;
-    let after = (source_name == SourceName::AzurePipelines && is_public)
-        .then(|| trust_clouds::after(claims.issuer.raw(), tenant, connection))
-        .flatten();
+    let has_next = source_name == SourceName::AzurePipelines
+        && plan.connection.identity.audiences.cloud == AzureCloud::Public;
+    let next = |tenant| issuers::after(claims.issuer.raw(), tenant, plan.connection.id);
+    let after = tenant.filter(|_| has_next).and_then(next);
     if let Some(cloud) = cloud {
-        let audience = request.audience.as_deref();
-        let commands = trust_clouds::commands(cloud, &claims, audience, after, shell);
-        return Ok(NeededTrust { parts, commands });
+        let CloudTrust { mut warnings, commands, audiences } =
+            cloud.needed(&claims, request.audience.as_deref(), after);
+        parts.extend(audiences.iter().map(|audience| ("audience", ForeignText::new(audience))));
+        if has_next && tenant.is_none() {
+            warnings.push(NO_TENANT.to_owned());
+        }
+        return Ok(NeededTrust { parts, warnings, commands });
     }
     let client = plan.connection.client().map(|client| client.to_string()).unwrap_or_default();
     let name = match &source_name {
@@ -82,11 +104,12 @@ pub async fn needed_trust(
     let (issuer, subject) = (claims.issuer.raw(), claims.subject.raw());
     let today = commands((issuer, subject), audience, &client, &name);
     // The first issuer is trusted until the connection has moved: so the second credential has a name of its own.
-    let after = after.map(|(issuer, subject)| {
-        let second = commands((&issuer, &subject), audience, &client, &format!("{name}-entra"));
-        format!("# today\n\n{today}\n\n# {}\n\n{second}", trust_clouds::AFTER)
+    let after = after.map(|next| {
+        let named = format!("{name}{}", next.suffix());
+        let second = commands((&next.issuer, &next.subject), audience, &client, &named);
+        format!("# today\n\n{today}\n\n# {}\n\n{second}", next.heading())
     });
-    Ok(NeededTrust { parts, commands: after.unwrap_or(today) })
+    Ok(NeededTrust { parts, warnings: Vec::new(), commands: after.unwrap_or(today) })
 }
 
 /// Writes text to a file that is not there yet.
@@ -102,48 +125,21 @@ pub fn write_to_new_file(path: &Path, text: &str) -> io::Result<()> {
 fn commands((issuer, subject): (&str, &str), audience: &str, client: &str, name: &str) -> String {
     let json =
         serde_json::json!({ "name": name, "issuer": issuer, "subject": subject, "audiences": [audience] });
-    let (in_shell, in_bicep, in_terraform) = (shell, bicep, terraform);
     format!(
         "# az, for an application\naz ad app federated-credential create --id {client} --parameters {}\n\n\
          # az, for a managed identity\naz identity federated-credential create --name {name} --identity-name IDENTITY --resource-group GROUP --issuer {} --subject {} --audiences {}\n\n\
          // Bicep, for a managed identity\nresource {} 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2023-01-31' = {{\n  parent: identity\n  name: '{name}'\n  properties: {{\n    issuer: {}\n    subject: {}\n    audiences: [{}]\n  }}\n}}\n\n\
          # Terraform, for an application\nresource \"azuread_application_federated_identity_credential\" \"wif\" {{\n  application_id = azuread_application.this.id\n  display_name   = \"{name}\"\n  issuer         = {}\n  subject        = {}\n  audiences      = [{}]\n}}",
-        in_shell(&json.to_string()),
-        in_shell(issuer),
-        in_shell(subject),
-        in_shell(audience),
+        shell(&json.to_string()),
+        shell(issuer),
+        shell(subject),
+        shell(audience),
         "trust",
-        in_bicep(issuer),
-        in_bicep(subject),
-        in_bicep(audience),
-        in_terraform(issuer),
-        in_terraform(subject),
-        in_terraform(audience),
+        bicep(issuer),
+        bicep(subject),
+        bicep(audience),
+        terraform(issuer),
+        terraform(subject),
+        terraform(audience),
     )
-}
-
-/// A word of a shell: nothing in it means anything.
-fn shell(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-fn bicep(text: &str) -> String {
-    format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'").replace("${", r"\${"))
-}
-
-fn terraform(text: &str) -> String {
-    let text = text.replace('\\', r"\\").replace('"', "\\\"");
-    format!("\"{}\"", text.replace("${", "$${").replace("%{", "%%{"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_subject_holds_is_text_in_every_language() {
-        assert_eq!(shell("a'b$(x)"), r"'a'\''b$(x)'");
-        assert_eq!(bicep(r"a'b\${x}"), r"'a\'b\\\${x}'");
-        assert_eq!(terraform("a\"b\\${x}%{y}"), "\"a\\\"b\\\\$${x}%%{y}\"");
-    }
 }
