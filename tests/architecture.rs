@@ -27,7 +27,7 @@ const PARTS: [(&str, &[&str]); 14] = [
     ("exec", &["agent", "doctor", "session", "sign_in", "sources", "targets", "task"]),
     ("task", &["agent", "doctor", "guards", "session", "sign_in", "sources", "targets", "world"]),
     ("credential", &["agent", "guards", "sign_in", "sources"]),
-    ("doctor", &["agent", "sign_in", "sources", "user_tokens"]),
+    ("doctor", &["agent", "sign_in", "sources", "targets", "user_tokens"]),
     ("user_tokens", &["agent"]),
     ("session", &["agent", "guards", "sign_in", "sources", "targets"]),
     ("sign_in", &["agent", "sources"]),

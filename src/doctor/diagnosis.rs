@@ -5,7 +5,11 @@ use std::sync::Arc;
 use uuid::Uuid;
 use wif_azure::devops::service_connections::{ConnectionsError, Organization, Token};
 use wif_core::{
-    azure::hosts::AllowedHosts, code::Code, failure::Failure, secret::Secret, trust::compare::Claims,
+    azure::{hosts::AllowedHosts, resource::Resource},
+    code::Code,
+    failure::Failure,
+    secret::Secret,
+    trust::compare::Claims,
 };
 use wif_io::{
     clock::{Clock, Deadline},
@@ -48,12 +52,23 @@ pub(super) struct Evidence {
     pub(super) claims: Option<Claims>,
     /// Whether Entra took one.
     pub(super) exchanged: Option<bool>,
+    /// The id token.
+    pub(super) id_token: Option<Secret>,
+    /// The access tokens that it was exchanged for.
+    pub(super) access_tokens: Vec<(Resource, Secret)>,
     /// An access token for Azure Resource Manager.
     pub(super) arm: Option<Secret>,
     /// The object id of its service principal.
     pub(super) object: Option<Uuid>,
     /// Where the user's tokens for Graph and Azure Resource Manager come from; the variables, where nothing is said.
     pub(super) sources: TokenSources,
+}
+
+impl Evidence {
+    /// The access token for a resource.
+    pub(super) fn access_token(&self, resource: &Resource) -> Option<&Secret> {
+        self.access_tokens.iter().find(|(one, _)| one == resource).map(|(_, token)| token)
+    }
 }
 
 /// Where the tokens come from with which the user reads.

@@ -68,6 +68,7 @@ impl Diagnosis<'_> {
             self.report.skipped(Topic::Exchange, "Entra is not reached");
         }
         known.claims = Some(claims);
+        known.id_token = Some(id_token.token);
     }
 
     async fn id_token(&mut self, sign_in: &SignIn<'_>, on_id_token: &mut OnIdToken<'_>) -> Option<IdToken> {
@@ -160,6 +161,7 @@ impl Diagnosis<'_> {
                 let now = self.http.clock().now();
                 let fact = format!("{resource} until {}", format_moment(expires, now));
                 self.report.good(Topic::Exchange, vec![fact]);
+                known.access_tokens.push((resource.clone(), token.clone()));
                 if is_first {
                     known.exchanged = Some(true);
                     known.object = claims::object_and_tenant(&token).0;

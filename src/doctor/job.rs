@@ -15,7 +15,7 @@ use super::{
     connection::token_of_user,
     diagnosis::{Diagnosis, Evidence, Network, ReadConnection, Service, read, settings},
     report::{NO_FACTS, Report, Topic},
-    tools,
+    targets, tools,
     variables::JobFindings,
 };
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
         job::{self, Job},
     },
     sign_in::{OnIdToken, SIGN_IN_TIMEOUT},
+    targets::TargetSet,
 };
 
 /// What a diagnosis looks at beside the connection.
@@ -34,6 +35,8 @@ pub(crate) struct JobCheck<'a> {
     pub(crate) findings: JobFindings,
     /// What a session would export.
     pub(crate) families: BTreeSet<Family>,
+    /// The other clouds that are asked for; none, where the inputs do not hold.
+    pub(crate) targets: TargetSet,
 }
 
 /// Checks a connection of a job, and the job around it. `on_id_token` gets every id token before it is used.
@@ -44,7 +47,8 @@ pub(crate) async fn in_job(
     job: JobCheck<'_>,
     on_id_token: &mut OnIdToken<'_>,
 ) -> Report {
-    let connection = of_connection(env, Arc::clone(&clock), inputs, job.resources, on_id_token);
+    let connection =
+        of_connection(env, Arc::clone(&clock), inputs, (job.resources, &job.targets), on_id_token);
     // Beside each other, so that both are bounded by the same time.
     let (mut report, found) = join(connection, tools::find(env, &*clock)).await;
     job.findings.report(env, &mut report);
@@ -56,7 +60,7 @@ async fn of_connection(
     env: &Env,
     clock: Arc<dyn Clock>,
     inputs: &Inputs,
-    resources: &[Resource],
+    (resources, targets): (&[Resource], &TargetSet),
     on_id_token: &mut OnIdToken<'_>,
 ) -> Report {
     let id = inputs.connection;
@@ -94,9 +98,14 @@ async fn of_connection(
         diagnosis.connection_at_devops(base, project, &connection, &token).await;
     }
     let mut known = Evidence::default();
-    diagnosis.sign_in(&connection, resources, &mut known, on_id_token).await;
+    let audiences = &connection.identity.audiences;
+    let for_targets = targets::resources(targets, audiences);
+    let others = for_targets.into_iter().filter(|resource| !resources.contains(resource));
+    let resources: Vec<_> = resources.iter().cloned().chain(others).collect();
+    diagnosis.sign_in(&connection, &resources, &mut known, on_id_token).await;
     diagnosis.trust(&connection, &addresses, &mut known).await;
     diagnosis.subscription(&connection, &addresses, &known).await;
+    diagnosis.targets(targets, (connection.identity.tenant, audiences), &known, on_id_token).await;
     diagnosis.report
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod report;
 pub(crate) mod show;
 mod source;
 mod step;
+mod targets;
 mod terminal;
 mod tools;
 mod trial;

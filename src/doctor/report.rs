@@ -40,6 +40,8 @@ pub(crate) enum Topic {
     Subscription,
     /// The identity's roles.
     Roles,
+    /// Other clouds, and registries of container images.
+    Targets,
     /// Tools that were started.
     Trials,
 }
@@ -94,6 +96,7 @@ impl Topic {
             Self::Exchange => "exchange at Entra",
             Self::Subscription => "subscription",
             Self::Roles => "roles",
+            Self::Targets => "other clouds",
             Self::Trials => "tools that were tried",
         }
     }

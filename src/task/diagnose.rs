@@ -1,8 +1,8 @@
 //! `diagnose: true`: no sign-in, but every check of the connection and of the job around it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
-use wif_core::{exports::Family, failure::Failure, secret::Secret};
+use wif_core::{failure::Failure, secret::Secret};
 use wif_io::{env::Env, private_folder::Folder};
 
 use super::{
@@ -42,8 +42,9 @@ pub(super) async fn diagnose(world: &mut World, inputs: &Inputs) -> Result<(), F
     }
     let mut commands = Commands::new(&mut *world.out, &world.env);
     let mut on_id_token = |id_token: &Secret| commands.mask(id_token);
-    let (findings, families) = look_at_job(&world.env);
-    let job = JobCheck { resources: &resources, findings, families };
+    let (findings, plan) = look_at_job(&world.env);
+    let (families, targets) = plan.map(|plan| (plan.families, plan.targets.set)).unwrap_or_default();
+    let job = JobCheck { resources: &resources, findings, families, targets };
     let report = in_job(&world.env, Arc::clone(&world.clock), inputs, job, &mut on_id_token).await;
     commands.line(&show::text(&report)).map_err(OutputError)?;
     match summary(world, &report) {
@@ -56,12 +57,12 @@ pub(super) async fn diagnose(world: &mut World, inputs: &Inputs) -> Result<(), F
     report.failure().map_or(Ok(()), Err)
 }
 
-/// What a sign-in with these inputs would find in the job, by its own code, and what it would export.
-fn look_at_job(env: &Env) -> (JobFindings, BTreeSet<Family>) {
+/// What a sign-in with these inputs would find in the job, by its own code, and what it would do.
+fn look_at_job(env: &Env) -> (JobFindings, Option<Plan>) {
     let faulty = |failure: Failure| JobFindings { faults: vec![failure], ..JobFindings::default() };
     let plan = match Plan::make(env) {
         Ok(plan) => plan,
-        Err(failure) => return (faulty(failure), BTreeSet::new()),
+        Err(failure) => return (faulty(failure), None),
     };
     let findings = match ExistingVariables::find(env, &plan) {
         Ok(existing) => JobFindings {
@@ -77,7 +78,7 @@ fn look_at_job(env: &Env) -> (JobFindings, BTreeSet<Family>) {
         },
         Err(error) => faulty(error.into()),
     };
-    (findings, plan.families)
+    (findings, Some(plan))
 }
 
 /// The file stays until the agent empties its temporary folder: it reads a summary some time after it hears of it, and

@@ -3,6 +3,8 @@
 mod azure;
 mod connection;
 mod job;
+#[cfg(target_os = "linux")]
+mod targets;
 
 use emulator::{
     Emulator,

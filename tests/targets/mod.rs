@@ -28,7 +28,7 @@ pub(crate) fn trusting(case: Case) -> Case {
     case.input("refresh", "true").input("accessTokens", "").input("exports", "none")
 }
 
-fn with_aws(case: Case) -> Case {
+pub(crate) fn with_aws(case: Case) -> Case {
     let url = case.emulator.clouds_url();
     case.set("AWS_ENDPOINT_URL_STS", &url).input("awsRole", AWS_ROLE).input("awsRegion", REGION)
 }
