@@ -57,6 +57,7 @@ fn main() -> ExitCode {
                 Command::Broker => broker().await.map(|()| ExitCode::SUCCESS),
                 Command::Token { .. } | Command::Status { .. } => Ok(ask(&command).await),
                 Command::Doctor(arguments) => Ok(doctor(arguments).await),
+                Command::Exec(arguments) if arguments.is_diagnosis() => Ok(diagnose_exec(arguments).await),
                 Command::Exec(arguments) => exec(arguments, program).await,
                 Command::Credential(arguments) => Ok(credential(arguments).await),
                 Command::Kubeconfig(arguments) => Ok(kubeconfig(arguments).await),
@@ -194,6 +195,19 @@ async fn doctor(arguments: &DoctorArguments) -> ExitCode {
     match cli::doctor(arguments, &Env::of_process(), clock, &mut Screen::new(&mut out), &mut errors).await {
         Ok(severity) => ExitCode::from(severity),
         Err(failure) => exit_code_of(Err(failure)),
+    }
+}
+
+/// Checks what a command would be signed in by. The exit code says how bad it is.
+async fn diagnose_exec(arguments: &ExecArguments) -> ExitCode {
+    let (env, clock) = (Env::of_process(), Arc::new(clock::System::new()));
+    let (mut out, mut errors) = (stdout(), io::stderr());
+    match cli::diagnose_exec(arguments, &env, clock, &mut Screen::new(&mut out), &mut errors).await {
+        Ok(severity) => ExitCode::from(severity),
+        Err(failure) => {
+            print_failure(&failure);
+            ExitCode::from(exec::exit_code(&failure))
+        }
     }
 }
 

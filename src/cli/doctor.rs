@@ -1,6 +1,6 @@
 //! `wif doctor`: every check that needs no task, from a terminal or in a later step of a job.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io::Write, sync::Arc, time::Duration};
 
 use reqwest::Method;
 use wif_broker::paths;
@@ -8,7 +8,7 @@ use wif_core::{code::Code, failure::Failure};
 use wif_io::{clock::Clock, env::Env};
 
 use super::{
-    DoctorArguments, Screen,
+    DoctorArguments, ExecArguments, Screen,
     ask::{address, failure_of},
     screen::unwritable,
 };
@@ -61,6 +61,22 @@ pub async fn doctor(
         doctor::in_step(&mut report, env, &*clock, sessions, target.is_some(), &trial).await;
     }
     print(&report, arguments.json, out)
+}
+
+/// Checks what a command would be signed in by, and prints the report: 0, nothing; 10, warnings; 11, faults. The command is not run.
+///
+/// # Errors
+///
+/// The options name no identity, or the source is not here.
+pub async fn diagnose_exec(
+    arguments: &ExecArguments,
+    env: &Env,
+    clock: Arc<dyn Clock>,
+    out: &mut Screen<'_>,
+    errors: &mut (dyn Write + Send),
+) -> Result<u8, Failure> {
+    let report = exec::diagnose(env, clock, errors, &arguments.into()).await?;
+    print(&report, false, out)
 }
 
 fn print(report: &Report, json: bool, out: &mut Screen<'_>) -> Result<u8, Failure> {

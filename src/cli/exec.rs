@@ -30,7 +30,7 @@ pub struct ExecArguments {
     #[arg(long)]
     verbose: bool,
     /// The command, with its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[arg(last = true, required_unless_present = DIAGNOSE, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
@@ -187,12 +187,22 @@ struct InputOptions(Vec<(&'static Input, String)>);
 
 /// Groups of inputs that only a step of a job has: its connection, which other options name here, and its script.
 const GROUPS_OF_STEPS: [&str; 2] = ["signIn", "script"];
-/// The input that `wif doctor --source` stands for.
+/// The input with which the command is not run.
 const DIAGNOSE: &str = "diagnose";
 
+impl ExecArguments {
+    /// Whether everything is to be checked, and the command is not run.
+    #[must_use]
+    pub fn is_diagnosis(&self) -> bool {
+        self.inputs
+            .0
+            .iter()
+            .any(|(input, value)| input.name == DIAGNOSE && value.eq_ignore_ascii_case("true"))
+    }
+}
+
 fn offered() -> impl Iterator<Item = &'static Input> {
-    let is_offered = |input: &&Input| !GROUPS_OF_STEPS.contains(&input.group) && input.name != DIAGNOSE;
-    inputs::all().iter().filter(is_offered)
+    inputs::all().iter().filter(|input| !GROUPS_OF_STEPS.contains(&input.group))
 }
 
 impl Args for InputOptions {
@@ -328,11 +338,18 @@ mod tests {
     #[test]
     fn every_input_is_an_option_but_those_that_only_a_step_has() {
         let offered: Vec<_> = offered().map(|input| input.name).collect();
-        for name in ["exports", "accessTokens", "refresh", "session", "allowedResources", "requireFederation"]
-        {
+        for name in [
+            "exports",
+            "accessTokens",
+            "refresh",
+            "session",
+            "allowedResources",
+            "requireFederation",
+            DIAGNOSE,
+        ] {
             assert!(offered.contains(&name), "{name}: {offered:?}");
         }
-        for name in ["azureSubscription", "scriptType", "inlineScript", "useGlobalConfig", DIAGNOSE] {
+        for name in ["azureSubscription", "scriptType", "inlineScript", "useGlobalConfig"] {
             assert!(inputs::all().iter().any(|input| input.name == name), "{name} is no input");
             assert!(!offered.contains(&name), "{name}");
         }

@@ -23,7 +23,7 @@ use crate::doctor::{Backend, TrialTool};
 pub use arguments::{Unparsed, parse};
 pub use ask::ask;
 pub use credential::{CredentialArguments, Streams, credential};
-pub use doctor::doctor;
+pub use doctor::{diagnose_exec, doctor};
 pub use exec::{
     AwsTrustArguments, ExecArguments, GoogleTrustArguments, SourceArguments, TrustArguments,
     VaultTrustArguments,

@@ -64,13 +64,6 @@ pub(super) struct Evidence {
     pub(super) sources: TokenSources,
 }
 
-impl Evidence {
-    /// The access token for a resource.
-    pub(super) fn access_token(&self, resource: &Resource) -> Option<&Secret> {
-        self.access_tokens.iter().find(|(one, _)| one == resource).map(|(_, token)| token)
-    }
-}
-
 /// Where the tokens come from with which the user reads.
 #[derive(Default)]
 pub(super) struct TokenSources {

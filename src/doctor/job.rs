@@ -15,7 +15,8 @@ use super::{
     connection::token_of_user,
     diagnosis::{Diagnosis, Evidence, Network, ReadConnection, Service, read, settings},
     report::{NO_FACTS, Report, Topic},
-    targets, tools,
+    targets::{self, Presented, TargetChecks},
+    tools,
     variables::JobFindings,
 };
 use crate::{
@@ -105,7 +106,11 @@ async fn of_connection(
     diagnosis.sign_in(&connection, &resources, &mut known, on_id_token).await;
     diagnosis.trust(&connection, &addresses, &mut known).await;
     diagnosis.subscription(&connection, &addresses, &known).await;
-    diagnosis.targets(targets, (connection.identity.tenant, audiences), &known, on_id_token).await;
+    let presented =
+        Presented { id_token: known.id_token.as_ref(), source: None, access_tokens: &known.access_tokens };
+    let (tenant, http) = (connection.identity.tenant, &diagnosis.http);
+    let checks = TargetChecks { http, deadline, set: targets, tenant, audiences, presented };
+    checks.run(&mut diagnosis.report, on_id_token).await;
     diagnosis.report
 }
 

@@ -5,18 +5,26 @@ use std::sync::Arc;
 use wif_azure::identity::Credential;
 use wif_core::{
     azure::resource::Resource, fact::Fact, foreign_text::ForeignText, human_time::format_moment,
-    trust::presented::identity_parts,
+    secret::Secret, trust::presented::identity_parts,
 };
 
-use super::report::{NO_FACTS, Report, Topic};
+use super::{
+    report::{NO_FACTS, Report, Topic},
+    targets::{self, Presented, TargetChecks},
+};
 use crate::{
     sign_in::{SIGN_IN_TIMEOUT, SignIn},
     sources::WithIdToken,
+    targets::TargetSet,
 };
 use wif_io::clock::Deadline;
 
-/// Asks for an id token, and exchanges it.
-pub(crate) async fn of_source(sign_in: &SignIn<'_>, resources: &[Resource]) -> Report {
+/// Asks for an id token, and exchanges it: at Entra, and with other clouds.
+pub(crate) async fn of_source(sign_in: &SignIn<'_>, resources: &[Resource], set: &TargetSet) -> Report {
+    let audiences = &sign_in.identity.audiences;
+    let for_targets = targets::resources(set, audiences);
+    let others = for_targets.into_iter().filter(|resource| !resources.contains(resource));
+    let resources: Vec<_> = resources.iter().cloned().chain(others).collect();
     let mut report = Report::default();
     let (clock, now) = (sign_in.http.clock(), sign_in.http.clock().now());
     let deadline = Deadline::after(clock, SIGN_IN_TIMEOUT);
@@ -44,7 +52,7 @@ pub(crate) async fn of_source(sign_in: &SignIn<'_>, resources: &[Resource]) -> R
         report.skipped(Topic::IdToken, "the machine's own identity needs none");
     }
     // The token that the report tells of is the one that is exchanged.
-    let source = WithIdToken { source: sign_in.source, id_token: id_token_at_hand };
+    let source = WithIdToken { source: sign_in.source, id_token: id_token_at_hand.clone() };
     let exchange = SignIn {
         http: Arc::clone(&sign_in.http),
         env: sign_in.env,
@@ -52,15 +60,26 @@ pub(crate) async fn of_source(sign_in: &SignIn<'_>, resources: &[Resource]) -> R
         source: &source,
         listing: sign_in.listing,
     };
-    match exchange.run(resources, &mut |_| Ok(())).await {
+    let mut access_tokens: Vec<(Resource, Secret)> = Vec::new();
+    match exchange.run(&resources, &mut |_| Ok(())).await {
         Ok(signed_in) => {
             let granted = resources.iter().zip(&signed_in.access_tokens);
             let facts = granted.map(|(resource, access)| {
                 Fact::new("access token", format!("{resource} until {}", format_moment(access.expires, now)))
             });
             report.good(Topic::Exchange, facts);
+            let tokens = signed_in.access_tokens.into_iter().map(|access| access.token);
+            access_tokens = resources.into_iter().zip(tokens).collect();
         }
         Err(error) => report.fault(Topic::Exchange, error, NO_FACTS),
     }
+    let presented = Presented {
+        id_token: id_token_at_hand.as_ref(),
+        source: Some(sign_in.source).filter(|source| source.takes_audience()),
+        access_tokens: &access_tokens,
+    };
+    let (http, tenant) = (&sign_in.http, sign_in.identity.tenant);
+    let checks = TargetChecks { http, deadline, set, tenant, audiences, presented };
+    checks.run(&mut report, &mut |_| Ok(())).await;
     report
 }

@@ -11,15 +11,13 @@ use wif_core::{
     human_time::format_moment,
     secret::Secret,
 };
-use wif_io::clock::Deadline;
+use wif_io::{clock::Deadline, http::Http};
 
-use super::{
-    diagnosis::{Diagnosis, Evidence},
-    report::{NO_FACTS, Topic},
-};
+use super::report::{NO_FACTS, Report, Topic};
 use crate::{
     agent::commands::OutputError,
     sign_in::OnIdToken,
+    sources::IdTokenSource,
     targets::{
         self, Target, TargetSet,
         registries::{RegistryTarget, RegistryWay},
@@ -30,6 +28,24 @@ use crate::{
 /// How long the end of a credential is waited for.
 const REVOCATION_TIMEOUT: Duration = Duration::from_millis(1500);
 
+/// What is there to present.
+pub(super) struct Presented<'a> {
+    pub(super) id_token: Option<&'a Secret>,
+    /// Where an id token for the audience of each cloud comes from, if it can be chosen.
+    pub(super) source: Option<&'a dyn IdTokenSource>,
+    pub(super) access_tokens: &'a [(Resource, Secret)],
+}
+
+/// The checks of other clouds and of registries.
+pub(super) struct TargetChecks<'a> {
+    pub(super) http: &'a Arc<Http>,
+    pub(super) deadline: Deadline,
+    pub(super) set: &'a TargetSet,
+    pub(super) tenant: Uuid,
+    pub(super) audiences: &'a Audiences,
+    pub(super) presented: Presented<'a>,
+}
+
 /// What these targets take in place of, or beside, the id token: access tokens for these resources.
 pub(super) fn resources(set: &TargetSet, audiences: &Audiences) -> Vec<Resource> {
     let mut all: Vec<_> = set.assertion.iter().cloned().collect();
@@ -39,49 +55,59 @@ pub(super) fn resources(set: &TargetSet, audiences: &Audiences) -> Vec<Resource>
     all
 }
 
-impl Diagnosis<'_> {
+impl TargetChecks<'_> {
     /// Signs in to each. `on_secret` gets every credential before it is used.
-    pub(super) async fn targets(
-        &mut self,
-        set: &TargetSet,
-        (tenant, audiences): (Uuid, &Audiences),
-        known: &Evidence,
-        on_secret: &mut OnIdToken<'_>,
-    ) {
-        let presented = match &set.assertion {
-            Some(application) => known.access_token(application),
-            None => known.id_token.as_ref(),
-        };
+    pub(super) async fn run(&self, report: &mut Report, on_secret: &mut OnIdToken<'_>) {
         let mut granted = Vec::new();
-        for target in &set.clouds {
-            match presented {
-                Some(presented) => {
-                    let credential = self.target(target, presented, on_secret).await;
+        for target in &self.set.clouds {
+            match self.to_present(&**target, on_secret).await {
+                Ok(Some(presented)) => {
+                    let credential = self.target(target, &presented, report, on_secret).await;
                     granted.extend(credential.map(|credential| (target.family(), credential)));
                 }
-                None if set.assertion.is_some() => {
-                    let reason = format!("{}: there is no access token to present", target.service());
-                    self.report.skipped(Topic::Targets, reason);
+                Ok(None) => {
+                    let missing = if self.set.assertion.is_some() { "access token" } else { "id token" };
+                    let reason = format!("{}: there is no {missing} to present", target.service());
+                    report.skipped(Topic::Targets, reason);
                 }
-                None => {
-                    self.report.skipped(Topic::Targets, format!("{}: there is no id token", target.service()))
-                }
+                Err(failure) => report.fault(Topic::Targets, failure, NO_FACTS),
             }
         }
-        let acr = Resource::parse("acr", audiences).ok();
-        let acr = acr.and_then(|resource| known.access_token(&resource));
-        for registry in &set.registries {
-            self.registry(registry, (tenant, acr), &granted, on_secret).await;
+        for registry in &self.set.registries {
+            self.registry(registry, &granted, report, on_secret).await;
+        }
+    }
+
+    fn access_token(&self, resource: &Resource) -> Option<&Secret> {
+        let all = self.presented.access_tokens.iter();
+        all.clone().find(|(one, _)| one == resource).map(|(_, token)| token)
+    }
+
+    async fn to_present(
+        &self,
+        target: &dyn Target,
+        on_secret: &mut OnIdToken<'_>,
+    ) -> Result<Option<Secret>, Failure> {
+        match (&self.set.assertion, self.presented.source) {
+            (Some(application), _) => Ok(self.access_token(application).cloned()),
+            (None, Some(source)) if self.presented.id_token.is_some() => {
+                let fetched = source.fetch(self.http, self.deadline, target.audience()).await;
+                let token = fetched.map_err(|failure| *failure)?;
+                on_secret(&token).map_err(OutputError)?;
+                Ok(Some(token))
+            }
+            (None, _) => Ok(self.presented.id_token.cloned()),
         }
     }
 
     async fn target(
-        &mut self,
+        &self,
         target: &Arc<dyn Target>,
         presented: &Secret,
+        report: &mut Report,
         on_secret: &mut OnIdToken<'_>,
     ) -> Option<CachedToken> {
-        let exchanged = targets::exchange(&**target, &self.http, self.deadline, presented).await;
+        let exchanged = targets::exchange(&**target, self.http, self.deadline, presented).await;
         let masked = exchanged.and_then(|credential| {
             let mut secrets = target.secrets(&credential.token).into_iter();
             secrets.try_for_each(|secret| on_secret(&secret)).map_err(OutputError)?;
@@ -91,7 +117,7 @@ impl Diagnosis<'_> {
             Ok(credential) => {
                 let mut facts = vec![self.until(target.service(), &credential)];
                 let deadline = Deadline::after(self.http.clock(), REVOCATION_TIMEOUT);
-                if let Some(revocation) = target.revoke(&self.http, deadline, &credential.token) {
+                if let Some(revocation) = target.revoke(self.http, deadline, &credential.token) {
                     facts.push(match revocation.await {
                         Ok(()) => "its token is revoked again".to_owned(),
                         Err(error) => {
@@ -99,44 +125,46 @@ impl Diagnosis<'_> {
                         }
                     });
                 }
-                self.report.good(Topic::Targets, facts);
+                report.good(Topic::Targets, facts);
                 Some(credential)
             }
             Err(failure) => {
-                self.report.fault(Topic::Targets, failure, NO_FACTS);
+                report.fault(Topic::Targets, failure, NO_FACTS);
                 None
             }
         }
     }
 
     async fn registry(
-        &mut self,
+        &self,
         target: &RegistryTarget,
-        (tenant, acr): (Uuid, Option<&Secret>),
         granted: &[(Family, CachedToken)],
+        report: &mut Report,
         on_secret: &mut OnIdToken<'_>,
     ) {
         let of =
             |cloud| granted.iter().find(|(family, _)| *family == cloud).map(|(_, credential)| credential);
-        let (http, deadline, server) = (&self.http, self.deadline, target.server.as_str());
+        let acr = Resource::parse("acr", self.audiences).ok();
+        let acr = acr.and_then(|resource| self.access_token(&resource));
+        let (deadline, server) = (self.deadline, target.server.as_str());
         let asked = match (&target.way, acr, of(Family::Aws), of(Family::Google)) {
             (RegistryWay::Azure, Some(access), ..) => {
-                registry::azure(http, deadline, server, &tenant.to_string(), access).await
+                registry::azure(self.http, deadline, server, &self.tenant.to_string(), access).await
             }
-            (RegistryWay::Aws(ecr), _, Some(role), _) => ecr.login(http, deadline, role).await,
+            (RegistryWay::Aws(ecr), _, Some(role), _) => ecr.login(self.http, deadline, role).await,
             (RegistryWay::Google, _, _, Some(access)) => Ok(registry::google(access)),
             _ => {
                 let reason = format!("{server}: there is no credential to present");
-                return self.report.skipped(Topic::Targets, reason);
+                return report.skipped(Topic::Targets, reason);
             }
         };
-        let asked = asked.map_err(Failure::from);
-        let masked = asked.and_then(|login| {
-            on_secret(&login.token).map(|()| login).map_err(|error| OutputError(error).into())
+        let masked = asked.map_err(Failure::from).and_then(|login| {
+            on_secret(&login.token).map_err(OutputError)?;
+            Ok(login)
         });
         match masked {
-            Ok(login) => self.report.good(Topic::Targets, vec![self.until(server, &login)]),
-            Err(failure) => self.report.fault(Topic::Targets, failure, NO_FACTS),
+            Ok(login) => report.good(Topic::Targets, vec![self.until(server, &login)]),
+            Err(failure) => report.fault(Topic::Targets, failure, NO_FACTS),
         }
     }
 

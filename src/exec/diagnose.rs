@@ -1,4 +1,4 @@
-//! `wif doctor --source`: what a source gives here, and whether Entra exchanges it.
+//! `wif doctor --source` and `wif exec --diagnose`: what a source gives here, and whether Entra and other clouds exchange it.
 
 use std::{io::Write, sync::Arc};
 
@@ -32,6 +32,7 @@ pub(crate) async fn diagnose(
     let (settings, _remarks) = network::settings(&env)?;
     let http = Arc::new(Http::new(settings, clock)?);
     let identity = &plan.connection.identity;
+    let resources = plan.resources();
     let sign_in = SignIn { http, env: &env, identity, source: &*source, listing: None };
-    Ok(of_source(&sign_in, &plan.resources()).await)
+    Ok(of_source(&sign_in, &resources, &plan.targets.set).await)
 }

@@ -126,6 +126,7 @@ impl Case {
         let out = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
         let run = Run { result, out };
         self.check_leaks(&run);
+        end_broker(&run);
         run
     }
 
@@ -260,3 +261,17 @@ fn environment(message: &JobMessage, connection: Uuid) -> BTreeMap<String, Strin
     }
     env
 }
+
+/// A broker that is a process of its own would live for hours after the test.
+#[cfg(unix)]
+fn end_broker(run: &Run) {
+    let named = run.commands("task.settaskvariable").find(|(name, _)| name.contains("WIF_BROKER_PROCESS"));
+    let process = named.and_then(|(_, value)| value.split(' ').next()?.parse().ok());
+    if let Some(process) = process.and_then(rustix::process::Pid::from_raw) {
+        // It may have ended by itself.
+        let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+    }
+}
+
+#[cfg(not(unix))]
+fn end_broker(_run: &Run) {}

@@ -236,6 +236,30 @@ fn a_command_gets_an_id_token_for_the_audience_of_each_cloud() {
 }
 
 #[test]
+fn a_diagnosis_tries_each_cloud_by_its_audience_and_runs_no_command() {
+    let case = exec("x");
+    let url = case.emulator.clouds_url();
+    case.emulator.directory().clouds.vault.mounts[0].roles[0].audiences = vec![url.clone()];
+    let case =
+        case.option("--vault-address", &url).option("--vault-role", VAULT_ROLE).option("--diagnose", "true");
+    let diagnose = || {
+        let output = case.run(&["sh", "-c", "echo it ran"]);
+        let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
+        assert!(!said.contains("it ran"), "{said}");
+        assert_eq!(emulator::leaks(&case.emulator.issued(), said.as_bytes()), Vec::<String>::new());
+        (output.status.code(), said)
+    };
+    let (code, said) = diagnose();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("Vault gives a credential, until"), "{said}");
+    assert!(matches!(&case.emulator.directory().clouds.vault.tokens[..], [token] if token.revoked));
+    case.emulator.directory().clouds.vault.mounts[0].roles.clear();
+    let (code, said) = diagnose();
+    assert_eq!(code, Some(11), "{said}");
+    assert!(said.contains("FAULT    other clouds"), "{said}");
+}
+
+#[test]
 fn googles_clients_find_a_source_and_where_the_id_token_may_not_leave_an_exchange() {
     let (case, proxy) = exec_with_google();
     let case = case

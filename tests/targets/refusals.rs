@@ -34,6 +34,8 @@ fn inputs_of_other_clouds_that_cannot_be_meant_are_named_before_any_request() {
         (&[("vaultAddress", "http://vault.example")], "vaultAddress", "loopback"),
         (&[("vaultAddress", "vault.example")], "vaultAddress", "https://"),
         (&[("vaultRole", "deploy")], "vaultAddress", "https://"),
+        (&[("vaultMount", "ci")], "vaultAddress", "https://"),
+        (&[("awsSessionDuration", "7200")], "awsRole", "the ARN of a role"),
         (&[("vaultAddress", "https://v.example"), ("vaultMount", "../sys")], "vaultMount", "such as jwt"),
     ] {
         let case = given.iter().fold(trusting(Case::new()), |case, (name, value)| case.input(name, value));

@@ -51,6 +51,10 @@ pub(super) fn targets(env: &Env, allowed: &AllowedHosts) -> Result<TargetInputs,
     let role = checked(declared::AWS_ROLE, target_inputs::is_role)?;
     let region = checked(declared::AWS_REGION, target_inputs::is_region)?;
     let duration = text(env, declared::AWS_SESSION_DURATION)?;
+    // What is said of a role that is not asked for was meant for something.
+    if role.is_none() && !["", declared::AWS_SESSION_DURATION.default].contains(&duration) {
+        return missing(declared::AWS_ROLE);
+    }
     let duration = duration.parse().ok().filter(|seconds| (900..=43_200).contains(seconds));
     let aws = match (role, region) {
         (Some(role), Some(region)) => {
@@ -89,7 +93,12 @@ pub(super) fn targets(env: &Env, allowed: &AllowedHosts) -> Result<TargetInputs,
             let mount = mount.ok_or_else(|| refuse(declared::VAULT_MOUNT, ""))?;
             Some(VaultInputs { address, role, mount, namespace })
         }
-        None if role.is_some() || namespace.is_some() => return missing(declared::VAULT_ADDRESS),
+        None if role.is_some()
+            || namespace.is_some()
+            || mount.is_some_and(|mount| mount != declared::VAULT_MOUNT.default) =>
+        {
+            return missing(declared::VAULT_ADDRESS);
+        }
         None => None,
     };
     let mut registries = Vec::new();
