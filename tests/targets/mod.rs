@@ -1,6 +1,7 @@
 //! Other clouds from the same connection: what later steps find, who is refused and why, and what is left at the end.
 #![cfg(target_os = "linux")]
 
+mod clients;
 mod refusals;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

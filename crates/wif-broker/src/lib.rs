@@ -29,6 +29,8 @@ pub mod paths {
     pub const AWS: &str = wif_core::exports::AWS_PATH;
     /// Google's token exchange, for clients that may not have the id token.
     pub const GOOGLE: &str = wif_core::exports::GOOGLE_PATH;
+    /// The name of the account behind the access token, for gcloud.
+    pub const GOOGLE_ACCOUNT: &str = wif_core::exports::GOOGLE_ACCOUNT_PATH;
     /// The id token for Google's clients.
     pub const GOOGLE_ID_TOKEN: &str = "/google-id-token";
     /// Credentials of a registry of container images.

@@ -1,10 +1,12 @@
 //! What a credential file leads Google's clients to: an id token that they exchange themselves, or, where that may not leave,
 //! an exchange (RFC 8693) that the broker has made already.
 //!
-//! Source: googleapis/google-auth-library-python, `identity_pool.py` and `sts.py`.
+//! Source: googleapis/google-auth-library-python, `identity_pool.py` and `sts.py`; gcloud, `core/credentials/introspect.py`.
 
 use hyper::Method;
+use ring::hmac;
 use serde_json::json;
+use wif_core::hexadecimal::hexadecimal;
 
 use super::absent;
 use crate::{
@@ -15,6 +17,10 @@ use crate::{
 };
 
 const INPUT: &str = "googleProvider";
+/// Domain separation: no other message that the key signs begins like this.
+const ACCOUNT_DOMAIN: &[u8] = b"wif google account v1\n";
+/// Enough that no two sessions have the same name.
+const ACCOUNT_BYTES: usize = 16;
 
 /// The id token for the provider.
 pub(super) async fn id_token(session: &Session, method: &Method) -> Result<Answer, Refused> {
@@ -40,4 +46,14 @@ pub(super) async fn exchange(session: &Session, method: &Method) -> Result<Answe
         r#","expires_in":{left},"issued_token_type":"urn:ietf:params:oauth:token-type:access_token","token_type":"Bearer"}}"#
     );
     Ok(Answer::with_token(r#"{"access_token":"#, &fresh, after))
+}
+
+/// The account's name. gcloud keeps access tokens on the disk of the machine by it, and would use one of another job that has the
+/// same name: so each session has its own.
+pub(super) fn account(session: &Session, method: &Method) -> Result<Answer, Refused> {
+    require_method(method, &Method::POST)?;
+    session.tokens.target(Dialect::TokenExchange).ok_or_else(|| absent(INPUT))?;
+    let key = hmac::Key::new(hmac::HMAC_SHA256, session.key.expose().as_bytes());
+    let name = hexadecimal(&hmac::sign(&key, ACCOUNT_DOMAIN).as_ref()[..ACCOUNT_BYTES]);
+    Ok(json!({"active": true, "username": format!("wif-{name}")}).into())
 }

@@ -29,6 +29,7 @@ pub(crate) async fn answer(
         (paths::GOOGLE_ID_TOKEN, L::AsBearer) => google::id_token(session, method).await,
         (paths::GOOGLE, L::AsBearer) => google::subject_token(session, method),
         (paths::GOOGLE, L::InPath) => google::exchange(session, method).await,
+        (paths::GOOGLE_ACCOUNT, L::InPath) => google::account(session, method),
         (paths::REGISTRY, L::InHeader) => registry::credentials(session, method, query).await,
         _ => return None,
     })
@@ -36,7 +37,8 @@ pub(crate) async fn answer(
 
 /// Whether a path is one of these protocols'.
 pub(crate) fn has(path: &str) -> bool {
-    [paths::AWS, paths::GOOGLE, paths::GOOGLE_ID_TOKEN, paths::REGISTRY].contains(&path)
+    [paths::AWS, paths::GOOGLE, paths::GOOGLE_ACCOUNT, paths::GOOGLE_ID_TOKEN, paths::REGISTRY]
+        .contains(&path)
 }
 
 /// What a caller hears that asks for a cloud which the session does not sign in to.

@@ -38,6 +38,9 @@ pub(super) const FAMILY: Definition = Definition {
 /// The path of a broker's token endpoint in Google's form (RFC 8693), and of the subject token of its own that it takes there.
 pub const GOOGLE_PATH: &str = "/google";
 
+/// The path of what gcloud asks for the name of the account behind an access token (RFC 7662).
+pub const GOOGLE_ACCOUNT_PATH: &str = "/google/account";
+
 /// A provider of a workload identity pool, and what is asked for by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GoogleProvider {
@@ -77,7 +80,7 @@ impl GoogleProvider {
         let (token_url, token_info_url, impersonation) = if endpoint.gives_id_token {
             (self.token_url(), Some(format!("{sts}/introspect")), self.impersonation_url())
         } else {
-            (format!("{url}/{key}{GOOGLE_PATH}"), None, None)
+            (format!("{url}/{key}{GOOGLE_PATH}"), Some(format!("{url}/{key}{GOOGLE_ACCOUNT_PATH}")), None)
         };
         let all = [
             ("type", Some(json!("external_account"))),

@@ -35,7 +35,7 @@ pub use self::{
     broker_endpoint::{BrokerEndpoint, IDENTITY_PATH, IDENTITY_VARIABLES, KEPT_MACHINE_VARIABLES},
     definition::{LeadsTo, Marker, Need, YieldingVariable},
     git::GIT_HELPER,
-    google::{GOOGLE_PATH, GoogleProvider},
+    google::{GOOGLE_ACCOUNT_PATH, GOOGLE_PATH, GoogleProvider},
     variable::{Facts, GitFacts, GoogleFacts, TargetFacts, Value, Variable, VaultFacts},
 };
 use crate::{azure::cloud::Cloud, secret::Secret};
