@@ -6,6 +6,7 @@
 mod azurite;
 mod bash;
 mod broker;
+mod clouds;
 mod container;
 mod exec;
 mod install;
@@ -60,12 +61,13 @@ pub(crate) fn acceptance(only: Option<&str>) -> Result<()> {
         let found = (tool.find)(&folder);
         rows.extend(run(&task, tool, &found, &jobs));
     }
-    if let (true, Some(only)) = (rows.is_empty(), only) {
+    let clouds = clouds::run(&folder, only);
+    if let (true, true, Some(only)) = (rows.is_empty(), clouds.is_empty(), only) {
         return Err(format!(
             "'{only}' is in the name of no row: names are of tool, credential, mode and scheme"
         ));
     }
-    table::print(&rows)
+    table::print(&rows, &clouds)
 }
 
 /// Runs the jobs of a tool, a few at once. The rows come in the order of the jobs.

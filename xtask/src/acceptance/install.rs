@@ -143,6 +143,16 @@ pub(super) fn first_azure_cli(folder: &Path) -> Found {
     })
 }
 
+/// Clients of other clouds, as `clouds.txt` has them, in a virtual environment.
+pub(super) fn clouds(folder: &Path) -> Found {
+    python(&folder.join("clouds"), "clouds.txt", "boto3", |_bin| String::new())
+}
+
+/// The version of a client of another cloud.
+pub(super) fn cloud_version(package: &str) -> Result<String> {
+    pinned_by_pip(&read("clouds.txt")?, package)
+}
+
 /// Installs what the file pins; the command is made of the folder with its programs.
 fn python(folder: &Path, pins: &str, package: &str, command: impl FnOnce(&Path) -> String) -> Found {
     let Ok(python) = output(Command::new("python3").arg("--version")) else {
@@ -289,6 +299,10 @@ mod tests {
             pinned_by_pip(&read("requirements.txt").unwrap(), "azure-identity").unwrap(),
             pinned_by_pip(&read("azure-cli.txt").unwrap(), "azure-cli").unwrap(),
             pinned_by_pip(&read("azure-cli-2.72.txt").unwrap(), "azure-cli").unwrap(),
+            cloud_version("boto3").unwrap(),
+            cloud_version("awscli").unwrap(),
+            cloud_version("google-auth").unwrap(),
+            cloud_version("hvac").unwrap(),
         ];
         for version in pinned {
             assert!(page.contains(&format!("| {version} |")), "docs/tools.md has no result of {version}");
@@ -297,7 +311,7 @@ mod tests {
 
     #[test]
     fn every_requirement_is_pinned_and_no_file_says_where_from() {
-        for file in ["requirements.txt", "azure-cli.txt", "azure-cli-2.72.txt"] {
+        for file in ["requirements.txt", "azure-cli.txt", "azure-cli-2.72.txt", "clouds.txt"] {
             for line in read(file).unwrap().lines() {
                 assert!(line.is_empty() || line.starts_with('#') || line.contains("=="), "{file}: {line}");
             }

@@ -17,6 +17,13 @@ pub(super) struct Row {
     pub(super) outcome: Outcome,
 }
 
+/// A client of another cloud.
+pub(super) struct CloudRow {
+    pub(super) client: &'static str,
+    pub(super) version: String,
+    pub(super) outcome: Outcome,
+}
+
 /// How a row ended.
 pub(super) enum Outcome {
     /// Every check held.
@@ -25,6 +32,17 @@ pub(super) enum Outcome {
     Failed(String),
     /// What this machine lacks.
     Skipped(String),
+}
+
+impl Outcome {
+    /// For a field of the table.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed(_log) => "FAILED",
+            Self::Skipped(_what) => "skipped",
+        }
+    }
 }
 
 impl Row {
@@ -49,11 +67,7 @@ impl Row {
 
     /// For a field of the table.
     fn word(&self) -> &'static str {
-        match &self.outcome {
-            Outcome::Ok => "ok",
-            Outcome::Failed(_log) => "FAILED",
-            Outcome::Skipped(_what) => "skipped",
-        }
+        self.outcome.word()
     }
 
     /// Why it was not run.
@@ -65,18 +79,8 @@ impl Row {
     }
 }
 
-/// Prints the logs of what failed, the table and the sums. A skipped row is no success, and no failure either.
-pub(super) fn print(rows: &[Row]) -> Result<()> {
-    let mut last = "";
-    for row in rows {
-        // What could not be installed has one log for all its rows.
-        if let Outcome::Failed(log) = &row.outcome
-            && log != last
-        {
-            println!("\n== {}: {}\n{log}", row.tool, row.line());
-            last = log;
-        }
-    }
+/// A column for each scheme.
+fn print_schemes(rows: &[Row]) {
     let schemes: Vec<_> = ALL.iter().map(|scheme| scheme.words()).collect();
     println!("\n| tool | version | family | credential | mode | {} |", schemes.join(" | "));
     println!("|{}", "---|".repeat(5 + ALL.len()));
@@ -88,6 +92,34 @@ pub(super) fn print(rows: &[Row]) -> Result<()> {
         let mode = rows.first().map_or_else(String::new, Row::mode);
         println!("| {tool} | {version} | {family} | {credential} | {mode} | {} |", results.join(" | "));
     }
+}
+
+/// Prints the logs of what failed, the table and the sums. A skipped row is no success, and no failure either.
+pub(super) fn print(rows: &[Row], clouds: &[CloudRow]) -> Result<()> {
+    let mut last = "";
+    for row in rows {
+        // What could not be installed has one log for all its rows.
+        if let Outcome::Failed(log) = &row.outcome
+            && log != last
+        {
+            println!("\n== {}: {}\n{log}", row.tool, row.line());
+            last = log;
+        }
+    }
+    for row in clouds {
+        if let Outcome::Failed(log) = &row.outcome {
+            println!("\n== {}\n{log}", row.client);
+        }
+    }
+    if !rows.is_empty() {
+        print_schemes(rows);
+    }
+    if !clouds.is_empty() {
+        println!("\n| client | version | result |\n|---|---|---|");
+    }
+    for CloudRow { client, version, outcome } in clouds {
+        println!("| {client} | {} | {} |", if version.is_empty() { "–" } else { version }, outcome.word());
+    }
     // Apart from the table, where a sentence would stretch every column.
     println!();
     for rows in rows.chunk_by(|one, other| (one.tool, one.reason()) == (other.tool, other.reason())) {
@@ -95,13 +127,19 @@ pub(super) fn print(rows: &[Row]) -> Result<()> {
             println!("{tool}: {reason}");
         }
     }
-    let count = |is: fn(&Outcome) -> bool| rows.iter().filter(|row| is(&row.outcome)).count();
+    for row in clouds {
+        if let Outcome::Skipped(what) = &row.outcome {
+            println!("{}: skipped: {what}", row.client);
+        }
+    }
+    let outcomes = || rows.iter().map(|row| &row.outcome).chain(clouds.iter().map(|row| &row.outcome));
+    let count = |is: fn(&Outcome) -> bool| outcomes().filter(|outcome| is(outcome)).count();
     let ok = count(|outcome| matches!(outcome, Outcome::Ok));
     let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
     let skipped = count(|outcome| matches!(outcome, Outcome::Skipped(_)));
     println!("{ok} ok, {failed} failed, {skipped} skipped");
     match failed {
         0 => Ok(()),
-        _ => Err(format!("{failed} of {} clients failed", rows.len())),
+        _ => Err(format!("{failed} of {} clients failed", outcomes().count())),
     }
 }

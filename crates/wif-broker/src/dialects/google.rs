@@ -19,8 +19,6 @@ use crate::{
 const INPUT: &str = "googleProvider";
 /// Domain separation: no other message that the key signs begins like this.
 const ACCOUNT_DOMAIN: &[u8] = b"wif google account v1\n";
-/// Enough that no two sessions have the same name.
-const ACCOUNT_BYTES: usize = 16;
 
 /// The id token for the provider.
 pub(super) async fn id_token(session: &Session, method: &Method) -> Result<Answer, Refused> {
@@ -54,6 +52,6 @@ pub(super) fn account(session: &Session, method: &Method) -> Result<Answer, Refu
     require_method(method, &Method::POST)?;
     session.tokens.target(Dialect::TokenExchange).ok_or_else(|| absent(INPUT))?;
     let key = hmac::Key::new(hmac::HMAC_SHA256, session.key.expose().as_bytes());
-    let name = hexadecimal(&hmac::sign(&key, ACCOUNT_DOMAIN).as_ref()[..ACCOUNT_BYTES]);
+    let name = hexadecimal(hmac::sign(&key, ACCOUNT_DOMAIN).as_ref());
     Ok(json!({"active": true, "username": format!("wif-{name}")}).into())
 }
