@@ -290,6 +290,37 @@ fn git_finds_a_helper_for_azure_repos_beside_what_is_there_and_uses_what_it_can(
 }
 
 #[test]
+fn a_feed_is_opened_by_the_session_that_names_it_whichever_keyring_comes_first() {
+    let emulator = Emulator::start();
+    let usual = emulator.usual();
+    let feed =
+        |name: &str| format!("https://pkgs.dev.azure.com/contoso/_packaging/{name}/nuget/v3/index.json");
+    let (platform, hub) = (feed("platform"), feed("hub"));
+    let sign_in = |connection, given: &[(&str, &str)]| {
+        let usual =
+            [("azureSubscription", connection), ("accessTokens", ""), ("exports", "artifacts"), EMULATOR];
+        Step::task(task_folder(), &[&usual, given].concat())
+    };
+    let script = r#"
+        who() { keyring get "https://pkgs.dev.azure.com/contoso/_packaging/$1" VssSessionToken | cut -d. -f2 \
+          | python3 -c 'import base64, json, sys; text = sys.stdin.read().strip(); print(json.loads(base64.urlsafe_b64decode(text + "=="))["appid"])'; }
+        is() { test "$(who "$1")" = "$2" && echo "$1 is of $3"; }
+        is platform/pypi/simple/ "$AZURE_CLIENT_ID" 'the first'
+        is HUB/pypi/simple/ "$HUB_AZURE_CLIENT_ID" 'the second'
+        is hub2/pypi/simple/ "$HUB_AZURE_CLIENT_ID" 'the second'"#;
+    let steps = [
+        sign_in("sc-prod", &[("feeds", &platform)]).display_name("Sign in"),
+        sign_in("sc-entra", &[("feeds", &hub), ("session", "hub")]).display_name("Sign in to the hub"),
+        Step::bash(script).display_name("Look"),
+    ];
+    let report = Agent::new()
+        .ca_file(emulator.ca_file())
+        .run(&emulator.job_with(&[usual.connection, usual.entra_connection]), &steps);
+    let of_the_second = ["HUB/pypi/simple/ is of the second", "hub2/pypi/simple/ is of the second"];
+    has(&report, &emulator, &["platform/pypi/simple/ is of the first", of_the_second[0], of_the_second[1]]);
+}
+
+#[test]
 fn pip_and_uv_find_a_keyring_that_hands_on_what_is_not_azure_artifacts() {
     let other = tempfile::tempdir().unwrap();
     let program = other.path().join("keyring");

@@ -34,7 +34,11 @@ use super::{
     operator::start,
     screen::unwritable,
 };
-use crate::agent::{commands::Commands, sessions::prefix, target_inputs::is_feed_host};
+use crate::agent::{
+    commands::Commands,
+    sessions::{self, prefix},
+    target_inputs::is_feed_host,
+};
 
 /// What a tool asks for.
 #[derive(Debug, Args)]
@@ -120,8 +124,20 @@ impl Helper<'_> {
         resource: &str,
         streams: &mut Streams<'_>,
     ) -> Result<(Secret, Option<OffsetDateTime>), Failure> {
+        self.access_token_of(&prefix(self.arguments.session.as_deref()), resource, streams).await
+    }
+
+    /// The same, of the session whose variables begin so.
+    async fn access_token_of(
+        &self,
+        session: &str,
+        resource: &str,
+        streams: &mut Streams<'_>,
+    ) -> Result<(Secret, Option<OffsetDateTime>), Failure> {
         let query = [("resource", resource), ("api-version", "2019-08-01")];
-        let answer = self.ask(paths::IDENTITY, &query).await?;
+        let broker = address(self.env, session)?;
+        let answer = broker.ask(self.clock, Method::GET, paths::IDENTITY, &query).await;
+        let answer = answer.map_err(|error| failure_of(error, self.env))?;
         let token = field(&answer, "access_token")?;
         self.mask(&token, streams)?;
         let until = answer.get("expires_on").and_then(Value::as_str).and_then(|until| until.parse().ok());
@@ -281,8 +297,9 @@ impl Helper<'_> {
             }
         }
         match words.as_slice() {
-            ["get", service, user @ ..] if self.is_feed(service) => {
-                let (token, _) = self.access_token("devops", streams).await?;
+            ["get", service, user @ ..] => {
+                let Some(session) = self.session_of(service) else { return self.next_keyring() };
+                let (token, _) = self.access_token_of(&session, "devops", streams).await?;
                 let user = user.first().copied().unwrap_or(USER);
                 if with_user {
                     streams.out.text(&one_line(user, MAX_SHOWN)).map_err(unwritable)?;
@@ -294,18 +311,31 @@ impl Helper<'_> {
         }
     }
 
-    /// Whether a service's name is the URL, or the host, of a feed: of Azure Artifacts, or of one that the sign-in step names.
-    fn is_feed(&self, service: &str) -> bool {
+    /// Which session answers for a service: the name of its variables begins so. `None`: the service's name is neither the URL nor the
+    /// host of a feed of Azure Artifacts, or of one that a sign-in step names.
+    ///
+    /// The keyrings of all sessions are on one `PATH`, where the last session's comes first: a feed that another session names is
+    /// that one's.
+    fn session_of(&self, service: &str) -> Option<String> {
         let url = if service.contains("://") { service.to_owned() } else { format!("https://{service}/") };
-        let Some(url) = Url::parse(&url).ok().filter(|url| url.scheme() == "https") else { return false };
-        let (host, port) = (url.host_str().unwrap_or_default(), url.port());
-        let feeds = prefix(self.arguments.session.as_deref()) + "ARTIFACTS_CREDENTIALPROVIDER_FEED_ENDPOINTS";
-        let named = self.env.get(&feeds);
+        let url = Url::parse(&url).ok().filter(|url| url.scheme() == "https")?;
+        let own = prefix(self.arguments.session.as_deref());
+        let others = sessions::prefixes(self.env).into_iter().filter(|prefix| *prefix != own);
+        let mut all = std::iter::once(own.clone()).chain(others);
+        if let Some(session) = all.find(|session| self.feeds(session).any(|feed| is_of_feed(&url, &feed))) {
+            return Some(session);
+        }
+        let is_same_host = |feed: Url| (feed.host_str(), feed.port()) == (url.host_str(), url.port());
+        let is_known = url.host_str().is_some_and(is_feed_host) && url.port().is_none();
+        (is_known || self.feeds(&own).any(is_same_host)).then_some(own)
+    }
+
+    /// The feeds that the sign-in step of a session names.
+    fn feeds(&self, session: &str) -> impl Iterator<Item = Url> + use<> {
+        let named = self.env.get(&format!("{session}ARTIFACTS_CREDENTIALPROVIDER_FEED_ENDPOINTS"));
         let named: Value = named.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        let named = named.get("endpointCredentials").and_then(Value::as_array).into_iter().flatten();
-        let mut named = named.filter_map(|one| Url::parse(one.get("endpoint")?.as_str()?).ok());
-        (is_feed_host(host) && port.is_none())
-            || named.any(|feed| feed.host_str() == Some(host) && feed.port() == port)
+        let named = named.get("endpointCredentials").and_then(Value::as_array).cloned().unwrap_or_default();
+        named.into_iter().filter_map(|one| Url::parse(one.get("endpoint")?.as_str()?).ok())
     }
 
     /// Becomes the `keyring` that comes next on the `PATH`.
@@ -323,6 +353,17 @@ impl Helper<'_> {
             Failure::new(Code::CommandNotExecutable, text, "correct it, or take it from the PATH")
         })
     }
+}
+
+/// Whether a URL is below a feed: its name in the path ends where the protocol's part begins, such as `/_packaging/NAME/pypi/`.
+fn is_of_feed(url: &Url, feed: &Url) -> bool {
+    let base = |url: &Url| {
+        let path = url.path().to_ascii_lowercase();
+        let (before, after) = path.split_once("/_packaging/")?;
+        Some((before.to_owned(), after.split('/').next().unwrap_or_default().to_owned()))
+    };
+    let place = |url: &Url| (url.host_str().map(str::to_owned), url.port());
+    place(url) == place(feed) && base(feed).is_some_and(|named| base(url) == Some(named))
 }
 
 /// A secret of the broker's answer.
