@@ -89,6 +89,22 @@ fn a_later_step_is_signed_in_and_the_broker_ends_with_the_job() {
     assert!(log.contains("id token") && log.contains("https://vault.azure.net"), "{log}");
     assert!(report.killed_orphans.is_empty(), "the post-job stage ends it: {:?}", report.killed_orphans);
     assert!(report.log.contains("Signed out"), "{}", report.log);
+    let usual = emulator.usual();
+    let signed_in = report.step("Sign in").log.clone();
+    let (headline, folded) = signed_in.split_once("##[group]").unwrap();
+    // The agent masks the client's id, as part of the connection.
+    let who = format!("client *** of tenant {}", usual.tenant);
+    assert!(headline.contains(&format!("  as {who}, subscription ")), "{signed_in}");
+    assert!(headline.contains(", renewed until the job ends"), "{signed_in}");
+    assert!(folded.contains("  exported ") && folded.contains("##[endgroup]"), "{signed_in}");
+    let (_, account) = report.log.split_once("Signed out").unwrap();
+    assert!(account.contains(&format!(", as {who}")), "{account}");
+    for line in [
+        "3 × https://management.core.windows.net, none fetched after the sign-in",
+        "1 × https://vault.azure.net, 1 fetched after the sign-in",
+    ] {
+        assert!(account.contains(line), "{line}: {account}");
+    }
     assert_eq!(emulator.count(Service::DevOps, "/oidctoken"), 1);
     assert_eq!(emulator.count(Service::Entra, "POST /"), 2, "arm and keyvault, once each");
 }

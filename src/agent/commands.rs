@@ -86,6 +86,24 @@ impl<'a> Commands<'a> {
         lines(text).lines().try_for_each(|line| writeln!(self.out, "{line}"))
     }
 
+    /// Begins lines that the page shows folded, below a title.
+    ///
+    /// # Errors
+    ///
+    /// The agent closed the step's output.
+    pub(crate) fn begin_group(&mut self, title: &str) -> io::Result<()> {
+        writeln!(self.out, "##[group]{}", one_line(title, MAX_DEBUG))
+    }
+
+    /// Ends them.
+    ///
+    /// # Errors
+    ///
+    /// The agent closed the step's output.
+    pub(crate) fn end_group(&mut self) -> io::Result<()> {
+        writeln!(self.out, "##[endgroup]")
+    }
+
     /// Writes a debug line, which the agent shows with `System.Debug` only.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The task's stages: `run` is the main one, `post` the one after the job.
 
+mod account;
 pub(crate) mod azure_cli;
 pub(crate) mod child_changes;
 pub(crate) mod conflicts;

@@ -17,6 +17,7 @@ use wif_io::{
     process::{Ending, ProcessRecord},
 };
 
+use super::account::account;
 use crate::{
     agent::{
         commands::Commands,
@@ -47,8 +48,8 @@ const END_GRACE: Duration = Duration::from_secs(3);
 enum BrokerEnd {
     /// There was none.
     None,
-    /// It ended. A sentence for each credential of another cloud that may live on.
-    Ended(Vec<String>),
+    /// It ended: a sentence for each credential of another cloud that may live on, and what the session was used for.
+    Ended { left: Vec<String>, account: Vec<String> },
     /// It did not answer.
     Killed,
     /// It had ended before this stage.
@@ -73,7 +74,7 @@ pub async fn post(world: &mut World) -> io::Result<()> {
             return commands.line("Nothing to remove: this step left no sign-in session");
         }
         BrokerEnd::None => {}
-        BrokerEnd::Ended(left) => {
+        BrokerEnd::Ended { left, .. } => {
             for sentence in left {
                 commands.warning(sentence)?;
             }
@@ -96,7 +97,7 @@ pub async fn post(world: &mut World) -> io::Result<()> {
     }
     let is_clean = match &broker {
         BrokerEnd::None => true,
-        BrokerEnd::Ended(left) => left.is_empty(),
+        BrokerEnd::Ended { left, .. } => left.is_empty(),
         BrokerEnd::Killed => !has_vault,
         BrokerEnd::Before(_) | BrokerEnd::StillThere(_) => false,
     };
@@ -107,6 +108,10 @@ pub async fn post(world: &mut World) -> io::Result<()> {
         }
         Some(Ok(_)) if !is_clean => commands.line("The session's files are removed"),
         _ if is_clean => commands.line("Signed out: nothing of the session is left"),
+        _ => Ok(()),
+    }?;
+    match &broker {
+        BrokerEnd::Ended { account, .. } => account.iter().try_for_each(|line| commands.line(line)),
         _ => Ok(()),
     }
 }
@@ -137,8 +142,8 @@ async fn end_broker(env: &Env, clock: &dyn Clock) -> BrokerEnd {
     };
     match (asked, ending) {
         (_, Some(Ending::Killed)) => BrokerEnd::Killed,
-        (Ok(answer), _) => BrokerEnd::Ended(left_of(&answer)),
-        (Err(_), Some(Ending::ByItself)) => BrokerEnd::Ended(Vec::new()),
+        (Ok(answer), _) => BrokerEnd::Ended { left: left_of(&answer), account: account(&answer) },
+        (Err(_), Some(Ending::ByItself)) => BrokerEnd::Ended { left: Vec::new(), account: Vec::new() },
         (Err(error), Some(Ending::Gone)) => BrokerEnd::Before(error),
         (Err(error @ (BrokerError::Gone(_) | BrokerError::Unproven { .. })), None) => {
             BrokerEnd::Before(error)

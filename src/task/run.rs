@@ -183,6 +183,7 @@ async fn sign_in(world: &mut World, unowned: &Unowned) -> Result<Option<ReadyScr
         tokens: &tokens,
         exported: &variables,
         audience: plan.audience(),
+        refresh: plan.refresh,
         now: world.clock.now(),
     };
     summary.write(&mut commands).map_err(OutputError)?;

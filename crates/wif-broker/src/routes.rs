@@ -145,7 +145,9 @@ async fn route(
             // A caller that goes away ends the broker all the same.
             let _ending = EndsBroker(session);
             let left = session.end_credentials().await;
-            Ok(json!({"status": "ending", "left": left}).into())
+            let seconds = (session.tokens.now() - session.tokens.began()).whole_seconds().max(0);
+            Ok(json!({"status": "ending", "left": left, "seconds": seconds, "session": status(session)})
+                .into())
         }
         (paths::IDENTITY | paths::ID_TOKEN | AZD_TOKEN | paths::STATUS | paths::END, _) => {
             Err(guard::no_key())

@@ -50,6 +50,8 @@ pub struct Tokens {
     fetching: Arc<Semaphore>,
     access: Mutex<BTreeMap<Resource, Arc<TokenSlot>>>,
     refused: AtomicU64,
+    /// When this cache was made.
+    began: OffsetDateTime,
     changed: Arc<Notify>,
 }
 
@@ -116,6 +118,7 @@ impl Tokens {
             slot.notify_on_change(Arc::clone(&changed));
         }
         Self {
+            began: clock.now(),
             clock,
             client,
             tenant,
@@ -204,6 +207,12 @@ impl Tokens {
             }
         };
         slot.get().await
+    }
+
+    /// Since when there is this session.
+    #[must_use]
+    pub fn began(&self) -> OffsetDateTime {
+        self.began
     }
 
     /// The time that lifetimes are counted by.

@@ -98,6 +98,7 @@ impl ScriptSession<'_> {
             tokens,
             exported: &variables,
             audience: plan.audience(),
+            refresh: plan.refresh,
             now: http.clock().now(),
         };
         if let Some(warning) = &self.clock_warning {
