@@ -4,7 +4,7 @@ use std::{fs, io::IsTerminal as _};
 
 use emulator::{
     Emulator, Entry, Service,
-    agent::{Agent, JobReport, JobResult, pipeline_from_yaml},
+    agent::{Agent, JobReport, JobResult, color_text, pipeline_from_yaml},
     directory::Issuer,
     job::Variable,
 };
@@ -25,21 +25,28 @@ What to do next:
   cargo xtask test         format, lints, documentation, every test; CONTRIBUTING.md has the other chores
 ";
 
-/// Runs the pipeline as a job, and prints its log as the web page shows it.
+/// Runs the pipeline as a job, and prints its log while it runs, in the colors of the web page.
 #[expect(clippy::disallowed_methods, reason = "it is asked whether it is a terminal, and not written to")]
 pub(crate) fn demo() -> Result<()> {
     println!(
         "This compiles wif, which takes some minutes the first time, and runs {PIPELINE} as a job: by an agent, an Azure DevOps, an \
          Entra and an Azure Resource Manager that are emulated on 127.0.0.1. Nothing leaves this machine.\n"
     );
-    let (report, asked) = job()?;
-    println!("{}", report.render(std::io::stdout().is_terminal()));
+    let color = std::io::stdout().is_terminal();
+    let (report, asked) = job(|line| {
+        if color {
+            println!("{}", color_text(line));
+        } else {
+            println!("{line}");
+        }
+    })?;
+    println!("\nJob {}\n", report.result.name());
     println!("What the services were asked:\n\n{asked}\n{NEXT}");
     if report.result == JobResult::Succeeded { Ok(()) } else { Err(format!("the job {:?}", report.result)) }
 }
 
-/// The job's report, and what the services were asked, by kinds.
-pub(crate) fn job() -> Result<(JobReport, String)> {
+/// Runs the job, and gives each line of its log as it comes: the job's report, and what the services were asked, by kinds.
+pub(crate) fn job(line: impl FnMut(&str)) -> Result<(JobReport, String)> {
     let task = stage::stage()?;
     let yaml = fs::read_to_string(root().join(PIPELINE)).map_err(|error| format!("{PIPELINE}: {error}"))?;
     let ours = |name: &str| (name == "AzureWorkloadIdentity@1").then(|| task.clone());
@@ -61,7 +68,9 @@ pub(crate) fn job() -> Result<(JobReport, String)> {
     let agent = Agent::new()
         .ca_file(emulator.ca_file())
         .machine_env("NODE_EXTRA_CA_CERTS", emulator.ca_file().to_string_lossy());
-    let report = agent.run(&message, &pipeline.steps);
+    let running = agent.start(&message, &pipeline.steps);
+    running.follow(line);
+    let report = running.finish();
     Ok((report, asked(&emulator.journal())))
 }
 

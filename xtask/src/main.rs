@@ -10,6 +10,7 @@ mod crash;
 mod demo;
 mod fuzz;
 mod judges;
+mod leftovers;
 mod mutants;
 mod night;
 mod operator;
@@ -31,8 +32,11 @@ use clap::{Parser, Subcommand};
 
 /// The project's own chores
 #[derive(Parser)]
-#[command(name = "cargo xtask", arg_required_else_help = true)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
 struct Arguments {
+    /// This is the chore itself, below the program that ends what it leaves
+    #[arg(long, hide = true)]
+    supervised: bool,
     #[command(subcommand)]
     chore: Chore,
 }
@@ -149,7 +153,13 @@ enum Chore {
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().chore {
+    let Arguments { supervised, chore } = Arguments::parse();
+    let ended = if supervised { None } else { leftovers::run_and_clean("--supervised") };
+    ended.unwrap_or_else(|| run(chore))
+}
+
+fn run(chore: Chore) -> ExitCode {
+    let result = match chore {
         Chore::Stage => stage::stage().map(|_folder| ()),
         Chore::Demo { what: None } => demo::demo(),
         Chore::Demo { what: Some(what) } if what == "convert" => conversion::convert(),

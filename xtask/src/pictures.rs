@@ -36,7 +36,7 @@ pub(crate) fn pictures() -> Result<()> {
     tools::debian(&PACKAGES)?;
     let folder = tools::folder("pictures")?;
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let (report, _asked) = demo::job()?;
+    let (report, _asked) = demo::job(|_line| ())?;
     let mut log: Vec<_> = report.log.lines().filter_map(shown).map(untimed).collect();
     let ends = log.iter().enumerate().filter(|(_, line)| line.starts_with("##[section]Finishing"));
     let end = ends.map(|(at, _)| at + 1).nth(STEPS - 1);

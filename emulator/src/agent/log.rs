@@ -35,6 +35,26 @@ impl Log {
         self.changed.notify_all();
     }
 
+    /// Gives each line as it comes, from the first to the log's end.
+    pub(super) fn follow(&self, mut each: impl FnMut(&str)) {
+        let mut seen = 0;
+        loop {
+            let mut state = self.lock();
+            while state.lines.len() == seen && !state.closed {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            let new = state.lines.get(seen..).unwrap_or_default().to_vec();
+            let closed = state.closed;
+            // Not under the lock, which the job needs.
+            drop(state);
+            new.iter().for_each(|line| each(line));
+            seen += new.len();
+            if new.is_empty() && closed {
+                return;
+            }
+        }
+    }
+
     /// Waits for a line that matches, among earlier lines too. `Err` has all lines, when the time or the job is over.
     pub(super) fn wait(
         &self,
@@ -57,5 +77,25 @@ impl Log {
             }
             state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_follower_gets_every_line_before_the_next_is_there_and_ends_with_the_log() {
+        let log = Log::default();
+        log.push("1");
+        let mut lines = Vec::new();
+        log.follow(|line| {
+            lines.push(line.to_owned());
+            match line {
+                "1" => log.push("2"),
+                _ => log.close(),
+            }
+        });
+        assert_eq!(lines, ["1", "2"]);
     }
 }

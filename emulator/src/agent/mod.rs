@@ -39,6 +39,7 @@ mod yaml;
 pub use command::Command;
 pub use machine::Agent;
 pub use orphans::ProcessRecord;
+pub use render::color_text;
 pub use report::{
     Attachment, Issue, IssueKind, JobReport, JobResult, JobVariable, Stage, StepReport, StepResult, Summary,
 };

@@ -53,6 +53,12 @@ fn write_lines(out: &mut String, log: &str, color: bool) {
 
 fn color_line(line: &str) -> String {
     let (stamp, text) = line.split_once(' ').unwrap_or(("", line));
+    format!("{} {}", paint(stamp, GRAY, true), color_text(text))
+}
+
+/// A line without its time stamp, in the page's colors as ANSI sequences.
+#[must_use]
+pub fn color_text(text: &str) -> String {
     for (tag, code) in [
         ("##[error]", RED),
         ("##[warning]", YELLOW),
@@ -65,10 +71,10 @@ fn color_line(line: &str) -> String {
             let word = tag.trim_start_matches("##[").trim_end_matches(']');
             let word =
                 if matches!(code, RED | YELLOW | MAGENTA) { format!("{word}: ") } else { String::new() };
-            return format!("{} {}", paint(stamp, GRAY, true), paint(&format!("{word}{rest}"), code, true));
+            return paint(&format!("{word}{rest}"), code, true);
         }
     }
-    format!("{} {text}", paint(stamp, GRAY, true))
+    text.to_owned()
 }
 
 fn paint(text: &str, code: &str, color: bool) -> String {

@@ -68,6 +68,11 @@ impl RunningJob {
             .unwrap_or_else(|lines| panic!("no such line in the log:\n{}", lines.join("\n")))
     }
 
+    /// Gives each masked line of the log as it comes, without its time stamp, until the job ends.
+    pub fn follow(&self, each: impl FnMut(&str)) {
+        self.log.follow(each);
+    }
+
     /// Waits for the end of the job.
     #[must_use]
     pub fn finish(self) -> JobReport {
