@@ -10,6 +10,7 @@
 mod audit;
 mod change;
 mod command_line;
+mod doubt;
 mod drift;
 mod gaps;
 mod hostile_files;

@@ -323,6 +323,18 @@ impl Facts {
         self.scheme.as_deref().is_some_and(|scheme| scheme.eq_ignore_ascii_case(stored))
     }
 
+    /// Without what Azure DevOps changes by itself when a connection is changed and put back: when it was changed, until when it can be
+    /// converted back, the secret that it may make anew, and the issuer of a connection that stores one.
+    #[must_use]
+    pub fn but_for_own_traces(&self) -> Self {
+        let mut facts = Self { modified: None, revert_until: None, ..self.clone() };
+        facts.identity.last_secret_ends = None;
+        if facts.is_stored() {
+            (facts.issuer, facts.subject) = (None, None);
+        }
+        facts
+    }
+
     /// SHA-256 of what a step may depend on. Credentials with these names are left out: other items of the plan make or remove them.
     #[must_use]
     pub fn digest(&self, of_others: &[&str]) -> String {
@@ -331,6 +343,17 @@ impl Facts {
         facts.identity.credentials.sort();
         let value = serde_json::to_value(&facts).unwrap_or_default();
         hex(value.to_string().as_bytes())
+    }
+}
+
+impl Step {
+    /// Whether it makes an identity, which Entra does not know everywhere at once.
+    #[must_use]
+    pub const fn makes_identity(&self) -> bool {
+        matches!(
+            self.action,
+            Action::Follow(Change::MakeApplication | Change::MakePrincipal | Change::MakeManagedIdentity)
+        )
     }
 }
 

@@ -12,6 +12,8 @@ pub enum Proof {
     WithoutRole(String),
     /// Entra does not trust the id token (yet).
     NotTrusted(String),
+    /// Entra does not know the identity (yet).
+    NotKnown(String),
     /// Entra refuses what is stored, or the identity itself.
     IdentityRefused(String),
     /// The connection is disabled.
@@ -26,6 +28,8 @@ pub enum Proof {
 
 /// Refusals of Entra that end when a federated credential has spread.
 const NOT_TRUSTED: [&str; 5] = ["AADSTS70021", "AADSTS70025", "AADSTS700211", "AADSTS700212", "AADSTS700213"];
+/// Refusals of Entra that end when a new application, or its service principal, has spread.
+const NOT_KNOWN: [&str; 2] = ["AADSTS700016", "AADSTS7000229"];
 const NETWORK: [&str; 6] = [
     "could not be resolved",
     "timed out",
@@ -51,6 +55,8 @@ impl Proof {
         let has = |part: &str| lower.contains(&part.to_lowercase());
         if NOT_TRUSTED.iter().any(|code| has_code(message, code)) {
             Self::NotTrusted(shown)
+        } else if NOT_KNOWN.iter().any(|code| has_code(message, code)) {
+            Self::NotKnown(shown)
         } else if message.contains("AADSTS") {
             Self::IdentityRefused(shown)
         } else if has("AuthorizationFailed") || has("SubscriptionNotFound") {
@@ -73,10 +79,14 @@ impl Proof {
         matches!(self, Self::Proven | Self::WithoutRole(_))
     }
 
-    /// Whether another attempt may help.
+    /// Whether another attempt may help. `is_new`: the identity was made just now.
     #[must_use]
-    pub const fn may_pass(&self) -> bool {
-        matches!(self, Self::NotTrusted(_) | Self::Network(_))
+    pub const fn may_pass(&self, is_new: bool) -> bool {
+        match self {
+            Self::NotTrusted(_) | Self::Network(_) => true,
+            Self::NotKnown(_) => is_new,
+            _ => false,
+        }
     }
 
     /// What it means, and what to do next.
@@ -90,6 +100,11 @@ impl Proof {
             Self::NotTrusted(text) => format!(
                 "Entra does not trust its id token: compare the federated credential with issuer and subject ({text})"
             ),
+            Self::NotKnown(text) => {
+                format!(
+                    "Entra does not know the identity: check the application and its service principal ({text})"
+                )
+            }
             Self::IdentityRefused(text) => {
                 format!("Entra refuses the identity: check the application and what is stored ({text})")
             }
@@ -131,16 +146,19 @@ mod tests {
         for code in ["70021", "700211", "700213", "70025"] {
             let proof = parsed("unauthorized", &format!("AADSTS{code}: No matching"));
             assert!(
-                matches!(proof, Proof::NotTrusted(_)) && proof.may_pass() && !proof.is_proven(),
+                matches!(proof, Proof::NotTrusted(_)) && proof.may_pass(false) && !proof.is_proven(),
                 "{code}"
             );
         }
         assert!(matches!(parsed("x", "AADSTS7000222: The secret is expired"), Proof::IdentityRefused(_)));
-        assert!(matches!(parsed("x", "AADSTS700016: Application not found"), Proof::IdentityRefused(_)));
+        for code in ["700016", "7000229"] {
+            let proof = parsed("x", &format!("AADSTS{code}: Application not found"));
+            assert!(matches!(proof, Proof::NotKnown(_)) && proof.may_pass(true) && !proof.may_pass(false));
+        }
         assert!(matches!(parsed("x", "The service connection sc is disabled."), Proof::Disabled(_)));
         assert!(matches!(parsed("x", "An approval is pending"), Proof::ApprovalPending(_)));
         assert!(matches!(parsed("x", "The operation has timed out"), Proof::Network(_)));
         assert!(matches!(parsed("teapot", ""), Proof::Other(_)));
-        assert!(!parsed("teapot", "").is_proven() && !parsed("teapot", "").may_pass());
+        assert!(!parsed("teapot", "").is_proven() && !parsed("teapot", "").may_pass(true));
     }
 }

@@ -9,6 +9,8 @@ use super::journal::{Phase, Read};
 pub struct Standing {
     /// Something was announced for it.
     pub is_begun: bool,
+    /// It was put back whole: nothing of it is done any more.
+    pub is_put_back: bool,
     /// It is done.
     pub is_done: bool,
     /// It failed, and is to be put back; the code of the failure.
@@ -46,7 +48,7 @@ impl Read {
             let step = entry.step.and_then(|step| step.checked_sub(1));
             match (entry.phase, step) {
                 (Phase::Intent, Some(step)) => {
-                    state.is_begun = true;
+                    (state.is_begun, state.is_put_back) = (true, false);
                     state.open.push(step);
                 }
                 (Phase::Verified, Some(step)) => {
@@ -54,7 +56,7 @@ impl Read {
                     state.made.push(step);
                 }
                 (Phase::Found, Some(step)) => {
-                    state.is_begun = true;
+                    (state.is_begun, state.is_put_back) = (true, false);
                     state.open.retain(|open| *open != step);
                     state.found.push(step);
                 }
@@ -64,9 +66,11 @@ impl Read {
                 (Phase::Undone, Some(step)) => {
                     state.undone.push(step);
                 }
-                // Another attempt begins anew, from what is there.
-                (Phase::PutBack, _) => state = Standing { is_begun: true, ..Standing::default() },
-                // So does this, and what could not be undone is still this plan's.
+                // Another attempt begins anew, if what was read for the plan holds.
+                (Phase::PutBack, _) => {
+                    state = Standing { is_begun: true, is_put_back: true, ..Standing::default() };
+                }
+                // This begins anew, too, from what is there, and what could not be undone is still this plan's.
                 (Phase::NotUndone, _) => {
                     let Standing { mut made, mut open, undone, .. } = state;
                     made.retain(|step| !undone.contains(step));

@@ -16,13 +16,12 @@ use crate::change::{
 };
 
 impl Engine<'_> {
-    /// Converts the connection, and reads it back.
+    /// Converts the connection, and reads it back. `is_doubtful`: what a call of an earlier process has done is not known.
     pub(super) async fn convert(
         &self,
-        item: &Item,
-        target: &Target,
-        at: usize,
+        (item, target, at): (&Item, &Target, usize),
         to: Scheme,
+        is_doubtful: bool,
         intent: Phase,
     ) -> Ended {
         let mut observed = match self.settled(target).await {
@@ -40,14 +39,22 @@ impl Engine<'_> {
             return Ended::Failed(Failed { code: Code::ChangeUnconfirmed, text });
         }
         let mut delays = Delays::default();
-        for _ in 0..MAX_ATTEMPTS {
+        let mut refused = None;
+        for attempt in 1..=MAX_ATTEMPTS {
             if !self.note(intent, item, Some(at), Told::default()) {
                 return Ended::Interrupted;
             }
             let sent = self.services.convert(target.project, &observed.raw, to).await;
             let wait = match self.judge(item, at, sent) {
                 Ok(true) => CONVERSION_WAIT,
-                Ok(false) => LOST_WAIT,
+                Ok(false) if attempt < MAX_ATTEMPTS => LOST_WAIT,
+                // It is not sent again, and may have been done.
+                Ok(false) => CONVERSION_WAIT,
+                // So may what was sent before this refusal, and had no answer.
+                Err((failed, _)) if is_doubtful || attempt > 1 => {
+                    refused = Some(failed);
+                    CONVERSION_WAIT
+                }
                 Err((failed, _)) => return Ended::Failed(failed),
             };
             let deadline = Deadline::after(self.clock, wait);
@@ -72,8 +79,11 @@ impl Engine<'_> {
                 }
                 self.clock.sleep(delays.next()).await;
             }
-            // Without a look at what the call has done, it is not sent again.
+            // Without a look at what the call has done, it is not sent again, and nothing is taken back.
             if let Some(failed) = unseen {
+                return Ended::Doubtful(failed);
+            }
+            if let Some(failed) = refused {
                 return Ended::Failed(failed);
             }
         }

@@ -55,6 +55,8 @@ pub(super) enum Ended {
     /// There was nothing to do.
     Found,
     Failed(Failed),
+    /// It failed, and what it has sent may take effect yet: nothing is taken back.
+    Doubtful(Failed),
     /// Another party has to do something first.
     Waits(String),
     Interrupted,

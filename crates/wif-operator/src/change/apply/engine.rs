@@ -17,7 +17,7 @@ use super::ended::{Applied, Ended, Failed, MAX_TEXT, Outcome, code_of};
 use crate::{
     change::{
         journal::{Journal, JournalError, Phase, Read, Told},
-        observe::{Observed, Target, Unobserved, observe},
+        observe::{Target, Unobserved, observe},
         plan::{Action, Facts, Item, Plan},
         service::{CallError, NotChanged, Services},
         standing::Standing,
@@ -197,7 +197,7 @@ impl<'a> Engine<'a> {
     }
 
     async fn steps(&self, item: &Item, target: &Target, before: Standing) -> Outcome {
-        let Standing { is_begun, undoing, open, mut made, found, undone, .. } = before;
+        let Standing { is_begun, is_put_back, undoing, open, mut made, found, undone, .. } = before;
         if let Some(code) = undoing {
             let code = Code::ALL.iter().copied().find(|known| known.as_str() == code);
             made.extend(open);
@@ -209,7 +209,9 @@ impl<'a> Engine<'a> {
                 .undo(item, target, made, Failed { code: code.unwrap_or(Code::ChangeUnconfirmed), text })
                 .await;
         }
-        if !is_begun && let Err(outcome) = self.check(item, target).await {
+        if (!is_begun || is_put_back)
+            && let Err(outcome) = self.check(item, target, is_put_back).await
+        {
             return outcome;
         }
         // Once the connection is being deleted, there is no way back, and nothing to look at.
@@ -249,6 +251,7 @@ impl<'a> Engine<'a> {
                     self.note(Phase::Waits, item, Some(at), told(Some(text.clone())));
                     return Outcome::Waits(text);
                 }
+                Ended::Doubtful(failed) => return self.keep(item, at, failed),
                 Ended::Failed(failed) => {
                     let code = Some(failed.code.as_str().to_owned());
                     let told = Told { code, text: Some(failed.text.clone()), request: None };
@@ -276,16 +279,36 @@ impl<'a> Engine<'a> {
         Outcome::Done
     }
 
-    /// Whether what was read for the plan still holds.
-    async fn check(&self, item: &Item, target: &Target) -> Result<(), Outcome> {
+    /// Ends with a step of which it is not known what it has done. The steps before it stay: what comes yet may depend on them.
+    fn keep(&self, item: &Item, at: usize, failed: Failed) -> Outcome {
+        let Failed { code, text } = failed;
+        let told = |code: Code| Told {
+            code: Some(code.as_str().to_owned()),
+            text: Some(text.clone()),
+            ..Told::default()
+        };
+        self.note(Phase::Failed, item, Some(at), told(code));
+        self.note(Phase::NotUndone, item, Some(at), told(Code::NotPutBack));
+        let hint = "it is not known what was done: look at it, then wif apply PLAN --resume";
+        let text = one_line(&format!("{}; {hint}", one_line(&text, MAX_TEXT / 2)), MAX_TEXT);
+        Outcome::Failed { code, text, is_put_back: false }
+    }
+
+    /// Whether what was read for the plan still holds. `is_put_back`: this plan has changed the connection, and changed it back.
+    async fn check(&self, item: &Item, target: &Target, is_put_back: bool) -> Result<(), Outcome> {
         if let Some(asked) = &item.asked {
-            return self.check_request(item, asked, target).await;
+            return self.check_request(item, asked, target, is_put_back).await;
         }
-        self.check_observed(item, target).await
+        self.check_observed(item, target, is_put_back).await
     }
 
     /// Whether a connection and its identity are what was read for the plan.
-    pub(super) async fn check_observed(&self, item: &Item, target: &Target) -> Result<(), Outcome> {
+    pub(super) async fn check_observed(
+        &self,
+        item: &Item,
+        target: &Target,
+        is_put_back: bool,
+    ) -> Result<(), Outcome> {
         let stale = |text: String| self.stale(item, text);
         match observe(self.services, target).await {
             Ok(observed) => {
@@ -293,7 +316,15 @@ impl<'a> Engine<'a> {
                 if observed.facts.digest(&others) == item.digest {
                     return Ok(());
                 }
-                Err(stale(difference(item, &observed, &others)))
+                let (before, now) = if is_put_back {
+                    (item.facts.but_for_own_traces(), observed.facts.but_for_own_traces())
+                } else {
+                    (item.facts.clone(), observed.facts)
+                };
+                if is_put_back && now.digest(&others) == before.digest(&others) {
+                    return Ok(());
+                }
+                Err(stale(difference(&before, &now, &others)))
             }
             Err(Unobserved::Call(what, error)) => {
                 let text = one_line(&format!("{what} could not be read: {error}"), MAX_TEXT);
@@ -341,14 +372,14 @@ impl<'a> Engine<'a> {
 }
 
 /// What has changed since the plan.
-fn difference(item: &Item, observed: &Observed, others: &[&str]) -> String {
+fn difference(before: &Facts, now: &Facts, others: &[&str]) -> String {
     let of = |facts: &Facts| {
         let mut facts = facts.clone();
         facts.identity.credentials.retain(|one| !others.contains(&one.name.as_str()));
         facts.identity.credentials.sort();
         serde_json::to_value(&facts).unwrap_or_default()
     };
-    let (before, now) = (of(&item.facts), of(&observed.facts));
+    let (before, now) = (of(before), of(now));
     let names =
         before.as_object().into_iter().flatten().filter(|(name, value)| now.get(*name) != Some(*value));
     let names: Vec<_> = names.map(|(name, _)| name.as_str()).collect();

@@ -16,18 +16,19 @@ use crate::change::{
 };
 
 impl Engine<'_> {
-    pub(super) async fn prove(&self, item: &Item, target: &Target, at: usize) -> Ended {
+    /// Proves it. `is_new`: this plan has made the identity, which Entra does not know everywhere at once.
+    pub(super) async fn prove(&self, item: &Item, target: &Target, at: usize, is_new: bool) -> Ended {
         if !self.note(Phase::Intent, item, Some(at), Told::default()) {
             return Ended::Interrupted;
         }
         let deadline = Deadline::after(self.clock, self.options.prove_within);
-        let mut delays = Delays::default();
+        let (mut delays, mut answered) = (Delays::default(), None);
         loop {
             let raw = match observe::connection(self.services, target).await {
                 Ok(raw) => raw,
                 Err(error) => return Ended::Failed(unread(&error)),
             };
-            let (text, code, may_pass) = match self.services.test(target.project, &raw).await {
+            let (text, code, may_pass) = match self.services.test(target.project, &raw, deadline).await {
                 Ok(answer) => {
                     let proof = Proof::parse(&answer);
                     if proof.is_proven() {
@@ -40,17 +41,28 @@ impl Engine<'_> {
                         }
                         return Ended::Made(Some(one_line(&proof.sentence(), MAX_TEXT)));
                     }
-                    (proof.sentence(), Code::ConnectionUnproven, proof.may_pass())
+                    (proof.sentence(), Code::ConnectionUnproven, proof.may_pass(is_new))
                 }
                 Err(error) => (format!("TestConnection: {error}"), code_of(&error), !error.is_refusal()),
             };
             if self.is_stopped.get() {
                 return Ended::Interrupted;
             }
-            if !may_pass || deadline.remaining(self.clock).is_zero() {
-                return Ended::Failed(Failed { code, text: one_line(&text, MAX_TEXT) });
+            let failed = Failed { code, text: one_line(&text, MAX_TEXT) };
+            let delay = delays.next();
+            if !may_pass {
+                return Ended::Failed(failed);
             }
-            self.clock.sleep(delays.next()).await;
+            // What was answered says more than that the last attempt had no time for an answer.
+            if failed.code == Code::ConnectionUnproven || answered.is_none() {
+                answered = Some(failed);
+            }
+            if deadline.remaining(self.clock) <= delay
+                && let Some(failed) = answered
+            {
+                return Ended::Failed(failed);
+            }
+            self.clock.sleep(delay).await;
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::change::{
     journal::{Phase, Told},
     observe::{self, Target},
-    plan::{Action, Item, Step},
+    plan::{Action, Facts, Item, Step},
     prove::Proof,
     service::CallError,
     vend::{
@@ -30,6 +30,8 @@ const REPLICATION_WAIT: Duration = Duration::from_secs(300);
 /// How long it is looked for what a call without an answer has made. Longer than for other calls: a connection that is made twice
 /// stays twice.
 const LOST_WAIT: Duration = Duration::from_secs(30);
+/// How long it may take to find out whether an old connection signs in.
+const SIGN_IN_LIMIT: Duration = Duration::from_secs(120);
 
 impl Engine<'_> {
     fn work<'w>(&'w self, item: &'w Item, asked: &'w Asked, change: &'w Change, is_undone: bool) -> Work<'w> {
@@ -162,11 +164,17 @@ impl Engine<'_> {
     /// Whether a connection signs in. None: that was not found out.
     async fn signs_in(&self, target: &Target) -> Option<bool> {
         let raw = observe::connection(self.services, target).await.ok()?;
-        let proof = Proof::parse(&self.services.test(target.project, &raw).await.ok()?);
+        let proof = Proof::parse(
+            &self
+                .services
+                .test(target.project, &raw, Deadline::after(self.clock, SIGN_IN_LIMIT))
+                .await
+                .ok()?,
+        );
         if proof.is_proven() {
             return Some(true);
         }
-        matches!(proof, Proof::IdentityRefused(_)).then_some(false)
+        matches!(proof, Proof::IdentityRefused(_) | Proof::NotKnown(_)).then_some(false)
     }
 
     /// Whether a step is seen to be done. An error is told only if the last look was one.
@@ -203,14 +211,20 @@ impl Engine<'_> {
         item: &Item,
         asked: &Asked,
         target: &Target,
+        is_put_back: bool,
     ) -> Result<(), Outcome> {
         let found = asked.beside.as_ref().and_then(|beside| beside.found.as_ref());
         if found.is_some() {
-            self.check_observed(item, target).await?;
+            self.check_observed(item, target, is_put_back).await?;
         }
         let digest = found.unwrap_or(&item.digest);
+        let own = |facts: &Facts| facts.but_for_own_traces().digest(&[]);
+        let is_as_before = |facts: &Facts| {
+            // Of a connection beside another one the plan has the digest alone.
+            facts.digest(&[]) == *digest || (is_put_back && found.is_none() && own(facts) == own(&item.facts))
+        };
         match facts(self.services, asked, item.connection).await {
-            Ok(facts) if facts.digest(&[]) == *digest => {
+            Ok(facts) if is_as_before(&facts) => {
                 self.check_trust(item, target).await.map_err(|text| self.stale(item, text))
             }
             Ok(_) => {

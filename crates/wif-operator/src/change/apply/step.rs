@@ -60,15 +60,17 @@ impl Engine<'_> {
                             self.talk.say(&text);
                             return Ended::Made(Some(one_line(&text, MAX_TEXT)));
                         }
-                        other @ (Ended::Interrupted | Ended::Waits(_)) => return other,
+                        other @ (Ended::Doubtful(_) | Ended::Interrupted | Ended::Waits(_)) => return other,
                     }
                 }
                 if has_made { Ended::Made(None) } else { Ended::Found }
             }
-            Action::Convert { to } => match self.convert(item, target, at, *to, Phase::Intent).await {
-                Ended::Found if was_announced => Ended::Made(None),
-                ended => ended,
-            },
+            Action::Convert { to } => {
+                match self.convert((item, target, at), *to, was_announced, Phase::Intent).await {
+                    Ended::Found if was_announced => Ended::Made(None),
+                    ended => ended,
+                }
+            }
             Action::MoveIssuer { trigger, credential } => {
                 self.move_issuer((item, target, at), *trigger, credential).await
             }
@@ -81,7 +83,11 @@ impl Engine<'_> {
                 }
             }
             Action::Prove => match self.target_of(item, target).await {
-                Ok(target) => self.prove(item, &target, at).await,
+                Ok(target) => {
+                    let is_new =
+                        made.iter().filter_map(|at| item.steps.get(*at)).any(|step| step.makes_identity());
+                    self.prove(item, &target, at, is_new).await
+                }
                 Err(failed) => Ended::Failed(failed),
             },
             Action::AwaitRun => self.await_run(item, target).await,

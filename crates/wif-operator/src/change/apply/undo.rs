@@ -29,7 +29,9 @@ impl Engine<'_> {
         for at in made.into_iter().rev() {
             let Some(step) = item.steps.get(at) else { continue };
             let ended = match &step.action {
-                Action::Convert { to } => self.convert(item, target, at, to.other(), Phase::UndoIntent).await,
+                Action::Convert { to } => {
+                    self.convert((item, target, at), to.other(), false, Phase::UndoIntent).await
+                }
                 Action::AddCredential { credential } => match self.unused(target, credential).await {
                     Ok(()) => self.credential(item, target, at, credential, false, Phase::UndoIntent).await,
                     Err(used) => Ended::Failed(used),
@@ -58,7 +60,7 @@ impl Engine<'_> {
                 Ended::Made(_) | Ended::Found => {
                     self.note(Phase::Undone, item, Some(at), Told::default());
                 }
-                Ended::Failed(not_undone) => {
+                Ended::Failed(not_undone) | Ended::Doubtful(not_undone) => {
                     let told = Told {
                         code: Some(Code::NotPutBack.as_str().to_owned()),
                         text: Some(not_undone.text.clone()),

@@ -1,0 +1,99 @@
+//! What is not known yet: lost answers, objects that have not spread, and what others did since a connection was put back.
+
+use emulator::{Fault, Gate, Service, organization::Planted};
+use serde_json::json;
+
+use crate::support::{request, scene::Scene};
+
+const SECRET: &str = "ServicePrincipal";
+const FEDERATION: &str = "WorkloadIdentityFederation";
+
+/// `TestConnection` says that an application is not known.
+fn unknown_application(code: &str) -> Fault {
+    let message = format!("AADSTS{code}: the application was not found in the directory");
+    Fault::on(Service::DevOps, "POST", "/endpointproxy")
+        .json(&json!({ "statusCode": "unauthorized", "errorMessage": message, "result": [] }))
+}
+
+#[test]
+fn a_conversion_that_shows_late_after_lost_answers_is_not_taken_back() {
+    let scene = Scene::under(&[Planted::StoredSecret], |quirks| quirks.conversion_lag = 25);
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    scene.fixture.emulator.fault(Fault::on(Service::DevOps, "PUT", "/endpoints/").lose_answer().times(3));
+    let (code, said) = scene.apply_within(&["--yes"]);
+    assert_eq!(code, 0, "{said}");
+    let id = scene.id(Planted::StoredSecret);
+    assert_eq!((scene.scheme(id).as_str(), scene.trusted(id).len()), (FEDERATION, 1));
+}
+
+#[test]
+fn a_conversion_that_cannot_be_looked_at_keeps_its_credentials_until_it_can() {
+    let scene = Scene::new(&[Planted::StoredSecret], 0);
+    let id = scene.id(Planted::StoredSecret);
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    let emulator = &scene.fixture.emulator;
+    emulator.fault(Fault::on(Service::DevOps, "PUT", "/endpoints/").lose_answer());
+    // From the read after the conversion on; the last read of all, of the way back, would be answered.
+    let path = format!("/_apis/serviceendpoint/endpoints/{id}");
+    emulator.fault(Fault::on(Service::DevOps, "GET", &path).nth(3).always().status(403));
+    let (code, said) = scene.apply_within(&["--yes"]);
+    assert!(code == 11 && said.contains("it is not known what was done"), "{said}");
+    assert_eq!((scene.scheme(id).as_str(), scene.trusted(id).len()), (FEDERATION, 2));
+    assert_eq!(emulator.count(Service::Graph, "DELETE"), 0);
+}
+
+#[test]
+fn what_was_put_back_is_begun_again_only_if_the_plan_still_holds() {
+    for is_changed in [false, true] {
+        let scene = Scene::under(&[Planted::StoredSecret], |quirks| quirks.trust_lag = 1000);
+        assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+        assert_eq!(scene.apply(&["--yes", "--prove-within", "1s"]).0, 11);
+        let id = scene.id(Planted::StoredSecret);
+        {
+            let mut directory = scene.fixture.emulator.directory();
+            directory.quirks.trust_lag = 0;
+            directory.connection(id).disabled = is_changed;
+        }
+        let writes = scene.writes();
+        let (code, said) = scene.apply(&["--yes", "--resume"]);
+        if is_changed {
+            assert!(code == 13 && said.contains("changed since the plan was made: disabled"), "{said}");
+            assert_eq!((scene.scheme(id).as_str(), scene.writes()), (SECRET, writes));
+        } else {
+            assert_eq!((code, scene.scheme(id).as_str()), (0, FEDERATION), "{said}");
+        }
+    }
+}
+
+#[test]
+fn an_application_that_the_plan_has_made_may_be_unknown_for_a_while() {
+    for code in ["700016", "7000229"] {
+        let scene = request::Scene::new();
+        scene.write(&scene.request("application"));
+        assert_eq!(scene.plan(&[]).0, 10);
+        scene.fixture.emulator.fault(unknown_application(code).times(3));
+        let (ended, said) = scene.apply_within(&[]);
+        assert_eq!(ended, 0, "{code}: {said}");
+    }
+    // One that was there before is not there by mistake.
+    let scene = Scene::new(&[Planted::StoredSecret], 0);
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    scene.fixture.emulator.fault(unknown_application("700016").always());
+    let (ended, said) = scene.apply_within(&["--yes"]);
+    assert!(ended == 11 && said.contains("does not know the identity"), "{said}");
+    let journal = scene.fixture.emulator.journal();
+    assert_eq!(journal.iter().filter(|entry| entry.path.contains("/endpointproxy")).count(), 1);
+}
+
+#[test]
+fn a_proof_ends_at_its_bound_although_an_attempt_hangs() {
+    let scene = Scene::new(&[Planted::StoredSecret], 0);
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    // It never opens: only the bound of the proof ends the attempt before its own does.
+    let gate = Gate::new();
+    scene.fixture.emulator.fault(Fault::on(Service::DevOps, "POST", "/endpointproxy").gate(&gate).always());
+    let (code, said) = scene.apply(&["--yes", "--prove-within", "1s"]);
+    assert_eq!(code, 11, "{said}");
+    assert!(said.contains("TestConnection") && said.contains("as it was before"), "{said}");
+    gate.open();
+}
