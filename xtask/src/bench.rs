@@ -2,6 +2,7 @@
 
 mod audit;
 mod broker;
+mod change;
 mod exec;
 mod job;
 mod measure;
@@ -29,9 +30,13 @@ pub(crate) fn bench(only: &[String]) -> Result<()> {
     // Before anything is compiled, and not after minutes of measuring.
     look_for_tools(only)?;
     // It measures another program, so that the one of the task need not be built.
-    if matches!(only, [one] if one == "audit") {
-        println!("Measuring: audit");
-        let rows = audit::rows()?;
+    if let [one] = only
+        && let Some(measure) = [("audit", audit::rows as fn() -> _), ("change", change::rows)]
+            .iter()
+            .find(|(name, _)| name == one)
+    {
+        println!("Measuring: {one}");
+        let rows = (measure.1)()?;
         println!("\n{}", machine());
         table::print(&rows);
         return Ok(());
@@ -40,7 +45,7 @@ pub(crate) fn bench(only: &[String]) -> Result<()> {
     let platform = stage::platform()?;
     let program = task.join("bin").join(platform).join(format!("wif{}", env::consts::EXE_SUFFIX));
     let installed = OnceCell::new();
-    let all: [(&str, Measure<'_>); 8] = [
+    let all: [(&str, Measure<'_>); 9] = [
         ("step", Box::new(|| step::rows(&task, peers(&installed)?))),
         ("trips", Box::new(|| trips::rows(&task))),
         ("start", Box::new(|| start::rows(&task, &program, peers(&installed)?))),
@@ -48,6 +53,7 @@ pub(crate) fn bench(only: &[String]) -> Result<()> {
         ("script", Box::new(|| exec::script_rows(&task, peers(&installed)?))),
         ("broker", Box::new(|| broker::rows(&task))),
         ("audit", Box::new(audit::rows)),
+        ("change", Box::new(change::rows)),
         ("size", Box::new(|| size::rows(&task, &program, peers(&installed)?))),
     ];
     let mut rows = Vec::new();
@@ -72,7 +78,11 @@ const NEEDS: [(&str, &[&str], &str); 5] = [
         "https://nodejs.org, 20 or newer",
     ),
     ("npm", &["step", "start", "script", "size"], "it comes with Node"),
-    ("python3", &["step", "start", "script", "audit", "size"], "Debian's packages python3 and python3-venv"),
+    (
+        "python3",
+        &["step", "start", "script", "audit", "change", "size"],
+        "Debian's packages python3 and python3-venv",
+    ),
     ("curl", &["step", "start", "exec", "script", "broker"], "Debian's package curl"),
     ("wrk", &["broker"], "Debian's package wrk"),
 ];

@@ -73,7 +73,7 @@ pub(crate) fn convert() -> Result<()> {
 }
 
 /// Gives each connection a secret in place of its federation.
-fn store_secrets(emulator: &Emulator, made: &MadeOrganization) {
+pub(crate) fn store_secrets(emulator: &Emulator, made: &MadeOrganization) {
     let mut directory = emulator.directory();
     for id in &made.healthy {
         let connection = directory.connection(*id);

@@ -58,7 +58,7 @@ enum Chore {
     },
     /// Stage, then measure speed, round trips, memory and size beside named peers, and print one table
     Bench {
-        /// Only these: step, trips, start, exec, script, broker, audit, size
+        /// Only these: step, trips, start, exec, script, broker, audit, change, size
         only: Vec<String>,
     },
     /// Let the clients of others, pinned, read an emulated organization and the sources of `wif exec`, and print what they accept

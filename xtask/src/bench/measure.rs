@@ -51,11 +51,16 @@ pub(super) fn alternate(contenders: &mut [Contender<'_>]) -> Result<()> {
 
 /// Runs a process to its end, and to the end of its output, and tells how long that took, in milliseconds.
 pub(super) fn timed(command: &mut Command) -> Result<(f64, Output)> {
+    timed_to(command, 0)
+}
+
+/// The same, of a command that has to end with this code.
+pub(super) fn timed_to(command: &mut Command, expected: i32) -> Result<(f64, Output)> {
     let begin = now();
     let output = command.stdin(Stdio::null()).output();
     let took = begin.elapsed();
     let output = output.map_err(|error| format!("{}: {error}", command.get_program().display()))?;
-    if !output.status.success() {
+    if output.status.code() != Some(expected) {
         let said = [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).join("\n");
         return Err(format!("{} failed ({}): {said}", command.get_program().display(), output.status));
     }

@@ -40,6 +40,12 @@ impl Row {
         }
     }
 
+    /// A number beside a peer's that does less: no ratio says anything.
+    pub(super) fn beside(what: &str, ours: f64, peer: &str, theirs: f64, unit: &str) -> Self {
+        let (aim, met) = (String::new(), true);
+        Self { ratio: None, met: None, ..Self::compared(what, ours, peer, theirs, unit, aim, met) }
+    }
+
     /// A number with a limit of its own.
     pub(super) fn limited(what: &str, ours: String, aim: &str, met: bool) -> Self {
         let (what, aim) = (what.to_owned(), aim.to_owned());
