@@ -43,6 +43,26 @@ fn a_conversion_that_cannot_be_looked_at_keeps_its_credentials_until_it_can() {
 }
 
 #[test]
+fn a_conversion_that_is_under_way_when_the_wait_ends_is_neither_sent_again_nor_taken_back() {
+    let scene = Scene::under(&[Planted::StoredSecret], |quirks| quirks.conversion_lag = 100_000);
+    let id = scene.id(Planted::StoredSecret);
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    let trusted = scene.trusted(id).len();
+    for more in [&["--yes"][..], &["--yes", "--resume"]] {
+        let (code, said) = scene.apply_within(more);
+        assert!(code == 11 && said.contains("still at work on it"), "{said}");
+        assert!(said.contains("it is not known what was done"), "{said}");
+        let emulator = &scene.fixture.emulator;
+        assert_eq!(emulator.count(Service::DevOps, "PUT /"), 1, "{}", emulator.journal_text());
+        assert_eq!(emulator.count(Service::Graph, "DELETE"), 0);
+        assert!(scene.trusted(id).len() > trusted, "what the conversion needs is kept");
+    }
+    scene.fixture.emulator.directory().connection(id).stale = None;
+    let (code, said) = scene.apply_within(&["--yes", "--resume"]);
+    assert_eq!((code, scene.scheme(id).as_str()), (0, FEDERATION), "{said}");
+}
+
+#[test]
 fn what_was_put_back_is_begun_again_only_if_the_plan_still_holds() {
     for is_changed in [false, true] {
         let scene = Scene::under(&[Planted::StoredSecret], |quirks| quirks.trust_lag = 1000);

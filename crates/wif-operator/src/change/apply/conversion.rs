@@ -28,6 +28,9 @@ impl Engine<'_> {
             Ok(observed) => observed,
             Err(error) => return Ended::Failed(unread(&error)),
         };
+        if observed.is_in_progress {
+            return Ended::Doubtful(under_way());
+        }
         if has_scheme(&observed, to) {
             return match trusted(&observed, to) {
                 Ok(()) => Ended::Found,
@@ -80,7 +83,8 @@ impl Engine<'_> {
                 self.clock.sleep(delays.next()).await;
             }
             // Without a look at what the call has done, it is not sent again, and nothing is taken back.
-            if let Some(failed) = unseen {
+            let under_way = observed.is_in_progress.then(under_way);
+            if let Some(failed) = unseen.or(under_way) {
                 return Ended::Doubtful(failed);
             }
             if let Some(failed) = refused {
@@ -103,6 +107,13 @@ impl Engine<'_> {
             self.clock.sleep(delays.next()).await;
         }
     }
+}
+
+/// Azure DevOps takes longer than this program waits: what it will come to is not known.
+fn under_way() -> Failed {
+    let text =
+        format!("Azure DevOps is still at work on it after {} minutes", CONVERSION_WAIT.as_secs() / 60);
+    Failed { code: Code::ChangeUnconfirmed, text }
 }
 
 fn has_scheme(observed: &Observed, scheme: Scheme) -> bool {
