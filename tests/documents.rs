@@ -104,7 +104,8 @@ const ON_THE_WEB: &str = "https://github.com/wif-azure/wif/blob/main/";
 /// The pages for people, and the forms of the repository's host, by their paths.
 fn pages() -> impl Iterator<Item = String> {
     let above = files("").map(|name| (String::new(), name));
-    let folders = ["docs", "docs/decisions", "docs/tools", ".github", ".github/ISSUE_TEMPLATE"];
+    let folders =
+        ["docs", "docs/decisions", "docs/tools", "docs/sources", ".github", ".github/ISSUE_TEMPLATE"];
     let below =
         folders.into_iter().flat_map(|folder| files(folder).map(move |name| (format!("{folder}/"), name)));
     let is_page = |name: &str| [".md", ".yml"].iter().any(|end| name.ends_with(end));

@@ -62,8 +62,13 @@ fn pages() -> Vec<String> {
             .map(move |name| format!("{folder}{name}"))
             .collect::<Vec<_>>()
     };
-    let all = [vec!["README.md".to_owned(), "overview.md".to_owned()], below("docs/"), below("docs/tools/")]
-        .concat();
+    let all = [
+        vec!["README.md".to_owned(), "overview.md".to_owned()],
+        below("docs/"),
+        below("docs/tools/"),
+        below("docs/sources/"),
+    ]
+    .concat();
     assert!(all.len() > 20, "{all:?}");
     all
 }

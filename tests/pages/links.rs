@@ -62,6 +62,10 @@ fn every_help_text_of_the_task_leads_to_a_heading() {
     assert!(seen > 20, "{seen}");
 }
 
+fn is_source(page: &&str) -> bool {
+    page.starts_with("sources/")
+}
+
 #[test]
 fn every_page_is_in_the_list_of_pages() {
     let list = read("docs/README.md");
@@ -69,7 +73,11 @@ fn every_page_is_in_the_list_of_pages() {
     for page in tool_pages().iter().filter_map(|page| page.strip_prefix("docs/")) {
         assert!(tools.contains(&format!("]({page})")), "docs/tools.md does not list {page}");
     }
-    let is_listed = |name: &&str| *name != "README.md" && !name.starts_with("tools/");
+    let sources = read("docs/sources.md");
+    for page in pages().iter().filter_map(|page| page.strip_prefix("docs/")).filter(is_source) {
+        assert!(sources.contains(&format!("]({page})")), "docs/sources.md does not list {page}");
+    }
+    let is_listed = |name: &&str| *name != "README.md" && !name.starts_with("tools/") && !is_source(name);
     for page in pages().iter().filter_map(|page| page.strip_prefix("docs/")).filter(is_listed) {
         assert!(list.contains(&format!("]({page})")), "docs/README.md does not list {page}");
     }

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod aws;
+mod pages;
 mod variables;
 
 use emulator::{Fault, Service, directory::SourceIssuer};

@@ -47,7 +47,9 @@ impl Log {
             let closed = state.closed;
             // Not under the lock, which the job needs.
             drop(state);
-            new.iter().for_each(|line| each(line));
+            for line in &new {
+                each(line);
+            }
             seen += new.len();
             if new.is_empty() && closed {
                 return;

@@ -25,9 +25,11 @@ const LIST: &str = "docs/README.md";
 /// Pages of which each heading of the third level is a page of its own.
 const SPLIT: [&str; 2] = ["docs/errors.md", "docs/refusals.md"];
 /// Folders whose pages stand below one page.
-const FOLDERS: [&str; 2] = ["docs/tools", "docs/decisions"];
+const FOLDERS: [&str; 3] = ["docs/tools", "docs/sources", "docs/decisions"];
 /// Whole pipelines, which are one page here.
 const EXAMPLES: &str = "docs/examples";
+/// Those of `wif exec`, for other systems, in a folder below.
+const OF_EXEC: &str = "exec";
 
 /// A page of the site.
 pub(super) struct Page {
@@ -107,9 +109,13 @@ fn names(folder: &str) -> Result<Vec<String>> {
 
 fn examples() -> Result<String> {
     let mut text = "# Examples\n\nWhole pipelines. Each begins with what it needs.\n".to_owned();
-    for name in names(EXAMPLES)? {
-        let yaml = read(&root().join(EXAMPLES).join(&name))?;
-        let _ = write!(text, "\n## {name}\n\n```yaml\n{yaml}```\n");
+    let mut all = names(EXAMPLES)?;
+    all.retain(|name| name != OF_EXEC);
+    all.extend(names(&format!("{EXAMPLES}/{OF_EXEC}"))?.into_iter().map(|name| format!("{OF_EXEC}/{name}")));
+    for name in all {
+        let example = read(&root().join(EXAMPLES).join(&name))?;
+        let language = if name.ends_with(".dockerfile") { "dockerfile" } else { "yaml" };
+        let _ = write!(text, "\n## {name}\n\n```{language}\n{example}```\n");
     }
     Ok(text)
 }
@@ -213,7 +219,7 @@ fn address(
         return relative(own, &file);
     }
     if let Some(name) = file.strip_prefix(&format!("{EXAMPLES}/")) {
-        let heading = name.replace('.', "").to_lowercase();
+        let heading = name.replace(['.', '/'], "").to_lowercase();
         return format!("{}#{heading}", relative(own, "examples.md"));
     }
     let Some(found) = addresses.get(file.trim_end_matches('/')) else {
