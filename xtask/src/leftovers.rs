@@ -32,7 +32,6 @@ mod linux {
         signal::unix::{SignalKind, signal},
     };
 
-    #[expect(clippy::disallowed_methods, reason = "it starts itself again")]
     pub(super) fn run_and_clean(supervised: &str) -> Option<ExitCode> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().ok()?;
         set_child_subreaper(Some(getpid())).ok()?;

@@ -37,7 +37,7 @@ pub(crate) fn pictures() -> Result<()> {
     let folder = tools::folder("pictures")?;
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let (report, _asked) = demo::job(|_line| ())?;
-    let mut log: Vec<_> = report.log.lines().filter_map(shown).map(untimed).collect();
+    let mut log = folded(report.log.lines().filter_map(shown).map(untimed));
     let ends = log.iter().enumerate().filter(|(_, line)| line.starts_with("##[section]Finishing"));
     let end = ends.map(|(at, _)| at + 1).nth(STEPS - 1);
     log.truncate(end.ok_or("the log has fewer steps than the picture")?);
@@ -98,6 +98,22 @@ fn shown(line: &str) -> Option<&str> {
     };
     let header = ["====", "Task  ", "Description ", "Version  ", "Author  ", "Help  "];
     (!header.iter().any(|begin| text.starts_with(begin)) && !text.contains("/_temp/")).then_some(text)
+}
+
+/// Groups as the web page shows them first: the title alone.
+fn folded(lines: impl Iterator<Item = String>) -> Vec<String> {
+    let (mut all, mut is_inside) = (Vec::new(), false);
+    for line in lines {
+        if let Some(title) = line.strip_prefix("##[group]") {
+            all.push(format!("##[group]▸ {title}"));
+            is_inside = true;
+        } else if line == "##[endgroup]" {
+            is_inside = false;
+        } else if !is_inside {
+            all.push(line);
+        }
+    }
+    all
 }
 
 /// The heading of a step without its result and its time, which is that of a machine that draws.
@@ -207,6 +223,12 @@ fn photograph(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_is_its_title() {
+        let lines = ["before", "##[group]Details", "inside", "##[endgroup]", "after"].map(str::to_owned);
+        assert_eq!(folded(lines.into_iter()), ["before", "##[group]▸ Details", "after"]);
+    }
 
     #[test]
     fn times_headers_and_files_are_left_out() {
