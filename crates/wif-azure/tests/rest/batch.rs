@@ -1,11 +1,9 @@
 //! Batches of calls.
 
-use reqwest::Method;
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use wif_azure::{
-    management::ManagementError,
-    rest::{BatchCall, WriteError},
-};
+use wif_azure::{management::ManagementError, rest::BatchCall};
 
 use super::{
     Case,
@@ -31,95 +29,68 @@ fn answer_batch(seen: &Seen, special: impl Fn(&str) -> Option<Value>) -> Reply {
     Reply::json(&json!({ "responses": answers }))
 }
 
-fn sizes(server: &Server) -> Vec<usize> {
-    server.seen().iter().map(|one| one.json()["requests"].as_array().unwrap().len()).collect()
-}
-
 #[tokio::test]
-async fn a_batch_has_twenty_calls_and_its_answers_stand_in_the_order_of_the_calls() {
+async fn a_batch_is_one_request_and_its_answers_stand_in_the_order_of_the_calls() {
     let server = Server::start(|seen, _| answer_batch(seen, |_| None)).await;
     let case = Case::new();
-    let calls: Vec<_> = (0..45).map(|number| BatchCall::get(format!("/applications/{number}"))).collect();
+    let mut calls: Vec<_> = (0..20).map(|number| BatchCall::get(format!("/applications/{number}"))).collect();
+    calls[7].headers.insert("ConsistencyLevel", "eventual");
     let rest = case.rest(&server);
-    let (answers, end) = rest.batch::<ManagementError>(&["v1.0", "$batch"], &calls).await;
-    assert!(end.is_none(), "{end:?}");
-    assert_eq!(sizes(&server), [20, 20, 5]);
-    assert_eq!((&*server.seen()[0].method, &*server.seen()[0].target), ("POST", "/v1.0/$batch"));
+    let answers = rest.batch_once::<ManagementError>(&["v1.0", "$batch"], &calls).await.unwrap();
+    let seen = server.seen();
+    assert_eq!((seen.len(), &*seen[0].method, &*seen[0].target), (1, "POST", "/v1.0/$batch"));
+    assert_eq!(
+        seen[0].json()["requests"][7],
+        json!({ "id": "7", "method": "GET", "url": "/applications/7", "headers": { "ConsistencyLevel": "eventual" } })
+    );
+    assert!(seen[0].json()["requests"][8].get("headers").is_none());
+    assert_eq!(answers.len(), calls.len());
     for (call, answer) in calls.iter().zip(answers) {
         assert_eq!(answer.unwrap().body["url"], call.url);
     }
 }
 
 #[tokio::test]
-async fn a_call_of_a_batch_that_is_turned_away_is_sent_again_alone_after_its_time() {
-    let tries = std::sync::atomic::AtomicUsize::new(0);
-    let server = Server::start(move |seen, _| {
-        answer_batch(seen, |url| {
-            let is_first = url == "/b" && tries.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
-            is_first.then(|| json!({ "status": 429, "headers": { "Retry-After": "3" } }))
-        })
+async fn a_call_of_a_batch_that_is_turned_away_says_when_to_come_back_and_is_not_sent_again() {
+    let server = Server::start(|seen, _| {
+        let turned_away = json!({ "status": 429, "headers": { "retry-after": "3" } });
+        answer_batch(seen, |url| (url == "/b").then(|| turned_away.clone()))
     })
     .await;
     let case = Case::new();
     let calls = ["/a", "/b", "/c"].map(|url| BatchCall::get(url.to_owned()));
     let rest = case.rest(&server);
-    let (answers, end) = rest.batch::<ManagementError>(&["$batch"], &calls).await;
-    assert!(end.is_none(), "{end:?}");
-    assert_eq!((sizes(&server), case.clock.sleeps()), (vec![3, 1], vec![3]));
-    assert!(answers.iter().all(|answer| answer.as_ref().unwrap().status == 200));
+    let answers = rest.batch_once::<ManagementError>(&["$batch"], &calls).await.unwrap();
+    let told: Vec<_> = answers.iter().flatten().map(|one| (one.status, one.turned_away())).collect();
+    assert_eq!(told, [(200, None), (429, Some(Duration::from_secs(3))), (200, None)]);
+    assert!(rest.held_back().is_some_and(|wait| !wait.is_zero()));
+    assert_eq!(server.seen().len(), 1);
 }
 
 #[tokio::test]
-async fn a_call_of_a_batch_that_is_always_turned_away_keeps_that_answer() {
-    let turned_away = || Some(json!({ "status": 429, "headers": { "retry-after": "1" } }));
-    let server = Server::start(move |seen, _| answer_batch(seen, |_| turned_away())).await;
-    let case = Case::new();
-    let rest = case.rest(&server);
-    let (answers, end) = rest.batch::<ManagementError>(&["$batch"], &[BatchCall::get("/a".to_owned())]).await;
-    assert!(end.is_none(), "{end:?}");
-    assert_eq!((answers[0].as_ref().unwrap().status, server.seen().len()), (429, 5));
-}
-
-#[tokio::test]
-async fn a_call_of_a_batch_that_is_answered_twice_is_sent_once() {
+async fn of_two_answers_to_one_call_of_a_batch_the_first_counts() {
     let server = Server::start(|seen, _| {
         let id = seen.json()["requests"][0]["id"].clone();
         let turned_away = json!({ "id": id, "status": 429, "headers": { "Retry-After": "1" } });
         let good = json!({ "id": id, "status": 200, "body": {} });
-        Reply::json(&json!({ "responses": [good, turned_away, turned_away] }))
+        let other = json!({ "id": "no call", "status": 500, "body": {} });
+        Reply::json(&json!({ "responses": [other, good, turned_away] }))
     })
     .await;
     let case = Case::new();
+    let calls = ["/a", "/b"].map(|url| BatchCall::get(url.to_owned()));
     let rest = case.rest(&server);
-    let (answers, end) = rest.batch::<ManagementError>(&["$batch"], &[BatchCall::get("/a".to_owned())]).await;
-    assert!(end.is_none(), "{end:?}");
-    assert_eq!((answers[0].as_ref().unwrap().status, sizes(&server)), (200, vec![1]));
+    let answers = rest.batch_once::<ManagementError>(&["$batch"], &calls).await.unwrap();
+    assert_eq!((answers[0].as_ref().map(|one| one.status), answers[1].is_none()), (Some(200), true));
+    assert_eq!(rest.held_back(), None);
 }
 
 #[tokio::test]
-async fn a_batch_that_changes_something_is_not_repeated_where_its_answer_was_lost() {
-    for method in [Method::GET, Method::PATCH] {
-        let server = Server::start(|seen, number| match number {
-            0 => answer_batch(seen, |_| None),
-            1 => Reply::Lost,
-            _ => answer_batch(seen, |_| None),
-        })
-        .await;
-        let case = Case::new();
-        let call =
-            BatchCall { method: method.clone(), body: Some(json!({})), ..BatchCall::get("/a".to_owned()) };
-        let calls = vec![call; 50];
-        let rest = case.rest(&server);
-        let (answers, end) = rest.batch::<ManagementError>(&["$batch"], &calls).await;
-        let answered = answers.iter().flatten().count();
-        if method == Method::GET {
-            assert!(end.is_none(), "{end:?}");
-            assert_eq!((sizes(&server), answered), (vec![20, 20, 20, 10], 50));
-        } else {
-            assert!(matches!(end, Some(WriteError::Unknown(_))), "{end:?}");
-            assert_eq!((sizes(&server), answered), (vec![20, 20], 20));
-            let first = &server.seen()[0].json()["requests"][0];
-            assert_eq!(first["headers"]["content-type"], "application/json");
-        }
-    }
+async fn a_batch_without_an_answer_is_sent_once() {
+    let server = Server::start(|_, _| Reply::Lost).await;
+    let case = Case::new();
+    let rest = case.rest(&server);
+    let ended = rest.batch_once::<ManagementError>(&["$batch"], &[BatchCall::get("/a".to_owned())]).await;
+    assert!(ended.is_err());
+    assert_eq!(server.seen().len(), 1);
 }
