@@ -22,6 +22,7 @@ mod migrate;
 mod read;
 mod retire;
 mod rights;
+mod scopes;
 mod support;
 mod swap;
 mod task;

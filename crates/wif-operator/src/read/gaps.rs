@@ -81,7 +81,7 @@ pub(super) fn why(service: &str, error: &ReadError) -> String {
         ("Microsoft Graph", ReadError::Refused { status: 403, .. }) => {
             "; give the token's owner the application permission Application.Read.All, or the role Directory Readers"
         }
-        ("Azure Resource Manager", ReadError::Refused { status: 403, .. }) => {
+        ("Azure Resource Manager", ReadError::Refused { status: 403 | 404, .. }) => {
             "; give the token's owner the role Reader there"
         }
         _ => "",

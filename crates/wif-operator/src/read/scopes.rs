@@ -47,6 +47,11 @@ authorizationresources
 | project id, principalId, scope, role, roleName, condition, description, createdOn";
 /// Said where there is no token for Azure Resource Manager.
 const NO_ARM: &str = "Azure Resource Manager: no token; sign in with az login, or set WIF_ARM_TOKEN";
+/// Said where roles were read, and it is not known which of them are an identity's.
+const NO_PRINCIPAL: &str =
+    "its service principal is not known without Microsoft Graph, so that no role can be called its own";
+/// How the path of a management group begins, as scopes are compared.
+const GROUPS: &str = "/providers/microsoft.management/managementgroups/";
 /// More pages of role assignments are not asked for.
 const MAX_PAGES: usize = 10_000;
 /// How long Entra may take to say whether a tenant exists.
@@ -102,13 +107,46 @@ impl Reader<'_> {
                 blind.extend(connection.client);
             }
         }
+        let named = self.named_principals();
+        let mut unknown = BTreeSet::new();
         for identity in &mut *self.identities.borrow_mut() {
-            let Some(principal) = identity.principal_object else { continue };
+            let is_told = identity.principal_object.is_some();
+            let of_connection = || named.get(&(identity.client, identity.tenant)).copied();
+            let Some(principal) = identity.principal_object.or_else(of_connection) else {
+                if identity.existence == Existence::Unknown {
+                    unknown.insert((identity.client, identity.tenant));
+                }
+                continue;
+            };
             let own = by_principal.get(&principal).cloned().unwrap_or_default();
-            identity.may_have_more_roles = !gaps.is_empty() || blind.contains(&identity.client);
+            // What a connection says of its principal may be old: it proves roles, and never that there are none.
+            identity.may_have_more_roles = !gaps.is_empty() || blind.contains(&identity.client) || !is_told;
             identity.roles = if own.is_empty() && identity.may_have_more_roles { None } else { Some(own) };
+            if identity.roles.is_none() && !is_told {
+                unknown.insert((identity.client, identity.tenant));
+            }
             identity.shrink();
         }
+        for connection in &*self.connections.borrow() {
+            let Some(client) = connection.client else { continue };
+            if unknown.contains(&(client, connection.tenant)) {
+                let what = ("roles", NO_PRINCIPAL);
+                self.gaps.note(Layer::Identity, None, Some(connection.id), State::Partial, what);
+            }
+        }
+    }
+
+    /// The service principals that connections name, for identities of which Microsoft Graph tells nothing. Connections that name
+    /// several for one identity name none.
+    fn named_principals(&self) -> BTreeMap<(Uuid, Option<Uuid>), Uuid> {
+        let mut named = BTreeMap::<_, BTreeSet<_>>::new();
+        for connection in &*self.connections.borrow() {
+            if let (Some(client), Some(principal)) = (connection.client, connection.principal_object) {
+                named.entry((client, connection.tenant)).or_default().insert(principal);
+            }
+        }
+        let single = named.into_iter().filter(|(_, principals)| principals.len() == 1);
+        single.filter_map(|(of, principals)| Some((of, principals.into_iter().next()?))).collect()
     }
 
     async fn read_subscriptions(&self, arm: &Service<'_>, scopes: &BTreeSet<String>) {
@@ -136,9 +174,13 @@ impl Reader<'_> {
 
     /// A subscription that is not in the list, or a management group.
     async fn one_scope(&self, arm: &Service<'_>, scope: &str) -> Subscription {
-        let is_group = !scope.starts_with("/subscriptions/");
+        let group = scope.strip_prefix(GROUPS);
+        let is_group = group.is_some();
         let version = if is_group { "2021-04-01" } else { "2022-12-01" };
-        let path = scope.trim_matches('/').split('/');
+        let path = match group {
+            Some(id) => vec!["providers", "Microsoft.Management", "managementGroups", id],
+            None => scope.trim_matches('/').split('/').collect(),
+        };
         match arm.json(&Ask::get(path).query("api-version", version)).await {
             Ok(answer) if is_group => {
                 let properties = answer.get("properties").unwrap_or(&Value::Null);
@@ -152,11 +194,11 @@ impl Reader<'_> {
             }
             Ok(answer) => Subscription { scope: scope.to_owned(), ..subscription(&answer) },
             Err(error) => {
+                // Of a management group that the token may not see, Azure says "NotFound", too, and of one that is gone it often says
+                // 403 (Azure/azure-rest-api-specs, issue 9549): only a code that is about such a thing proves that it is gone.
+                let gone = if is_group { "ManagementGroupNotFound" } else { "SubscriptionNotFound" };
                 let says_gone = error.status() == Some(404)
-                    && (is_group
-                        || error
-                            .code()
-                            .is_some_and(|code| code.eq_ignore_ascii_case("SubscriptionNotFound")));
+                    && error.code().is_some_and(|code| code.eq_ignore_ascii_case(gone));
                 let existence = if says_gone { Existence::Gone } else { Existence::Unknown };
                 if !says_gone {
                     self.lost(Layer::Identity, None, None, &format!("the scope {scope}"), (arm, &error));
@@ -327,7 +369,7 @@ fn root(scope: &str) -> Option<String> {
     match segments.as_slice() {
         ["subscriptions", id, ..] if !id.is_empty() => Some(format!("/subscriptions/{id}")),
         ["providers", "microsoft.management", "managementgroups", id, ..] if !id.is_empty() => {
-            Some(format!("/providers/microsoft.management/managementgroups/{id}"))
+            Some(format!("{GROUPS}{id}"))
         }
         _ => None,
     }
