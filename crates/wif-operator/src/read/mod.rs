@@ -156,6 +156,7 @@ pub async fn read(
         organizations.push(reader.finish(is_interrupted));
     }
     progress.end();
+    progress.tell_waits();
     if !is_interrupted && is_complete {
         options.projects.iter().try_for_each(|text| is_there(text, &names))?;
     }

@@ -74,6 +74,15 @@ impl Progress {
         self.lock().clear();
     }
 
+    /// Says how long services asked to wait, all together, where that was a second or more.
+    pub(super) fn tell_waits(&self) {
+        let mut state = self.lock();
+        let waited = state.counts.waited.as_secs();
+        if waited > 0 {
+            state.line(&format!("waited {waited} s in all, because services asked for it"));
+        }
+    }
+
     pub(super) fn called(&self) {
         self.change(|counts| counts.calls += 1);
     }
