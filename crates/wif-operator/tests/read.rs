@@ -349,6 +349,20 @@ fn bad_organizations_are_argument_errors_and_no_host_of_a_variable_gets_a_token(
     let fixture = fixture.set("SYSTEM_COLLECTIONURI", &format!("{devops}/{NAME}/"));
     let failure = fixture.try_read(std::future::pending()).unwrap_err();
     assert_eq!((failure.code, failure.exit_code()), (Code::AuthorityNotAllowed, 2));
+    let told = failure.to_string();
+    for part in ["SYSTEM_COLLECTIONURI", "127.0.0.1", "https://dev.azure.com/NAME", "--organization"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let fixture = fixture.set("WIF_ORGANIZATION", "https://evil.example/contoso");
+    let told = fixture.try_read(std::future::pending()).unwrap_err().to_string();
+    assert!(told.contains("WIF_ORGANIZATION names an organization at evil.example"), "{told}");
+    let fixture = fixture.set("WIF_ORGANIZATION", "a b");
+    let failure = fixture.try_read(std::future::pending()).unwrap_err();
+    assert!(
+        failure.code == Code::ArgumentInvalid && failure.to_string().contains("WIF_ORGANIZATION"),
+        "{failure}"
+    );
+    let fixture = fixture.unset("WIF_ORGANIZATION");
     assert_eq!(fixture.emulator.journal().len(), 0);
     let mut named = fixture.depth(Layer::List);
     named.options.organizations = vec![format!("{devops}/{NAME}")];

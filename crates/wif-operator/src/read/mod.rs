@@ -178,20 +178,19 @@ const GRAPH_HEADERS: &[(&str, &str)] = &[("x-ms-throttle-priority", "low")];
 
 /// The organizations that are meant: by the arguments, else by the environment.
 pub(crate) fn addresses(options: &ReadOptions, env: &Env) -> Result<Vec<Address>, Failure> {
-    let named = options.organizations.iter().map(|text| (text.as_str(), true));
+    let named = options.organizations.iter().map(|text| (text.as_str(), Source::Argument));
     let mut texts: Vec<_> = named.collect();
     if texts.is_empty() {
-        let of_environment =
-            ["WIF_ORGANIZATION", "SYSTEM_COLLECTIONURI"].into_iter().find_map(|name| env.get(name));
-        texts.extend(of_environment.map(|text| (text, false)));
+        let variable = |name| Some((env.get(name)?, Source::Variable(name)));
+        texts.extend(["WIF_ORGANIZATION", "SYSTEM_COLLECTIONURI"].into_iter().find_map(variable));
     }
     if texts.is_empty() {
         let hint = "name it: --organization NAME, or WIF_ORGANIZATION";
         return Err(Failure::new(Code::ArgumentInvalid, "no organization is named", hint));
     }
     let mut addresses: Vec<Address> = Vec::new();
-    for (text, is_named) in texts {
-        let address = address(text, is_named)?;
+    for (text, source) in texts {
+        let address = address(text, source)?;
         let is_new = |known: &Address| {
             !known.name.eq_ignore_ascii_case(&address.name) || !known.base.same_origin(&address.base)
         };
@@ -205,14 +204,39 @@ pub(crate) fn addresses(options: &ReadOptions, env: &Env) -> Result<Vec<Address>
 /// Where the organization of a plan is: as the caller names it, else as the plan does.
 #[cfg(feature = "change")]
 pub(crate) fn address_of(named: Option<&str>, planned: &str) -> Result<Address, Failure> {
-    named.map_or_else(|| address(planned, false), |named| address(named, true))
+    named.map_or_else(|| address(planned, Source::Plan), |named| address(named, Source::Argument))
 }
 
-fn address(text: &str, is_named: bool) -> Result<Address, Failure> {
+/// Where the name of an organization comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// `--organization`: by it the user names a host, too.
+    Argument,
+    /// A variable of this name, which any step can set.
+    Variable(&'static str),
+    /// A plan, which another person may have made.
+    #[cfg(feature = "change")]
+    Plan,
+}
+
+impl Source {
+    /// As an error names it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Argument => "--organization",
+            Self::Variable(name) => name,
+            #[cfg(feature = "change")]
+            Self::Plan => "the plan",
+        }
+    }
+}
+
+fn address(text: &str, source: Source) -> Result<Address, Failure> {
     let invalid = |reason: &str| {
         let shown =
             if text.contains(['@', '?']) { "not shown".to_owned() } else { one_line(text, MAX_SHOWN) };
-        let error = format!("the organization ({shown}) is not a name or an https URL: {reason}");
+        let source = source.name();
+        let error = format!("the organization of {source} ({shown}) is not a name or an https URL: {reason}");
         let hint = "give its name, as in dev.azure.com/<name>, or its https URL";
         Failure::new(Code::ArgumentInvalid, error, hint)
     };
@@ -235,14 +259,16 @@ fn address(text: &str, is_named: bool) -> Result<Address, Failure> {
     };
     let base = Endpoint::parse(&base).map_err(|error| invalid(&error.to_string()))?;
     // The user has named this host by naming the organization; a variable can be set by any step.
-    let own = AllowedHost::parse(&format!("{}:{}", base.host(), base.port())).filter(|_| is_named);
+    let own = AllowedHost::parse(&format!("{}:{}", base.host(), base.port()))
+        .filter(|_| source == Source::Argument);
     let allowed = AllowedHosts::new(own.into_iter().collect());
     if !allowed.admits(hosts::Service::DevOps, base.host(), base.port()) {
         let error = format!(
-            "the host {} of the organization is not one of Azure DevOps",
+            "{} names an organization at {}, which is not a host of Azure DevOps",
+            source.name(),
             one_line(base.host(), MAX_SHOWN)
         );
-        let hint = "name the organization by --organization if this host is meant: no token goes to a host that only a variable names";
+        let hint = "accepted there are a name, https://dev.azure.com/NAME and https://NAME.visualstudio.com; if another host is meant, name it by --organization: no token goes to a host that only a variable or a plan names";
         return Err(Failure::new(Code::AuthorityNotAllowed, error, hint).by_caller());
     }
     Ok(Address { base, name })
