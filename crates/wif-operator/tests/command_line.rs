@@ -102,3 +102,21 @@ fn a_chain_is_text_and_a_waiver_without_an_effect_is_in_the_summary_too() {
     let (code, said) = audit("2026-11-26T12:00:00Z");
     assert!(code == 2 && said.contains("more than a year ahead"), "{code} {said}");
 }
+
+#[test]
+fn a_job_in_which_no_folder_is_named_is_told_that_its_run_has_no_summary() {
+    let scene = scene::Scene::new(&[Planted::StoredSecret], 0);
+    let told = |folder: Option<&str>| {
+        let fixture = Fixture::new(&OrganizationPlan::new(NAME).planted(&[Planted::StoredSecret]));
+        let fixture = fixture.set("TF_BUILD", "True").set("AGENT_TEMPDIRECTORY", folder.unwrap_or_default());
+        let scene = scene::Scene { fixture, operator: scene.operator, folder: tempfile::tempdir().unwrap() };
+        let (code, said) = scene.code(&["audit", "--org", NAME]);
+        assert_eq!(code, 11, "{said}");
+        (said.contains("##vso[task.uploadsummary]"), said.contains("AGENT_TEMPDIRECTORY"), said)
+    };
+    let (has_summary, is_said, said) = told(None);
+    assert!(!has_summary && is_said && said.contains("The run has no summary of this"), "{said}");
+    let folder = tempfile::tempdir().unwrap();
+    let (has_summary, is_said, said) = told(folder.path().to_str());
+    assert!(has_summary && !is_said, "{said}");
+}

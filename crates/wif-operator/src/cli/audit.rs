@@ -234,7 +234,8 @@ fn exit_code(report: &Report, worst: Option<Severity>, allow_gaps: bool) -> u8 {
 /// In a job: the run's summary, and an issue for each rule.
 fn tell_job(report: &Report, host: &mut Host<'_>) -> Result<(), Failure> {
     let issues = job::issues(report);
-    let summary = host.env.get("AGENT_TEMPDIRECTORY").map(|folder| summary(report, folder.as_ref()));
+    let folder = host.env.get("AGENT_TEMPDIRECTORY").filter(|folder| !folder.is_empty());
+    let summary = folder.map(|folder| summary(report, folder.as_ref()));
     let mut commands = Commands::new(&mut *host.out, host.env);
     let told =
         issues.iter().try_for_each(|Issue { is_error, code, text }| commands.issue(*is_error, code, text));
@@ -243,7 +244,7 @@ fn tell_job(report: &Report, host: &mut Host<'_>) -> Result<(), Failure> {
         Some(Err(failure)) => {
             commands.warning(&format!("The run has no summary of this: {}", failure.story()))
         }
-        None => Ok(()),
+        None => commands.warning("The run has no summary of this: the agent did not set AGENT_TEMPDIRECTORY"),
     });
     told.map_err(closed)
 }
