@@ -19,7 +19,7 @@ use crate::{
     credential::{CredentialKind, IssuerKind},
     report::{ConnectionEntry, CoverageEntry, Finding, Report},
     severity::Severity,
-    snapshot::{Layer, State},
+    snapshot::Layer,
     waiver::{WaiverNotice, WaiverState},
 };
 
@@ -312,9 +312,8 @@ const fn mark(severity: &Severity) -> &'static str {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the template passes fields by reference")]
-const fn state_word(state: &State) -> &'static str {
-    super::wording::state(*state)
+fn state_word(report: &Report, gap: &CoverageEntry) -> &'static str {
+    super::wording::state(report, gap)
 }
 
 const fn notice_state(notice: &WaiverNotice) -> &'static str {

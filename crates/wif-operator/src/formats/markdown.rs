@@ -55,7 +55,8 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
                 None => gap.organization.clone(),
             };
             let layer = gap.layer.as_str();
-            writeln!(out, "| {} | {layer} | {} | {} |", escape(&place), state(gap.state), escape(&gap.why))?;
+            let (place, why) = (escape(&place), escape(&gap.why));
+            writeln!(out, "| {place} | {layer} | {} | {why} |", state(report, gap))?;
         }
         if gaps.len() > MAX_GAPS {
             writeln!(out, "\n… {} more", gaps.len() - MAX_GAPS)?;

@@ -103,7 +103,7 @@ fn foot(report: &Report, look: Look) -> Vec<String> {
     if !gaps.is_empty() {
         lines.push(String::new());
         lines.push(look.heading(&format!("Not seen, and so not judged: {}", plural(gaps.len(), "gap"))));
-        lines.extend(gaps.iter().take(MAX_GAPS).map(|gap| gap_line(gap, look)));
+        lines.extend(gaps.iter().take(MAX_GAPS).map(|gap| gap_line(report, gap, look)));
         if gaps.len() > MAX_GAPS {
             lines.push(format!("  … {} more", gaps.len() - MAX_GAPS));
         }
@@ -133,14 +133,14 @@ fn foot(report: &Report, look: Look) -> Vec<String> {
     lines
 }
 
-fn gap_line(gap: &CoverageEntry, look: Look) -> String {
+fn gap_line(report: &Report, gap: &CoverageEntry, look: Look) -> String {
     let place = match &gap.project {
         Some(project) => format!("{}/{project}", gap.organization),
         None => gap.organization.clone(),
     };
     let connection = gap.connection.map(|id| format!(" {id}")).unwrap_or_default();
     let layer = gap.layer.as_str();
-    cut(&format!("  {place}{connection}, {layer}, {}: {}", state(gap.state), gap.why), look)
+    cut(&format!("  {place}{connection}, {layer}, {}: {}", state(report, gap), gap.why), look)
 }
 
 /// A line that does not wrap more than once on a terminal.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    report::{Finding, Report, Totals},
+    report::{CoverageEntry, Finding, Report, Totals},
     rule::{Remedy, command::quote},
     severity::Severity,
     snapshot::State,
@@ -103,9 +103,11 @@ pub(super) fn place(finding: &Finding) -> String {
     parts.join("/")
 }
 
-/// The word for a state of coverage.
-pub(super) const fn state(state: State) -> &'static str {
-    match state {
+/// The word for the state of what a report lacks. What lies deeper than the report, as a snapshot of lists has no roles, was not
+/// tried, and so it did not fail.
+pub(super) fn state(report: &Report, gap: &CoverageEntry) -> &'static str {
+    match gap.state {
+        _ if gap.layer > report.layer => "not read",
         State::Read => "read",
         State::Partial => "partly read",
         State::Denied => "denied",
