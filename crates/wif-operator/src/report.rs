@@ -120,6 +120,9 @@ pub struct ConnectionEntry {
     pub secret_starts: Option<Moment>,
     /// When the last of the application's secrets, or certificates, ends.
     pub secret_ends: Option<Moment>,
+    /// Whether it was read which secrets and certificates its identity has. A managed identity has none.
+    #[serde(skip)]
+    pub are_secrets_read: bool,
     /// The names of the federated credentials, and whether each is for this connection.
     pub federated_credentials: Option<Vec<TrustEntry>>,
     /// The roles of its identity.

@@ -191,8 +191,7 @@ pub(super) fn chain(one: &ConnectionEntry) -> Vec<(&'static str, Vec<String>)> {
         roles.iter().map(role).collect()
     });
     let stored = match (one.secret_starts, one.secret_ends) {
-        // What Graph did not tell of the identity, it did not tell of its secrets.
-        (None, None) if one.client.is_some() && one.federated_credentials.is_none() => "not read".to_owned(),
+        (None, None) if one.client.is_some() && !one.are_secrets_read => "not read".to_owned(),
         (None, None) => "nothing".to_owned(),
         (starts, ends) => {
             let day = |moment: Option<crate::moment::Moment>| {

@@ -25,11 +25,15 @@ pub(super) fn connection_entry(context: &Context<'_>, entry: Entry<'_>) -> Conne
         Usage::Last(last) => (UseState::Read, Some(last)),
     };
     let credential = entry.credential();
-    let stored = identity.and_then(|identity| match credential {
-        CredentialKind::Certificate => identity.certificates.as_deref(),
-        _ => identity.secrets.as_deref(),
-    });
-    let last = stored.unwrap_or_default().iter().max_by_key(|stored| stored.ends);
+    let secrets = || identity.and_then(|identity| identity.secrets.as_deref()).unwrap_or_default();
+    let certificates = || identity.and_then(|identity| identity.certificates.as_deref()).unwrap_or_default();
+    // Beside a federated credential each of both is a remainder that still signs in.
+    let stored = match credential {
+        CredentialKind::Certificate => [&[], certificates()],
+        CredentialKind::Federated => [secrets(), certificates()],
+        _ => [secrets(), &[]],
+    };
+    let last = stored.into_iter().flatten().max_by_key(|stored| stored.ends);
     let projects = connection.projects.iter().map(|project| ProjectEntry {
         id: project.id,
         name: text(&project.name),
@@ -63,6 +67,7 @@ pub(super) fn connection_entry(context: &Context<'_>, entry: Entry<'_>) -> Conne
         disabled_on: disabled_on(connection).map(|day| day.to_string()),
         secret_starts: last.and_then(|stored| stored.starts),
         secret_ends: last.and_then(|stored| stored.ends),
+        are_secrets_read: identity.is_some_and(are_secrets_read),
         federated_credentials: identity.and_then(|identity| trust(connection, identity)),
         roles: identity.and_then(roles),
         open_to_all_pipelines: is_open(connection),
@@ -85,6 +90,11 @@ fn identity_kind(connection: &Connection, identity: Option<&Identity>) -> Identi
         }
         kind => kind,
     }
+}
+
+fn are_secrets_read(identity: &Identity) -> bool {
+    identity.kind == IdentityKind::ManagedIdentity
+        || (identity.secrets.is_some() && identity.certificates.is_some())
 }
 
 fn person(person: &Person) -> Option<String> {

@@ -6,7 +6,7 @@ use crate::{
         connection::{Connection, ProjectReference},
         identity::Identity,
     },
-    testing::{Planted, client_id, connection_id, reference, request, settings, store_secret},
+    testing::{Planted, client_id, connection_id, reference, request, secret, settings, store_secret},
 };
 
 /// What is said of a request in an organization that was read whole, but for what is planted.
@@ -163,4 +163,32 @@ fn a_finding_about_an_application_is_waived_by_its_name_or_client_id() {
     };
     assert!(waived("name: app-*") && waived(&format!("connection: {}", client_id(2))));
     assert!(!waived("name: sc-*") && !waived(&format!("connection: {}", client_id(3))));
+}
+
+#[test]
+fn what_remains_beside_a_federated_credential_is_a_secret_or_a_certificate_or_not_read() {
+    let shown = |plant: fn(&mut Identity)| {
+        let planted = Planted::new().with(2, |_, identity| plant(identity));
+        let report = judge(&planted.snapshot(), &settings(), &Selection::default());
+        let mut out = Vec::new();
+        crate::formats::inventory::write_chain(&report, &mut out).unwrap();
+        let chain = String::from_utf8(out).unwrap();
+        let of_second = chain.split_once("/sc-2 ").unwrap().1;
+        let line = of_second.lines().find(|line| line.contains("secret of the identity")).unwrap();
+        let one = report.connections.into_iter().find(|one| one.id == connection_id(2)).unwrap();
+        (one.secret_ends, line.rsplit("  ").next().unwrap().to_owned())
+    };
+    assert_eq!(shown(|_| {}), (None, "nothing".to_owned()));
+    let (ends, line) = shown(|identity| identity.certificates = Some(vec![secret(50)]));
+    assert_eq!((ends, line.contains("until ")), (secret(50).ends, true), "{line}");
+    let (ends, _) = shown(|identity| {
+        identity.secrets = Some(vec![secret(90)]);
+        identity.certificates = Some(vec![secret(50)]);
+    });
+    assert_eq!(ends, secret(90).ends);
+    for unread in
+        [(|identity| identity.certificates = None) as fn(&mut Identity), |identity| identity.secrets = None]
+    {
+        assert_eq!(shown(unread), (None, "not read".to_owned()));
+    }
 }
