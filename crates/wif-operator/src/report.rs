@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
+use wif_core::azure::cloud::Cloud;
 
 use crate::{
     credential::{CredentialKind, IssuerKind},
@@ -30,6 +31,9 @@ pub struct Report {
     pub now: Moment,
     /// When reading began.
     pub taken: Moment,
+    /// The cloud that was asked: commands have to name it.
+    #[serde(skip)]
+    pub cloud: Cloud,
     /// How deep was read.
     pub layer: Layer,
     /// Whether names and mail addresses of people were removed.

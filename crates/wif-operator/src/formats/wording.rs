@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use wif_core::azure::cloud::Cloud;
+
 use crate::{
     report::{CoverageEntry, Finding, Report, Totals},
-    rule::{Remedy, command::quote},
+    rule::{Remedy, command::in_organization},
     severity::Severity,
     snapshot::State,
 };
@@ -31,7 +33,7 @@ pub(super) fn groups(report: &Report) -> Vec<Group<'_>> {
         .into_iter()
         .map(|(remedy, findings)| {
             let severity = findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Note);
-            let command = next(remedy, &findings);
+            let command = next(remedy, report.cloud, &findings);
             Group { remedy, severity, findings, command }
         })
         .collect();
@@ -43,7 +45,7 @@ pub(super) fn groups(report: &Report) -> Vec<Group<'_>> {
 }
 
 /// The next command of a group: for all of an organization at once, where there is such a command and more than one finding.
-fn next(remedy: Remedy, findings: &[&Finding]) -> String {
+fn next(remedy: Remedy, cloud: Cloud, findings: &[&Finding]) -> String {
     let Some(first) = findings.first() else { return String::new() };
     let is_of_one = findings.iter().all(|finding| finding.connection == first.connection);
     let verb = match remedy {
@@ -54,7 +56,7 @@ fn next(remedy: Remedy, findings: &[&Finding]) -> String {
     if is_of_one {
         return first.command.clone();
     }
-    format!("wif {verb} --organization {} --all-eligible", quote(&first.organization))
+    format!("wif {verb} {} --all-eligible", in_organization(&first.organization, cloud))
 }
 
 /// `12 faults, 1 warning, 3 notes`

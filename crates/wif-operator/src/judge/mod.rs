@@ -17,10 +17,12 @@ use self::{
 };
 use crate::{
     credential::CredentialKind,
-    drift::{self, Standing},
     report::{Comparison, CoverageEntry, Finding, OrganizationEntry, Report, SCHEMA, Totals, Waived},
-    rule::{Context, Draft, Entry, Rule, Settings},
-    rules::{self, wif6601_drift},
+    rule::{Context, Draft, Entry, Rule, Settings, Unconnected},
+    rules::{
+        self,
+        wif6601_drift::{self, Uncompared},
+    },
     severity::Severity,
     snapshot::{Layer, Snapshot, State},
     waiver::{About, Waiver, WaiverState},
@@ -86,15 +88,20 @@ pub fn judge(snapshot: &Snapshot, settings: &Settings, selection: &Selection) ->
         if !selection.asks_for(rule.code) {
             continue;
         }
-        (rule.check)(&context, &mut drafts);
+        if rule.code == wif6601_drift::RULE.code {
+            let uncompared = wif6601_drift::compare(&context, &mut drafts);
+            report.coverage.extend(uncompared.iter().map(gap));
+        } else {
+            (rule.check)(&context, &mut drafts);
+        }
         for draft in drafts.drain(..) {
-            let application = draft.application();
+            let unconnected = draft.unconnected();
             let mut finding = finding(&rule, draft, &names);
             finding.new = selection
                 .baseline
                 .as_ref()
                 .is_some_and(|known| !known.findings.contains_key(&finding.fingerprint));
-            finding.waived = waived((&finding, &application), &selection.waivers, settings, &mut used);
+            finding.waived = waived((&finding, &unconnected), &selection.waivers, settings, &mut used);
             report.findings.push(finding);
         }
     }
@@ -103,9 +110,6 @@ pub fn judge(snapshot: &Snapshot, settings: &Settings, selection: &Selection) ->
             |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.rule, finding.connection);
         order(one).cmp(&order(other)).then_with(|| one.fingerprint.cmp(&other.fingerprint))
     });
-    if selection.asks_for(wif6601_drift::RULE.code) {
-        report.coverage.extend(uncompared(&context));
-    }
     report.waivers = notices(selection, settings, &used);
     report.baseline = selection.baseline.as_ref().map(|known| compare(&report, selection, known));
     for finding in &report.findings {
@@ -171,6 +175,7 @@ pub fn inventory(context: &Context<'_>) -> Report {
         version: env!("CARGO_PKG_VERSION"),
         now: context.now(),
         taken: snapshot.taken,
+        cloud: snapshot.cloud,
         layer: snapshot.depth,
         redacted: snapshot.redacted,
         has_all_rules: false,
@@ -215,19 +220,18 @@ fn fingerprint(rule: &str, draft: &Draft) -> String {
     hexadecimal(digest.as_ref()).chars().take(FINGERPRINT_DIGITS).collect()
 }
 
-/// A finding that is about no connection is found by the application that it is about.
 fn waived(
-    (finding, (client, application)): (&Finding, &(String, String)),
+    (finding, unconnected): (&Finding, &Unconnected),
     waivers: &[Waiver],
     settings: &Settings,
     used: &mut [bool],
 ) -> Option<Waived> {
-    let id = finding.connection.map_or_else(|| client.clone(), |id| id.to_string());
+    let id = finding.connection.map_or_else(|| unconnected.id.clone(), |id| id.to_string());
     let about = About {
         rule: finding.rule,
         id: &id,
-        name: finding.connection_name.as_deref().unwrap_or(application),
-        project: finding.project.as_deref().unwrap_or_default(),
+        name: finding.connection_name.as_deref().unwrap_or(&unconnected.name),
+        project: finding.project.as_deref().unwrap_or(&unconnected.project),
     };
     let mut found = None;
     for (waiver, used) in waivers.iter().zip(used) {
@@ -245,38 +249,18 @@ fn waived(
     found
 }
 
-/// A gap for each request that could not be compared with what is there.
-fn uncompared(context: &Context<'_>) -> Vec<CoverageEntry> {
-    let mut gaps = Vec::new();
-    for request in drift::asked(context) {
-        let mut note = |organization: &str, layer, connection, why: &str| {
-            gaps.push(CoverageEntry {
-                organization: text(organization),
-                project: Some(text(request.owner_project())),
-                layer,
-                connection,
-                state: State::Partial,
-                why: text(why),
-            });
-        };
-        match drift::find(context, request) {
-            Standing::There(entry) => {
-                let unread = drift::compare(context, request, entry).unread.into_iter();
-                // What lies deeper was not to be read.
-                for what in unread.filter(|what| what.layer() <= context.snapshot.depth) {
-                    let why = format!("{} cannot be compared with {what}", request.file);
-                    note(&entry.organization.name, what.layer(), Some(entry.connection.id), &why);
-                }
-            }
-            Standing::Absent(_) => {}
-            Standing::Unread(why) => {
-                let organization = context.snapshot.organizations.first().map(|one| one.name.as_str());
-                let why = format!("{}: {why}", request.file);
-                note(organization.unwrap_or_default(), Layer::List, None, &why);
-            }
-        }
+/// A gap for what could not be compared with a request.
+fn gap(
+    Uncompared { place: (organization, project), layer, connection, why }: &Uncompared<'_>,
+) -> CoverageEntry {
+    CoverageEntry {
+        organization: text(organization),
+        project: Some(text(project)),
+        layer: *layer,
+        connection: *connection,
+        state: State::Partial,
+        why: text(why),
     }
-    gaps
 }
 
 fn notices(

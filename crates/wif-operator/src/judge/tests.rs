@@ -1,8 +1,11 @@
 use super::*;
+use wif_core::azure::cloud::Cloud;
+
 use crate::{
     drift,
     request::Request,
     snapshot::{
+        Existence,
         connection::{Connection, ProjectReference},
         identity::Identity,
     },
@@ -163,6 +166,51 @@ fn a_finding_about_an_application_is_waived_by_its_name_or_client_id() {
     };
     assert!(waived("name: app-*") && waived(&format!("connection: {}", client_id(2))));
     assert!(!waived("name: sc-*") && !waived(&format!("connection: {}", client_id(3))));
+}
+
+#[test]
+fn a_request_without_its_connection_is_waived_by_the_name_or_project_that_it_asks_for() {
+    let waived = |target: &str| {
+        let text = format!("- {{rule: WIF6601, {target}, reason: r, owner: o, until: 2026-12-01}}");
+        let waivers = crate::waiver::parse_waivers(&text, "w.yaml", crate::testing::now()).unwrap();
+        let selection = Selection { waivers, ..Selection::default() };
+        let absent = Request { connection: "sc-new".to_owned(), ..request() };
+        let asked = Settings { requests: vec![absent], ..settings() };
+        let report = judge(&Planted::new().snapshot(), &asked, &selection);
+        let of_rule: Vec<_> = report.findings.iter().filter(|one| one.rule == "WIF6601").collect();
+        assert_eq!((of_rule.len(), of_rule[0].connection, &of_rule[0].project), (1, None, &None));
+        of_rule[0].waived.is_some()
+    };
+    assert!(waived("connection: sc-new") && waived("name: sc-n*") && waived("project: platform"));
+    assert!(!waived("connection: sc-2") && !waived("name: app-*") && !waived("project: Shop"));
+}
+
+#[test]
+fn a_command_names_the_cloud_that_was_audited() {
+    let commands = |cloud| {
+        let planted = (2..4).fold(Planted::new(), |planted, number| planted.with(number, store_secret));
+        let mut snapshot = planted.with(4, |_, identity| identity.existence = Existence::Gone).snapshot();
+        snapshot.cloud = cloud;
+        let absent = Request { connection: "sc-new".to_owned(), ..request() };
+        let asked = Settings { requests: vec![absent], ..settings() };
+        let report = judge(&snapshot, &asked, &Selection::default());
+        let mut out = Vec::new();
+        crate::formats::Format::Text.write(&report, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let next = text.lines().filter_map(|line| line.trim().strip_prefix("next: ")).map(str::to_owned);
+        let all: Vec<_> = report.findings.iter().map(|one| one.command.clone()).chain(next).collect();
+        all.into_iter().filter(|command| command.starts_with("wif ")).collect::<Vec<_>>()
+    };
+    let china = commands(Cloud::China);
+    for part in
+        ["convert plan ", "--all-eligible", "connection plan request.yaml", "connection plan sc-2.yaml"]
+    {
+        assert!(china.iter().any(|command| command.contains(part)), "{part}: {china:#?}");
+    }
+    assert!(china.iter().all(|command| command.contains(" --cloud china")), "{china:#?}");
+    let public = commands(Cloud::Public);
+    assert_eq!(public.len(), china.len());
+    assert!(public.iter().all(|command| !command.contains("--cloud")), "{public:#?}");
 }
 
 #[test]

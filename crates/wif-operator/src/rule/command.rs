@@ -18,18 +18,26 @@ pub fn quote(word: &str) -> String {
 
 /// A command of this program for one connection: `wif convert plan --organization contoso --connection ID`.
 #[must_use]
-pub fn wif(verb: &str, entry: Entry<'_>) -> String {
-    format!(
-        "wif {verb} --organization {} --connection {}",
-        quote(&entry.organization.name),
-        entry.connection.id
-    )
+pub fn wif(verb: &str, cloud: Cloud, entry: Entry<'_>) -> String {
+    let organization = in_organization(&entry.organization.name, cloud);
+    format!("wif {verb} {organization} --connection {}", entry.connection.id)
+}
+
+/// The arguments that lead a command of this program to an organization, and to the cloud that it was audited in.
+#[must_use]
+pub fn in_organization(name: &str, cloud: Cloud) -> String {
+    let cloud = match cloud {
+        Cloud::Public => "",
+        Cloud::UsGovernment => " --cloud usgovernment",
+        Cloud::China => " --cloud china",
+    };
+    format!("--organization {}{cloud}", quote(name))
 }
 
 /// The command that makes a connection as a request file asks for it, or gives one that is there what it asks for.
 #[must_use]
-pub fn by_request(entry: Entry<'_>) -> String {
-    format!("wif connection plan request.yaml --organization {}", quote(&entry.organization.name))
+pub fn by_request(cloud: Cloud, entry: Entry<'_>) -> String {
+    format!("wif connection plan request.yaml {}", in_organization(&entry.organization.name, cloud))
 }
 
 /// The page of a connection in the project that owns it.

@@ -38,11 +38,29 @@ pub struct Draft {
     pub key: String,
 }
 
+/// How waivers find what is about no connection; empty, where there is no such name.
+#[derive(Clone, Debug, Default)]
+pub struct Unconnected {
+    /// The client id of an application.
+    pub id: String,
+    /// The name of the application, or of the connection that is not there.
+    pub name: String,
+    /// The project that is to own that connection.
+    pub project: String,
+}
+
 impl Draft {
-    /// Client id and name of the application that it is about, if it is about no connection.
-    pub(crate) fn application(&self) -> (String, String) {
-        let of = |name: &str| self.evidence.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        if self.connection.is_some() { Default::default() } else { (of("client"), of("application")) }
+    /// What it is about instead of a connection: an application, or a connection that is requested and not there.
+    pub(crate) fn unconnected(&self) -> Unconnected {
+        let of = |name: &str| self.evidence.get(name).and_then(Value::as_str).map(str::to_owned);
+        if self.connection.is_some() {
+            return Unconnected::default();
+        }
+        Unconnected {
+            id: of("client").unwrap_or_default(),
+            name: of("application").or_else(|| of("connection")).unwrap_or_default(),
+            project: of("project").unwrap_or_default(),
+        }
     }
 
     /// A finding about a connection.

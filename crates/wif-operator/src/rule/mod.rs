@@ -5,7 +5,7 @@ mod context;
 mod finding;
 
 pub use context::{Context, Entry, Settings, client_of, root_of};
-pub use finding::Draft;
+pub use finding::{Draft, Unconnected};
 
 use serde::Serialize;
 

@@ -35,7 +35,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
             .evidence("secretStarts", since)
             .fix(
                 "convert it in place to federation: its id, its identity and the pipelines stay",
-                command::wif("convert plan", entry),
+                command::wif("convert plan", context.snapshot.cloud, entry),
             );
         found.push(finding);
     }

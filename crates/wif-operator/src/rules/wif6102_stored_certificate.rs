@@ -26,7 +26,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
                 .evidence("client", entry.connection.client)
                 .fix(
                     "convert it in place to federation; there is no way back to the certificate",
-                    command::wif("convert plan", entry),
+                    command::wif("convert plan", context.snapshot.cloud, entry),
                 );
         found.push(finding);
     }

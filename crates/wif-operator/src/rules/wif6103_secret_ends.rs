@@ -53,7 +53,7 @@ fn judge(context: &Context<'_>, entry: Entry<'_>, identity: &Identity) -> Option
         .evidence("secretEnds", latest)
         .fix(
             "convert it to federation instead of making another secret: then nothing ends",
-            command::wif("convert plan", entry),
+            command::wif("convert plan", context.snapshot.cloud, entry),
         );
     Some(finding)
 }

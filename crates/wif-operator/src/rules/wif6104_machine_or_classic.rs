@@ -32,7 +32,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
             .evidence("scheme", scheme)
             .fix(
                 "write down in a request file what is to be in its place, with an identity of its own, and let it be made",
-                command::by_request(entry),
+                command::by_request(context.snapshot.cloud, entry),
             );
         found.push(finding);
     }

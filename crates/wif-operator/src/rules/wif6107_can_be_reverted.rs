@@ -26,7 +26,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
                 .evidence("revertDeadline", until)
                 .fix(
                     "run its pipelines before that moment: what they need shows now or never",
-                    command::wif("revert plan", entry),
+                    command::wif("revert plan", context.snapshot.cloud, entry),
                 );
         found.push(finding);
     }

@@ -56,7 +56,10 @@ fn judge(context: &Context<'_>, entry: Entry<'_>) -> Draft {
         format!("it has the Azure DevOps issuer, and its retirement does not concern it yet: {why}")
     };
     let (fix, command) = if is_in_scope {
-        ("move it to the issuer of Entra, in place", command::wif("issuer plan", entry))
+        (
+            "move it to the issuer of Entra, in place",
+            command::wif("issuer plan", context.snapshot.cloud, entry),
+        )
     } else {
         ("nothing yet; see what Microsoft announces for such connections", command::page(entry))
     };

@@ -21,12 +21,12 @@ pub const RULE: Rule = Rule {
 fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
     for entry in context.visible() {
         if let Some(identity) = context.identity(entry.connection) {
-            judge(entry, identity, found);
+            judge(context, entry, identity, found);
         }
     }
 }
 
-fn judge(entry: Entry<'_>, identity: &Identity, found: &mut Vec<Draft>) {
+fn judge(context: &Context<'_>, entry: Entry<'_>, identity: &Identity, found: &mut Vec<Draft>) {
     let client = identity.client;
     let mut add = |reason: &str, detail: &str, fix: &str, command: String| {
         let finding = Draft::of(entry, Severity::Warning, detail)
@@ -54,7 +54,7 @@ fn judge(entry: Entry<'_>, identity: &Identity, found: &mut Vec<Draft>) {
                 "deleted",
                 "its application does not exist",
                 "write down in a request file which identity it is to have, or delete it",
-                command::by_request(entry),
+                command::by_request(context.snapshot.cloud, entry),
             );
         }
         return;

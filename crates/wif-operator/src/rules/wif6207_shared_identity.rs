@@ -42,7 +42,10 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
         let finding = Draft::of(entry, Severity::Warning, detail)
             .evidence("client", client)
             .evidence_list("others", told)
-            .fix("give each connection an identity of its own", command::wif("migrate plan", entry));
+            .fix(
+                "give each connection an identity of its own",
+                command::wif("migrate plan", context.snapshot.cloud, entry),
+            );
         found.push(finding);
     }
 }

@@ -1,12 +1,13 @@
 //! WIF6601: a request file says otherwise.
 
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::{
-    drift::{self, Standing},
+    drift::{self, Compared, Standing},
     rule::{Context, Draft, Remedy, Rule, command},
     severity::Severity,
-    snapshot::Organization,
+    snapshot::{Layer, Organization},
 };
 
 /// The rule.
@@ -18,15 +19,42 @@ pub const RULE: Rule = Rule {
     check,
 };
 
+/// A request that could not be compared with what is there, or not in all.
+pub struct Uncompared<'a> {
+    /// The organization's name, and the project that owns the connection.
+    pub place: (&'a str, &'a str),
+    /// The layer that lacks.
+    pub layer: Layer,
+    /// The connection, if it is there.
+    pub connection: Option<Uuid>,
+    /// Why, in a sentence that names the request's file.
+    pub why: String,
+}
+
 fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
+    compare(context, found);
+}
+
+/// Adds what the rule finds, and tells what it could not compare.
+pub fn compare<'a>(context: &Context<'a>, found: &mut Vec<Draft>) -> Vec<Uncompared<'a>> {
+    let mut uncompared = Vec::new();
     for request in drift::asked(context) {
+        let owner = request.owner_project();
         let next = |organization: &Organization| {
-            let (file, name) = (command::quote(&request.file), command::quote(&organization.name));
-            format!("wif connection plan {file} --organization {name}")
+            let organization = command::in_organization(&organization.name, context.snapshot.cloud);
+            format!("wif connection plan {} {organization}", command::quote(&request.file))
         };
         match drift::find(context, request) {
             Standing::There(entry) => {
-                let differences = drift::compare(context, request, entry).differences;
+                let Compared { differences, unread } = drift::compare(context, request, entry);
+                // What lies deeper was not to be read.
+                let unread = unread.into_iter().filter(|what| what.layer() <= context.snapshot.depth);
+                uncompared.extend(unread.map(|what| Uncompared {
+                    place: (&entry.organization.name, owner),
+                    layer: what.layer(),
+                    connection: Some(entry.connection.id),
+                    why: format!("{} cannot be compared with {what}", request.file),
+                }));
                 let Some(first) = differences.first() else { continue };
                 let fields: Vec<_> = differences.iter().map(|one| one.field.as_str()).collect();
                 let first = json!(first);
@@ -48,16 +76,26 @@ fn check(context: &Context<'_>, found: &mut Vec<Draft>) {
                     request.file, request.connection
                 );
                 let finding = Draft::without_connection(organization, Severity::Warning, detail)
-                    .key(format!("{}/{}", request.owner_project(), request.connection))
+                    .key(format!("{owner}/{}", request.connection))
                     .evidence("file", &request.file)
+                    .evidence("connection", &request.connection)
+                    .evidence("project", owner)
                     .evidence_list("differences", [json!(drift::absent(request))])
                     .fix("make it, or delete the request", next(organization));
                 found.push(finding);
             }
-            // The judgment tells it as a gap.
-            Standing::Unread(_) => {}
+            Standing::Unread(why) => {
+                let organization = context.snapshot.organizations.first().map(|one| one.name.as_str());
+                uncompared.push(Uncompared {
+                    place: (organization.unwrap_or_default(), owner),
+                    layer: Layer::List,
+                    connection: None,
+                    why: format!("{}: {why}", request.file),
+                });
+            }
         }
     }
+    uncompared
 }
 
 #[cfg(test)]
