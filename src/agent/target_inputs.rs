@@ -6,7 +6,7 @@ use wif_core::{
     exports::Family,
 };
 
-use crate::aws::domain;
+use crate::aws::partition;
 
 /// The clouds that a step signs in to beside Azure.
 #[derive(Clone, Debug, Default)]
@@ -117,7 +117,7 @@ pub(crate) fn ecr(host: &str) -> Option<EcrServer<'_>> {
         _ => return None,
     };
     let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
-    let is_of_region = is_region(region) && of_partition == domain(region);
+    let is_of_region = is_region(region) && of_partition == partition(region).domain;
     (is_account && is_of_region).then_some(EcrServer { region, is_fips })
 }
 

@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     agent::target_inputs::{AwsInputs, is_region},
-    aws::domain,
+    aws::partition,
 };
 
 const SERVICE: &str = "AWS";
@@ -70,7 +70,7 @@ impl Aws {
         let endpoint = if let Some((name, text)) = own {
             named_endpoint((name, text), &STS, allowed)?
         } else {
-            parse("awsRegion", &format!("https://sts.{region}.{}", domain(&region)))?
+            parse("awsRegion", &format!("https://sts.{region}.{}", partition(&region).domain))?
         };
         Ok(Self { role, region, duration, session: session_name(env), url: endpoint.join([]) })
     }

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     agent::target_inputs::EcrServer,
-    aws::{Credentials, ToSign, domain, signed},
+    aws::{Credentials, ToSign, partition, signed},
 };
 
 const HOSTS: AwsHosts = AwsHosts { service: "Amazon ECR", names: &["api.ecr", "ecr-fips"] };
@@ -79,7 +79,7 @@ impl Ecr {
             named_endpoint(own, &HOSTS, allowed)?
         } else {
             let name = if is_fips { "ecr-fips" } else { "api.ecr" };
-            parse("registries", &format!("https://{name}.{region}.{}", domain(region)))?
+            parse("registries", &format!("https://{name}.{region}.{}", partition(region).domain))?
         };
         Ok(Self { region: region.to_owned(), url: endpoint.join([]) })
     }

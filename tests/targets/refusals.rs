@@ -17,6 +17,11 @@ fn inputs_of_other_clouds_that_cannot_be_meant_are_named_before_any_request() {
         (&[("awsRole", AWS_ROLE)], "awsRegion", "a region such as eu-central-1"),
         (&[("awsRole", AWS_ROLE), ("awsRegion", "Frankfurt")], "awsRegion", "a region such as"),
         (&[("awsRole", AWS_ROLE), ("awsRegion", "cn-north-1")], "awsRegion", "of the partition of awsRole"),
+        (
+            &[("awsRole", AWS_ROLE), ("awsRegion", "us-iso-east-1")],
+            "awsRegion",
+            "of the partition of awsRole",
+        ),
         (&[("awsRegion", REGION)], "awsRole", "with awsRegion beside it"),
         (
             &[("awsRole", AWS_ROLE), ("awsRegion", REGION), ("awsSessionDuration", "899")],

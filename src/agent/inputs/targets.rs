@@ -14,7 +14,10 @@ use super::{
     error::InputError,
     values::{list, refuse, text},
 };
-use crate::agent::target_inputs::{self, AwsInputs, GoogleInputs, TargetInputs, VaultInputs};
+use crate::{
+    agent::target_inputs::{self, AwsInputs, GoogleInputs, TargetInputs, VaultInputs},
+    aws::partition,
+};
 
 /// The resources of `allowedResources`, and the other clouds and registries.
 pub(super) fn without_targets(
@@ -59,9 +62,7 @@ pub(super) fn targets(env: &Env, allowed: &AllowedHosts) -> Result<TargetInputs,
     let aws = match (role, region) {
         (Some(role), Some(region)) => {
             // A role is assumed in its own partition.
-            if role.starts_with("arn:aws-cn:") != region.starts_with("cn-")
-                || role.starts_with("arn:aws-us-gov:") != region.starts_with("us-gov-")
-            {
+            if role.split(':').nth(1) != Some(partition(&region).name) {
                 return Err(refuse(declared::AWS_REGION, &region));
             }
             let refused = || {

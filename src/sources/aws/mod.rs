@@ -26,7 +26,7 @@ use super::{
     usable::{Origin, check},
 };
 
-use crate::aws::{ToSign, domain, signed};
+use crate::aws::{ToSign, partition, signed};
 
 pub(crate) use self::credentials::VARIABLES;
 pub(super) use self::credentials::recognized;
@@ -63,7 +63,7 @@ impl Aws {
                 "correct AWS_REGION: eu-central-1",
             ));
         }
-        let domain = domain(region);
+        let domain = partition(region).domain;
         let own = ENDPOINTS.into_iter().find_map(|name| Some((name, env.get(name)?.to_owned())));
         let (name, url) = own.unwrap_or_else(|| ("AWS_REGION", format!("https://sts.{region}.{domain}/")));
         let endpoint = Endpoint::parse(&url).map_err(|error| {
