@@ -76,6 +76,41 @@ fn a_token_as_json_says_what_it_is_for_and_when_it_ends() {
     assert!(!texts[2].contains(access["token"].as_str().unwrap()));
 }
 
+/// The fields that the reference gives to what is in this row, sorted, with the name of the schema.
+fn fields_of_the_reference(what: &str) -> Vec<String> {
+    let page = include_str!("../docs/reference.md");
+    let row = page.lines().find_map(|line| line.strip_prefix(&format!("| {what} | "))).unwrap();
+    let names = row.split('`').skip(1).step_by(2).filter(|name| !name.starts_with('"')).map(str::to_owned);
+    let schema = row.contains("\"schema\": ").then(|| "schema".to_owned());
+    let mut names: Vec<_> = names.chain(schema).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_reference_lists_the_fields_of_every_json() {
+    let fields = |value: &Value| {
+        let mut names: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
+        names.sort();
+        names
+    };
+    let case = Case::new();
+    let texts = printed(&case, &[token(Some("arm"), true), Command::Status { session: None, json: true }]);
+    let (token, status) = (parsed(&texts[0]), parsed(&texts[1]));
+    let mut explained = Vec::new();
+    cli::explain(Some("WIF2013"), true, &mut std::io::empty(), &mut Screen::new(&mut explained)).unwrap();
+    let explained: Value = serde_json::from_slice(&explained).unwrap();
+    for (what, answer) in [
+        ("`wif token --json`", &token),
+        ("`wif status --json`", &status),
+        ("each of `tokens`", &status["tokens"][0]),
+        ("`wif explain --json`", &explained),
+        ("each of `explained`", &explained["explained"][0]),
+    ] {
+        assert_eq!(fields(answer), fields_of_the_reference(what), "{what}");
+    }
+}
+
 #[test]
 fn curl_gets_the_token_by_its_configuration() {
     let texts = printed(&Case::new(), &[token(Some("arm"), false)]);
