@@ -83,33 +83,83 @@ pub(crate) fn by_entra(emulator: &Emulator) {
     directory.trust(usual.connection);
 }
 
-/// A line for each kind of request, in the order of their first.
+/// A line for each kind of request, in the order of their first, with what differs between those of a kind.
 fn asked(journal: &[Entry]) -> String {
-    let mut kinds: Vec<(String, usize)> = Vec::new();
+    let mut kinds: Vec<(String, usize, Vec<String>)> = Vec::new();
     for entry in journal {
-        let kind = kind(entry);
-        match kinds.iter_mut().find(|(known, _)| *known == kind) {
-            Some((_, count)) => *count += 1,
-            None => kinds.push((kind, 1)),
+        let (kind, detail) = kind(entry);
+        let at = kinds.iter().position(|(known, ..)| *known == kind).unwrap_or_else(|| {
+            kinds.push((kind, 0, Vec::new()));
+            kinds.len() - 1
+        });
+        if let Some((_, count, details)) = kinds.get_mut(at) {
+            *count += 1;
+            details.extend(detail.filter(|detail| !details.contains(detail)));
         }
     }
-    kinds.iter().map(|(kind, count)| format!("  {count:>2} × {kind}")).collect::<Vec<_>>().join("\n") + "\n"
+    let line = |(kind, count, details): &(String, usize, Vec<String>)| {
+        let mark = if details.is_empty() { "" } else { ": " };
+        format!("  {count:>2} × {kind}{mark}{}\n", details.join(", "))
+    };
+    kinds.iter().map(line).collect()
 }
 
-/// What a request was for.
-fn kind(entry: &Entry) -> String {
-    match entry.service {
+/// What a request was for, and for which resource.
+fn kind(entry: &Entry) -> (String, Option<String>) {
+    let what = match entry.service {
         Service::DevOps if entry.path.ends_with("/oidctoken") => {
-            "Azure DevOps: an id token that says which job this is".to_owned()
+            "Azure DevOps: an id token that says which job this is"
         }
         Service::Entra if entry.path.ends_with("/token") => {
             let scope = entry.form("scope").unwrap_or_default();
-            format!("Entra: an access token for that id token, for {}", scope.trim_end_matches("/.default"))
+            let resource = scope.trim_end_matches("/.default").trim_start_matches("https://");
+            return (
+                "Entra: an access token in exchange for the id token".to_owned(),
+                Some(resource.to_owned()),
+            );
         }
-        Service::Arm if entry.path == "/subscriptions" => {
-            "ARM: the subscriptions that az is to know".to_owned()
+        Service::Entra if entry.path.ends_with("/.well-known/openid-configuration") => {
+            "Entra: its discovery document, so that the connection is there in time"
         }
-        Service::Arm => "ARM: a request of a step, with its access token".to_owned(),
-        service => format!("{service:?}: {} {}", entry.method, entry.path),
+        Service::Arm if entry.path == "/subscriptions" => "ARM: the subscriptions that az is to know",
+        Service::Arm => "ARM: a request of a step, with its access token",
+        service => return (format!("{service:?}: {} {}", entry.method, entry.path), None),
+    };
+    (what.to_owned(), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(service: Service, path: &str, scope: &str) -> Entry {
+        Entry {
+            service,
+            method: "POST".to_owned(),
+            path: path.to_owned(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            form: vec![("scope".to_owned(), scope.to_owned())],
+            status: Some(200),
+            http_version: "HTTP/1.1".to_owned(),
+            connection: 1,
+            at: 0,
+        }
+    }
+
+    #[test]
+    fn requests_of_a_kind_are_one_line_with_what_differs() {
+        let token = |scope| entry(Service::Entra, "/tenant/oauth2/v2.0/token", scope);
+        let journal = [
+            token("https://vault.azure.net/.default"),
+            entry(Service::Arm, "/subscriptions", ""),
+            token("https://storage.azure.com/.default"),
+            token("https://vault.azure.net/.default"),
+        ];
+        assert_eq!(
+            asked(&journal),
+            "   3 × Entra: an access token in exchange for the id token: vault.azure.net, storage.azure.com\n   \
+             1 × ARM: the subscriptions that az is to know\n"
+        );
     }
 }
