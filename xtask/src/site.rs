@@ -42,12 +42,14 @@ limit-results = 20
 use-boolean-and = true
 boost-title = 4
 "#;
-/// Pictures that are as wide as a phone; addresses and codes that may break anywhere.
+/// Pictures that are as wide as a phone; addresses and codes that may break anywhere, but not into syllables where a table is wider than
+/// the phone: it scrolls.
 const STYLE: &str = "\
 :root { --content-max-width: 900px; }
 .content img { max-width: 100%; height: auto; }
 .content main p code, .content main li code, .content main td code { overflow-wrap: anywhere; }
 .content main table { font-size: 0.9em; }
+.content main td:has(> code) { min-width: 11em; }
 ";
 
 /// Makes the site anew, and tells where it is.
