@@ -79,7 +79,8 @@ fn log(report: &Report) -> Log<'_> {
                 "name": name_of(rule.title),
                 "shortDescription": { "text": rule.title },
                 "fullDescription": { "text": rule.title },
-                "helpUri": format!("{PAGE}#{}", rule.code.to_ascii_lowercase()),
+                "help": help(rule.code),
+                "helpUri": help_uri(rule.code),
                 "defaultConfiguration": { "level": level(rule.severity) },
                 "properties": {
                     "tags": ["security"],
@@ -102,7 +103,9 @@ fn log(report: &Report) -> Log<'_> {
                 "id": GAP,
                 "name": "NotRead",
                 "shortDescription": { "text": "A part of the organization could not be read" },
-                "helpUri": format!("{PAGE}#{}", GAP.to_ascii_lowercase()),
+                "fullDescription": { "text": "What could not be read counts as unknown, and never as good" },
+                "help": help(GAP),
+                "helpUri": help_uri(GAP),
             }],
         },
     });
@@ -118,6 +121,19 @@ fn log(report: &Report) -> Log<'_> {
         results: Results { report, rules: rules.iter().map(|rule| rule.code).collect() },
     };
     Log { schema: SCHEMA, version: "2.1.0", runs: [run] }
+}
+
+/// GitHub wants a text with each rule, and shows its Markdown, if there is one.
+fn help(code: &str) -> Value {
+    let uri = help_uri(code);
+    json!({
+        "text": format!("wif explain {code} says what it is and how to mend it, and so does {uri}"),
+        "markdown": format!("`wif explain {code}` says what it is and how to mend it, and so does [{code}]({uri})."),
+    })
+}
+
+fn help_uri(code: &str) -> String {
+    format!("{PAGE}#{}", code.to_ascii_lowercase())
 }
 
 fn result(report: &Report, finding: &Finding, index: Option<usize>) -> Value {
