@@ -121,11 +121,19 @@ fn the_soak_tells_what_runs_where_and_what_is_in_the_way() {
         code == 0 && said.contains("pipelines have run on the old connection since: pipeline-3"),
         "{said}"
     );
-    scene.fixture.emulator.directory().connection(old).record.history.remove(0);
+    // The pipeline has moved, too: its run on the old one blocks no longer, and another one stops the retirement.
+    run_on(&scene, new, 3, 4, "succeeded");
     let (code, status) = json();
     assert_eq!((code, &status["migrations"][0]["state"]), (0, &json!("ready")));
     assert!(scene.status(&[]).1.contains("wif migrate retire plan plan.json.journal"));
     assert_eq!(scene.plan_retirement(&["--managed-by", "none"]).0, 10);
+    run_on(&scene, old, 2, 5, "succeeded");
+    let (code, said) = scene.retire(&[]);
+    assert!(code == 11 && said.contains("pipeline-2") && scene.has_old(), "{code} {said}");
+    scene.fixture.emulator.directory().connection(old).record.history.remove(0);
+    std::fs::remove_file(scene.folder.path().join("end.json.journal")).unwrap();
+    let (code, said) = scene.retire(&[]);
+    assert!(code == 0 && !scene.has_old(), "{code} {said}");
 }
 
 #[test]

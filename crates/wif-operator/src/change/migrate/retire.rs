@@ -29,7 +29,7 @@ pub struct Ending<'a> {
     pub others: &'a [String],
     /// The new connection.
     pub successor: Uuid,
-    /// When the migration was done.
+    /// Since when nothing may have run on the old connection.
     pub since: Moment,
 }
 

@@ -49,6 +49,8 @@ pub struct Soak {
     pub on_new: Uses,
     /// Whether the old one was used before.
     pub was_used: bool,
+    /// Pipelines that have run on the old one since the first success on the new one, and have not succeeded on the new one later.
+    pub gone_back: Vec<String>,
     /// Pipelines whose newest use is on the old one.
     pub still_on_old: Vec<String>,
     /// What could not be read.
@@ -138,6 +140,7 @@ pub async fn soak(services: &Services, migration: &Migration<'_>) -> Soak {
     soak.was_used = !old.is_empty();
     if let Some(since) = migration.since {
         (soak.on_old, soak.on_new) = (Uses::since(&old, since), Uses::since(&new, since));
+        soak.gone_back = gone_back(&old, &new, since);
     }
     soak.still_on_old = still_on_old(&old, &new);
     soak.blockers = blockers(migration, &soak);
@@ -207,6 +210,10 @@ impl Run {
         if kind.eq_ignore_ascii_case("Release") { format!("{name} (classic release)") } else { name }
     }
 
+    fn has_succeeded(&self) -> bool {
+        self.has_result(&["succeeded", "succeededWithIssues"])
+    }
+
     fn has_result(&self, results: &[&str]) -> bool {
         let found = self.result.as_deref().unwrap_or_default();
         results.iter().any(|result| result.eq_ignore_ascii_case(found))
@@ -218,7 +225,7 @@ impl Uses {
         let mut uses = Self::default();
         for run in runs.iter().filter(|run| run.started > since) {
             uses.runs += 1;
-            uses.succeeded += usize::from(run.has_result(&["succeeded", "succeededWithIssues"]));
+            uses.succeeded += usize::from(run.has_succeeded());
             uses.failed += usize::from(run.has_result(&["failed", "abandoned"]));
             uses.newest = uses.newest.max(Some(run.started));
             uses.pipelines.push(run.name());
@@ -251,6 +258,24 @@ fn still_on_old(old: &[Run], new: &[Run]) -> Vec<String> {
     names
 }
 
+/// Pipelines that have run on the old connection since the first success on the new one. One that has succeeded on the new one
+/// later has moved.
+fn gone_back(old: &[Run], new: &[Run], since: Moment) -> Vec<String> {
+    let moved: Vec<_> = new.iter().filter(|run| run.started > since && run.has_succeeded()).collect();
+    // They are in the order of their beginnings.
+    let begin = moved.first().map_or(since, |first| first.started);
+    let is_later = |run: &&Run| {
+        let (kind, id, _) = &run.pipeline;
+        let is_same = |one: &&Run| one.pipeline.0 == *kind && one.pipeline.1 == *id;
+        let has_moved = moved.iter().copied().filter(is_same).any(|one| one.started > run.started);
+        run.started > begin && !has_moved
+    };
+    let mut names: Vec<_> = old.iter().filter(is_later).map(Run::name).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
 fn blockers(migration: &Migration<'_>, soak: &Soak) -> Vec<String> {
     let mut blockers = Vec::new();
     if migration.since.is_none() {
@@ -261,11 +286,9 @@ fn blockers(migration: &Migration<'_>, soak: &Soak) -> Vec<String> {
     if soak.new.is_none() && soak.unread.is_empty() {
         blockers.push("the new connection is not there".to_owned());
     }
-    if soak.on_old.runs > 0 {
-        blockers.push(format!(
-            "pipelines have run on the old connection since: {}",
-            soak.on_old.pipelines.join(", ")
-        ));
+    if !soak.gone_back.is_empty() {
+        blockers
+            .push(format!("pipelines have run on the old connection since: {}", soak.gone_back.join(", ")));
     }
     // That nothing has run on the old one says little as long as nothing has run on the new one.
     if migration.since.is_some() && soak.was_used && soak.on_new.succeeded == 0 {
@@ -298,6 +321,19 @@ mod tests {
         let uses = Uses::since(&runs, at(1));
         assert_eq!((uses.runs, uses.succeeded, uses.failed, uses.newest), (3, 1, 1, Some(at(7))));
         assert_eq!(uses.pipelines, ["p-1", "p-2"]);
+    }
+
+    #[test]
+    fn a_run_on_the_old_one_counts_from_the_first_success_on_the_new_one_until_its_pipeline_has_moved() {
+        let new = [one(1, 3, "failed"), one(1, 5, "succeeded"), one(3, 8, "succeeded")];
+        let back = |old: &[Run]| gone_back(old, &new, at(1));
+        // Before the first success nobody had moved.
+        assert!(back(&[one(2, 0, "succeeded"), one(2, 4, "succeeded")]).is_empty());
+        assert_eq!(back(&[one(1, 6, "failed"), one(2, 6, "succeeded")]), ["p-1", "p-2"]);
+        assert!(back(&[one(3, 7, "succeeded")]).is_empty());
+        assert_eq!(back(&[one(3, 7, "succeeded"), one(3, 9, "succeeded")]), ["p-3"]);
+        // As long as nothing has succeeded on the new one, each run since the migration counts.
+        assert_eq!(gone_back(&[one(2, 1, "failed"), one(3, 2, "failed")], &new[..1], at(1)), ["p-3"]);
     }
 
     #[test]

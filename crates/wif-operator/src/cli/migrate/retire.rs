@@ -158,7 +158,7 @@ async fn item(
     })
 }
 
-/// The new connection, and since when it is there, if the old one may end.
+/// The new connection, and since when nothing may have run on the old one, if that one may end.
 fn may_end(
     migration: &Migration<'_>,
     soak: &Soak,
@@ -182,7 +182,10 @@ fn may_end(
         }
     }
     let missing = || Reason::new("the new connection is not there", "migrate it anew");
-    Ok((soak.new.ok_or_else(missing)?, migration.since.ok_or_else(missing)?))
+    let since = migration.since.ok_or_else(missing)?;
+    // Later runs than those that were judged here stop it.
+    let since = soak.on_old.newest.map_or(since, |newest| since.max(newest));
+    Ok((soak.new.ok_or_else(missing)?, since))
 }
 
 /// What else the identity serves, or may serve.
