@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use emulator::organization::{OrganizationPlan, Planted};
+use emulator::{
+    Fault, Service,
+    organization::{OrganizationPlan, Planted},
+};
 use serde_json::json;
 
 use crate::support::{Fixture, NAME, request, scene};
@@ -78,6 +81,27 @@ fn a_rollback_takes_back_what_is_selected_and_no_more() {
     ] {
         let (found, said) = roll_back(more);
         assert!(found == code && said.contains(told), "{more:?}: {found} {said}");
+    }
+}
+
+#[test]
+fn what_patterns_and_findings_select_is_not_complete_where_a_project_could_not_be_read() {
+    let scene = request::Scene::new();
+    let audit = json!({
+        "schema": "wif.audit/1",
+        "findings": [{ "rule": "WIF6101", "connection": "00000000-0000-0000-0000-0000000000ff" }],
+    });
+    fs::write(scene.folder.path().join("audit.json"), audit.to_string()).unwrap();
+    let plan = |more: &[&str]| scene.run(&[&["convert", "plan", "--org", NAME][..], more].concat());
+    let (name, from) = (["--name", "sc-nothing-*"], ["--from", "audit.json", "--rule", "WIF6101"]);
+    assert_eq!((plan(&name).0, plan(&from).0), (0, 0));
+    let list = "/_apis/serviceendpoint/endpoints";
+    for more in [&name[..], &from] {
+        scene.fixture.emulator.fault(Fault::on(Service::DevOps, "GET", list).nth(2).status(403));
+        let (code, said) = plan(more);
+        assert!(code == 12 && said.contains("could not all be read"), "{more:?} {code}: {said}");
+        scene.fixture.emulator.fault(Fault::on(Service::DevOps, "GET", list).nth(2).status(403));
+        assert_eq!(plan(&[more, &["--allow-gaps"]].concat()).0, 0);
     }
 }
 

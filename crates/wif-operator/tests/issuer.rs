@@ -123,6 +123,20 @@ fn a_new_plan_of_what_has_moved_removes_only_the_old_credential() {
 }
 
 #[test]
+fn an_old_credential_stays_where_it_is_not_known_whether_code_manages_it() {
+    let scene = Scene::new(&[OLD], 0);
+    let path = scene.plan();
+    let begin = ["issuer", "plan", "--org", crate::support::NAME, "--all-eligible", "--output"];
+    let plan = || scene.code(&[&begin[..], &[path.to_str().unwrap()]].concat());
+    let (code, said) = plan();
+    assert!(code == 10 && said.contains("its old federated credential stays"), "{said}");
+    assert_eq!((scene.apply(&["--yes"]).0, &*scene.kinds()), (0, "new+old"));
+    std::fs::remove_file(scene.journal()).unwrap();
+    let (code, said) = plan();
+    assert!(code == 0 && said.contains("its old federated credential stays"), "{said}");
+}
+
+#[test]
 fn what_cannot_be_moved_is_named_with_the_reason() {
     let scene = Scene::new(&[OLD, Planted::MultiTenantApplication, Planted::StoredSecret], 1);
     {

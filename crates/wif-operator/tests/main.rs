@@ -22,6 +22,7 @@ mod migrate;
 mod read;
 mod retire;
 mod rights;
+mod rollback;
 mod scopes;
 mod support;
 mod swap;

@@ -177,6 +177,13 @@ fn what_is_there_beyond_a_request_goes_from_its_own_identity_and_is_told_elsewhe
     let scene = Scene::new();
     scene.vend(&scene.request("application"));
     add_beyond(&scene);
+    // What code may manage is not deleted.
+    let (code, said) = scene.plan_in_doubt();
+    assert!(code == 10 && said.contains("not known whether code manages it"), "{said}");
+    assert!(!said.contains(" - ") && !said.contains("TestConnection"), "{said}");
+    let writes = scene.writes();
+    let (code, said) = scene.apply(&[]);
+    assert_eq!((code, scene.writes()), (10, writes), "{said}");
     let (code, said) = scene.plan(&[]);
     assert!(code == 10 && said.contains("- remove the role Reader"), "{said}");
     let (code, said) = scene.apply(&[]);

@@ -236,6 +236,56 @@ fn a_connection_that_is_not_as_it_was_asked_for_when_it_is_read_back_is_put_back
 }
 
 #[test]
+fn an_identity_without_room_for_another_credential_is_refused_in_the_plan() {
+    let scene = Scene::new();
+    let client = scene.request("existing")["identity"]["client"].as_str().unwrap().to_owned();
+    {
+        let mut directory = scene.fixture.emulator.directory();
+        let credentials = &mut directory.app(client.parse().unwrap()).federated_credentials;
+        for number in credentials.len()..19 {
+            let mut other = credentials[0].clone();
+            (other.name, other.subject) = (format!("other-{number}"), format!("subject-{number}"));
+            credentials.push(other);
+        }
+    }
+    // The first takes the last room.
+    let first = scene.request("existing");
+    let mut second = first.clone();
+    second["connection"] = "sc-second".into();
+    std::fs::write(scene.folder.path().join("second.yaml"), second.to_string()).unwrap();
+    scene.write(&first);
+    let (code, said) = scene.plan(&["second.yaml"]);
+    assert!(code == 10 && said.contains("1 connections to change"), "{said}");
+    assert!(said.contains("sc-second") && said.contains("20 of 20 federated credentials"), "{said}");
+    let (code, said) = scene.apply(&[]);
+    assert_eq!(code, 0, "{said}");
+    std::fs::remove_file(scene.folder.path().join("plan.json.journal")).unwrap();
+    scene.write(&second);
+    let (code, said) = scene.plan(&[]);
+    assert!(code == 0 && said.contains("20 of 20 federated credentials"), "{code} {said}");
+}
+
+#[test]
+fn a_second_request_for_an_identity_that_the_plan_makes_is_left_out_with_the_way_to_it() {
+    for kind in ["application", "managedIdentity"] {
+        let scene = Scene::new();
+        let mut second = scene.request(kind);
+        second["connection"] = "sc-second".into();
+        std::fs::write(scene.folder.path().join("second.yaml"), second.to_string()).unwrap();
+        scene.write(&scene.request(kind));
+        let (code, said) = scene.plan(&["second.yaml"]);
+        assert!(code == 10 && said.contains("1 connections to change"), "{said}");
+        assert!(
+            said.contains("is made by the request before it, for the connection sc-platform-prod"),
+            "{said}"
+        );
+        assert!(said.contains("kind: existing"), "{said}");
+        let (code, said) = scene.apply(&[]);
+        assert_eq!(code, 0, "{said}");
+    }
+}
+
+#[test]
 fn a_finished_journal_says_that_nothing_is_left_also_where_a_person_has_to_decide() {
     let scene = Scene::new();
     scene.vend(&scene.request("existing"));

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The most federated credentials of an identity.
-pub(super) const MAX_CREDENTIALS: usize = 20;
+pub const MAX_CREDENTIALS: usize = 20;
 const MIGRATE: &str = "put a federated connection beside it, and retire it";
 
 /// Whether a connection may be converted, as far as the lists tell.

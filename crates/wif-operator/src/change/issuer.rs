@@ -3,7 +3,7 @@
 use super::{
     candidate::{Candidate, Ground, Reason, candidate, identity, identity_of, invisible, pairs, usable},
     convert::MAX_CREDENTIALS,
-    plan::{AUDIENCE, Action, Credential, Facts, Item, Step, Trigger},
+    plan::{AUDIENCE, Action, Credential, Facts, Item, ManagedBy, Step, Trigger},
     steps::{CONNECTION_ADMINISTRATOR, add, free_name, item, prove, remove_credential},
 };
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     },
 };
 
+const NOT_KNOWN: &str = "it is not known whether code manages it, and what code may manage is not deleted (--managed-by terraform|bicep|none)";
 const TO_DO_NOTHING: &str = "nothing is to be done";
 
 /// Whether a connection may be moved, or has been moved and keeps its old credential, as far as the lists tell.
@@ -47,12 +48,7 @@ pub fn can_move(connection: &Connection, organization: &Organization) -> Result<
         Some(IssuerKind::Entra) => {}
         Some(IssuerKind::DevOps) => usable(connection)?,
     }
-    let identity = identity(connection, organization)?;
-    let candidate = candidate(connection, identity)?;
-    if identity.kind == IdentityKind::ManagedIdentity && candidate.target.resource.is_none() {
-        let alternative = "sign in to Azure Resource Manager with the right to read it";
-        return Err(Reason::unread("its managed identity could not be found in Azure", alternative));
-    }
+    let (candidate, identity) = known_place(connection, organization)?;
     if issuer == Some(IssuerKind::Entra) && !may_have_leftover(organization, &candidate, identity) {
         return Err(Reason::new("it has the issuer of Entra already", TO_DO_NOTHING));
     }
@@ -70,7 +66,7 @@ pub fn move_issuer(
     candidate: &Candidate,
     facts: Facts,
     taken: usize,
-    trigger: Trigger,
+    (trigger, managed_by): (Trigger, ManagedBy),
 ) -> Result<Item, Reason> {
     let kind = facts.issuer.as_deref().and_then(IssuerKind::of);
     let is_federated = facts
@@ -82,7 +78,7 @@ pub fn move_issuer(
     };
     let [(issuer, subject), old] = pairs(ground, candidate, tenant);
     if kind == IssuerKind::Entra {
-        return leftover(ground, candidate, facts, &old.1);
+        return leftover(ground, candidate, (facts, managed_by), &old.1);
     }
     let used = facts.identity.credentials.len() + facts.identity.other_credentials + taken;
     let is_old = |one: &&Credential| {
@@ -117,6 +113,9 @@ pub fn move_issuer(
         notes.push(
             "no federated credential trusts its old issuer and subject: none is to be removed".to_owned(),
         );
+    } else if managed_by == ManagedBy::Unknown {
+        let names: Vec<_> = old.iter().map(|one| one.name.as_str()).collect();
+        notes.push(format!("its old federated credential stays ({}): {NOT_KNOWN}", names.join(", ")));
     } else {
         steps.extend(removal(candidate, &old));
         notes.push(
@@ -129,21 +128,75 @@ pub fn move_issuer(
     Ok(item(candidate, facts, steps, notes))
 }
 
-/// The item that takes back what was begun for a connection that was not moved: the credentials that were added.
+/// The item that takes back what was done for a connection: old credentials that were removed are added again, and the credentials
+/// that were `added` go, unless the connection was moved.
 ///
 /// # Errors
 ///
 /// Nothing can be taken back, for this reason.
-pub fn take_back(candidate: &Candidate, facts: Facts, added: &[Credential]) -> Result<Item, Reason> {
-    if facts.issuer.as_deref().and_then(IssuerKind::of) != Some(IssuerKind::DevOps) {
+pub fn take_back(
+    candidate: &Candidate,
+    facts: Facts,
+    added: &[Credential],
+    removed: &[Credential],
+) -> Result<Item, Reason> {
+    let is_there = |one: &&Credential| {
+        facts.identity.credentials.iter().any(|known| {
+            (&known.issuer, &known.subject, &known.audience) == (&one.issuer, &one.subject, &one.audience)
+        })
+    };
+    let missing: Vec<_> = removed.iter().filter(|one| !is_there(one)).collect();
+    let used = facts.identity.credentials.len() + facts.identity.other_credentials;
+    if used + missing.len() > MAX_CREDENTIALS {
+        let reason = format!(
+            "its identity has {used} of {MAX_CREDENTIALS} federated credentials: no room for the old one"
+        );
+        return Err(Reason::new(reason, "remove one that is not needed (WIF6203, WIF6204)"));
+    }
+    let is_moved = facts.issuer.as_deref().and_then(IssuerKind::of) != Some(IssuerKind::DevOps);
+    if is_moved && missing.is_empty() {
         let reason = "it has the issuer of Entra, from which no way back is known";
         return Err(Reason::new(reason, "leave it: its old credential stays until a run has succeeded"));
     }
-    if added.is_empty() {
+    let mut steps: Vec<_> = missing.into_iter().map(|one| add(one.clone(), &candidate.target)).collect();
+    let mut notes = Vec::new();
+    if is_moved {
+        notes.push("it keeps the issuer of Entra, from which no way back is known".to_owned());
+    } else {
+        steps.extend(added.iter().map(|one| remove_credential(one.clone(), &candidate.target)));
+    }
+    if steps.is_empty() {
         return Err(Reason::new("nothing of what was done is left", TO_DO_NOTHING));
     }
-    let steps = added.iter().map(|one| remove_credential(one.clone(), &candidate.target)).collect();
-    Ok(item(candidate, facts, steps, Vec::new()))
+    Ok(item(candidate, facts, steps, notes))
+}
+
+/// Whether something of a move may be taken back, as far as the lists tell.
+///
+/// # Errors
+///
+/// It may not, for this reason.
+pub fn can_take_back(connection: &Connection, organization: &Organization) -> Result<Candidate, Reason> {
+    match CredentialKind::of(connection) {
+        CredentialKind::Unknown => return Err(invisible()),
+        CredentialKind::Federated => {}
+        _ => return Err(Reason::new("it is not federated any more", TO_DO_NOTHING)),
+    }
+    known_place(connection, organization).map(|(candidate, _)| candidate)
+}
+
+/// Where a connection and its identity are, and the identity.
+fn known_place<'o>(
+    connection: &Connection,
+    organization: &'o Organization,
+) -> Result<(Candidate, &'o Identity), Reason> {
+    let identity = identity(connection, organization)?;
+    let candidate = candidate(connection, identity)?;
+    if identity.kind == IdentityKind::ManagedIdentity && candidate.target.resource.is_none() {
+        let alternative = "sign in to Azure Resource Manager with the right to read it";
+        return Err(Reason::unread("its managed identity could not be found in Azure", alternative));
+    }
+    Ok((candidate, identity))
 }
 
 /// Whether the identity of a connection that has the issuer of Entra may still trust the old one.
@@ -164,7 +217,7 @@ fn old_subject(organization: &str, candidate: &Candidate) -> String {
 fn leftover(
     ground: &Ground<'_>,
     candidate: &Candidate,
-    facts: Facts,
+    (facts, managed_by): (Facts, ManagedBy),
     old_subject: &str,
 ) -> Result<Item, Reason> {
     let is_used = |one: &Credential| {
@@ -183,6 +236,10 @@ fn leftover(
     if !facts.identity.credentials.iter().any(is_used) {
         let reason = "no federated credential trusts its issuer and subject";
         return Err(Reason::new(reason, "repair its trust first (WIF6202)"));
+    }
+    if managed_by == ManagedBy::Unknown {
+        let reason = format!("it was moved already, and its old federated credential stays: {NOT_KNOWN}");
+        return Err(Reason::new(reason, "say whether code manages it, and plan again"));
     }
     let notes = vec!["it was moved already: only its old credential goes".to_owned()];
     Ok(item(candidate, facts, removal(candidate, &old), notes))
@@ -292,7 +349,7 @@ mod tests {
 
     fn signs(trigger: Trigger, facts: impl FnOnce(&Candidate) -> Facts) -> Result<String, Reason> {
         let candidate = planted(|_, _| {}).unwrap();
-        let item = move_issuer(&ground(), &candidate, facts(&candidate), 0, trigger)?;
+        let item = move_issuer(&ground(), &candidate, facts(&candidate), 0, (trigger, ManagedBy::None))?;
         Ok(item.steps.iter().map(|step| step.sign.as_str()).collect())
     }
 
@@ -330,6 +387,25 @@ mod tests {
         assert_eq!(signs(Trigger::Auto, |of| facts(of, 1, &[], 0)).unwrap(), "+~?");
         let full = signs(Trigger::Auto, |of| facts(of, 1, &[1], 19)).unwrap_err();
         assert!(full.reason.contains("20 of 20"), "{full:?}");
+    }
+
+    #[test]
+    fn what_code_may_manage_is_not_deleted() {
+        let candidate = planted(|_, _| {}).unwrap();
+        let planned = |kind, managed_by| {
+            let facts = facts(&candidate, kind, &[0, 1], 0);
+            move_issuer(&ground(), &candidate, facts, 0, (Trigger::Auto, managed_by))
+        };
+        let signs = |item: &Item| item.steps.iter().map(|step| step.sign.as_str()).collect::<String>();
+        let item = planned(1, ManagedBy::Unknown).unwrap();
+        assert_eq!(signs(&item), "~?");
+        assert!(item.notes.iter().any(|note| note.contains("stays (own-1)")), "{:?}", item.notes);
+        assert!(planned(0, ManagedBy::Unknown).unwrap_err().reason.contains("not known whether code"));
+        // Who names the code has been told what it needs.
+        for known in [ManagedBy::Terraform, ManagedBy::Bicep, ManagedBy::None] {
+            assert_eq!(signs(&planned(1, known).unwrap()), "~?!-");
+            assert_eq!(signs(&planned(0, known).unwrap()), "!-");
+        }
     }
 
     #[test]

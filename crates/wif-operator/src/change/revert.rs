@@ -42,6 +42,32 @@ pub fn can_revert(
     candidate(connection, identity(connection, organization)?)
 }
 
+/// Whether a connection that was to be converted still stores its secret, so that only credentials are to be taken back.
+///
+/// # Errors
+///
+/// Its identity cannot be read, or is not there.
+pub fn can_take_back(connection: &Connection, organization: &Organization) -> Result<Candidate, Reason> {
+    candidate(connection, identity(connection, organization)?)
+}
+
+/// The item that takes back the credentials of a conversion that was not made.
+///
+/// # Errors
+///
+/// There are none.
+pub fn take_back(candidate: &Candidate, facts: Facts, added: &[Credential]) -> Result<Item, Reason> {
+    if !facts.is_stored() {
+        return Err(Reason::new("it was changed while it was read", "make the plan again"));
+    }
+    if added.is_empty() {
+        return Err(Reason::new("it was not converted", "nothing is to be done"));
+    }
+    let steps = added.iter().map(|one| remove_credential(one.clone(), &candidate.target)).collect();
+    let notes = vec!["it was not converted: only what was added for it goes".to_owned()];
+    Ok(item(candidate, facts, steps, notes))
+}
+
 /// The item that converts a connection back.
 ///
 /// # Errors

@@ -103,8 +103,16 @@ impl Scene {
     pub(crate) fn plan(&self, more: &[&str]) -> (i32, String) {
         // A plan that was applied before is another one.
         let _ = fs::remove_file(self.folder.path().join("plan.json.journal"));
-        let begin = ["connection", "plan", "--org", NAME, "sc.yaml", "--output", "plan.json"];
+        // Without a word on whether code manages it nothing is deleted.
+        let begin =
+            ["connection", "plan", "--org", NAME, "sc.yaml", "--output", "plan.json", "--managed-by", "none"];
         self.run(&[&begin[..], more].concat())
+    }
+
+    /// Plans without a word on whether code manages the connection.
+    pub(crate) fn plan_in_doubt(&self) -> (i32, String) {
+        let _ = fs::remove_file(self.folder.path().join("plan.json.journal"));
+        self.run(&["connection", "plan", "--org", NAME, "sc.yaml", "--output", "plan.json"])
     }
 
     pub(crate) fn apply(&self, more: &[&str]) -> (i32, String) {

@@ -77,7 +77,9 @@ impl Scene {
     pub(crate) fn plan_of(&self, command: &str, more: &[&str]) -> (i32, String) {
         let path = self.plan();
         let begin = [command, "plan", "--org", NAME, "--output", path.to_str().unwrap()];
-        self.code(&[&begin[..], more].concat())
+        // Otherwise nothing is deleted.
+        let managed: &[&str] = if command == "issuer" { &["--managed-by", "none"] } else { &[] };
+        self.code(&[&begin[..], managed, more].concat())
     }
 
     pub(crate) fn apply(&self, more: &[&str]) -> (i32, String) {

@@ -154,6 +154,11 @@ pub(super) fn is_marked(connection: &Value, asked: &Asked) -> bool {
 ///
 /// They cannot be read.
 pub async fn credentials(services: &Services, holder: &Holder) -> Result<Vec<Credential>, CallError> {
-    let all = services.credentials(holder).await?;
-    Ok(all.iter().filter_map(crate::change::observe::credential).collect())
+    Ok(plain(&services.credentials(holder).await?))
+}
+
+/// Those federated credentials that can be read as plain ones.
+#[must_use]
+pub fn plain(all: &[Value]) -> Vec<Credential> {
+    all.iter().filter_map(crate::change::observe::credential).collect()
 }

@@ -66,6 +66,23 @@ pub fn take_back(done: &Step) -> Option<Step> {
     })
 }
 
+/// Leaves to a person what would be deleted, since code may manage it.
+#[must_use]
+pub fn without_deletions(mut steps: Vec<Step>) -> Vec<Step> {
+    let has_changes = |steps: &[Step]| steps.iter().any(|step| ["+", "~"].contains(&step.sign.as_str()));
+    for one in steps.iter_mut().filter(|step| step.sign == "-") {
+        let title = format!(
+            "stays, since it is not known whether code manages it (--managed-by none): {}",
+            one.title
+        );
+        *one = step("!", title, Change::Report, ("none", "who answers for it"));
+    }
+    if !has_changes(&steps) {
+        steps.retain(|step| step.action != Action::Prove);
+    }
+    steps
+}
+
 /// A step that is left to a person.
 pub(super) fn report(steps: &mut Vec<Step>, what: &str) {
     let title = format!("{what}: remove it by hand, or ask for it");

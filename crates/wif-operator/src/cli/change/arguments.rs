@@ -3,11 +3,16 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum};
+use wif_core::failure::Failure;
 
 use crate::{
-    change::plan::ManagedBy,
-    cli::options::{Cloud, NowArgument, moment},
+    change::plan::{Item, ManagedBy, Skipped},
+    cli::{
+        files::argument,
+        options::{Cloud, NowArgument, moment},
+    },
     moment::Moment,
+    nearest::nearest,
 };
 
 /// Where to ask.
@@ -54,6 +59,9 @@ pub struct PlanArguments {
     /// Only findings of this rule, with --from (repeatable)
     #[arg(long = "rule", value_name = "WIF6101", requires = "from")]
     pub rules: Vec<String>,
+    /// Those that a journal tells of, each as it is left out if it is gone.
+    #[arg(skip)]
+    pub of_journal: Vec<Skipped>,
     /// How the plan is kept and shown.
     #[command(flatten)]
     pub shown: ShownArguments,
@@ -234,6 +242,29 @@ impl PlanArguments {
     /// Whether a project is one of those that the caller names, or the caller names none.
     pub(in crate::cli) fn has_project(&self, name: &str) -> bool {
         self.projects.is_empty() || self.projects.iter().any(|one| one.eq_ignore_ascii_case(name))
+    }
+
+    /// That each project that the caller names is one of these items'.
+    ///
+    /// # Errors
+    ///
+    /// One is not, with the nearest.
+    pub(in crate::cli) fn are_projects_of(&self, items: &[Item]) -> Result<(), Failure> {
+        let shared = items.iter().filter_map(|item| item.asked.as_ref()).flat_map(|asked| &asked.projects);
+        let projects = items.iter().map(|item| &item.project).chain(shared);
+        let names: Vec<_> = projects.map(|project| project.name.as_str()).collect();
+        for name in &self.projects {
+            if names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                continue;
+            }
+            let near = nearest(name, names.iter().copied());
+            let hint = match near.as_slice() {
+                [] => "name a project as wif journal show does".to_owned(),
+                near => format!("did you mean {}?", near.join(", ")),
+            };
+            return Err(argument(format!("--project '{name}' is not in the journal"), &hint));
+        }
+        Ok(())
     }
 }
 

@@ -33,11 +33,12 @@ pub(in crate::cli) async fn issuer_plan(
         TriggerArgument::Operation => Trigger::Operation,
         TriggerArgument::Person => Trigger::Person,
     };
+    let managed_by = arguments.plan.shown.managed_by();
     let select = |connection: &Connection, organization: &Organization, _now| {
         issuer::can_move(connection, organization)
     };
     let make = |ground: &Ground<'_>, candidate: &Candidate, observed: Observed, taken| {
-        issuer::move_issuer(ground, candidate, observed.facts, taken, trigger)
+        issuer::move_issuer(ground, candidate, observed.facts, taken, (trigger, managed_by))
     };
     make_plan_about(&has_old_issuer, ("issuer plan", &select, &make), &arguments.plan, host).await
 }

@@ -70,6 +70,8 @@ type Make<'a> = dyn Fn(&Ground<'_>, &Candidate, Observed, usize) -> Result<Item,
 /// What is meant, as the arguments name it.
 pub(in crate::cli) fn wanted(arguments: &PlanArguments) -> Result<Wanted, Failure> {
     let ids = arguments.from.as_deref().map(|path| findings(path, &arguments.rules)).transpose()?;
+    let of_journal = arguments.of_journal.iter().map(|one| one.connection);
+    let ids = ids.or((!arguments.of_journal.is_empty()).then(|| of_journal.collect()));
     Ok(Wanted {
         connections: arguments.connections.clone(),
         names: arguments.names.clone(),
@@ -101,7 +103,24 @@ pub(super) async fn make_plan_about(
     let Gathered { wanted, now, organization, id, services, .. } = &gathered;
     let selected = wanted.among(&organization.connections).map_err(no_match)?;
     let ground = Ground { name: &organization.name, id: *id, now: *now };
-    let mut planned = Planned { is_unread: wanted.all && has_gap(organization), ..Planned::default() };
+    // What is named by its name or id is there, or told to be missing.
+    let is_there = |id: &Uuid| organization.connections.iter().any(|one| one.id == *id);
+    let may_be_more = wanted.all
+        || !wanted.names.is_empty()
+        || wanted.ids.as_ref().is_some_and(|ids| !ids.iter().all(is_there));
+    let has_gap = may_be_more && has_gap(organization);
+    if has_gap {
+        tell_gaps(organization, host);
+    }
+    let mut planned = Planned { is_unread: has_gap, ..Planned::default() };
+    // What could not be listed may be there.
+    let gone = arguments.of_journal.iter().filter(|one| !is_there(&one.connection)).cloned();
+    planned.skipped.extend(gone.map(|one| {
+        let reason =
+            if has_gap { "it is not in the lists, which could not all be read" } else { &one.reason };
+        let alternative = if has_gap { "use tokens that may read its project" } else { &one.alternative };
+        Skipped { reason: reason.to_owned(), alternative: alternative.to_owned(), unread: has_gap, ..one }
+    }));
     for connection in selected {
         let made = match select(connection, organization, *now) {
             Ok(candidate) => planned.item(&ground, &candidate, services, item_of).await,
@@ -284,9 +303,21 @@ impl Planned {
 
 /// Whether a part of the organization's lists could not be read.
 pub(in crate::cli) fn has_gap(organization: &Organization) -> bool {
+    gaps(organization).next().is_some()
+}
+
+fn gaps(organization: &Organization) -> impl Iterator<Item = &Coverage> {
     let is_gap =
-        |gap: &Coverage| gap.state != State::Read && gap.connection.is_none() && gap.layer == Layer::List;
-    organization.coverage.iter().any(is_gap)
+        |gap: &&Coverage| gap.state != State::Read && gap.connection.is_none() && gap.layer == Layer::List;
+    organization.coverage.iter().filter(is_gap)
+}
+
+/// Says which lists could not be read, in which more may be that is meant.
+fn tell_gaps(organization: &Organization, host: &Host<'_>) {
+    for gap in gaps(organization) {
+        let place = gap.project.as_deref().unwrap_or(&organization.name);
+        host.talk.say(&format!("the connections of {place} could not all be read: {}", gap.why));
+    }
 }
 
 /// The plan in its format.

@@ -14,10 +14,11 @@ use crate::{
         convert::{can_convert, convert},
         issuer, journal,
         observe::Observed,
-        plan::{Action, Credential, Item, Scheme},
-        revert::{can_revert, revert},
+        plan::{Action, Credential, Item, Scheme, Skipped},
+        revert::{self, can_revert},
     },
     cli::{connection::rollback_requests, screen::Host},
+    credential::CredentialKind,
     snapshot::{Organization, connection::Connection},
 };
 
@@ -39,13 +40,22 @@ pub(in crate::cli) async fn rollback(
     if options.ask.organization.is_none() {
         options.ask.organization = Some(done.plan.organization.url.clone());
     }
+    options.are_projects_of(&done.plan.items)?;
     let changed: Vec<_> =
         done.plan.items.iter().filter(|item| done.state_of(item.connection).is_begun).collect();
     if wanted(&options)?.is_empty() {
         // Of other projects nothing is read.
         let read = changed.iter().filter(|item| options.has_project(&item.project.name));
-        options.connections = read.map(|item| item.connection.to_string()).collect();
-        if options.connections.is_empty() {
+        let if_gone = |item: &&&Item| Skipped {
+            connection: item.connection,
+            name: item.name.clone(),
+            project: Some(item.project.name.clone()),
+            reason: "it is gone".to_owned(),
+            alternative: "nothing is to be done".to_owned(),
+            unread: false,
+        };
+        options.of_journal = read.collect::<Vec<_>>().iter().map(if_gone).collect();
+        if options.of_journal.is_empty() {
             let text = if changed.is_empty() {
                 "the journal says of no connection that it was changed: there is nothing to take back"
             } else {
@@ -61,9 +71,13 @@ pub(in crate::cli) async fn rollback(
             return Err(Reason::new("the journal did not change it", "nothing is to be done"));
         };
         if is_move(item) {
-            return issuer::can_move(connection, organization);
+            return issuer::can_take_back(connection, organization);
         }
         match conversion(item) {
+            // It was interrupted before it was converted, or reverted since.
+            Some(Scheme::WorkloadIdentityFederation) if stores(connection) => {
+                revert::can_take_back(connection, organization)
+            }
             Some(Scheme::WorkloadIdentityFederation) => can_revert(connection, organization, now),
             Some(Scheme::ServicePrincipal) => can_convert(connection, organization),
             None => Err(Reason::new("the journal did not convert it", "nothing is to be done")),
@@ -73,24 +87,33 @@ pub(in crate::cli) async fn rollback(
         let item = find(candidate.target.connection);
         // What the journal says was added, as far as it is still there.
         let made = done.state_of(candidate.target.connection).touched();
-        let added: Vec<Credential> = item.map_or_else(Vec::new, |item| {
-            let steps = item.steps.iter().enumerate().filter(|(at, _)| made.contains(at));
-            let added = steps.filter_map(|(_, step)| match &step.action {
-                Action::AddCredential { credential } => Some(credential.clone()),
-                _ => None,
-            });
-            added.filter(|one| observed.facts.identity.credentials.contains(one)).collect()
-        });
+        let steps = item.into_iter().flat_map(|item| item.steps.iter().enumerate());
+        let (mut added, mut removed): (Vec<Credential>, Vec<Credential>) = (Vec::new(), Vec::new());
+        for (_, step) in steps.filter(|(at, _)| made.contains(at)) {
+            match &step.action {
+                Action::AddCredential { credential } => added.push(credential.clone()),
+                Action::RemoveCredential { credential } => removed.push(credential.clone()),
+                _ => {}
+            }
+        }
+        added.retain(|one| observed.facts.identity.credentials.contains(one));
         if item.is_some_and(|item| is_move(item)) {
-            return issuer::take_back(candidate, observed.facts, &added);
+            return issuer::take_back(candidate, observed.facts, &added, &removed);
         }
         let back = item.and_then(|item| conversion(item)) == Some(Scheme::WorkloadIdentityFederation);
         if !back {
             return convert(ground, candidate, observed.facts, taken);
         }
-        revert(ground, candidate, observed.facts, &added)
+        if observed.facts.is_stored() {
+            return revert::take_back(candidate, observed.facts, &added);
+        }
+        revert::revert(ground, candidate, observed.facts, &added)
     };
     make_plan(("rollback", &select, &make), &options, host).await
+}
+
+fn stores(connection: &Connection) -> bool {
+    matches!(CredentialKind::of(connection), CredentialKind::Secret | CredentialKind::Certificate)
 }
 
 fn is_move(item: &Item) -> bool {

@@ -9,10 +9,11 @@ use super::{
 };
 use crate::{
     change::{
-        plan::{Item, PlannedProject},
+        convert::MAX_CREDENTIALS,
+        plan::{Action, Item, PlannedProject, Step},
         service::Services,
         vend::{
-            asked::{Asked, guid, key},
+            asked::{Asked, Change, guid, key},
             facts::{Looked, look_at},
             known::{Assigned, Known},
             look,
@@ -41,6 +42,7 @@ impl Lookup<'_> {
         &self,
         request: &Request,
         there: Option<(&Connection, Vec<RoleAssignment>)>,
+        earlier: &[Item],
     ) -> Result<Option<Item>, Unplanned> {
         let services = self.services;
         let asked = self.asked(request, there.as_ref().map(|(connection, _)| *connection)).await?;
@@ -56,8 +58,9 @@ impl Lookup<'_> {
         if !self.allows_privileged {
             refuse_privileged_identity(services, request, identity.as_ref()).await?;
         }
-        let credentials = match &identity {
-            Some(identity) => look::credentials(services, &identity.holder)
+        let all_credentials = match &identity {
+            Some(identity) => services
+                .credentials(&identity.holder)
                 .await
                 .map_err(|error| unread("the federated credentials", &error))?,
             None => Vec::new(),
@@ -71,7 +74,7 @@ impl Lookup<'_> {
         let known = Known {
             asked: &asked,
             identity: identity.as_ref(),
-            credentials,
+            credentials: look::plain(&all_credentials),
             assignments,
             definitions,
             raw: raw.as_ref(),
@@ -84,6 +87,7 @@ impl Lookup<'_> {
         if steps.is_empty() {
             return Ok(None);
         }
+        refuse_shared(request, &steps, all_credentials.len(), earlier)?;
         let digest = facts.digest(&[]);
         let project = asked.projects.first().cloned();
         let project = project.unwrap_or(PlannedProject { id: Uuid::nil(), name: String::new() });
@@ -279,6 +283,32 @@ fn refuse_foreign(
     );
     let alternative = "take another name, or name it: identity: { kind: existing, client: … }";
     Err(Unplanned::Skipped(reason, alternative.to_owned(), false))
+}
+
+/// What items before this one do to the same identity: they make it, or take its last room for federated credentials.
+fn refuse_shared(request: &Request, steps: &[Step], used: usize, earlier: &[Item]) -> Result<(), Unplanned> {
+    let of_item =
+        |item: &&Item| item.asked.as_ref().is_some_and(|asked| asked.request.identity == request.identity);
+    let same: Vec<_> = earlier.iter().filter(of_item).collect();
+    if let Some(first) = same.iter().find(|item| item.steps.iter().any(Step::makes_identity)) {
+        let reason =
+            format!("its identity is made by the request before it, for the connection {}", first.name);
+        let alternative = "give it an identity of its own, or name that one when it is there: identity: { kind: existing, client: … }";
+        return Err(Unplanned::Skipped(reason, alternative.to_owned(), false));
+    }
+    let adds = |step: &Step| step.action == Action::Follow(Change::Trust);
+    let taken = same.iter().filter(|item| item.steps.iter().any(adds)).count();
+    if steps.iter().any(adds) && used + taken >= MAX_CREDENTIALS {
+        let by_others =
+            if taken > 0 { format!(", with the {taken} of requests before it") } else { String::new() };
+        let reason = format!(
+            "its identity has {} of {MAX_CREDENTIALS} federated credentials{by_others}: there is no room for its own",
+            used + taken
+        );
+        let alternative = "remove one that is not needed (WIF6203, WIF6204)";
+        return Err(Unplanned::Skipped(reason, alternative.to_owned(), false));
+    }
+    Ok(())
 }
 
 /// Whether a person or group has exactly this name or mail address: the search of Azure DevOps finds similar ones, too.

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     change::{
-        plan::{Item, Plan, PlannedOrganization, SCHEMA, Skipped},
-        vend::asked,
+        plan::{Item, ManagedBy, Plan, PlannedOrganization, SCHEMA, Skipped},
+        vend::{asked, making::without_deletions},
     },
     cli::{
         change::{code_of, keep_and_show, services},
@@ -76,8 +76,12 @@ pub(in crate::cli) async fn connection_plan(
     let lookup = Lookup { services: &services, organization, id, allows_privileged };
     let (mut items, mut skipped) = (Vec::new(), Vec::new());
     for request in &settings.requests {
-        match item_of(&context, &lookup, request).await {
-            Ok(item) => items.extend(item),
+        match item_of(&context, &lookup, request, &items).await {
+            Ok(item) => items.extend(item.map(|item| {
+                let is_unknown = arguments.shown.managed_by() == ManagedBy::Unknown;
+                let steps = if is_unknown { without_deletions(item.steps) } else { item.steps };
+                Item { steps, ..item }
+            })),
             Err(Unplanned::Wrong(failure)) => return Err(failure),
             Err(Unplanned::Skipped(reason, alternative, unread)) => {
                 skipped.push(left_out(organization, id, request, (reason, alternative, unread)));
@@ -113,11 +117,12 @@ async fn item_of(
     context: &Context<'_>,
     lookup: &Lookup<'_>,
     request: &Request,
+    earlier: &[Item],
 ) -> Result<Option<Item>, Unplanned> {
     let unread = |what: String| Unplanned::Skipped(what, "use tokens that may read it".to_owned(), true);
     match drift::find(context, request) {
         Standing::Unread(why) => Err(unread(why)),
-        Standing::Absent(_) => lookup.item(request, None).await,
+        Standing::Absent(_) => lookup.item(request, None, earlier).await,
         Standing::There(entry) => {
             let compared = drift::compare(context, request, entry);
             if !compared.unread.is_empty() {
@@ -137,7 +142,8 @@ async fn item_of(
             }
             let roles = context.identity(entry.connection).and_then(|one| one.roles.clone());
             // Names can be the same where ids are not: what was looked up decides.
-            let item = lookup.item(request, Some((entry.connection, roles.unwrap_or_default()))).await?;
+            let item =
+                lookup.item(request, Some((entry.connection, roles.unwrap_or_default())), earlier).await?;
             if item.is_none() && !compared.differences.is_empty() {
                 let fields: Vec<_> = compared.differences.iter().map(|one| one.field.as_str()).collect();
                 let reason = format!("no step brings back what differs: {}", fields.join(", "));

@@ -29,6 +29,7 @@ use crate::{
 /// The items that the caller means: all, or those of the names, patterns, findings and projects that are given.
 fn meant(plan: &Plan, arguments: &PlanArguments) -> Result<BTreeSet<Uuid>, Failure> {
     let wanted = wanted(arguments)?;
+    arguments.are_projects_of(&plan.items)?;
     let has_name = |item: &Item, name: &str| {
         item.name.to_lowercase() == name.to_lowercase()
             || item.connection.to_string().eq_ignore_ascii_case(name)

@@ -60,6 +60,7 @@ pub(in crate::cli) async fn retire_plan(
         all_eligible: true,
         from: None,
         rules: Vec::new(),
+        of_journal: Vec::new(),
         shown: arguments.shown.clone(),
         allow_gaps: arguments.allow_gaps,
     };
