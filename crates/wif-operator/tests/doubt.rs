@@ -115,5 +115,48 @@ fn a_proof_ends_at_its_bound_although_an_attempt_hangs() {
     let (code, said) = scene.apply(&["--yes", "--prove-within", "1s"]);
     assert_eq!(code, 11, "{said}");
     assert!(said.contains("TestConnection") && said.contains("as it was before"), "{said}");
+    // A request of its own may take a minute.
+    assert!(said.contains("gave no answer within 0 s") || said.contains("within 1 s"), "{said}");
     gate.open();
+}
+
+/// An answer to a request that a service asks to wait with, or after.
+fn asks_to_wait(scene: &Scene, fault: Fault, seconds: &str) {
+    scene.fixture.emulator.fault(fault.header("retry-after", seconds));
+}
+
+#[test]
+fn what_a_service_asks_for_is_waited_for_by_the_next_call_and_told() {
+    let scene = Scene::new(&[Planted::StoredSecret], 0);
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    let id = scene.id(Planted::StoredSecret);
+    let read = Fault::on(Service::DevOps, "GET", &format!("/endpoints/{id}"));
+    asks_to_wait(&scene, read, "70");
+    let put = || Fault::on(Service::DevOps, "PUT", "/endpoints/").status(429);
+    asks_to_wait(&scene, put(), "250");
+    let patch = Fault::on(Service::Graph, "PATCH", "/federatedIdentityCredentials").status(429);
+    asks_to_wait(&scene, patch, "130");
+    let (code, said) = scene.apply_within(&["--yes"]);
+    assert_eq!(code, 0, "{said}");
+    for told in
+        ["Azure DevOps asks to wait 70 s", "Azure DevOps asks to wait 250 s", "Graph asks to wait 130 s"]
+    {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    assert!(scene.passed() >= time::Duration::seconds(250 + 130), "{}", scene.passed());
+    assert_eq!(scene.done(Service::DevOps, "PUT"), 1);
+}
+
+#[test]
+fn a_service_that_asks_for_more_than_five_minutes_is_not_waited_for() {
+    for (times, seconds) in [(1, "301"), (3, "160")] {
+        let scene = Scene::new(&[Planted::StoredSecret], 0);
+        assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+        let put = Fault::on(Service::DevOps, "PUT", "/endpoints/").status(429).times(times);
+        asks_to_wait(&scene, put, seconds);
+        let (code, said) = scene.apply_within(&["--yes"]);
+        assert!(code == 11 && said.contains("busy or unavailable (429)"), "{seconds}: {code} {said}");
+        assert_eq!(said.contains("asks to wait"), times > 1, "{said}");
+        assert!(scene.passed() < time::Duration::seconds(300), "{seconds}: {}", scene.passed());
+    }
 }

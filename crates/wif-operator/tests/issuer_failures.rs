@@ -14,7 +14,7 @@ use wif_io::{
 };
 use wif_operator::{
     change::service::{Services, Target},
-    read::network,
+    read::{network, progress::Progress},
     tokens::{Needs, Tokens},
 };
 
@@ -237,7 +237,8 @@ fn a_plain_save_of_the_old_issuer_is_refused_before_it_is_sent() {
         let needs = Needs { identities: false };
         let tokens = Tokens::find(&env, &clock, Cloud::Public, None, needs, &mut |_line| {}).await;
         let base = Endpoint::parse("https://dev.azure.com").unwrap();
-        let devops = Target { base, token: tokens.devops.unwrap() };
+        let talk = Progress::new(Box::new(std::io::sink()), false, Arc::clone(&clock));
+        let devops = Target::new("Azure DevOps", base, tokens.devops.unwrap(), &talk);
         let organization = NAME.to_owned();
         let services =
             Services { http, organization, devops, graph: None, arm: None, only_7_1: Cell::new(false) };

@@ -3,7 +3,6 @@
 use emulator::{Fault, Gate, Service, organization::Planted};
 
 use crate::support::{
-    NAME,
     old_issuer::{OldIssuer as _, planned},
     scene::Scene,
 };

@@ -1,6 +1,9 @@
 //! The client: who asks, where, by when, and what may be asked again.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::Method;
@@ -38,11 +41,12 @@ pub enum Token {
 /// has named: the token goes to no other host.
 pub struct Rest<'a> {
     http: &'a Http,
-    deadline: Deadline,
+    /// What a patient throttle waits for makes it later.
+    deadline: Mutex<Deadline>,
     base: Url,
     authorization: Secret,
     headers: Vec<(&'static str, &'static str)>,
-    throttle: Throttle,
+    throttle: Arc<Throttle>,
 }
 
 /// A call that was not sent yet.
@@ -106,7 +110,15 @@ impl<'a> Rest<'a> {
     #[must_use]
     pub fn new(http: &'a Http, deadline: Deadline, base: Url, token: &Token) -> Self {
         let (authorization, headers) = (token.authorization(), vec![("accept", "application/json")]);
-        Self { http, deadline, base, authorization, headers, throttle: Throttle::default() }
+        let deadline = Mutex::new(deadline);
+        Self { http, deadline, base, authorization, headers, throttle: Arc::default() }
+    }
+
+    /// Waits together with all other clients of this throttle.
+    #[must_use]
+    pub fn held_by(mut self, throttle: &Arc<Throttle>) -> Self {
+        self.throttle = Arc::clone(throttle);
+        self
     }
 
     /// Adds a header to every call.
@@ -171,7 +183,15 @@ impl<'a> Rest<'a> {
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.deadline.remaining(self.http.clock()).is_zero()
+        self.remaining().is_zero()
+    }
+
+    fn deadline(&self) -> Deadline {
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remaining(&self) -> Duration {
+        self.deadline().remaining(self.http.clock())
     }
 
     /// For how long earlier answers asked to hold back the next call; none, if they did not.
@@ -189,11 +209,21 @@ impl<'a> Rest<'a> {
     async fn wait_for_throttle(&self) -> Result<(), RestError> {
         let clock = self.http.clock();
         while let Some((wait, status)) = self.throttle.wait(clock) {
-            if wait.saturating_add(MIN_ATTEMPT_TIME) > self.deadline.remaining(clock) {
+            let is_patient = self.throttle.is_patient();
+            let is_too_long = if is_patient {
+                self.throttle.has_given_up()
+            } else {
+                wait.saturating_add(MIN_ATTEMPT_TIME) > self.remaining()
+            };
+            if is_too_long {
                 return Err(RestError::HeldBack { status, retry_after: wait });
             }
             tracing::debug!(status, ?wait, "waiting, as an earlier answer asked");
+            let left = self.remaining();
             clock.sleep(wait).await;
+            if is_patient {
+                *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Deadline::after(clock, left);
+            }
         }
         Ok(())
     }
@@ -219,9 +249,9 @@ impl Call<'_> {
         limit: Duration,
         judgment: &Judgment<'_>,
     ) -> Result<Response, RestError> {
-        let Rest { http, deadline, throttle, .. } = self.rest;
+        let Rest { http, throttle, .. } = self.rest;
         self.rest.wait_for_throttle().await?;
-        let limit = limit.min(deadline.remaining(http.clock()));
+        let limit = limit.min(self.rest.remaining());
         let response = http.send(request, limit).await.map_err(RestError::Http)?;
         throttle.note_answer(http.clock(), &response);
         if !(judgment.is_success)(&response) {
@@ -237,7 +267,7 @@ impl Call<'_> {
     async fn send(&self, judgment: &Judgment<'_>) -> Result<Response, RestError> {
         let (rest, request) = (self.rest, self.request());
         let attempt = |limit| self.attempt(request.clone(), limit, judgment);
-        let retry_class = |error: &RestError| {
+        let class_of = |error: &RestError| {
             let class = (judgment.retry_class)(error);
             match (class, rest.throttle.wait(rest.http.clock())) {
                 // A wait that was asked for is one, even if this error says nothing of it.
@@ -247,7 +277,25 @@ impl Call<'_> {
                 _ => class,
             }
         };
-        rest.http.retrying(rest.deadline, self.attempt_timeout, retry_class, attempt).await
+        let is_asked =
+            |class| matches!(class, RetryClass::Busy { retry_after: Some(asked) } if !asked.is_zero());
+        if !rest.throttle.is_patient() {
+            return rest.http.retrying(rest.deadline(), self.attempt_timeout, class_of, attempt).await;
+        }
+        // What is asked for is waited for here, beside the time of the call.
+        let class_here = |error: &RestError| {
+            let class = class_of(error);
+            if is_asked(class) { RetryClass::Refused } else { class }
+        };
+        loop {
+            rest.wait_for_throttle().await?;
+            let sent = rest.http.retrying(rest.deadline(), self.attempt_timeout, class_here, attempt).await;
+            let Err(error) = sent else { return sent };
+            let has_time = rest.remaining() >= MIN_ATTEMPT_TIME && !rest.throttle.has_given_up();
+            if !has_time || !is_asked(class_of(&error)) {
+                return Err(error);
+            }
+        }
     }
 }
 

@@ -11,4 +11,5 @@ pub use self::{
     client::{CHANGE_EVENT, Change, Changing, Draft, Query, Reading, Rest, Token},
     error::{RestError, ServiceError, WriteError},
     pages::{ListEnd, ListPage, LostPage, NextPage, PageLimits},
+    throttle::Throttle,
 };

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use wif_azure::{
     devops::SUPPRESS_SIGN_IN,
-    rest::{Change, ListEnd, PageLimits, Query, Rest, Token, WriteError},
+    rest::{Change, ListEnd, PageLimits, Query, Rest, Throttle, Token, WriteError},
 };
 use wif_core::foreign_text::one_line;
 use wif_io::{
@@ -20,7 +20,7 @@ use super::{
     parameters,
     plan::{Credential, Scheme},
 };
-use crate::credential::IssuerKind;
+use crate::{credential::IssuerKind, read::progress::Progress};
 
 /// The services, and the tokens for them.
 pub struct Services {
@@ -44,6 +44,8 @@ pub struct Target {
     pub base: Endpoint,
     /// Who asks.
     pub token: Token,
+    /// What its answers ask for: all calls wait together.
+    pub throttle: Arc<Throttle>,
 }
 
 /// Where the federated credentials of an identity are.
@@ -78,7 +80,9 @@ enum Purpose {
 /// A change that was not made, or of which that is not known.
 pub type NotChanged = WriteError<CallError>;
 
-/// How long a call may take, with its repetitions.
+/// The longest wait that a service can ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// How long a call may take, with its repetitions, but for the waits that the service asks for.
 const CALL_LIMIT: Duration = Duration::from_secs(120);
 /// How long one attempt may take.
 pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -95,6 +99,16 @@ impl Move {
     }
 }
 
+impl Target {
+    /// A service of this name, whose wishes to wait are told.
+    #[must_use]
+    pub fn new(name: &'static str, base: Endpoint, token: Token, talk: &Progress) -> Self {
+        let talk = talk.clone();
+        let told = move |delay, longer| talk.waits(name, delay, longer);
+        Self { base, token, throttle: Arc::new(Throttle::patient(LONGEST_WAIT, told)) }
+    }
+}
+
 impl Services {
     pub(super) fn rest<'a>(&'a self, target: &'a Target) -> Rest<'a> {
         self.within(target, CALL_LIMIT)
@@ -102,7 +116,7 @@ impl Services {
 
     fn within<'a>(&'a self, target: &'a Target, limit: Duration) -> Rest<'a> {
         let deadline = Deadline::after(self.http.clock(), limit);
-        Rest::new(&self.http, deadline, target.base.join([]), &target.token)
+        Rest::new(&self.http, deadline, target.base.join([]), &target.token).held_by(&target.throttle)
     }
 
     pub(super) fn devops(&self) -> Rest<'_> {

@@ -10,10 +10,11 @@ use wif_core::foreign_text::one_line;
 use wif_io::clock::Clock;
 
 /// Standard error, as far as reading is concerned. All its lines go through here, so that none is written into the status line.
+#[derive(Clone)]
 pub struct Progress {
     clock: Arc<dyn Clock>,
     is_terminal: bool,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 /// How far reading has come.
@@ -55,7 +56,7 @@ impl Progress {
     pub fn new(out: Box<dyn Write + Send>, is_terminal: bool, clock: Arc<dyn Clock>) -> Self {
         let begin = clock.elapsed();
         let state = State { out, counts: Counts::default(), begin, last: begin, is_shown: false };
-        Self { clock, is_terminal, state: Mutex::new(state) }
+        Self { clock, is_terminal, state: Arc::new(Mutex::new(state)) }
     }
 
     /// How far reading has come.
@@ -99,7 +100,7 @@ impl Progress {
     }
 
     /// A service asks to be left alone: for `delay`, by which the wait becomes `longer` than it was.
-    pub(super) fn waits(&self, service: &str, delay: Duration, longer: Duration) {
+    pub(crate) fn waits(&self, service: &str, delay: Duration, longer: Duration) {
         let mut state = self.lock();
         state.counts.waited += longer;
         // Less than a second is no news.

@@ -49,10 +49,9 @@ impl Engine<'_> {
             }
             let sent = self.services.convert(target.project, &observed.raw, to).await;
             let wait = match self.judge(item, at, sent) {
-                Ok(true) => CONVERSION_WAIT,
                 Ok(false) if attempt < MAX_ATTEMPTS => LOST_WAIT,
-                // It is not sent again, and may have been done.
-                Ok(false) => CONVERSION_WAIT,
+                // It is not sent again, and may have been done although there was no answer.
+                Ok(_) => CONVERSION_WAIT,
                 // So may what was sent before this refusal, and had no answer.
                 Err((failed, _)) if is_doubtful || attempt > 1 => {
                     refused = Some(failed);

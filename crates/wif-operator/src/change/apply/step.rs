@@ -10,7 +10,7 @@ use crate::change::{
     journal::Phase,
     observe::{self, Target},
     parameters::pair,
-    plan::{Action, Credential, Item},
+    plan::{Action, Credential, Item, Step},
     vend::asked::Change,
 };
 
@@ -84,8 +84,7 @@ impl Engine<'_> {
             }
             Action::Prove => match self.target_of(item, target).await {
                 Ok(target) => {
-                    let is_new =
-                        made.iter().filter_map(|at| item.steps.get(*at)).any(|step| step.makes_identity());
+                    let is_new = made.iter().filter_map(|at| item.steps.get(*at)).any(Step::makes_identity);
                     self.prove(item, &target, at, is_new).await
                 }
                 Err(failed) => Ended::Failed(failed),

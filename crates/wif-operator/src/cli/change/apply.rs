@@ -170,7 +170,7 @@ async fn services_of(
 ) -> Result<Services, Failure> {
     let needs = Needs { identities: true };
     let connected = connect(host, plan.cloud, arguments.ask.session.as_deref(), needs).await?;
-    let services = services(connected, plan.cloud, (&plan.organization.name, base))?;
+    let services = services(connected, plan.cloud, (&plan.organization.name, base), host.talk)?;
     check_tokens(&services, plan.items.iter())?;
     Ok(services)
 }

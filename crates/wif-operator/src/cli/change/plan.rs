@@ -248,7 +248,7 @@ pub(in crate::cli) async fn gather(
         let error = "Azure DevOps did not tell the organization's id, of which subjects are made";
         return Err(Failure::new(Code::ChangeUnanswered, error, "try again"));
     };
-    let services = services(connected, cloud, (&organization.name, address.base.clone()))?;
+    let services = services(connected, cloud, (&organization.name, address.base.clone()), host.talk)?;
     let url = address.base.join([organization.name.as_str()]).to_string();
     Ok(Ok(Gathered { wanted, now, organization, id, services, url }))
 }

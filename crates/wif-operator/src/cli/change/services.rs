@@ -13,6 +13,7 @@ use wif_io::endpoint::Endpoint;
 use crate::{
     change::service::{Services, Target},
     cli::connect::Connected,
+    read::progress::Progress,
 };
 
 /// The services of an organization, with its name and its base address.
@@ -24,14 +25,15 @@ pub(in crate::cli) fn services(
     connected: Connected,
     cloud: Cloud,
     (name, base): (&str, Endpoint),
+    talk: &Progress,
 ) -> Result<Services, Failure> {
     let Connected { http, tokens } = connected;
     Ok(Services {
         http,
         organization: name.to_owned(),
-        devops: Target { base, token: needed(tokens.devops, "Azure DevOps")? },
-        graph: target(tokens.graph, &graph_url(cloud))?,
-        arm: target(tokens.arm, cloud.resource_manager())?,
+        devops: Target::new("Azure DevOps", base, needed(tokens.devops, "Azure DevOps")?, talk),
+        graph: target("Microsoft Graph", tokens.graph, &graph_url(cloud), talk)?,
+        arm: target("Azure Resource Manager", tokens.arm, cloud.resource_manager(), talk)?,
         only_7_1: Cell::new(false),
     })
 }
@@ -49,8 +51,13 @@ fn graph_url(cloud: Cloud) -> String {
     Audiences { cloud, resource_manager, key_vault: None, graph: None }.graph_url()
 }
 
-fn target(token: Option<Token>, url: &str) -> Result<Option<Target>, Failure> {
+fn target(
+    name: &'static str,
+    token: Option<Token>,
+    url: &str,
+    talk: &Progress,
+) -> Result<Option<Target>, Failure> {
     let base = Endpoint::parse(url)
         .map_err(|error| Failure::new(Code::Bug, error, "report it, with the command"))?;
-    Ok(token.map(|token| Target { base, token }))
+    Ok(token.map(|token| Target::new(name, base, token, talk)))
 }

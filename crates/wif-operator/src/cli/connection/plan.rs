@@ -71,7 +71,7 @@ pub(in crate::cli) async fn connection_plan(
         let error = "Azure DevOps did not tell the organization's id, of which subjects are made";
         return Err(Failure::new(Code::ChangeUnanswered, error, "try again"));
     };
-    let services = services(connected, cloud, (&organization.name, address.base.clone()))?;
+    let services = services(connected, cloud, (&organization.name, address.base.clone()), host.talk)?;
     let allows_privileged = arguments.allow_privileged;
     let lookup = Lookup { services: &services, organization, id, allows_privileged };
     let (mut items, mut skipped) = (Vec::new(), Vec::new());

@@ -74,7 +74,7 @@ pub(in crate::cli) async fn rollback_requests(
     let cloud: Cloud = before.cloud;
     let address = read::address_of(ask.organization.as_deref(), &before.organization.url)?;
     let connected = connect(host, cloud, ask.session.as_deref(), Needs { identities: true }).await?;
-    let services = services(connected, cloud, (&before.organization.name, address.base))?;
+    let services = services(connected, cloud, (&before.organization.name, address.base), host.talk)?;
     let selected = before.items.iter().filter(|item| meant.contains(&item.connection));
     check_tokens(&services, selected.clone())?;
     let now = ask.now.unwrap_or_else(|| Moment::new(host.clock.now()));

@@ -47,7 +47,7 @@ pub(in crate::cli) async fn status(arguments: &StatusArguments, host: &mut Host<
     // Only Azure DevOps is asked.
     let needs = Needs { identities: false };
     let connected = connect(host, plan.cloud, arguments.ask.session.as_deref(), needs).await?;
-    let services = services(connected, plan.cloud, (&plan.organization.name, address.base))?;
+    let services = services(connected, plan.cloud, (&plan.organization.name, address.base), host.talk)?;
     let mut all = Vec::new();
     for migration in migrations {
         let soak = soak(&services, &migration).await;

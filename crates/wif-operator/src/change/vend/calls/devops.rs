@@ -1,6 +1,6 @@
 //! Of Azure DevOps: connections, pipelines, checks, people and groups.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -186,6 +186,7 @@ impl Services {
         let target = Target {
             base: base.unwrap_or_else(|| self.devops.base.clone()),
             token: self.devops.token.clone(),
+            throttle: Arc::clone(&self.devops.throttle),
         };
         let rest = self.rest(&target);
         let path = [self.organization.as_str(), "_apis", "identities"];
