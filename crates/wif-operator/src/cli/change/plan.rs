@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 use uuid::Uuid;
 use wif_core::{code::Code, failure::Failure, foreign_text::code_block};
@@ -121,11 +122,15 @@ pub(super) async fn make_plan_about(
         let alternative = if has_gap { "use tokens that may read its project" } else { &one.alternative };
         Skipped { reason: reason.to_owned(), alternative: alternative.to_owned(), unread: has_gap, ..one }
     }));
-    for connection in selected {
-        let made = match select(connection, organization, *now) {
-            Ok(candidate) => planned.item(&ground, &candidate, services, item_of).await,
-            Err(reason) => Err(reason),
-        };
+    // Beside each other; in their order they are planned, since a plan counts what it adds to an identity.
+    let looked = stream::iter(selected).map(async |connection| {
+        let candidate = select(connection, organization, *now);
+        (connection, look_at(candidate, services).await)
+    });
+    let looked: Vec<_> = looked.buffered(arguments.jobs.into()).collect().await;
+    for (connection, looked) in looked {
+        let made =
+            looked.and_then(|(candidate, observed)| planned.item(&ground, &candidate, observed, item_of));
         match made {
             Ok(item) => planned.items.push(item),
             Err(reason) => {
@@ -140,6 +145,16 @@ pub(super) async fn make_plan_about(
     let plan = digested(gathered.plan(command, arguments, (items, skipped))).sealed();
     keep_and_show(&plan, &arguments.shown, host)?;
     Ok(code_of(&plan, is_unread && !arguments.allow_gaps))
+}
+
+/// Reads what depends on a connection that may be planned.
+async fn look_at(
+    candidate: Result<Candidate, Reason>,
+    services: &Services,
+) -> Result<(Candidate, Observed), Reason> {
+    let candidate = candidate?;
+    let observed = observe(services, &candidate.target).await.map_err(|error| unobserved(&error))?;
+    Ok((candidate, observed))
 }
 
 /// The exit code of a plan.
@@ -277,15 +292,14 @@ struct Planned {
 }
 
 impl Planned {
-    /// Reads what depends on a connection, and plans its steps.
-    async fn item(
+    /// Plans the steps of a connection.
+    fn item(
         &self,
         ground: &Ground<'_>,
         candidate: &Candidate,
-        services: &Services,
+        observed: Observed,
         item_of: &Make<'_>,
     ) -> Result<Item, Reason> {
-        let observed = observe(services, &candidate.target).await.map_err(|error| unobserved(&error))?;
         let client = observed.facts.client;
         // Several connections may have one identity, which takes 20 credentials in all.
         let same = self.items.iter().filter(|item| item.facts.client == client);
