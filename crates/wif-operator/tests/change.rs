@@ -18,6 +18,23 @@ const SECRET: &str = "ServicePrincipal";
 const FEDERATION: &str = "WorkloadIdentityFederation";
 
 #[test]
+fn a_plan_looks_at_as_many_connections_at_once_as_jobs_says() {
+    let scene = Scene::new(&[Planted::StoredSecret, Planted::SecretEndsSoon], 0);
+    let gate = Gate::new();
+    let look = Fault::on(Service::DevOps, "GET", "/_apis/serviceendpoint/endpoints/");
+    scene.fixture.emulator.fault(look.gate(&gate).always());
+    let (reached, code) = std::thread::scope(|scope| {
+        let plan = scope.spawn(|| scene.convert_plan(&["--all-eligible", "--jobs", "2"]));
+        // One after the other, the second would never come.
+        let reached = std::panic::catch_unwind(|| gate.wait_until_reached(2));
+        gate.open();
+        (reached, plan.join().unwrap().0)
+    });
+    assert!(reached.is_ok(), "one connection was looked at after the other");
+    assert_eq!(code, 10);
+}
+
+#[test]
 fn a_stored_secret_becomes_federation_and_the_audit_finds_none_any_more() {
     let scene = Scene::new(&[Planted::StoredSecret, Planted::SecretEndsSoon], 1);
     let (code, said) = scene.convert_plan(&["--all-eligible"]);
