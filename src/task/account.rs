@@ -41,7 +41,7 @@ pub(super) fn account(answer: &Value) -> Vec<String> {
     lines
 }
 
-/// How often one kind of token was asked for, and its line; nothing of what nobody asked for.
+/// How often one kind of token was asked for, and its line; none, where no step asked for it.
 fn asked_for(token: &Value) -> Option<(u64, String)> {
     let count = |name: &str| token.get(name).and_then(Value::as_u64);
     let times = count("asked").filter(|times| *times > 0)?;

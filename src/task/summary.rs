@@ -46,7 +46,7 @@ impl Summary<'_> {
         commands.end_group()
     }
 
-    /// What everybody wants to know: how, as whom, for whom and for how long.
+    /// The lines above the group: how, as whom, for whom and for how long.
     fn headline(&self) -> [String; 3] {
         let Connection { identity, subscription, scheme, .. } = self.connection;
         let client = self.signed_in.client.map(|client| format!("client {client} of "));

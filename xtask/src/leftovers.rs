@@ -64,7 +64,7 @@ mod linux {
                 _ = terminated.recv() => return stopped_by(SignalKind::terminate()),
                 _ = hung_up.recv() => return stopped_by(SignalKind::hangup()),
             }
-            // Orphans of the chore that have ended are this program's to reap, so that nobody takes them for alive.
+            // Orphans of the chore that have ended are this program's to reap: else they look alive.
             while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
                 if pid == own {
                     let status = ExitStatus::from_raw(status.as_raw());

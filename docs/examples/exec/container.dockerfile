@@ -5,7 +5,7 @@
 FROM debian:12-slim
 RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates curl && rm -rf /var/lib/apt/lists/*
 COPY wif /usr/local/bin/wif
-COPY deploy.sh /work/deploy.sh
-WORKDIR /work
+WORKDIR /app
+COPY deploy.sh .
 ENTRYPOINT ["wif", "exec"]
 CMD ["--source", "auto", "--", "./deploy.sh"]

@@ -18,7 +18,7 @@ pub struct AwsRole {
 }
 
 impl AwsRole {
-    /// Partition, account and name: words in capitals stand for what is not known.
+    /// Partition, account and name. A word in capitals stands for each that the caller has not given.
     fn parts(&self) -> (&str, &str, &str) {
         let parts: Vec<_> = self.arn.as_deref().unwrap_or_default().splitn(6, ':').collect();
         match parts[..] {

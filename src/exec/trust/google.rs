@@ -8,7 +8,7 @@ use super::{
     quoted::{shell, terraform, terraform_list},
 };
 
-/// The provider that is to trust, and whom it is to stand for.
+/// The provider that is to trust, and the service account that its identities become.
 #[derive(Clone, Debug)]
 pub struct GoogleProvider {
     /// `//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER`

@@ -19,7 +19,7 @@ pub struct VaultMethod {
     pub role: Option<String>,
 }
 
-/// An address that is nobody's.
+/// A reserved address, which leads to no Vault (RFC 2606).
 const UNKNOWN: &str = "https://vault.example";
 
 impl VaultMethod {

@@ -327,7 +327,7 @@ mod tests {
     fn a_run_on_the_old_one_counts_from_the_first_success_on_the_new_one_until_its_pipeline_has_moved() {
         let new = [one(1, 3, "failed"), one(1, 5, "succeeded"), one(3, 8, "succeeded")];
         let back = |old: &[Run]| gone_back(old, &new, at(1));
-        // Before the first success nobody had moved.
+        // Before the first success no pipeline had moved.
         assert!(back(&[one(2, 0, "succeeded"), one(2, 4, "succeeded")]).is_empty());
         assert_eq!(back(&[one(1, 6, "failed"), one(2, 6, "succeeded")]), ["p-1", "p-2"]);
         assert!(back(&[one(3, 7, "succeeded")]).is_empty());
