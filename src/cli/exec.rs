@@ -294,9 +294,14 @@ fn endpoint(text: &str) -> Result<Endpoint, String> {
     Endpoint::parse(text).map_err(|error| format!("accepted is an https URL: {error}"))
 }
 
+/// A text of a form, or what is accepted.
+fn of_form(text: &str, is_valid: fn(&str) -> bool, accepted: &str) -> Result<String, String> {
+    is_valid(text).then(|| text.to_owned()).ok_or_else(|| accepted.to_owned())
+}
+
 fn aws_role(text: &str) -> Result<String, String> {
     let accepted = "accepted is the ARN of a role: arn:aws:iam::123456789012:role/NAME";
-    target_inputs::is_role(text).then(|| text.to_owned()).ok_or_else(|| accepted.to_owned())
+    of_form(text, target_inputs::is_role, accepted)
 }
 
 fn google_provider(text: &str) -> Result<String, String> {
@@ -306,8 +311,7 @@ fn google_provider(text: &str) -> Result<String, String> {
 }
 
 fn google_service_account(text: &str) -> Result<String, String> {
-    let accepted = "accepted is the mail address of a service account";
-    target_inputs::is_service_account(text).then(|| text.to_owned()).ok_or_else(|| accepted.to_owned())
+    of_form(text, target_inputs::is_service_account, "accepted is the mail address of a service account")
 }
 
 fn vault_address(text: &str) -> Result<String, String> {
@@ -316,13 +320,12 @@ fn vault_address(text: &str) -> Result<String, String> {
 }
 
 fn vault_mount(text: &str) -> Result<String, String> {
-    let path = target_inputs::is_path(text).then(|| text.trim_matches('/').to_owned());
-    path.ok_or_else(|| "accepted is a path, such as jwt".to_owned())
+    let path = of_form(text, target_inputs::is_path, "accepted is a path, such as jwt")?;
+    Ok(path.trim_matches('/').to_owned())
 }
 
 fn vault_role(text: &str) -> Result<String, String> {
-    let accepted = "accepted are letters, digits and -_.";
-    target_inputs::is_vault_role(text).then(|| text.to_owned()).ok_or_else(|| accepted.to_owned())
+    of_form(text, target_inputs::is_vault_role, "accepted are letters, digits and -_.")
 }
 
 fn cloud(text: &str) -> Result<Cloud, String> {

@@ -15,7 +15,7 @@ use super::{
     connection::token_of_user,
     diagnosis::{Diagnosis, Evidence, Network, ReadConnection, Service, read, settings},
     report::{NO_FACTS, Report, Topic},
-    targets::{self, Presented, TargetChecks},
+    targets::{Presented, TargetChecks, with_resources_of},
     tools,
     variables::JobFindings,
 };
@@ -100,9 +100,7 @@ async fn of_connection(
     }
     let mut known = Evidence::default();
     let audiences = &connection.identity.audiences;
-    let for_targets = targets::resources(targets, audiences);
-    let others = for_targets.into_iter().filter(|resource| !resources.contains(resource));
-    let resources: Vec<_> = resources.iter().cloned().chain(others).collect();
+    let resources = with_resources_of(targets, audiences, resources);
     diagnosis.sign_in(&connection, &resources, &mut known, on_id_token).await;
     diagnosis.trust(&connection, &addresses, &mut known).await;
     diagnosis.subscription(&connection, &addresses, &known).await;

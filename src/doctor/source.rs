@@ -10,7 +10,7 @@ use wif_core::{
 
 use super::{
     report::{NO_FACTS, Report, Topic},
-    targets::{self, Presented, TargetChecks},
+    targets::{Presented, TargetChecks, with_resources_of},
 };
 use crate::{
     sign_in::{SIGN_IN_TIMEOUT, SignIn},
@@ -22,9 +22,7 @@ use wif_io::clock::Deadline;
 /// Asks for an id token, and exchanges it: at Entra, and with other clouds.
 pub(crate) async fn of_source(sign_in: &SignIn<'_>, resources: &[Resource], set: &TargetSet) -> Report {
     let audiences = &sign_in.identity.audiences;
-    let for_targets = targets::resources(set, audiences);
-    let others = for_targets.into_iter().filter(|resource| !resources.contains(resource));
-    let resources: Vec<_> = resources.iter().cloned().chain(others).collect();
+    let resources = with_resources_of(set, audiences, resources);
     let mut report = Report::default();
     let (clock, now) = (sign_in.http.clock(), sign_in.http.clock().now());
     let deadline = Deadline::after(clock, SIGN_IN_TIMEOUT);

@@ -1,9 +1,9 @@
 //! The other clouds and the registries that a step asks for: each is tried once, and nothing of them is kept.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use uuid::Uuid;
-use wif_broker::cache::CachedToken;
+use wif_broker::{cache::CachedToken, target::Dialect};
 use wif_core::{
     azure::resource::{Audiences, Resource},
     exports::Family,
@@ -25,9 +25,6 @@ use crate::{
     },
 };
 
-/// How long the end of a credential is waited for.
-const REVOCATION_TIMEOUT: Duration = Duration::from_millis(1500);
-
 /// What is there to present.
 pub(super) struct Presented<'a> {
     pub(super) id_token: Option<&'a Secret>,
@@ -46,13 +43,17 @@ pub(super) struct TargetChecks<'a> {
     pub(super) presented: Presented<'a>,
 }
 
-/// What these targets take in place of, or beside, the id token: access tokens for these resources.
-pub(super) fn resources(set: &TargetSet, audiences: &Audiences) -> Vec<Resource> {
-    let mut all: Vec<_> = set.assertion.iter().cloned().collect();
-    if set.registries.iter().any(|registry| matches!(registry.way, RegistryWay::Azure)) {
-        all.extend(Resource::parse("acr", audiences).ok());
-    }
-    all
+/// Resources that access tokens are asked for, with those that these targets take in place of the id token, or beside it.
+pub(super) fn with_resources_of(
+    set: &TargetSet,
+    audiences: &Audiences,
+    resources: &[Resource],
+) -> Vec<Resource> {
+    let has_azure = set.registries.iter().any(|registry| matches!(registry.way, RegistryWay::Azure));
+    let acr = has_azure.then(|| Resource::parse("acr", audiences).ok()).flatten();
+    let own = set.assertion.iter().cloned().chain(acr);
+    let others = own.filter(|resource| !resources.contains(resource));
+    resources.iter().cloned().chain(others).collect()
 }
 
 impl TargetChecks<'_> {
@@ -116,14 +117,9 @@ impl TargetChecks<'_> {
         match masked {
             Ok(credential) => {
                 let mut facts = vec![self.until(target.service(), &credential)];
-                let deadline = Deadline::after(self.http.clock(), REVOCATION_TIMEOUT);
-                if let Some(revocation) = target.revoke(self.http, deadline, &credential.token) {
-                    facts.push(match revocation.await {
-                        Ok(()) => "its token is revoked again".to_owned(),
-                        Err(error) => {
-                            format!("its token could not be revoked, and lives until then: {error}")
-                        }
-                    });
+                if target.dialect() == Dialect::Kept {
+                    let revoked = targets::revoke(&**target, self.http, &credential).await;
+                    facts.push(revoked.err().unwrap_or_else(|| "its token is revoked again".to_owned()));
                 }
                 report.good(Topic::Targets, facts);
                 Some(credential)

@@ -1,11 +1,8 @@
 //! How a broker keeps the credentials of other clouds fresh.
 
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+    atomic::{AtomicBool, Ordering},
 };
 
 use uuid::Uuid;
@@ -20,15 +17,10 @@ use wif_core::{
     code::Code,
     exports::Family,
     failure::Failure,
-    foreign_text::one_line,
-    human_time::rfc3339,
     retry::RetryClass,
     token::{claims::Unverified, lifetime::Lifetime},
 };
-use wif_io::{
-    clock::{Deadline, Limit, timeout},
-    http::Http,
-};
+use wif_io::{clock::Deadline, http::Http};
 
 use crate::{
     sign_in::SIGN_IN_TIMEOUT,
@@ -38,12 +30,9 @@ use crate::{
         ecr::Ecr,
         exchange,
         registries::{RegistryTarget, RegistryWay},
-        registry,
+        registry, revoke,
     },
 };
-
-/// How long the end of a session waits for the end of its credentials.
-const REVOCATION_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// The ways by which the credentials are renewed.
 pub(super) struct Ways<'a> {
@@ -244,19 +233,6 @@ async fn fresh(
         replaced.push(current);
     }
     Ok(other)
-}
-
-/// Ends a credential, or says why it may live on.
-pub(super) async fn revoke(target: &dyn Target, http: &Http, credential: &CachedToken) -> Result<(), String> {
-    let deadline = Deadline::after(http.clock(), REVOCATION_TIMEOUT);
-    let Some(revocation) = target.revoke(http, deadline, &credential.token) else { return Ok(()) };
-    let why = match timeout(http.clock(), Limit::Request, REVOCATION_TIMEOUT, revocation).await {
-        Some(Ok(())) => return Ok(()),
-        Some(Err(error)) => error.to_string(),
-        None => format!("no answer within {} s", REVOCATION_TIMEOUT.as_secs_f32()),
-    };
-    let (name, until) = (target.service(), rfc3339(credential.lifetime.until));
-    Err(format!("The token of {name} was not revoked, and may work until {until}: {}", one_line(&why, 300)))
 }
 
 /// An id token for an audience.

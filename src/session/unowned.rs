@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wif_broker::cache::CachedToken;
 use wif_io::http::Http;
 
-use super::targets::revoke;
-use crate::targets::Target;
+use crate::targets::{Target, revoke};
 
 /// What has to be revoked when the sign-in fails or is canceled.
 #[derive(Default)]

@@ -11,17 +11,23 @@ pub(crate) mod registry;
 mod target;
 mod vault;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use wif_broker::cache::CachedToken;
 use wif_core::{
     azure::{hosts::AllowedHosts, resource::Resource},
     exports::GoogleProvider,
     failure::Failure,
+    foreign_text::one_line,
+    human_time::rfc3339,
     secret::Secret,
     token::claims::Unverified,
 };
-use wif_io::{clock::Deadline, env::Env, http::Http};
+use wif_io::{
+    clock::{Deadline, Limit, timeout},
+    env::Env,
+    http::Http,
+};
 
 use self::{aws::Aws, google::Google, registries::RegistryTarget, vault::Vault};
 pub(crate) use self::{
@@ -76,6 +82,9 @@ pub(crate) fn read(
     Ok(TargetSet { clouds: targets, registries, assertion })
 }
 
+/// How long the end of a credential is waited for.
+const REVOCATION_TIMEOUT: Duration = Duration::from_millis(1500);
+
 /// What a broker needs of a provider of Google Cloud to write a credential file.
 pub(crate) fn google_provider(inputs: &TargetInputs, env: &Env) -> Option<GoogleProvider> {
     inputs.google.as_ref().map(|inputs| google::provider(inputs, env))
@@ -98,4 +107,17 @@ pub(crate) async fn exchange(
         let facts = claims.as_ref().map(|claims| target.facts(claims)).unwrap_or_default();
         error.explain(claims.as_ref(), facts)
     })
+}
+
+/// Ends a credential, or says why it may live on.
+pub(crate) async fn revoke(target: &dyn Target, http: &Http, credential: &CachedToken) -> Result<(), String> {
+    let deadline = Deadline::after(http.clock(), REVOCATION_TIMEOUT);
+    let Some(revocation) = target.revoke(http, deadline, &credential.token) else { return Ok(()) };
+    let why = match timeout(http.clock(), Limit::Request, REVOCATION_TIMEOUT, revocation).await {
+        Some(Ok(())) => return Ok(()),
+        Some(Err(error)) => error.to_string(),
+        None => format!("no answer within {} s", REVOCATION_TIMEOUT.as_secs_f32()),
+    };
+    let (name, until) = (target.service(), rfc3339(credential.lifetime.until));
+    Err(format!("The token of {name} was not revoked, and may work until {until}: {}", one_line(&why, 300)))
 }

@@ -10,14 +10,13 @@ use std::{
 
 use emulator::{
     Emulator, Proxy,
-    identity::DEVOPS_APPLICATION,
     organization::{MadeOrganization, OrganizationPlan},
 };
 
 use crate::{
     bench::{
-        measure::{milliseconds, timed},
-        peers::azure_cli,
+        measure::{count, milliseconds, timed},
+        peers::{azure_cli, published_steps},
         table::Row,
     },
     process::{Result, cargo, run, target},
@@ -164,13 +163,7 @@ fn measure_loop(az: &Path) -> Result<f64> {
     let made = emulator.add_organization(&CASE.organization("fabrikam"));
     let proxy = Proxy::start(Proxy::leading_to(&emulator));
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let mut command = Command::new("bash");
-    command.args(["-c", LOOP]).env_clear().env("PATH", "/usr/bin:/bin");
-    command.env("AZ", az).env("AZURE_CONFIG_DIR", folder.path()).env("HOME", folder.path());
-    command.env("AZURE_CORE_COLLECT_TELEMETRY", "no");
-    let token = emulator.access_token(made.auditor, &DEVOPS_APPLICATION.to_string());
-    command.env("AUTHORIZATION", format!("Bearer {token}"));
-    command.env("HTTPS_PROXY", proxy.url()).env("REQUESTS_CA_BUNDLE", emulator.ca_file());
+    let mut command = published_steps(az, LOOP, folder.path(), (&emulator, &proxy, made.auditor));
     let (took, output) = timed(&mut command)?;
     let printed = String::from_utf8_lossy(&output.stdout);
     let found = printed.lines().filter(|line| line.contains("WorkloadIdentityFederation")).count();
@@ -240,10 +233,6 @@ fn watch(child: &mut Child) -> Result<u64> {
         thread::sleep(INTERVAL);
     }
     Ok(most)
-}
-
-fn count(number: usize) -> f64 {
-    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
 #[expect(clippy::disallowed_methods, reason = "to measure is what this is here for")]

@@ -4,14 +4,13 @@ use std::{path::Path, process::Command, time::Duration};
 
 use emulator::{
     Emulator, Proxy, Service,
-    identity::DEVOPS_APPLICATION,
     organization::{MadeOrganization, OrganizationPlan},
 };
 
 use crate::{
     bench::{
-        measure::{timed, timed_to},
-        peers::azure_cli,
+        measure::{count, timed, timed_to},
+        peers::{azure_cli, published_steps},
         table::Row,
     },
     conversion, operator,
@@ -91,13 +90,7 @@ fn by_hand(az: &Path) -> Result<(f64, usize)> {
     let (emulator, made, proxy) = organization();
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let client = emulator.add_operator(made.subscription);
-    let mut command = Command::new("bash");
-    command.args(["-c", STEPS]).current_dir(folder.path()).env_clear().env("PATH", "/usr/bin:/bin");
-    command.env("AZ", az).env("AZURE_CONFIG_DIR", folder.path()).env("HOME", folder.path());
-    command.env("AZURE_CORE_COLLECT_TELEMETRY", "no");
-    let token = emulator.access_token(client, &DEVOPS_APPLICATION.to_string());
-    command.env("AUTHORIZATION", format!("Bearer {token}"));
-    command.env("HTTPS_PROXY", proxy.url()).env("REQUESTS_CA_BUNDLE", emulator.ca_file());
+    let mut command = published_steps(az, STEPS, folder.path(), (&emulator, &proxy, client));
     let (took, output) = timed(&mut command)?;
     let printed = String::from_utf8_lossy(&output.stdout);
     let converted = printed.lines().filter(|line| *line == "converted").count();
@@ -139,8 +132,4 @@ fn converted(program: &Path) -> Result<(f64, usize)> {
         CONNECTIONS => Ok((all, journal.len())),
         other => Err(format!("{other} conversions were done")),
     }
-}
-
-fn count(number: usize) -> f64 {
-    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }

@@ -67,6 +67,11 @@ pub(super) fn timed_to(command: &mut Command, expected: i32) -> Result<(f64, Out
     Ok((milliseconds(took), output))
 }
 
+/// A number of things, beside others.
+pub(super) fn count(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
 pub(super) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }

@@ -1,6 +1,13 @@
 //! Microsoft's own, that do the same work.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use emulator::{Emulator, Proxy, identity::DEVOPS_APPLICATION};
+use uuid::Uuid;
 
 use crate::{
     acceptance::{self, Found},
@@ -24,6 +31,23 @@ pub(super) fn azure_cli() -> Result<PathBuf> {
         Found::Missing(what) => Err(format!("Azure CLI needs {what}")),
         Found::Broken(log) => Err(log),
     }
+}
+
+/// Steps over `az` as they are published, in a folder of their own. They are given a token, and so sign in to nothing.
+pub(super) fn published_steps(
+    az: &Path,
+    script: &str,
+    folder: &Path,
+    (emulator, proxy, caller): (&Emulator, &Proxy, Uuid),
+) -> Command {
+    let mut command = Command::new("bash");
+    command.args(["-c", script]).current_dir(folder).env_clear().env("PATH", "/usr/bin:/bin");
+    command.env("AZ", az).env("AZURE_CONFIG_DIR", folder).env("HOME", folder);
+    command.env("AZURE_CORE_COLLECT_TELEMETRY", "no");
+    let token = emulator.access_token(caller, &DEVOPS_APPLICATION.to_string());
+    command.env("AUTHORIZATION", format!("Bearer {token}"));
+    command.env("HTTPS_PROXY", proxy.url()).env("REQUESTS_CA_BUNDLE", emulator.ca_file());
+    command
 }
 
 impl Peers {
