@@ -135,6 +135,9 @@ fn staged_program(_found: &mut Found) -> Result<()> {
 fn tests(found: &mut Found) -> Result<()> {
     let mut nextest = Command::new(nextest()?);
     nextest.args(["nextest", "run", "--workspace", "--locked", "--profile", "default"]).current_dir(root());
+    // Half of its time a test waits for a timer or for another process.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    nextest.arg(format!("--test-threads={}", 2 * cores));
     forget_package(&mut nextest);
     // Each process would make key pairs of its own, which takes longer than most tests.
     let keys = target()?.join("tmp").join("emulator-keys");
