@@ -1,9 +1,21 @@
 //! Reads the parts of a request that every service needs: the host, the query, a form.
 
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Request;
 use axum::http::Uri;
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+
+/// No client of ours sends more in one request, in bytes.
+const MAX_BODY: usize = 64 << 20;
+
+/// A request without its body, and the body: empty where it was cut short, or is larger than any that is expected.
+pub(crate) async fn take_body(request: Request) -> (Request, Bytes) {
+    let (parts, body) = request.into_parts();
+    let bytes = to_bytes(body, MAX_BODY).await.unwrap_or_default();
+    (Request::from_parts(parts, Body::empty()), bytes)
+}
 
 /// The base URL that the client used: a public name when a proxy led it here, else an address.
 pub(crate) fn base_url(parts: &Parts) -> String {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use serde_json::Value;
@@ -14,6 +13,7 @@ use crate::services::arm::refusal::Refusal;
 use crate::services::arm::subscriptions::GROUPS;
 use crate::services::arm::templates::{self, DeploymentAnswer, DeploymentName};
 use crate::services::bearer::Caller;
+use crate::services::request;
 use crate::world::World;
 use crate::world::directory::Directory;
 
@@ -86,9 +86,8 @@ fn authorize_deployment(
 
 /// The caller, and the JSON that it sent.
 async fn authenticate_with_body(world: &World, request: Request) -> (Result<Caller, Refusal>, Value) {
-    let (parts, body) = request.into_parts();
-    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let caller = checks::authenticate(world, Request::from_parts(parts, Body::empty()));
+    let (request, body) = request::take_body(request).await;
+    let caller = checks::authenticate(world, request);
     // az sends `template:` without quotes, and the real resource manager accepts it.
     let body = String::from_utf8_lossy(&body).replacen(", template:", ", \"template\":", 1);
     (caller, serde_json::from_str(&body).unwrap_or_default())

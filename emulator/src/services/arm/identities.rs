@@ -68,10 +68,8 @@ pub(super) async fn federated_credential(
     Path((id, _groups, _group, name, credential)): Path<(String, String, String, String, String)>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let method = parts.method.clone();
-    let request = Request::from_parts(parts, axum::body::Body::empty());
+    let (request, bytes) = request::take_body(request).await;
+    let method = request.method().clone();
     let sent: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let answer = checks::authenticate(&world, request).and_then(|caller| {
         let mut directory = world.directory();

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
@@ -14,6 +13,7 @@ use crate::services::arm::checks;
 use crate::services::arm::identities::{managed_identity_list, role_assignments_of};
 use crate::services::arm::refusal::Refusal;
 use crate::services::bearer::Caller;
+use crate::services::request;
 use crate::world::World;
 use crate::world::directory::Directory;
 use crate::world::directory::entra::Subscription;
@@ -23,9 +23,7 @@ const MAX_ROWS: usize = 1000;
 
 /// `POST /providers/Microsoft.ResourceGraph/resources`
 pub(super) async fn resources(State(world): State<Arc<World>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let request = Request::from_parts(parts, Body::empty());
+    let (request, bytes) = request::take_body(request).await;
     let answer = checks::authenticate(&world, request).and_then(|caller| {
         let directory = world.directory();
         if directory.quirks.resource_graph_denied {

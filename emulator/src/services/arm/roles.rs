@@ -1,6 +1,5 @@
 //! Role definitions by name, and role assignments at any scope: read, made, deleted.
 
-use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -29,10 +28,8 @@ const ROLES: [(&str, Uuid); 6] = [
 ];
 
 pub(super) async fn answer(world: &World, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let (method, uri) = (parts.method.clone(), parts.uri.clone());
-    let request = Request::from_parts(parts, Body::empty());
+    let (request, bytes) = request::take_body(request).await;
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let sent: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let query = request::query(&uri);
     let filter = request::value(&query, "$filter").unwrap_or_default().to_owned();

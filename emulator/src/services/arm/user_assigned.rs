@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -12,6 +11,7 @@ use crate::services::arm::answer::answered;
 use crate::services::arm::checks;
 use crate::services::arm::refusal::Refusal;
 use crate::services::arm::subscriptions::GROUPS;
+use crate::services::request;
 use crate::world::World;
 use crate::world::directory::entra::{App, Kind};
 use crate::world::directory::records::Lag;
@@ -45,10 +45,8 @@ pub(super) async fn identity(
     Path((id, _groups, group, name)): Path<(String, String, String, String)>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let method = parts.method.clone();
-    let request = Request::from_parts(parts, Body::empty());
+    let (request, bytes) = request::take_body(request).await;
+    let method = request.method().clone();
     let sent: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let answer = checks::authenticate(&world, request).and_then(|caller| {
         let mut directory = world.directory();

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Bytes, to_bytes};
+use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
@@ -76,8 +76,8 @@ async fn blob(
     Path((container, name)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    let content = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let (request, content) = request::take_body(request).await;
+    let parts = request.into_parts().0;
     let answer = answer_blob(&world, &container, &name, &parts, &content);
     finished(&world, &parts.headers, answer)
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use serde_json::Value;
@@ -50,8 +49,8 @@ pub(super) async fn put_in_project(
 }
 
 async fn change(world: &World, name: &str, project: Option<&str>, id: &str, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let (request, bytes) = request::take_body(request).await;
+    let parts = request.into_parts().0;
     let query = request::query(&parts.uri);
     let caller = Caller::of(world, &parts.headers);
     let mut directory = world.directory();

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -27,8 +26,8 @@ struct Sent {
 }
 
 async fn sent(world: &World, name: &str, request: Request) -> Result<Sent, Response> {
-    let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let (request, bytes) = request::take_body(request).await;
+    let parts = request.into_parts().0;
     let query = request::query(&parts.uri);
     let caller = Caller::of(world, &parts.headers);
     let directory = world.directory();

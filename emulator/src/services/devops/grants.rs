@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -18,9 +17,8 @@ use crate::world::World;
 
 /// The body, and the request without it.
 async fn parts(request: Request) -> (Value, Request) {
-    let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    (serde_json::from_slice(&bytes).unwrap_or_default(), Request::from_parts(parts, Body::empty()))
+    let (request, bytes) = request::take_body(request).await;
+    (serde_json::from_slice(&bytes).unwrap_or_default(), request)
 }
 
 /// A connection of a project that the caller may change.

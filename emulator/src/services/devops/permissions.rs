@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -80,9 +79,7 @@ pub(super) async fn query_checks(
     Path((organization, project)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let request = Request::from_parts(parts, axum::body::Body::empty());
+    let (request, bytes) = request::take_body(request).await;
     let caller = Caller::of(&world, request.headers());
     let directory = world.directory();
     let path = (organization.as_str(), project.as_str());

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -12,6 +11,7 @@ use crate::services::devops::callers::Caller;
 use crate::services::devops::endpoints::ProjectRequest;
 use crate::services::devops::{oidc, versions};
 use crate::services::entra::grant::grant_or_sentence;
+use crate::services::request;
 use crate::world::World;
 use crate::world::directory::Directory;
 use crate::world::directory::devops::{Place, Scope};
@@ -21,9 +21,7 @@ pub(super) async fn test_connection(
     Path((organization, project)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let request = Request::from_parts(parts, axum::body::Body::empty());
+    let (request, bytes) = request::take_body(request).await;
     let sent: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let caller = Caller::of(&world, request.headers());
     let directory = world.directory();

@@ -10,7 +10,6 @@ mod writes;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
@@ -23,7 +22,7 @@ use crate::services::bearer::{self, TokenError};
 use crate::services::graph::objects::{Set, owner};
 use crate::services::graph::query::{Filter, shape};
 use crate::services::graph::refusal::Refusal;
-use crate::services::request::{decode_pairs, value};
+use crate::services::request::{self, decode_pairs, value};
 use crate::world::World;
 use crate::world::directory::entra::{App, Tenant};
 
@@ -71,8 +70,8 @@ async fn single(State(world): Shared, request: Request) -> Response {
 }
 
 async fn batch(State(world): Shared, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let (request, bytes) = request::take_body(request).await;
+    let parts = request.into_parts().0;
     let answer = authorize(&world, &parts.headers).and_then(|tenant| {
         let sent: Value = serde_json::from_slice(&bytes)
             .map_err(|_error| (400, "BadRequest", "Unable to read JSON request payload.".to_owned()))?;

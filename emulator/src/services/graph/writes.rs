@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::services::graph::applications;
 use crate::services::graph::objects::{Set, credential_id};
 use crate::services::graph::refusal::Refusal;
 use crate::services::graph::{authorize_as, not_found, refusal_body};
-use crate::services::request::decode_pairs;
+use crate::services::request::{self, decode_pairs};
 use crate::world::World;
 use crate::world::directory::entra::{App, FederatedCredential};
 
@@ -21,8 +21,8 @@ use crate::world::directory::entra::{App, FederatedCredential};
 const MAX_CREDENTIALS: usize = 20;
 
 pub(super) async fn change(world: &Arc<World>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let (request, bytes) = request::take_body(request).await;
+    let parts = request.into_parts().0;
     let decoded = decode_pairs(format!("path={}", parts.uri.path().replace('+', "%2B")).as_bytes());
     let path = decoded.into_iter().next().map(|(_, path)| path).unwrap_or_default();
     let prefer = parts.headers.get("prefer").and_then(|value| value.to_str().ok()).unwrap_or_default();
