@@ -1,5 +1,7 @@
 //! `judges`: the clients of others read the emulated organization, and stand beside the sources of id tokens of `wif exec`, so that
-//! neither the emulator nor `wif` is judged by our reading alone.
+//! neither the emulator nor `wif` is judged by our reading alone; and those of what an audit writes.
+
+mod reports;
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -16,10 +18,16 @@ use crate::{
 
 /// Installs the clients below `target/`, lets them read, and prints a table for each kind.
 pub(crate) fn judges(only: Option<&str>) -> Result<()> {
-    if only != Some("sources") {
-        organization()?;
+    for (name, judge) in [
+        ("organization", organization as fn() -> Result<()>),
+        ("sources", sources),
+        ("reports", reports::reports),
+    ] {
+        if only.is_none_or(|only| only == name) {
+            judge()?;
+        }
     }
-    if only == Some("organization") { Ok(()) } else { sources() }
+    Ok(())
 }
 
 /// Microsoft's clients of Azure DevOps and of Azure Resource Manager.
