@@ -13,7 +13,7 @@ use wif_core::code::Code;
 
 use crate::support::{Case, EMULATOR, task_folder};
 
-fn job(
+pub(crate) fn job(
     inputs: &[(&str, &str)],
     script: &str,
     change: impl FnOnce(&Emulator, Agent) -> Agent,
@@ -41,7 +41,7 @@ fn job(
     (emulator, report)
 }
 
-fn has(report: &JobReport, emulator: &Emulator, lines: &[&str]) {
+pub(crate) fn has(report: &JobReport, emulator: &Emulator, lines: &[&str]) {
     for line in lines {
         assert!(report.log.contains(line), "no '{line}' in\n{}\n{}", report.log, emulator.journal_text());
     }
@@ -116,7 +116,8 @@ request = urllib.request.Request("https://REGISTRY/oauth2/token?service=REGISTRY
 print(json.load(urllib.request.urlopen(request))["expires_in"])')"
            echo "other: $(printf %s docker.io | docker-credential-wif get; echo $?)"
            printf '{}' | docker-credential-wif store; echo "store $?"
-           docker-credential-wif list </dev/null
+           echo "list $(docker-credential-wif list </dev/null)"
+           echo "without a session $(env -u DOCKER_CONFIG docker-credential-wif list </dev/null)"
            if wif token arm; then echo 'arm was given'; fi 2>/dev/null"#,
         |_, agent| agent.machine_env("HOME", home.path().display().to_string()),
     );
@@ -133,6 +134,8 @@ print(json.load(urllib.request.urlopen(request))["expires_in"])')"
             "login 4500",
             "other: credentials not found in native keychain",
             "store 0",
+            &format!(r#"list {{"{}":"00000000-0000-0000-0000-000000000000"}}"#, emulator.clouds_url()),
+            "without a session {}",
         ],
     );
     let log = &report.log;
@@ -154,6 +157,7 @@ fn the_registries_of_a_second_session_leave_those_of_the_first_signed_in() {
         ask() { helper=$(of "$1" "$2"); echo "$3: $helper $(printf %s "$2" | "docker-credential-$helper" get | sed 's/.*"Username":"\([0-9-]*\)".*/as \1/')"; }
         ask "$DOCKER_CONFIG" REGISTRY first
         ask "$HUB_DOCKER_CONFIG" REGISTRY second
+        echo "both list $(docker-credential-wif list </dev/null) $(docker-credential-wif-hub list </dev/null)"
         echo "version $(docker-credential-wif version </dev/null)""#;
     let steps = [
         sign_in(&[("registries", &registry)]).display_name("Sign in"),
@@ -166,7 +170,9 @@ fn the_registries_of_a_second_session_leave_those_of_the_first_signed_in() {
     let report = agent.run(&emulator.job(emulator.usual().connection), &steps);
     let user = "as 00000000-0000-0000-0000-000000000000";
     let own = [format!("first: wif {user}"), format!("second: wif-hub {user}")];
-    has(&report, &emulator, &[&own[0], &own[1], "version docker-credential-wif ("]);
+    let one = format!(r#"{{"https://{registry}":"{}"}}"#, &user[3..]);
+    let listed = format!("both list {one} {one}");
+    has(&report, &emulator, &[&own[0], &own[1], &listed, "version docker-credential-wif ("]);
 }
 
 #[test]
@@ -223,11 +229,13 @@ login = base64.b64encode((all["Username"] + ":" + all["Secret"]).encode()).decod
 request = urllib.request.Request("https://REGISTRY/v2/", headers={"Authorization": "Basic " + login})
 print(urllib.request.urlopen(request).status, all["Username"])')"
            done
+           echo "list $(docker-credential-wif list </dev/null)"
            echo "other: $(printf %s 210987654321.dkr.ecr.eu-central-1.amazonaws.com | docker-credential-wif get; echo $?)""#
             .replace("ECR", ECR),
         |_| {},
     );
-    has(&report, &emulator, &["status 200 AWS", "other: credentials not found in native keychain"]);
+    let listed = format!(r#"list {{"https://{ECR}":"AWS"}}"#);
+    has(&report, &emulator, &["status 200 AWS", "other: credentials not found in native keychain", &listed]);
     // The step itself has tried the role; the registry has a role of its own, and one login serves both times.
     let logins = emulator.directory().clouds.aws.registry_passwords.len();
     assert_eq!(logins, 1, "{}", emulator.journal_text());
@@ -338,6 +346,10 @@ fn pip_and_uv_find_a_keyring_that_hands_on_what_is_not_azure_artifacts() {
            feed=https://pkgs.dev.azure.com/contoso/_packaging/main/pypi/simple/
            keyring get $feed VssSessionToken | sed 's/^eyJ.*/a token/'
            keyring get --mode creds $feed VssSessionToken | sed 's/^eyJ.*/another token/'
+           for output in --output=json "--output json"; do
+             keyring --mode=creds $output get $feed VssSessionToken | python3 -c 'import json, sys; all = json.load(sys.stdin); print("json", *sorted(all), all["username"], all["password"][:3])'
+           done
+           keyring --output=json get $feed x | python3 -c 'import json, sys; print("json", *json.load(sys.stdin))'
            keyring get pkgs.dev.azure.com x | sed 's/^eyJ.*/a third token/'
            keyring get https://pypi.example/simple user
            keyring --list-backends"#,
@@ -353,6 +365,8 @@ fn pip_and_uv_find_a_keyring_that_hands_on_what_is_not_azure_artifacts() {
             "a token",
             "VssSessionToken",
             "another token",
+            "json password username VssSessionToken eyJ",
+            "json password\n",
             "a third token",
             "the next keyring heard get https://pypi.example/simple user",
             "the next keyring heard --list-backends",

@@ -4,6 +4,7 @@ pub(crate) mod addresses;
 pub(crate) mod azure_cli;
 pub mod commands;
 pub mod connection;
+pub(crate) mod docker_registries;
 mod failure;
 pub mod inputs;
 pub mod job;

@@ -36,6 +36,7 @@ use super::{
 };
 use crate::agent::{
     commands::Commands,
+    docker_registries,
     sessions::{self, prefix},
     target_inputs::is_feed_host,
 };
@@ -181,7 +182,9 @@ impl Helper<'_> {
             return Ok(0);
         }
         if operation == "list" {
-            streams.out.text("{}").map_err(unwritable)?;
+            let session = self.arguments.session.as_deref();
+            let all = Value::from(docker_registries::of_session(self.env, session));
+            streams.out.text(&all.to_string()).map_err(unwritable)?;
             return Ok(0);
         }
         // After a login to a registry of the session, or a logout, the session is signed in as before.
@@ -285,13 +288,15 @@ impl Helper<'_> {
     async fn keyring(&self, streams: &mut Streams<'_>) -> Result<u8, Failure> {
         let given: Vec<_> =
             self.arguments.arguments.iter().map(|argument| argument.to_string_lossy()).collect();
-        let mut with_user = false;
+        let (mut with_user, mut as_json) = (false, false);
         let mut words = Vec::new();
         let mut rest = given.iter().map(|word| &**word);
         while let Some(word) = rest.next() {
             match word {
                 "--mode" => with_user = rest.next() == Some("creds"),
                 "--mode=creds" => with_user = true,
+                "--output" => as_json = rest.next() == Some("json"),
+                "--output=json" => as_json = true,
                 word if word.starts_with("--") => {}
                 word => words.push(word),
             }
@@ -300,11 +305,17 @@ impl Helper<'_> {
             ["get", service, user @ ..] => {
                 let Some(session) = self.session_of(service) else { return self.next_keyring() };
                 let (token, _) = self.access_token_of(&session, "devops", streams).await?;
-                let user = user.first().copied().unwrap_or(USER);
-                if with_user {
-                    streams.out.text(&one_line(user, MAX_SHOWN)).map_err(unwritable)?;
-                }
-                streams.out.token("", &token, "").map_err(written)?;
+                let user = one_line(user.first().copied().unwrap_or(USER), MAX_SHOWN);
+                let (before, after) = if as_json {
+                    let named = format!(r#""username": {}, "#, Value::from(user.as_str()));
+                    (format!(r#"{{{}"password": ""#, if with_user { &named } else { "" }), r#""}"#)
+                } else {
+                    if with_user {
+                        streams.out.text(&user).map_err(unwritable)?;
+                    }
+                    (String::new(), "")
+                };
+                streams.out.token(&before, &token, after).map_err(written)?;
                 Ok(0)
             }
             _ => self.next_keyring(),

@@ -28,14 +28,12 @@ use super::{
     registry::login,
 };
 use crate::{
-    agent::target_inputs::EcrServer,
+    agent::{docker_registries::AWS_USER, target_inputs::EcrServer},
     aws::{Credentials, ToSign, partition, signed},
 };
 
 const HOSTS: AwsHosts = AwsHosts { service: "Amazon ECR", names: &["api.ecr", "ecr-fips"] };
 const OPERATION: &str = "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken";
-/// The user that a registry of AWS' takes with a token.
-const USER: &str = "AWS";
 
 /// Where the logins of a region are.
 pub(crate) struct Ecr {
@@ -125,13 +123,13 @@ fn granted(answer: Answer, from: OffsetDateTime, longest: OffsetDateTime) -> Opt
     let Authorization { authorization_token, expires_at } = authorization_data.into_iter().next()?;
     let text = Zeroizing::new(STANDARD.decode(authorization_token.as_bytes()).ok()?);
     let (user, password) = std::str::from_utf8(&text).ok()?.split_once(':')?;
-    if user != USER || password.is_empty() || !(0.0..1e11).contains(&expires_at) {
+    if user != AWS_USER || password.is_empty() || !(0.0..1e11).contains(&expires_at) {
         return None;
     }
     #[expect(clippy::cast_possible_truncation, reason = "a moment in seconds has no more digits than that")]
     let until = OffsetDateTime::from_unix_timestamp(expires_at as i64).ok()?.min(longest);
     let password = Secret::new(password.to_owned());
-    (until > from).then(|| CachedToken::new(login(USER, &password), Lifetime { from, until }))
+    (until > from).then(|| CachedToken::new(login(AWS_USER, &password), Lifetime { from, until }))
 }
 
 fn refusal(answer: &Response) -> (Option<&'static KnownRefusal>, Option<String>) {

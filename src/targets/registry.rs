@@ -19,12 +19,9 @@ use wif_io::{
 };
 
 use super::{ask::Question, error::TargetError};
+use crate::agent::docker_registries::{AZURE_USER, GOOGLE_USER};
 
 const SERVICE: &str = "the registry";
-/// The user that a registry of Azure's takes with a token.
-const AZURE_USER: &str = "00000000-0000-0000-0000-000000000000";
-/// The user that a registry of Google's takes with an access token.
-const GOOGLE_USER: &str = "oauth2accesstoken";
 /// For how long a refresh token is taken to live that does not say it. Three hours have been seen.
 const USUAL_LIFE: Duration = Duration::hours(1);
 

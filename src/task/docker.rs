@@ -11,23 +11,14 @@ use serde_json::{Map, Value};
 use wif_core::{failure::Failure, foreign_text::one_line, secret::Secret};
 use wif_io::{env::Env, private_folder::Folder};
 
-use crate::agent::network::read_file;
+use crate::agent::{docker_registries::FILE, network::read_file};
 
 /// What Docker puts in front of a helper's name to find its program.
 const PROGRAM_PREFIX: &str = "docker-credential-";
-/// The helper of the session without a name.
-const HELPER: &str = "wif";
 const FOLDER: &str = "docker";
-const FILE: &str = "config.json";
 const PLUGINS: &str = "cli-plugins";
 /// The longest path that a note shows, in characters.
 const MAX_PATH: usize = 200;
-
-/// The credential helper of a session, as Docker's configuration names it. Each session has its own: the folders of all sessions are
-/// on one `PATH`, where one name would lead to the last session only.
-pub(super) fn helper(session: Option<&str>) -> String {
-    session.map_or_else(|| HELPER.to_owned(), |session| format!("{HELPER}-{}", session.to_ascii_lowercase()))
-}
 
 /// The program of a helper.
 pub(super) fn program(helper: &str) -> String {

@@ -16,7 +16,7 @@ use wif_io::{clock::Deadline, env::Env, http::Http, private_folder::Folder};
 
 use super::{docker, programs};
 use crate::{
-    agent::{commands::OutputError, target_inputs::TargetInputs},
+    agent::{commands::OutputError, docker_registries, target_inputs::TargetInputs},
     session::{targets::id_token, unowned::Unowned},
     sign_in::{SIGN_IN_TIMEOUT, SignedIn},
     sources::IdTokenSource,
@@ -151,7 +151,7 @@ impl PlannedTargets {
             let registries = self.inputs.registries.iter().map(|registry| registry.server.as_str());
             let registries: Vec<_> = registries.collect();
             let session = self.session.as_deref();
-            let helper = docker::helper(session);
+            let helper = docker_registries::helper(session);
             if !registries.is_empty() {
                 docker = docker::configure(folder, env, &registries, &helper, &mut notes)?;
             }
