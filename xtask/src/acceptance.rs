@@ -17,6 +17,7 @@ mod mirror;
 mod organization;
 mod scheme;
 mod server;
+mod steps;
 mod table;
 mod tools;
 
@@ -61,7 +62,8 @@ pub(crate) fn acceptance(only: Option<&str>) -> Result<()> {
         let found = (tool.find)(&folder);
         rows.extend(run(&task, tool, &found, &jobs));
     }
-    let clouds = clouds::run(&folder, only);
+    let mut clouds = clouds::run(&folder, only);
+    clouds.extend(steps::run(&task, &folder, only));
     if let (true, true, Some(only)) = (rows.is_empty(), clouds.is_empty(), only) {
         return Err(format!(
             "'{only}' is in the name of no row: names are of tool, credential, mode and scheme"
