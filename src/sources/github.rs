@@ -38,13 +38,15 @@ pub(super) struct GitHub {
 const GITHUB_MEND: &str = "give the job the right to ask for one: `permissions: id-token: write` in the workflow or the job (with `contents: read` beside it, if it checks out); a pull request from a fork gets none";
 const FORGEJO_MEND: &str =
     "give the job the right to ask for one: `enable-openid-connect: true` in the workflow or the job";
+/// Its maintainers had merged nothing in August 2026 (go-gitea/gitea, pull request 39052, where the right is called as GitHub calls it).
+const GITEA_MEND: &str = "a Gitea whose jobs can ask for one: `permissions: id-token: write` in the workflow or the job; older ones sign none";
 
 impl GitHub {
     pub(super) fn read(env: &Env) -> Result<Self, SourceError> {
         let (signer, mend) = if env.is_true("FORGEJO_ACTIONS") {
             ("Forgejo Actions", FORGEJO_MEND)
         } else if env.is_true("GITEA_ACTIONS") {
-            ("Gitea Actions", FORGEJO_MEND)
+            ("Gitea Actions", GITEA_MEND)
         } else {
             ("GitHub Actions", GITHUB_MEND)
         };

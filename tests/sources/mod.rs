@@ -314,6 +314,9 @@ fn a_job_of_github_without_the_right_is_told_the_line_that_gives_it() {
     let forgejo = ExecCase::new().set("FORGEJO_ACTIONS", "true").unset("ACTIONS_ID_TOKEN_REQUEST_TOKEN");
     let (_, said) = forgejo.refuses();
     assert!(said.contains("enable-openid-connect: true"), "{said}");
+    let gitea = ExecCase::new().set("GITEA_ACTIONS", "true").unset("ACTIONS_ID_TOKEN_REQUEST_TOKEN");
+    let (_, said) = gitea.refuses();
+    assert!(said.contains("permissions: id-token: write") && !said.contains("enable-openid"), "{said}");
 }
 
 #[test]
