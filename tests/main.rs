@@ -60,6 +60,7 @@ mod targets;
 mod terminal;
 mod time_limits;
 #[cfg(target_os = "linux")]
+mod tool_clients;
 mod tool_credentials;
 #[cfg(target_os = "linux")]
 mod try_tools;

@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 mod clients;
+mod node;
 mod refusals;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

@@ -5,12 +5,14 @@ use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256};
 use ring::digest;
 use rsa::RsaPrivateKey;
 use rsa::pkcs1::EncodeRsaPrivateKey as _;
 use rsa::traits::PublicKeyParts as _;
 use rustls::pki_types::PrivatePkcs8KeyDer;
+use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
 use crate::world::clock::Clock;
@@ -44,6 +46,23 @@ impl ClientCertificate {
         ANOTHER.get_or_init(|| Self::generate("other-client"))
     }
 
+    /// That of the key with which a registry's token service signs: whoever has the certificate can check its tokens.
+    #[must_use]
+    pub fn registry() -> &'static Self {
+        static REGISTRY: OnceLock<ClientCertificate> = OnceLock::new();
+        REGISTRY.get_or_init(|| Self::generate("registry"))
+    }
+
+    /// A JWT with these claims, RS256, and the certificate in its header (RFC 7515, 4.1.6).
+    pub(crate) fn sign(&self, claims: &Value) -> String {
+        let base64 = |pem: &str| pem.lines().filter(|line| !line.starts_with("-----")).collect::<String>();
+        let mut header = Header::new(Algorithm::RS256);
+        header.x5c = Some(vec![base64(&self.certificate)]);
+        let key = STANDARD.decode(base64(&self.older_key)).expect("PEM holds base64");
+        let key = EncodingKey::from_rsa_der(&key);
+        jsonwebtoken::encode(&header, claims, &key).expect("claims can be signed")
+    }
+
     /// Certificate and key in one text, as a connection stores them.
     #[must_use]
     pub fn pem(&self) -> String {
@@ -71,6 +90,11 @@ impl ClientCertificate {
 }
 
 impl Certificate {
+    /// The claims, if its key signed them; the caller must check times and audience.
+    pub(crate) fn verify(&self, token: &str) -> Option<Value> {
+        keys::verify_with(&self.modulus, &self.exponent, token)
+    }
+
     fn new(der: &[u8], pair: &RsaPrivateKey, not_before: OffsetDateTime, not_after: OffsetDateTime) -> Self {
         let thumbprint = |algorithm| URL_SAFE_NO_PAD.encode(digest::digest(algorithm, der));
         Self {

@@ -148,6 +148,24 @@ pub(super) fn clouds(folder: &Path) -> Found {
     python(&folder.join("clouds"), "clouds.txt", "boto3", |_bin| String::new())
 }
 
+/// Those for Node, as `clouds-node/package-lock.json` has them; the path is that of their packages.
+pub(super) fn clouds_for_node(folder: &Path) -> Found {
+    if output(Command::new("npm").arg("--version")).is_err() {
+        return Found::Missing("npm".to_owned());
+    }
+    found(|| {
+        let folder = folder.join("clouds-node");
+        npm_into(&folder, &kept("clouds-node"))?;
+        let path = Some(folder.join("node_modules"));
+        Ok(Installed { version: String::new(), command: String::new(), path, instead: Instead::Nothing })
+    })
+}
+
+/// The version of a client of another cloud for Node.
+pub(super) fn cloud_version_for_node(package: &str) -> Result<String> {
+    pinned_by_npm(&read("clouds-node/package.json")?, package)
+}
+
 /// The version of a client of another cloud.
 pub(super) fn cloud_version(package: &str) -> Result<String> {
     pinned_by_pip(&read("clouds.txt")?, package)
@@ -303,6 +321,11 @@ mod tests {
             cloud_version("awscli").unwrap(),
             cloud_version("google-auth").unwrap(),
             cloud_version("hvac").unwrap(),
+            cloud_version("kubernetes").unwrap(),
+            cloud_version("pip").unwrap(),
+            cloud_version("twine").unwrap(),
+            cloud_version_for_node("@aws-sdk/client-ecr").unwrap(),
+            cloud_version_for_node("google-auth-library").unwrap(),
         ];
         for version in pinned {
             assert!(page.contains(&format!("| {version} |")), "docs/tools.md has no result of {version}");
@@ -316,8 +339,9 @@ mod tests {
                 assert!(line.is_empty() || line.starts_with('#') || line.contains("=="), "{file}: {line}");
             }
         }
-        for lock in ["package-lock.json", "node-newest/package-lock.json", "azcopy/package-lock.json"] {
-            assert!(!read(lock).unwrap().contains("\"resolved\""), "{lock} names a registry");
+        for folder in ["", "node-newest/", "azcopy/", "clouds-node/"] {
+            let lock = format!("{folder}package-lock.json");
+            assert!(!read(&lock).unwrap().contains("\"resolved\""), "{lock} names a registry");
         }
     }
 }

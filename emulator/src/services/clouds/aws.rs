@@ -107,6 +107,8 @@ fn assume(world: &World, form: &[(String, String)]) -> Result<Granted, Refusal> 
         Flaw::TooEarly => invalid("Token is not valid yet"),
     })?;
     let mut directory = world.directory();
+    let seconds: i64 = value("DurationSeconds").parse().unwrap_or(3600);
+    let life = directory.clouds.life(seconds);
     let account = &mut directory.clouds.aws;
     let provider = account.providers.iter().find(|(url, _)| *url == presented.issuer);
     let Some((_, client_ids)) = provider else {
@@ -125,7 +127,6 @@ fn assume(world: &World, form: &[(String, String)]) -> Result<Granted, Refusal> 
     if role.provider != presented.issuer || role.subject != presented.subject {
         return Err(denied());
     }
-    let seconds: i64 = value("DurationSeconds").parse().unwrap_or(3600);
     if !(900..=role.max_seconds).contains(&seconds) {
         return Err(Refusal(
             400,
@@ -137,7 +138,7 @@ fn assume(world: &World, form: &[(String, String)]) -> Result<Granted, Refusal> 
         key_id: format!("ASIA{}", random_text(12).to_uppercase()),
         secret: random_text(30),
         session: random_text(300),
-        expires: world.clock.epoch() + seconds,
+        expires: world.clock.epoch() + life,
     };
     account.sessions.push(AwsSession {
         name: name.to_owned(),

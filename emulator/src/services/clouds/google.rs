@@ -45,6 +45,7 @@ fn exchange(world: &World, form: &[(String, String)]) -> Result<Value, (u16, &'s
         return Err((400, "invalid_scope", "Invalid OAuth scope or ID token audience provided.".to_owned()));
     }
     let mut directory = world.directory();
+    let life = directory.clouds.life(3599);
     let pools = &mut directory.clouds.google;
     let provider = pools.providers.iter().find(|one| one.name == value("audience") && !one.disabled);
     let Some(provider) = provider else {
@@ -104,7 +105,7 @@ fn exchange(world: &World, form: &[(String, String)]) -> Result<Value, (u16, &'s
         "access_token": token,
         "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
         "token_type": "Bearer",
-        "expires_in": 3599,
+        "expires_in": life,
     }))
 }
 
@@ -121,6 +122,7 @@ pub(super) async fn impersonate(
     let Some(account) = account.strip_suffix(":generateAccessToken") else {
         return refuse(404, "NOT_FOUND", "Method not found.");
     };
+    let life = world.directory().clouds.life(3600);
     let may = {
         let directory = world.directory();
         let pools = &directory.clouds.google;
@@ -139,7 +141,7 @@ pub(super) async fn impersonate(
     }
     let token = format!("ya29.c.{}", random_text(120));
     world.record_issued(IssuedKind::CloudCredential, &token);
-    let end = OffsetDateTime::from_unix_timestamp(world.clock.epoch() + 3600).expect("a moment");
+    let end = OffsetDateTime::from_unix_timestamp(world.clock.epoch() + life).expect("a moment");
     json_answer(
         200,
         &json!({"accessToken": token, "expireTime": end.format(&Rfc3339).expect("a moment has a form")}),

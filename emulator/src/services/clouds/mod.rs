@@ -3,9 +3,11 @@
 
 pub(super) mod aws;
 mod ecr;
+mod feeds;
 mod google;
 mod kubernetes;
 mod registry;
+mod registry_behind;
 mod vault;
 
 use std::sync::Arc;
@@ -29,6 +31,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route("/oauth2/token", any(registry::token))
         .route("/v2/", any(registry::content))
         .route("/v2/{*path}", any(registry::content))
+        .route("/{organization}/_packaging/{feed}/pypi/{*path}", any(feeds::answer))
         .route("/kubernetes/{*path}", any(kubernetes::answer))
         .route("/v1/{*path}", any(vault::answer))
         .with_state(world)

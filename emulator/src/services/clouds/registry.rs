@@ -1,4 +1,5 @@
 //! A registry of Azure's: exchanges an access token of Entra for one of its own, and gives a manifest to those who have one.
+//! Where a registry of others is behind it, that one has the content and checks the tokens, by the certificate of the key.
 //!
 //! Source: Azure/acr, `docs/AAD-OAuth.md`; distribution/distribution, `docs/spec/auth/token.md` and `docs/spec/auth/oauth.md`.
 
@@ -11,10 +12,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::registry_behind;
 use crate::services::answer::{answer_of_type, json_answer, set_header};
 use crate::services::bearer::{self, TokenError};
 use crate::services::request;
 use crate::world::World;
+use crate::world::certificate::ClientCertificate;
 use crate::world::issued::IssuedKind;
 use crate::world::keys;
 
@@ -49,8 +52,9 @@ pub(super) async fn exchange(State(world): Shared, request: Request) -> Response
         return refused(401, "UNAUTHORIZED", "the tenant is wrong");
     }
     let now = world.clock.epoch();
+    let life = world.directory().clouds.life(REFRESH_SECONDS);
     let token = keys::entra().sign(&json!({
-        "iss": ISSUER, "aud": own, "sub": caller.client, "iat": now, "nbf": now, "exp": now + REFRESH_SECONDS,
+        "iss": ISSUER, "aud": own, "sub": caller.client, "iat": now, "nbf": now, "exp": now + life,
         "grant_type": "refresh_token", "tenant": caller.tenant, "jti": uuid::Uuid::new_v4(),
     }));
     world.record_issued(IssuedKind::CloudCredential, &token);
@@ -66,6 +70,8 @@ pub(super) async fn token(State(world): Shared, request: Request) -> Response {
     let basic =
         header.and_then(|value| value.strip_prefix("Basic ")).and_then(|text| STANDARD.decode(text).ok());
     let basic = basic.and_then(|bytes| String::from_utf8(bytes).ok());
+    let pairs = if form.is_empty() { request::query(&parts.uri) } else { form.clone() };
+    let scopes = pairs.iter().filter(|(name, _)| name == "scope").flat_map(|(_, scope)| scope.split(' '));
     let refresh = match basic.as_deref().and_then(|text| text.split_once(':')) {
         Some((USER, password)) => password.to_owned(),
         Some(_) => String::new(),
@@ -76,16 +82,29 @@ pub(super) async fn token(State(world): Shared, request: Request) -> Response {
         return refused(401, "UNAUTHORIZED", "authentication required");
     }
     let now = world.clock.epoch();
-    let token = keys::entra().sign(&json!({
-        "iss": ISSUER, "aud": own, "exp": now + ACCESS_SECONDS, "grant_type": "access_token",
-        "jti": uuid::Uuid::new_v4(),
+    let life = world.directory().clouds.life(ACCESS_SECONDS);
+    let access: Vec<_> = scopes.filter_map(granted).collect();
+    let token = ClientCertificate::registry().sign(&json!({
+        "iss": ISSUER, "aud": own, "sub": USER, "iat": now, "nbf": now, "exp": now + life, "access": access,
+        "grant_type": "access_token", "jti": uuid::Uuid::new_v4(),
     }));
     world.record_issued(IssuedKind::CloudCredential, &token);
-    json_answer(200, &json!({ "access_token": token, "token": token, "expires_in": ACCESS_SECONDS }))
+    json_answer(200, &json!({ "access_token": token, "token": token, "expires_in": life }))
+}
+
+/// What a scope asks for: `repository:app:pull,push`. Every caller may do all of it.
+fn granted(scope: &str) -> Option<Value> {
+    let (kind, rest) = scope.split_once(':')?;
+    let (name, actions) = rest.rsplit_once(':')?;
+    Some(json!({ "type": kind, "name": name, "actions": actions.split(',').collect::<Vec<_>>() }))
 }
 
 /// `/v2/` and what is below it.
 pub(super) async fn content(State(world): Shared, path: Option<Path<String>>, request: Request) -> Response {
+    let behind = world.directory().clouds.registry;
+    if let Some(port) = behind {
+        return registry_behind::ask(port, request).await;
+    }
     let (parts, _) = request.into_parts();
     let own = request::authority(&parts);
     let token = bearer::token(&parts.headers).unwrap_or_default();
@@ -122,7 +141,8 @@ fn has_aws_login(world: &World, parts: &Parts) -> bool {
 }
 
 fn is_genuine(world: &World, token: &str, own: &str, grant: &str) -> bool {
-    let claims: Value = keys::entra().verify(token).unwrap_or_default();
+    let known = [keys::entra().verify(token), ClientCertificate::registry().registered.verify(token)];
+    let claims = known.into_iter().flatten().next().unwrap_or_default();
     let is_alive = claims["exp"].as_i64().is_some_and(|end| end > world.clock.epoch());
     is_alive && claims["iss"] == ISSUER && claims["aud"] == own && claims["grant_type"] == grant
 }

@@ -1,5 +1,7 @@
 //! Other clouds: what they trust, and what they gave out.
 
+use std::collections::BTreeMap;
+
 /// AWS, Google Cloud and Vault. A test may change them at any time.
 #[derive(Clone, Debug, Default)]
 pub struct Clouds {
@@ -9,6 +11,12 @@ pub struct Clouds {
     pub google: GooglePools,
     /// A Vault.
     pub vault: VaultServer,
+    /// What keeps the content of the container registry: a registry of others, without TLS, at this port of loopback.
+    pub registry: Option<u16>,
+    /// Files of the package feeds, by name.
+    pub packages: BTreeMap<String, Vec<u8>>,
+    /// The longest life of what is given out, in seconds; `None`: the usual one of each service.
+    pub longest_life: Option<i64>,
 }
 
 /// An AKS cluster.
@@ -207,6 +215,12 @@ impl Clouds {
                 }],
                 ..VaultServer::default()
             },
+            ..Self::default()
         }
+    }
+
+    /// How long something lives that is given out now, in seconds.
+    pub(crate) fn life(&self, usual: i64) -> i64 {
+        self.longest_life.map_or(usual, |longest| longest.min(usual))
     }
 }
