@@ -195,6 +195,9 @@ impl Case {
     }
 }
 
+/// The variables of a token that every client of Vault has to find.
+const TOKENS_OF_VAULT: [&str; 2] = ["VAULT_TOKEN", "BAO_TOKEN"];
+
 impl Run {
     /// Name and value of every variable that later steps find by its own name, in order.
     pub(crate) fn variables(&self) -> BTreeMap<String, String> {
@@ -222,8 +225,15 @@ impl Run {
 
     /// What a person sees: all but the commands that hold secrets.
     pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
-        self.out.lines().filter(|line| {
-            let sets_secret = line.starts_with("##vso[task.setvariable") && line.contains(";issecret=true]");
+        // Vault's token is a plain variable, which the agent masks: what comes after the command that says so is shown as `***`.
+        let masked: Vec<_> = self.commands("task.setsecret").map(|(_, secret)| secret).collect();
+        self.out.lines().filter(move |line| {
+            let set =
+                line.strip_prefix("##vso[task.setvariable variable=").and_then(|rest| rest.split_once(']'));
+            let sets_secret = set.is_some_and(|(properties, value)| {
+                properties.ends_with(";issecret=true")
+                    || (TOKENS_OF_VAULT.contains(&properties) && masked.contains(&value))
+            });
             !sets_secret && !line.starts_with("##vso[task.setsecret]")
         })
     }

@@ -1,13 +1,13 @@
 //! Refusals of the other clouds, and inputs that are refused before any request.
 
 use emulator::{
-    Service,
+    Proxy, Service,
     directory::clouds::{AWS_ROLE, GOOGLE_ACCOUNT, GOOGLE_PROVIDER, VAULT_ROLE},
 };
 use wif_core::code::Code;
 
 use super::{REGION, program, refuse, trusting, with_aws, with_google, with_vault};
-use crate::{refusals::of_clouds, support::Case};
+use crate::{existing_variables::pipeline, refusals::of_clouds, support::Case};
 
 #[test]
 fn inputs_of_other_clouds_that_cannot_be_meant_are_named_before_any_request() {
@@ -64,7 +64,7 @@ fn what_cannot_be_kept_fresh_or_is_not_allowed_fails_with_both_inputs_named() {
 }
 
 #[test]
-fn what_would_win_over_the_session_fails_the_step_and_is_named() {
+fn what_would_win_over_a_session_of_aws_fails_the_step_and_is_named() {
     for name in [
         "AWS_ACCESS_KEY_ID",
         "AWS_ACCESS_KEY",
@@ -76,17 +76,10 @@ fn what_would_win_over_the_session_fails_the_step_and_is_named() {
         let text = with_aws(trusting(Case::new())).set(name, "x").fails_unasked(Code::MachineConflicts);
         assert!(text.contains(name) && text.contains("awsRole"), "{text}");
     }
-    for name in ["VAULT_AGENT_ADDR", "BAO_AGENT_ADDR", "VAULT_NAMESPACE", "BAO_NAMESPACE"] {
-        let text = with_vault(trusting(Case::new())).set(name, "x").fails_unasked(Code::MachineConflicts);
-        assert!(text.contains(name) && text.contains("vaultAddress"), "{text}");
-    }
-    let case = with_vault(trusting(Case::new())).set("VAULT_NAMESPACE", "x").input("vaultNamespace", "team");
-    // Vault was asked: it has no such namespace.
-    case.program(program()).fails(Code::TargetUnusable);
-    for name in ["GOOGLE_CREDENTIALS", "GOOGLE_BACKEND_CREDENTIALS"] {
-        let (case, _proxy) = with_google(trusting(Case::new()));
-        let text = case.set(name, "x").fails_unasked(Code::MachineConflicts);
-        assert!(text.contains(name) && text.contains("googleProvider"), "{text}");
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_PROFILE"] {
+        let text =
+            pipeline(with_aws(trusting(Case::new())), &[(name, "x")]).fails_unasked(Code::VariableConflicts);
+        assert!(text.contains(name) && text.contains("awsRole") && text.contains("the pipeline"), "{text}");
     }
     let home = tempfile::tempdir().unwrap();
     std::fs::create_dir(home.path().join(".aws")).unwrap();
@@ -97,6 +90,80 @@ fn what_would_win_over_the_session_fails_the_step_and_is_named() {
     assert!(text.contains(&file.display().to_string()) && text.contains("[default]"), "{text}");
     std::fs::write(&file, "[default]\nregion = eu-west-1\n").unwrap();
     at_home().program(program()).succeeds();
+}
+
+/// `VAULT_*` and `GOOGLE_*` that the session does not set itself.
+fn with_vault_or_google(name: &str) -> (Case, Option<Proxy>) {
+    if name.contains("GOOGLE") || name.contains("CLOUDSDK") || name.contains("GCLOUD") {
+        let (case, proxy) = with_google(trusting(Case::new()));
+        return (case.program(program()), Some(proxy));
+    }
+    (with_vault(trusting(Case::new())).program(program()), None)
+}
+
+#[test]
+fn what_would_win_over_a_session_of_google_or_vault_is_emptied_or_warned_of_by_who_has_set_it() {
+    for name in [
+        "VAULT_AGENT_ADDR",
+        "BAO_AGENT_ADDR",
+        "VAULT_NAMESPACE",
+        "BAO_NAMESPACE",
+        "GOOGLE_OAUTH_ACCESS_TOKEN",
+        "GOOGLE_CREDENTIALS",
+        "GOOGLE_CLOUD_KEYFILE_JSON",
+        "GCLOUD_KEYFILE_JSON",
+        "GOOGLE_BACKEND_CREDENTIALS",
+        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
+    ] {
+        let (case, _proxy) = with_vault_or_google(name);
+        let run = case.set(name, "0ld").succeeds();
+        assert_eq!(run.variable(name), "", "{name}");
+        assert!(
+            run.out.contains(&format!("{name} of the agent's machine is emptied for this job: ")),
+            "{}",
+            run.out
+        );
+        assert!(!run.out.contains("0ld") && run.commands("task.logissue").next().is_none(), "{}", run.out);
+
+        let (case, _proxy) = with_vault_or_google(name);
+        let run = pipeline(case, &[(name, "0ld")]).succeeds();
+        assert!(!run.variables().contains_key(name), "{name} is the pipeline's: {}", run.out);
+        let warnings: Vec<_> = run.commands("task.logissue").map(|(_, text)| text).collect();
+        let [warning] = warnings[..] else { panic!("{name}: {warnings:?}") };
+        assert!(
+            warning.contains(&format!("The pipeline sets {name}: ")) && !run.out.contains("0ld"),
+            "{warning}"
+        );
+    }
+}
+
+#[test]
+fn a_namespace_of_the_job_does_not_matter_where_the_input_names_one() {
+    let case = with_vault(trusting(Case::new())).set("VAULT_NAMESPACE", "x").input("vaultNamespace", "team");
+    // Vault was asked: it has no such namespace.
+    let run = case.program(program()).fails(Code::TargetUnusable);
+    assert!(!run.contains("VAULT_NAMESPACE of"), "{run}");
+}
+
+#[test]
+fn a_variable_of_the_session_that_the_pipeline_has_set_otherwise_is_named_as_replaced() {
+    for (name, shown) in [
+        ("VAULT_ADDR", true),
+        ("BAO_ADDR", true),
+        ("VAULT_TOKEN", false),
+        ("GOOGLE_APPLICATION_CREDENTIALS", true),
+        ("CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", true),
+    ] {
+        let (case, _proxy) = with_vault_or_google(name);
+        let run = pipeline(case, &[(name, "0ld")]).succeeds();
+        assert_ne!(run.variable(name), "0ld");
+        let old = if shown {
+            format!("{name}='0ld' of the pipeline is replaced")
+        } else {
+            format!("{name} of the pipeline is replaced")
+        };
+        assert!(run.out.contains(&old) && run.out.contains("0ld") == shown, "{}", run.out);
+    }
 }
 
 #[test]

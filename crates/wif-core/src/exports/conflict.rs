@@ -50,7 +50,8 @@ pub enum Remedy {
     Empty,
     /// It warns: some tool takes an empty text for a value.
     Warn,
-    /// It fails, whether the machine or the pipeline has set the variable: every tool would go to another account.
+    /// It fails, whether the machine or the pipeline has set the variable: the promise for AWS, whose every tool would go to another
+    /// account without a word.
     Fail,
 }
 

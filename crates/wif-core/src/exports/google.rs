@@ -142,7 +142,7 @@ const CONFLICTS: &[Conflict] = &[
 ];
 
 const USED: Conflict =
-    Conflict { variables: &[], values: Values::Any, sessions: LIVE, from_machine: Remedy::Fail, effect: "" };
+    Conflict { variables: &[], values: Values::Any, sessions: LIVE, from_machine: Remedy::Empty, effect: "" };
 /// A job may mean it: the session's account is the one that is allowed to.
 const IMPERSONATED: Conflict = Conflict { from_machine: Remedy::Warn, ..USED };
 const KEY: Conflict =

@@ -32,7 +32,7 @@ const ADDRESS: Conflict = Conflict {
     variables: &[],
     values: Values::Any,
     sessions: LIVE,
-    from_machine: Remedy::Fail,
+    from_machine: Remedy::Empty,
     effect: "clients send the session's token to that address, and not to vaultAddress.",
 };
 /// A session with a namespace replaces the variables.
