@@ -91,6 +91,9 @@ pub struct AwsTrustArguments {
     /// The role that is to trust: its ARN
     #[arg(long, value_name = "ARN", value_parser = aws_role)]
     pub(super) aws_role: Option<String>,
+    /// The application whose access token is shown in place of the id token: its URI or GUID
+    #[arg(long, value_name = "URI", value_parser = application)]
+    pub(super) assertion: Option<String>,
 }
 
 /// What `wif trust google` is asked for.
@@ -104,6 +107,9 @@ pub struct GoogleTrustArguments {
     /// The service account that the identity is to become
     #[arg(long, value_name = "EMAIL", value_parser = google_service_account)]
     pub(super) google_service_account: Option<String>,
+    /// The application whose access token is shown in place of the id token: its URI or GUID
+    #[arg(long, value_name = "URI", value_parser = application)]
+    pub(super) assertion: Option<String>,
 }
 
 /// What `wif trust vault` is asked for.
@@ -120,6 +126,9 @@ pub struct VaultTrustArguments {
     /// The role
     #[arg(long, value_name = "NAME", value_parser = vault_role)]
     pub(super) vault_role: Option<String>,
+    /// The application whose access token is shown in place of the id token: its URI or GUID
+    #[arg(long, value_name = "URI", value_parser = application)]
+    pub(super) assertion: Option<String>,
 }
 
 /// Which source `wif doctor` is to check.
@@ -302,6 +311,11 @@ fn of_form(text: &str, is_valid: fn(&str) -> bool, accepted: &str) -> Result<Str
 fn aws_role(text: &str) -> Result<String, String> {
     let accepted = "accepted is the ARN of a role: arn:aws:iam::123456789012:role/NAME";
     of_form(text, target_inputs::is_role, accepted)
+}
+
+fn application(text: &str) -> Result<String, String> {
+    let is_one = |text: &str| text.contains(':') || Uuid::try_parse(text).is_ok();
+    of_form(text, is_one, "accepted is the URI or GUID of an application of yours, such as api://my-aws")
 }
 
 fn google_provider(text: &str) -> Result<String, String> {

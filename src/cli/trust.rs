@@ -9,7 +9,8 @@ use super::{Screen, TrustCommand, screen::unwritable};
 use crate::{
     agent::commands::Commands,
     exec::{
-        AwsRole, GoogleProvider, NeededTrust, TrustingCloud, VaultMethod, needed_trust, write_to_new_file,
+        AwsRole, GoogleProvider, NeededTrust, Request, TrustingCloud, VaultMethod, needed_trust,
+        write_to_new_file,
     },
 };
 
@@ -25,23 +26,26 @@ pub async fn trust(
     errors: &mut (dyn Write + Send),
     out: &mut Screen<'_>,
 ) -> Result<(), Failure> {
-    let (arguments, cloud) = match command {
-        TrustCommand::Entra(arguments) => (&**arguments, None),
+    let (arguments, cloud, assertion) = match command {
+        TrustCommand::Entra(arguments) => (&**arguments, None, &None),
         TrustCommand::Aws(given) => {
-            (&given.usual, Some(TrustingCloud::Aws(AwsRole { arn: given.aws_role.clone() })))
+            let role = AwsRole { arn: given.aws_role.clone() };
+            (&given.usual, Some(TrustingCloud::Aws(role)), &given.assertion)
         }
         TrustCommand::Google(given) => {
             let (name, service_account) =
                 (given.google_provider.clone(), given.google_service_account.clone());
-            (&given.usual, Some(TrustingCloud::Google(GoogleProvider { name, service_account })))
+            let provider = GoogleProvider { name, service_account };
+            (&given.usual, Some(TrustingCloud::Google(provider)), &given.assertion)
         }
         TrustCommand::Vault(given) => {
             let (address, mount) = (given.vault_address.clone(), given.vault_mount.clone());
             let method = VaultMethod { address, mount, role: given.vault_role.clone() };
-            (&given.usual, Some(TrustingCloud::Vault(method)))
+            (&given.usual, Some(TrustingCloud::Vault(method)), &given.assertion)
         }
     };
-    let needed = needed_trust(env, clock, errors, &arguments.into(), cloud.as_ref()).await?;
+    let request = Request { assertion: assertion.clone(), ..arguments.into() };
+    let needed = needed_trust(env, clock, errors, &request, cloud.as_ref()).await?;
     let NeededTrust { parts, warnings, commands } = needed;
     for (label, value) in parts {
         out.text(&format!("{label:<LABEL_WIDTH$}{value}")).map_err(unwritable)?;

@@ -37,6 +37,8 @@ pub struct Request {
     pub audience: Option<String>,
     /// Which of the machine's identities proves itself, with the source `managed-identity`.
     pub identity: Option<Uuid>,
+    /// The application whose access token another cloud is shown, for `wif trust`.
+    pub assertion: Option<String>,
     /// The task's inputs that were given.
     pub inputs: Vec<(&'static Input, String)>,
     /// Whether to say more than is needed.

@@ -202,7 +202,7 @@ fn note_who(log: &mut Log<'_>, client: Option<Uuid>, identity: &AzureIdentity, s
 }
 
 /// The service that id tokens are exchanged with, and the client for it: a pod may have a proxy of its cluster for that.
-async fn exchange_by(
+pub(super) async fn exchange_by(
     source: &SourceName,
     env: &Env,
     plan: &Plan,

@@ -246,6 +246,55 @@ fn another_cloud_is_told_without_an_identity_of_azure_and_with_its_own_names() {
 }
 
 #[test]
+fn an_assertion_for_an_application_is_what_another_cloud_is_told_to_trust() {
+    const APPLICATION: &str = "api://my-aws";
+    let case = ExecCase::new();
+    let usual = case.emulator.usual();
+    let (issuer, subject) = {
+        let mut directory = case.emulator.directory();
+        let tenant = &mut directory.tenants[0];
+        tenant.resources.push(APPLICATION.to_owned());
+        let app = tenant.apps.iter().find(|app| app.client_id == usual.client).unwrap();
+        (format!("https://sts.windows.net/{}/", tenant.id), app.object_id.to_string())
+    };
+    let inner = case.command(&["true"]);
+    let trust = |target: &str, given: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wif"));
+        let variables = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        command.env_clear().envs(variables).args(["trust", target, "--source", "github"]).args(given);
+        command.args(["--authority", &case.emulator.entra_url(), "--allowed-authorities", "127.0.0.1"]);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout.clone()).unwrap(), errors(&output))
+    };
+    let (tenant, client) = (usual.tenant.to_string(), usual.client.to_string());
+    let identity = ["--tenant", &tenant, "--client", &client];
+    for target in ["aws", "google", "vault"] {
+        let (code, text, said) = trust(target, &[&identity[..], &["--assertion", APPLICATION]].concat());
+        assert_eq!(code, Some(0), "{target}: {text}{said}");
+        for words in
+            [issuer.as_str(), &subject, APPLICATION, "# Terraform", "every application of the tenant"]
+        {
+            assert!(text.contains(words), "{target}: {words}: {text}");
+        }
+        // The id token's own issuer is not trusted at all.
+        assert!(!text.contains("githubusercontent") && !text.contains("2027"), "{target}: {text}");
+        assert_eq!(emulator::leaks(&case.emulator.issued(), text.as_bytes()), Vec::<String>::new());
+
+        // It is an access token, which Entra gives to somebody.
+        let (code, _, said) = trust(target, &["--assertion", APPLICATION]);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("--tenant"), "{said}");
+        let (code, text, said) = trust(target, &[&identity[..], &["--assertion", "api://unknown"]].concat());
+        assert!(code != Some(0) && text.is_empty() && said.contains("api://unknown"), "{code:?} {said}");
+        let (code, _, said) = trust(target, &[&identity[..], &["--assertion", "arm"]].concat());
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("--assertion") && said.contains("accepted is the URI or GUID"), "{said}");
+    }
+    let (code, _, said) = trust("entra", &["--assertion", APPLICATION]);
+    assert_eq!(code, Some(2), "Entra is shown the id token itself: {said}");
+}
+
+#[test]
 fn the_doctor_checks_a_source_and_the_exchange() {
     let case = ExecCase::new();
     let usual = case.emulator.usual();

@@ -1,11 +1,11 @@
 //! `wif trust aws|google|vault`: what another cloud has to trust, for the issuer of today and the one that follows it.
 
-use wif_core::token::claims::Unverified;
+use uuid::Uuid;
 
 use super::{
     aws::{self, AwsRole},
     google::{self, GoogleProvider},
-    issuers::Trusted,
+    issuers::{Of, Trusted},
     vault::{self, VaultMethod},
 };
 
@@ -40,20 +40,16 @@ impl TrustingCloud {
         }
     }
 
-    /// What it has to do for the id token's issuer, and for the one that follows it, so that both are trusted at once.
-    pub(super) fn needed(
-        &self,
-        claims: &Unverified,
-        audience: Option<&str>,
-        after: Option<Trusted>,
-    ) -> CloudTrust {
-        let presented = || claims.audiences.iter().map(|audience| audience.raw().to_owned()).collect();
-        let today = Trusted {
-            issuer: claims.issuer.raw().to_owned(),
-            subject: claims.subject.raw().to_owned(),
-            audiences: audience.map_or_else(presented, |audience| vec![audience.to_owned()]),
-            is_next: false,
-        };
+    /// The audiences of an access token of Entra's newer kind for an application, which names the client as its authorized party.
+    pub(super) fn audiences_of_application(&self, client: Uuid, audiences: Vec<String>) -> Vec<String> {
+        match self {
+            Self::Aws(_) => std::iter::once(client.to_string()).chain(audiences).collect(),
+            Self::Google(_) | Self::Vault(_) => audiences,
+        }
+    }
+
+    /// What it has to do for the token's issuer, and for the one that follows it, so that both are trusted at once.
+    pub(super) fn needed(&self, today: Trusted, after: Option<Trusted>) -> CloudTrust {
         let all = std::iter::once(today).chain(after);
         let all: Vec<_> = match self {
             Self::Aws(_) => all.map(aws::audiences).collect(),
@@ -65,8 +61,9 @@ impl TrustingCloud {
             Self::Vault(vault) => vault::warnings(vault, &all),
         };
         warnings.extend(all.iter().filter(|one| one.is_of_tenant()).map(|one| {
+            let whose = if one.of == Of::Application { "application" } else { "connection" };
             format!(
-                "{}: this issuer signs for every connection of the tenant: compare the whole subject, and use no wildcard in it",
+                "{}: this issuer signs for every {whose} of the tenant: compare the whole subject, and use no wildcard in it",
                 one.heading()
             )
         }));
@@ -84,9 +81,6 @@ impl TrustingCloud {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-    use wif_core::secret::Secret;
-
     use super::{super::issuers, *};
 
     const ID: Uuid = Uuid::from_u128(0x8d1c_7a34_0b7e_4e55_9f61_7c0e_3b9a_2d41);
@@ -94,18 +88,20 @@ mod tests {
     /// A connection on the issuer that ends.
     fn of_devops(cloud: &TrustingCloud) -> CloudTrust {
         let issuer = format!("https://vstoken.dev.azure.com/{ID}");
-        let claims = format!(
-            r#"{{"iss":"{issuer}","sub":"sc://contoso/p/sc","aud":"api://AzureADTokenExchange","exp":4000000000}}"#
-        );
-        cloud.needed(&read(&claims), None, issuers::after(&issuer, ID, ID))
+        let after = issuers::after(&issuer, ID, ID);
+        let today = Trusted {
+            issuer,
+            subject: "sc://contoso/p/sc".to_owned(),
+            audiences: vec!["api://AzureADTokenExchange".to_owned()],
+            of: Of::Today,
+        };
+        cloud.needed(today, after)
     }
 
-    fn read(claims: &str) -> Unverified {
-        use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
-        let token =
-            format!("{}.{}.{}", part(r#"{"alg":"RS256","typ":"JWT"}"#), part(claims), part("signature"));
-        Unverified::read(&Secret::new(token)).unwrap()
+    /// An access token for an application.
+    fn of_application(cloud: &TrustingCloud, issuer: String, audiences: &[&str]) -> CloudTrust {
+        let audiences = audiences.iter().map(|audience| (*audience).to_owned()).collect();
+        cloud.needed(Trusted { issuer, subject: ID.to_string(), audiences, of: Of::Application }, None)
     }
 
     fn aws(arn: Option<&str>) -> TrustingCloud {
@@ -141,6 +137,33 @@ mod tests {
         assert_eq!(conditions[format!("{provider}:aud")].as_array().unwrap().len(), 2, "{conditions}");
         assert!(line.contains("--role-name deploy"), "{line}");
         assert_eq!(commands.matches("\n  statement {").count(), 2, "{commands}");
+    }
+
+    #[test]
+    fn an_access_token_for_an_application_is_trusted_once_by_its_own_issuer_and_object_id() {
+        let issuer = format!("https://sts.windows.net/{ID}/");
+        for cloud in [aws(None), google(None), vault()] {
+            let CloudTrust { warnings, commands, .. } =
+                of_application(&cloud, issuer.clone(), &["api://my-aws"]);
+            for words in [issuer.as_str(), "api://my-aws", &ID.to_string()] {
+                assert!(commands.contains(words), "{words}: {commands}");
+            }
+            assert!(!commands.contains("2027") && !commands.contains("-entra"), "{commands}");
+            assert!(!commands.contains("split("), "an object id is short enough for Google: {commands}");
+            let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+            assert!(warning.contains("every application of the tenant"), "{warning}");
+        }
+        // AWS takes the authorized party of a newer token for its audience, which is the client.
+        let client = Uuid::from_u128(7);
+        assert_eq!(
+            aws(None).audiences_of_application(client, vec!["a".to_owned()]),
+            [client.to_string(), "a".to_owned()]
+        );
+        assert_eq!(vault().audiences_of_application(client, vec!["a".to_owned()]), ["a"]);
+        // AWS names the provider with the slash at the end.
+        let CloudTrust { commands, .. } = of_application(&aws(None), issuer, &["api://my-aws"]);
+        assert!(commands.contains(&format!("oidc-provider/sts.windows.net/{ID}/\"")), "{commands}");
+        assert!(commands.contains(&format!("sts.windows.net/{ID}/:sub")), "{commands}");
     }
 
     #[test]

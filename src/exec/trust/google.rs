@@ -65,7 +65,7 @@ pub(super) fn commands(google: &GoogleProvider, all: &[Trusted]) -> String {
 fn gcloud(google: &GoogleProvider, one: &Trusted) -> String {
     let (project, pool, named) = google.parts();
     let provider = provider(named, one);
-    let next = if one.is_next {
+    let next = if one.is_next() {
         format!("# the input googleProvider names {provider} from then on\n")
     } else {
         String::new()

@@ -3,13 +3,23 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
-/// What an id token says of itself.
+/// What a token says of itself.
 pub(super) struct Trusted {
     pub(super) issuer: String,
     pub(super) subject: String,
     pub(super) audiences: Vec<String>,
-    /// Whether it is the one that follows.
-    pub(super) is_next: bool,
+    pub(super) of: Of,
+}
+
+/// Whose the token is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    /// The id token of today.
+    Today,
+    /// The id token of the issuer that follows.
+    Next,
+    /// An access token for an application, whatever the issuer of the id token is.
+    Application,
 }
 
 /// When the second issuer comes.
@@ -18,7 +28,8 @@ pub(super) const AFTER: &str =
 /// The issuer of Azure DevOps, which ends.
 const DEVOPS_ISSUER: &str = "https://vstoken.dev.azure.com/";
 /// How the issuers begin that Entra has for each tenant.
-const ENTRA_ISSUERS: [&str; 2] = ["https://login.", "https://sts.windows.net/"];
+const ENTRA_ISSUERS: [&str; 3] =
+    ["https://login.", "https://sts.windows.net/", "https://sts.chinacloudapi.cn/"];
 /// Azure DevOps as an application of Entra: the authorized party of the id tokens that Entra signs for connections.
 pub(super) const DEVOPS: Uuid = Uuid::from_u128(0x499b_84ac_1321_427f_aa17_267c_a697_5798);
 /// The audience of these id tokens.
@@ -27,12 +38,21 @@ pub(super) const EXCHANGE: &str = "fb60f99c-7a34-4190-8149-302f77469936";
 impl Trusted {
     /// What the names of its parts end with, so that both issuers can be trusted at once.
     pub(super) const fn suffix(&self) -> &'static str {
-        if self.is_next { "-entra" } else { "" }
+        if self.is_next() { "-entra" } else { "" }
     }
 
     /// The heading above its commands.
     pub(super) const fn heading(&self) -> &'static str {
-        if self.is_next { AFTER } else { "today" }
+        match self.of {
+            Of::Today => "today",
+            Of::Next => AFTER,
+            Of::Application => "before and after the connection is converted to Entra's issuer",
+        }
+    }
+
+    /// Whether it is the one that follows.
+    pub(super) const fn is_next(&self) -> bool {
+        matches!(self.of, Of::Next)
     }
 
     /// Whether the issuer signs for more than this identity.
@@ -49,6 +69,6 @@ pub(super) fn after(issuer: &str, tenant: Uuid, connection: Uuid) -> Option<Trus
         issuer: format!("https://login.microsoftonline.com/{tenant}/v2.0"),
         subject: format!("/eid1/c/pub/t/{}/a/{}/sc/{organization}/{connection}", id(tenant), id(DEVOPS)),
         audiences: vec![EXCHANGE.to_owned()],
-        is_next: true,
+        of: Of::Next,
     })
 }

@@ -15,8 +15,12 @@ use std::{
 };
 
 use wif_core::{
-    azure::cloud::Cloud as AzureCloud, failure::Failure, foreign_text::ForeignText,
-    token::claims::Unverified, trust::presented::identity_parts,
+    azure::{cloud::Cloud as AzureCloud, resource::Resource},
+    code::Code,
+    failure::Failure,
+    foreign_text::{ForeignText, one_line},
+    token::claims::Unverified,
+    trust::presented::identity_parts,
 };
 use wif_io::{
     clock::{Clock, Deadline},
@@ -27,14 +31,20 @@ use wif_io::{
 pub use self::{aws::AwsRole, clouds::TrustingCloud, google::GoogleProvider, vault::VaultMethod};
 use self::{
     clouds::CloudTrust,
+    issuers::{Of, Trusted},
     quoted::{bicep, shell, terraform},
 };
 use super::{
     log::Log,
     prepared::{Prepared, prepare},
-    request::Request,
+    request::{Request, invalid},
+    signed_in::exchange_by,
 };
-use crate::{agent::network, sign_in::SIGN_IN_TIMEOUT, sources::choice::SourceName};
+use crate::{
+    agent::network,
+    sign_in::{SIGN_IN_TIMEOUT, SignIn},
+    sources::choice::SourceName,
+};
 
 /// What Entra has to trust.
 #[derive(Debug)]
@@ -47,15 +57,19 @@ pub struct NeededTrust {
     pub commands: String,
 }
 
+/// What an assertion may be.
+const APPLICATION: &str = "accepted is the URI or GUID of an application of yours, such as api://my-aws";
+/// The longest value that an error shows, in characters.
+const MAX_SHOWN: usize = 100;
 /// Why only the issuer of today is told of.
 const NO_TENANT: &str = "the issuer that follows is named after the tenant: --tenant ID prints its part too";
 
 /// Asks the source for an id token, and says which federated credential of Entra, or which setting of another cloud, would trust
-/// it. Nothing is exchanged.
+/// it. Nothing is exchanged, but for the access token that another cloud is shown in place of the id token.
 ///
 /// # Errors
 ///
-/// The source gives no id token.
+/// The source gives no id token, or Entra no access token for the application of `assertion`.
 pub async fn needed_trust(
     env: &Env,
     clock: Arc<dyn Clock>,
@@ -65,19 +79,37 @@ pub async fn needed_trust(
 ) -> Result<NeededTrust, Failure> {
     let mut log = Log { errors, masks: None, verbose: false };
     let tenant = request.tenant(env)?;
+    let application = request.assertion.as_deref().filter(|_| cloud.is_some());
     // Another cloud is told nothing of Entra's: only the id token's own claims.
-    let request = if cloud.is_some() { &request.with_stand_ins(env)? } else { request };
+    let request =
+        if cloud.is_some() && application.is_none() { &request.with_stand_ins(env)? } else { request };
     let Prepared { env, plan, source_name, source } = prepare(request, env, &clock, &mut log).await?;
     let (settings, _remarks) = network::settings(&env)?;
-    let http = Http::new(settings, clock)?;
+    let http = Arc::new(Http::new(settings, clock)?);
     let deadline = Deadline::after(http.clock(), SIGN_IN_TIMEOUT);
     let usual = plan.connection.identity.audiences.cloud.token_exchange_audience();
     // A source that holds one id token gives that one: what it presents is the same for every target.
     let asked = cloud.filter(|_| source.takes_audience()).map_or(usual, TrustingCloud::usual_audience);
-    let token = source.fetch(&http, deadline, asked).await.map_err(|failure| *failure)?;
+    let token = if let Some(application) = application {
+        let resource =
+            Resource::parse(application, &plan.connection.identity.audiences).map_err(|error| {
+                invalid(
+                    format!("--assertion is '{}': {error}", one_line(application, MAX_SHOWN)),
+                    APPLICATION,
+                )
+            })?;
+        let (identity, exchange) = exchange_by(&source_name, &env, &plan, &http, &mut log).await?;
+        let sign_in =
+            SignIn { http: exchange, env: &env, identity: &identity, source: &*source, listing: None };
+        let signed_in = sign_in.run(std::slice::from_ref(&resource), &mut |_| Ok(())).await?;
+        let granted = signed_in.access_tokens.into_iter().next();
+        granted.ok_or_else(|| Failure::new(Code::Bug, "no access token came", "report this"))?.token
+    } else {
+        source.fetch(&http, deadline, asked).await.map_err(|failure| *failure)?
+    };
     let malformed = |error| {
         let hint = "look at what the source gives: it is no id token";
-        Failure::new(wif_core::code::Code::IdTokenMalformed, error, hint)
+        Failure::new(Code::IdTokenMalformed, error, hint)
     };
     let claims = Unverified::read(&token).map_err(malformed)?;
     let audience = request.audience.as_deref().unwrap_or(usual);
@@ -88,10 +120,21 @@ pub async fn needed_trust(
     let next = |tenant| issuers::after(claims.issuer.raw(), tenant, plan.connection.id);
     let after = tenant.filter(|_| has_next).and_then(next);
     if let Some(cloud) = cloud {
+        let of = if application.is_some() { Of::Application } else { Of::Today };
+        let mut audiences: Vec<_> = claims.audiences.iter().map(|one| one.raw().to_owned()).collect();
+        match (of, &request.audience, plan.connection.client()) {
+            (Of::Application, _, Some(client)) if claims.issuer.raw().ends_with("/v2.0") => {
+                audiences = cloud.audiences_of_application(client, audiences);
+            }
+            (Of::Today, Some(audience), _) => audiences = vec![audience.clone()],
+            _ => {}
+        }
+        let (issuer, subject) = (claims.issuer.raw().to_owned(), claims.subject.raw().to_owned());
+        let today = Trusted { issuer, subject, audiences, of };
         let CloudTrust { mut warnings, commands, audiences } =
-            cloud.needed(&claims, request.audience.as_deref(), after);
+            cloud.needed(today, after.filter(|_| of == Of::Today));
         parts.extend(audiences.iter().map(|audience| ("audience", ForeignText::new(audience))));
-        if has_next && tenant.is_none() {
+        if has_next && tenant.is_none() && application.is_none() {
             warnings.push(NO_TENANT.to_owned());
         }
         return Ok(NeededTrust { parts, warnings, commands });

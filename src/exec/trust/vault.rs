@@ -39,7 +39,7 @@ impl VaultMethod {
 
     fn by_hand(&self, one: &Trusted) -> String {
         let (mount, issuer) = (self.mount_of(one), shell(&one.issuer));
-        let next = if one.is_next {
+        let next = if one.is_next() {
             format!("# one mount has one issuer: the input vaultMount is {mount} from then on\n")
         } else {
             String::new()
