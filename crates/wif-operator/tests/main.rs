@@ -13,6 +13,7 @@ mod command_line;
 mod doubt;
 mod drift;
 mod gaps;
+mod hand_off;
 mod hostile_files;
 mod issuer;
 mod issuer_failures;

@@ -3,6 +3,7 @@
 use super::{
     candidate::{Candidate, Ground, Reason, candidate, identity, identity_of, invisible, pairs, usable},
     convert::MAX_CREDENTIALS,
+    ids::Ids,
     plan::{AUDIENCE, Action, Credential, Facts, Item, ManagedBy, Step, Trigger},
     steps::{CONNECTION_ADMINISTRATOR, add, free_name, item, prove, remove_credential},
 };
@@ -275,6 +276,7 @@ fn change(candidate: &Candidate, trigger: Trigger, credential: Credential, page:
         read_back: format!("issuer {}, subject {}", credential.issuer, credential.subject),
         inverse: None,
         who: CONNECTION_ADMINISTRATOR.to_owned(),
+        ids: Ids::default(),
         action: Action::MoveIssuer { trigger, credential },
     }
 }
@@ -289,6 +291,7 @@ fn removal(candidate: &Candidate, old: &[Credential]) -> Vec<Step> {
         read_back: "a run that began after the move, and its result".to_owned(),
         inverse: Some("nothing was changed".to_owned()),
         who: "who runs the pipelines".to_owned(),
+        ids: Ids::default(),
         action: Action::AwaitRun,
     };
     let remove = |one: &Credential| {

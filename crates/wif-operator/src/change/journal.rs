@@ -10,7 +10,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::plan::{Plan, hex};
+use super::{
+    ids::Ids,
+    plan::{Plan, hex},
+};
 use crate::moment::Moment;
 
 /// The largest journal, in bytes.
@@ -43,6 +46,9 @@ pub struct Entry {
     /// What there is to say.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub text: Option<String>,
+    /// What was read of the step's objects.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ids: Option<Box<Ids>>,
     /// The process, where one begins.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pid: Option<u32>,
@@ -96,6 +102,8 @@ pub struct Told {
     pub code: Option<String>,
     /// What there is to say.
     pub text: Option<String>,
+    /// What was read of the step's objects.
+    pub ids: Ids,
 }
 
 /// Why a journal cannot be used.
@@ -280,9 +288,10 @@ impl Journal {
         (connection, step): (Option<Uuid>, Option<usize>),
         told: Told,
     ) -> Result<(), JournalError> {
-        let Told { request, code, text } = told;
+        let Told { request, code, text, ids } = told;
         let step = step.map(|step| step + 1);
-        self.append(Entry { connection, step, request, code, text, ..entry(phase, time) })
+        let ids = (!ids.is_empty()).then(|| Box::new(ids));
+        self.append(Entry { connection, step, request, code, text, ids, ..entry(phase, time) })
     }
 
     fn append(&self, mut entry: Entry) -> Result<(), JournalError> {
@@ -316,6 +325,7 @@ fn entry(phase: Phase, time: Moment) -> Entry {
         request: None,
         code: None,
         text: None,
+        ids: None,
         pid: None,
         plan: None,
     }

@@ -10,6 +10,7 @@ pub mod candidate;
 pub mod convert;
 pub mod digest;
 pub mod hand_off;
+pub mod ids;
 pub mod issuer;
 pub mod journal;
 pub mod migrate;

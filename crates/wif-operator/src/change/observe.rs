@@ -50,6 +50,23 @@ pub enum Unobserved {
     Call(&'static str, CallError),
 }
 
+/// The federated credentials of an identity.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Those that are plain ones, sorted.
+    pub known: Vec<Credential>,
+    /// How many others there are.
+    pub other: usize,
+    ids: Vec<(Credential, Uuid)>,
+}
+
+impl Listed {
+    /// The id of the first that is meant.
+    pub fn id_of(&self, is_it: impl Fn(&Credential) -> bool) -> Option<Uuid> {
+        self.ids.iter().find(|(one, _)| is_it(one)).map(|(_, id)| *id)
+    }
+}
+
 impl Target {
     /// Where the identity's federated credentials are.
     #[must_use]
@@ -76,7 +93,6 @@ pub async fn observe(services: &Services, target: &Target) -> Result<Observed, U
         let object = object.map_err(|error| Unobserved::Call("the application", error))?;
         Some(object.ok_or(Unobserved::NoApplication)?)
     };
-    let (known, other) = credentials;
     let text = |name: &str| text_of(object.as_ref()?.get(name)?);
     let secrets = object.as_ref().and_then(|object| object.get("passwordCredentials")?.as_array());
     let ends = secrets.into_iter().flatten().filter_map(|one| {
@@ -90,8 +106,8 @@ pub async fn observe(services: &Services, target: &Target) -> Result<Observed, U
         resource: target.resource.clone(),
         sign_in_audience: text("signInAudience"),
         last_secret_ends: ends.max(),
-        other_credentials: other,
-        credentials: known,
+        other_credentials: credentials.other,
+        credentials: credentials.known,
     };
     let state = raw.pointer("/operationStatus/state").and_then(Value::as_str).unwrap_or_default();
     let is_in_progress = state.eq_ignore_ascii_case("InProgress");
@@ -119,10 +135,7 @@ pub async fn connection(services: &Services, target: &Target) -> Result<Value, U
 /// # Errors
 ///
 /// They cannot be read.
-pub async fn credentials(
-    services: &Services,
-    target: &Target,
-) -> Result<(Vec<Credential>, usize), Unobserved> {
+pub async fn credentials(services: &Services, target: &Target) -> Result<Listed, Unobserved> {
     let all = services.credentials(&target.holder()).await;
     let all = all.map_err(|error| match error {
         error if error.is_absent() => Unobserved::NoApplication,
@@ -131,7 +144,13 @@ pub async fn credentials(
     let mut known: Vec<_> = all.iter().filter_map(credential).collect();
     known.sort();
     let other = all.len().saturating_sub(known.len());
-    Ok((known, other))
+    let ids = all.iter().filter_map(|one| Some((credential(one)?, credential_id(one)?))).collect();
+    Ok(Listed { known, other, ids })
+}
+
+/// By which Microsoft Graph knows a federated credential; those of managed identities have a path and no such id.
+pub(super) fn credential_id(value: &Value) -> Option<Uuid> {
+    Uuid::try_parse(value.get("id")?.as_str()?).ok()
 }
 
 pub(super) fn credential(value: &Value) -> Option<Credential> {

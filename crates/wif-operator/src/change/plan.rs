@@ -8,8 +8,11 @@ use uuid::Uuid;
 
 use wif_core::azure::cloud::Cloud;
 
-use super::vend::asked::{Asked, Change, guid};
 pub use super::{digest::hex, project::PlannedProject};
+use super::{
+    ids::Ids,
+    vend::asked::{Asked, Change, guid},
+};
 use crate::{cloud_name::CloudName, moment::Moment};
 
 /// The schema of plans.
@@ -191,6 +194,9 @@ pub struct Step {
     pub inverse: Option<String>,
     /// Who may do it.
     pub who: String,
+    /// What was known of its objects when the plan was made.
+    #[serde(skip_serializing_if = "Ids::is_empty", default)]
+    pub ids: Ids,
 }
 
 /// What a step does.

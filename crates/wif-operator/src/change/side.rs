@@ -32,3 +32,13 @@ pub(super) fn identity(path: &str) -> String {
 pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_a_shell_cannot_end_itself() {
+        assert_eq!(quoted("a'b"), "'a'\\''b'");
+    }
+}

@@ -2,7 +2,10 @@
 
 use uuid::Uuid;
 
-use super::journal::{Phase, Read};
+use super::{
+    ids::Ids,
+    journal::{Phase, Read},
+};
 
 /// How far a journal says that a connection has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +43,24 @@ impl Standing {
 }
 
 impl Read {
+    /// What was read of the objects of a step, as long as they were not taken back.
+    #[must_use]
+    pub fn ids_of(&self, connection: Uuid, at: usize) -> Ids {
+        let mut ids = Ids::default();
+        for entry in self.entries.iter().filter(|entry| entry.connection == Some(connection)) {
+            let is_it = entry.step == Some(at + 1);
+            match entry.phase {
+                Phase::Verified | Phase::Found if is_it => {
+                    ids = entry.ids.as_deref().cloned().unwrap_or_default();
+                }
+                Phase::Undone if is_it => ids = Ids::default(),
+                Phase::PutBack => ids = Ids::default(),
+                _ => {}
+            }
+        }
+        ids
+    }
+
     /// How far a connection has come.
     #[must_use]
     pub fn state_of(&self, connection: Uuid) -> Standing {

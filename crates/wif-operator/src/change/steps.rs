@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{
     candidate::Candidate,
+    ids::Ids,
     observe::Target,
     plan::{Action, Credential, Facts, Item, Scheme, Step, VALID_HOURS},
 };
@@ -60,6 +61,7 @@ pub(super) fn add(credential: Credential, target: &Target) -> Step {
         read_back: "issuer, subject and audience, character by character".to_owned(),
         inverse: Some("remove it".to_owned()),
         who: owner(target).to_owned(),
+        ids: Ids::default(),
         action: Action::AddCredential { credential },
     }
 }
@@ -74,6 +76,7 @@ pub(super) fn remove_credential(credential: Credential, target: &Target) -> Step
         read_back: "it is gone".to_owned(),
         inverse: Some("add it again".to_owned()),
         who: owner(target).to_owned(),
+        ids: Ids::default(),
         action: Action::RemoveCredential { credential },
     }
 }
@@ -87,6 +90,7 @@ pub(super) fn remove_unused(credentials: Vec<Credential>) -> Step {
         read_back: "it is gone".to_owned(),
         inverse: Some("add it again".to_owned()),
         who: APPLICATION_OWNER.to_owned(),
+        ids: Ids::default(),
         action: Action::RemoveUnused { credentials },
     }
 }
@@ -114,6 +118,7 @@ pub(super) fn change(candidate: &Candidate, to: Scheme) -> Step {
         },
         inverse: Some(inverse.to_owned()),
         who: CONNECTION_ADMINISTRATOR.to_owned(),
+        ids: Ids::default(),
         action: Action::Convert { to },
     }
 }
@@ -127,6 +132,7 @@ pub(in crate::change) fn prove() -> Step {
         read_back: "Azure DevOps has exchanged an id token and asked Azure Resource Manager".to_owned(),
         inverse: Some("nothing was changed".to_owned()),
         who: "who may query the connection".to_owned(),
+        ids: Ids::default(),
         action: Action::Prove,
     }
 }

@@ -130,17 +130,11 @@ fn service_principal(app: &App) -> Value {
 fn federated_credentials(app: &App) -> Vec<Value> {
     let plain = app.credentials_read().into_iter().map(|one| {
         json!({
-            "id": credential_id(app, &one.name), "name": one.name, "issuer": one.issuer, "subject": one.subject,
+            "id": app.credential_id(&one.name), "name": one.name, "issuer": one.issuer, "subject": one.subject,
             "description": null, "audiences": [one.audience],
         })
     });
     plain.chain(app.record.more_credentials.iter().cloned()).collect()
-}
-
-/// The id of a federated credential, made of its name.
-pub(super) fn credential_id(app: &App, name: &str) -> Uuid {
-    let hash = name.bytes().fold(7_u128, |sum, byte| sum.wrapping_mul(31).wrapping_add(u128::from(byte)));
-    Uuid::from_u128(app.client_id.as_u128() ^ (0xc4ed << 96) ^ (hash << 16 >> 16))
 }
 
 pub(super) fn owner(person: &Person) -> Value {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::services::answer::{json_answer, set_header};
 use crate::services::graph::applications;
-use crate::services::graph::objects::{Set, credential_id};
+use crate::services::graph::objects::Set;
 use crate::services::graph::refusal::Refusal;
 use crate::services::graph::{authorize_as, not_found, refusal_body};
 use crate::services::request::{self, decode_pairs};
@@ -93,7 +93,7 @@ fn answer(
         ("DELETE", _) => {
             let key = name.unwrap_or_else(|| list.trim_start_matches('/'));
             let is_it = |one: &&FederatedCredential| {
-                one.name == key || credential_id(app, &one.name).to_string().eq_ignore_ascii_case(key)
+                one.name == key || app.credential_id(&one.name).to_string().eq_ignore_ascii_case(key)
             };
             let found = app.federated_credentials.iter().find(is_it).map(|one| one.name.clone());
             let name = found.ok_or_else(|| gone(key))?;
@@ -113,7 +113,7 @@ fn gone(id: &str) -> Refusal {
 
 fn shown(app: &App, one: &FederatedCredential) -> Value {
     json!({
-        "id": credential_id(app, &one.name), "name": one.name, "issuer": one.issuer, "subject": one.subject,
+        "id": app.credential_id(&one.name), "name": one.name, "issuer": one.issuer, "subject": one.subject,
         "description": null, "audiences": [one.audience],
     })
 }

@@ -81,6 +81,13 @@ impl App {
         Uuid::from_u128(self.client_id.as_u128() ^ APPLICATION_OBJECT)
     }
 
+    /// The id of a federated credential, made of its name.
+    #[must_use]
+    pub fn credential_id(&self, name: &str) -> Uuid {
+        let hash = name.bytes().fold(7_u128, |sum, byte| sum.wrapping_mul(31).wrapping_add(u128::from(byte)));
+        Uuid::from_u128(self.client_id.as_u128() ^ (0xc4ed << 96) ^ (hash << 16 >> 16))
+    }
+
     /// Its federated credentials, as they are read now: new ones may be missing, deleted ones still there.
     pub(crate) fn credentials_read(&self) -> Vec<FederatedCredential> {
         let is_missing =

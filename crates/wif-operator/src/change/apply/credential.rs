@@ -11,8 +11,9 @@ use super::{
     wait::{CREDENTIAL_WAIT, Delays, LOST_WAIT, MAX_ATTEMPTS},
 };
 use crate::change::{
+    ids::Ids,
     journal::{Phase, Told},
-    observe::{self, Target},
+    observe::{self, Listed, Target},
     parameters,
     plan::{Action, Credential, Item},
 };
@@ -48,20 +49,27 @@ impl Engine<'_> {
         };
         let is_named = |one: &Credential| one.name == credential.name;
         let known = match observe::credentials(self.services, target).await {
-            Ok((known, _)) => known,
+            Ok(listed) => listed,
             Err(error) => return Ended::Failed(unread(&error)),
         };
-        let is_reached = |known: &[Credential]| {
+        let is_reached = |listed: &Listed| {
+            let known = &listed.known;
             if is_wanted {
                 known.iter().any(is_it)
             } else {
                 !known.iter().any(|one| is_named(one) && is_it(one))
             }
         };
+        let learn = |listed: &Listed| {
+            if is_wanted {
+                self.learn(item, at, Ids { credential: listed.id_of(is_it), ..Ids::default() });
+            }
+        };
         if is_reached(&known) {
+            learn(&known);
             return Ended::Found;
         }
-        if is_wanted && known.iter().any(is_named) {
+        if is_wanted && known.known.iter().any(is_named) {
             let text = format!("another credential has the name {} by now", credential.name);
             return Ended::Failed(Failed { code: Code::ChangeUnconfirmed, text });
         }
@@ -98,7 +106,10 @@ impl Engine<'_> {
             let mut looked;
             loop {
                 looked = observe::credentials(self.services, target).await;
-                if looked.as_ref().is_ok_and(|(known, _)| is_reached(known)) {
+                if let Ok(now) = &looked
+                    && is_reached(now)
+                {
+                    learn(now);
                     return Ended::Made(None);
                 }
                 if deadline.remaining(self.clock).is_zero() || self.broken.borrow().is_some() {

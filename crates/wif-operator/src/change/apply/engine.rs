@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
+    mem,
     time::Duration,
 };
 
@@ -16,6 +17,7 @@ use wif_io::clock::Clock;
 use super::ended::{Applied, Ended, Failed, MAX_TEXT, Outcome, code_of};
 use crate::{
     change::{
+        ids::Ids,
         journal::{Journal, JournalError, Phase, Read, Told},
         observe::{Target, Unobserved, observe},
         plan::{Action, Facts, Item, Plan},
@@ -44,6 +46,8 @@ pub struct Engine<'a> {
     pub(super) broken: RefCell<Option<JournalError>>,
     /// The steps whose call was announced by this process.
     pub(super) announced: RefCell<BTreeSet<(Uuid, usize)>>,
+    /// What was read of the objects of steps, until it is in the journal.
+    learned: RefCell<BTreeMap<(Uuid, usize), Ids>>,
 }
 
 /// How to apply.
@@ -85,6 +89,7 @@ impl<'a> Engine<'a> {
             has_changed: Cell::new(false),
             broken: RefCell::default(),
             announced: RefCell::default(),
+            learned: RefCell::default(),
         }
     }
 
@@ -135,13 +140,17 @@ impl<'a> Engine<'a> {
     }
 
     /// Writes a line. Where it cannot be written, everything ends, and nothing more is written.
-    pub(super) fn note(&self, phase: Phase, item: &Item, step: Option<usize>, told: Told) -> bool {
+    pub(super) fn note(&self, phase: Phase, item: &Item, step: Option<usize>, mut told: Told) -> bool {
         if self.broken.borrow().is_some() {
             return false;
         }
         let time = Moment::new(self.clock.now());
         if phase == Phase::Intent {
             self.announced.borrow_mut().extend(step.map(|step| (item.connection, step)));
+        }
+        if matches!(phase, Phase::Verified | Phase::Found) {
+            let learned = step.and_then(|step| self.learned.borrow_mut().remove(&(item.connection, step)));
+            told.ids = learned.unwrap_or_default();
         }
         match self.journal.note(time, phase, (Some(item.connection), step), told) {
             Ok(()) => true,
@@ -150,6 +159,13 @@ impl<'a> Engine<'a> {
                 false
             }
         }
+    }
+
+    /// Keeps what was read of a step's objects for the line that says that it is done.
+    pub(super) fn learn(&self, item: &Item, at: usize, ids: Ids) {
+        let mut learned = self.learned.borrow_mut();
+        let known = learned.entry((item.connection, at)).or_default();
+        *known = ids.or(mem::take(known));
     }
 
     async fn item(&self, item: &Item) -> Outcome {
@@ -254,7 +270,7 @@ impl<'a> Engine<'a> {
                 Ended::Doubtful(failed) => return self.keep(item, at, failed),
                 Ended::Failed(failed) => {
                     let code = Some(failed.code.as_str().to_owned());
-                    let told = Told { code, text: Some(failed.text.clone()), request: None };
+                    let told = Told { code, text: Some(failed.text.clone()), ..Told::default() };
                     self.note(Phase::Failed, item, Some(at), told);
                     // What it has done is looked for before it is undone. What was never announced was done by others.
                     // A person may have moved it.
@@ -340,7 +356,7 @@ impl<'a> Engine<'a> {
         let told = Told {
             code: Some(Code::WorldChanged.as_str().to_owned()),
             text: Some(text.clone()),
-            request: None,
+            ..Told::default()
         };
         self.note(Phase::Stale, item, None, told);
         Outcome::Stale(text)

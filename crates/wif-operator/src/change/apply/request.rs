@@ -1,6 +1,6 @@
 //! Steps that follow a request: sent, read back, and undone.
 
-use std::time::Duration;
+use std::{cell::RefCell, time::Duration};
 
 use wif_azure::rest::WriteError;
 use wif_core::{code::Code, foreign_text::one_line};
@@ -36,7 +36,8 @@ const SIGN_IN_LIMIT: Duration = Duration::from_secs(120);
 impl Engine<'_> {
     fn work<'w>(&'w self, item: &'w Item, asked: &'w Asked, change: &'w Change, is_undone: bool) -> Work<'w> {
         let (services, organization) = (self.services, self.plan.organization.id);
-        Work { services, organization, asked, connection: item.connection, change, is_undone }
+        let (connection, learned) = (item.connection, RefCell::default());
+        Work { services, organization, asked, connection, change, is_undone, learned }
     }
 
     /// Does a step of a request, or takes it back. Where `is_doubtful`, a call of an earlier process, or one without an answer, may still
@@ -53,6 +54,19 @@ impl Engine<'_> {
             return Ended::Failed(Failed { code: Code::ChangeUnconfirmed, text });
         };
         let work = self.work(item, asked, change, is_undone);
+        let ended = self.followed((item, at), &work, is_doubtful, intent).await;
+        self.learn(item, at, work.learned.take());
+        ended
+    }
+
+    async fn followed(
+        &self,
+        (item, at): (&Item, usize),
+        work: &Work<'_>,
+        is_doubtful: bool,
+        intent: Phase,
+    ) -> Ended {
+        let (change, is_undone) = (work.change, work.is_undone);
         let end = Deadline::after(self.clock, REPLICATION_WAIT);
         let mut delays = Delays::default();
         // What another service has made may not be known here yet.
@@ -67,8 +81,10 @@ impl Engine<'_> {
             }
         };
         let begun = if is_doubtful && change.makes_another() {
-            let made = self.work(item, asked, change, false);
-            match (self.read_back(&made, LOST_WAIT).await, is_undone) {
+            let made = Work { is_undone: false, learned: RefCell::default(), ..*work };
+            let looked = self.read_back(&made, LOST_WAIT).await;
+            work.learn(made.learned.take());
+            match (looked, is_undone) {
                 (Ok(true), false) => return Ended::Made(None),
                 (Ok(true), true) => Progress::Open,
                 (Ok(false) | Err(_), _) => begun,
@@ -79,7 +95,7 @@ impl Engine<'_> {
         match begun {
             Progress::Done => return Ended::Found,
             Progress::UnderWay => {
-                return match self.read_back(&work, CREDENTIAL_WAIT).await {
+                return match self.read_back(work, CREDENTIAL_WAIT).await {
                     Ok(true) => Ended::Made(None),
                     Ok(false) => Ended::Failed(unconfirmed()),
                     Err(failed) => Ended::Failed(failed),
@@ -102,7 +118,7 @@ impl Engine<'_> {
                     continue;
                 }
                 if is_done_already(error) {
-                    match self.read_back(&work, LOST_WAIT).await {
+                    match self.read_back(work, LOST_WAIT).await {
                         Ok(true) => return Ended::Found,
                         Ok(false) => return Ended::Failed(unconfirmed()),
                         Err(failed) => return Ended::Failed(failed),
@@ -115,7 +131,7 @@ impl Engine<'_> {
                 Ok(false) => LOST_WAIT,
                 Err((failed, _)) => return Ended::Failed(failed),
             };
-            match self.read_back(&work, wait).await {
+            match self.read_back(work, wait).await {
                 Ok(true) => return Ended::Made(None),
                 // What was answered and is not seen is not sent again.
                 Ok(false) if wait != LOST_WAIT => return Ended::Failed(unconfirmed()),

@@ -7,6 +7,7 @@ use super::{
     engine::Engine,
 };
 use crate::change::{
+    ids::Ids,
     journal::Phase,
     observe::{self, Target},
     parameters::pair,
@@ -51,7 +52,12 @@ impl Engine<'_> {
                 let is_unused = |one: &&Credential| one.issuer != issuer || one.subject != subject;
                 let mut has_made = false;
                 for credential in credentials.iter().filter(is_made).filter(is_unused) {
-                    match self.credential(item, target, at, credential, false, Phase::Intent).await {
+                    let ended = self.credential(item, target, at, credential, false, Phase::Intent).await;
+                    if matches!(ended, Ended::Made(_) | Ended::Found) {
+                        let removed = vec![credential.name.clone()];
+                        self.learn(item, at, Ids { removed, ..Ids::default() });
+                    }
+                    match ended {
                         Ended::Made(_) => has_made = true,
                         Ended::Found => {}
                         // The connection works, and is not put back for what is left over.

@@ -64,7 +64,7 @@ impl Engine<'_> {
                     let told = Told {
                         code: Some(Code::NotPutBack.as_str().to_owned()),
                         text: Some(not_undone.text.clone()),
-                        request: None,
+                        ..Told::default()
                     };
                     self.note(Phase::NotUndone, item, Some(at), told);
                     text = one_line(

@@ -11,6 +11,7 @@ use super::{
     send::Sent,
     work::{Progress, Stuck, Work},
 };
+use crate::change::ids::Ids;
 
 impl Work<'_> {
     /// Whether the new identity has the role, on the same terms as the other one. Before it gets it, it is looked whether the other
@@ -20,7 +21,9 @@ impl Work<'_> {
         let found = match self.identity().await? {
             Some(Identity { principal: Some(principal), .. }) => {
                 let all = self.services.role_assignments(&copied.scope, principal).await?;
-                all.into_iter().find(|one| is_assignment(one, definition, &copied.scope))
+                let found = all.into_iter().find(|one| is_assignment(one, definition, &copied.scope));
+                self.learn_assignment(found.as_ref());
+                found
             }
             _ => None,
         };
@@ -62,14 +65,16 @@ impl Work<'_> {
 
     /// The check that decides as the one that is copied, by its id.
     pub(super) async fn copied_check(&self, project: Uuid, check: &Value) -> Result<Option<u64>, Stuck> {
-        let raw = match look::connection(self.services, self.asked, self.connection).await? {
+        let raw = match self.found().await? {
             Found::There(raw) => raw,
             _ if self.is_undone => return Ok(None),
             _ => return Err(Stuck::Missing("the connection")),
         };
         let id = look::id(&raw, "id").ok_or(Stuck::Missing("the connection"))?;
         let all = self.services.checks(project, id).await?;
-        Ok(all.iter().find(|one| is_same(one, check)).and_then(|one| one.get("id")?.as_u64()))
+        let check = all.iter().find(|one| is_same(one, check)).and_then(|one| one.get("id")?.as_u64());
+        self.learn(Ids { check, ..Ids::default() });
+        Ok(check)
     }
 
     pub(super) async fn send_copy_or_end(&self) -> Result<Sent, Stuck> {

@@ -11,7 +11,7 @@ pub(super) const BRANCHES: &str = "86b05a0c-73e6-4f7d-b3cf-e38f3b39a75b";
 
 /// The check as it is to be made.
 #[must_use]
-pub(super) fn check(change: &Change, name: &str, connection: Uuid) -> Value {
+pub(in crate::change) fn check(change: &Change, name: &str, connection: Uuid) -> Value {
     let resource = json!({ "type": "endpoint", "id": connection, "name": name });
     match change {
         Change::MakeApproval { approvers } => json!({
@@ -73,7 +73,7 @@ pub fn is_off(check: &Value) -> bool {
 
 /// The approvers of an approval that is switched on.
 #[must_use]
-pub(super) fn approvers_of(check: &Value) -> Option<Vec<Uuid>> {
+pub(in crate::change) fn approvers_of(check: &Value) -> Option<Vec<Uuid>> {
     let is_it =
         check.pointer("/type/id").and_then(Value::as_str).is_some_and(|id| id.eq_ignore_ascii_case(APPROVAL));
     let all = check.pointer("/settings/approvers").and_then(Value::as_array)?;
@@ -82,7 +82,7 @@ pub(super) fn approvers_of(check: &Value) -> Option<Vec<Uuid>> {
 
 /// The branches of a branch control that is switched on.
 #[must_use]
-pub(super) fn branches_of(check: &Value) -> Option<Vec<String>> {
+pub(in crate::change) fn branches_of(check: &Value) -> Option<Vec<String>> {
     let of = |path: &str| check.pointer(path).and_then(Value::as_str).unwrap_or_default();
     let is_it = of("/settings/definitionRef/id").eq_ignore_ascii_case(BRANCHES);
     let all = of("/settings/inputs/allowedBranches").split(',').map(str::trim).filter(|one| !one.is_empty());

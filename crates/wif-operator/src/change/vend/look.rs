@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::asked::{Asked, mark_beside};
 use crate::{
     change::{
+        ids::Ids,
         observe::in_any_case,
         plan::Credential,
         service::{CallError, Holder, Services},
@@ -19,6 +20,8 @@ use crate::{
 pub struct Identity {
     /// Its client id.
     pub client: Uuid,
+    /// The object id of its application, where that was read.
+    pub application: Option<Uuid>,
     /// The object id of its service principal, if it has one.
     pub principal: Option<Uuid>,
     /// Where its federated credentials are.
@@ -36,6 +39,19 @@ pub enum Found {
     There(Value),
     /// Another one has its name.
     Foreign,
+}
+
+impl Identity {
+    /// By which the services know it.
+    #[must_use]
+    pub fn ids(&self) -> Ids {
+        let resource = match &self.holder {
+            Holder::ManagedIdentity(path) => Some(path.clone()),
+            Holder::Application(_) => None,
+        };
+        let (client, application, principal) = (Some(self.client), self.application, self.principal);
+        Ids { client, application, principal, resource, ..Ids::default() }
+    }
 }
 
 impl Found {
@@ -88,7 +104,8 @@ pub async fn identity(
             let principal = services.principal(client).await?.and_then(|one| id(&one, "id"));
             let tags = object.get("tags").and_then(Value::as_array).into_iter().flatten();
             let is_own = tags.filter_map(Value::as_str).any(|one| one == tag(key));
-            Ok(Some(Identity { client, principal, holder: Holder::Application(client), is_own }))
+            let (application, holder) = (id(&object, "id"), Holder::Application(client));
+            Ok(Some(Identity { client, application, principal, holder, is_own }))
         }
         RequestedIdentity::ManagedIdentity { name, resource_group, subscription } => {
             let path = crate::drift::resource_of(*subscription, resource_group, name);
@@ -97,7 +114,8 @@ pub async fn identity(
             let client = id(&properties, "clientId").ok_or(CallError::Unusable(200))?;
             let is_own = object.pointer("/tags/wif").and_then(Value::as_str) == Some(key);
             let principal = id(&properties, "principalId");
-            Ok(Some(Identity { client, principal, holder: Holder::ManagedIdentity(path), is_own }))
+            let holder = Holder::ManagedIdentity(path);
+            Ok(Some(Identity { client, application: None, principal, holder, is_own }))
         }
         RequestedIdentity::Existing { client } => {
             let Some(object) = services.principal(*client).await? else { return Ok(None) };
@@ -108,7 +126,8 @@ pub async fn identity(
                 Some(path) => Holder::ManagedIdentity(path.to_owned()),
                 None => Holder::Application(*client),
             };
-            Ok(Some(Identity { client: *client, principal: id(&object, "id"), holder, is_own: false }))
+            let principal = id(&object, "id");
+            Ok(Some(Identity { client: *client, application: None, principal, holder, is_own: false }))
         }
     }
 }

@@ -1,7 +1,10 @@
 //! How a step of a request is told, and who may do it.
 
 use super::asked::Change;
-use crate::change::plan::{Action, Step};
+use crate::change::{
+    ids::Ids,
+    plan::{Action, Step},
+};
 
 pub(in crate::change) const ENTRA: &str = "an Application Administrator, a Cloud Application Administrator, or who has Application.ReadWrite.OwnedBy";
 pub(in crate::change) const AZURE: &str = "Managed Identity Contributor at the resource group";
@@ -43,6 +46,7 @@ pub(in crate::change) fn step(sign: &str, title: String, change: Change, (call, 
         read_back: "it is there as it was asked for".to_owned(),
         inverse,
         who: who.to_owned(),
+        ids: Ids::default(),
         action: Action::Follow(change),
     }
 }
@@ -62,6 +66,7 @@ pub fn take_back(done: &Step) -> Option<Step> {
         read_back: "it is as it was before".to_owned(),
         inverse: change.can_be_done_again().then(|| "do it again".to_owned()),
         who: done.who.clone(),
+        ids: done.ids.clone(),
         action: Action::TakeBack { done: change.clone() },
     })
 }

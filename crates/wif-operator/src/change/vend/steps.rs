@@ -14,7 +14,10 @@ use super::{
     making::{ADMINISTRATOR, AZURE, CREATOR, ENTRA, GUARD, ROLES, report, step},
 };
 use crate::{
-    change::plan::{Action, Credential, Step},
+    change::{
+        ids::Ids,
+        plan::{Action, Credential, Step},
+    },
     request::RequestedIdentity,
 };
 
@@ -259,6 +262,7 @@ fn prove() -> Step {
         read_back: "Azure DevOps has exchanged an id token and asked Azure Resource Manager".to_owned(),
         inverse: Some("nothing was changed".to_owned()),
         who: "who may query the connection".to_owned(),
+        ids: Ids::default(),
         action: Action::Prove,
     }
 }

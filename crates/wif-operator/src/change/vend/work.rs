@@ -1,7 +1,10 @@
 //! One step of a request: how far it is, the call that does it, and the call that undoes it.
 
+use std::cell::RefCell;
+
 use serde_json::Value;
 use uuid::Uuid;
+use wif_core::foreign_text::one_line;
 
 use super::{
     asked::{Asked, Change},
@@ -11,12 +14,17 @@ use super::{
 };
 use crate::{
     change::{
+        ids::Ids,
+        observe,
         plan::{AUDIENCE, Credential},
         project::PlannedProject,
         service::{CallError, Services},
     },
     subject::of_entra,
 };
+
+/// The longest path of a role assignment that is kept, in characters.
+const MAX_PATH: usize = 1000;
 
 /// A step, or its inverse.
 pub struct Work<'a> {
@@ -32,6 +40,8 @@ pub struct Work<'a> {
     pub change: &'a Change,
     /// Whether it is undone.
     pub is_undone: bool,
+    /// What it has read of its objects.
+    pub learned: RefCell<Ids>,
 }
 
 /// How far a step is.
@@ -120,7 +130,25 @@ impl Change {
 
 impl Work<'_> {
     pub(super) async fn identity(&self) -> Result<Option<Identity>, CallError> {
-        look::identity(self.services, &self.asked.request.identity, &self.asked.key).await
+        let found = look::identity(self.services, &self.asked.request.identity, &self.asked.key).await?;
+        if let Some(identity) = &found {
+            self.learn(identity.ids());
+        }
+        Ok(found)
+    }
+
+    pub(in crate::change) fn learn(&self, ids: Ids) {
+        let known = self.learned.take();
+        self.learned.replace(ids.or(known));
+    }
+
+    /// Looks for the connection of the request.
+    pub(super) async fn found(&self) -> Result<Found, CallError> {
+        let found = look::connection(self.services, self.asked, self.connection).await?;
+        if let Found::There(raw) = &found {
+            self.learn(Ids { connection: look::id(raw, "id"), ..Ids::default() });
+        }
+        Ok(found)
     }
 
     pub(super) async fn there(&self) -> Result<Identity, Stuck> {
@@ -128,8 +156,7 @@ impl Work<'_> {
     }
 
     pub(super) async fn raw(&self) -> Result<Value, Stuck> {
-        let found = look::connection(self.services, self.asked, self.connection).await?;
-        found.connection().ok_or(Stuck::Missing("the connection"))
+        self.found().await?.connection().ok_or(Stuck::Missing("the connection"))
     }
 
     pub(super) async fn id(&self) -> Result<Uuid, Stuck> {
@@ -174,12 +201,10 @@ impl Work<'_> {
             }
             Change::Share { project } => self.is_shared(project.id).await?,
             Change::Unshare { project } => !self.is_shared(project.id).await?,
-            Change::Trust if self.is_undone => {
-                match look::connection(self.services, self.asked, self.connection).await? {
-                    Found::There(raw) => self.is_trusted(&raw).await?,
-                    Found::Absent | Found::Foreign => self.orphan().await?.is_some(),
-                }
-            }
+            Change::Trust if self.is_undone => match self.found().await? {
+                Found::There(raw) => self.is_trusted(&raw).await?,
+                Found::Absent | Found::Foreign => self.orphan().await?.is_some(),
+            },
             Change::Trust => {
                 let raw = self.raw().await?;
                 self.check_pair(&raw)?;
@@ -237,7 +262,7 @@ impl Work<'_> {
     }
 
     async fn connection_made(&self) -> Result<Progress, Stuck> {
-        let raw = match look::connection(self.services, self.asked, self.connection).await? {
+        let raw = match self.found().await? {
             Found::There(raw) => raw,
             Found::Absent => return Ok(if self.is_undone { Progress::Done } else { Progress::Open }),
             Found::Foreign if self.is_undone => return Ok(Progress::Done),
@@ -278,7 +303,14 @@ impl Work<'_> {
 
     async fn has_role(&self, definition: Uuid, scope: &str, principal: Uuid) -> Result<bool, CallError> {
         let all = self.services.role_assignments(scope, principal).await?;
-        Ok(all.iter().any(|one| is_assignment(one, definition, scope)))
+        let found = all.iter().find(|one| is_assignment(one, definition, scope));
+        self.learn_assignment(found);
+        Ok(found.is_some())
+    }
+
+    pub(super) fn learn_assignment(&self, found: Option<&Value>) {
+        let path = found.map(|one| one_line(text(one, "id"), MAX_PATH)).filter(|path| !path.is_empty());
+        self.learn(Ids { assignment: path, ..Ids::default() });
     }
 
     fn is_saved(&self, raw: &Value, client: Uuid) -> bool {
@@ -331,10 +363,13 @@ impl Work<'_> {
     async fn is_trusted(&self, raw: &Value) -> Result<bool, Stuck> {
         let wanted = Self::credential(raw)?;
         let Some(identity) = self.identity().await? else { return Ok(false) };
-        let all = look::credentials(self.services, &identity.holder).await?;
-        Ok(all.iter().any(|one| {
+        let all = self.services.credentials(&identity.holder).await?;
+        let is_it = |one: &Credential| {
             one.issuer == wanted.issuer && one.subject == wanted.subject && one.audience == wanted.audience
-        }))
+        };
+        let found = all.iter().find(|one| observe::credential(one).as_ref().is_some_and(is_it));
+        self.learn(Ids { credential: found.and_then(observe::credential_id), ..Ids::default() });
+        Ok(found.is_some())
     }
 
     /// The name of a credential that was made for a connection of this request which is gone.
@@ -356,14 +391,16 @@ impl Work<'_> {
 
     /// The check that is exactly what is to be made, by its id.
     pub(super) async fn own_check(&self) -> Result<Option<u64>, Stuck> {
-        let raw = match look::connection(self.services, self.asked, self.connection).await? {
+        let raw = match self.found().await? {
             Found::There(raw) => raw,
             _ if self.is_undone => return Ok(None),
             _ => return Err(Stuck::Missing("the connection")),
         };
         let id = look::id(&raw, "id").ok_or(Stuck::Missing("the connection"))?;
         let all = self.services.checks(self.asked.owner(), id).await?;
-        Ok(all.iter().find(|one| is_made(self.change, one)).and_then(|one| one.get("id")?.as_u64()))
+        let check = all.iter().find(|one| is_made(self.change, one)).and_then(|one| one.get("id")?.as_u64());
+        self.learn(Ids { check, ..Ids::default() });
+        Ok(check)
     }
 }
 

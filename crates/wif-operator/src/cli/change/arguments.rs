@@ -211,9 +211,21 @@ pub struct HandOffArguments {
     /// Who is to do it
     #[arg(long, value_name = "SIDE")]
     pub to: SideArgument,
+    /// As what it is printed
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: HandOffFormat,
     /// The moment.
     #[command(flatten)]
     pub now: NowArgument,
+}
+
+/// How a hand-off is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HandOffFormat {
+    /// For a shell, or a file of Terraform
+    Text,
+    /// For a change ticket
+    Markdown,
 }
 
 /// A side.

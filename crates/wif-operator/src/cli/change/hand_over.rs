@@ -5,7 +5,7 @@ use std::io;
 use wif_core::{failure::Failure, foreign_text::code_block};
 
 use super::{
-    arguments::{HandOffArguments, JournalCommand, PlanFormat, SideArgument},
+    arguments::{HandOffArguments, HandOffFormat, JournalCommand, PlanFormat, SideArgument},
     files::{plan_of, print, unusable},
 };
 use crate::{
@@ -63,6 +63,10 @@ pub(in crate::cli) fn hand_off(arguments: &HandOffArguments, host: &mut Host<'_>
         SideArgument::Devops => Side::DevOps,
         SideArgument::Terraform => Side::Terraform,
     };
-    print(host, &hand_off::text(&plan, done.as_ref(), side), false)?;
+    let text = match arguments.format {
+        HandOffFormat::Text => hand_off::text(&plan, done.as_ref(), side),
+        HandOffFormat::Markdown => hand_off::markdown(&plan, done.as_ref(), side),
+    };
+    print(host, &text, false)?;
     Ok(0)
 }

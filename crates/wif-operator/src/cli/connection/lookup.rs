@@ -10,13 +10,14 @@ use super::{
 use crate::{
     change::{
         convert::MAX_CREDENTIALS,
+        ids::Ids,
         plan::{Action, Item, PlannedProject, Step},
         service::Services,
         vend::{
             asked::{Asked, Change, guid, key},
             facts::{Looked, look_at},
             known::{Assigned, Known},
-            look,
+            look::{self, Identity},
             steps::steps,
         },
     },
@@ -83,9 +84,13 @@ impl Lookup<'_> {
             checks,
             approvers: self.approvers(request).await?,
         };
-        let steps = steps(&known);
+        let mut steps = steps(&known);
         if steps.is_empty() {
             return Ok(None);
+        }
+        let ids = self.ids(identity.as_ref(), raw.as_ref()).await;
+        for step in &mut steps {
+            step.ids = ids.clone();
         }
         refuse_shared(request, &steps, all_credentials.len(), earlier)?;
         let digest = facts.digest(&[]);
@@ -95,6 +100,18 @@ impl Lookup<'_> {
         let note = "its sides may need different people: wif hand-off PLAN --to entra|azure|devops prints the part of each; a plan that is made afterwards finds what they have done";
         let notes = vec![note.to_owned()];
         Ok(Some(Item { connection, name, project, facts, digest, steps, notes, asked }))
+    }
+
+    /// By which the services know what is there.
+    async fn ids(&self, identity: Option<&Identity>, raw: Option<&Value>) -> Ids {
+        let mut ids = identity.map(Identity::ids).unwrap_or_default();
+        ids.connection = raw.and_then(|raw| look::id(raw, "id"));
+        // Of one that is named by its client id alone. It is for what people read: the steps do without.
+        if let (Some(client), None, None) = (ids.client, ids.application, &ids.resource) {
+            let object = self.services.application(client).await.ok().flatten();
+            ids.application = object.and_then(|object| look::id(&object, "id"));
+        }
+        ids
     }
 
     async fn asked(&self, request: &Request, there: Option<&Connection>) -> Result<Asked, Unplanned> {

@@ -1,6 +1,6 @@
 //! The plan that takes back what a journal says was done for requests.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, mem};
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -12,7 +12,12 @@ use crate::{
         plan::{Action, Item, Plan, Skipped, Step},
         rights::note_missing,
         steps::valid_until,
-        vend::{asked::Change, facts::facts, look, making::take_back},
+        vend::{
+            asked::{Asked, Change},
+            facts::{Looked, look_at},
+            look,
+            making::take_back,
+        },
     },
     cli::{
         change::{PlanArguments, check_tokens, code_of, keep_and_show, services, wanted},
@@ -58,6 +63,24 @@ fn is_take_back_of(step: &Step, change: &Change) -> bool {
     matches!(&step.action, Action::TakeBack { done } if done == change)
 }
 
+/// What is taken back of an item, by what was read of it.
+fn item_back(item: &Item, asked: &Asked, mut steps: Vec<Step>, looked: Looked) -> Item {
+    let Looked { facts, raw, identity, .. } = looked;
+    let mut ids = identity.map(|one| one.ids()).unwrap_or_default();
+    ids.connection = raw.and_then(|raw| look::id(&raw, "id"));
+    for step in &mut steps {
+        step.ids = ids.clone().or(mem::take(&mut step.ids));
+    }
+    let mut asked = asked.clone();
+    if let Some(beside) = &mut asked.beside {
+        // The old connection may have changed meanwhile: it is not what is taken back.
+        beside.found = None;
+    }
+    let notes = vec!["what was removed or saved for the request is not put back".to_owned()];
+    let (digest, asked) = (facts.digest(&[]), Some(Box::new(asked)));
+    Item { facts, digest, steps, notes, asked, ..item.clone() }
+}
+
 /// Plans the inverse: the last step first.
 ///
 /// # Errors
@@ -86,9 +109,13 @@ pub(in crate::cli) async fn rollback_requests(
         // The trust of a connection that is gone is not put back.
         let has_ended = steps.clone().any(|(_, step)| step.action == Action::Follow(Change::EndConnection));
         let is_wanted =
-            |step: &&Step| !(has_ended && matches!(step.action, Action::Follow(Change::EndTrust { .. })));
-        let steps = steps.rev().map(|(_, step)| step).filter(is_wanted);
-        let steps: Vec<_> = steps.filter_map(take_back).collect();
+            |step: &Step| !(has_ended && matches!(step.action, Action::Follow(Change::EndTrust { .. })));
+        let steps = steps.rev().filter(|(_, step)| is_wanted(step));
+        let back = |(at, step): (usize, &Step)| {
+            let step = take_back(step)?;
+            Some(Step { ids: done.ids_of(item.connection, at).or(step.ids), ..step })
+        };
+        let steps: Vec<_> = steps.filter_map(back).collect();
         if steps.is_empty() {
             continue;
         }
@@ -136,17 +163,8 @@ pub(in crate::cli) async fn rollback_requests(
                 }
             }
         }
-        match facts(&services, asked, item.connection).await {
-            Ok(facts) => {
-                let digest = facts.digest(&[]);
-                let notes = vec!["what was removed or saved for the request is not put back".to_owned()];
-                let mut asked = asked.clone();
-                if let Some(beside) = &mut asked.beside {
-                    // The old connection may have changed meanwhile: it is not what is taken back.
-                    beside.found = None;
-                }
-                items.push(Item { facts, digest, steps, notes, asked: Some(asked), ..item.clone() });
-            }
+        match look_at(&services, asked, item.connection).await {
+            Ok(looked) => items.push(item_back(item, asked, steps, looked)),
             Err(error) => {
                 let reason = format!("the connection could not be read: {error}");
                 skipped.push(left_out(reason, "use tokens that may read it", true));

@@ -1,5 +1,7 @@
 //! `wif migrate plan`: new identities and connections beside old ones.
 
+use std::cell::RefCell;
+
 use serde_json::Value;
 use uuid::Uuid;
 use wif_core::{
@@ -374,16 +376,26 @@ async fn open(
         (Found::Absent, Some(_)) => {}
     }
     let mut open = Vec::new();
-    for step in all {
-        let Action::Follow(change) = &step.action else {
+    for mut step in all {
+        let Action::Follow(change) = step.action.clone() else {
             open.push(step);
             continue;
         };
-        let work =
-            Work { services, organization: ground.id, asked, connection: id, change, is_undone: false };
+        let work = Work {
+            services,
+            organization: ground.id,
+            asked,
+            connection: id,
+            change: &change,
+            is_undone: false,
+            learned: RefCell::default(),
+        };
         match work.progress().await {
-            Ok(Progress::Done) if *change != Change::Report => {}
-            Ok(_) | Err(Stuck::Missing(_)) => open.push(step),
+            Ok(Progress::Done) if change != Change::Report => {}
+            Ok(_) | Err(Stuck::Missing(_)) => {
+                step.ids = work.learned.take().shared();
+                open.push(step);
+            }
             Err(Stuck::Call(error)) => return Err(unread(&error)),
             Err(Stuck::Wrong(text)) => {
                 return Err(Reason::new(text, "take the first one back: wif rollback"));
