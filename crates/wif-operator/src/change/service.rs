@@ -111,11 +111,7 @@ impl Target {
 
 impl Services {
     pub(super) fn rest<'a>(&'a self, target: &'a Target) -> Rest<'a> {
-        self.within(target, CALL_LIMIT)
-    }
-
-    fn within<'a>(&'a self, target: &'a Target, limit: Duration) -> Rest<'a> {
-        let deadline = Deadline::after(self.http.clock(), limit);
+        let deadline = Deadline::after(self.http.clock(), CALL_LIMIT);
         Rest::new(&self.http, deadline, target.base.join([]), &target.token).held_by(&target.throttle)
     }
 
@@ -255,12 +251,12 @@ impl Services {
         }
     }
 
-    /// What `TestConnection` answers; it changes nothing. It is not waited for longer than until `by`.
+    /// What `TestConnection` answers; it changes nothing.
     ///
     /// # Errors
     ///
     /// It cannot be asked.
-    pub async fn test(&self, project: Uuid, connection: &Value, by: Deadline) -> Result<Value, CallError> {
+    pub async fn test(&self, project: Uuid, connection: &Value) -> Result<Value, CallError> {
         let of = |name: &str| connection.get(name).cloned().unwrap_or_default();
         let body = json!({
             "dataSourceDetails": { "dataSourceName": "TestConnection" },
@@ -270,8 +266,7 @@ impl Services {
             },
         });
         let id = connection.get("id").and_then(Value::as_str).unwrap_or_default();
-        let rest = self.within(&self.devops, by.remaining(self.http.clock()).min(CALL_LIMIT));
-        let (rest, project) = (rest.header(SUPPRESS_SIGN_IN.0, SUPPRESS_SIGN_IN.1), project.to_string());
+        let (rest, project) = (self.devops(), project.to_string());
         let path = [self.organization.as_str(), &project, "_apis", "serviceendpoint", "endpointproxy"];
         let query = [("endpointId", id), ("api-version", "7.1")];
         json(rest.post_query(path).query(&query).body(&body).attempt_timeout(ATTEMPT_TIMEOUT)).await

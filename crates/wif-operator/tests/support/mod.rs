@@ -21,6 +21,7 @@ use emulator::{
     organization::{MadeOrganization, OrganizationPlan},
 };
 use time::OffsetDateTime;
+use tokio::sync::watch;
 use wif_core::{azure::cloud::Cloud, failure::Failure};
 use wif_io::{
     clock::{Clock, Limit, Wait},
@@ -68,14 +69,21 @@ pub(crate) fn within(fixture: &Fixture, words: &[&str]) -> (i32, String) {
 /// The organization of the tests.
 pub(crate) const NAME: &str = "fabrikam";
 
-/// Time passes only by what is waited for; limits are real, and longer than any test takes.
+/// Time passes only by what is waited for; limits are real, and longer than any test takes, but for those that a test ends.
 #[derive(Default)]
 pub(crate) struct Jumps {
     passed: Mutex<Duration>,
     sleeps: Mutex<Vec<Duration>>,
+    /// Limits up to this one end at once.
+    ended: watch::Sender<Duration>,
 }
 
 impl Jumps {
+    /// Ends each limit that is no longer than this, now and from now on.
+    pub(crate) fn end_limits(&self, longest: Duration) {
+        self.ended.send_replace(longest);
+    }
+
     /// Every wait, in order.
     pub(crate) fn sleeps(&self) -> Vec<Duration> {
         self.sleeps.lock().unwrap().clone()
@@ -99,8 +107,12 @@ impl Clock for Jumps {
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is a clock")]
-    fn limit(&self, _what: Limit, _duration: Duration) -> Wait {
-        Box::pin(tokio::time::sleep(Duration::from_secs(60)))
+    fn limit(&self, _what: Limit, duration: Duration) -> Wait {
+        let mut ended = self.ended.subscribe();
+        Box::pin(async move {
+            let is_ended = ended.wait_for(|longest| !longest.is_zero() && duration <= *longest);
+            let _ = tokio::time::timeout(Duration::from_secs(60), is_ended).await;
+        })
     }
 
     fn jitter(&self) -> u8 {

@@ -88,13 +88,10 @@ impl Engine<'_> {
                     ended => ended,
                 }
             }
-            Action::Prove => match self.target_of(item, target).await {
-                Ok(target) => {
-                    let is_new = made.iter().filter_map(|at| item.steps.get(*at)).any(Step::makes_identity);
-                    self.prove(item, &target, at, is_new).await
-                }
-                Err(failed) => Ended::Failed(failed),
-            },
+            Action::Prove => {
+                let is_new = made.iter().filter_map(|at| item.steps.get(*at)).any(Step::makes_identity);
+                self.prove(item, target, at, is_new).await
+            }
             Action::AwaitRun => self.await_run(item, target).await,
         }
     }
