@@ -19,7 +19,10 @@ fn unknown_application(code: &str) -> Fault {
 
 #[test]
 fn a_conversion_that_shows_late_after_lost_answers_is_not_taken_back() {
-    let scene = Scene::under(&[Planted::StoredSecret], |quirks| quirks.conversion_lag = 25);
+    // Nothing tells that it is under way: only looking long enough does.
+    let scene = Scene::under(&[Planted::StoredSecret], |quirks| {
+        (quirks.conversion_lag, quirks.conversion_is_told) = (25, false);
+    });
     assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
     scene.fixture.emulator.fault(Fault::on(Service::DevOps, "PUT", "/endpoints/").lose_answer().times(3));
     let (code, said) = scene.apply_within(&["--yes"]);

@@ -114,7 +114,7 @@ pub(super) async fn get(
                 }
                 None => connection_json(&world, &directory, &asked, (place, name)),
             };
-            if is_stale.is_some() {
+            if is_stale.is_some() && quirks.conversion_is_told {
                 json["operationStatus"]["state"] = json!("InProgress");
             }
             success(&json)

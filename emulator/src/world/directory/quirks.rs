@@ -51,6 +51,8 @@ pub struct Quirks {
     pub conversion_writes_credential: bool,
     /// How often a connection that was converted, or moved to the issuer of Entra, is still read as it was before.
     pub conversion_lag: usize,
+    /// As long as it is, its `operationStatus` says that it is under way.
+    pub conversion_is_told: bool,
     /// A conversion back removes the federated credential.
     pub revert_removes_credential: bool,
     /// A connection that was made by hand can be converted back, too.
@@ -152,6 +154,7 @@ impl Default for Quirks {
             conversion_yields: Issuer::Entra,
             conversion_writes_credential: true,
             conversion_lag: 0,
+            conversion_is_told: true,
             revert_removes_credential: false,
             manual_can_be_reverted: true,
             issuer_moves_by: IssuerMove::default(),
