@@ -62,7 +62,7 @@ fn main() -> ExitCode {
                 Command::Credential(arguments) => Ok(credential(arguments).await),
                 Command::Kubeconfig(arguments) => Ok(kubeconfig(arguments).await),
                 Command::Trust(command) => Ok(trust(command).await),
-                Command::Explain { code, json } => {
+                Command::Explain { code, json, now: _ } => {
                     let mut log = io::stdin().lock();
                     let explained =
                         cli::explain(code.as_deref(), *json, &mut log, &mut Screen::new(&mut stdout()));

@@ -37,6 +37,9 @@ fn what_it_prints_is_what_the_pages_say() {
         assert!(output.status.success() && output.stderr.is_empty());
         let printed = text(&output.stdout);
         assert!(letters(&page).contains(&letters(printed.trim_end())), "{printed}");
+        // Scripts give the moment to all commands.
+        assert_eq!(wif(&["explain", code, "--now", "2026-11-27T00:00:00Z"]).stdout, output.stdout);
+        assert_eq!(wif(&["explain", code, "--now", "yesterday"]).status.code(), Some(2));
     }
     let page = include_str!("../docs/refusals.md");
     for name in ["AADSTS700213", "TF400733", "authorizationfailed", "7002138"] {

@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use emulator::{Emulator, Fault, Service, directory::Kind};
 use serde_json::Value;
+use time::format_description::well_known::Rfc3339;
 
 use crate::doctor::reader;
 
@@ -45,13 +46,18 @@ pub(crate) fn known() -> (Emulator, [String; 2]) {
 fn without_a_token_it_says_which_one_it_wants() {
     let emulator = Emulator::start();
     let output = doctor(&emulator, "sc-prod", &[], &[]);
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(3));
     let text = text(&output);
     assert!(
-        text.starts_with("error WIF1012: there is no token for Azure DevOps")
+        text.starts_with("error WIF7005: there is no token for Azure DevOps")
             && text.contains("AZURE_DEVOPS_EXT_PAT"),
         "{text}"
     );
+    // A session that is named and is not there is a mistake of the arguments, in a job and elsewhere.
+    let output = doctor(&emulator, "sc-prod", &[("AZURE_DEVOPS_EXT_PAT", PERSONAL)], &["--session", "hub"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = self::text(&output);
+    assert!(text.starts_with("error WIF1012: this step finds no session HUB; it finds: none"), "{text}");
     assert!(emulator.journal().is_empty());
 }
 
@@ -223,6 +229,15 @@ fn a_connection_that_is_long_unused_is_warned_of() {
         assert_eq!(output.status.code(), Some(code), "{}", text(&output));
         assert!(text(&output).contains(&format!("last used {days} days ago")), "{}", text(&output));
     }
+    // The moment that is given counts, and not the clock's.
+    let moment = |days| (emulator.now() + time::Duration::days(days)).format(&Rfc3339).unwrap();
+    for (days, code) in [(-80, 0), (0, 10)] {
+        let output = doctor(&emulator, "sc-entra", &environment, &["--now", &moment(days)]);
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output));
+    }
+    let output = doctor(&emulator, "sc-entra", &environment, &["--now", "yesterday"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    assert!(text(&output).contains("'yesterday'") && text(&output).contains("as 2026-11-26T12:00:00Z is"));
 }
 
 fn alone(environment: &[(&str, &str)], arguments: &[&str]) -> Output {

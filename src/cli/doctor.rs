@@ -38,6 +38,7 @@ pub async fn doctor(
         return print(&report, arguments.json, out);
     }
     let prefixes = sessions::prefixes(env);
+    let trial = trial(arguments, &prefixes)?;
     let is_in_job = env.is_true("TF_BUILD") || !prefixes.is_empty();
     let target = target(arguments, env, is_in_job)?;
     let mut report = match &target {
@@ -52,7 +53,6 @@ pub async fn doctor(
         ),
     };
     if is_in_job {
-        let trial = trial(arguments, &prefixes)?;
         let mut sessions = Vec::new();
         for prefix in prefixes {
             let status = status(env, &*clock, &prefix).await;
@@ -131,8 +131,8 @@ fn target(arguments: &DoctorArguments, env: &Env, is_in_job: bool) -> Result<Opt
         let hint = "name the connection: wif doctor --organization NAME --project NAME --connection NAME; only in a job may all be left out";
         return Err(Failure::new(Code::ArgumentInvalid, error, hint));
     };
-    let allowed_hosts = allowed_authorities.clone();
-    Ok(Some(Target { organization, is_organization_named, project, connection, allowed_hosts }))
+    let (allowed_hosts, now) = (allowed_authorities.clone(), arguments.now);
+    Ok(Some(Target { organization, is_organization_named, project, connection, allowed_hosts, now }))
 }
 
 /// What to try, and in which session.
@@ -141,7 +141,8 @@ fn trial(arguments: &DoctorArguments, prefixes: &BTreeSet<String>) -> Result<Tri
     if let Some(session) = session.as_ref().filter(|session| !prefixes.contains(*session)) {
         let name = session.trim_end_matches('_');
         let others: Vec<_> = prefixes.iter().map(|prefix| prefix.trim_end_matches('_')).collect();
-        let error = format!("this step finds no session {name}; it finds: {}", others.join(", "));
+        let others = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
+        let error = format!("this step finds no session {name}; it finds: {others}");
         let hint = "name one of them, as the input session of the sign-in does, or leave --session out";
         return Err(Failure::new(Code::ArgumentInvalid, error, hint));
     }

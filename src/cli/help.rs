@@ -70,7 +70,7 @@ Examples:
   wif doctor --try az,terraform
   wif doctor --source github --tenant 11111111-2222-3333-4444-555555555555 --client 66666666-7777-8888-9999-000000000000
 
-Exit codes: 0 nothing is wrong, 2 it could not begin, 10 something to be warned of, 11 something is wrong.";
+Exit codes: 0 nothing is wrong, 2 the arguments, 3 no token to ask Azure DevOps with, 10 something to be warned of, 11 something is wrong.";
 
 pub(super) const EXEC: &str = "\
 Examples:

@@ -16,6 +16,7 @@ mod trust;
 use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use wif_core::azure::hosts::AllowedHost;
 
 use crate::doctor::{Backend, TrialTool};
@@ -109,6 +110,9 @@ pub enum Command {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// The moment, which changes nothing here: scripts give it to all commands.
+        #[arg(long, value_name = "RFC3339", value_parser = moment, hide = true)]
+        now: Option<OffsetDateTime>,
     },
     /// Show who is signed in, and which tokens are there until when; never a token
     #[command(after_help = help::STATUS)]
@@ -238,12 +242,19 @@ pub struct DoctorArguments {
     /// The session that tokens come from, and that the tools of --try use, when the job signed in to several connections
     #[arg(long, value_name = "NAME")]
     pub session: Option<String>,
+    /// The moment to judge by [default: the clock]
+    #[arg(long, value_name = "RFC3339", value_parser = moment)]
+    pub now: Option<OffsetDateTime>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
     /// A source of id tokens instead of a connection.
     #[command(flatten)]
     pub source: SourceArguments,
+}
+
+fn moment(text: &str) -> Result<OffsetDateTime, &'static str> {
+    OffsetDateTime::parse(text, &Rfc3339).map_err(|_| "accepted is a moment as 2026-11-26T12:00:00Z is")
 }
 
 fn trial_tool(text: &str) -> Result<TrialTool, String> {

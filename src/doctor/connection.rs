@@ -134,12 +134,13 @@ impl Diagnosis<'_> {
         organization: &Organization<'_>,
         project: &str,
         shown: &ServiceConnection,
+        now: time::OffsetDateTime,
     ) {
         let Ok(used) = organization.last_used(project, shown.id).await else { return };
         let Some(used) = used else {
             return self.report.good(Topic::Connection, vec!["no use is on record".to_owned()]);
         };
-        let days = (self.http.clock().now() - used).whole_days();
+        let days = (now - used).whole_days();
         let fact = format!("last used {days} days ago");
         if days < DAYS_UNUSED_BEFORE_WARNING || shown.is_disabled {
             return self.report.good(Topic::Connection, vec![fact]);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use time::OffsetDateTime;
 use uuid::Uuid;
 use wif_azure::devops::service_connections::{Organization, ServiceConnection, Token};
 use wif_core::{
@@ -52,6 +53,8 @@ pub(crate) struct Target {
     pub(crate) connection: String,
     /// Hosts that may get tokens beside those of the known clouds.
     pub(crate) allowed_hosts: Vec<AllowedHost>,
+    /// The moment by which it is judged how long the connection was not used. None: that of the clock.
+    pub(crate) now: Option<OffsetDateTime>,
 }
 
 /// Checks what can be checked without a job.
@@ -108,7 +111,8 @@ pub(crate) async fn from_terminal(
             diagnosis.report_state(&service_connection);
             let http = Arc::clone(&diagnosis.http);
             let organization = Organization { http: &http, deadline, base: &base, token: &token };
-            diagnosis.last_used(&organization, &target.project, &service_connection).await;
+            let now = target.now.unwrap_or_else(|| clock.now());
+            diagnosis.last_used(&organization, &target.project, &service_connection, now).await;
             let reason = "only a job gets one: set diagnose: true in a step AzureWorkloadIdentity@1";
             diagnosis.report.skipped(Topic::IdToken, reason);
             diagnosis.report.skipped(Topic::Exchange, reason);
@@ -229,7 +233,7 @@ fn no_token() -> Failure {
     let hint = format!(
         "set AZURE_DEVOPS_EXT_PAT to a personal access token with the scope Service Connections (read), or {DEVOPS_TOKEN} to an access token of Entra"
     );
-    Failure::new(Code::ArgumentInvalid, error, hint).with_command(Some(
+    Failure::new(Code::TokenMissing, error, hint).with_command(Some(
         "export WIF_DEVOPS_TOKEN=$(az account get-access-token --resource 499b84ac-1321-427f-aa17-267ca6975798 --query accessToken --output tsv)",
     ))
 }

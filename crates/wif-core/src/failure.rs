@@ -70,7 +70,7 @@ impl Failure {
             (Code::ArgumentInvalid | Code::OutputUnwritable, _) | (Code::BrokerGone, RetryClass::Refused) => {
                 2
             }
-            (Code::BrokerRefused, RetryClass::Refused) | (Code::WriteTokenMissing, _) => 3,
+            (Code::BrokerRefused, RetryClass::Refused) | (Code::TokenMissing, _) => 3,
             (Code::PlanChanged | Code::WorldChanged | Code::PlanInUse | Code::JournalUnusable, _) => 13,
             (
                 Code::BrokerGone

@@ -16,12 +16,14 @@ pub struct Look {
     pub is_colored: bool,
     /// The longest line, in characters. A command is never cut.
     pub width: usize,
+    /// How many columns the terminal has. None, where no terminal says so: what is not cut has lines of any length there.
+    pub columns: Option<usize>,
 }
 
 impl Default for Look {
     /// For a file, a pipe or a log.
     fn default() -> Self {
-        Self { is_colored: false, width: MAX_WIDTH }
+        Self { is_colored: false, width: MAX_WIDTH, columns: None }
     }
 }
 
@@ -29,7 +31,7 @@ impl Look {
     /// For a terminal of so many columns, where that is known.
     #[must_use]
     pub fn new(is_colored: bool, columns: Option<usize>) -> Self {
-        Self { is_colored, width: columns.unwrap_or(MAX_WIDTH).clamp(MIN_WIDTH, MAX_WIDTH) }
+        Self { is_colored, width: columns.unwrap_or(MAX_WIDTH).clamp(MIN_WIDTH, MAX_WIDTH), columns }
     }
 
     fn paint(self, text: &str, style: Style) -> String {

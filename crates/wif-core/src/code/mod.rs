@@ -212,7 +212,7 @@ codes! {
     /// A journal was changed, or cannot be written.
     JournalUnusable = "WIF7004",
     /// A command that needs a token for a service has none.
-    WriteTokenMissing = "WIF7005",
+    TokenMissing = "WIF7005",
     /// A service refused a change.
     ChangeRefused = "WIF7006",
     /// A change is not there where it is read back.

@@ -126,7 +126,7 @@ impl Code {
             | Self::WorldChanged
             | Self::PlanInUse
             | Self::JournalUnusable
-            | Self::WriteTokenMissing => Party::Caller,
+            | Self::TokenMissing => Party::Caller,
             Self::IdTokenRefused
             | Self::EntraRefused
             | Self::ServiceUnavailable

@@ -40,7 +40,7 @@ pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> R
     for (format, output) in &targets {
         let look = if output.is_some() { Look::default() } else { screen };
         let mut content = |out: &mut dyn Write| match format {
-            InventoryFormat::Text if arguments.chain => write_chain(&report, out),
+            InventoryFormat::Text if arguments.chain => write_chain(&report, look, out),
             InventoryFormat::Text => write_text(&report, look, out),
             InventoryFormat::Json => write_json(&report, out),
             InventoryFormat::Csv => write_csv(&report, out),

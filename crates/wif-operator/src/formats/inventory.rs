@@ -16,6 +16,10 @@ const MAX_COLUMN: usize = 40;
 const MIN_COLUMN: usize = 5;
 /// The first columns are names: organization, project, connection.
 const NAMES: usize = 3;
+/// How many columns the label of a link has.
+const LABEL: usize = 24;
+/// The fewest columns in which what is there stands beside its label.
+const MIN_BESIDE: usize = 80;
 
 #[derive(Serialize)]
 struct Inventory<'a> {
@@ -123,24 +127,68 @@ fn pad(cell: &str, width: usize) -> String {
     format!("{cell}{}", " ".repeat(width - length))
 }
 
-/// Writes the chain of trust of each connection, from those who may use it to what it may do.
+/// Writes the chain of trust of each connection, from those who may use it to what it may do. On a terminal whose lines have no room
+/// beside the labels, what is there stands below them.
 ///
 /// # Errors
 ///
 /// Writing fails.
-pub fn write_chain(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub fn write_chain(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let columns = look.columns.unwrap_or(usize::MAX);
+    let is_beside = columns >= MIN_BESIDE;
+    let indent = if is_beside { 2 + LABEL } else { 4 };
     for (at, one) in report.connections.iter().enumerate() {
         if at > 0 {
             writeln!(out)?;
         }
-        writeln!(out, "{}/{}/{}  {}", one.organization, owner(one), one.name, one.id)?;
+        let name = format!("{}/{}/{}  {}", one.organization, owner(one), one.name, one.id);
+        for line in wrapped(&name, (0, 4), columns) {
+            writeln!(out, "{line}")?;
+        }
         for (label, values) in chain(one) {
-            for (at, value) in values.iter().enumerate() {
-                writeln!(out, "  {:<24}{value}", if at == 0 { label } else { "" })?;
+            if !is_beside {
+                writeln!(out, "  {label}")?;
+            }
+            let lines = values.iter().flat_map(|value| wrapped(value, (indent, indent + 2), columns));
+            for (at, line) in lines.enumerate() {
+                let label = if at == 0 && is_beside { label } else { "" };
+                writeln!(
+                    out,
+                    "  {label:<width$}{}",
+                    line.get(indent..).unwrap_or_default(),
+                    width = indent - 2
+                )?;
             }
         }
     }
     gaps(report, out)
+}
+
+/// The lines of a text in so many columns: the first with an indent, the others with a deeper one. It is parted after a blank, or
+/// where a path, an address or a subject has parts; a longer word anywhere.
+fn wrapped(text: &str, (indent, deeper): (usize, usize), columns: usize) -> Vec<String> {
+    let (mut lines, mut line, mut length) = (Vec::new(), " ".repeat(indent), indent);
+    let (mut is_empty, most) = (true, columns.max(deeper + 1));
+    for part in text.split_inclusive([' ', '/', ':', ',']) {
+        // A blank at the end of a line takes no room.
+        let fits = |length: usize| length + part.trim_end().chars().count() <= most;
+        if !is_empty && !fits(length) {
+            lines.push(std::mem::replace(&mut line, " ".repeat(deeper)));
+            (length, is_empty) = (deeper, true);
+        }
+        for character in part.chars() {
+            if length == most && character != ' ' {
+                lines.push(std::mem::replace(&mut line, " ".repeat(deeper)));
+                length = deeper;
+            }
+            if length < most {
+                line.push(character);
+                (length, is_empty) = (length + 1, false);
+            }
+        }
+    }
+    lines.push(line);
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// Each link of the chain: a label, and what is there.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{Format, inventory, markdown};
 use crate::{
     judge::{Selection, judge},
+    look::Look,
     report::Report,
     snapshot::{Coverage, Layer, State},
     testing::{Planted, settings, store_secret},
@@ -251,7 +252,7 @@ fn the_table_of_the_inventory_fits_the_terminal() {
     let report = report_named("a name that is longer than a column of a narrow terminal has room for");
     for width in [80, 120, 160] {
         let mut out = Vec::new();
-        inventory::write_text(&report, crate::look::Look::new(false, Some(width)), &mut out).unwrap();
+        inventory::write_text(&report, Look::new(false, Some(width)), &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         for line in text.lines().take(4) {
             assert!(line.chars().count() <= width, "{width}: {line}");
@@ -264,7 +265,7 @@ fn the_table_of_the_inventory_fits_the_terminal() {
 fn the_chain_of_trust_of_a_connection_is_one_screen() {
     let report = judge(&Planted::new().snapshot(), &settings(), &Selection::default());
     let mut out = Vec::new();
-    inventory::write_chain(&report, &mut out).unwrap();
+    inventory::write_chain(&report, Look::default(), &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     let labels = [
         "pipelines",
@@ -283,12 +284,38 @@ fn the_chain_of_trust_of_a_connection_is_one_screen() {
 }
 
 #[test]
+fn the_chain_of_trust_can_be_read_on_a_narrow_terminal() {
+    let report = report_named("sc-a-name-that-is-longer-than-the-line-of-a-narrow-terminal-has-room-for");
+    let chain = |columns: Option<usize>| {
+        let mut out = Vec::new();
+        inventory::write_chain(&report, Look::new(false, columns), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let whole = chain(None);
+    let letters = |text: &str| text.chars().filter(|one| !one.is_whitespace()).collect::<String>();
+    for columns in [30, 40, 60, 80, 120] {
+        let text = chain(Some(columns));
+        let mut lines = text.lines().take_while(|line| !line.starts_with("Not everything"));
+        assert!(lines.all(|line| line.chars().count() <= columns), "{columns}:\n{text}");
+        // Nothing is lost, and what goes on in the next line is not taken for a label.
+        assert_eq!(letters(&text), letters(&whole), "{columns}:\n{text}");
+        let indent = |line: &&str| line.len() - line.trim_start().len();
+        for line in text.lines().filter(|line| indent(line) == 2) {
+            let label = line.trim_start().split("  ").next().unwrap();
+            assert!(whole.contains(&format!("\n  {label}  ")), "{columns}: {line}");
+        }
+    }
+    // Where there is no terminal a line is whole, so that it can be searched for.
+    assert!(whole.lines().any(|line| line.chars().count() > 80), "{whole}");
+}
+
+#[test]
 fn the_chain_says_of_what_was_not_read_that_it_was_not() {
     let chain = |plant: fn(&mut crate::snapshot::identity::Identity)| {
         let planted = Planted::new().with(2, |_, identity| plant(identity));
         let report = judge(&planted.snapshot(), &settings(), &Selection::default());
         let mut out = Vec::new();
-        inventory::write_chain(&report, &mut out).unwrap();
+        inventory::write_chain(&report, Look::default(), &mut out).unwrap();
         String::from_utf8(out).unwrap()
     };
     let secret = |text: &str| {

@@ -219,7 +219,7 @@ fn what_remains_beside_a_federated_credential_is_a_secret_or_a_certificate_or_no
         let planted = Planted::new().with(2, |_, identity| plant(identity));
         let report = judge(&planted.snapshot(), &settings(), &Selection::default());
         let mut out = Vec::new();
-        crate::formats::inventory::write_chain(&report, &mut out).unwrap();
+        crate::formats::inventory::write_chain(&report, crate::look::Look::default(), &mut out).unwrap();
         let chain = String::from_utf8(out).unwrap();
         let of_second = chain.split_once("/sc-2 ").unwrap().1;
         let line = of_second.lines().find(|line| line.contains("secret of the identity")).unwrap();

@@ -42,7 +42,7 @@ pub(in crate::cli) fn services(
 pub(in crate::cli) fn needed<T>(token: Option<T>, service: &str) -> Result<T, Failure> {
     token.ok_or_else(|| {
         let hint = "sign in with az login, or set the variable of its token (WIF_DEVOPS_TOKEN, WIF_GRAPH_TOKEN, WIF_ARM_TOKEN)";
-        Failure::new(Code::WriteTokenMissing, format!("there is no token for {service}"), hint)
+        Failure::new(Code::TokenMissing, format!("there is no token for {service}"), hint)
     })
 }
 
