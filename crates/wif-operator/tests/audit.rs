@@ -365,7 +365,8 @@ fn a_snapshot_that_has_less_than_is_asked_for_is_a_gap_and_never_nothing_to_say(
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(12), "{said}");
     assert!(
-        said.contains("fabrikam, identity, not read: ") && said.contains("fabrikam, use, not read: "),
+        said.contains("fabrikam, identity, not read: the snapshot has none of it")
+            && said.contains("fabrikam, use, not read: "),
         "{said}"
     );
     assert!(!said.contains("Nothing to say"), "{said}");

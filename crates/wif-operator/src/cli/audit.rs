@@ -13,7 +13,7 @@ use wif_core::{failure::Failure, secret::Secret};
 use wif_io::private_folder::Folder;
 
 use super::{
-    files::{self, Readers, argument, closed, pair, show, write},
+    files::{self, Readers, argument, closed, pair, put, show, write_beside},
     options::{AuditArguments, FailOn},
     screen::{Host, INTERRUPTED},
     source::{nothing_read, snapshot},
@@ -85,18 +85,17 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<Au
     }
     let is_interrupted = host.is_interrupted.get();
     let mut is_data_on_screen = false;
+    let mut files = Vec::new();
     for (format, output) in &targets {
-        match output {
-            Some(path) if host.may_replace(path) => {
-                write(path, Readers::Usual, &mut |out| format.write(&report, out))?;
-            }
-            Some(_) => {}
-            None => {
-                is_data_on_screen |= !format.is_for_people();
-                let look = host.look;
-                show(&mut *host.out, &mut |out| format.write_to_screen(&report, look, out))?;
-            }
+        if let Some(path) = output.as_deref().filter(|path| host.may_replace(path)) {
+            files.extend(write_beside(path, Readers::Usual, &mut |out| format.write(&report, out))?);
         }
+    }
+    put(files)?;
+    for (format, _screen) in targets.iter().filter(|(_, output)| output.is_none()) {
+        is_data_on_screen |= !format.is_for_people();
+        let look = host.look;
+        show(&mut *host.out, &mut |out| format.write_to_screen(&report, look, out))?;
     }
     if is_interrupted && targets.iter().all(|(_, output)| output.is_some()) {
         let look = host.look;

@@ -1,9 +1,11 @@
 //! Files that a command reads and writes. Nothing half-written replaces a good file.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
+    panic::resume_unwind,
     path::{Path, PathBuf},
+    thread,
 };
 
 use wif_core::{code::Code, failure::Failure};
@@ -19,6 +21,14 @@ pub(super) enum Readers {
     Owner,
 }
 
+/// A file that is whole, and stands beside its place. It is removed unless it is moved there.
+pub(super) struct Beside<'p> {
+    /// None, once it was closed.
+    file: Option<File>,
+    path: PathBuf,
+    place: &'p Path,
+}
+
 /// Writes a file beside its place, and moves it there when it is whole.
 ///
 /// # Errors
@@ -29,30 +39,81 @@ pub(super) fn write(
     readers: Readers,
     content: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    let failed = |error: io::Error| {
-        let hint = "name a file in a folder that exists and that you may write to";
-        argument(format!("{} could not be written: {error}", path.display()), hint)
-    };
-    // A device or pipe cannot be replaced.
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
+    put(write_beside(path, readers, content)?.into_iter().collect())
+}
+
+/// Writes a file beside its place. None, if it is a device or a pipe, which cannot be replaced, and so was written.
+///
+/// # Errors
+///
+/// It could not be written.
+pub(super) fn write_beside<'p>(
+    place: &'p Path,
+    readers: Readers,
+    content: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> Result<Option<Beside<'p>>, Failure> {
+    let failed = |error| unwritten(place, &error);
+    if fs::metadata(place).is_ok_and(|found| !found.is_file()) {
+        let file = OpenOptions::new().write(true).open(place).map_err(failed)?;
         let mut file = BufWriter::new(file);
-        return content(&mut file).and_then(|()| file.flush()).map_err(failed);
+        return content(&mut file).and_then(|()| file.flush()).map(|()| None).map_err(failed);
     }
-    let beside = beside(path).ok_or_else(|| failed(io::ErrorKind::InvalidFilename.into()))?;
-    let written = write_new(&beside, readers, content).and_then(|()| fs::rename(&beside, path));
-    written.map_err(|error| {
-        // The file beside may not exist; the first error is the one to tell.
-        let _ = fs::remove_file(&beside);
-        failed(error)
+    let path = beside(place).ok_or_else(|| failed(io::ErrorKind::InvalidFilename.into()))?;
+    let file = new(&path, readers).map_err(failed)?;
+    // From here on it is removed if it does not become whole.
+    let mut beside = Beside { file: None, path, place };
+    let mut out = BufWriter::new(&file);
+    content(&mut out).and_then(|()| out.flush()).map_err(failed)?;
+    drop(out);
+    beside.file = Some(file);
+    Ok(Some(beside))
+}
+
+/// Moves files to their places, once all of them are on the disk: it is waited for them side by side, as for one.
+///
+/// # Errors
+///
+/// One could not be written; what was in its place before is still there.
+pub(super) fn put(mut files: Vec<Beside<'_>>) -> Result<(), Failure> {
+    match files.as_slice() {
+        [] => {}
+        [one] => one.sync()?,
+        several => thread::scope(|scope| {
+            let waiting: Vec<_> = several.iter().map(|one| scope.spawn(|| one.sync())).collect();
+            let ended =
+                waiting.into_iter().map(|one| one.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            ended.collect::<Result<Vec<_>, _>>()
+        })
+        .map(drop)?,
+    }
+    files.iter_mut().try_for_each(|beside| {
+        // Not every system moves a file that is open.
+        beside.file = None;
+        fs::rename(&beside.path, beside.place).map_err(|error| unwritten(beside.place, &error))
     })
 }
 
-fn write_new(
-    path: &Path,
-    readers: Readers,
-    content: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<()> {
+impl Beside<'_> {
+    /// Waits until it is on the disk.
+    fn sync(&self) -> Result<(), Failure> {
+        let synced = self.file.as_ref().map_or(Ok(()), File::sync_all);
+        synced.map_err(|error| unwritten(self.place, &error))
+    }
+}
+
+impl Drop for Beside<'_> {
+    fn drop(&mut self) {
+        // Once it is in its place, it is here no more.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn unwritten(place: &Path, error: &io::Error) -> Failure {
+    let hint = "name a file in a folder that exists and that you may write to";
+    argument(format!("{} could not be written: {error}", place.display()), hint)
+}
+
+fn new(path: &Path, readers: Readers) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -62,10 +123,7 @@ fn write_new(
     }
     #[cfg(not(unix))]
     let _ = readers;
-    let mut file = BufWriter::new(options.open(path)?);
-    content(&mut file)?;
-    file.flush()?;
-    file.get_ref().sync_all()
+    options.open(path)
 }
 
 /// A name in the same folder, which no other run has.
@@ -175,6 +233,23 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"good");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         assert!(write(&folder.path().join("no/such/folder"), Readers::Usual, &mut |_| Ok(())).is_err());
+    }
+
+    #[test]
+    fn one_file_that_cannot_be_written_leaves_the_others_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["a.json", "b.html"].map(|name| folder.path().join(name));
+        let content = |text: &'static [u8]| move |out: &mut dyn Write| out.write_all(text);
+        let beside = |path, text| write_beside(path, Readers::Usual, &mut content(text)).map(Option::unwrap);
+        put(paths.iter().map(|path| beside(path, b"good").unwrap()).collect()).unwrap();
+        assert_eq!(paths.each_ref().map(|path| fs::read(path).unwrap()), [b"good", b"good"]);
+        let nowhere = folder.path().join("no/such/folder");
+        {
+            let _first = beside(&paths[0], b"new").unwrap();
+            assert!(beside(&nowhere, b"new").is_err());
+        }
+        assert_eq!(fs::read(&paths[0]).unwrap(), b"good");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[cfg(unix)]

@@ -114,7 +114,10 @@ fn tell_missing_layers(snapshot: &mut Snapshot, depth: Layer) {
                 continue;
             }
             let why = if layer > made {
-                format!("the snapshot was made with --layer {}; read the organization again", made.as_str())
+                format!(
+                    "the snapshot has none of it, since it was made with --layer {}; read the organization again",
+                    made.as_str()
+                )
             } else {
                 "the snapshot does not say whether it was read; read the organization again".to_owned()
             };

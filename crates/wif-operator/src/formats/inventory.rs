@@ -279,7 +279,8 @@ fn check(one: &crate::report::CheckEntry) -> String {
 fn gaps(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let count = report.gaps().count();
     if count > 0 {
-        writeln!(out, "\nNot everything could be seen: {count} gaps of coverage; --format json lists them")?;
+        let gaps = if count == 1 { "1 gap".to_owned() } else { format!("{count} gaps") };
+        writeln!(out, "\nNot everything could be seen: {gaps} of coverage; --format json lists them")?;
     }
     Ok(())
 }
