@@ -67,7 +67,7 @@ const GUARDS: [Guard; 22] = [
         &["agent::"],
         &["bad_input::", "earlier::", "existing_variables::", "guards::"],
     ),
-    guard("src/guards.rs", &["guards::"], &["bad_input::", "guards::", "schemes::", "sign_in::"]),
+    guard("src/guards/mod.rs", &["guards::"], &["bad_input::", "guards::", "schemes::", "sign_in::"]),
     guard(
         "src/session/launch.rs",
         &["session::launch::"],

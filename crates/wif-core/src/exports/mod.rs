@@ -27,10 +27,14 @@ pub use self::{
     access_tokens::{NamedToken, expires_on, variables as access_tokens},
     aws::AWS_PATH,
     azure_cli::{
-        File as AzureCliFile, OwnSettings as AzureCliOwnSettings, Profile as AzureCliProfile,
-        Scope as AzureCliScope, Subscription as AzureCliSubscription, files as azure_cli_files,
-        first_enabled as first_enabled_subscription,
-        names_extension_folder as azure_cli_names_extension_folder,
+        files::{
+            File as AzureCliFile, files as azure_cli_files, first_enabled as first_enabled_subscription,
+            names_extension_folder as azure_cli_names_extension_folder,
+        },
+        profile::{
+            OwnSettings as AzureCliOwnSettings, Profile as AzureCliProfile, Scope as AzureCliScope,
+            Subscription as AzureCliSubscription,
+        },
     },
     broker_endpoint::{BrokerEndpoint, IDENTITY_PATH, IDENTITY_VARIABLES, KEPT_MACHINE_VARIABLES},
     definition::{LeadsTo, Marker, Need, YieldingVariable},
