@@ -107,6 +107,20 @@ fn pip_asks_the_keyring_anew_when_its_first_token_has_ended() {
 }
 
 #[test]
+fn uv_asks_the_keyring_anew_when_its_first_token_has_ended() {
+    let script = r#"
+        command -v uv > /dev/null || { echo 'absent: uv'; exit; }
+        get() { uv pip install --quiet --no-config --no-cache --no-deps --python python3 --target "$1" --index-url "https://VssSessionToken@$feed/simple/" library; }
+        curl -sf --cacert "$SSL_CERT_FILE" -u "x:$(keyring get "https://$feed/" x)" -F content=@library-1.0-py3-none-any.whl "https://$feed/upload/"
+        get one; past devops; get two
+        cmp one/library.py two/library.py && echo 'both are the same'
+        UV_KEYRING_PROVIDER=disabled; get three || echo 'nothing without the keyring'"#;
+    let found = short_job(&FEED, &format!("{WHEEL}{script}"), |_, agent| agent);
+    let (emulator, report) = or_not_tested!(found);
+    has(&report, &emulator, &["both are the same", "nothing without the keyring"]);
+}
+
+#[test]
 fn kubernetes_client_for_python_gets_a_new_token_when_its_first_has_ended() {
     let id = "/subscriptions/$AZURE_SUBSCRIPTION_ID/resourceGroups/rg/providers/Microsoft.ContainerService/managedClusters/prod";
     let script = format!(

@@ -124,6 +124,12 @@ const CLIENTS: &[Client] = &[
         debian: &[],
         test: "tool_clients::twine_uploads_with_what_the_keyring_gives_and_again_when_that_has_ended",
     },
+    Client {
+        name: "uv",
+        version: Version::Pinned("uv"),
+        debian: &[],
+        test: "tool_clients::uv_asks_the_keyring_anew_when_its_first_token_has_ended",
+    },
 ];
 
 /// Runs those that are asked for, by a part of their names.

@@ -324,6 +324,7 @@ mod tests {
             cloud_version("kubernetes").unwrap(),
             cloud_version("pip").unwrap(),
             cloud_version("twine").unwrap(),
+            cloud_version("uv").unwrap(),
             cloud_version_for_node("@aws-sdk/client-ecr").unwrap(),
             cloud_version_for_node("google-auth-library").unwrap(),
         ];
