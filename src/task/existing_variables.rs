@@ -158,9 +158,9 @@ impl ExistingVariables {
         let Conflict { variables, effect, from_machine, .. } = conflict;
         let names = variables.join(" and ");
         let by_pipeline = variables.iter().any(|name| self.job.is_public(name));
+        let asks = |family: &&Family| family.conflicts().iter().any(|own| own.variables == *variables);
+        let input = Family::ALL.iter().find(asks).and_then(|family| family.asked_by());
         if *from_machine == Remedy::Fail {
-            let asks = |family: &&Family| family.conflicts().iter().any(|own| own.variables == *variables);
-            let input = Family::ALL.iter().find(asks).and_then(|family| family.asked_by());
             let by = if by_pipeline { "the pipeline" } else { place_of_others(plan) };
             return Err(ExistingVariablesError::WouldWin {
                 names,
@@ -173,7 +173,10 @@ impl ExistingVariables {
             self.warnings.push(Warning {
                 code: Code::VariableConflicts,
                 finding: format!("The pipeline sets {names}: {effect}"),
-                remedy: "Remove it from the job, or leave the family out of exports.",
+                remedy: match input {
+                    Some(_) => "Remove it from the job, or leave the input empty that asks for this session.",
+                    None => "Remove it from the job, or leave the family out of exports.",
+                },
             });
         } else if *from_machine == Remedy::Empty {
             let audience = if plan.script.is_some() { "the script" } else { "this job" };

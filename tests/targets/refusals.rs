@@ -134,6 +134,8 @@ fn what_would_win_over_a_session_of_google_or_vault_is_emptied_or_warned_of_by_w
             warning.contains(&format!("The pipeline sets {name}: ")) && !run.out.contains("0ld"),
             "{warning}"
         );
+        // No export asks for these.
+        assert!(warning.contains("leave the input empty") && !warning.contains("exports"), "{warning}");
     }
 }
 
