@@ -222,8 +222,10 @@ fn show_unparsed(unparsed: &Unparsed) -> ExitCode {
 
 /// Shows a failure on standard error.
 fn print_failure(failure: &Failure) {
+    let is_in_job = Env::of_process().is_true("TF_BUILD");
+    let text = if is_in_job { failure.to_string() } else { failure.outside_of_a_job() };
     // Without standard error the exit code says it.
-    let _ = Screen::new(&mut io::stderr()).text(&format!("error {failure}"));
+    let _ = Screen::new(&mut io::stderr()).text(&format!("error {text}"));
 }
 
 /// Shows a failure of a command. The exit code says whose fault it is.

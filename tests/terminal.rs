@@ -258,6 +258,29 @@ fn the_old_spelling_of_the_argument_works_and_is_not_shown() {
 }
 
 #[test]
+fn outside_of_a_job_no_error_blames_an_agent() {
+    let id = "8d1c7a34-0b7e-4e55-9f61-7c0e3b9a2d41";
+    let exec = ["exec", "--source", "env:ID_TOKEN", "--tenant", id, "--client", id, "--", "true"];
+    let bad_proxy = [("HTTPS_PROXY", "none://of-this-kind"), ("ID_TOKEN", "a.b.c")];
+    for (environment, arguments, code) in [
+        (&[][..], &["token", "arm"][..], "WIF5002"),
+        (&[], &["status"], "WIF5002"),
+        (&bad_proxy, &exec, "WIF3008"),
+    ] {
+        let run = |in_job: &[(&str, &str)]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_wif"));
+            let environment = environment.iter().chain(in_job).copied();
+            text(&command.args(arguments).env_clear().envs(environment).output().unwrap())
+        };
+        let said = run(&[]);
+        assert!(said.starts_with(&format!("error {code}: ")), "{said}");
+        assert!(said.contains("at fault: ") && !said.contains("at fault: the agent"), "{said}");
+        let in_job = run(&[("TF_BUILD", "True")]);
+        assert_eq!(in_job.contains("at fault: the agent"), code == "WIF3008", "{in_job}");
+    }
+}
+
+#[test]
 fn outside_of_a_job_every_argument_is_needed_and_the_missing_ones_are_named() {
     for (arguments, words) in [
         (&[][..], "not given: --organization, --project, --connection"),

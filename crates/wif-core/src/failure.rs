@@ -2,7 +2,12 @@
 
 use std::{error::Error, fmt};
 
-use crate::{code::Code, fact::Fact, foreign_text::one_line, retry::RetryClass};
+use crate::{
+    code::{Code, Party},
+    fact::Fact,
+    foreign_text::one_line,
+    retry::RetryClass,
+};
 
 /// The longest story, in characters.
 const MAX_STORY: usize = 2000;
@@ -123,17 +128,32 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Failure {
+    /// The whole text where no job is: what is the agent's in a job is the machine's there.
+    #[must_use]
+    pub fn outside_of_a_job(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write(&mut text, self.code.party().outside_of_a_job());
+        text
+    }
+
+    fn write(&self, f: &mut dyn fmt::Write, party: Party) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.story())?;
         for line in &self.details {
             write!(f, "\n  {line}")?;
         }
-        write!(f, "\n  at fault: {}\n  fix: {}", self.code.party(), self.hint)?;
+        write!(f, "\n  at fault: {party}\n  fix: {}", self.hint)?;
         if let Some(command) = self.command {
             write!(f, "\n  run: {command}")?;
         }
         write!(f, "\n  docs: {}", self.code.page())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, self.code.party())
     }
 }
 

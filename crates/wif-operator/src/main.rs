@@ -118,7 +118,9 @@ fn tell(unparsed: &Unparsed) -> ExitCode {
 
 /// Shows a failure on standard error. Without it, the exit code says it.
 fn complain(failure: &Failure) {
-    Screen::new(&mut io::stderr()).say(&format!("error {failure}"));
+    let is_in_job = Env::of_process().is_true("TF_BUILD");
+    let text = if is_in_job { failure.to_string() } else { failure.outside_of_a_job() };
+    Screen::new(&mut io::stderr()).say(&format!("error {text}"));
 }
 
 /// A panic message may quote anything, so only its place is told. The process ends here and as well as it can: an abort would be

@@ -39,6 +39,16 @@ pub enum Party {
     Ours,
 }
 
+impl Party {
+    /// The same where no job is, and so no agent.
+    pub(crate) const fn outside_of_a_job(self) -> Self {
+        match self {
+            Self::Agent => Self::Machine,
+            party => party,
+        }
+    }
+}
+
 impl Code {
     /// The party that has to change something.
     #[must_use]
@@ -106,8 +116,6 @@ impl Code {
             | Self::FolderUnwritable
             | Self::ValueNotExportable
             | Self::BrokerFailed
-            | Self::BrokerGone
-            | Self::BrokerRefused
             | Self::BrokerUnproven
             | Self::MachineConflicts
             | Self::ToolTooOld
@@ -126,7 +134,9 @@ impl Code {
             | Self::WorldChanged
             | Self::PlanInUse
             | Self::JournalUnusable
-            | Self::TokenMissing => Party::Caller,
+            | Self::TokenMissing
+            | Self::BrokerGone
+            | Self::BrokerRefused => Party::Caller,
             Self::IdTokenRefused
             | Self::EntraRefused
             | Self::ServiceUnavailable
