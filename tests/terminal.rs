@@ -258,6 +258,28 @@ fn the_old_spelling_of_the_argument_works_and_is_not_shown() {
 }
 
 #[test]
+fn a_name_that_is_misspelled_is_answered_with_the_one_that_was_meant() {
+    for (arguments, meant) in [
+        (&["tokn", "arm"][..], Some("'token'")),
+        (&["explian", "AADSTS700213"], Some("'explain'")),
+        (&["exec", "--tennant", "x", "--", "true"], Some("'--tenant'")),
+        (&["doctor", "--conection", "c"], Some("'--connection'")),
+        // Nothing is near, and what is not for people is no suggestion.
+        (&["deploy"], None),
+        (&["brokers"], None),
+        (&["tasks", "main"], None),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_wif")).args(arguments).env_clear().output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let said = text(&output);
+        match meant {
+            Some(meant) => assert!(said.contains("similar") && said.contains(meant), "{said}"),
+            None => assert!(!said.contains("similar"), "{said}"),
+        }
+    }
+}
+
+#[test]
 fn outside_of_a_job_no_error_blames_an_agent() {
     let id = "8d1c7a34-0b7e-4e55-9f61-7c0e3b9a2d41";
     let exec = ["exec", "--source", "env:ID_TOKEN", "--tenant", id, "--client", id, "--", "true"];
