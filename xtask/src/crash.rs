@@ -24,8 +24,36 @@ use crate::{operator, process::Result, tools};
 /// More than there are processors: most of the time is spent waiting.
 const AT_ONCE: usize = 6;
 
-/// Tries the moments of every command, or of those with a text in their names, with what is usual or under every setting.
-pub(crate) fn crash(only: Option<&str>, is_every_setting: bool) -> Result<()> {
+/// Under which settings of the emulated services.
+pub(crate) enum Settings {
+    Usual,
+    Every,
+    /// Those with this text in their names.
+    Named(String),
+}
+
+impl Settings {
+    pub(crate) fn of(is_every: bool, named: Option<String>) -> Self {
+        match named {
+            Some(text) => Self::Named(text),
+            None if is_every => Self::Every,
+            None => Self::Usual,
+        }
+    }
+
+    /// Those of a command.
+    fn of_change(&self, change: Change) -> Vec<&'static Setting> {
+        let all = change.settings().iter();
+        match self {
+            Self::Usual => all.take(1).collect(),
+            Self::Every => all.collect(),
+            Self::Named(text) => all.filter(|one| one.name.contains(text.as_str())).collect(),
+        }
+    }
+}
+
+/// Tries the moments of every command, or of those with a text in their names.
+pub(crate) fn crash(only: Option<&str>, settings: &Settings) -> Result<()> {
     if !cfg!(target_os = "linux") {
         return Err("crash needs Linux: strace kills the program at a line of its journal".to_owned());
     }
@@ -39,12 +67,18 @@ pub(crate) fn crash(only: Option<&str>, is_every_setting: bool) -> Result<()> {
     }
     let (mut tried, mut wrong) = (0, Vec::new());
     for change in changes {
-        for setting in change.settings().iter().take(if is_every_setting { usize::MAX } else { 1 }) {
+        for setting in settings.of_change(change) {
+            let before = wrong.len();
             let counts = of_change(&program, change, setting, &mut wrong)?;
             tried += counts.values().sum::<usize>();
             let counts: Vec<_> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-            println!("{}, {}: {}", change.name(), setting.name, counts.join(", "));
+            let new = wrong.len() - before;
+            let ended = if new == 0 { String::new() } else { format!("; {new} ended otherwise") };
+            println!("{}, {}: {}{ended}", change.name(), setting.name, counts.join(", "));
         }
+    }
+    if tried == 0 {
+        return Err("no setting of these commands has that in its name".to_owned());
     }
     println!("\n{tried} moments tried, {} ended otherwise than the undisturbed run", wrong.len());
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n\n")) }
@@ -93,6 +127,7 @@ impl Undisturbed {
         let scene = Scene::prepared(program, change, setting)?;
         let from = scene.emulator.journal().len();
         let lines = scene.lines();
+        scene.go_wrong(setting);
         scene.ends(&change.disturbed(), change.ends_with())?;
         let moments = moments::of(&scene.emulator.journal()[from..], scene.lines() - lines);
         Ok(Self { moments, state: state::of(&scene), once: scene.sent_once(from) })
@@ -107,7 +142,7 @@ impl Undisturbed {
     ) -> Result<()> {
         let scene = Scene::prepared(program, change, setting)?;
         let (from, intents) = (scene.emulator.journal().len(), scene.intents());
-        scene.killed(&change.disturbed(), moment)?;
+        scene.killed(&change.disturbed(), setting, moment)?;
         let (written, announced) = (scene.writes(from), scene.intents() - intents);
         if written > announced {
             return Err(format!(

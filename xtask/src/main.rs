@@ -134,9 +134,12 @@ enum Chore {
     Crash {
         /// Only commands with this in their names
         only: Option<String>,
-        /// Also under each other setting of the emulated services
+        /// Also under each other setting of the emulated services: takes an hour and more
         #[arg(long)]
         every_setting: bool,
+        /// Only under settings with this in their names
+        #[arg(long, value_name = "TEXT", conflicts_with = "every_setting")]
+        setting: Option<String>,
     },
     /// Change what guards, line by line, and look for changes that no test notices (cargo-mutants); takes hours, and goes on where it was ended
     Mutants {
@@ -168,7 +171,10 @@ fn run(chore: Chore) -> ExitCode {
         Chore::Judges { only } => judges::judges(only.as_deref()),
         Chore::Acceptance { only } => acceptance::acceptance(only.as_deref()),
         Chore::Bench { only } => bench::bench(&only),
-        Chore::Crash { only, every_setting } => crash::crash(only.as_deref(), every_setting),
+        Chore::Crash { only, every_setting, setting } => {
+            let settings = crash::Settings::of(every_setting, setting);
+            crash::crash(only.as_deref(), &settings)
+        }
         Chore::Mutants { files, jobs } => mutants::mutants(&files, jobs),
         Chore::Package { with } => package::package(with.as_deref()).map(|_extension| ()),
         Chore::Programs { only } => {

@@ -226,13 +226,28 @@ impl Scene {
         if has_journal { vec!["apply", "plan.json", "--yes", "--resume"] } else { change.disturbed() }
     }
 
-    /// Runs the program until it is killed at a moment.
-    pub(super) fn killed(&self, words: &[&str], moment: Moment) -> Result<()> {
-        let (mut child, gate) = match moment {
-            Moment::Written(line) => (self.traced("fdatasync", line, words)?, None),
-            Moment::Unwritten(line) => (self.traced("write", line, words)?, None),
-            Moment::Sent(call) => self.held(Fault::gate, call, words)?,
-            Moment::Acted(call) => self.held(Fault::answer_gate, call, words)?,
+    /// Lets go wrong what goes wrong under a setting, while a plan is applied. The gate of a kill comes before it.
+    pub(super) fn go_wrong(&self, setting: &Setting) {
+        for fault in (setting.faults)() {
+            self.emulator.fault(fault);
+        }
+    }
+
+    /// Runs the program under a setting until it is killed at a moment.
+    pub(super) fn killed(&self, words: &[&str], setting: &Setting, moment: Moment) -> Result<()> {
+        let gate = match moment {
+            Moment::Sent(call) => Some(self.held(Fault::gate, call)),
+            Moment::Acted(call) => Some(self.held(Fault::answer_gate, call)),
+            Moment::Written(_) | Moment::Unwritten(_) => None,
+        };
+        self.go_wrong(setting);
+        let mut child = match moment {
+            Moment::Written(line) => self.traced("fdatasync", line, words)?,
+            Moment::Unwritten(line) => self.traced("write", line, words)?,
+            Moment::Sent(_) | Moment::Acted(_) => {
+                let mut command = self.command(&self.program);
+                command.args(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(text)?
+            }
         };
         let ended = Self::until_killed(&mut child, gate.as_ref());
         self.emulator.mend();
@@ -251,18 +266,11 @@ exec /usr/bin/strace -D -qq -f -o /dev/null -P "$PWD/.plan.json.journal.$$.part"
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(text)
     }
 
-    /// With the call of this number held on its way.
-    fn held(
-        &self,
-        hold: fn(Fault, &Gate) -> Fault,
-        call: usize,
-        words: &[&str],
-    ) -> Result<(Child, Option<Gate>)> {
+    /// Holds the call of this number on its way.
+    fn held(&self, hold: fn(Fault, &Gate) -> Fault, call: usize) -> Gate {
         let gate = Gate::new();
         self.emulator.fault(hold(Fault::on_such(changes).nth(call), &gate));
-        let mut command = self.command(&self.program);
-        let child = command.args(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(text)?;
-        Ok((child, Some(gate)))
+        gate
     }
 
     fn until_killed(child: &mut Child, gate: Option<&Gate>) -> Result<()> {
@@ -309,15 +317,18 @@ exec /usr/bin/strace -D -qq -f -o /dev/null -P "$PWD/.plan.json.journal.$$.part"
             .collect()
     }
 
-    /// How many calls were received since that change something.
+    /// How many calls were received since that change something, but for those that were turned away for a moment: these are sent again
+    /// as they are.
     pub(super) fn writes(&self, from: usize) -> usize {
-        self.written(from).len()
+        self.written(from).iter().filter(|entry| !is_turned_away(entry)).count()
     }
 
     /// How often each call was received since that makes a second one, or is refused, if it is sent twice.
     pub(super) fn sent_once(&self, from: usize) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
-        for entry in self.written(from).iter().filter(|entry| moments::makes_another(entry)) {
+        for entry in
+            self.written(from).iter().filter(|entry| moments::makes_another(entry) && !is_turned_away(entry))
+        {
             *counts.entry(Self::name_of(entry)).or_default() += 1;
         }
         counts
@@ -331,6 +342,10 @@ exec /usr/bin/strace -D -qq -f -o /dev/null -P "$PWD/.plan.json.journal.$$.part"
     fn name_of(entry: &Entry) -> String {
         format!("{} {:?} {}", entry.method, entry.service, entry.path)
     }
+}
+
+fn is_turned_away(entry: &Entry) -> bool {
+    entry.status == Some(429)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a chore takes the time of the programs that it runs")]
