@@ -4,14 +4,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Command, Output},
 };
 
-use emulator::{
-    Fault, Gate, Service,
-    organization::{OrganizationPlan, Planted},
-};
-use serde_json::{Value, json};
+use emulator::organization::{OrganizationPlan, Planted};
+use serde_json::Value;
 
 use crate::support::{Fixture, NAME, published::assert_published};
 
@@ -65,7 +62,7 @@ const EXPECTED: [(Planted, &[&str]); 42] = [
     (Planted::ManagedIdentity, &[]),
 ];
 
-fn run(fixture: &Fixture, arguments: &[&str]) -> Output {
+pub(crate) fn run(fixture: &Fixture, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wif-operator"));
     let output = command.args(arguments).env_clear().envs(fixture.env().iter()).output().unwrap();
     let said = [&*output.stdout, &*output.stderr].concat();
@@ -74,12 +71,12 @@ fn run(fixture: &Fixture, arguments: &[&str]) -> Output {
 }
 
 /// Runs without a network.
-fn offline(arguments: &[&str]) -> Output {
+pub(crate) fn offline(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wif-operator"));
     command.args(arguments).env_clear().output().unwrap()
 }
 
-fn text(bytes: &[u8]) -> &str {
+pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
@@ -188,61 +185,6 @@ fn what_was_saved_is_judged_again_without_a_network_and_gives_the_same_bytes() {
     let report = json(&output);
     assert_eq!((output.status.code(), &report["totals"]["waived"]), (Some(10), &1.into()));
     assert!(text(&output.stderr).contains("waiver WIF6302 name: * until 2026-12-31: it matches nothing"));
-}
-
-#[test]
-fn a_mistake_in_arguments_or_files_ends_with_2_before_anything_is_asked() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str, content: &str| {
-        let path = folder.path().join(name);
-        fs::write(&path, content).unwrap();
-        path.display().to_string()
-    };
-    let broken =
-        file("waivers.yaml", "- rule: WIF6101\n  name: '*'\n  reason: x\n  owner: y\n  until: 2099-01-01\n");
-    let other = file("audit.json", "{\"schema\":\"wif.audit/2\",\"findings\":[]}");
-    let snapshot = file("snapshot", "{\"schema\":\"wif.snapshot/9\"}\n");
-    let cases: [(&[&str], &str); 9] = [
-        (&["--waivers", &broken], "waivers.yaml:5:10: until: 2099-01-01 is more than a year ahead"),
-        (&["--baseline", &other], "has the schema 'wif.audit/2', accepted is wif.audit/1"),
-        (&["--fail-on", "new:fault"], "--baseline is not given"),
-        (&["--rule", "WIF6102x"], "--rule 'WIF6102x' is not a rule"),
-        (&["--format", "json", "--format", "csv"], "more than one --format would go to standard output"),
-        (&["--output", "x", "--output", "y"], "more --output than --format: 2 and 1"),
-        (&["--offline", &snapshot], "it is of version 'wif.snapshot/9'"),
-        (&["--now", "yesterday"], "accepted is a moment as 2026-11-26T12:00:00Z is"),
-        (&["--jobs", "65"], "65 is not in 1..=64"),
-    ];
-    for (arguments, expected) in cases {
-        let output = offline(&[&["audit", "--organization", NAME], arguments].concat());
-        let errors = text(&output.stderr);
-        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{errors}");
-        assert!(errors.contains(expected), "{arguments:?}: {errors}");
-    }
-}
-
-#[test]
-fn without_any_token_nothing_is_read_and_nothing_is_good() {
-    let mut fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(1).connections(1));
-    for name in ["AZURE_DEVOPS_EXT_PAT", "WIF_GRAPH_TOKEN", "WIF_ARM_TOKEN"] {
-        fixture = fixture.unset(name);
-    }
-    let output = run(&fixture, &["audit", "--org", NAME]);
-    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("Not seen, and so not judged"), "{}", text(&output.stdout));
-}
-
-#[test]
-fn a_token_that_sees_no_project_has_read_nothing() {
-    let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(1).connections(1));
-    let empty = Fault::on(Service::DevOps, "GET", "/_apis/projects").status(200);
-    fixture.emulator.fault(empty.json(&json!({ "count": 0, "value": [] })).always());
-    for command in ["audit", "inventory"] {
-        let output = run(&fixture, &[command, "--org", NAME]);
-        assert_eq!(output.status.code(), Some(3), "{command}: {}", text(&output.stderr));
-    }
-    let output = run(&fixture, &["audit", "--org", NAME, "--project", "Project 0001"]);
-    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
 }
 
 #[test]
@@ -399,73 +341,6 @@ fn a_snapshot_that_has_less_than_is_asked_for_is_a_gap_and_never_nothing_to_say(
             assert_eq!(output.status.code(), Some(4), "{records}: {said}{}", text(&output.stderr));
             assert!(!said.contains("Nothing to say"), "{said}");
         }
-    }
-}
-
-#[test]
-fn a_session_that_is_not_there_is_an_argument_error_and_no_other_token_is_used() {
-    let fixture = Fixture::new(&OrganizationPlan::new(NAME))
-        .set("HUB_WIF_URL", "http://127.0.0.1:1")
-        .set("HUB_WIF_KEY", "k");
-    for command in ["audit", "inventory"] {
-        let output = run(&fixture, &[command, "--org", NAME, "--session", "hubb"]);
-        let errors = text(&output.stderr);
-        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{errors}");
-        assert!(errors.contains("HUBB_WIF_URL and HUBB_WIF_KEY are not set"), "{errors}");
-        assert!(errors.contains("did you mean hub?"), "{errors}");
-    }
-    assert_eq!(fixture.emulator.journal().len(), 0);
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupted_command_ends_with_130_shows_what_it_knows_and_replaces_no_file() {
-    let temp = tempfile::tempdir().unwrap();
-    let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(3).connections(3))
-        .set("TF_BUILD", "True")
-        .set("AGENT_TEMPDIRECTORY", temp.path().to_str().unwrap());
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    let (snapshot, first, second) = (path("snapshot"), path("first"), path("second"));
-    for command in ["audit", "inventory"] {
-        for file in [&snapshot, &first] {
-            fs::write(file, "of the last run").unwrap();
-        }
-        fixture.emulator.mend();
-        let gate = Gate::new();
-        let stuck = Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints").nth(2);
-        fixture.emulator.fault(stuck.always().gate(&gate));
-        let child = Command::new(env!("CARGO_BIN_EXE_wif-operator"))
-            .args([command, "--org", NAME, "--jobs", "1", "--save", &snapshot])
-            .args(["--format", "json", "--output", &first, "--format", "csv", "--output", &second])
-            .env_clear()
-            .envs(fixture.env().iter())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        gate.wait_until_reached(1);
-        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-        let output = child.wait_with_output().unwrap();
-        gate.open();
-        let (said, errors) = (text(&output.stdout), text(&output.stderr));
-        assert_eq!(output.status.code(), Some(130), "{errors}");
-        let (known, unknown) = match command {
-            "audit" => ("1 connection: 1 federated", "interrupted before it was read"),
-            _ => ("  federated  ", "Not everything could be seen"),
-        };
-        assert!(said.contains(known) && said.contains(unknown), "{said}");
-        assert!(errors.contains(&snapshot) && errors.contains(&first), "{errors}");
-        for file in [&snapshot, &first] {
-            assert_eq!(fs::read_to_string(file).unwrap(), "of the last run", "{command} {file}");
-        }
-        assert!(!Path::new(&second).exists(), "{command}: what is not whole is not kept");
-        assert!(!said.contains("##vso["), "{said}");
-        assert_eq!(
-            fs::read_dir(temp.path()).unwrap().count(),
-            0,
-            "{command}: the run gets no summary of a part"
-        );
     }
 }
 

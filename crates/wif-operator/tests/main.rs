@@ -8,6 +8,7 @@
 )]
 
 mod audit;
+mod audit_unread;
 mod change;
 mod command_line;
 mod doubt;
@@ -27,6 +28,7 @@ mod rollback;
 mod scopes;
 mod support;
 mod swap;
+mod swap_back;
 mod task;
 #[cfg(unix)]
 mod tokens;

@@ -12,16 +12,16 @@ use crate::support::{
     migration::{NEW, Scene, run_on},
 };
 
-const OLD: &str = "sc-stored-secret";
-const ASIDE: &str = "sc-stored-secret-before-wif";
+pub(crate) const OLD: &str = "sc-stored-secret";
+pub(crate) const ASIDE: &str = "sc-stored-secret-before-wif";
 
 impl Scene {
-    fn plan_swap(&self) -> (i32, String) {
+    pub(crate) fn plan_swap(&self) -> (i32, String) {
         self.plan(&["--connection", &self.old.to_string(), "--swap-names"])
     }
 
     /// Migrated, with the names swapped.
-    fn swapped(self) -> Self {
+    pub(crate) fn swapped(self) -> Self {
         let (code, said) = self.plan_swap();
         assert_eq!(code, 10, "{said}");
         let (code, said) = self.within("plan.json", &[]);
@@ -30,12 +30,12 @@ impl Scene {
     }
 
     /// The names of a connection: that of its owner, and that in the other project.
-    fn names(connection: &Connection) -> (&str, &str) {
+    pub(crate) fn names(connection: &Connection) -> (&str, &str) {
         (&connection.name, &connection.record.shared_with[0].name)
     }
 
     /// The new connection has the name of the old one in each project, and the old one another.
-    fn is_swapped(&self) {
+    pub(crate) fn is_swapped(&self) {
         let new = self.named(OLD);
         assert_eq!(new.len(), 1);
         assert_eq!(Self::names(&new[0]), (OLD, "sc-there"));
@@ -43,6 +43,12 @@ impl Scene {
         assert_eq!(new[0].scheme, "WorkloadIdentityFederation");
         assert_eq!(Self::names(&self.old()), (ASIDE, "sc-there-before-wif"));
     }
+}
+
+/// Kills an apply at the save of this number.
+pub(crate) fn kill_at_save(scene: &Scene, hold: fn(Fault, &Gate) -> Fault, number: usize) {
+    let fault = Fault::on(Service::DevOps, "PUT", "/_apis/serviceendpoint/endpoints/").nth(number);
+    kill_when(&scene.fixture.emulator, hold, fault, &mut scene.command(&["apply", "plan.json", "--yes"]));
 }
 
 #[test]
@@ -97,14 +103,14 @@ fn the_new_connection_gets_the_name_of_the_old_one_in_each_project_after_the_pro
 }
 
 /// Nothing of the new one is left, and the old one is called as before.
-fn is_taken_back(scene: &Scene, apps: usize, moment: &str) {
+pub(crate) fn is_taken_back(scene: &Scene, apps: usize, moment: &str) {
     assert!(scene.named(NEW).is_empty(), "{moment}");
     assert_eq!(Scene::names(&scene.old()), (OLD, "sc-there"), "{moment}");
     assert_eq!(scene.named(OLD).len(), 1, "{moment}");
     assert_eq!(apps_of(scene), apps, "{moment}");
 }
 
-fn apps_of(scene: &Scene) -> usize {
+pub(crate) fn apps_of(scene: &Scene) -> usize {
     let directory = scene.fixture.emulator.directory();
     directory.tenants.iter().flat_map(|tenant| &tenant.apps).filter(|app| !app.record.deleted).count()
 }
@@ -153,35 +159,6 @@ fn an_old_connection_that_was_renamed_since_the_plan_stops_it_before_the_first_c
     let (code, said) = scene.within("plan.json", &[]);
     assert!(code == 13 && said.contains("has changed since the plan"), "{code} {said}");
     assert_eq!(scene.writes(), writes);
-}
-
-#[test]
-fn a_rollback_gives_the_names_back_before_the_new_connection_goes() {
-    let scene = Scene::new();
-    let apps = apps_of(&scene);
-    let scene = scene.swapped();
-    let (code, said) = scene.run(&["rollback", "plan.json.journal", "--output", "back.json"]);
-    assert!(code == 10 && said.contains("- take back: rename the old connection"), "{code} {said}");
-    let (code, said) = scene.within("back.json", &[]);
-    assert_eq!(code, 0, "{said}\n{}", scene.fixture.emulator.journal_text());
-    is_taken_back(&scene, apps, "rollback");
-}
-
-#[test]
-fn a_name_that_cannot_be_taken_is_put_back_on_the_old_connection() {
-    let scene = Scene::new();
-    let apps = apps_of(&scene);
-    assert_eq!(scene.plan_swap().0, 10);
-    // The first save sets the old connection aside, the second gives its name to the new one.
-    let fault = Fault::on(Service::DevOps, "PUT", "/_apis/serviceendpoint/endpoints/").nth(2);
-    scene.fixture.emulator.fault(
-        fault
-            .status(409)
-            .json(&json!({ "message": "Service connection with name sc-stored-secret already exists." })),
-    );
-    let (code, said) = scene.within("plan.json", &[]);
-    assert!(code == 11 && said.contains("as it was before"), "{code} {said}");
-    is_taken_back(&scene, apps, &said);
 }
 
 #[test]
@@ -268,7 +245,7 @@ fn a_connection_of_another_issuer_than_azure_devops_is_renamed_without_losing_it
 }
 
 /// Removes a connection, as another party does.
-fn remove(scene: &Scene, id: Uuid) {
+pub(crate) fn remove(scene: &Scene, id: Uuid) {
     let mut directory = scene.fixture.emulator.directory();
     for organization in &mut directory.organizations {
         for project in &mut organization.projects {
@@ -297,88 +274,6 @@ fn the_only_connection_of_the_name_keeps_it() {
 }
 
 #[test]
-fn a_migration_whose_names_another_plan_has_swapped_is_not_taken_back_before_that_one() {
-    let scene = Scene::new();
-    let apps = apps_of(&scene);
-    scene.migrate("application");
-    let folder = scene.folder.path();
-    std::fs::rename(folder.join("plan.json.journal"), folder.join("first.journal")).unwrap();
-    let scene = scene.swapped();
-    let roll_back = |journal: &str, ends: i32, told: &str| {
-        let (code, said) = scene.run(&["rollback", journal, "--output", "back.json"]);
-        assert!(code == ends && said.contains(told), "{journal}: {code} {said}");
-    };
-    roll_back("first.journal", 0, "roll the plan back first that has swapped the names");
-    scene.is_swapped();
-    roll_back("plan.json.journal", 10, "- take back: rename the new connection");
-    assert_eq!(scene.within("back.json", &[]).0, 0);
-    std::fs::remove_file(scene.folder.path().join("back.json.journal")).unwrap();
-    roll_back("first.journal", 10, "- take back: make the connection");
-    let (code, said) = scene.within("back.json", &[]);
-    assert_eq!(code, 0, "{said}");
-    is_taken_back(&scene, apps, &said);
-}
-
-#[test]
-fn a_new_connection_that_cannot_be_looked_at_is_not_taken_back() {
-    let scene = Scene::new();
-    scene.migrate("application");
-    // The old connection is read, and the new one is not: it may have the old one's name by now.
-    let fault = Fault::on(Service::DevOps, "GET", "/_apis/serviceendpoint/endpoints").nth(2);
-    scene.fixture.emulator.fault(fault.status(403));
-    let (code, said) = scene.run(&["rollback", "plan.json.journal", "--output", "back.json"]);
-    assert!(code == 12 && said.contains("the new connection could not be read"), "{code} {said}");
-    assert!(!said.contains("- take back"), "{said}");
-    // When it can be read, it is taken back as ever.
-    let (code, said) = scene.run(&["rollback", "plan.json.journal", "--output", "back.json"]);
-    assert!(code == 10 && said.contains("- take back: make the connection"), "{code} {said}");
-}
-
-/// Kills an apply at the save of this number.
-fn kill_at_save(scene: &Scene, hold: fn(Fault, &Gate) -> Fault, number: usize) {
-    let fault = Fault::on(Service::DevOps, "PUT", "/_apis/serviceendpoint/endpoints/").nth(number);
-    kill_when(&scene.fixture.emulator, hold, fault, &mut scene.command(&["apply", "plan.json", "--yes"]));
-}
-
-#[test]
-fn what_was_killed_at_a_renaming_can_be_taken_back_instead_of_resumed() {
-    thread::scope(|scope| {
-        for (number, hold) in [
-            (1, Fault::gate as fn(Fault, &Gate) -> Fault),
-            (1, Fault::answer_gate),
-            (2, Fault::gate),
-            (2, Fault::answer_gate),
-        ] {
-            scope.spawn(move || {
-                let scene = Scene::new();
-                let apps = apps_of(&scene);
-                assert_eq!(scene.plan_swap().0, 10);
-                kill_at_save(&scene, hold, number);
-                let (code, said) = scene.run(&["rollback", "plan.json.journal", "--output", "back.json"]);
-                assert_eq!(code, 10, "{number}: {said}");
-                let (code, said) = scene.within("back.json", &[]);
-                assert_eq!(code, 0, "{number}: {said}\n{}", scene.fixture.emulator.journal_text());
-                is_taken_back(&scene, apps, &said);
-            });
-        }
-    });
-}
-
-#[test]
-fn an_old_connection_that_a_person_has_renamed_can_still_be_left_alone_by_a_rollback() {
-    let scene = Scene::new();
-    let apps = apps_of(&scene);
-    scene.migrate("application");
-    "sc-mine".clone_into(&mut scene.fixture.emulator.directory().connection(scene.old).name);
-    let (code, said) = scene.run(&["rollback", "plan.json.journal", "--output", "back.json"]);
-    assert_eq!(code, 10, "{said}");
-    let (code, said) = scene.within("back.json", &[]);
-    assert_eq!(code, 0, "{said}");
-    assert!(scene.named(NEW).is_empty() && scene.old().name == "sc-mine");
-    assert_eq!(apps_of(&scene), apps);
-}
-
-#[test]
 fn half_swapped_names_are_swapped_to_the_end_by_a_new_plan() {
     let scene = Scene::new();
     assert_eq!(scene.plan_swap().0, 10);
@@ -390,19 +285,6 @@ fn half_swapped_names_are_swapped_to_the_end_by_a_new_plan() {
     let (code, said) = scene.within("plan.json", &[]);
     assert_eq!(code, 0, "{said}");
     scene.is_swapped();
-}
-
-#[test]
-fn the_old_connection_gets_its_name_back_though_the_new_one_is_gone() {
-    let scene = Scene::new();
-    let apps = apps_of(&scene);
-    let scene = scene.swapped();
-    remove(&scene, scene.named(OLD)[0].id);
-    let (code, said) = scene.run(&["rollback", "plan.json.journal", "--output", "back.json"]);
-    assert_eq!(code, 10, "{said}");
-    let (code, said) = scene.within("back.json", &[]);
-    assert_eq!(code, 0, "{said}");
-    is_taken_back(&scene, apps, &said);
 }
 
 #[test]
