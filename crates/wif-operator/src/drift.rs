@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     credential::CredentialKind,
+    made::{has_part, is_described, owner_of, reason_of, resource_of, unique_name},
     redact::{ADDRESS, PERSON},
     request::{Request, RequestedIdentity},
     rule::{Context, Entry},
@@ -174,38 +175,6 @@ pub fn absent(request: &Request) -> Difference {
     difference("connection", json!(request.connection), Value::Null)
 }
 
-/// The description of a connection: who answers for it, why it exists, and the mark by which it is found again.
-#[must_use]
-pub fn description(request: &Request, key: &str) -> String {
-    format!("{}; {}; {MARK}{key}", owner_of(request), reason_of(request))
-}
-
-/// What stands before the key in a description.
-pub const MARK: &str = "made by wif: ";
-
-/// Whether a description says this, and not something that only begins so.
-#[must_use]
-pub fn has_part(description: &str, part: &str) -> bool {
-    description.match_indices(part).any(|(at, _)| {
-        let rest = description.get(at + part.len()..).unwrap_or_default();
-        rest.is_empty() || rest.starts_with([';', '\n', '\r'])
-    })
-}
-
-/// Whether a description says who answers for a connection, and why it exists.
-#[must_use]
-pub fn is_described(description: &str, request: &Request) -> bool {
-    has_part(description, &owner_of(request)) && has_part(description, &reason_of(request))
-}
-
-fn owner_of(request: &Request) -> String {
-    format!("Owner: {}", request.owner.trim())
-}
-
-fn reason_of(request: &Request) -> String {
-    format!("Reason: {}", request.reason.trim())
-}
-
 /// Compares a connection with its request.
 #[must_use]
 pub fn compare(context: &Context<'_>, request: &Request, entry: Entry<'_>) -> Compared {
@@ -345,20 +314,6 @@ pub fn is_credential(one: &FederatedCredential, (issuer, subject, audience): (&s
         && one.subject.as_deref() == Some(subject)
         && one.audiences.len() == 1
         && one.audiences.iter().all(|known| known == audience)
-}
-
-/// The name by which the application of a request is known in Entra.
-#[must_use]
-pub fn unique_name(application: &str) -> String {
-    format!("wif-{application}")
-}
-
-/// The path of a managed identity.
-#[must_use]
-pub fn resource_of(subscription: uuid::Uuid, resource_group: &str, name: &str) -> String {
-    format!(
-        "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
-    )
 }
 
 /// Whether the identity is the one that was asked for. What is not known is no difference.

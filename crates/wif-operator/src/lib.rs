@@ -16,6 +16,7 @@ pub mod glob;
 pub mod job;
 pub mod judge;
 pub mod look;
+pub mod made;
 pub mod moment;
 pub mod nearest;
 pub mod read;

@@ -2,7 +2,7 @@ use super::*;
 use wif_core::azure::cloud::Cloud;
 
 use crate::{
-    drift,
+    made,
     request::Request,
     snapshot::{
         Existence,
@@ -20,7 +20,7 @@ fn judged(request: Request, planted: Planted) -> Report {
 
 /// The connection of the request, with what is planted in its identity.
 fn described(request: &Request, plant: impl FnOnce(&mut Identity)) -> Planted {
-    let description = drift::description(request, "key");
+    let description = made::description(request, "key");
     Planted::new().with(2, |connection, identity| {
         connection.description = Some(description);
         plant(identity);

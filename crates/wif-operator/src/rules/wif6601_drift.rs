@@ -102,7 +102,7 @@ pub fn compare<'a>(context: &Context<'a>, found: &mut Vec<Draft>) -> Vec<Uncompa
 mod tests {
     use super::RULE;
     use crate::{
-        drift,
+        made,
         request::{Request, RequestedIdentity},
         rule::Draft,
         snapshot::connection::Connection,
@@ -113,7 +113,7 @@ mod tests {
 
     fn judged(change: impl FnOnce(&mut Request), plant: impl FnOnce(&mut Connection)) -> Vec<Draft> {
         let snapshot = Planted::new().with(2, |connection, _| {
-            connection.description = Some(drift::description(&request(), "key"));
+            connection.description = Some(made::description(&request(), "key"));
             plant(connection);
         });
         let snapshot = snapshot.snapshot();

@@ -12,7 +12,7 @@ use crate::{
             look::tag,
         },
     },
-    drift::unique_name,
+    made::unique_name,
     request::RequestedIdentity,
 };
 

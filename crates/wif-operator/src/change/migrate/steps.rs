@@ -67,7 +67,7 @@ pub fn steps(asked: &Asked, old: &Gathered) -> Vec<Step> {
 fn identity(asked: &Asked, steps: &mut Vec<Step>) {
     match &asked.request.identity {
         RequestedIdentity::Application { name } => {
-            let unique = crate::drift::unique_name(name);
+            let unique = crate::made::unique_name(name);
             let title = format!("make the application {name} (uniqueName {unique})");
             let call = "PATCH applications(uniqueName='…'), Prefer: create-if-missing";
             steps.push(step("+", title, Change::MakeApplication, (call, ENTRA)));

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     change::{digest::hex, project::PlannedProject},
-    drift::{MARK, description},
+    made::{MARK, description},
     moment::Moment,
     request::{Request, RequestedIdentity},
 };
@@ -226,7 +226,7 @@ impl Asked {
     pub fn resource(&self) -> Option<String> {
         match &self.request.identity {
             RequestedIdentity::ManagedIdentity { name, resource_group, subscription } => {
-                Some(crate::drift::resource_of(*subscription, resource_group, name))
+                Some(crate::made::resource_of(*subscription, resource_group, name))
             }
             _ => None,
         }

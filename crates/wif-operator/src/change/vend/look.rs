@@ -11,7 +11,7 @@ use crate::{
         plan::Credential,
         service::{CallError, Holder, Services},
     },
-    drift::{MARK, unique_name},
+    made::{MARK, unique_name},
     request::RequestedIdentity,
 };
 
@@ -108,7 +108,7 @@ pub async fn identity(
             Ok(Some(Identity { client, application, principal, holder, is_own }))
         }
         RequestedIdentity::ManagedIdentity { name, resource_group, subscription } => {
-            let path = crate::drift::resource_of(*subscription, resource_group, name);
+            let path = crate::made::resource_of(*subscription, resource_group, name);
             let Some(object) = services.managed_identity(&path).await? else { return Ok(None) };
             let properties = object.get("properties").cloned().unwrap_or_default();
             let client = id(&properties, "clientId").ok_or(CallError::Unusable(200))?;

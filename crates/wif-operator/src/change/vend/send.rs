@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     change::service::{CallError, NotChanged},
-    drift::unique_name,
+    made::unique_name,
     request::RequestedIdentity,
 };
 

@@ -52,7 +52,7 @@ pub fn steps(known: &Known<'_>) -> Vec<Step> {
 fn identity(known: &Known<'_>, steps: &mut Vec<Step>) {
     match (&known.asked.request.identity, known.identity) {
         (RequestedIdentity::Application { name }, found) => {
-            let unique = crate::drift::unique_name(name);
+            let unique = crate::made::unique_name(name);
             if found.is_none() {
                 let title = format!("make the application {name} (uniqueName {unique})");
                 let call = "PATCH applications(uniqueName='…'), Prefer: create-if-missing";
@@ -114,7 +114,7 @@ fn connection(known: &Known<'_>, steps: &mut Vec<Step>) {
         parts.push("scope");
     }
     let description = raw.get("description").and_then(Value::as_str).unwrap_or_default();
-    if !crate::drift::is_described(description, &asked.request) {
+    if !crate::made::is_described(description, &asked.request) {
         parts.push("owner and reason in its description");
     }
     if !parts.is_empty() {

@@ -323,7 +323,7 @@ impl Work<'_> {
         parameter("serviceprincipalid").eq_ignore_ascii_case(&client.to_string())
             && (is_scope || asked.request.scope.starts_with("/providers/"))
             // A migration has no owner and no reason of its own.
-            && (asked.beside.is_some() || crate::drift::is_described(description, &asked.request))
+            && (asked.beside.is_some() || crate::made::is_described(description, &asked.request))
     }
 
     async fn is_shared(&self, project: Uuid) -> Result<bool, Stuck> {

@@ -21,7 +21,7 @@ use crate::{
             steps::steps,
         },
     },
-    drift::MARK,
+    made::MARK,
     nearest::nearest,
     request::{Request, RequestedIdentity},
     snapshot::{Organization, connection::Connection, identity::RoleAssignment},
