@@ -57,21 +57,30 @@ fn the_token_of_vault_stays_the_same_until_its_longest_life_ends_and_is_revoked_
     });
 }
 
-/// Where hvac is installed, the real client is signed in; elsewhere nothing is proved.
+/// Where hvac is installed, the real client is signed in, past the token's first end; elsewhere nothing is proved.
 #[test]
 fn hvac_is_signed_in_by_the_variables() {
     let case = exec("x");
     let url = case.emulator.plain_clouds_url();
-    case.emulator.directory().clouds.vault.mounts[0].roles[0].audiences = vec![url.clone()];
+    {
+        let role = &mut case.emulator.directory().clouds.vault.mounts[0].roles[0];
+        role.audiences = vec![url.clone()];
+        role.seconds = 8;
+    }
     let case = case.option("--vault-address", &url).option("--vault-role", VAULT_ROLE);
     let found = case.prints(
         "python3 - <<'END'
+import time
 try:
     import hvac
 except ImportError:
     print('absent')
 else:
     client = hvac.Client()
+    end = time.time() + 9
+    while time.time() <= end:
+        time.sleep(0.1)
+    # Of a token that has ended, nothing is renewed any more.
     print(client.auth.token.renew_self()['auth']['token_policies'])
 END",
     );

@@ -2,11 +2,12 @@
 
 use emulator::directory::clouds::{AWS_ROLE, GOOGLE_ACCOUNT, GOOGLE_PROVIDER};
 
-use super::{REGION, exec, exec_with_google};
+use super::{LIFE, REGION, exec, exec_with_google};
 
 #[test]
 fn the_aws_cli_signs_its_requests_with_the_sessions_credentials() {
     let case = exec("sts.amazonaws.com");
+    case.emulator.directory().clouds.longest_life = Some(LIFE);
     let (url, ca) = (case.emulator.clouds_url(), case.emulator.ca_file().display().to_string());
     let case = case
         .set("AWS_ENDPOINT_URL_STS", &url)
@@ -15,21 +16,22 @@ fn the_aws_cli_signs_its_requests_with_the_sessions_credentials() {
         .set("HOME", "/nonexistent")
         .option("--aws-role", AWS_ROLE)
         .option("--aws-region", REGION);
-    let found = case.prints(
-        "command -v aws > /dev/null || { echo absent; exit; }
+    let script = "command -v aws > /dev/null || { echo absent; exit; }
          aws configure list | grep access_key
-         aws ecr get-authorization-token --query 'authorizationData[0].authorizationToken' --output text",
-    );
+         login() { aws ecr get-authorization-token --query 'authorizationData[0].authorizationToken' --output text; }
+         login; end=$(($(date +%s) + LIFE)); while test \"$(date +%s)\" -le \"$end\"; do sleep 0.1; done; login";
+    let found = case.prints(&script.replace("LIFE", &LIFE.to_string()));
     if found.trim() == "absent" {
         println!("NOT TESTED: no aws");
         return;
     }
     let directory = case.emulator.directory();
-    let [session] = &directory.clouds.aws.sessions[..] else { panic!("one session") };
-    let shown: String = session.key[0].chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
-    assert!(found.contains("container-role") && found.contains(&shown), "{found}");
-    // The emulator's registry checks the signature before it gives a login.
-    assert_eq!(directory.clouds.aws.registry_passwords.len(), 1, "{found}\n{}", case.emulator.journal_text());
+    let sessions = &directory.clouds.aws.sessions;
+    let is_shown = |key: &str| found.contains(&key[key.len() - 4..]);
+    assert!(found.contains("container-role"), "{found}");
+    assert!(sessions.len() >= 2 && sessions.iter().any(|session| is_shown(&session.key[0])), "{found}");
+    // The emulator's registry checks the signature, and that the session lives, before it gives a login.
+    assert_eq!(directory.clouds.aws.registry_passwords.len(), 2, "{found}\n{}", case.emulator.journal_text());
 }
 
 #[test]

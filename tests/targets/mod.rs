@@ -300,15 +300,19 @@ END";
     assert!(granted["expires_in"].as_i64().unwrap() > 3000, "{granted}");
 }
 
-/// Where boto3 is installed, the real client finds its credentials; elsewhere nothing is proved.
+/// How long everything lives that clouds give out to real clients, in seconds: they go on past its end.
+const LIFE: i64 = 8;
+
+/// Where boto3 is installed, the real client finds its credentials, and new ones after their end; elsewhere nothing is proved.
 #[test]
 fn boto3_finds_the_credentials_and_no_others() {
     let case = exec("sts.amazonaws.com");
+    case.emulator.directory().clouds.longest_life = Some(LIFE);
     let url = case.emulator.clouds_url();
     let case =
         case.set("AWS_ENDPOINT_URL_STS", &url).option("--aws-role", AWS_ROLE).option("--aws-region", REGION);
-    let found = case.prints(
-        "python3 - <<'END'
+    let script = "python3 - <<'END'
+import time
 try:
     import boto3
 except ImportError:
@@ -316,16 +320,24 @@ except ImportError:
 else:
     session = boto3.Session()
     credentials = session.get_credentials()
-    frozen = credentials.get_frozen_credentials()
-    print(credentials.method, session.region_name, frozen.access_key)
-END",
-    );
+    for turn in range(2):
+        print(credentials.method, session.region_name, credentials.get_frozen_credentials().access_key)
+        end = time.time() + LIFE
+        while turn == 0 and time.time() <= end:
+            time.sleep(0.1)
+END";
+    let found = case.prints(&script.replace("LIFE", &LIFE.to_string()));
     if found.trim() == "absent" {
         println!("NOT TESTED: boto3 is not installed");
         return;
     }
-    let key = case.emulator.directory().clouds.aws.sessions[0].key[0].clone();
-    assert_eq!(found.trim(), format!("container-role {REGION} {key}"));
+    let sessions = &case.emulator.directory().clouds.aws.sessions;
+    let found: Vec<_> = found.lines().collect();
+    assert!(found.len() == 2 && found[0] != found[1], "{found:?}");
+    for line in found {
+        let is_of = |key: &str| line == format!("container-role {REGION} {key}");
+        assert!(sessions.iter().any(|session| is_of(&session.key[0])), "{line}");
+    }
 }
 
 /// A broker of this case as its process opens it, with nothing but what is handed over, and a clock in the test's hand.
@@ -383,6 +395,8 @@ fn credentials_of_aws_have_twenty_minutes_of_life_all_day_with_id_tokens_of_five
 #[test]
 fn google_auth_gets_access_tokens_by_the_source_and_by_the_exchange() {
     let (case, proxy) = exec_with_google();
+    case.emulator.directory().clouds.longest_life = Some(LIFE);
+    case.emulator.directory().sources.lifetime = LIFE;
     let ca = case.emulator.ca_file().display().to_string();
     let case = case
         .set("HTTPS_PROXY", &proxy.url())
@@ -392,6 +406,7 @@ fn google_auth_gets_access_tokens_by_the_source_and_by_the_exchange() {
         .option("--google-project", "my-project")
         .option("--google-service-account", GOOGLE_ACCOUNT);
     let look = "python3 - <<'END'
+import time
 try:
     import google.auth
     import google.auth.transport.requests
@@ -399,15 +414,23 @@ except ImportError:
     print('absent')
 else:
     credentials, _ = google.auth.default(scopes=['https://www.googleapis.com/auth/cloud-platform'])
-    credentials.refresh(google.auth.transport.requests.Request())
-    print(credentials.token[:7], credentials.expired)
+    seen = set()
+    for turn in range(2):
+        credentials.before_request(google.auth.transport.requests.Request(), 'GET', 'https://x', {})
+        seen.add(credentials.token)
+        print(credentials.token[:7])
+        end = time.time() + LIFE
+        while turn == 0 and time.time() <= end:
+            time.sleep(0.1)
+    print(len(seen))
 END";
+    let look = &look.replace("LIFE", &LIFE.to_string());
     let found = case.prints(look);
     if found.trim() == "absent" {
         println!("NOT TESTED: google-auth is not installed");
         return;
     }
-    assert_eq!(found.trim(), "ya29.c. False");
+    assert_eq!(found.lines().collect::<Vec<_>>(), ["ya29.c.", "ya29.c.", "2"]);
     let found = case.option("--allowed-resources", "google").prints(look);
-    assert_eq!(found.trim(), "ya29.c. False", "the id token stays inside");
+    assert_eq!(found.lines().collect::<Vec<_>>(), ["ya29.c.", "ya29.c.", "2"], "the id token stays inside");
 }

@@ -3,11 +3,8 @@
 
 use emulator::directory::clouds::{AWS_ROLE, GOOGLE_PROVIDER};
 
-use super::{REGION, exec, exec_with_google};
+use super::{LIFE, REGION, exec, exec_with_google};
 use crate::support::ExecCase;
-
-/// How long everything lives that is given out, in seconds.
-const LIFE: i64 = 6;
 
 /// Node finds packages by this variable, where it has any.
 #[expect(clippy::disallowed_methods, reason = "the packages are found where this test is run")]
