@@ -1,7 +1,7 @@
 //! `wif connection plan` and its `apply`: identities, connections, roles and checks made once, brought back, and put back,
 //! against an emulated organization that really does what is asked for.
 
-use std::{fs, time::Duration};
+use std::{fs, panic, thread, time::Duration};
 
 use emulator::{
     Fault, Gate, Service,
@@ -431,4 +431,35 @@ fn several_requests_are_one_plan_and_a_refused_side_is_handed_off() {
     assert_eq!(code, 3, "{said}");
     assert!(said.contains("wif hand-off plan.json --to entra"), "{said}");
     assert!(scene.vended().is_empty());
+}
+
+#[test]
+fn requests_for_several_identities_are_looked_at_at_once_and_those_for_one_in_their_order() {
+    let scene = Scene::new();
+    let names = ["sc-b", "sc-a", "sc-c"];
+    for (number, name) in names.iter().enumerate() {
+        let mut request = scene.request("application");
+        request["connection"] = json!(name);
+        // The last is for the identity of the first, which that one makes.
+        request["identity"]["name"] = json!(format!("app-{}", number % 2));
+        fs::write(scene.folder.path().join(format!("{number}.yaml")), request.to_string()).unwrap();
+    }
+    let gate = Gate::new();
+    scene.fixture.emulator.fault(Fault::on(Service::Graph, "GET", "uniqueName").gate(&gate).always());
+    let begin = ["connection", "plan", "--org", NAME, "--jobs", "2", "--output", "plan.json"];
+    let (reached, (code, said)) = thread::scope(|scope| {
+        let plan = scope.spawn(|| scene.run(&[&begin[..], &["0.yaml", "1.yaml", "2.yaml"]].concat()));
+        // One after the other, the second would never come.
+        let reached = panic::catch_unwind(|| gate.wait_until_reached(2));
+        gate.open();
+        (reached, plan.join().unwrap())
+    });
+    assert!(reached.is_ok(), "one request was looked at after the other");
+    assert_eq!(code, 10, "{said}");
+    let at = |name: &str| said.find(&format!("\n{name} in Project 0000")).unwrap_or_else(|| panic!("{said}"));
+    assert!(at("sc-b") < at("sc-a"), "the plan has another order than the requests: {said}");
+    assert!(
+        said.contains("its identity is made by the request before it, for the connection sc-b"),
+        "{said}"
+    );
 }

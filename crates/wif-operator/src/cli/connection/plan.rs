@@ -1,5 +1,6 @@
 //! `wif connection plan`: what requests ask for, as a plan.
 
+use futures_util::{StreamExt as _, stream};
 use uuid::Uuid;
 use wif_core::{azure::cloud::Cloud, code::Code, failure::Failure};
 
@@ -75,13 +76,15 @@ pub(in crate::cli) async fn connection_plan(
     let allows_privileged = arguments.allow_privileged;
     let lookup = Lookup { services: &services, organization, id, allows_privileged };
     let (mut items, mut skipped) = (Vec::new(), Vec::new());
-    for request in &settings.requests {
-        match item_of(&context, &lookup, request, &items).await {
-            Ok(item) => items.extend(item.map(|item| {
-                let is_unknown = arguments.shown.managed_by() == ManagedBy::Unknown;
-                let steps = if is_unknown { without_deletions(item.steps) } else { item.steps };
-                Item { steps, ..item }
-            })),
+    let is_unknown = arguments.shown.managed_by() == ManagedBy::Unknown;
+    let groups = by_identity(&settings.requests);
+    let looked = groups.into_iter().map(|group| items_of(&context, &lookup, group, is_unknown));
+    let looked = stream::iter(looked.collect::<Vec<_>>()).buffer_unordered(arguments.jobs.into());
+    let mut looked: Vec<_> = looked.collect::<Vec<_>>().await.into_iter().flatten().collect();
+    looked.sort_by_key(|(at, ..)| *at);
+    for (_, request, item) in looked {
+        match item {
+            Ok(item) => items.extend(item),
             Err(Unplanned::Wrong(failure)) => return Err(failure),
             Err(Unplanned::Skipped(reason, alternative, unread)) => {
                 skipped.push(left_out(organization, id, request, (reason, alternative, unread)));
@@ -111,6 +114,46 @@ pub(in crate::cli) async fn connection_plan(
     .sealed();
     keep_and_show(&plan, &arguments.shown, host)?;
     Ok(code_of(&plan, is_unread && !arguments.allow_gaps))
+}
+
+/// The requests with their numbers, those for one identity together: what one of them plans decides on the next.
+fn by_identity(requests: &[Request]) -> Vec<Vec<(usize, &Request)>> {
+    let mut groups: Vec<Vec<(usize, &Request)>> = Vec::new();
+    for (at, request) in requests.iter().enumerate() {
+        let is_its = |group: &&mut Vec<(usize, &Request)>| {
+            group.first().is_some_and(|(_, first)| first.identity == request.identity)
+        };
+        match groups.iter_mut().find(is_its) {
+            Some(group) => group.push((at, request)),
+            None => groups.push(vec![(at, request)]),
+        }
+    }
+    groups
+}
+
+type Looked<'a> = (usize, &'a Request, Result<Option<Item>, Unplanned>);
+
+/// The items of requests for one identity, one after the other.
+async fn items_of<'a>(
+    context: &Context<'_>,
+    lookup: &Lookup<'_>,
+    group: Vec<(usize, &'a Request)>,
+    is_unknown: bool,
+) -> Vec<Looked<'a>> {
+    let (mut looked, mut earlier) = (Vec::new(), Vec::new());
+    for (at, request) in group {
+        let item = item_of(context, lookup, request, &earlier).await.map(|item| {
+            item.map(|item| {
+                let steps = if is_unknown { without_deletions(item.steps) } else { item.steps };
+                Item { steps, ..item }
+            })
+        });
+        if let Ok(Some(item)) = &item {
+            earlier.push(item.clone());
+        }
+        looked.push((at, request, item));
+    }
+    looked
 }
 
 async fn item_of(
