@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use emulator::{Fault, Gate, Service, organization::Planted};
 use serde_json::json;
 
-use crate::support::{request, scene::Scene};
+use crate::support::{kills::kill_when, request, scene::Scene};
 
 const SECRET: &str = "ServicePrincipal";
 const FEDERATION: &str = "WorkloadIdentityFederation";
@@ -29,6 +29,20 @@ fn a_conversion_that_shows_late_after_lost_answers_is_not_taken_back() {
     assert_eq!(code, 0, "{said}");
     let id = scene.id(Planted::StoredSecret);
     assert_eq!((scene.scheme(id).as_str(), scene.trusted(id).len()), (FEDERATION, 1));
+}
+
+#[test]
+fn a_conversion_that_was_sent_before_a_kill_and_shows_late_is_not_sent_again() {
+    let scene = Scene::under(&[Planted::StoredSecret], |quirks| {
+        (quirks.conversion_lag, quirks.conversion_is_told) = (3, false);
+    });
+    assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10);
+    let put = Fault::on(Service::DevOps, "PUT", "/endpoints/");
+    kill_when(&scene.fixture.emulator, Fault::answer_gate, put, &mut scene.apply_command(&["--yes"]));
+    let (code, said) = scene.apply_within(&["--yes", "--resume"]);
+    let id = scene.id(Planted::StoredSecret);
+    assert_eq!((code, scene.scheme(id).as_str(), scene.trusted(id).len()), (0, FEDERATION, 1), "{said}");
+    assert_eq!(scene.fixture.emulator.count(Service::DevOps, "PUT /"), 1);
 }
 
 #[test]

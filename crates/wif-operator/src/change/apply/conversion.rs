@@ -24,7 +24,11 @@ impl Engine<'_> {
         is_doubtful: bool,
         intent: Phase,
     ) -> Ended {
-        let mut observed = match self.settled(target).await {
+        let settled = match self.settled(target).await {
+            Ok(settled) if is_doubtful => self.looked_for(settled, target, to).await,
+            settled => settled,
+        };
+        let mut observed = match settled {
             Ok(observed) => observed,
             Err(error) => return Ended::Failed(unread(&error)),
         };
@@ -92,6 +96,22 @@ impl Engine<'_> {
         }
         let text = format!("Azure DevOps still shows another scheme than {to}");
         Ended::Failed(Failed { code: Code::ChangeUnconfirmed, text })
+    }
+
+    /// What it is when an earlier call, of which the answer was not read, has had time to be seen.
+    async fn looked_for(
+        &self,
+        mut observed: Observed,
+        target: &Target,
+        to: Scheme,
+    ) -> Result<Observed, Unobserved> {
+        let deadline = Deadline::after(self.clock, LOST_WAIT);
+        let mut delays = Delays::default();
+        while !has_scheme(&observed, to) && !deadline.remaining(self.clock).is_zero() {
+            self.clock.sleep(delays.next()).await;
+            observed = self.settled(target).await?;
+        }
+        Ok(observed)
     }
 
     /// What it is when Azure DevOps has ended what is under way.
