@@ -94,7 +94,10 @@ enum Chore {
         with: Option<PathBuf>,
     },
     /// Draw what the Marketplace shows, into images/
-    Pictures,
+    Pictures {
+        /// Only pictures with this in their names
+        only: Option<String>,
+    },
     /// Make a website of the pages (mdbook), with an address for each code and refusal, and check its links
     Site,
     /// Check crates, licenses and sources (cargo-deny), and YAML (yamllint)
@@ -184,7 +187,7 @@ fn run(chore: Chore) -> ExitCode {
         Chore::Audit { require_advisories } => audit::audit(require_advisories),
         Chore::Bump { version } => bump::bump(&version),
         Chore::Release { only, with } => release::release(only.as_deref(), with.as_deref()),
-        Chore::Pictures => pictures::pictures(),
+        Chore::Pictures { only } => pictures::pictures(only.as_deref()),
         Chore::Site => site::site(),
         Chore::Fuzz { seconds } => fuzz::fuzz(seconds),
         Chore::Soak { hostile: Some(seconds), .. } => soak::hostile(seconds),

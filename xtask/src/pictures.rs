@@ -31,22 +31,46 @@ const PAGE: &str = "1000,900";
 /// The personal access token of the person who asks the doctor.
 const PERSONAL: &str = "personal-access-token-of-an-administrator";
 
-/// Draws all, into `images/` and `task/`.
-pub(crate) fn pictures() -> Result<()> {
+/// What is drawn, and how.
+const PICTURES: [(&str, fn(&Path) -> Result<()>); 5] = [
+    ("job-log", job_log),
+    ("doctor", |folder| terminal_picture(folder, "doctor", &doctor()?)),
+    ("audit", audit_page),
+    ("how-it-works", diagram),
+    ("icon", icons),
+];
+
+/// Draws all, or those with `only` in their names, into `images/` and `task/`.
+pub(crate) fn pictures(only: Option<&str>) -> Result<()> {
+    let wanted: Vec<_> =
+        PICTURES.iter().filter(|(name, _)| only.is_none_or(|only| name.contains(only))).collect();
+    if wanted.is_empty() {
+        let names: Vec<_> = PICTURES.iter().map(|(name, _)| *name).collect();
+        return Err(format!("no picture has that in its name; there are: {}", names.join(", ")));
+    }
     tools::debian(&PACKAGES)?;
     let folder = tools::folder("pictures")?;
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    wanted.iter().try_for_each(|(_, draw)| draw(&folder))?;
+    shrink(only.unwrap_or_default())
+}
+
+fn job_log(folder: &Path) -> Result<()> {
     let (report, _asked) = demo::job(|_line| ())?;
     let mut log = folded(report.log.lines().filter_map(shown).map(untimed));
     let ends = log.iter().enumerate().filter(|(_, line)| line.starts_with("##[section]Finishing"));
     let end = ends.map(|(at, _)| at + 1).nth(STEPS - 1);
     log.truncate(end.ok_or("the log has fewer steps than the picture")?);
-    terminal_picture(&folder, "job-log", &log)?;
-    terminal_picture(&folder, "doctor", &doctor()?)?;
-    audit_page(&folder)?;
+    terminal_picture(folder, "job-log", &log)
+}
+
+fn diagram(folder: &Path) -> Result<()> {
+    let diagram = tools::read(&root().join("xtask").join("pictures").join("how-it-works.svg"))?;
+    both(folder, "how-it-works", &diagram, &terminal::darkened(&diagram))
+}
+
+fn icons(folder: &Path) -> Result<()> {
     let source = root().join("xtask").join("pictures");
-    let diagram = tools::read(&source.join("how-it-works.svg"))?;
-    both(&folder, "how-it-works", &diagram, &terminal::darkened(&diagram))?;
     for (icon, pixels, to) in
         [("icon.svg", "256", "images/extension-icon.png"), ("icon-small.svg", "32", "task/icon.png")]
     {
@@ -54,17 +78,18 @@ pub(crate) fn pictures() -> Result<()> {
         let size = format!("<svg width=\"{pixels}\" height=\"{pixels}\" ");
         let from = folder.join(icon);
         tools::write(&from, svg.replacen("<svg ", &size, 1))?;
-        photograph(&folder, &from, &root().join(to), (&format!("{pixels},{pixels}"), "1"), LIGHT)?;
+        photograph(folder, &from, &root().join(to), (&format!("{pixels},{pixels}"), "1"), LIGHT)?;
     }
-    shrink()
+    Ok(())
 }
 
-/// Gives each picture as many colors as text and lines need: a third of the bytes, which the extension has.
-fn shrink() -> Result<()> {
+/// Gives each picture as many colors as text and lines need: a third of the bytes, which the extension has. Those that
+/// were not drawn anew have no `part` in their names.
+fn shrink(part: &str) -> Result<()> {
     const SCRIPT: &str = "
 import pathlib, sys
 from PIL import Image
-for path in pathlib.Path(sys.argv[1]).glob('*.png'):
+for path in pathlib.Path(sys.argv[1]).glob(f'*{sys.argv[2]}*.png'):
     with Image.open(path) as picture:
         alpha = picture.mode == 'RGBA' and picture.getextrema()[3] != (255, 255)
         method = Image.Quantize.FASTOCTREE if alpha else Image.Quantize.MEDIANCUT
@@ -72,7 +97,7 @@ for path in pathlib.Path(sys.argv[1]).glob('*.png'):
     few.save(path, optimize=True)
 ";
     let python = tools::python("pillow", &["pillow==13.0.0"])?.join("python");
-    run(Command::new(python).args(["-c", SCRIPT]).arg(root().join("images")))
+    run(Command::new(python).args(["-c", SCRIPT]).arg(root().join("images")).arg(part))
 }
 
 fn terminal_picture(folder: &Path, name: &str, lines: &[String]) -> Result<()> {

@@ -328,6 +328,17 @@ fn a_snapshot_that_has_less_than_is_asked_for_is_a_gap_and_never_nothing_to_say(
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("Nothing to say") && !said.contains(everything), "{said}");
 
+    // A project is named or given by its id, as where the organization is read.
+    let id = fixture.made.projects[0].to_string();
+    for project in ["project 0000", &id] {
+        let output = offline(&["inventory", "--offline", &whole, "--project", project, "--format", "csv"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert_eq!(text(&output.stdout).lines().count(), 3, "{}", text(&output.stdout));
+    }
+    let output = offline(&["inventory", "--offline", &whole, "--project", "Project 0003"]);
+    let errors = text(&output.stderr);
+    assert!(output.status.code() == Some(2) && errors.contains("did you mean Project 0000?"), "{errors}");
+
     let header = r#"{"schema":"wif.snapshot/1","taken":"2026-11-26T12:00:00Z","depth":"use","projects":[],"redacted":false}"#;
     let bare = path("bare");
     for records in [

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fs::File, io::BufReader, path::Path};
 
+use uuid::Uuid;
 use wif_core::failure::Failure;
 
 use super::{
@@ -131,13 +132,18 @@ fn select_projects(snapshot: &mut Snapshot, wanted: &[String]) -> Result<(), Fai
     if wanted.is_empty() {
         return Ok(());
     }
-    for name in wanted {
-        let names = snapshot.organizations.iter().flat_map(|one| &one.projects).map(|one| one.name.as_str());
-        if !names.clone().any(|known| known.to_lowercase() == name.to_lowercase()) {
-            return Err(absent("--project", name, names, "what was read"));
+    let mut wanted_names = BTreeSet::new();
+    for wanted in wanted {
+        let projects = || snapshot.organizations.iter().flat_map(|one| &one.projects);
+        let id = Uuid::try_parse(wanted).ok();
+        let is_it = |name: &str, its: Uuid| name.to_lowercase() == wanted.to_lowercase() || id == Some(its);
+        let found: Vec<_> = projects().filter(|one| is_it(&one.name, one.id)).collect();
+        if found.is_empty() {
+            let names = projects().map(|one| one.name.as_str());
+            return Err(absent("--project", wanted, names, "what was read"));
         }
+        wanted_names.extend(found.iter().map(|one| one.name.to_lowercase()));
     }
-    let wanted_names: BTreeSet<_> = wanted.iter().map(|name| name.to_lowercase()).collect();
     let is_wanted = |name: &str| wanted_names.contains(&name.to_lowercase());
     for organization in &mut snapshot.organizations {
         organization.connections.retain(|one| one.projects.iter().any(|project| is_wanted(&project.name)));

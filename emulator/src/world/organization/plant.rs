@@ -40,7 +40,7 @@ impl Maker {
                 trusted = false;
             }
             Planted::StoredCertificate => {
-                app.record.certificate_ends.push(now + Duration::days(200));
+                app.record.certificate_ends.push(now + Duration::days(80));
                 connection = connection.with_certificate("-----BEGIN CERTIFICATE-----");
                 trusted = false;
             }
