@@ -254,7 +254,7 @@ pub struct DoctorArguments {
 }
 
 fn moment(text: &str) -> Result<OffsetDateTime, &'static str> {
-    OffsetDateTime::parse(text, &Rfc3339).map_err(|_| "accepted is a moment as 2026-11-26T12:00:00Z is")
+    OffsetDateTime::parse(text, &Rfc3339).map_err(|_error| "accepted is a moment as 2026-11-26T12:00:00Z is")
 }
 
 fn trial_tool(text: &str) -> Result<TrialTool, String> {

@@ -31,8 +31,11 @@ const PAGE: &str = "1000,900";
 /// The personal access token of the person who asks the doctor.
 const PERSONAL: &str = "personal-access-token-of-an-administrator";
 
+/// Draws a picture, with a folder for what it needs on the way.
+type Draw = fn(&Path) -> Result<()>;
+
 /// What is drawn, and how.
-const PICTURES: [(&str, fn(&Path) -> Result<()>); 5] = [
+const PICTURES: [(&str, Draw); 5] = [
     ("job-log", job_log),
     ("doctor", |folder| terminal_picture(folder, "doctor", &doctor()?)),
     ("audit", audit_page),
