@@ -4,6 +4,8 @@
 mod arm;
 #[path = "services/client.rs"]
 mod client;
+#[path = "services/clouds.rs"]
+mod clouds;
 #[path = "services/devops.rs"]
 mod devops;
 #[path = "services/entra.rs"]
