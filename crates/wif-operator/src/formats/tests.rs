@@ -351,6 +351,18 @@ fn the_page_calls_nothing_good_while_something_was_not_seen() {
 }
 
 #[test]
+fn one_and_several_are_told_apart_on_the_page() {
+    let page = |unseen: &[u32]| {
+        let hide = |planted: Planted, at: &u32| planted.with(*at, |one, _| one.is_visible = false);
+        let planted = unseen.iter().fold(Planted::new(), hide);
+        written(Format::Html, &judge(&planted.snapshot(), &settings(), &Selection::default()))
+    };
+    assert!(page(&[]).contains("<b>0</b> connections not to be seen"));
+    assert!(page(&[2]).contains("<b>1</b> connection not to be seen"));
+    assert!(page(&[1, 2]).contains("<b>2</b> connections not to be seen"));
+}
+
+#[test]
 fn an_address_without_a_scheme_is_no_link_in_markdown() {
     // GitHub's Markdown makes links of what begins with `www.`, others also of other letter cases.
     assert_eq!(markdown::escape("www.evil.example"), "www&#46;evil.example");
