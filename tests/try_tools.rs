@@ -174,7 +174,7 @@ fn what_a_step_does_not_find_as_the_session_left_it_is_named() {
         ),
         (
             "HUB_WIF_URL=http://127.0.0.1:1 HUB_WIF_KEY=k wif doctor".to_owned(),
-            "1 fault: WIF5002, the agent. 1 warning: WIF1017",
+            "1 fault: WIF5002, the caller of this command. 1 warning: WIF1017",
             "the session HUB",
         ),
         ("WIF_KEY=another-key wif doctor".to_owned(), "1 fault: WIF5004", ""),
