@@ -2,10 +2,19 @@
 
 use std::{thread, time::Duration};
 
-use emulator::{Fault, Gate, Service, organization::Planted};
+use emulator::{
+    Fault, Gate, Service,
+    directory::{Issuer, IssuerMove, Quirks},
+    organization::Planted,
+};
 use serde_json::json;
 
-use crate::support::{kills::kill_when, request, scene::Scene};
+use crate::support::{
+    kills::kill_when,
+    old_issuer::{OldIssuer as _, planned},
+    request,
+    scene::Scene,
+};
 
 const SECRET: &str = "ServicePrincipal";
 const FEDERATION: &str = "WorkloadIdentityFederation";
@@ -43,6 +52,19 @@ fn a_conversion_that_was_sent_before_a_kill_and_shows_late_is_not_sent_again() {
     let id = scene.id(Planted::StoredSecret);
     assert_eq!((code, scene.scheme(id).as_str(), scene.trusted(id).len()), (0, FEDERATION, 1), "{said}");
     assert_eq!(scene.fixture.emulator.count(Service::DevOps, "PUT /"), 1);
+}
+
+#[test]
+fn a_move_that_was_sent_before_a_kill_and_shows_late_is_not_sent_again() {
+    let late = |quirks: &mut Quirks| {
+        (quirks.conversion_lag, quirks.conversion_is_told) = (3, false);
+        quirks.issuer_moves_by = IssuerMove::Operation;
+    };
+    let scene = planned(late, &["--trigger", "operation"]);
+    let put = Fault::on(Service::DevOps, "PUT", "/endpoints/");
+    kill_when(&scene.fixture.emulator, Fault::answer_gate, put, &mut scene.apply_command(&["--yes"]));
+    let (code, said) = scene.apply_within(&["--yes", "--resume"]);
+    assert_eq!((code, scene.issuer(), scene.saves()), (10, Issuer::Entra, 1), "{said}");
 }
 
 #[test]

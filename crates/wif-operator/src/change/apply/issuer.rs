@@ -18,7 +18,7 @@ use super::{
 use crate::{
     change::{
         journal::{Phase, Told},
-        observe::{self, Observed, Target, observe},
+        observe::{self, Observed, Target, Unobserved, observe},
         parameters::{issuer, pair},
         plan::{AUDIENCE, Credential, Item, Scheme, Trigger},
         service::{CallError, Move},
@@ -47,7 +47,11 @@ impl Engine<'_> {
     ) -> Ended {
         let before = self.before.map(|read| read.state_of(item.connection)).unwrap_or_default();
         let has_waited = before.waiting.contains(&at);
-        let observed = match self.settled(target).await {
+        let settled = match self.settled(target).await {
+            Ok(settled) if before.open.contains(&at) => self.seen_late(settled, target).await,
+            settled => settled,
+        };
+        let observed = match settled {
             Ok(observed) => observed,
             // It may have moved meanwhile: nothing is taken back.
             Err(error) if has_waited || before.open.contains(&at) => {
@@ -111,6 +115,17 @@ impl Engine<'_> {
                 Ended::Waits(format!("waits for a person: press Update on {page}{late}"))
             }
         }
+    }
+
+    /// What it is when a call of an earlier process, of which the answer was not read, has had time to be seen.
+    async fn seen_late(&self, mut observed: Observed, target: &Target) -> Result<Observed, Unobserved> {
+        let deadline = Deadline::after(self.clock, MOVE_WAIT);
+        let mut delays = Delays::default();
+        while issuer(&observed.raw) == Some(IssuerKind::DevOps) && !deadline.remaining(self.clock).is_zero() {
+            self.clock.sleep(delays.next()).await;
+            observed = self.settled(target).await?;
+        }
+        Ok(observed)
     }
 
     /// Sends a call, and looks whether the connection has moved. `is_doubtful`: what an earlier call has done is not known.
