@@ -4,6 +4,7 @@ mod batch;
 mod client;
 mod error;
 mod pages;
+mod pause;
 mod throttle;
 
 pub use self::{
@@ -11,5 +12,6 @@ pub use self::{
     client::{CHANGE_EVENT, Change, Changing, Draft, Query, Reading, Rest, Token},
     error::{RestError, ServiceError, WriteError},
     pages::{ListEnd, ListPage, LostPage, NextPage, PageLimits},
+    pause::Pause,
     throttle::Throttle,
 };

@@ -80,8 +80,6 @@ enum Purpose {
 /// A change that was not made, or of which that is not known.
 pub type NotChanged = WriteError<CallError>;
 
-/// The longest wait that a service can ask for.
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// How long a call may take, with its repetitions, but for the waits that the service asks for.
 const CALL_LIMIT: Duration = Duration::from_secs(120);
 /// How long one attempt may take.
@@ -105,7 +103,7 @@ impl Target {
     pub fn new(name: &'static str, base: Endpoint, token: Token, talk: &Progress) -> Self {
         let talk = talk.clone();
         let told = move |delay, longer| talk.waits(name, delay, longer);
-        Self { base, token, throttle: Arc::new(Throttle::patient(LONGEST_WAIT, told)) }
+        Self { base, token, throttle: Arc::new(Throttle::patient(told)) }
     }
 }
 

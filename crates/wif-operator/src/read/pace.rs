@@ -7,12 +7,10 @@ use std::{
 };
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use wif_azure::rest::Pause;
 use wif_io::clock::Clock;
 
 use super::progress::Progress;
-
-/// The longest wait that a service can ask for.
-pub(super) const MAX_WAIT: Duration = Duration::from_secs(300);
 
 /// The pace of one service. The number of calls at once grows by one for each round of answers, and is halved when the service
 /// asks to slow down (additive increase, multiplicative decrease).
@@ -29,10 +27,8 @@ pub(super) struct Pace {
 struct State {
     window: f64,
     running: usize,
-    /// No call is sent before, by the clock's `elapsed`.
-    until: Duration,
-    /// How long the service has asked to wait since its last success.
-    waited: Duration,
+    /// No call is sent while it lasts.
+    pause: Pause,
     /// It asked to wait for longer than is waited: nothing more is asked of it.
     given_up: Option<Duration>,
 }
@@ -59,8 +55,7 @@ impl Pace {
     ) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "64 calls at most")]
         let window = most as f64;
-        let state =
-            State { window, running: 0, until: Duration::ZERO, waited: Duration::ZERO, given_up: None };
+        let state = State { window, running: 0, pause: Pause::default(), given_up: None };
         Self { clock, service, slots, most, state: Mutex::new(state), changed: Notify::new() }
     }
 
@@ -73,7 +68,7 @@ impl Pace {
                 if let Some(asked) = state.given_up {
                     return Err(TooLong(asked));
                 }
-                let wait = state.until.saturating_sub(self.clock.elapsed());
+                let wait = state.pause.left(self.clock.elapsed());
                 if wait.is_zero() && state.running < whole(state.window) {
                     state.running += 1;
                     break;
@@ -97,7 +92,7 @@ impl Pace {
     pub(super) fn answered(&self, retry_after: Option<Duration>, progress: &Progress) {
         {
             let mut state = self.lock();
-            state.waited = Duration::ZERO;
+            state.pause.succeeded();
             #[expect(clippy::cast_precision_loss, reason = "64 calls at most")]
             let most = self.most as f64;
             state.window = (state.window + 1.0 / state.window).min(most);
@@ -113,23 +108,18 @@ impl Pace {
     pub(super) fn slow_down(&self, delay: Duration, progress: &Progress) -> Result<(), TooLong> {
         let mut state = self.lock();
         let now = self.clock.elapsed();
-        let until = now.saturating_add(delay);
-        if until <= state.until {
-            return Ok(());
-        }
+        let is_new = state.pause.left(now).is_zero();
+        let Some(longer) = state.pause.ask(now, delay) else { return Ok(()) };
         // Calls that run side by side hear the same wish, which is one.
-        if state.until <= now {
+        if is_new {
             state.window = (state.window / 2.0).max(1.0);
         }
-        let longer = until.saturating_sub(state.until.max(now));
-        state.waited = state.waited.saturating_add(longer);
-        if delay > MAX_WAIT || state.waited > MAX_WAIT {
-            state.given_up = Some(delay.max(state.waited));
+        if state.pause.is_too_long(now) {
+            state.given_up = Some(delay.max(state.pause.asked()));
             drop(state);
             self.changed.notify_waiters();
             return Err(TooLong(delay));
         }
-        state.until = until;
         drop(state);
         progress.waits(self.service, delay, longer);
         Ok(())
