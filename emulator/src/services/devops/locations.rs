@@ -41,7 +41,7 @@ fn location((id, area, name, route, revision, released): &Location) -> Value {
         "resourceName": name,
         "routeTemplate": route,
         "resourceVersion": revision,
-        "minVersion": "5.0",
+        "minVersion": "3.2",
         "maxVersion": "7.2",
         "releasedVersion": if *released { "7.1" } else { "0.0" },
     })

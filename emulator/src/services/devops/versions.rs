@@ -33,7 +33,8 @@ impl Versions {
             None => (version.as_str(), None),
             Some((number, rest)) => (number, Some(rest.strip_prefix('.').unwrap_or("1"))),
         };
-        let is_known = ["5.0", "5.1", "6.0", "7.0", "7.1", "7.2"].contains(&number);
+        // azure-devops-node-api asks for roles by the oldest.
+        let is_known = ["3.2", "5.0", "5.1", "6.0", "7.0", "7.1", "7.2"].contains(&number);
         let is_there = match revision {
             None => is_known && self.released && number != "7.2",
             Some(revision) => {
