@@ -100,6 +100,15 @@ async fn a_thousand_projects_come_in_pages_that_a_header_names() {
 }
 
 #[tokio::test]
+async fn the_slash_of_a_base_address_may_stand_beside_that_of_a_path() {
+    let fixture = Fixture::of(&OrganizationPlan::new(NAME).projects(3));
+    let url = format!("{}//{NAME}/_apis/projects?api-version=7.1&$top=2", fixture.emulator.devops_url());
+    let request = fixture.client.get(url).basic_auth("", Some(&fixture.made.personal_token));
+    let answer = request.send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), continuation(&answer)), (200, Some("2".to_owned())));
+}
+
+#[tokio::test]
 async fn the_list_of_a_project_has_what_is_shared_with_it_and_half_made_connections_only_when_asked() {
     let planted =
         [Planted::SharedWithProject, Planted::CreationFailed, Planted::PartlyVisible, Planted::StoredSecret];

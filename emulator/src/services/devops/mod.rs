@@ -20,7 +20,7 @@ use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Version};
+use axum::http::{HeaderMap, Uri, Version};
 use axum::middleware;
 use axum::response::Response;
 use axum::routing::{get, options, post, put};
@@ -39,6 +39,25 @@ use crate::world::{keys, tls};
 type Shared = State<Arc<World>>;
 
 pub(crate) fn router(world: Arc<World>) -> Router {
+    // What stands around a router sees the path before it is matched.
+    Router::new().fallback_service(routes(world)).layer(middleware::map_request(with_one_slash))
+}
+
+/// A base address that ends with a slash, and a path that begins with one: azure_devops_rust_api puts them side by side, and the real
+/// server takes it.
+async fn with_one_slash(mut request: Request) -> Request {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    if let Some(path) = path.strip_prefix('/').filter(|path| path.starts_with('/')) {
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = path.parse().ok();
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}
+
+fn routes(world: Arc<World>) -> Router {
     let id_token =
         "/{organization}/{project}/_apis/distributedtask/hubs/{hub}/plans/{plan}/jobs/{job}/oidctoken";
     Router::new()
