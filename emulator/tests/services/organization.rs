@@ -145,6 +145,25 @@ async fn the_list_of_a_project_has_what_is_shared_with_it_and_half_made_connecti
 }
 
 #[tokio::test]
+async fn a_connection_that_is_made_says_who_made_it() {
+    let fixture = Fixture::of(&OrganizationPlan::new(NAME).connections(1));
+    let (project, known) = (fixture.project(0), fixture.made.healthy[0]);
+    let path = |id: &str| format!("{project}/_apis/serviceendpoint/endpoints/{id}?api-version=7.1");
+    let mut wanted = fixture.json(&path(&known.to_string())).await;
+    wanted["name"] = json!("made");
+    wanted["data"]["creationMode"] = json!("Manual");
+    wanted["createdBy"] = json!(null);
+    let url =
+        format!("{}/{NAME}/_apis/serviceendpoint/endpoints?api-version=7.1", fixture.emulator.devops_url());
+    let request = fixture.client.post(url).basic_auth("", Some(&fixture.made.personal_token));
+    let request = request.header("content-type", "application/json").body(wanted.to_string());
+    let made = body(request.send().await.unwrap()).await;
+    let read = fixture.json(&path(made["id"].as_str().unwrap())).await;
+    assert_eq!(read["name"], "made", "{read}");
+    assert!(read["createdBy"]["displayName"].is_string(), "{read}");
+}
+
+#[tokio::test]
 async fn each_way_to_say_no_is_a_switch() {
     let fixture = Fixture::of(&OrganizationPlan::new(NAME).projects(3).connections(3));
     let project = fixture.project(0);
