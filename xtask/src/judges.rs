@@ -1,15 +1,12 @@
-//! `judges`: the clients of others read the emulated organization, and stand beside the sources of id tokens of `wif exec`, so that
-//! neither the emulator nor `wif` is judged by our reading alone; and those of what an audit writes.
+//! `judges`: the clients of others read and write the emulated organization, and stand beside the sources of id tokens of
+//! `wif exec`, so that neither the emulator nor `wif` is judged by our reading alone; and those of what an audit writes.
 
+mod organization;
 mod reports;
 
 use std::{fs, path::PathBuf, process::Command};
 
-use emulator::{
-    Emulator,
-    directory::SourceIssuer,
-    organization::{OrganizationPlan, Planted, approval, branch_control},
-};
+use emulator::{Emulator, directory::SourceIssuer};
 
 use crate::{
     process::{Result, cargo, output, root, run, target},
@@ -19,7 +16,7 @@ use crate::{
 /// Installs the clients below `target/`, lets them read, and prints a table for each kind.
 pub(crate) fn judges(only: Option<&str>) -> Result<()> {
     for (name, judge) in [
-        ("organization", organization as fn() -> Result<()>),
+        ("organization", organization::organization as fn() -> Result<()>),
         ("sources", sources),
         ("reports", reports::reports),
     ] {
@@ -28,34 +25,6 @@ pub(crate) fn judges(only: Option<&str>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Microsoft's clients of Azure DevOps and of Azure Resource Manager.
-fn organization() -> Result<()> {
-    let python = install("judges", "requirements.txt")?;
-    let emulator = Emulator::start();
-    let plan = OrganizationPlan::new("fabrikam").projects(250).connections(10).planted(&Planted::ALL);
-    let made = emulator.add_organization(&plan);
-    let connection = made.healthy[0];
-    {
-        let mut directory = emulator.directory();
-        directory.quirks.arm_page = Some(7);
-        let checks = vec![approval("[Project 0000]\\Leads"), branch_control("refs/heads/main")];
-        directory.connection(connection).record.checks = checks;
-    }
-    let token = emulator.access_token(made.auditor, "https://management.azure.com");
-    let mut judge = Command::new(&python);
-    judge
-        .arg(kept("judges.py"))
-        .env("REQUESTS_CA_BUNDLE", emulator.ca_file())
-        .env("JUDGE_ORGANIZATION_URL", format!("{}/fabrikam", emulator.devops_url()))
-        .env("JUDGE_PERSONAL_TOKEN", &made.personal_token)
-        .env("JUDGE_ARM_URL", emulator.arm_url())
-        .env("JUDGE_ARM_TOKEN", token)
-        .env("JUDGE_SUBSCRIPTION", made.subscription.to_string())
-        .env("JUDGE_PROJECT", made.projects[0].to_string())
-        .env("JUDGE_CONNECTION", connection.to_string());
-    ask(&mut judge, &emulator)
 }
 
 /// The clients of other issuers, beside `wif exec`.
@@ -91,7 +60,13 @@ fn sources() -> Result<()> {
             emulator.source_variables(issuer).into_iter().map(|(name, value)| format!("{name}={value}"));
         judge.env(name, lines.collect::<Vec<_>>().join("\n"));
     }
+    table();
     ask(&mut judge, &emulator)
+}
+
+/// The head of a table of clients.
+fn table() {
+    println!("| client | reads or writes | |\n|---|---|---|");
 }
 
 /// A file that is committed.
@@ -118,9 +93,9 @@ fn install(folder: &str, pins: &str) -> Result<PathBuf> {
 /// Runs the judge, and prints its rows.
 fn ask(judge: &mut Command, emulator: &Emulator) -> Result<()> {
     let home = tempfile::tempdir().map_err(|error| error.to_string())?;
-    // A client keeps what it learns of a server in its user's home.
-    let judged = judge.env("HOME", home.path()).output().map_err(|error| error.to_string())?;
-    println!("| client | reads | |\n|---|---|---|");
+    // A client keeps what it learns of a server in its user's home, and Python what it compiles beside the script.
+    let judge = judge.env("HOME", home.path()).env("PYTHONDONTWRITEBYTECODE", "1");
+    let judged = judge.output().map_err(|error| error.to_string())?;
     for row in String::from_utf8_lossy(&judged.stdout).lines() {
         println!("| {row} |");
     }

@@ -61,8 +61,8 @@ enum Chore {
         /// Only these: step, trips, start, exec, script, broker, audit, change, size
         only: Vec<String>,
     },
-    /// Let the clients of others, pinned, read an emulated organization and the sources of `wif exec`, and axe-core (in Chromium),
-    /// sarif-multitool and JSON schemas what an audit writes, and print what they accept
+    /// Let the clients of others, pinned, read and write an emulated organization, and read the sources of `wif exec`, and axe-core (in
+    /// Chromium), sarif-multitool and JSON schemas what an audit writes, and print what they accept
     Judges {
         /// Only these: organization, sources or reports
         #[arg(value_parser = ["organization", "sources", "reports"])]
