@@ -17,6 +17,8 @@ import jwt
 from spiffe import WorkloadApiClient
 from spiffe._proto import workload_pb2, workload_pb2_grpc
 
+from table import table
+
 AUDIENCE = "api://AzureADTokenExchange"
 SPIFFE_ID = "spiffe://contoso.example/ns/shop/sa/orders"
 
@@ -141,18 +143,4 @@ CHECKS = [
 ]
 
 
-def main():
-    failed = False
-    for package, checks in CHECKS:
-        for check in checks:
-            try:
-                check()
-                print(f"{package} | {check.__name__.replace('_', ' ')} | ok")
-            except Exception as error:  # each is a row of the table
-                failed = True
-                text = " ".join(f"{type(error).__name__}: {error}".split())
-                print(f"{package} | {check.__name__.replace('_', ' ')} | FAILED: {text[:300]}")
-    sys.exit(1 if failed else 0)
-
-
-main()
+table(CHECKS)
