@@ -20,14 +20,10 @@ pub(crate) fn audit(require_advisories: bool) -> Result<()> {
     println!("YAML is as it should be");
     println!("{}", rust_version::check()?);
 
-    // A workspace of its own, which nothing else here locks.
-    output(&mut cargo(&[
-        "metadata",
-        "--locked",
-        "--format-version=1",
-        "--manifest-path",
-        "fuzz/Cargo.toml",
-    ]))?;
+    // Workspaces of their own, which nothing else here locks.
+    for manifest in ["fuzz/Cargo.toml", "xtask/judges/rust/Cargo.toml"] {
+        output(&mut cargo(&["metadata", "--locked", "--format-version=1", "--manifest-path", manifest]))?;
+    }
 
     let deny = tools::crate_program("cargo-deny", DENY, &[])?;
     let deny = |arguments: &[&str]| {

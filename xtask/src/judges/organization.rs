@@ -9,7 +9,7 @@ use emulator::{
 
 use super::{ask, install, kept, table};
 use crate::{
-    process::{Result, node},
+    process::{Result, cargo, node, run, target},
     tools::npm,
 };
 
@@ -19,6 +19,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(super) fn organization() -> Result<()> {
     let python = install("judges", "requirements.txt")?;
     let packages = npm("judges-of-the-emulator", &kept("node"))?;
+    let of_rust = of_rust()?;
     let emulator = Emulator::start();
     let made = made(&emulator);
     let of_node = |script: &str| {
@@ -30,11 +31,22 @@ pub(super) fn organization() -> Result<()> {
     of_python.arg(kept("judges.py"));
     table();
     let mut faults = Vec::new();
-    for mut judge in [of_python, of_node("devops.js"), of_node("graph.js")] {
+    for mut judge in [of_python, of_node("devops.js"), of_node("graph.js"), of_rust] {
         judge.envs(variables(&emulator, &made));
         faults.extend(ask(&mut judge, &emulator).err());
     }
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
+}
+
+/// The client for Rust, compiled with its own lock file.
+fn of_rust() -> Result<Command> {
+    let manifest = kept("rust").join("Cargo.toml");
+    let folder = target()?.join("judges-rust");
+    let program = format!("wif-judges{}", std::env::consts::EXE_SUFFIX);
+    let mut build = cargo(&["build", "--quiet", "--locked", "--manifest-path"]);
+    // Half of what it takes is what a debugger would read.
+    run(build.arg(manifest).arg("--target-dir").arg(&folder).env("CARGO_PROFILE_DEV_DEBUG", "0"))?;
+    Ok(Command::new(folder.join("debug").join(program)))
 }
 
 /// 250 projects, and in the first of them what the clients look at: a connection in which nothing is wrong, with checks and three runs.
@@ -74,11 +86,12 @@ fn variables(emulator: &Emulator, made: &MadeOrganization) -> Vec<(&'static str,
         ("JUDGE_PROJECT", made.projects[0].to_string()),
         ("JUDGE_OTHER_PROJECT", made.projects[1].to_string()),
         ("JUDGE_CONNECTION", connection.to_string()),
+        ("JUDGE_OTHER_CONNECTION", made.healthy[1].to_string()),
         ("JUDGE_CONNECTION_WITH_SECRET", made.planted[&Planted::StoredSecret].to_string()),
         ("JUDGE_APPLICATION", application.to_string()),
     ];
-    // How Python's and Node's clients are told whom to trust.
-    for name in ["REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"] {
+    // How Python's, Node's and Rust's clients are told whom to trust.
+    for name in ["REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"] {
         variables.push((name, emulator.ca_file().display().to_string()));
     }
     variables
