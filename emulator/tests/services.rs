@@ -12,6 +12,8 @@ mod devops;
 mod entra;
 #[path = "services/faults.rs"]
 mod faults;
+#[path = "services/graph.rs"]
+mod graph;
 #[path = "services/network.rs"]
 mod network;
 #[path = "services/organization.rs"]

@@ -1,4 +1,4 @@
-//! Applications made once by their unique names, their service principals, and applications deleted.
+//! Applications made once by their unique names, or each time, their owners, their service principals, and applications deleted.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -6,8 +6,10 @@ use uuid::Uuid;
 use crate::services::graph::objects::Set;
 use crate::services::graph::refusal::Refusal;
 use crate::world::World;
+use crate::world::directory::Directory;
 use crate::world::directory::entra::{App, Kind};
-use crate::world::directory::records::Lag;
+use crate::world::directory::quirks::Quirks;
+use crate::world::directory::records::{Lag, Person};
 
 /// The name of `applications(uniqueName='…')`, in which a quotation mark is doubled.
 pub(super) fn unique_name(segment: &str) -> Option<String> {
@@ -32,6 +34,11 @@ pub(super) fn change(
 ) -> Option<Result<(u16, Value), Refusal>> {
     let segments: Vec<_> = path.strip_prefix("/v1.0/")?.split('/').collect();
     match (method, segments.as_slice()) {
+        ("POST", ["applications"]) => Some(make(world, tenant, sent)),
+        ("PATCH", ["applications", id]) => Some(update(world, tenant, id, sent)),
+        ("DELETE", ["applications", id, "owners", owner, "$ref"]) => {
+            Some(remove_owner(world, tenant, id, owner))
+        }
         ("PATCH", [first]) => {
             let name = unique_name(first)?;
             Some(upsert(world, tenant, &name, sent, is_upsert))
@@ -52,38 +59,83 @@ fn upsert(
     is_upsert: bool,
 ) -> Result<(u16, Value), Refusal> {
     let mut directory = world.directory();
-    let (application_lag, principal_lag) = (directory.quirks.application_lag, directory.quirks.principal_lag);
-    let apps = &mut directory.tenant(tenant).apps;
     let is_it = |app: &&mut App| app.record.unique_name.as_deref() == Some(name) && !app.record.deleted;
-    let tags = |app: &mut App| {
-        if let Some(tags) = sent["tags"].as_array() {
-            app.record.tags = tags.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-        }
-        if let Some(name) = sent["displayName"].as_str() {
-            name.clone_into(&mut app.record.name);
-        }
-    };
-    if let Some(app) = apps.iter_mut().find(is_it) {
-        tags(app);
+    if let Some(app) = directory.tenant(tenant).apps.iter_mut().find(is_it) {
+        describe(app, sent);
         return Ok((204, Value::Null));
     }
     if !is_upsert {
         return Err(gone(name));
     }
+    let mut app = new(&directory.quirks, sent)?;
+    app.record.unique_name = Some(name.to_owned());
+    let shown = Set::Applications.object(&app);
+    directory.tenant(tenant).apps.push(app);
+    Ok((201, shown))
+}
+
+/// An application of its own for each call.
+fn make(world: &World, tenant: Uuid, sent: &Value) -> Result<(u16, Value), Refusal> {
+    let mut directory = world.directory();
+    let app = new(&directory.quirks, sent)?;
+    let shown = Set::Applications.object(&app);
+    directory.tenant(tenant).apps.push(app);
+    Ok((201, shown))
+}
+
+fn new(quirks: &Quirks, sent: &Value) -> Result<App, Refusal> {
     if sent["displayName"].as_str().unwrap_or_default().is_empty() {
         let message = "Property displayName is required.".to_owned();
         return Err((400, "Request_BadRequest", message));
     }
     let mut app = App::new(Uuid::new_v4(), Kind::Application);
     app.multi_tenant = sent["signInAudience"].as_str() != Some("AzureADMyOrg");
-    app.record.unique_name = Some(name.to_owned());
     app.record.without_principal = true;
-    app.record.unknown = Lag::new(application_lag);
-    app.record.principal_unknown = Lag::new(principal_lag);
-    tags(&mut app);
-    let shown = Set::Applications.object(&app);
-    apps.push(app);
-    Ok((201, shown))
+    app.record.unknown = Lag::new(quirks.application_lag);
+    app.record.principal_unknown = Lag::new(quirks.principal_lag);
+    let bound = sent["owners@odata.bind"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let ids = bound.iter().filter_map(|url| Uuid::try_parse(url.as_str()?.rsplit('/').next()?).ok());
+    app.record.owners = ids
+        .map(|id| Person {
+            id,
+            name: id.to_string(),
+            unique_name: id.to_string(),
+            disabled: false,
+            gone: false,
+        })
+        .collect();
+    describe(&mut app, sent);
+    Ok(app)
+}
+
+fn describe(app: &mut App, sent: &Value) {
+    if let Some(tags) = sent["tags"].as_array() {
+        app.record.tags = tags.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    }
+    if let Some(name) = sent["displayName"].as_str() {
+        name.clone_into(&mut app.record.name);
+    }
+}
+
+fn by_object<'a>(directory: &'a mut Directory, tenant: Uuid, id: &str) -> Result<&'a mut App, Refusal> {
+    let wanted = Uuid::try_parse(id).ok();
+    let is_it = |app: &&mut App| Set::Applications.has(app) && Some(app.application_object()) == wanted;
+    let app = directory.tenant(tenant).apps.iter_mut().find(is_it);
+    app.filter(|app| !app.record.unknown.take()).ok_or_else(|| gone(id))
+}
+
+fn update(world: &World, tenant: Uuid, id: &str, sent: &Value) -> Result<(u16, Value), Refusal> {
+    describe(by_object(&mut world.directory(), tenant, id)?, sent);
+    Ok((204, Value::Null))
+}
+
+fn remove_owner(world: &World, tenant: Uuid, id: &str, owner: &str) -> Result<(u16, Value), Refusal> {
+    let mut directory = world.directory();
+    let owners = &mut by_object(&mut directory, tenant, id)?.record.owners;
+    let wanted = Uuid::try_parse(owner).ok();
+    let at = owners.iter().position(|one| Some(one.id) == wanted).ok_or_else(|| gone(owner))?;
+    owners.remove(at);
+    Ok((204, Value::Null))
 }
 
 fn make_principal(world: &World, tenant: Uuid, sent: &Value) -> Result<(u16, Value), Refusal> {

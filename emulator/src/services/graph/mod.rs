@@ -179,13 +179,10 @@ fn answer_call(world: &World, tenant: Uuid, call: &Call<'_>) -> Result<Value, Re
         return app.map_or_else(|| Err(applications::gone(name)), |app| shape(app, set, &call.query));
     }
     let key = segments.first().and_then(|first| first.split_once("(appId='")?.1.strip_suffix("')"));
-    let (object, list) = match (key, rest) {
-        (Some(key), []) => (Some((key, true)), None),
-        (Some(key), [list]) => (Some((key, true)), Some(*list)),
-        (None, [id]) => (Some((*id, false)), None),
-        (None, [id, list]) => (Some((*id, false)), Some(*list)),
-        (None, []) => (None, None),
-        _ => return Err(not_found()),
+    let (object, below) = match (key, rest) {
+        (Some(key), below) => (Some((key, true)), below),
+        (None, [id, below @ ..]) => (Some((*id, false)), below),
+        (None, []) => (None, rest),
     };
     let Some((id, by_client)) = object else {
         let filter = Filter::parse(&call.query, call.is_eventual)?;
@@ -201,15 +198,17 @@ fn answer_call(world: &World, tenant: Uuid, call: &Call<'_>) -> Result<Value, Re
         );
         (404, "Request_ResourceNotFound", message)
     })?;
-    match list {
-        None => shape(app, set, &call.query),
-        Some("federatedIdentityCredentials") => Ok(json!({ "value": set.credentials(app) })),
-        Some("memberOf") if set == Set::ServicePrincipals => Ok(json!({ "value": app.record.memberships })),
-        Some("appRoleAssignments") if set == Set::ServicePrincipals => {
-            Ok(json!({ "value": app.record.granted }))
+    match below {
+        [] => shape(app, set, &call.query),
+        ["federatedIdentityCredentials"] => Ok(json!({ "value": set.credentials(app) })),
+        ["federatedIdentityCredentials", key] => {
+            let is_it = |one: &Value| ["id", "name"].iter().any(|by| one[by] == **key);
+            set.credentials(app).into_iter().find(is_it).ok_or_else(|| applications::gone(key))
         }
-        Some("owners") => Ok(json!({ "value": app.record.owners.iter().map(owner).collect::<Vec<_>>() })),
-        Some(_) => Err(not_found()),
+        ["memberOf"] if set == Set::ServicePrincipals => Ok(json!({ "value": app.record.memberships })),
+        ["appRoleAssignments"] if set == Set::ServicePrincipals => Ok(json!({ "value": app.record.granted })),
+        ["owners"] => Ok(json!({ "value": app.record.owners.iter().map(owner).collect::<Vec<_>>() })),
+        _ => Err(not_found()),
     }
 }
 

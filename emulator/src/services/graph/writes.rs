@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::services::answer::{json_answer, set_header};
-use crate::services::graph::applications;
+use crate::services::graph::applications::{self, gone};
 use crate::services::graph::objects::Set;
 use crate::services::graph::refusal::Refusal;
 use crate::services::graph::{authorize_as, not_found, refusal_body};
@@ -90,13 +90,22 @@ fn answer(
             app.register(credential.clone(), lags);
             Ok((201, shown(app, &credential)))
         }
+        ("PATCH", None) => {
+            let found = find(app, list.trim_start_matches('/'))?.clone();
+            if sent["name"].as_str().is_some_and(|name| name != found.name) {
+                return Err((400, "Request_BadRequest", "Property 'name' cannot be changed.".to_owned()));
+            }
+            let mut whole = shown(app, &found);
+            if let (Some(whole), Some(sent)) = (whole.as_object_mut(), sent.as_object()) {
+                whole.extend(sent.clone());
+            }
+            let credential = checked(app, &found.name, &whole)?;
+            app.register(credential, lags);
+            Ok((204, Value::Null))
+        }
         ("DELETE", _) => {
             let key = name.unwrap_or_else(|| list.trim_start_matches('/'));
-            let is_it = |one: &&FederatedCredential| {
-                one.name == key || app.credential_id(&one.name).to_string().eq_ignore_ascii_case(key)
-            };
-            let found = app.federated_credentials.iter().find(is_it).map(|one| one.name.clone());
-            let name = found.ok_or_else(|| gone(key))?;
+            let name = find(app, key)?.name.clone();
             app.unregister(&name, deletion_lag);
             Ok((204, Value::Null))
         }
@@ -104,11 +113,12 @@ fn answer(
     }
 }
 
-fn gone(id: &str) -> Refusal {
-    let message = format!(
-        "Resource '{id}' does not exist or one of its queried reference-property objects are not present."
-    );
-    (404, "Request_ResourceNotFound", message)
+/// A federated credential by its name or id.
+fn find<'a>(app: &'a App, key: &str) -> Result<&'a FederatedCredential, Refusal> {
+    let is_it = |one: &&FederatedCredential| {
+        one.name == key || app.credential_id(&one.name).to_string().eq_ignore_ascii_case(key)
+    };
+    app.federated_credentials.iter().find(is_it).ok_or_else(|| gone(key))
 }
 
 fn shown(app: &App, one: &FederatedCredential) -> Value {
