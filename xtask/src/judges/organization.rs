@@ -29,10 +29,11 @@ pub(super) fn organization() -> Result<()> {
     };
     let mut of_python = Command::new(&python);
     of_python.arg(kept("judges.py"));
+    let variables = variables(&emulator, &made);
     table();
     let mut faults = Vec::new();
     for mut judge in [of_python, of_node("devops.js"), of_node("graph.js"), of_rust] {
-        judge.envs(variables(&emulator, &made));
+        judge.envs(variables.iter().map(|(name, value)| (name, value)));
         faults.extend(ask(&mut judge, &emulator).err());
     }
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }

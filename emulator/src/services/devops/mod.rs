@@ -43,7 +43,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
     Router::new().fallback_service(routes(world)).layer(middleware::map_request(with_one_slash))
 }
 
-/// A base address that ends with a slash, and a path that begins with one: azure_devops_rust_api puts them side by side, and the real
+/// A base address that ends with a slash, and a path that begins with one: `azure_devops_rust_api` puts them side by side, and the real
 /// server takes it.
 async fn with_one_slash(mut request: Request) -> Request {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());

@@ -36,7 +36,7 @@ async fn main() -> Result<ExitCode> {
         ("writes a connection", organization.write_a_connection().await),
     ];
     for (what, result) in &rows {
-        let said = result.as_ref().map_or_else(ToString::to_string, |()| "ok".to_owned());
+        let said = result.as_ref().map_or_else(|error| format!("FAILED: {error}"), |()| "ok".to_owned());
         let said = said.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
         println!("{CLIENT} | {what} | {said}");
     }
@@ -45,7 +45,7 @@ async fn main() -> Result<ExitCode> {
 
 /// An error, unless it is so.
 fn expect(is_so: bool, what: impl std::fmt::Debug) -> Result<()> {
-    if is_so { Ok(()) } else { Err(format!("FAILED: not expected: {what:?}").into()) }
+    if is_so { Ok(()) } else { Err(format!("not expected: {what:?}").into()) }
 }
 
 impl Organization {
@@ -80,8 +80,7 @@ impl Organization {
     async fn read_connections(&self) -> Result<()> {
         let client = self.connections.endpoints_client();
         let all = client.get_service_endpoints(&self.name, &self.project).await?.value;
-        let found =
-            all.iter().find(|one| one.id == self.connection).ok_or("FAILED: it is not in the list")?;
+        let found = all.iter().find(|one| one.id == self.connection).ok_or("it is not in the list")?;
         let scheme = found.authorization.scheme.as_deref();
         expect(scheme == Some("WorkloadIdentityFederation") && found.is_ready, found)?;
         let one = client.get(&self.name, &self.project, &self.connection).await?;
