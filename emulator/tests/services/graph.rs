@@ -44,6 +44,8 @@ async fn an_application_is_made_renamed_read_and_deleted_by_its_object_id() {
         (status, &made["displayName"], &made["signInAudience"]),
         (201, &json!("app-a"), &json!("AzureADMyOrg"))
     );
+    // What is not set is said to be null: a client tells that from a text that is empty.
+    assert_eq!(made.get("groupMembershipClaims"), Some(&Value::Null));
     let own = format!("/applications/{}", made["id"].as_str().unwrap());
 
     let (_, owners) = fixture.ask(Method::GET, &format!("{own}/owners"), None).await;
@@ -54,6 +56,7 @@ async fn an_application_is_made_renamed_read_and_deleted_by_its_object_id() {
 
     assert_eq!(fixture.ask(Method::PATCH, &own, Some(json!({ "displayName": "app-b" }))).await.0, 204);
     assert_eq!(fixture.ask(Method::GET, &own, None).await.1["displayName"], "app-b");
+    assert_eq!(fixture.ask(Method::GET, &format!("/../beta{own}"), None).await.1["displayName"], "app-b");
     assert_eq!(fixture.ask(Method::DELETE, &own, None).await.0, 204);
     for method in [Method::GET, Method::PATCH] {
         assert_eq!(fixture.ask(method, &own, Some(json!({}))).await.0, 404);

@@ -59,7 +59,9 @@ async fn single(State(world): Shared, request: Request) -> Response {
     let decoded = decode_pairs(format!("path={}", uri.path().replace('+', "%2B")).as_bytes());
     let path = decoded.into_iter().next().map(|(_, path)| path).unwrap_or_default();
     let answer = authorize(&world, request.headers()).and_then(|tenant| {
-        let path = path.strip_prefix("/v1.0").ok_or_else(not_found)?.to_owned();
+        // Of what is emulated, the beta shows the same.
+        let below = path.strip_prefix("/v1.0").or_else(|| path.strip_prefix("/beta"));
+        let path = below.ok_or_else(not_found)?.to_owned();
         let query = decode_pairs(uri.query().unwrap_or_default().as_bytes());
         let is_eventual =
             is_eventual(request.headers().get("consistencylevel").and_then(|value| value.to_str().ok()));

@@ -81,6 +81,7 @@ fn application(app: &App) -> Value {
         "keyCredentials": certificates,
         "disabledByMicrosoftStatus": null,
         "tags": app.record.tags,
+        "groupMembershipClaims": null,
     })
 }
 
