@@ -14,6 +14,9 @@ use super::{
     tools::{ACCESS_TOKEN_LIVES, Client, Mode, Proof, STATUS},
 };
 
+/// How many id tokens a client that exchanges them has to see.
+const DIFFERENT: usize = 3;
+
 /// The client's last token is another than its first, which had ended by then.
 pub(super) fn renewed(lines: &[Value], client: &Client) -> Result<(), String> {
     if client.proof != Proof::Arm {
@@ -57,7 +60,7 @@ pub(super) fn kept(journal: &[Entry], client: &Client, scheme: Scheme) -> Vec<St
         .filter(|entry| entry.service == Service::Entra && !is_by(entry, "wif/"))
         .filter_map(|entry| assertion(entry).map(|claims| claims.to_string()))
         .collect();
-    if exchanges && assertions.len() < 3 {
+    if exchanges && assertions.len() < DIFFERENT {
         complaints.push(format!("the client exchanged {} different id tokens", assertions.len()));
     }
     complaints
@@ -95,6 +98,14 @@ mod tests {
     use serde_json::json;
 
     use super::{super::tools::TOOLS, *};
+
+    #[test]
+    fn a_client_that_exchanges_once_in_a_step_has_enough_steps() {
+        let once = |client: &&Client| client.proof == Proof::Plan && *client.exchanges.start() > 0;
+        for client in TOOLS.iter().flat_map(|tool| tool.clients).filter(once) {
+            assert!(client.steps >= DIFFERENT, "{}", client.credential);
+        }
+    }
 
     #[test]
     fn a_broker_that_renewed_nothing_is_not_accepted() {

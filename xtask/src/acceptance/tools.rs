@@ -290,8 +290,8 @@ const AZ: Tool = Tool {
 
 /// `init` from the mirror, and `plan`, each time with an id token of the broker.
 const PLAN: Client = Client {
-    steps: 2,
-    exchanges: 2..=usize::MAX,
+    steps: 3,
+    exchanges: 3..=usize::MAX,
     calls: 0..=usize::MAX,
     env: &[TERRAFORM[0], TERRAFORM[2], TERRAFORM[3]],
     proof: Proof::Plan,
