@@ -117,6 +117,13 @@ fn each_side_of_a_conversion_of_its_reversion_and_of_its_rollback_is_whole() {
     is_whole(run, plan, &fs::read(plan).unwrap());
     let before = hand_off(run, plan, "terraform");
     assert!(before.contains("/federatedIdentityCredential/CREDENTIAL-ID"), "{before}");
+    // One that Azure DevOps made the application of has no block credentials in its code.
+    assert!(before.contains("# and in its block credentials, if it has one: serviceprincipalid"), "{before}");
+    // Terraform refuses an import of what its code does not have.
+    let needs = "# each import needs its resource in the code: write it, or let terraform plan -generate-config-out=FILE do it";
+    assert_eq!(before.lines().next(), Some(needs));
+    let (_, ticket) = run(&["hand-off", plan, "--to", "terraform", "--format", "markdown"]);
+    assert!(ticket.contains("Each import needs its resource in the code"), "{ticket}");
     assert_eq!(scene.apply(&["--yes"]).0, 0);
     // Of the two that each has got one is left.
     assert_eq!(is_real(run, plan, emulator), 2);
@@ -167,6 +174,8 @@ fn each_side_of_a_request_and_of_its_rollback_is_whole() {
             assert!(code.contains(resource), "{resource}: {code}");
         }
         assert!(code.contains("/CONNECTION-ID\""), "{code}");
+        // The provider replaces a connection of a resource group whose code has credentials, and takes no resource_group beside them.
+        assert!(code.contains("lifecycle {\n  ignore_changes = [resource_group]\n}"), "{code}");
         assert_eq!(scene.apply(&[]).0, 0);
         assert_eq!(is_real(run, "plan.json", &scene.fixture.emulator), imported, "{kind}");
         assert_eq!(run(&["rollback", "plan.json.journal", "--output", "back.json"]).0, 10);

@@ -46,6 +46,13 @@ impl Ids {
     /// These, and where they lack one, that of others.
     #[must_use]
     pub fn or(self, others: Self) -> Self {
+        let mut removed = self.removed;
+        let theirs = others.removed.into_iter();
+        theirs.for_each(|name| {
+            if !removed.contains(&name) {
+                removed.push(name)
+            }
+        });
         Self {
             client: self.client.or(others.client),
             application: self.application.or(others.application),
@@ -55,7 +62,7 @@ impl Ids {
             credential: self.credential.or(others.credential),
             assignment: self.assignment.or(others.assignment),
             check: self.check.or(others.check),
-            removed: [self.removed, others.removed].concat(),
+            removed,
         }
     }
 
@@ -84,5 +91,11 @@ mod tests {
         assert_eq!((both.client, both.principal), (Some(Uuid::from_u128(1)), Some(Uuid::from_u128(3))));
         assert_eq!((both.check, &both.assignment), (Some(7), &None));
         assert!(Ids::default().is_empty() && !both.is_empty());
+        // A step's own are among those that all steps share.
+        let removed = |names: &[&str]| Ids {
+            removed: names.iter().map(ToString::to_string).collect(),
+            ..Ids::default()
+        };
+        assert_eq!(removed(&["a", "b"]).or(removed(&["b", "c"])), removed(&["a", "b", "c"]));
     }
 }

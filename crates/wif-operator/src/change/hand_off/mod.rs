@@ -38,11 +38,13 @@ struct Line<'a> {
 }
 
 const NOTHING: &str = "nothing is to be done on this side";
+/// Terraform refuses an import whose resource its code does not have.
+const IMPORTS: &str = "each import needs its resource in the code: write it, or let terraform plan -generate-config-out=FILE do it";
 
 /// The part of a side, and what of it is still open.
 #[must_use]
 pub fn text(plan: &Plan, journal: Option<&Read>, side: Side) -> String {
-    let part = |part: Part<'_>| {
+    let part = |part: &Part<'_>| {
         let item = part.item;
         let mut lines = vec![format!(
             "# {} in {} ({})",
@@ -50,14 +52,18 @@ pub fn text(plan: &Plan, journal: Option<&Read>, side: Side) -> String {
             comment(&item.project.name),
             item.connection
         )];
-        for Line { step, is_done, lines: own } in part.steps {
-            lines.push(format!("# {}: {}", if is_done { "done" } else { "open" }, comment(&step.title)));
-            lines.extend(own);
+        for Line { step, is_done, lines: own } in &part.steps {
+            lines.push(format!("# {}: {}", if *is_done { "done" } else { "open" }, comment(&step.title)));
+            lines.extend(own.iter().cloned());
         }
         lines.join("\n")
     };
-    let parts: Vec<_> = parts(plan, journal, side).into_iter().map(part).collect();
-    if parts.is_empty() { format!("# {NOTHING}\n") } else { parts.join("\n\n") + "\n" }
+    let parts = parts(plan, journal, side);
+    if parts.is_empty() {
+        return format!("# {NOTHING}\n");
+    }
+    let head = if has_imports(&parts) { format!("# {IMPORTS}\n\n") } else { String::new() };
+    head + &parts.iter().map(part).collect::<Vec<_>>().join("\n\n") + "\n"
 }
 
 /// The same for a ticket: Markdown, with a box for each step.
@@ -65,7 +71,11 @@ pub fn text(plan: &Plan, journal: Option<&Read>, side: Side) -> String {
 pub fn markdown(plan: &Plan, journal: Option<&Read>, side: Side) -> String {
     let span = |text: &str| code_span(text, MAX_LINE);
     let mut out = String::new();
-    for Part { item, steps } in parts(plan, journal, side) {
+    let parts = parts(plan, journal, side);
+    if has_imports(&parts) {
+        let _ = writeln!(out, "{}.\n", IMPORTS.replacen('e', "E", 1));
+    }
+    for Part { item, steps } in parts {
         // A `String` takes everything.
         let _ = writeln!(
             out,
@@ -83,6 +93,11 @@ pub fn markdown(plan: &Plan, journal: Option<&Read>, side: Side) -> String {
         }
     }
     if out.is_empty() { format!("{NOTHING}\n") } else { out }
+}
+
+fn has_imports(parts: &[Part<'_>]) -> bool {
+    let mut lines = parts.iter().flat_map(|part| &part.steps).flat_map(|line| &line.lines);
+    lines.any(|line| line.starts_with("import {"))
 }
 
 /// A block that belongs to an entry of a list.

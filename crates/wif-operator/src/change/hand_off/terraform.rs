@@ -65,7 +65,11 @@ fn of_request(context: &Context<'_>, change: &Change, is_undone: bool) -> Vec<St
         }
         Change::MakeConnection => {
             let id = format!("{}/{}", asked.owner(), context.connection());
-            vec![import("azuredevops_serviceendpoint_azurerm", &own, &id)]
+            let mut lines = vec![import("azuredevops_serviceendpoint_azurerm", &own, &id)];
+            if is_resource_group(&asked.request.scope) {
+                lines.extend(BESIDE_CREDENTIALS.map(str::to_owned));
+            }
+            lines
         }
         Change::SaveConnection => vec![
             format!(
@@ -109,6 +113,19 @@ fn of_request(context: &Context<'_>, change: &Change, is_undone: bool) -> Vec<St
         | Change::Report
         | Change::StillUnused { .. } => Vec::new(),
     }
+}
+
+/// The provider reads the group of a connection, takes none beside credentials, and replaces a connection that has one without.
+const BESIDE_CREDENTIALS: [&str; 4] = [
+    "# in that resource there is no resource_group, since the provider takes none beside credentials, and instead:",
+    "lifecycle {",
+    "  ignore_changes = [resource_group]",
+    "}",
+];
+
+/// Whether a scope is one resource group: `/subscriptions/ID/resourceGroups/NAME`.
+fn is_resource_group(scope: &str) -> bool {
+    scope.starts_with("/subscriptions/") && scope.trim_end_matches('/').split('/').count() == 5
 }
 
 /// Whether a step ends what the code may have.
@@ -183,8 +200,7 @@ fn convert(context: &Context<'_>, to: Scheme) -> Vec<String> {
         format!("service_endpoint_authentication_scheme = \"{to}\""),
     ];
     if to == Scheme::WorkloadIdentityFederation {
-        let credentials =
-            "# and in its block credentials: serviceprincipalid stays, serviceprincipalkey goes";
+        let credentials = "# and in its block credentials, if it has one: serviceprincipalid stays, serviceprincipalkey goes";
         lines.push(credentials.to_owned());
     }
     lines
