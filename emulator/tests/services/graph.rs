@@ -46,6 +46,7 @@ async fn an_application_is_made_renamed_read_and_deleted_by_its_object_id() {
     );
     // What is not set is said to be null: a client tells that from a text that is empty.
     assert_eq!(made.get("groupMembershipClaims"), Some(&Value::Null));
+    assert_eq!(made["api"]["oauth2PermissionScopes"], json!([]));
     let own = format!("/applications/{}", made["id"].as_str().unwrap());
 
     let (_, owners) = fixture.ask(Method::GET, &format!("{own}/owners"), None).await;

@@ -82,6 +82,13 @@ fn application(app: &App) -> Value {
         "disabledByMicrosoftStatus": null,
         "tags": app.record.tags,
         "groupMembershipClaims": null,
+        "api": {
+            "acceptMappedClaims": null,
+            "knownClientApplications": [],
+            "requestedAccessTokenVersion": null,
+            "oauth2PermissionScopes": [],
+            "preAuthorizedApplications": [],
+        },
     })
 }
 
