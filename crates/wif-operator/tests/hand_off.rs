@@ -120,7 +120,7 @@ fn each_side_of_a_conversion_of_its_reversion_and_of_its_rollback_is_whole() {
     // One that Azure DevOps made the application of has no block credentials in its code.
     assert!(before.contains("# and in its block credentials, if it has one: serviceprincipalid"), "{before}");
     // Terraform refuses an import of what its code does not have.
-    let needs = "# each import needs its resource in the code: write it, or let terraform plan -generate-config-out=FILE do it";
+    let needs = "# each import needs its resource in the code: write it, or let terraform plan -generate-config-out=FILE draft it, and mend what it says conflicts";
     assert_eq!(before.lines().next(), Some(needs));
     let (_, ticket) = run(&["hand-off", plan, "--to", "terraform", "--format", "markdown"]);
     assert!(ticket.contains("Each import needs its resource in the code"), "{ticket}");

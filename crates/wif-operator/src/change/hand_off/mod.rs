@@ -39,7 +39,7 @@ struct Line<'a> {
 
 const NOTHING: &str = "nothing is to be done on this side";
 /// Terraform refuses an import whose resource its code does not have.
-const IMPORTS: &str = "each import needs its resource in the code: write it, or let terraform plan -generate-config-out=FILE do it";
+const IMPORTS: &str = "each import needs its resource in the code: write it, or let terraform plan -generate-config-out=FILE draft it, and mend what it says conflicts";
 
 /// The part of a side, and what of it is still open.
 #[must_use]
