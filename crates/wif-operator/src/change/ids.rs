@@ -50,7 +50,7 @@ impl Ids {
         let theirs = others.removed.into_iter();
         theirs.for_each(|name| {
             if !removed.contains(&name) {
-                removed.push(name)
+                removed.push(name);
             }
         });
         Self {
