@@ -280,7 +280,7 @@ fn an_assertion_for_an_application_is_what_another_cloud_is_told_to_trust() {
         assert!(!text.contains("githubusercontent") && !text.contains("2027"), "{target}: {text}");
         assert_eq!(emulator::leaks(&case.emulator.issued(), text.as_bytes()), Vec::<String>::new());
 
-        // It is an access token, which Entra gives to somebody.
+        // The other side is shown an access token, whose holder Entra has to know first.
         let (code, _, said) = trust(target, &["--assertion", APPLICATION]);
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains("--tenant"), "{said}");

@@ -196,7 +196,7 @@ impl Machine {
 struct Seen {
     /// What Azure was asked by others than `wif`, in order.
     requests: Vec<String>,
-    /// For what Entra was asked, by whomever.
+    /// The resources that Entra was asked for: by our sign-in, by az and by the script.
     scopes: BTreeSet<String>,
     result: StepResult,
     /// What the script set for later steps; not the value of a secret.

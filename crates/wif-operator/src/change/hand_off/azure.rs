@@ -2,7 +2,7 @@
 
 use wif_core::foreign_text::one_line;
 
-use super::context::Context;
+use super::context::{Context, unused};
 use crate::{
     change::{
         plan::{Action, Credential},
@@ -18,10 +18,7 @@ pub(super) fn commands(context: &Context<'_>, action: &Action) -> Vec<String> {
         Action::AddCredential { credential } => add(context, credential),
         Action::RemoveCredential { credential } => remove(context, &credential.name),
         Action::RemoveUnused { credentials } => {
-            let begin =
-                "# the one of these that the connection does not use, when it is converted and proven:";
-            let removals = credentials.iter().flat_map(|one| remove(context, &one.name));
-            std::iter::once(begin.to_owned()).chain(removals.map(|one| format!("# {one}"))).collect()
+            unused(credentials.iter().flat_map(|one| remove(context, &one.name)))
         }
         Action::Follow(change) => of_request(context, change, false),
         Action::TakeBack { done } => of_request(context, done, true),

@@ -12,7 +12,7 @@ use crate::{
     subject::of_entra,
 };
 
-/// Stand for what is not known before the step that makes it is done.
+/// These words stand in place of ids that are known only when the step that makes their objects is done.
 const CLIENT: &str = "CLIENT-ID";
 const PRINCIPAL: &str = "OBJECT-ID-OF-THE-SERVICE-PRINCIPAL";
 const APPLICATION: &str = "OBJECT-ID-OF-THE-APPLICATION";
@@ -87,6 +87,12 @@ impl Context<'_> {
             audience: AUDIENCE.to_owned(),
         }
     }
+}
+
+/// The removals of credentials of which one is in use, and it is known only later which: a person takes the other.
+pub(super) fn unused(removals: impl Iterator<Item = String>) -> Vec<String> {
+    let begin = "# the one of these that the connection does not use, when it is converted and proven:";
+    std::iter::once(begin.to_owned()).chain(removals.map(|removal| format!("# {removal}"))).collect()
 }
 
 fn known(id: Option<Uuid>, otherwise: &str) -> String {

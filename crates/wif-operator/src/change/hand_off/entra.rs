@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::context::Context;
+use super::context::{Context, unused};
 use crate::{
     change::{
         plan::{Action, Credential},
@@ -24,10 +24,7 @@ pub(super) fn commands(context: &Context<'_>, action: &Action) -> Vec<String> {
         Action::AddCredential { credential } => vec![add(context, credential)],
         Action::RemoveCredential { credential } => vec![remove(context, &credential.name)],
         Action::RemoveUnused { credentials } => {
-            let begin =
-                "# the one of these that the connection does not use, when it is converted and proven:";
-            let removals = credentials.iter().map(|one| format!("# {}", remove(context, &one.name)));
-            std::iter::once(begin.to_owned()).chain(removals).collect()
+            unused(credentials.iter().map(|one| remove(context, &one.name)))
         }
         Action::Follow(change) => of_request(context, change, false),
         Action::TakeBack { done } => of_request(context, done, true),
