@@ -72,7 +72,8 @@ fn a_later_step_is_signed_in_and_the_broker_ends_with_the_job() {
     let look = Step::bash(format!(
         "set -e{FIND}
          wif token arm > /dev/null; wif token keyvault > /dev/null; wif token --id-token > /dev/null
-         curl -sf -H \"X-IDENTITY-HEADER: $IDENTITY_HEADER\" \"$IDENTITY_ENDPOINT?resource=https://management.azure.com/&api-version=2019-08-01&client_id=$AZURE_CLIENT_ID\" > /dev/null
+         arm=\"$IDENTITY_ENDPOINT?resource=https://management.azure.com/&api-version=2019-08-01&client_id=$AZURE_CLIENT_ID\"
+         curl -sf -H \"X-IDENTITY-HEADER: $IDENTITY_HEADER\" \"$arm\" \"$arm\" > /dev/null
          curl -sf -H \"Authorization: Bearer $ARM_OIDC_REQUEST_TOKEN\" \"$ARM_OIDC_REQUEST_URL&audience=api://AzureADTokenExchange\" | grep -q '\"value\"'
          curl -sf -X POST -H \"Authorization: Bearer $ARM_OIDC_REQUEST_TOKEN\" -d '' \"$ARM_OIDC_REQUEST_URL\" | grep -q oidcToken
          curl -sf -H \"Authorization: Bearer $AZD_AUTH_KEY\" -H 'Content-Type: application/json' -d '{{\"scopes\":[\"https://management.azure.com//.default\"]}}' \"$AZD_AUTH_ENDPOINT/token?api-version=2023-07-12-preview\" | grep -q success
@@ -100,8 +101,8 @@ fn a_later_step_is_signed_in_and_the_broker_ends_with_the_job() {
     let (_, account) = report.log.split_once("Signed out").unwrap();
     assert!(account.contains(&format!(", as {who}")), "{account}");
     for line in [
-        "3 × https://management.core.windows.net, none fetched after the sign-in",
-        "1 × https://vault.azure.net, 1 fetched after the sign-in",
+        "4 × https://management.core.windows.net over 3 connections, none fetched after the sign-in",
+        "1 × https://vault.azure.net over 1 connection, 1 fetched after the sign-in",
     ] {
         assert!(account.contains(line), "{line}: {account}");
     }

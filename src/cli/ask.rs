@@ -146,8 +146,9 @@ fn status_json(answer: &Value) -> String {
             .collect()
     };
     let tokens = answer.get("tokens").and_then(Value::as_array).into_iter().flatten();
-    let tokens: Vec<_> =
-        tokens.map(|line| known(line, &["what", "until", "asked", "fetched", "renewing"])).collect();
+    let tokens: Vec<_> = tokens
+        .map(|line| known(line, &["what", "until", "asked", "connections", "fetched", "renewing"]))
+        .collect();
     let mut status = known(answer, &["tenant", "client", "refused"]);
     status.insert("schema".to_owned(), "wif.status/1".into());
     status.insert("tokens".to_owned(), tokens.into());
@@ -163,11 +164,14 @@ fn show(answer: &Value, out: &mut Screen<'_>) -> io::Result<()> {
     out.text(&format!("tenant   {}", text(answer, "tenant")))?;
     out.text(&format!("client   {}", text(answer, "client")))?;
     out.text(&format!("refused  {}", text(answer, "refused")))?;
-    out.text(&format!("\n{:<48}{:<22}{:>8}{:>8}", "token", "until", "asked", "fetched"))?;
+    out.text(&format!(
+        "\n{:<48}{:<22}{:>8}{:>13}{:>9}",
+        "token", "until", "asked", "connections", "fetched"
+    ))?;
     for line in answer.get("tokens").and_then(Value::as_array).into_iter().flatten() {
         let (what, until) = (text(line, "what"), text(line, "until"));
-        let (asked, fetched) = (text(line, "asked"), text(line, "fetched"));
-        out.text(&format!("{what:<48}{until:<22}{asked:>8}{fetched:>8}"))?;
+        let [asked, connections, fetched] = ["asked", "connections", "fetched"].map(|name| text(line, name));
+        out.text(&format!("{what:<48}{until:<22}{asked:>8}{connections:>13}{fetched:>9}"))?;
     }
     Ok(())
 }

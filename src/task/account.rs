@@ -1,5 +1,5 @@
 //! What a session was used for, from the last answer of its broker: who was signed in, for how long, and what was asked
-//! for how often.
+//! for how often, over how many connections.
 
 use serde_json::Value;
 use time::Duration;
@@ -46,11 +46,16 @@ fn asked_for(token: &Value) -> Option<(u64, String)> {
     let count = |name: &str| token.get(name).and_then(Value::as_u64);
     let times = count("asked").filter(|times| *times > 0)?;
     let what = one_line(token.get("what")?.as_str()?, MAX_NAME);
+    let over = match count("connections") {
+        None => String::new(),
+        Some(1) => " over 1 connection".to_owned(),
+        Some(connections) => format!(" over {connections} connections"),
+    };
     let fetched = match count("fetched").unwrap_or_default() {
         0 => "none fetched".to_owned(),
         fetched => format!("{fetched} fetched"),
     };
-    Some((times, format!("  {times:>6} × {what}, {fetched} after the sign-in")))
+    Some((times, format!("  {times:>6} × {what}{over}, {fetched} after the sign-in")))
 }
 
 #[cfg(test)]
@@ -61,17 +66,17 @@ mod tests {
 
     #[test]
     fn the_most_asked_for_comes_first_and_what_nobody_asked_for_not_at_all() {
-        let token =
-            |what: &str, asked: u64, fetched: u64| json!({"what": what, "asked": asked, "fetched": fetched});
-        let tokens = [token("id token", 0, 1), token("https://vault.azure.net", 1, 1), token("arm", 1200, 2)];
+        let token = |what: &str, asked: u64, connections: u64, fetched: u64| json!({"what": what, "asked": asked, "connections": connections, "fetched": fetched});
+        let tokens =
+            [token("id token", 0, 0, 1), token("https://vault.azure.net", 1, 1, 1), token("arm", 1200, 7, 2)];
         let session = json!({"tenant": "T", "client": "C", "tokens": tokens, "refused": 3});
         let lines = account(&json!({"seconds": 3725, "session": session}));
         assert_eq!(
             lines,
             [
                 "  for 1 h 2 min, as client C of tenant T",
-                "    1200 × arm, 2 fetched after the sign-in",
-                "       1 × https://vault.azure.net, 1 fetched after the sign-in",
+                "    1200 × arm over 7 connections, 2 fetched after the sign-in",
+                "       1 × https://vault.azure.net over 1 connection, 1 fetched after the sign-in",
                 "       3 × refused: without the key, or for what this session does not give",
             ]
         );

@@ -15,6 +15,8 @@ use std::{
 use tokio::{sync::Notify, task::AbortHandle};
 use wif_io::clock::Clock;
 
+use super::cache::AskedOver;
+
 /// Connections at a time; a caller more waits in the listener's queue only while all of these have shown the key.
 const MAX_CONNECTIONS: usize = 1024;
 /// How long a connection may take to show the key, whatever it does meanwhile.
@@ -62,6 +64,8 @@ pub(crate) struct Place {
     number: u64,
     activity: Arc<Activity>,
     connections: Arc<Connections>,
+    /// What was asked for over it.
+    pub(crate) asked: AskedOver,
 }
 
 impl Connections {
@@ -95,7 +99,8 @@ impl Connections {
         let mut open = self.open();
         open.opened += 1;
         let number = open.opened;
-        let place = Place { number, activity: Arc::clone(&activity), connections: Arc::clone(self) };
+        let (kept, connections) = (Arc::clone(&activity), Arc::clone(self));
+        let place = Place { number, activity: kept, connections, asked: AskedOver::default() };
         // The lock is held until the entry is there: the task may end at once.
         let task = tokio::spawn(serve(place)).abort_handle();
         open.keyless.insert(number, Entry { activity, task });

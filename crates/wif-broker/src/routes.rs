@@ -17,7 +17,7 @@ use wif_io::clock::{Limit, timeout};
 
 use super::{
     answer::{Answer, Body},
-    cache::CachedToken,
+    cache::{AskedOver, CachedToken},
     connections::Place,
     dialects,
     guard::{self, KeyLocation, Refused, require_method, token_or_refusal},
@@ -42,7 +42,9 @@ pub(crate) async fn answer(session: &Session, place: &Place, request: Request<In
     let refused_before_key = admitted.is_err();
     let result = match admitted {
         Ok(Admitted::WithoutKey(answer)) => Ok(answer),
-        Ok(Admitted::WithKey(path, location)) => route(session, &parts, path, location, body).await,
+        Ok(Admitted::WithKey(path, location)) => {
+            route(session, &place.asked, &parts, path, location, body).await
+        }
         Err(refused) => Err(refused),
     };
     let (status, body) = match result {
@@ -118,6 +120,7 @@ fn proof(session: &Session, place: &Place, parts: &Parts) -> Result<Answer, Refu
 
 async fn route(
     session: &Session,
+    over: &AskedOver,
     parts: &Parts,
     path: &str,
     location: KeyLocation,
@@ -127,14 +130,14 @@ async fn route(
     match (path, location) {
         (paths::IDENTITY, KeyLocation::InHeader | KeyLocation::InPath) => {
             require_method(&parts.method, &Method::GET)?;
-            identity(session, Query::read(parts.uri.query().unwrap_or_default())?).await
+            identity(session, over, Query::read(parts.uri.query().unwrap_or_default())?).await
         }
         (paths::ID_TOKEN, KeyLocation::AsBearer | KeyLocation::InHeader) => {
-            id_token(session, &parts.method).await
+            id_token(session, over, &parts.method).await
         }
         (AZD_TOKEN, KeyLocation::AsBearer) => {
             require_method(&parts.method, &Method::POST)?;
-            azd(session, headers, body).await
+            azd(session, over, headers, body).await
         }
         (paths::STATUS, KeyLocation::InHeader) => {
             require_method(&parts.method, &Method::GET)?;
@@ -152,7 +155,7 @@ async fn route(
         (paths::IDENTITY | paths::ID_TOKEN | AZD_TOKEN | paths::STATUS | paths::END, _) => {
             Err(guard::no_key())
         }
-        _ => match dialects::answer(session, &parts.method, path, parts.uri.query(), location).await {
+        _ => match dialects::answer(session, over, &parts.method, path, parts.uri.query(), location).await {
             Some(answer) => answer,
             None if dialects::has(path) => Err(guard::no_key()),
             None => Err(Refused::new(StatusCode::NOT_FOUND, "there is no such path here")),
@@ -190,7 +193,7 @@ impl Query {
 }
 
 /// App Service managed identity: `expires_on` and `expires_in` are texts, since the strictest readers want that.
-async fn identity(session: &Session, query: Query) -> Result<Answer, Refused> {
+async fn identity(session: &Session, over: &AskedOver, query: Query) -> Result<Answer, Refused> {
     let client = session.tokens.client;
     let same = |id: &str| Uuid::try_parse(id).is_ok_and(|id| Some(id) == client);
     if query.other_identity || query.client.as_deref().is_some_and(|id| !id.is_empty() && !same(id)) {
@@ -201,7 +204,7 @@ async fn identity(session: &Session, query: Query) -> Result<Answer, Refused> {
     let asked = query.resource.filter(|resource| !resource.is_empty());
     let asked = asked.ok_or_else(|| bad_request("the parameter resource is missing"))?;
     let resource = resource(session, &asked)?;
-    let (fresh, now) = access_token(session, &resource).await?;
+    let (fresh, now) = access_token(session, over, &resource).await?;
     let left = (fresh.lifetime.until - now).whole_seconds().max(0);
     let client = client.map(|client| format!(r#""client_id":"{client}","#)).unwrap_or_default();
     let until = fresh.lifetime.until.unix_timestamp();
@@ -215,7 +218,7 @@ async fn identity(session: &Session, query: Query) -> Result<Answer, Refused> {
 }
 
 /// The dialect of GitHub for GET, that of Azure DevOps for POST.
-async fn id_token(session: &Session, method: &Method) -> Result<Answer, Refused> {
+async fn id_token(session: &Session, over: &AskedOver, method: &Method) -> Result<Answer, Refused> {
     let name = match *method {
         Method::GET => "value",
         Method::POST => "oidcToken",
@@ -230,12 +233,17 @@ async fn id_token(session: &Session, method: &Method) -> Result<Answer, Refused>
             "the input allowedResources limits this session: with the id token, access tokens for every resource could be had",
         ));
     }
-    let fresh = token_or_refusal(slot.get().await)?;
+    let fresh = token_or_refusal(slot.get_over(over).await)?;
     Ok(Answer::with_token(format!(r#"{{"{name}":"#), &fresh, "}"))
 }
 
 /// azd's external authentication.
-async fn azd(session: &Session, headers: &HeaderMap, body: Incoming) -> Result<Answer, Refused> {
+async fn azd(
+    session: &Session,
+    over: &AskedOver,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Result<Answer, Refused> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Asked {
@@ -263,7 +271,7 @@ async fn azd(session: &Session, headers: &HeaderMap, body: Incoming) -> Result<A
         return Err(bad_request("exactly one scope is accepted"));
     };
     // azd reads a reason in an answer that says 200, and in no other.
-    let fresh = match access_token(session, &resource(session, scope)?).await {
+    let fresh = match access_token(session, over, &resource(session, scope)?).await {
         Ok((fresh, _)) => fresh,
         Err(Refused { reason, upstream: true, .. }) => {
             return Ok(json!({"status": "error", "code": "GetTokenError", "message": reason}).into());
@@ -281,6 +289,7 @@ fn status(session: &Session) -> Value {
             "what": token.what,
             "until": token.until.map(rfc3339),
             "asked": token.counts.asked,
+            "connections": token.counts.connections,
             "fetched": token.counts.fetched,
             "renewing": token.renewing,
         })
@@ -321,9 +330,14 @@ fn not_allowed(resource: &Resource, audiences: &Audiences) -> String {
 
 async fn access_token(
     session: &Session,
+    over: &AskedOver,
     resource: &Resource,
 ) -> Result<(CachedToken, OffsetDateTime), Refused> {
-    Ok((token_or_refusal(session.tokens.access_token(resource).await)?, session.tokens.now()))
+    let fresh = match session.tokens.access_slot(resource) {
+        Ok(slot) => slot.get_over(over).await,
+        Err(crowded) => Err(crowded),
+    };
+    Ok((token_or_refusal(fresh)?, session.tokens.now()))
 }
 
 fn bad_request(reason: &str) -> Refused {

@@ -185,28 +185,33 @@ impl Tokens {
     ///
     /// As [`TokenSlot::get`].
     pub async fn access_token(&self, resource: &Resource) -> FetchResult {
-        let slot = {
-            let mut slots = self.slots();
-            if let Some(slot) = slots.get(resource) {
-                Arc::clone(slot)
-            } else {
-                if slots.len() >= MAX_RESOURCES {
-                    // The one that ends first, or never had a token, is missed the least; one that is being fetched
-                    // would go on unseen.
-                    let first = slots
-                        .iter()
-                        .filter(|(_, slot)| !slot.is_renewing())
-                        .min_by_key(|(_, slot)| slot.until())
-                        .map(|(first, _)| first.clone())
-                        .ok_or_else(|| Arc::new(Failure::from(Crowded::TooMany)))?;
-                    slots.remove(&first);
-                }
-                let slot = self.slot(resource, None);
-                slots.insert(resource.clone(), Arc::clone(&slot));
-                slot
-            }
-        };
-        slot.get().await
+        self.access_slot(resource)?.get().await
+    }
+
+    /// Where the access token for a resource is kept; a place of its own from now on, if it was not asked for yet.
+    ///
+    /// # Errors
+    ///
+    /// Tokens for too many other resources are being fetched.
+    pub(crate) fn access_slot(&self, resource: &Resource) -> Result<Arc<TokenSlot>, Arc<Failure>> {
+        let mut slots = self.slots();
+        if let Some(slot) = slots.get(resource) {
+            return Ok(Arc::clone(slot));
+        }
+        if slots.len() >= MAX_RESOURCES {
+            // The one that ends first, or never had a token, is missed the least; one that is being fetched would go on
+            // unseen.
+            let first = slots
+                .iter()
+                .filter(|(_, slot)| !slot.is_renewing())
+                .min_by_key(|(_, slot)| slot.until())
+                .map(|(first, _)| first.clone())
+                .ok_or_else(|| Arc::new(Failure::from(Crowded::TooMany)))?;
+            slots.remove(&first);
+        }
+        let slot = self.slot(resource, None);
+        slots.insert(resource.clone(), Arc::clone(&slot));
+        Ok(slot)
     }
 
     /// Since when there is this session.

@@ -4,7 +4,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::Duration,
 };
 
@@ -145,10 +145,30 @@ fn not_negative(duration: time::Duration) -> Duration {
 /// How often callers asked for the token, and how often it was fetched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Callers.
+    /// Requests of callers.
     pub asked: u64,
+    /// Connections over which these came.
+    pub connections: u64,
     /// Fetches.
     pub fetched: u64,
+}
+
+/// Which tokens were asked for over one connection, so that each of them counts it once.
+#[derive(Default)]
+pub struct AskedOver(Mutex<Vec<Weak<TokenSlot>>>);
+
+impl AskedOver {
+    /// Whether this token was not asked for yet.
+    fn is_first_for(&self, slot: &Arc<TokenSlot>) -> bool {
+        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked.iter().any(|one| std::ptr::eq(one.as_ptr(), Arc::as_ptr(slot))) {
+            return false;
+        }
+        // A connection that asks for ever new resources keeps no more than the session does.
+        asked.retain(|one| one.strong_count() > 0);
+        asked.push(Arc::downgrade(slot));
+        true
+    }
 }
 
 /// How long a caller waits for a renewal while there is something else to give: a token that ends soon, or the failure
@@ -211,6 +231,18 @@ impl TokenSlot {
         self.get_for(Purpose::Caller).await
     }
 
+    /// The same for a caller whose connection is counted.
+    ///
+    /// # Errors
+    ///
+    /// As [`TokenSlot::get`].
+    pub async fn get_over(self: &Arc<Self>, connection: &AskedOver) -> FetchResult {
+        if connection.is_first_for(self) {
+            self.state().counts.connections += 1;
+        }
+        self.get().await
+    }
+
     /// The token as the broker needs it to fetch another token with: any that works will do, and none is fetched ahead of
     /// time, since the other token is.
     ///
@@ -224,10 +256,12 @@ impl TokenSlot {
     async fn get_for(self: &Arc<Self>, purpose: Purpose) -> FetchResult {
         let (works, failed, fetch) = {
             let mut state = self.state();
-            state.counts.asked += 1;
-            if purpose == Purpose::Caller && !std::mem::replace(&mut state.wanted, true) {
-                // Renewals ahead of time have left this token out so far.
-                self.notify();
+            if purpose == Purpose::Caller {
+                state.counts.asked += 1;
+                if !std::mem::replace(&mut state.wanted, true) {
+                    // Renewals ahead of time have left this token out so far.
+                    self.notify();
+                }
             }
             let at = self.moment();
             let backing_off = state.is_backing_off(at.elapsed);

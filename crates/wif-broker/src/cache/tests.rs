@@ -96,7 +96,23 @@ fn many_callers_cost_one_fetch_and_share_its_failure() {
         let all = futures_util::future::join_all((0..1000).map(|_| token(&slot))).await;
         assert!(all.iter().all(|result| result.as_deref() == Ok("token 1")));
         assert_eq!(asked.load(Ordering::SeqCst), 2);
-        assert_eq!(slot.counts(), Counts { asked: 2000, fetched: 2 });
+        assert_eq!(slot.counts(), Counts { asked: 2000, connections: 0, fetched: 2 });
+    });
+}
+
+#[test]
+fn a_connection_counts_once_for_each_token_and_what_the_broker_itself_needs_not_at_all() {
+    run(async {
+        let clock = Arc::new(Hand::default());
+        let (one, _) = slot(&clock, &[Some(3600)]);
+        let (other, _) = slot(&clock, &[Some(3600)]);
+        let (first, second) = (AskedOver::default(), AskedOver::default());
+        for (slot, connection) in [(&one, &first), (&one, &first), (&other, &first), (&one, &second)] {
+            slot.get_over(connection).await.unwrap();
+        }
+        one.get_for_exchange().await.unwrap();
+        assert_eq!(one.counts(), Counts { asked: 3, connections: 2, fetched: 1 });
+        assert_eq!(other.counts(), Counts { asked: 1, connections: 1, fetched: 1 });
     });
 }
 

@@ -8,16 +8,21 @@ use serde_json::{Value, json};
 use super::absent;
 use crate::{
     answer::Answer,
+    cache::AskedOver,
     guard::{Refused, require_method, token_or_refusal},
     session::Session,
     target::Dialect,
 };
 
 /// Access key, secret, session token and end, as STS gave them.
-pub(super) async fn credentials(session: &Session, method: &Method) -> Result<Answer, Refused> {
+pub(super) async fn credentials(
+    session: &Session,
+    over: &AskedOver,
+    method: &Method,
+) -> Result<Answer, Refused> {
     require_method(method, &Method::GET)?;
     let slot = session.tokens.target(Dialect::ContainerCredentials).ok_or_else(|| absent("awsRole"))?;
-    Ok(Answer::whole(&token_or_refusal(slot.get().await)?))
+    Ok(Answer::whole(&token_or_refusal(slot.get_over(over).await)?))
 }
 
 /// A refusal in the words that these SDKs read: JavaScript `Code` and `Message`, Go `code` and `message`.

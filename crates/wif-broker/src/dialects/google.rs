@@ -11,6 +11,7 @@ use wif_core::hexadecimal::hexadecimal;
 use super::absent;
 use crate::{
     answer::Answer,
+    cache::AskedOver,
     guard::{Refused, require_method, token_or_refusal},
     session::Session,
     target::Dialect,
@@ -21,10 +22,14 @@ const INPUT: &str = "googleProvider";
 const ACCOUNT_DOMAIN: &[u8] = b"wif google account v1\n";
 
 /// The id token for the provider.
-pub(super) async fn id_token(session: &Session, method: &Method) -> Result<Answer, Refused> {
+pub(super) async fn id_token(
+    session: &Session,
+    over: &AskedOver,
+    method: &Method,
+) -> Result<Answer, Refused> {
     require_method(method, &Method::GET)?;
     let slot = session.tokens.target(Dialect::IdToken).ok_or_else(|| absent(INPUT))?;
-    Ok(Answer::with_token(r#"{"value":"#, &token_or_refusal(slot.get().await)?, "}"))
+    Ok(Answer::with_token(r#"{"value":"#, &token_or_refusal(slot.get_over(over).await)?, "}"))
 }
 
 /// A client has to bring something to the exchange below. This opens nothing.
@@ -35,10 +40,14 @@ pub(super) fn subject_token(session: &Session, method: &Method) -> Result<Answer
 }
 
 /// The access token. What the client brings does not count: the key in the path does.
-pub(super) async fn exchange(session: &Session, method: &Method) -> Result<Answer, Refused> {
+pub(super) async fn exchange(
+    session: &Session,
+    over: &AskedOver,
+    method: &Method,
+) -> Result<Answer, Refused> {
     require_method(method, &Method::POST)?;
     let slot = session.tokens.target(Dialect::TokenExchange).ok_or_else(|| absent(INPUT))?;
-    let fresh = token_or_refusal(slot.get().await)?;
+    let fresh = token_or_refusal(slot.get_over(over).await)?;
     let left = (fresh.lifetime.until - session.tokens.now()).whole_seconds().max(0);
     let after = format!(
         r#","expires_in":{left},"issued_token_type":"urn:ietf:params:oauth:token-type:access_token","token_type":"Bearer"}}"#

@@ -10,6 +10,7 @@ pub(crate) use self::aws::refusal as aws_refusal;
 
 use crate::{
     answer::Answer,
+    cache::AskedOver,
     guard::{KeyLocation, Refused},
     paths,
     session::Session,
@@ -18,6 +19,7 @@ use crate::{
 /// The answer, where the path is one of these protocols' and the key is where that protocol shows it.
 pub(crate) async fn answer(
     session: &Session,
+    over: &AskedOver,
     method: &Method,
     path: &str,
     query: Option<&str>,
@@ -25,12 +27,12 @@ pub(crate) async fn answer(
 ) -> Option<Result<Answer, Refused>> {
     use KeyLocation as L;
     Some(match (path, location) {
-        (paths::AWS, L::AsAuthorization | L::InHeader) => aws::credentials(session, method).await,
-        (paths::GOOGLE_ID_TOKEN, L::AsBearer) => google::id_token(session, method).await,
+        (paths::AWS, L::AsAuthorization | L::InHeader) => aws::credentials(session, over, method).await,
+        (paths::GOOGLE_ID_TOKEN, L::AsBearer) => google::id_token(session, over, method).await,
         (paths::GOOGLE, L::AsBearer) => google::subject_token(session, method),
-        (paths::GOOGLE, L::InPath) => google::exchange(session, method).await,
+        (paths::GOOGLE, L::InPath) => google::exchange(session, over, method).await,
         (paths::GOOGLE_ACCOUNT, L::InPath) => google::account(session, method),
-        (paths::REGISTRY, L::InHeader) => registry::credentials(session, method, query).await,
+        (paths::REGISTRY, L::InHeader) => registry::credentials(session, over, (method, query)).await,
         _ => return None,
     })
 }
