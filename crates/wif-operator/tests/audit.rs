@@ -126,6 +126,43 @@ fn every_planted_fault_is_found_where_it_is_and_nowhere_else() {
     assert_eq!(report["totals"]["unknown"], 1);
 }
 
+/// What a finding says to run next is a command that plans something, or says why it does not: never a mistake in its arguments.
+#[test]
+fn each_command_of_a_finding_is_taken() {
+    let plan = OrganizationPlan::new(NAME).projects(3).connections(4).planted(&Planted::ALL);
+    let (fixture, _) = Fixture::of_operator(&plan);
+    let report = json(&run(&fixture, &["audit", "--org", NAME, "--format", "json"]));
+    let findings = report["findings"].as_array().unwrap();
+    let next = |finding: &Value| {
+        let command = finding["command"].as_str()?.strip_prefix("wif ")?.to_owned();
+        Some((finding["rule"].as_str()?.to_owned(), command))
+    };
+    let all: BTreeSet<_> = findings.iter().filter_map(next).collect();
+    let page = include_str!("../../../docs/errors.md");
+    let mut rules = BTreeSet::new();
+    for (rule, command) in &all {
+        // A request file is a person's work.
+        if command.starts_with("connection plan ") {
+            continue;
+        }
+        let words: Vec<_> = command.split(' ').collect();
+        let output = run(&fixture, &words);
+        let code = output.status.code();
+        assert!(matches!(code, Some(0 | 10)), "{rule}: wif {command}: {code:?} {}", text(&output.stderr));
+        let (_, section) = page.split_once(&format!("\n### {rule}\n")).unwrap();
+        let form = section.split("```sh\nwif ").nth(1).unwrap().lines().next().unwrap();
+        let form = form.replace("contoso", NAME);
+        assert!(
+            command.starts_with(form.trim_end_matches("ID")),
+            "{rule}: the page has {form}, and it says {command}"
+        );
+        rules.insert(rule.as_str());
+    }
+    for rule in ["WIF6101", "WIF6102", "WIF6103", "WIF6107", "WIF6201", "WIF6207"] {
+        assert!(rules.contains(rule), "{rule}: {all:?}");
+    }
+}
+
 #[test]
 fn a_healthy_organization_has_nothing_to_say() {
     let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(2).connections(3));

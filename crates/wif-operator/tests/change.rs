@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use crate::support::NAME;
 use crate::support::kills::{kill_at, moments};
-use crate::support::scene::{Scene, blocks};
+use crate::support::pages::blocks;
+use crate::support::scene::Scene;
 
 const SECRET: &str = "ServicePrincipal";
 const FEDERATION: &str = "WorkloadIdentityFederation";

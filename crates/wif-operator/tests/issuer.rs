@@ -11,7 +11,8 @@ use time::Duration;
 use crate::support::{
     NAME,
     old_issuer::{OLD, OldIssuer as _, make_old, now, planned, trusts},
-    scene::{Scene, blocks},
+    pages::blocks,
+    scene::Scene,
 };
 
 #[test]

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::support::{
     kills::kill_when,
     migration::{Scene, run_on},
+    pages::{blocks, follow},
     published::assert_published,
 };
 
@@ -52,6 +53,24 @@ fn an_old_connection_is_retired_in_the_order_that_azure_devops_accepts_and_its_a
     assert!(code == 0 && said.contains("1 retired"), "{code} {said}");
     let (code, said) = scene.plan_retirement(&["--managed-by", "none"]);
     assert!(code == 0 && said.contains("it is gone already"), "{code} {said}");
+}
+
+#[test]
+fn the_commands_of_the_page_put_a_connection_beside_the_old_one_and_end_that_one_in_their_order() {
+    let page = include_str!("../../../docs/side-by-side.md");
+    let scene = Scene::new();
+    let old = scene.old().name;
+    let mut ended = Vec::new();
+    for (number, block) in blocks(page).enumerate() {
+        if number > 0 {
+            run_on(&scene, scene.new_one().id, 2, 1, "succeeded");
+        }
+        let block = block.replace("sc-shop", &old);
+        follow(&block, |arguments| scene.command(arguments), |code| ended.push((code, scene.has_old())));
+    }
+    let expected = [(10, true), (0, true), (10, true), (0, true), (10, true), (0, false), (0, false)];
+    assert_eq!(ended, expected);
+    assert_eq!(scene.named(&format!("{old}-wif")).len(), 1);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use wif_io::clock::Clock as _;
 
 use crate::support::kills::{Moment, kill_at, moments};
+use crate::support::pages::{blocks, follow};
 use crate::support::request::Scene;
 use crate::support::{Fixture, NAME};
 
@@ -80,6 +81,34 @@ fn a_request_makes_each_kind_of_identity_and_a_second_run_changes_nothing() {
         }
         scene.is_settled();
     }
+}
+
+#[test]
+fn the_request_and_the_commands_of_the_page_make_what_it_asks_for() {
+    let page = include_str!("../../../docs/vend.md");
+    let scene = Scene::new();
+    let (_, request) = page.split_once("```yaml\n").unwrap();
+    let mut request = request.split("```").next().unwrap().to_owned();
+    let subscription = scene.fixture.made.subscription.to_string();
+    // What the emulated organization has in the place of what the page names.
+    for (there, here) in [
+        ("Platform, Shop", "Project 0000, Project 0001"),
+        ("[Platform]", "[Project 0000]"),
+        ("[Release]", "[pipeline-2]"),
+        ("rg-identities", "rg-app"),
+        ("rg-platform", "rg-app"),
+        ("11111111-2222-3333-4444-555555555555", &subscription),
+        ("role: Contributor", "role: Reader"),
+    ] {
+        assert!(request.contains(there), "{there}: {request}");
+        request = request.replace(there, here);
+    }
+    fs::write(scene.folder.path().join("sc.yaml"), request).unwrap();
+    let mut ended = Vec::new();
+    for block in blocks(page) {
+        follow(block, |arguments| scene.command(arguments), |code| ended.push((code, scene.vended().len())));
+    }
+    assert_eq!(ended, [(10, 0), (10, 0), (0, 1), (0, 1)]);
 }
 
 #[test]

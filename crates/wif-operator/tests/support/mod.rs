@@ -4,6 +4,7 @@ pub(crate) mod artifacts;
 pub(crate) mod kills;
 pub(crate) mod migration;
 pub(crate) mod old_issuer;
+pub(crate) mod pages;
 pub(crate) mod published;
 pub(crate) mod request;
 pub(crate) mod scene;

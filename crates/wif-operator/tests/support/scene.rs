@@ -15,7 +15,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use wif_io::clock::Clock as _;
 
-use crate::support::{Fixture, NAME, within};
+use crate::support::{Fixture, NAME, pages::follow, within};
 
 /// An organization, a folder for plans, and tokens of an identity that may change it.
 pub(crate) struct Scene {
@@ -134,18 +134,14 @@ impl Scene {
         self.apply_command(more).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
-    /// Runs a block of commands of a page, each of which says what it ends with; `after` is told each code.
-    pub(crate) fn follow(&self, block: &str, mut after: impl FnMut(i32)) {
-        for line in block.lines() {
-            let (command, expected) = line.split_once("# ends with ").unwrap();
-            let command = command.trim().replace("contoso", NAME);
-            let arguments: Vec<_> = command.strip_prefix("wif ").unwrap().split(' ').collect();
-            let output = self.command(&arguments).current_dir(self.folder.path()).output().unwrap();
-            let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-            let code = output.status.code().unwrap();
-            assert_eq!(code.to_string(), expected.trim(), "{command}: {said}");
-            after(code);
-        }
+    /// Runs a block of commands of a page in the folder; `after` is told each code.
+    pub(crate) fn follow(&self, block: &str, after: impl FnMut(i32)) {
+        let in_folder = |arguments: &[&str]| {
+            let mut command = self.command(arguments);
+            command.current_dir(self.folder.path());
+            command
+        };
+        follow(block, in_folder, after);
     }
 
     /// Applies within this process, where waiting takes no time.
@@ -158,9 +154,4 @@ impl Scene {
     pub(crate) fn passed(&self) -> time::Duration {
         self.fixture.clock.elapsed().try_into().unwrap()
     }
-}
-
-/// The blocks of commands of a page.
-pub(crate) fn blocks(page: &str) -> impl Iterator<Item = &str> {
-    page.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap())
 }
