@@ -2,6 +2,8 @@
 
 mod figures;
 mod links;
+#[cfg(target_os = "linux")]
+mod scripts;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -69,6 +69,11 @@ impl ExecCase {
         self
     }
 
+    /// The environment of the process.
+    pub(crate) const fn variables(&self) -> &BTreeMap<String, String> {
+        &self.env
+    }
+
     /// The process: `wif exec … -- COMMAND`.
     pub(crate) fn command(&self, command: &[&str]) -> Command {
         let mut process = Command::new(env!("CARGO_BIN_EXE_wif"));
