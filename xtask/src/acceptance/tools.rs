@@ -438,7 +438,7 @@ pub(super) const TOOLS: &[Tool] = &[
         name: "Terraform, provider azapi",
         find: |_folder| install::provider("Azure", "azapi"),
         asks_as: "azsdk-go-",
-        calls_as: "azsdk-go-",
+        calls_as: "terraform-provider-azapi/",
         ..PROVIDER
     },
     Tool {
