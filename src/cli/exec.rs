@@ -83,6 +83,14 @@ pub struct TrustArguments {
     pub output: Option<PathBuf>,
 }
 
+/// What another cloud is shown, where that is not the id token.
+#[derive(Clone, Debug, Args)]
+pub(super) struct ShownArgument {
+    /// The application whose access token is shown in place of the id token: its URI or GUID
+    #[arg(long, value_name = "URI", value_parser = application)]
+    pub(super) assertion: Option<String>,
+}
+
 /// What `wif trust aws` is asked for.
 #[derive(Clone, Debug, Args)]
 pub struct AwsTrustArguments {
@@ -91,9 +99,8 @@ pub struct AwsTrustArguments {
     /// The role that is to trust: its ARN
     #[arg(long, value_name = "ARN", value_parser = aws_role)]
     pub(super) aws_role: Option<String>,
-    /// The application whose access token is shown in place of the id token: its URI or GUID
-    #[arg(long, value_name = "URI", value_parser = application)]
-    pub(super) assertion: Option<String>,
+    #[command(flatten)]
+    pub(super) shown: ShownArgument,
 }
 
 /// What `wif trust google` is asked for.
@@ -107,9 +114,8 @@ pub struct GoogleTrustArguments {
     /// The service account that the identity is to become
     #[arg(long, value_name = "EMAIL", value_parser = google_service_account)]
     pub(super) google_service_account: Option<String>,
-    /// The application whose access token is shown in place of the id token: its URI or GUID
-    #[arg(long, value_name = "URI", value_parser = application)]
-    pub(super) assertion: Option<String>,
+    #[command(flatten)]
+    pub(super) shown: ShownArgument,
 }
 
 /// What `wif trust vault` is asked for.
@@ -126,9 +132,8 @@ pub struct VaultTrustArguments {
     /// The role
     #[arg(long, value_name = "NAME", value_parser = vault_role)]
     pub(super) vault_role: Option<String>,
-    /// The application whose access token is shown in place of the id token: its URI or GUID
-    #[arg(long, value_name = "URI", value_parser = application)]
-    pub(super) assertion: Option<String>,
+    #[command(flatten)]
+    pub(super) shown: ShownArgument,
 }
 
 /// Which source `wif doctor` is to check.

@@ -30,18 +30,18 @@ pub async fn trust(
         TrustCommand::Entra(arguments) => (&**arguments, None, &None),
         TrustCommand::Aws(given) => {
             let role = AwsRole { arn: given.aws_role.clone() };
-            (&given.usual, Some(TrustingCloud::Aws(role)), &given.assertion)
+            (&given.usual, Some(TrustingCloud::Aws(role)), &given.shown.assertion)
         }
         TrustCommand::Google(given) => {
             let (name, service_account) =
                 (given.google_provider.clone(), given.google_service_account.clone());
             let provider = GoogleProvider { name, service_account };
-            (&given.usual, Some(TrustingCloud::Google(provider)), &given.assertion)
+            (&given.usual, Some(TrustingCloud::Google(provider)), &given.shown.assertion)
         }
         TrustCommand::Vault(given) => {
             let (address, mount) = (given.vault_address.clone(), given.vault_mount.clone());
             let method = VaultMethod { address, mount, role: given.vault_role.clone() };
-            (&given.usual, Some(TrustingCloud::Vault(method)), &given.assertion)
+            (&given.usual, Some(TrustingCloud::Vault(method)), &given.shown.assertion)
         }
     };
     let request = Request { assertion: assertion.clone(), ..arguments.into() };
