@@ -14,6 +14,7 @@ use emulator::agent::Agent;
 use crate::{package, process::Result};
 use checks::{BASH_SCRIPT, Machine, SHELL_COMMAND, by_file};
 use program::is_executable;
+pub(crate) use wine::{has_wine, wine_says};
 
 /// A platform that is not this machine's own.
 struct Place {

@@ -4,15 +4,11 @@ mod archive;
 mod image;
 mod manifests;
 
-use std::{
-    fmt::Write as _,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fmt::Write as _, fs, path::Path, process::Command};
 
 use crate::{
     package::{self, PLATFORMS, PROGRAMS, Platform, Purpose},
+    platforms,
     process::{Result, cargo, output, root, run, target},
     tools,
 };
@@ -146,16 +142,12 @@ fn try_archive(archive: &Archive, version: &str, folder: &Path) -> Result<()> {
     run(unpack.current_dir(place.path()))?;
     let program =
         place.path().join(stem).join(if archive.platform.starts_with("win32") { "wif.exe" } else { "wif" });
-    let mut words = starter.into_iter();
-    let mut command = match words.next() {
-        Some(first) => Command::new(first),
-        None => Command::new(&program),
+    let said = match starter {
+        Starter::None => output(Command::new(program).arg("--version")),
+        Starter::Program(name) => output(Command::new(name).arg(program).arg("--version")),
+        Starter::Wine => platforms::wine_says(&program, "--version"),
     };
-    command.args(words.by_ref());
-    if command.get_program() != program.as_os_str() {
-        command.arg(&program);
-    }
-    let said = output(command.arg("--version"))?;
+    let said = said?;
     expect(&archive.file, &said, version)
 }
 
@@ -167,17 +159,26 @@ fn expect(what: &str, said: &str, version: &str) -> Result<()> {
     Ok(())
 }
 
-/// What starts the programs of a platform here: nothing for this machine's own.
-fn starter(platform: &str) -> Option<Vec<PathBuf>> {
+/// What starts the programs of a platform here.
+#[derive(Clone, Copy)]
+enum Starter {
+    /// Nothing: they are this machine's own.
+    None,
+    /// A program that is found on the `PATH`.
+    Program(&'static str),
+    /// Debian's Wine.
+    Wine,
+}
+
+fn starter(platform: &str) -> Option<Starter> {
+    const QEMU: &str = "qemu-aarch64-static";
     let own = crate::stage::platform().ok();
-    if own.as_deref() == Some(platform) {
-        return Some(Vec::new());
-    }
-    let found =
-        |name: &str| output(Command::new("which").arg(name)).ok().map(|path| vec![PathBuf::from(path)]);
     match platform {
-        "linux-arm64" if cfg!(target_os = "linux") => found("qemu-aarch64-static"),
-        "win32-x64" => found("wine64").or_else(|| found("wine")),
+        own_one if own.as_deref() == Some(own_one) => Some(Starter::None),
+        "linux-arm64" if cfg!(target_os = "linux") => {
+            output(Command::new(QEMU).arg("--version")).ok().map(|_| Starter::Program(QEMU))
+        }
+        "win32-x64" => platforms::has_wine().then_some(Starter::Wine),
         _ => None,
     }
 }

@@ -12,7 +12,7 @@ use super::{
     program::program,
 };
 use crate::{
-    process::{Result, root, run as finish},
+    process::{Result, output, root, run as finish},
     tools,
 };
 
@@ -39,6 +39,20 @@ pub(super) fn run(task: &Path) -> Result<()> {
         command: ("cmd /c 'wif token arm > nul && exit 7'", 7),
         script: Some(("batch", "wif token arm > nul && echo the script ran")),
     })
+}
+
+/// Where Debian's Wine is.
+const WINE: &str = "/usr/lib/wine/wine64";
+
+/// Whether there is a Wine to start programs with.
+pub(crate) fn has_wine() -> bool {
+    Path::new(WINE).exists()
+}
+
+/// What a Windows program says, given an argument.
+pub(crate) fn wine_says(program: &Path, argument: &str) -> Result<String> {
+    let wine = Wine::start()?;
+    output(wine.run(&[]).arg(program).arg(argument))
 }
 
 /// A Wine with a folder of its own, whose server runs until this is dropped.
