@@ -280,7 +280,7 @@ fn a_name_that_is_misspelled_is_answered_with_the_one_that_was_meant() {
 }
 
 #[test]
-fn outside_of_a_job_no_error_blames_an_agent() {
+fn outside_of_a_job_no_error_blames_an_agent_or_a_pipeline() {
     let id = "8d1c7a34-0b7e-4e55-9f61-7c0e3b9a2d41";
     let exec = ["exec", "--source", "env:ID_TOKEN", "--tenant", id, "--client", id, "--", "true"];
     let bad_proxy = [("HTTPS_PROXY", "none://of-this-kind"), ("ID_TOKEN", "a.b.c")];
@@ -288,6 +288,8 @@ fn outside_of_a_job_no_error_blames_an_agent() {
         (&[][..], &["token", "arm"][..], "WIF5002"),
         (&[], &["status"], "WIF5002"),
         (&bad_proxy, &exec, "WIF3008"),
+        (&[], &["explain", "AADSTS1"], "WIF1012"),
+        (&[], &["doctor", "--project", "p"], "WIF1012"),
     ] {
         let run = |in_job: &[(&str, &str)]| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_wif"));
@@ -296,9 +298,11 @@ fn outside_of_a_job_no_error_blames_an_agent() {
         };
         let said = run(&[]);
         assert!(said.starts_with(&format!("error {code}: ")), "{said}");
-        assert!(said.contains("at fault: ") && !said.contains("at fault: the agent"), "{said}");
+        assert!(said.contains("at fault: "), "{said}");
+        assert!(!said.contains("at fault: the agent") && !said.contains("at fault: the pipeline"), "{said}");
         let in_job = run(&[("TF_BUILD", "True")]);
         assert_eq!(in_job.contains("at fault: the agent"), code == "WIF3008", "{in_job}");
+        assert_eq!(in_job.contains("at fault: the pipeline"), code == "WIF1012", "{in_job}");
     }
 }
 

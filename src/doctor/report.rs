@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use wif_core::{
-    code::Code,
+    code::{Code, Party},
     fact::Fact,
     failure::Failure,
     foreign_text::{self, one_line},
@@ -76,6 +76,8 @@ pub(crate) struct Report {
     checks: Vec<Check>,
     /// What stands for `<client id>` and so on in the commands, as far as it is known.
     ids: Vec<(&'static str, String)>,
+    /// Whether no job is here, and so neither an agent nor a pipeline that could be wrong.
+    is_outside_of_a_job: bool,
 }
 
 impl Topic {
@@ -128,6 +130,21 @@ impl Verdict {
 pub(super) const NO_FACTS: [Fact; 0] = [];
 
 impl Report {
+    /// Says that no job is here.
+    pub(crate) fn leave_job(&mut self) {
+        self.is_outside_of_a_job = true;
+    }
+
+    /// The party that has to change something.
+    pub(crate) fn party(&self, code: Code) -> Party {
+        if self.is_outside_of_a_job { code.party().outside_of_a_job() } else { code.party() }
+    }
+
+    /// The whole text of what is to be said of a check.
+    pub(crate) fn text_of(&self, failure: &Failure) -> String {
+        if self.is_outside_of_a_job { failure.outside_of_a_job() } else { failure.to_string() }
+    }
+
     /// A report for which no connection is checked, and why.
     #[must_use]
     pub(crate) fn without_connection(reason: &str) -> Self {
@@ -281,7 +298,7 @@ impl Check {
                 "code": failure.code.as_str(),
                 "says": failure.story(),
                 "details": lines(&failure.details),
-                "wrong": failure.code.party().to_string(),
+                "wrong": report.party(failure.code).to_string(),
                 "fix": failure.hint,
                 "how": failure.command.map(|command| report.fill(command)),
                 "more": failure.code.page(),

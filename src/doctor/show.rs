@@ -43,7 +43,7 @@ fn checks(report: &Report) -> Vec<(&Check, Vec<String>)> {
         let mut lines: Vec<_> = check.facts.iter().map(ToString::to_string).collect();
         match (check.verdict.failure(), report.first_with_the_remedy_of(check)) {
             (None, _) => {}
-            (Some(failure), None) => lines.extend(failure.to_string().lines().map(str::to_owned)),
+            (Some(failure), None) => lines.extend(report.text_of(failure).lines().map(str::to_owned)),
             (Some(failure), Some(first)) => {
                 lines.push(format!("{}: {}", failure.code, failure.story()));
                 let new = failure
@@ -92,9 +92,9 @@ pub(crate) fn markdown(report: &Report) -> String {
 fn summary_line(report: &Report) -> String {
     let describe = |codes: Vec<Code>, one: &str, more: &str| match codes.as_slice() {
         [] => format!("no {one}"),
-        [code] => format!("1 {one}: {code}, {}", code.party()),
+        [code] => format!("1 {one}: {code}, {}", report.party(*code)),
         codes => {
-            let codes: Vec<_> = codes.iter().map(|code| format!("{code}, {}", code.party())).collect();
+            let codes: Vec<_> = codes.iter().map(|code| format!("{code}, {}", report.party(*code))).collect();
             format!("{} {more}: {}", codes.len(), codes.join("; "))
         }
     };

@@ -129,7 +129,7 @@ impl Failure {
 }
 
 impl Failure {
-    /// The whole text where no job is: what is the agent's in a job is the machine's there.
+    /// The whole text where no job is: what is the agent's in a job is the machine's there, and what is the pipeline's the caller's.
     #[must_use]
     pub fn outside_of_a_job(&self) -> String {
         let mut text = String::new();

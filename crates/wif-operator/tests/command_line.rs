@@ -32,6 +32,31 @@ fn every_command_takes_the_moment() {
 }
 
 #[test]
+fn outside_of_a_job_a_mistake_is_the_callers() {
+    let scene = scene::Scene::new(&[], 0);
+    let here = scene.folder.path().display().to_string();
+    let absent = format!("{here}/none.yaml");
+    for words in [
+        &["audit", "--org", NAME, "--waivers", &absent][..],
+        &["audit", "--org", NAME, "--rule", "WIF0000"],
+        &["audit", "--org", NAME, "--project", "Project 9999"],
+        &["audit", "--offline", &absent],
+        &["inventory", "--org", "not a name"],
+        &["connection", "drift", "--org", NAME, &absent],
+    ] {
+        let (code, said) = scene.code(words);
+        assert!(
+            code == 2 && said.contains("at fault: the caller of this command"),
+            "{words:?}: {code} {said}"
+        );
+    }
+    let fixture = Fixture::new(&OrganizationPlan::new(NAME)).set("TF_BUILD", "True");
+    let in_job = scene::Scene { fixture, operator: scene.operator, folder: tempfile::tempdir().unwrap() };
+    let (_, said) = in_job.code(&["audit", "--org", NAME, "--waivers", &absent]);
+    assert!(said.contains("at fault: the pipeline"), "{said}");
+}
+
+#[test]
 fn a_plan_that_was_not_kept_says_how_to_keep_it() {
     let scene = scene::Scene::new(&[Planted::StoredSecret], 1);
     for format in ["text", "markdown"] {
