@@ -13,6 +13,7 @@ pub mod credential;
 pub mod drift;
 pub mod formats;
 pub mod glob;
+mod input;
 pub mod job;
 pub mod judge;
 pub mod look;

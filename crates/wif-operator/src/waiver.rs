@@ -14,6 +14,9 @@ use crate::{
 /// How `until` is written.
 const DAY: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
 
+/// How many characters that has.
+const DAY_LENGTH: usize = "2027-01-31".len();
+
 /// A waiver, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiver {
@@ -97,9 +100,9 @@ impl WaiverState {
 #[serde(deny_unknown_fields)]
 struct Written {
     rule: Spanned<String>,
-    connection: Option<String>,
-    project: Option<String>,
-    name: Option<String>,
+    connection: Option<Spanned<String>>,
+    project: Option<Spanned<String>>,
+    name: Option<Spanned<String>>,
     reason: Spanned<String>,
     owner: Spanned<String>,
     until: Spanned<String>,
@@ -121,21 +124,25 @@ fn waiver(written: &Spanned<Written>, file: &str, now: Moment) -> Result<Waiver,
         return Err(wrong(file, rule, &format!("rule: '{}' is not a rule of wif audit", rule.value)));
     }
     let target = match (connection, project, name) {
-        (Some(connection), None, None) => Target::Connection(connection.clone()),
-        (None, Some(project), None) => Target::Project(project.clone()),
-        (None, None, Some(name)) => Target::Name(name.clone()),
+        (Some(connection), None, None) => Target::Connection(connection.value.clone()),
+        (None, Some(project), None) => Target::Project(project.value.clone()),
+        (None, None, Some(name)) => Target::Name(name.value.clone()),
         _ => {
             let why =
                 "exactly one of connection (name or id), project, name (a pattern with * and ?) is needed";
             return Err(wrong(file, written, why));
         }
     };
-    for (field, value) in [("reason", reason), ("owner", owner)] {
+    let targets = [("connection", connection), ("project", project), ("name", name)];
+    let targets = targets.into_iter().filter_map(|(field, value)| Some((field, value.as_ref()?)));
+    for (field, value) in targets.chain([("reason", reason), ("owner", owner)]) {
         if value.value.trim().is_empty() {
             return Err(wrong(file, value, &format!("{field}: it is empty")));
         }
     }
-    let Ok(day) = Date::parse(&until.value, DAY) else {
+    // The parser would take a year with a sign, or with more digits.
+    let day = Some(&until.value).filter(|text| text.len() == DAY_LENGTH && !text.starts_with(['+', '-']));
+    let Some(Ok(day)) = day.map(|text| Date::parse(text, DAY)) else {
         let why = format!("until: '{}' is not a day as 2027-01-31 is", until.value);
         return Err(wrong(file, until, &why));
     };
@@ -212,7 +219,15 @@ mod tests {
             ("2026-12-31", "2027-11-28", "w.yaml:5:10:", "until"),
             ("2026-12-31", "31.12.2026", "w.yaml:5:10:", "until"),
             ("2026-12-31", "never", "w.yaml:5:10:", "until"),
+            ("2026-12-31", "-2026-12-31", "w.yaml:5:10:", "until"),
+            ("2026-12-31", "+2026-12-31", "w.yaml:5:10:", "until"),
+            ("2026-12-31", "-202-12-31", "w.yaml:5:10:", "until"),
             ("a vendor's pipelines", "''", "w.yaml:3:11:", "reason"),
+            ("connection: sc-prod", "connection: ''", "w.yaml:2:15:", "connection"),
+            ("connection: sc-prod", "name: ' '", "w.yaml:2:9:", "name"),
+            ("connection: sc-prod", "connection: &n sc-prod\n  name: *n", "w.yaml:3:", "aliases"),
+            ("  owner", "  owner: x\n  owner", "w.yaml:5:", "owner: it stands twice"),
+            ("- rule", "--- []\n---\n- rule", "w.yaml:", "a second document begins (---)"),
             ("reason", "because", "w.yaml:3:", "because"),
             ("connection: sc-prod", "connection: sc-prod\n  project: Shop", "w.yaml:1:", "exactly one"),
             ("  connection: sc-prod\n", "", "w.yaml:1:", "exactly one"),

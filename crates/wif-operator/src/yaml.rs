@@ -1,10 +1,12 @@
 //! YAML that people write: bounded, and with the place of what is wrong.
 
-use std::{fs, io::Read as _, path::Path};
+use std::{io::Read as _, path::Path};
 
 use serde::de::DeserializeOwned;
 use serde_saphyr::{Location, Spanned};
 use wif_core::foreign_text::one_line;
+
+use crate::input;
 
 /// The largest file, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -12,8 +14,14 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// The longest reason why it is refused, in characters.
 const MAX_REASON: usize = 700;
 
-/// What the parser says of a value of another kind, and what people call it.
-const EXPECTED: [(&str, &str); 3] = [
+/// What the parser begins a reason with, and what people call it.
+const EXPECTED: [(&str, &str); 9] = [
+    ("budget breached: Aliases", "aliases and merges (*name, <<) are not accepted; write the value out"),
+    ("budget breached: Anchors", "so many anchors (&name) are not accepted; write the values out"),
+    ("budget breached: Depth", "it is nested deeper than is accepted"),
+    ("recursion limit exceeded", "it is nested deeper than is accepted"),
+    ("budget breached", "it has more values than is accepted"),
+    ("multiple YAML documents detected", "a second document begins (---); accepted is one"),
     ("expected string scalar", "it is no text; accepted is one"),
     ("expected sequence start", "it is no list; accepted is one, as [first, second]"),
     ("expected mapping start", "it has no fields; accepted is one with fields, as { name: value }"),
@@ -31,7 +39,7 @@ pub enum YamlError {
         source: std::io::Error,
     },
     /// It is larger than any that people write.
-    #[error("{0}: it has more than {MAX_FILE_BYTES} bytes, or is not text in UTF-8")]
+    #[error("{0}: it has more than {MAX_FILE_BYTES} bytes")]
     Size(String),
     /// It is not what it should be.
     #[error("{file}:{line}:{column}: {why}")]
@@ -55,12 +63,29 @@ pub enum YamlError {
 pub fn text_of(path: &Path) -> Result<String, YamlError> {
     let file = path.display().to_string();
     let mut bytes = Vec::new();
-    let opened = fs::File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
+    let opened = input::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
     if let Err(source) = opened {
         return Err(YamlError::Io { file, source });
     }
-    let is_small = bytes.len() as u64 <= MAX_FILE_BYTES;
-    String::from_utf8(bytes).ok().filter(|_| is_small).ok_or(YamlError::Size(file))
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(YamlError::Size(file));
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| not_utf8(file, error.as_bytes(), error.utf8_error().valid_up_to()))
+}
+
+/// The place of the first byte that is not UTF-8, after `valid` bytes that are.
+fn not_utf8(file: String, bytes: &[u8], valid: usize) -> YamlError {
+    let before = String::from_utf8_lossy(bytes.get(..valid).unwrap_or_default());
+    let last = before.rsplit('\n').next().unwrap_or_default();
+    let (line, column) = (before.matches('\n').count() as u64 + 1, last.chars().count() as u64 + 1);
+    let why = if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        "it is text in UTF-16; accepted is UTF-8".to_owned()
+    } else {
+        let byte = bytes.get(valid).copied().unwrap_or_default();
+        format!("the byte 0x{byte:02x} is not text in UTF-8")
+    };
+    YamlError::Content { file, line, column, why }
 }
 
 /// Reads a document.
@@ -79,8 +104,13 @@ pub fn parse<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, YamlError
         let text = error.to_string();
         // The place stands at the beginning already.
         let why = text.split(" at line ").next().unwrap_or(&text);
-        let plain = EXPECTED.iter().find(|(parsers, _)| *parsers == why).map_or(why, |(_, plain)| plain);
-        content(file, place, plain)
+        let plain = EXPECTED.iter().find(|(parsers, _)| why.starts_with(parsers)).map(|(_, plain)| *plain);
+        let twice = why.strip_prefix("duplicate mapping key: ").and_then(|rest| rest.split_once(", set "));
+        match (plain, twice) {
+            (Some(plain), _) => content(file, place, plain),
+            (None, Some((field, _advice))) => content(file, place, &format!("{field}: it stands twice")),
+            (None, None) => content(file, place, why),
+        }
     })
 }
 

@@ -29,7 +29,25 @@ fn a_mistake_in_arguments_or_files_ends_with_2_before_anything_is_asked() {
         file("waivers.yaml", "- rule: WIF6101\n  name: '*'\n  reason: x\n  owner: y\n  until: 2099-01-01\n");
     let other = file("audit.json", "{\"schema\":\"wif.audit/2\",\"findings\":[]}");
     let snapshot = file("snapshot", "{\"schema\":\"wif.snapshot/9\"}\n");
-    let cases: [(&[&str], &str); 9] = [
+    let bytes = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.display().to_string()
+    };
+    let utf16 = bytes("utf16", b"\xff\xfe[\0]\0");
+    let latin = bytes("latin1", b"# ok\n- rule: \xe4\n");
+    let long = file("long.json", &format!("{{\"schema\":\"{}\",\"findings\":[]}}", "x".repeat(5000)));
+    let inventory = file("inventory.json", "{\"schema\":\"wif.inventory/1\",\"connections\":[]}");
+    let list = file("list.json", "[]");
+    let here = folder.path().display().to_string();
+    let cases: [(&[&str], &str); 16] = [
+        (&["--waivers", &utf16], "utf16:1:1: it is text in UTF-16; accepted is UTF-8"),
+        (&["--waivers", &latin], "latin1:2:9: the byte 0xe4 is not text in UTF-8"),
+        (&["--baseline", &utf16], "utf16 is text in UTF-16; accepted is UTF-8"),
+        (&["--baseline", &long], "xxx…', accepted is wif.audit/1"),
+        (&["--baseline", &inventory], "has the schema 'wif.inventory/1', accepted is wif.audit/1"),
+        (&["--baseline", &list], "expected an object with schema and findings"),
+        (&["--offline", &here], "cannot be"),
         (&["--waivers", &broken], "waivers.yaml:5:10: until: 2099-01-01 is more than a year ahead"),
         (&["--baseline", &other], "has the schema 'wif.audit/2', accepted is wif.audit/1"),
         (&["--fail-on", "new:fault"], "--baseline is not given"),
@@ -46,6 +64,32 @@ fn a_mistake_in_arguments_or_files_ends_with_2_before_anything_is_asked() {
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{errors}");
         assert!(errors.contains(expected), "{arguments:?}: {errors}");
     }
+}
+
+/// To open one waits for a writer.
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_is_no_input_and_a_mark_of_utf_8_is_no_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.yaml").display().to_string();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let here = folder.path().display().to_string();
+    for (name, value) in
+        [("--waivers", &pipe), ("--baseline", &pipe), ("--offline", &pipe), ("--requests", &here)]
+    {
+        let output = offline(&["audit", "--organization", NAME, name, value]);
+        let errors = text(&output.stderr);
+        assert!(output.status.code() == Some(2) && errors.contains("it is a named pipe"), "{name}: {errors}");
+    }
+    let endless = offline(&["audit", "--organization", NAME, "--baseline", "/dev/zero"]);
+    assert!(text(&endless.stderr).contains("/dev/zero is not a report of an audit"));
+    let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(1).connections(1));
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (first, marked) = (path("first.json"), path("marked.json"));
+    run(&fixture, &["audit", "--org", NAME, "--format", "json", "--output", &first]);
+    fs::write(&marked, [b"\xef\xbb\xbf", &*fs::read(&first).unwrap()].concat()).unwrap();
+    let output = run(&fixture, &["audit", "--org", NAME, "--baseline", &marked]);
+    assert!(text(&output.stdout).contains("0 new, 0 gone"), "{}", text(&output.stdout));
 }
 
 #[test]

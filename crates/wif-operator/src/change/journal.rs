@@ -14,7 +14,7 @@ use super::{
     ids::Ids,
     plan::{Plan, hex},
 };
-use crate::moment::Moment;
+use crate::{input, moment::Moment};
 
 /// The largest journal, in bytes.
 const MAX_BYTES: u64 = 256 * 1024 * 1024;
@@ -168,7 +168,7 @@ pub fn path_of(plan: &Path) -> PathBuf {
 ///
 /// It cannot be read, is none, or was changed.
 pub fn read(path: &Path) -> Result<Read, JournalError> {
-    parse(&bytes_of(&File::open(path)?)?)
+    parse(&bytes_of(&input::open(path)?)?)
 }
 
 /// What is in a file, if it is not too long.

@@ -3,13 +3,13 @@
 use std::{
     collections::BTreeSet,
     fs,
-    io::Read as _,
+    io::{self, BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
 };
 
 use serde::Deserialize;
 use wif::agent::commands::Commands;
-use wif_core::{failure::Failure, secret::Secret};
+use wif_core::{failure::Failure, foreign_text::one_line, secret::Secret};
 use wif_io::private_folder::Folder;
 
 use super::{
@@ -21,6 +21,7 @@ use super::{
 use crate::{
     drift,
     formats::{Format, markdown},
+    input,
     job::{self, Issue},
     judge::{Baseline, Earlier, Selection, judge},
     moment::Moment,
@@ -38,6 +39,10 @@ use crate::{
 
 /// The largest baseline, in bytes.
 const MAX_BASELINE_BYTES: u64 = 512 * 1024 * 1024;
+/// How many bytes mark a text as UTF-8.
+const UTF_8_MARK: usize = 3;
+/// The longest text of a file that an error shows, in characters.
+const MAX_SHOWN: usize = 40;
 /// The name of the report among a run's summaries.
 const SUMMARY_FILE: &str = "wif-audit.md";
 /// The most request files.
@@ -163,11 +168,12 @@ const fn deepest() -> Layer {
 /// The findings of an earlier report.
 fn baseline_of(path: &Path) -> Result<Baseline, Failure> {
     #[derive(Deserialize)]
+    #[serde(expecting = "an object with schema and findings")]
     struct EarlierReport {
         schema: String,
         #[serde(default = "deepest")]
         layer: Layer,
-        findings: Vec<EarlierFinding>,
+        findings: Option<Vec<EarlierFinding>>,
     }
     #[derive(Deserialize)]
     struct EarlierFinding {
@@ -177,18 +183,33 @@ fn baseline_of(path: &Path) -> Result<Baseline, Failure> {
     }
     let shown = path.display();
     let hint = "give the JSON that --format json of an earlier audit wrote";
-    let mut bytes = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(MAX_BASELINE_BYTES).read_to_end(&mut bytes))
-        .map_err(|error| argument(format!("--baseline {shown} cannot be read: {error}"), hint))?;
-    let earlier: EarlierReport = serde_json::from_slice(&bytes).map_err(|error| {
+    let unreadable = |error: io::Error| argument(format!("--baseline {shown} cannot be read: {error}"), hint);
+    let file = input::open(path).map_err(unreadable)?;
+    let mut file = BufReader::new(file.take(MAX_BASELINE_BYTES));
+    // Programs of Windows mark UTF-8 so, and PowerShell writes UTF-16 where a shell's > does.
+    match file.fill_buf().map_err(unreadable)? {
+        [0xef, 0xbb, 0xbf, ..] => file.consume(UTF_8_MARK),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            let hint = "write the report with --output, not with > of PowerShell";
+            return Err(argument(format!("--baseline {shown} is text in UTF-16; accepted is UTF-8"), hint));
+        }
+        _ => {}
+    }
+    let earlier: EarlierReport = serde_json::from_reader(file).map_err(|error| {
         argument(format!("--baseline {shown} is not a report of an audit: {error}"), hint)
     })?;
     if earlier.schema != SCHEMA {
-        let error = format!("--baseline {shown} has the schema '{}', accepted is {SCHEMA}", earlier.schema);
+        let found = one_line(&earlier.schema, MAX_SHOWN);
+        let error = format!("--baseline {shown} has the schema '{found}', accepted is {SCHEMA}");
         return Err(argument(error, hint));
     }
-    let findings = earlier.findings.into_iter().map(|finding| (finding.fingerprint, finding.about));
+    let Some(findings) = earlier.findings else {
+        return Err(argument(
+            format!("--baseline {shown} is not a report of an audit: it has no findings"),
+            hint,
+        ));
+    };
+    let findings = findings.into_iter().map(|finding| (finding.fingerprint, finding.about));
     Ok(Baseline { layer: earlier.layer, findings: findings.collect() })
 }
 

@@ -1,6 +1,6 @@
 //! Where a command takes what it judges from: organizations, or a snapshot of them.
 
-use std::{collections::BTreeSet, fs::File, io::BufReader, path::Path};
+use std::{collections::BTreeSet, io::BufReader, path::Path};
 
 use uuid::Uuid;
 use wif_core::failure::Failure;
@@ -12,6 +12,7 @@ use super::{
     screen::Host,
 };
 use crate::{
+    input,
     nearest::nearest,
     read::ReadOptions,
     redact::redact,
@@ -77,7 +78,7 @@ async fn of_organizations(arguments: &ReadArguments, host: &mut Host<'_>) -> Res
 
 fn of_file(path: &Path) -> Result<Snapshot, Failure> {
     let shown = path.display();
-    let file = File::open(path).map_err(|error| {
+    let file = input::open(path).map_err(|error| {
         argument(format!("the snapshot {shown} cannot be read: {error}"), "name a file that --save made")
     })?;
     lines::read(&mut BufReader::new(file)).map_err(|error| {

@@ -28,7 +28,7 @@ const MAX_RECORDS: usize = 2_000_000;
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// Reading failed.
-    #[error("it cannot be read")]
+    #[error("it cannot be read: {0}")]
     Io(#[from] io::Error),
     /// The first line is not one of a snapshot.
     #[error("line 1: it is not a snapshot: it does not begin with \"schema\":\"{SCHEMA}\"")]

@@ -1,6 +1,6 @@
 //! Plans and journals as files, and what is printed of them.
 
-use std::{fs::File, io::Read as _, path::Path};
+use std::{io::Read as _, path::Path};
 
 use wif_core::{code::Code, failure::Failure, foreign_text};
 
@@ -13,6 +13,7 @@ use crate::{
         files::{argument, show},
         screen::Host,
     },
+    input,
 };
 
 /// The largest plan or audit, in bytes.
@@ -20,7 +21,7 @@ const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 
 pub(super) fn text_of(path: &Path, hint: &str) -> Result<String, Failure> {
     let mut text = String::new();
-    File::open(path)
+    input::open(path)
         .and_then(|file| file.take(MAX_FILE_BYTES).read_to_string(&mut text))
         .map_err(|error| argument(format!("{} cannot be read: {error}", path.display()), hint))?;
     Ok(text)
