@@ -10,7 +10,7 @@ use crate::{
     moment::Moment,
     rule::Remedy,
     severity::Severity,
-    snapshot::{Layer, State, connection::CheckKind, identity::IdentityKind},
+    snapshot::{Layer, State, Unread, connection::CheckKind, identity::IdentityKind},
     waiver::WaiverNotice,
 };
 
@@ -64,6 +64,9 @@ pub struct OrganizationEntry {
     pub name: String,
     /// Its id. None, if it could not be read at all.
     pub id: Option<Uuid>,
+    /// Why nothing of it was read. None, if something was.
+    #[serde(skip)]
+    pub unread: Option<Unread>,
 }
 
 /// A connection.
@@ -335,6 +338,12 @@ pub struct Totals {
 }
 
 impl Report {
+    /// Whether nothing at all was read of any organization: then nothing was judged, and no number says anything.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.organizations.iter().all(|one| one.unread.is_some())
+    }
+
     /// What was not read.
     pub fn gaps(&self) -> impl Iterator<Item = &CoverageEntry> {
         self.coverage.iter().filter(|entry| entry.state != State::Read)

@@ -104,6 +104,39 @@ fn without_any_token_nothing_is_read_and_nothing_is_good() {
 }
 
 #[test]
+fn an_organization_that_answers_nothing_is_not_reported_as_one_that_was_read() {
+    let all = || Fault::on_such(|_, path| path.contains("_apis")).always();
+    let answers = [
+        (all().status(401), 3),
+        (all().status(403), 3),
+        (all().status(404), 3),
+        (all().status(203).html("<html>Sign in</html>"), 3),
+        (all().status(429).header("Retry-After", "4000"), 4),
+    ];
+    for (answer, expected) in answers {
+        let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(1).connections(1));
+        let shown = format!("{answer:?}");
+        fixture.emulator.fault(answer);
+        for arguments in
+            [&["audit"][..], &["audit", "--format", "csv"], &["inventory"], &["inventory", "--chain"]]
+        {
+            let output = run(&fixture, &[arguments, &["--org", NAME]].concat());
+            let (said, errors) = (text(&output.stdout), text(&output.stderr));
+            assert_eq!(output.status.code(), Some(expected), "{shown} {arguments:?}: {errors}");
+            let is_csv = arguments.contains(&"csv");
+            assert!(
+                is_csv || said.starts_with("Nothing was read of fabrikam: "),
+                "{shown} {arguments:?}: {said}"
+            );
+            assert!(
+                errors.contains("nothing was read of fabrikam: projects: Azure DevOps "),
+                "{shown}: {errors}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_token_that_sees_no_project_has_read_nothing() {
     let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(1).connections(1));
     let empty = Fault::on(Service::DevOps, "GET", "/_apis/projects").status(200);

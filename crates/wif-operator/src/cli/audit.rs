@@ -16,7 +16,7 @@ use super::{
     files::{self, Readers, argument, closed, pair, put, show, write_beside},
     options::{AuditArguments, FailOn},
     screen::{Host, INTERRUPTED},
-    source::{nothing_read, snapshot},
+    source::{nothing_read, snapshot, tell_unread},
 };
 use crate::{
     drift,
@@ -80,6 +80,7 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<Au
     }
     let report = judge(&snapshot, &settings, &selection);
     let unread = nothing_read(&snapshot);
+    tell_unread(&snapshot, host);
     drop(snapshot);
     for notice in &report.waivers {
         let what = match notice.state {

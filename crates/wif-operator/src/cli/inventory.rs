@@ -8,7 +8,7 @@ use super::{
     files::{Readers, argument, pair, show, write},
     options::{InventoryArguments, InventoryFormat},
     screen::{Host, INTERRUPTED},
-    source::{absent, nothing_read, snapshot},
+    source::{absent, nothing_read, snapshot, tell_unread},
 };
 use crate::{
     formats::inventory::{write_chain, write_csv, write_json, write_text},
@@ -32,6 +32,7 @@ pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> R
     }
     let targets = pair(formats, &arguments.outputs)?;
     let snapshot = snapshot(&arguments.read, host, |_| {}).await?;
+    tell_unread(&snapshot, host);
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
     let settings = Settings::of_requests(now, Vec::new());
     let mut report = judge::inventory(&Context::new(&snapshot, &settings));

@@ -16,7 +16,7 @@ use crate::{
     nearest::nearest,
     read::ReadOptions,
     redact::redact,
-    snapshot::{Coverage, Layer, Snapshot, State, lines},
+    snapshot::{Coverage, Layer, Snapshot, State, Unread, lines},
     tokens::Needs,
 };
 
@@ -200,17 +200,21 @@ pub(super) fn absent<'a>(
     argument(error, &format!("did you mean {}?", near.join(", ")))
 }
 
-/// The exit code where nothing at all was read: 3, if a service refused, else 4. None, if something was read: a layer, or a
-/// connection. A layer that is partly read can be one of which only a remark is known.
+/// The exit code where nothing at all was read: 3, if a service refused, else 4. None, if something was read.
 pub(super) fn nothing_read(snapshot: &Snapshot) -> Option<u8> {
-    let coverage = snapshot.organizations.iter().flat_map(|one| &one.coverage);
-    let mut is_refused = false;
-    let mut is_read = snapshot.organizations.iter().any(|one| !one.connections.is_empty());
-    for entry in coverage {
-        is_refused |= entry.state == State::Denied;
-        is_read |= entry.state == State::Read;
+    snapshot.unread().map(|why| match why {
+        Unread::Denied => 3,
+        Unread::Failed => 4,
+    })
+}
+
+/// Says of which organizations nothing was read, and the first reason: some formats have no place for it.
+pub(super) fn tell_unread(snapshot: &Snapshot, host: &Host<'_>) {
+    for organization in snapshot.organizations.iter().filter(|one| one.unread().is_some()) {
+        let why = organization.coverage.iter().find(|entry| !entry.why.is_empty());
+        let why = why.map(|entry| format!(": {}", entry.why)).unwrap_or_default();
+        host.talk.say(&format!("nothing was read of {}{why}", organization.name));
     }
-    (!is_read).then_some(if is_refused { 3 } else { 4 })
 }
 
 #[cfg(test)]

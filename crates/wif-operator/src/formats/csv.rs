@@ -6,7 +6,8 @@ use csv::{QuoteStyle, Terminator, WriterBuilder};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::report::{ConnectionEntry, Finding, Report};
+use super::wording::state;
+use crate::report::{ConnectionEntry, CoverageEntry, Finding, Report};
 
 /// The columns of a connection.
 pub(super) const CONNECTION: [&str; 29] = [
@@ -44,7 +45,11 @@ pub(super) const CONNECTION: [&str; 29] = [
 const FINDING: [&str; 9] =
     ["rule", "severity", "title", "detail", "fix", "command", "new", "waivedUntil", "fingerprint"];
 
-/// Writes a report. A connection without a finding has one row too.
+/// The rule's name in a row for what could not be read.
+const GAP: &str = "WIF6901";
+
+/// Writes a report. A connection without a finding has one row too, and so has each gap of coverage: a table without them would
+/// look as if all had been seen.
 ///
 /// # Errors
 ///
@@ -74,7 +79,25 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         }
         rows.write_record(cells.into_iter().chain(finding_cells(finding)))?;
     }
+    report.gaps().try_for_each(|gap| rows.write_record(gap_cells(report, gap)))?;
     rows.flush()
+}
+
+/// The cells of what could not be read.
+fn gap_cells(report: &Report, gap: &CoverageEntry) -> Vec<String> {
+    let id = gap.connection.map(|id| id.to_string());
+    let state = format!("{}, {}: {}", gap.layer.as_str(), state(report, gap), gap.why);
+    let known = [
+        ("organization", gap.organization.as_str()),
+        ("project", gap.project.as_deref().unwrap_or_default()),
+        ("connectionId", id.as_deref().unwrap_or_default()),
+        ("rule", GAP),
+        ("severity", "unknown"),
+        ("title", "A part of the organization could not be read"),
+        ("detail", &state),
+    ];
+    let cell = |column: &&str| known.iter().find(|(name, _)| name == column).map_or("", |(_, value)| value);
+    CONNECTION.iter().chain(&FINDING).map(|column| guard(cell(column))).collect()
 }
 
 /// A writer of rows that end as RFC 4180 has it.

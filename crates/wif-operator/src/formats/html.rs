@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     inventory::{chain, last_used},
-    wording::{Group, comparison, counts, groups, place, plural},
+    wording::{Group, UNJUDGED, comparison, counts, groups, place, plural, unread},
 };
 use crate::{
     credential::{CredentialKind, IssuerKind},
@@ -40,6 +40,8 @@ const SOON: Duration = Duration::days(30);
 struct Page<'a> {
     report: &'a Report,
     names: String,
+    /// That nothing was read, of all organizations or of some.
+    unread: Option<String>,
     depth: &'static str,
     style: &'static str,
     script: &'static str,
@@ -131,6 +133,7 @@ fn page(report: &Report) -> Page<'_> {
     Page {
         report,
         names: names.join(", "),
+        unread: unread(report),
         depth: match report.layer {
             Layer::List => "Lists only: identities, roles and use were not asked for.",
             Layer::Identity => "Lists and identities: use and permissions were not asked for.",

@@ -4,7 +4,10 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::csv::{CONNECTION, connection_cells, writer};
+use super::{
+    csv::{CONNECTION, connection_cells, writer},
+    wording::unread,
+};
 use crate::{
     look::Look,
     report::{ConnectionEntry, CoverageEntry, INVENTORY_SCHEMA, OrganizationEntry, Report, UseState},
@@ -59,6 +62,9 @@ pub fn write_csv(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 ///
 /// Writing fails.
 pub fn write_text(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    if report.is_unread() {
+        return nothing(report, out);
+    }
     let heading =
         ["organization", "project", "connection", "type", "credential", "issuer", "last used", "secret ends"];
     let mut rows = vec![heading.map(str::to_owned)];
@@ -134,6 +140,9 @@ fn pad(cell: &str, width: usize) -> String {
 ///
 /// Writing fails.
 pub fn write_chain(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    if report.is_unread() {
+        return nothing(report, out);
+    }
     let columns = look.columns.unwrap_or(usize::MAX);
     let is_beside = columns >= MIN_BESIDE;
     let indent = if is_beside { 2 + LABEL } else { 4 };
@@ -276,8 +285,16 @@ fn check(one: &crate::report::CheckEntry) -> String {
     if of.is_empty() { kind } else { format!("{kind}: {of}") }
 }
 
+/// An empty table would look like an organization without connections.
+fn nothing(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}; --format json lists why", unread(report).unwrap_or_default())
+}
+
 fn gaps(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let count = report.gaps().count();
+    if let Some(unread) = unread(report) {
+        writeln!(out, "\n{unread}")?;
+    }
     if count > 0 {
         let gaps = if count == 1 { "1 gap".to_owned() } else { format!("{count} gaps") };
         writeln!(out, "\nNot everything could be seen: {gaps} of coverage; --format json lists them")?;

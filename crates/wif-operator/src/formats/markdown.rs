@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::wording::{comparison, counts, groups, headline, place, state};
+use super::wording::{UNJUDGED, comparison, counts, groups, headline, place, state, unread};
 use crate::report::Report;
 
 /// The most rows of a group: a run's summary takes a megabyte at the most.
@@ -17,10 +17,17 @@ const MAX_GAPS: usize = 50;
 /// Writing fails.
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# Service connections\n")?;
-    writeln!(out, "{}.\n", headline(&report.totals))?;
-    writeln!(out, "**{}**", counts(&report.totals))?;
-    if let Some(comparison) = comparison(report) {
-        writeln!(out, "\n{comparison}.")?;
+    if let Some(unread) = unread(report) {
+        writeln!(out, "**{}.**\n", escape(&unread))?;
+    }
+    if report.is_unread() {
+        writeln!(out, "{}.", escape(UNJUDGED))?;
+    } else {
+        writeln!(out, "{}.\n", headline(&report.totals))?;
+        writeln!(out, "**{}**", counts(&report.totals))?;
+        if let Some(comparison) = comparison(report) {
+            writeln!(out, "\n{comparison}.")?;
+        }
     }
     for group in groups(report) {
         writeln!(
@@ -72,7 +79,8 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "\n… {} more", report.waivers.len() - MAX_ROWS)?;
         }
     }
-    writeln!(out, "\nRead {}, judged {}.", report.taken, report.now)
+    let read = if report.is_unread() { "Asked" } else { "Read" };
+    writeln!(out, "\n{read} {}, judged {}.", report.taken, report.now)
 }
 
 /// Text that stays text: no markup, no HTML, no link, no mention, and no end of a cell.

@@ -90,8 +90,8 @@ fn log(report: &Report) -> Log<'_> {
         })
         .collect();
     let notifications: Vec<_> =
-        report.gaps().map(of_gap).chain(report.waivers.iter().map(of_waiver)).collect();
-    let has_failed = report.coverage.iter().any(|entry| entry.state == State::Failed);
+        report.gaps().map(|gap| of_gap(report, gap)).chain(report.waivers.iter().map(of_waiver)).collect();
+    let has_failed = report.is_unread() || report.coverage.iter().any(|entry| entry.state == State::Failed);
     let tool = json!({
         "driver": {
             "name": "wif-operator",
@@ -186,12 +186,13 @@ fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]")
 }
 
-fn of_gap(gap: &CoverageEntry) -> Value {
+fn of_gap(report: &Report, gap: &CoverageEntry) -> Value {
     let place = match &gap.project {
         Some(project) => format!("{}/{project}", gap.organization),
         None => gap.organization.clone(),
     };
-    let level = if gap.state == State::Failed { "error" } else { "warning" };
+    let is_error = gap.state == State::Failed || report.is_unread();
+    let level = if is_error { "error" } else { "warning" };
     json!({
         "descriptor": { "id": GAP, "index": 0 },
         "level": level,

@@ -211,6 +211,64 @@ fn what_was_not_seen_is_listed_and_nothing_is_said_to_be_good() {
 }
 
 #[test]
+fn where_nothing_was_read_each_format_says_so_before_any_number() {
+    let mut planted = Planted::new();
+    planted.0.connections.clear();
+    for entry in &mut planted.0.coverage {
+        (entry.state, entry.why) = (State::Denied, "no token".to_owned());
+    }
+    let gaps = planted.0.coverage.len();
+    let mut snapshot = planted.snapshot();
+    let of = |snapshot: &crate::snapshot::Snapshot| judge(snapshot, &settings(), &Selection::default());
+    let report = of(&snapshot);
+    assert!(report.is_unread() && report.gaps().count() == gaps);
+    let said = "Nothing was read of contoso";
+    for format in [Format::Text, Format::Markdown, Format::Html] {
+        let text = written(format, &report);
+        let at = text.find(said).unwrap_or_else(|| panic!("{format:?}: {text}"));
+        assert!(text.find("Not seen").unwrap() > at, "{format:?}: {text}");
+        assert!(text.contains("nothing was judged"), "{format:?}: {text}");
+        for number in ["0 connections", "0 faults", "<b>0</b>", "Nothing that any rule found"] {
+            assert!(!text.contains(number), "{format:?}: {number}: {text}");
+        }
+        let is_read = text.contains(", read 20") || text.contains("\nRead 20") || text.contains(">Read 20");
+        assert!(!is_read, "{format:?}: {text}");
+    }
+    assert!(written(Format::Text, &report).starts_with(said));
+    let text = written(Format::Csv, &report);
+    let mut rows = csv::Reader::from_reader(text.as_bytes());
+    let column =
+        |name: &str| text.split("\r\n").next().unwrap().split(',').position(|one| one == name).unwrap();
+    let rows: Vec<_> = rows.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), gaps, "{text}");
+    assert!(
+        rows.iter().all(|row| &row[column("rule")] == "WIF6901" && &row[column("severity")] == "unknown")
+    );
+    assert!(rows[0][column("detail")].contains("denied: no token"), "{text}");
+    let sarif: Value = serde_json::from_str(&written(Format::Sarif, &report)).unwrap();
+    let invocation = &sarif["runs"][0]["invocations"][0];
+    assert_eq!(invocation["executionSuccessful"], false);
+    let notifications = invocation["toolExecutionNotifications"].as_array().unwrap();
+    assert!(notifications.len() == gaps && notifications.iter().all(|one| one["level"] == "error"));
+    for write in [inventory::write_text, inventory::write_chain] {
+        let mut out = Vec::new();
+        write(&report, Look::default(), &mut out).unwrap();
+        assert!(String::from_utf8(out).unwrap().starts_with(said));
+    }
+    // Beside one that was read, it is named first.
+    let mut other = Planted::new().0;
+    other.name = "fabrikam".to_owned();
+    snapshot.organizations.push(other);
+    let report = of(&snapshot);
+    for format in [Format::Text, Format::Markdown, Format::Html] {
+        let text = written(format, &report);
+        let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{format:?}: {words}: {text}"));
+        let number = if format == Format::Html { "<b>1</b> federated" } else { "1 connection" };
+        assert!(place(said) < place(number) && !text.contains("contoso, fabrikam: "), "{format:?}: {text}");
+    }
+}
+
+#[test]
 fn a_row_of_csv_has_what_the_json_of_a_connection_has() {
     let planted = Planted::new().with(2, |_, identity| identity.roles = Some(Vec::new()));
     let report = judge(&planted.snapshot(), &settings(), &Selection::default());

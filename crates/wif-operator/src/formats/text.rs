@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
 };
 
-use super::wording::{Group, comparison, counts, groups, headline, place, plural, state};
+use super::wording::{Group, UNJUDGED, comparison, counts, groups, headline, place, plural, state, unread};
 use crate::look::Look;
 use crate::report::{CoverageEntry, Finding, Report};
 
@@ -36,11 +36,16 @@ fn lines(report: &Report, look: Look) -> Vec<String> {
 
 fn head(report: &Report, look: Look) -> Vec<String> {
     let names: Vec<_> = report.organizations.iter().map(|one| one.name.as_str()).collect();
-    let mut lines = vec![
+    let unread = unread(report).map(|unread| look.heading(&cut(&unread, look)));
+    if report.is_unread() {
+        return unread.into_iter().chain([format!("{UNJUDGED} ({})", report.taken)]).collect();
+    }
+    let mut lines: Vec<_> = unread.into_iter().collect();
+    lines.extend([
         cut(&format!("{}, read {} ({})", names.join(", "), report.taken, depth(report)), look),
         look.heading(&headline(&report.totals)),
         counts(&report.totals),
-    ];
+    ]);
     lines.extend(comparison(report));
     lines
 }

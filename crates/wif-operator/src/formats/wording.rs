@@ -8,7 +8,7 @@ use crate::{
     report::{CoverageEntry, Finding, Report, Totals},
     rule::{Remedy, command::in_organization},
     severity::Severity,
-    snapshot::State,
+    snapshot::{State, Unread},
 };
 
 /// Findings with one remedy, the worst first.
@@ -74,7 +74,23 @@ pub(super) fn plural(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// How many connections sign in with what: the first sentence of every report.
+/// That nothing was read, of all organizations or of some: what a person has to see before any number.
+pub(super) fn unread(report: &Report) -> Option<String> {
+    let unread: Vec<_> = report.organizations.iter().filter(|one| one.unread.is_some()).collect();
+    let worst = unread.iter().filter_map(|one| one.unread).max()?;
+    let names: Vec<_> = unread.iter().map(|one| one.name.as_str()).collect();
+    let why = match worst {
+        Unread::Denied => "it was refused, or there was no token",
+        Unread::Failed => "no service gave a usable answer",
+    };
+    Some(format!("Nothing was read of {}: {why}", names.join(", ")))
+}
+
+/// What follows where nothing was read of any organization.
+pub(super) const UNJUDGED: &str =
+    "So nothing was judged: that no connection is listed does not say that there is none";
+
+/// How many connections sign in with what: the first sentence of every report of which something was read.
 pub(super) fn headline(totals: &Totals) -> String {
     let Totals { connections, federated, secret, certificate, machine, other, unknown, .. } = *totals;
     let parts = [

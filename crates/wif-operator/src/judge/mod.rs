@@ -169,7 +169,11 @@ pub fn inventory(context: &Context<'_>) -> Report {
         }));
     }
     let organizations = snapshot.organizations.iter();
-    let organizations = organizations.map(|one| OrganizationEntry { name: text(&one.name), id: one.id });
+    let organizations = organizations.map(|one| OrganizationEntry {
+        name: text(&one.name),
+        id: one.id,
+        unread: one.unread(),
+    });
     Report {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION"),

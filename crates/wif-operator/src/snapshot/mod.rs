@@ -126,7 +126,27 @@ pub enum State {
     Failed,
 }
 
+/// Why nothing at all was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unread {
+    /// No service gave a usable answer.
+    Failed,
+    /// A service refused, or there was no token for it.
+    Denied,
+}
+
 impl Organization {
+    /// Whether nothing at all was read of it: no layer, and no connection. A layer that is partly read can be one of which only a
+    /// remark is known.
+    #[must_use]
+    pub fn unread(&self) -> Option<Unread> {
+        let is_in = |state| self.coverage.iter().any(|entry| entry.state == state);
+        if !self.connections.is_empty() || is_in(State::Read) {
+            return None;
+        }
+        Some(if is_in(State::Denied) { Unread::Denied } else { Unread::Failed })
+    }
+
     /// An organization of which nothing was read yet.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
@@ -145,6 +165,13 @@ impl Organization {
 }
 
 impl Snapshot {
+    /// Whether nothing at all was read of any organization.
+    #[must_use]
+    pub fn unread(&self) -> Option<Unread> {
+        let all: Option<Vec<_>> = self.organizations.iter().map(Organization::unread).collect();
+        all.map(|all| all.into_iter().max().unwrap_or(Unread::Failed))
+    }
+
     /// Brings everything into the one order in which it is saved and judged, whatever the order of answers was.
     pub fn sort(&mut self) {
         self.organizations.sort_by(|one, other| one.name.cmp(&other.name));
