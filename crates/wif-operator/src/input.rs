@@ -2,11 +2,11 @@
 
 use std::{fs::File, io, path::Path};
 
-/// Opens a file to read it. Whoever reads it bounds how much.
+/// Opens a file to read it. The reader bounds how much.
 ///
 /// # Errors
 ///
-/// It cannot be opened, or it is a named pipe: to open one waits for a writer, who may never come. A pipe that this process was
+/// It cannot be opened, or it is a named pipe: to open one waits for a writer that may never come. A pipe that this process was
 /// given already (`/dev/stdin`, a shell's `<(…)`) has one.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     if is_named_pipe(path) {
