@@ -62,9 +62,14 @@ pub(crate) fn release(only: Option<&str>, others: Option<&Path>) -> Result<()> {
     if archives.is_empty() {
         return Err("there is no program to pack".to_owned());
     }
-    let packed = image::image(&version, &package::commit()?, &architectures)?;
-    let name = format!("wif-{version}-image.tar");
-    write(&folder.join(&name), &packed)?;
+    let image = if architectures.is_empty() {
+        None
+    } else {
+        let packed = image::image(&version, &package::commit()?, &architectures)?;
+        let name = format!("wif-{version}-image.tar");
+        write(&folder.join(&name), &packed)?;
+        Some((name, packed))
+    };
     for (name, text) in manifests::winget(&version, &archives) {
         write(&folder.join("winget").join(name), text.as_bytes())?;
     }
@@ -74,11 +79,19 @@ pub(crate) fn release(only: Option<&str>, others: Option<&Path>) -> Result<()> {
         // Writing to a string cannot fail.
         let _ = writeln!(sums, "{sum}  {file}");
     }
-    let _ = writeln!(sums, "{}  {name}", sum(&packed));
+    if let Some((name, packed)) = &image {
+        let _ = writeln!(sums, "{}  {name}", sum(packed));
+    }
     write(&folder.join("SHA256SUMS"), sums.as_bytes())?;
     print!("{sums}");
     archives.iter().try_for_each(|archive| try_archive(archive, &version, &folder))?;
-    try_image(&folder.join(&name), &version)?;
+    match &image {
+        Some((name, _packed)) if architectures.iter().any(|one| Some(one.name) == own_architecture()) => {
+            try_image(&folder.join(name), &version)?;
+        }
+        Some((name, _packed)) => println!("{name}: NOT STARTED, since this machine cannot"),
+        None => println!("no image: none of these platforms is one of a container"),
+    }
     println!("{}: nothing is published", folder.display());
     Ok(())
 }
@@ -181,6 +194,12 @@ fn starter(platform: &str) -> Option<Starter> {
         "win32-x64" => platforms::has_wine().then_some(Starter::Wine),
         _ => None,
     }
+}
+
+/// This machine's architecture, as container engines call it.
+fn own_architecture() -> Option<&'static str> {
+    let own = crate::stage::platform().ok()?;
+    PLATFORMS.iter().find(|platform| platform.name == own)?.container()
 }
 
 /// Loads the image where there is podman, and starts it.
