@@ -66,6 +66,38 @@ fn a_mistake_in_arguments_or_files_ends_with_2_before_anything_is_asked() {
     }
 }
 
+#[test]
+fn a_folder_of_requests_is_read_whole_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| fs::write(folder.path().join(name), content).unwrap();
+    let here = folder.path().display().to_string();
+    let refused = |words: &[&str]| {
+        let output = offline(&["audit", "--organization", NAME, "--requests", &here]);
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(words.iter().all(|word| errors.contains(word)), "{words:?}: {errors}");
+    };
+    write("readme.md", "no request");
+    fs::create_dir(folder.path().join("more.yaml")).unwrap();
+    refused(&["has no file that ends in .yaml, .yml or .json"]);
+    let request = "apiVersion: wif/v1\nconnection: sc-a\nprojects: [Shop]\nowner: o\nreason: r\n\
+        identity: { kind: application, name: a }\n\
+        scope: { subscription: 11111111-1111-1111-1111-111111111111, resourceGroup: rg }\n";
+    write("good.yaml", request);
+    write("low.yml", &request.replace("owner", "ower"));
+    write("open.json", "{");
+    refused(&["low.yml:4:1: unknown field `ower`", "also  ", "open.json:1:"]);
+    fs::remove_file(folder.path().join("open.json")).unwrap();
+    write("low.yml", &request.replace("sc-a", "SC-A").replace("Shop", "shop"));
+    refused(&["good.yaml and ", "low.yml ask for the same connection, 'SC-A' in shop"]);
+    write("low.yml", &request.replace("sc-a", "sc-b"));
+    let fixture = Fixture::new(&OrganizationPlan::new(NAME).projects(1).connections(1));
+    let output = run(&fixture, &["audit", "--org", NAME, "--requests", &here]);
+    let errors = text(&output.stderr);
+    assert!(errors.contains("the folders in it are not read"), "{errors}");
+    assert!(text(&output.stdout).contains("good.yaml"), "{}", text(&output.stdout));
+}
+
 /// To open one waits for a writer.
 #[cfg(unix)]
 #[test]

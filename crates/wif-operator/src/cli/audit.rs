@@ -26,6 +26,7 @@ use crate::{
     judge::{Baseline, Earlier, Selection, judge},
     moment::Moment,
     nearest::nearest,
+    read::progress::Progress,
     redact::{redact_request, without_addresses},
     report::{Report, SCHEMA},
     request::Request,
@@ -33,7 +34,7 @@ use crate::{
     rules,
     severity::Severity,
     snapshot::Layer,
-    waiver::{WaiverState, parse_waivers},
+    waiver::{Target, WaiverState, parse_waivers},
     yaml,
 };
 
@@ -67,7 +68,7 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<Au
     let targets = pair(formats, &arguments.outputs)?;
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
     // Before anything is read: an audit that takes minutes must not end with a mistake in a file.
-    let (mut settings, selection) = judgment(arguments, now)?;
+    let (mut settings, selection) = judgment(arguments, now, host.talk)?;
     let mut differing = None;
     let snapshot = snapshot(&arguments.read, host, |snapshot| {
         differing = Some(drift::differing(&Context::new(snapshot, &settings)));
@@ -120,7 +121,11 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<Au
 }
 
 /// What the rules are to judge by.
-fn judgment(arguments: &AuditArguments, now: Moment) -> Result<(Settings, Selection), Failure> {
+fn judgment(
+    arguments: &AuditArguments,
+    now: Moment,
+    talk: &Progress,
+) -> Result<(Settings, Selection), Failure> {
     let mut selected = BTreeSet::new();
     for code in &arguments.rules {
         let Some(rule) = rules::with_code(code) else {
@@ -146,10 +151,12 @@ fn judgment(arguments: &AuditArguments, now: Moment) -> Result<(Settings, Select
         for waiver in &mut waivers {
             "(not shown)".clone_into(&mut waiver.owner);
             waiver.reason = without_addresses(&waiver.reason);
+            let (Target::Connection(name) | Target::Project(name) | Target::Name(name)) = &mut waiver.target;
+            *name = without_addresses(name);
         }
     }
     let baseline = arguments.baseline.as_deref().map(baseline_of).transpose()?;
-    let requests = arguments.requests.as_deref().map(requests).transpose()?;
+    let requests = arguments.requests.as_deref().map(|folder| requests(folder, talk)).transpose()?;
     let settings = Settings {
         now,
         expires_within: arguments.expires_within,
@@ -215,23 +222,35 @@ fn baseline_of(path: &Path) -> Result<Baseline, Failure> {
 }
 
 /// The requests of a folder: its files that end in .yaml, .yml or .json, by name.
-fn requests(folder: &Path) -> Result<Vec<Request>, Failure> {
+fn requests(folder: &Path, talk: &Progress) -> Result<Vec<Request>, Failure> {
     let shown = folder.display();
     let hint = "name a folder of request files: .yaml, .yml or .json";
-    let entries = fs::read_dir(folder)
-        .map_err(|error| argument(format!("--requests {shown} cannot be read: {error}"), hint))?;
-    let mut paths: Vec<_> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| {
-            let end = path.extension().and_then(|end| end.to_str());
-            end.is_some_and(|end| ["yaml", "yml", "json"].contains(&end.to_ascii_lowercase().as_str()))
-        })
-        .collect();
+    let unreadable = |error| argument(format!("--requests {shown} cannot be read: {error}"), hint);
+    let (mut paths, mut folders) = (Vec::new(), 0);
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default().to_ascii_lowercase();
+        if path.is_dir() {
+            folders += 1;
+        } else if ["yaml", "yml", "json"].contains(&end.as_str()) {
+            paths.push(path);
+        }
+    }
     paths.sort();
     if paths.len() > MAX_REQUESTS {
         return Err(argument(format!("--requests {shown} has more than {MAX_REQUESTS} files"), hint));
     }
-    files::requests(paths.iter().map(std::path::PathBuf::as_path))
+    // Nothing would be compared, and nothing would say so.
+    if paths.is_empty() {
+        return Err(argument(
+            format!("--requests {shown} has no file that ends in .yaml, .yml or .json"),
+            hint,
+        ));
+    }
+    if folders > 0 {
+        talk.say(&format!("--requests {shown}: the folders in it are not read"));
+    }
+    files::requests(paths.iter().map(PathBuf::as_path))
 }
 
 /// The worst severity of what counts.

@@ -1,6 +1,8 @@
 //! Files that a command reads and writes. Nothing half-written replaces a good file.
 
 use std::{
+    collections::BTreeMap,
+    error::Error as _,
     fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
     panic::resume_unwind,
@@ -8,9 +10,15 @@ use std::{
     thread,
 };
 
-use wif_core::{code::Code, failure::Failure};
+use wif_core::{code::Code, fact::Fact, failure::Failure};
 
-use crate::{request::Request, yaml};
+use crate::{
+    request::Request,
+    yaml::{self, YamlError},
+};
+
+/// The most broken files that an error names beside the first.
+const MAX_BROKEN: usize = 9;
 
 /// Who may read a file that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,18 +199,49 @@ pub(super) fn pair<F: Copy>(
     Ok(pairs)
 }
 
-/// Reads request files.
+/// Reads request files: each connection once. Of files that are broken all are told, so that they can be mended at once.
 ///
 /// # Errors
 ///
-/// One cannot be read, or is no request.
+/// One cannot be read, is no request, or asks for the connection of another.
 pub(super) fn requests<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Result<Vec<Request>, Failure> {
     let request = |path: &Path| {
         let text = yaml::text_of(path)?;
         Request::parse(&text, &path.display().to_string())
     };
-    let requests: Result<Vec<_>, _> = paths.into_iter().map(request).collect();
-    requests.map_err(|error| Failure::new(Code::ArgumentInvalid, error, "mend the request file"))
+    let (mut requests, mut broken) = (Vec::new(), Vec::new());
+    for path in paths {
+        match request(path) {
+            Ok(request) => requests.push(request),
+            Err(error) => broken.push(error),
+        }
+    }
+    let mut broken = broken.into_iter();
+    if let Some(first) = broken.next() {
+        let (mut others, count) = (Vec::new(), broken.len());
+        others.extend(broken.take(MAX_BROKEN).map(|error| Fact::new("also", told(&error))));
+        if count > MAX_BROKEN {
+            others.push(Fact::new("also", format!("{} more", count - MAX_BROKEN)));
+        }
+        let failure = Failure::new(Code::ArgumentInvalid, first, "mend the request file");
+        return Err(failure.with_details(others));
+    }
+    let mut known = BTreeMap::new();
+    for request in &requests {
+        let key = (request.owner_project().to_lowercase(), request.connection.to_lowercase());
+        if let Some(other) = known.insert(key, &request.file) {
+            let (file, name, project) = (&request.file, &request.connection, request.owner_project());
+            let error = format!("{other} and {file} ask for the same connection, '{name}' in {project}");
+            return Err(argument(error, "keep one of the two"));
+        }
+    }
+    Ok(requests)
+}
+
+/// An error with its cause.
+fn told(error: &YamlError) -> String {
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{error}{cause}")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Request files, and the organization that they are about.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use wif_core::{azure::cloud::Cloud, failure::Failure};
 
@@ -23,21 +23,7 @@ use crate::{
 ///
 /// One cannot be read, is no request, or asks for the connection of another.
 pub(super) fn requests_of(paths: &[PathBuf]) -> Result<Vec<Request>, Failure> {
-    let requests = files::requests(paths.iter().map(PathBuf::as_path))?;
-    let mut known = BTreeMap::new();
-    for request in &requests {
-        let key = (request.owner_project().to_lowercase(), request.connection.to_lowercase());
-        if let Some(other) = known.insert(key, &request.file) {
-            let error = format!(
-                "{other} and {} ask for the same connection, '{}' in {}",
-                request.file,
-                request.connection,
-                request.owner_project()
-            );
-            return Err(argument(error, "keep one of the two"));
-        }
-    }
-    Ok(requests)
+    files::requests(paths.iter().map(PathBuf::as_path))
 }
 
 /// What an organization is read for.
