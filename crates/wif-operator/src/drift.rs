@@ -149,6 +149,16 @@ pub fn find<'a>(context: &Context<'a>, request: &Request) -> Standing<'a> {
     let has_project = |organization: &&Organization| {
         organization.projects.iter().any(|project| project.name.eq_ignore_ascii_case(owner))
     };
+    let is_hidden = |connection: &Connection| {
+        let names = connection.projects.iter().filter(|project| project.name.eq_ignore_ascii_case(owner));
+        names.map(|project| &project.connection_name).any(|name| name.contains(PERSON))
+    };
+    let mut connections = context.snapshot.organizations.iter().flat_map(|one| &one.connections);
+    if context.snapshot.redacted && connections.any(is_hidden) {
+        return Standing::Unread(
+            "a connection of the project has a person in its name, which is redacted".to_owned(),
+        );
+    }
     match context.snapshot.organizations.iter().find(has_project) {
         Some(organization) if is_listed_whole(organization, owner) => Standing::Absent(organization),
         Some(_) => {

@@ -1,7 +1,10 @@
 //! Laws of what reads the audit's files, tried at random. `cargo xtask fuzz` tries them for longer.
 
+use std::fs;
+
 use emulator::organization::{OrganizationPlan, Planted};
 use proptest::{prelude::*, sample::Index, strategy::ValueTree as _};
+use serde_json::Value;
 use time::Duration;
 use wif_operator::{
     formats::Format,
@@ -13,7 +16,10 @@ use wif_operator::{
     waiver::parse_waivers,
 };
 
-use crate::support::{Fixture, NAME};
+use crate::{
+    audit::offline,
+    support::{Fixture, NAME},
+};
 
 /// What names and sentences of a service could hold.
 const HOSTILE: [&str; 6] =
@@ -69,6 +75,74 @@ fn a_snapshot_that_was_changed_is_refused_or_judged() {
         *if holds(&bytes) { &mut judged } else { &mut refused } += 1;
     }
     assert!(judged > 5 && refused > 5, "{judged} judged, {refused} refused: both are to be tried");
+}
+
+/// Adds a person to every text that people or services write.
+fn with_person(value: &mut Value) {
+    const WRITTEN: [&str; 8] =
+        ["name", "connectionName", "description", "pipelineName", "subject", "role", "why", "uniqueName"];
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(with_person),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field {
+                    Value::String(text) if WRITTEN.contains(&name.as_str()) && !text.is_empty() => {
+                        text.push_str(" of Ada Byron <ada@contoso.com>");
+                    }
+                    field => with_person(field),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn a_redacted_report_has_no_person_in_any_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (snapshot, saved_again, waivers) = (path("snapshot"), path("again"), path("waivers.yaml"));
+    let line = |line: &str| {
+        let mut record: Value = serde_json::from_str(line).unwrap();
+        if record.get("schema").or(record.get("organization")).is_none() {
+            with_person(&mut record);
+        }
+        if let Some(creator) = record.pointer_mut("/connection/createdBy").filter(|one| !one.is_null()) {
+            creator["name"] = "Ada Byron".into();
+        }
+        record.to_string() + "\n"
+    };
+    fs::write(&snapshot, saved().lines().map(line).collect::<String>()).unwrap();
+    let waiver = |target: &str| {
+        format!(
+            "- {{ rule: WIF6101, {target}, reason: of ada@contoso.com, owner: Ada Byron, until: 2026-12-31 }}\n"
+        )
+    };
+    fs::write(&waivers, waiver("connection: ada@contoso.com") + &waiver("name: '*'")).unwrap();
+    let judged = ["--offline", &snapshot, "--now", "2026-11-28T00:00:00Z"];
+    let of = |words: &[&str]| {
+        let output = offline(&[words, &judged].concat());
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat()
+    };
+    let names_person = |text: &str| text.contains("Byron") || text.contains("contoso.com");
+    for format in ["text", "json", "sarif", "csv", "markdown", "html"] {
+        let words = ["audit", "--waivers", &waivers, "--format", format];
+        assert!(names_person(&of(&words)), "{format}");
+        let redacted = of(&[&words[..], &["--redact", "--save", &saved_again]].concat());
+        assert!(redacted.len() > 500 && !names_person(&redacted), "{format}: {redacted}");
+        assert_eq!(redacted, of(&[&words[..], &["--redact"]].concat()), "{format}");
+    }
+    assert!(!names_person(&fs::read_to_string(&saved_again).unwrap()));
+    for words in [&["--chain"][..], &[], &["--format", "json"], &["--format", "csv"]] {
+        let redacted = of(&[&["inventory", "--redact"], words].concat());
+        assert!(redacted.len() > 500 && !names_person(&redacted), "{words:?}: {redacted}");
+    }
+    let counts = |more: &[&str]| {
+        let words = ["audit", "--waivers", &waivers, "--format", "json"];
+        let output = offline(&[&words[..], &judged, more].concat());
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["totals"].clone()
+    };
+    assert_eq!(counts(&[]), counts(&["--redact"]), "nothing is judged otherwise");
 }
 
 #[test]

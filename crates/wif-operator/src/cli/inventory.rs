@@ -15,6 +15,7 @@ use crate::{
     judge,
     look::Look,
     moment::Moment,
+    redact::without_addresses,
     report::Report,
     rule::{Context, Settings},
 };
@@ -36,7 +37,11 @@ pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> R
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
     let settings = Settings::of_requests(now, Vec::new());
     let mut report = judge::inventory(&Context::new(&snapshot, &settings));
-    select(&mut report, &arguments.connections)?;
+    // A name that holds an address has none in what is redacted.
+    let wanted = arguments.connections.iter();
+    let wanted: Vec<_> =
+        wanted.map(|name| if report.redacted { without_addresses(name) } else { name.clone() }).collect();
+    select(&mut report, &wanted)?;
     let screen = host.look;
     for (format, output) in &targets {
         let look = if output.is_some() { Look::default() } else { screen };

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, io::BufReader, path::Path};
 
 use uuid::Uuid;
-use wif_core::failure::Failure;
+use wif_core::{code::Code, failure::Failure};
 
 use super::{
     connect::{self, connect},
@@ -30,6 +30,9 @@ pub(super) async fn snapshot(
     host: &mut Host<'_>,
     before_redaction: impl FnOnce(&Snapshot),
 ) -> Result<Snapshot, Failure> {
+    if arguments.redact {
+        host.talk.hide_addresses();
+    }
     let mut snapshot = match &arguments.offline {
         Some(path) => {
             let mut snapshot = of_file(path)?;
@@ -54,7 +57,8 @@ pub(super) async fn snapshot(
         if !snapshot.redacted {
             before_redaction(&snapshot);
         }
-        redact(&mut snapshot);
+        redact(&mut snapshot)
+            .map_err(|error| Failure::new(Code::Bug, error, "leave --redact out, and report this"))?;
     }
     if let Some(path) = arguments.save.as_deref().filter(|path| host.may_replace(path)) {
         write(path, Readers::Owner, &mut |out| lines::write(&snapshot, out))?;

@@ -77,6 +77,21 @@ fn addresses_that_are_redacted_are_not_called_the_same() {
 }
 
 #[test]
+fn a_name_that_is_redacted_may_be_the_one_that_is_asked_for() {
+    let mut snapshot = described(&request(), |_| {}).snapshot();
+    let connection = snapshot.organizations[0].connections.iter_mut().find(|one| one.id == connection_id(2));
+    let connection = connection.unwrap();
+    "Ada Byron's".clone_into(&mut connection.projects[0].connection_name);
+    connection.created_by.as_mut().unwrap().name = Some("Ada Byron".to_owned());
+    crate::redact::redact(&mut snapshot).unwrap();
+    let asked = Request { connection: "Ada Byron's".to_owned(), ..request() };
+    let report = judge(&snapshot, &Settings { requests: vec![asked], ..settings() }, &Selection::default());
+    assert!(report.findings.iter().all(|one| one.rule != "WIF6601"));
+    let expected = "sc-2.yaml: a connection of the project has a person in its name, which is redacted";
+    assert_eq!(why(&report), [expected]);
+}
+
+#[test]
 fn what_is_read_in_one_project_only_is_not_the_whole() {
     let report = |plant: fn(&mut Connection)| {
         let planted = Planted::new().with(2, |connection, _| plant(connection));

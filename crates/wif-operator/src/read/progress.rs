@@ -9,6 +9,8 @@ use std::{
 use wif_core::foreign_text::one_line;
 use wif_io::clock::Clock;
 
+use crate::redact::without_addresses;
+
 /// Standard error, as far as reading is concerned. All its lines go through here, so that none is written into the status line.
 #[derive(Clone)]
 pub struct Progress {
@@ -40,6 +42,8 @@ struct State {
     last: Duration,
     /// The status line is on the terminal.
     is_shown: bool,
+    /// Mail addresses of people are not said.
+    hides_addresses: bool,
 }
 
 /// How often a terminal gets a new status, and a log a new line.
@@ -55,7 +59,14 @@ impl Progress {
     #[must_use]
     pub fn new(out: Box<dyn Write + Send>, is_terminal: bool, clock: Arc<dyn Clock>) -> Self {
         let begin = clock.elapsed();
-        let state = State { out, counts: Counts::default(), begin, last: begin, is_shown: false };
+        let state = State {
+            out,
+            counts: Counts::default(),
+            begin,
+            last: begin,
+            is_shown: false,
+            hides_addresses: false,
+        };
         Self { clock, is_terminal, state: Arc::new(Mutex::new(state)) }
     }
 
@@ -63,6 +74,11 @@ impl Progress {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.lock().counts
+    }
+
+    /// From now on says no mail address: what a service or the Azure CLI says of a token names its owner.
+    pub fn hide_addresses(&self) {
+        self.lock().hides_addresses = true;
     }
 
     /// Writes a line.
@@ -140,7 +156,8 @@ impl State {
 
     fn line(&mut self, line: &str) {
         self.clear();
-        let _ = writeln!(self.out, "{}", one_line(line, MAX_LINE));
+        let line = if self.hides_addresses { without_addresses(line) } else { line.to_owned() };
+        let _ = writeln!(self.out, "{}", one_line(&line, MAX_LINE));
         let _ = self.out.flush();
     }
 
