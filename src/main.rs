@@ -24,7 +24,10 @@ use wif::{
     task::{self, run::Ended},
     world::World,
 };
-use wif_core::{code::Code, failure::Failure};
+use wif_core::{
+    code::Code,
+    failure::{Failure, Place},
+};
 use wif_io::{child::Signals, clock, env::Env, private_folder, process};
 
 fn main() -> ExitCode {
@@ -222,8 +225,7 @@ fn show_unparsed(unparsed: &Unparsed) -> ExitCode {
 
 /// Shows a failure on standard error.
 fn print_failure(failure: &Failure) {
-    let is_in_job = Env::of_process().is_true("TF_BUILD");
-    let text = if is_in_job { failure.to_string() } else { failure.outside_of_a_job() };
+    let text = failure.shown(Place::of(Env::of_process().is_true("TF_BUILD")));
     // Without standard error the exit code says it.
     let _ = Screen::new(&mut io::stderr()).text(&format!("error {text}"));
 }

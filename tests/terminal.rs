@@ -284,12 +284,13 @@ fn outside_of_a_job_no_error_blames_an_agent_or_a_pipeline() {
     let id = "8d1c7a34-0b7e-4e55-9f61-7c0e3b9a2d41";
     let exec = ["exec", "--source", "env:ID_TOKEN", "--tenant", id, "--client", id, "--", "true"];
     let bad_proxy = [("HTTPS_PROXY", "none://of-this-kind"), ("ID_TOKEN", "a.b.c")];
-    for (environment, arguments, code) in [
-        (&[][..], &["token", "arm"][..], "WIF5002"),
-        (&[], &["status"], "WIF5002"),
-        (&bad_proxy, &exec, "WIF3008"),
-        (&[], &["explain", "AADSTS1"], "WIF1012"),
-        (&[], &["doctor", "--project", "p"], "WIF1012"),
+    for (environment, arguments, code, in_job) in [
+        (&[][..], &["token", "arm"][..], "WIF5002", "the caller"),
+        (&[], &["status"], "WIF5002", "the caller"),
+        (&[], &["explain", "NOPE"], "WIF1012", "the pipeline"),
+        (&[], &["doctor", "--project", "p"], "WIF1012", "the pipeline"),
+        (&[], &["kubeconfig", "aks-prod"], "WIF1003", "the pipeline"),
+        (&bad_proxy, &exec, "WIF3008", "the agent"),
     ] {
         let run = |in_job: &[(&str, &str)]| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_wif"));
@@ -299,11 +300,32 @@ fn outside_of_a_job_no_error_blames_an_agent_or_a_pipeline() {
         let said = run(&[]);
         assert!(said.starts_with(&format!("error {code}: ")), "{said}");
         assert!(said.contains("at fault: "), "{said}");
-        assert!(!said.contains("at fault: the agent") && !said.contains("at fault: the pipeline"), "{said}");
-        let in_job = run(&[("TF_BUILD", "True")]);
-        assert_eq!(in_job.contains("at fault: the agent"), code == "WIF3008", "{in_job}");
-        assert_eq!(in_job.contains("at fault: the pipeline"), code == "WIF1012", "{in_job}");
+        assert!(!said.contains("the agent") && !said.contains("the pipeline"), "{said}");
+        let said = run(&[("TF_BUILD", "True")]);
+        assert!(said.contains(&format!("at fault: {in_job}")), "{said}");
     }
+}
+
+#[test]
+fn outside_of_a_job_a_report_blames_no_agent_and_names_the_variable_that_is_wrong() {
+    let report = |arguments: &[&str], more: (&str, &str)| {
+        let arguments = [&["--organization", "contoso", "--project", "p", "--connection", "c"], arguments];
+        let bad = [("AZURE_DEVOPS_EXT_PAT", PERSONAL), ("HTTPS_PROXY", "none://of-this-kind"), more];
+        let output = alone(&bad, &arguments.concat());
+        assert_eq!(output.status.code(), Some(11), "{}", text(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for said in [report(&[], ("LANG", "C")), report(&["--json"], ("LANG", "C"))] {
+        assert!(said.contains("WIF3008") && said.contains("this machine"), "{said}");
+        assert!(said.contains("correct the variable HTTPS_PROXY"), "{said}");
+        assert!(!said.contains("the agent"), "{said}");
+    }
+    assert!(!report(&[], ("LANG", "C")).contains("agent"));
+    let in_job = report(&[], ("TF_BUILD", "True"));
+    assert!(in_job.starts_with("1 fault: WIF3008, the agent."), "{in_job}");
+    assert!(in_job.contains("agent's network settings"), "{in_job}");
+    let json: Value = serde_json::from_str(&report(&["--json"], ("LANG", "C"))).unwrap();
+    assert_eq!((&json["schema"], &json["version"]), (&"wif.doctor/1".into(), &1.into()));
 }
 
 #[test]

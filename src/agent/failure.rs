@@ -109,11 +109,14 @@ impl From<ShadowedError> for Failure {
 
 impl From<NetworkError> for Failure {
     fn from(error: NetworkError) -> Self {
-        Self::new(
-            Code::NetworkSettings,
-            error,
-            "correct the agent's configuration (config --proxyurl, --sslcacert, --sslclientcert), or the variable",
-        )
+        let variable = error.variable();
+        let hint = if variable.starts_with("AGENT_") {
+            "correct the agent's configuration (config --proxyurl, --sslcacert, --sslclientcert), or the variable"
+                .to_owned()
+        } else {
+            format!("correct the variable {variable}, or take it out")
+        };
+        Self::new(Code::NetworkSettings, error, hint)
     }
 }
 

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, io::Write, sync::Arc, time::Duration};
 
 use reqwest::Method;
 use wif_broker::paths;
-use wif_core::{code::Code, failure::Failure};
+use wif_core::{
+    code::Code,
+    failure::{Failure, Place},
+};
 use wif_io::{clock::Clock, env::Env};
 
 use super::{
@@ -35,7 +38,7 @@ pub async fn doctor(
     errors: &mut Screen<'_>,
 ) -> Result<u8, Failure> {
     if let Some(report) = of_source(arguments, env, Arc::clone(&clock)).await? {
-        return print(report, arguments.json, env, out);
+        return print(&report.in_place(of_process(env)), arguments.json, out);
     }
     let prefixes = sessions::prefixes(env);
     let trial = trial(arguments, &prefixes)?;
@@ -60,7 +63,7 @@ pub async fn doctor(
         }
         doctor::in_step(&mut report, env, &*clock, sessions, target.is_some(), &trial).await;
     }
-    print(report, arguments.json, env, out)
+    print(&report.in_place(of_process(env)), arguments.json, out)
 }
 
 /// Checks what a command would be signed in by, and prints the report: 0, nothing; 10, warnings; 11, faults. The command is not run.
@@ -76,14 +79,16 @@ pub async fn diagnose_exec(
     errors: &mut (dyn Write + Send),
 ) -> Result<u8, Failure> {
     let report = exec::diagnose(env, clock, errors, &arguments.into()).await?;
-    print(report, false, env, out)
+    print(&report.in_place(of_process(env)), false, out)
 }
 
-fn print(mut report: Report, json: bool, env: &Env, out: &mut Screen<'_>) -> Result<u8, Failure> {
-    if !env.is_true("TF_BUILD") {
-        report.leave_job();
-    }
-    let text = if json { format!("{:#}", report.json()) } else { show::text(&report) };
+/// Where this process runs.
+fn of_process(env: &Env) -> Place {
+    Place::of(env.is_true("TF_BUILD"))
+}
+
+fn print(report: &Report, json: bool, out: &mut Screen<'_>) -> Result<u8, Failure> {
+    let text = if json { format!("{:#}", report.json()) } else { show::text(report) };
     out.text(text.trim_end()).map_err(unwritable)?;
     Ok(report.exit_code())
 }

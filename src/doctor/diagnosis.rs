@@ -122,7 +122,7 @@ pub(super) fn settings(env: &Env, clock: &Arc<dyn Clock>, report: &mut Report) -
             Some(http)
         }
         Ok((http, warnings)) => {
-            let hint = "correct the agent's configuration, or go on if this is meant";
+            let hint = "correct the setting, or go on if this is meant";
             let failure =
                 Failure::new(Code::NetworkSettings, "a setting was passed over, or is dangerous", hint);
             report.warning(Topic::Settings, failure, warnings);

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use wif_core::{
-    code::{Code, Party},
+    code::Code,
     fact::Fact,
-    failure::Failure,
+    failure::{Failure, Place},
     foreign_text::{self, one_line},
 };
 
@@ -76,8 +76,8 @@ pub(crate) struct Report {
     checks: Vec<Check>,
     /// What stands for `<client id>` and so on in the commands, as far as it is known.
     ids: Vec<(&'static str, String)>,
-    /// Whether no job is here, and so neither an agent nor a pipeline that could be wrong.
-    is_outside_of_a_job: bool,
+    /// Where it is read.
+    place: Place,
 }
 
 impl Topic {
@@ -100,6 +100,17 @@ impl Topic {
             Self::Roles => "roles",
             Self::Targets => "other clouds",
             Self::Trials => "tools that were tried",
+        }
+    }
+}
+
+impl Topic {
+    /// As a person reads it in this place.
+    #[must_use]
+    pub(super) const fn shown(self, place: Place) -> &'static str {
+        match (self, place) {
+            (Self::Settings, Place::Elsewhere) => "network settings",
+            _ => self.as_str(),
         }
     }
 }
@@ -130,27 +141,24 @@ impl Verdict {
 pub(super) const NO_FACTS: [Fact; 0] = [];
 
 impl Report {
-    /// Says that no job is here.
-    pub(crate) fn leave_job(&mut self) {
-        self.is_outside_of_a_job = true;
-    }
-
-    /// The party that has to change something.
-    pub(crate) fn party(&self, code: Code) -> Party {
-        if self.is_outside_of_a_job { code.party().outside_of_a_job() } else { code.party() }
-    }
-
-    /// The whole text of what is to be said of a check.
-    pub(crate) fn text_of(&self, failure: &Failure) -> String {
-        if self.is_outside_of_a_job { failure.outside_of_a_job() } else { failure.to_string() }
-    }
-
     /// A report for which no connection is checked, and why.
     #[must_use]
     pub(crate) fn without_connection(reason: &str) -> Self {
         let mut report = Self::default();
         report.skipped(Topic::Connection, reason);
         report
+    }
+
+    /// Says where it is read.
+    #[must_use]
+    pub(crate) fn in_place(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
+
+    /// Where it is read.
+    #[must_use]
+    pub(super) const fn place(&self) -> Place {
+        self.place
     }
 
     /// Adds a check. What it says is foreign in part: each fact becomes one harmless line.
@@ -266,8 +274,11 @@ impl Report {
         let failure = first.verdict.failure()?.duplicate();
         let others: Vec<_> = self.faults().into_iter().filter(|code| *code != failure.code).collect();
         let mut details = vec![Fact::new("found by the check", first.topic.as_str())];
-        details
-            .extend(others.iter().map(|code| Fact::new("also wrong", format!("{code} ({})", code.party()))));
+        details.extend(
+            others
+                .iter()
+                .map(|code| Fact::new("also wrong", format!("{code} ({})", self.place.party(*code)))),
+        );
         Some(failure.with_details(details))
     }
 
@@ -277,7 +288,7 @@ impl Report {
         let texts = |codes: Vec<Code>| codes.iter().map(|code| code.as_str()).collect::<Vec<_>>();
         let checks: Vec<_> = self.checks.iter().map(|check| check.json(self)).collect();
         foreign_text::json(
-            json!({ "version": 1, "faults": texts(self.faults()), "warnings": texts(self.warnings()), "checks": checks }),
+            json!({ "schema": "wif.doctor/1", "version": 1, "faults": texts(self.faults()), "warnings": texts(self.warnings()), "checks": checks }),
         )
     }
 }
@@ -298,8 +309,8 @@ impl Check {
                 "code": failure.code.as_str(),
                 "says": failure.story(),
                 "details": lines(&failure.details),
-                "wrong": report.party(failure.code).to_string(),
-                "fix": failure.hint,
+                "wrong": report.place.party(failure.code).to_string(),
+                "fix": report.place.hint(failure),
                 "how": failure.command.map(|command| report.fill(command)),
                 "more": failure.code.page(),
             }),

@@ -27,7 +27,7 @@ pub(crate) fn text(report: &Report) -> String {
         }
         let first = lines.first().cloned().unwrap_or_default();
         // Writing to a text never fails.
-        let (verdict, topic) = (check.verdict.as_str(), check.topic.as_str());
+        let (verdict, topic) = (check.verdict.as_str(), check.topic.shown(report.place()));
         let _ = writeln!(text, "{verdict:<VERDICT$}{topic:<TOPIC$}{first}");
         for line in lines.iter().skip(1) {
             let _ = writeln!(text, "{:<1$}{line}", "", VERDICT + TOPIC);
@@ -43,7 +43,7 @@ fn checks(report: &Report) -> Vec<(&Check, Vec<String>)> {
         let mut lines: Vec<_> = check.facts.iter().map(ToString::to_string).collect();
         match (check.verdict.failure(), report.first_with_the_remedy_of(check)) {
             (None, _) => {}
-            (Some(failure), None) => lines.extend(report.text_of(failure).lines().map(str::to_owned)),
+            (Some(failure), None) => lines.extend(failure.shown(report.place()).lines().map(str::to_owned)),
             (Some(failure), Some(first)) => {
                 lines.push(format!("{}: {}", failure.code, failure.story()));
                 let new = failure
@@ -52,7 +52,8 @@ fn checks(report: &Report) -> Vec<(&Check, Vec<String>)> {
                     .map(ToString::to_string)
                     .filter(|line| !printed.contains(line.trim()));
                 lines.extend(new.map(|line| format!("  {line}")));
-                let remedy = if first.topic == check.topic { "above" } else { first.topic.as_str() };
+                let remedy =
+                    if first.topic == check.topic { "above" } else { first.topic.shown(report.place()) };
                 lines.push(format!("  fix: see {remedy}"));
             }
         }
@@ -78,11 +79,12 @@ pub(crate) fn markdown(report: &Report) -> String {
                 format!(": [{0}]({1})", failure.code, failure.code.page())
             }
         };
-        let _ = writeln!(text, "| {} | {}{note} |", topic.as_str(), verdict.as_str());
+        let _ = writeln!(text, "| {} | {}{note} |", topic.shown(report.place()), verdict.as_str());
     }
     for (Check { topic, verdict, .. }, lines) in checks(report) {
         if !lines.is_empty() {
-            let (topic, verdict, body) = (topic.as_str(), verdict.as_str(), code_block(&lines.join("\n")));
+            let (topic, verdict, body) =
+                (topic.shown(report.place()), verdict.as_str(), code_block(&lines.join("\n")));
             let _ = write!(text, "\n## {topic}: {verdict}\n\n{body}");
         }
     }
@@ -92,9 +94,10 @@ pub(crate) fn markdown(report: &Report) -> String {
 fn summary_line(report: &Report) -> String {
     let describe = |codes: Vec<Code>, one: &str, more: &str| match codes.as_slice() {
         [] => format!("no {one}"),
-        [code] => format!("1 {one}: {code}, {}", report.party(*code)),
+        [code] => format!("1 {one}: {code}, {}", report.place().party(*code)),
         codes => {
-            let codes: Vec<_> = codes.iter().map(|code| format!("{code}, {}", report.party(*code))).collect();
+            let codes: Vec<_> =
+                codes.iter().map(|code| format!("{code}, {}", report.place().party(*code))).collect();
             format!("{} {more}: {}", codes.len(), codes.join("; "))
         }
     };

@@ -160,7 +160,7 @@ pub fn exchange_failure(
 pub fn managed_identity_failure(error: ManagedIdentityError, resource: Option<Resource>) -> Failure {
     let (code, hint) = match &error {
         ManagedIdentityError::Address { .. } | ManagedIdentityError::NotLocal { .. } => {
-            (Code::NetworkSettings, "correct the variable, or remove it from the agent's environment")
+            (Code::NetworkSettings, "correct the variable, or remove it from the environment")
         }
         ManagedIdentityError::Challenge(_) => (
             Code::MachineIdentityRefused,

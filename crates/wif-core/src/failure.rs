@@ -128,22 +128,59 @@ impl Failure {
     }
 }
 
-impl Failure {
-    /// The whole text where no job is: what is the agent's in a job is the machine's there, and what is the pipeline's the caller's.
+/// Where a failure is read. At a terminal there is neither an agent nor a job: what is theirs in a job is the machine's or the
+/// caller's there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// In the log of a job.
+    #[default]
+    Job,
+    /// Anywhere else.
+    Elsewhere,
+}
+
+impl Place {
+    /// In a job, or not.
     #[must_use]
-    pub fn outside_of_a_job(&self) -> String {
+    pub const fn of(is_in_job: bool) -> Self {
+        if is_in_job { Self::Job } else { Self::Elsewhere }
+    }
+
+    /// The party that has to change something.
+    #[must_use]
+    pub const fn party(self, code: Code) -> Party {
+        match self {
+            Self::Job => code.party(),
+            Self::Elsewhere => code.party().outside_of_a_job(),
+        }
+    }
+
+    /// What to do, in a sentence.
+    #[must_use]
+    pub fn hint(self, failure: &Failure) -> String {
+        match self {
+            Self::Job => failure.hint.clone(),
+            Self::Elsewhere => failure.hint.replace("run the job again", "try again"),
+        }
+    }
+}
+
+impl Failure {
+    /// The whole text for a user in this place. `Display` is that in a job.
+    #[must_use]
+    pub fn shown(&self, place: Place) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
-        let _ = self.write(&mut text, self.code.party().outside_of_a_job());
+        let _ = self.write(&mut text, place);
         text
     }
 
-    fn write(&self, f: &mut dyn fmt::Write, party: Party) -> fmt::Result {
+    fn write(&self, f: &mut dyn fmt::Write, place: Place) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.story())?;
         for line in &self.details {
             write!(f, "\n  {line}")?;
         }
-        write!(f, "\n  at fault: {party}\n  fix: {}", self.hint)?;
+        write!(f, "\n  at fault: {}\n  fix: {}", place.party(self.code), place.hint(self))?;
         if let Some(command) = self.command {
             write!(f, "\n  run: {command}")?;
         }
@@ -153,7 +190,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, self.code.party())
+        self.write(f, Place::Job)
     }
 }
 
@@ -191,5 +228,20 @@ mod tests {
         assert_eq!(failure.to_string(), text);
         let failure = failure.with_command(Some("curl -v https://dev.azure.com"));
         assert!(failure.to_string().contains("\n  run: curl -v https://dev.azure.com\n  docs: "));
+    }
+
+    #[test]
+    fn where_no_job_is_neither_an_agent_nor_a_pipeline_is_wrong_and_no_job_is_run_again() {
+        for code in Code::ALL {
+            let failure = Failure::new(*code, "x", "run the job again; if it lasts, report it");
+            let (in_job, elsewhere) = (failure.shown(Place::of(true)), failure.shown(Place::of(false)));
+            assert_eq!(in_job, failure.to_string());
+            assert!(elsewhere.contains("\n  fix: try again; if it lasts, report it\n"), "{elsewhere}");
+            for word in ["the agent", "the pipeline", "the job again"] {
+                assert!(!elsewhere.contains(word), "{elsewhere}");
+            }
+        }
+        let of_caller = Failure::new(Code::ArgumentInvalid, "x", "y").shown(Place::Elsewhere);
+        assert!(of_caller.contains("at fault: the caller of this command"), "{of_caller}");
     }
 }

@@ -12,7 +12,7 @@ impl From<SetupError> for Failure {
         Self::new(
             Code::NetworkSettings,
             error,
-            "install the system's CA certificates (package ca-certificates), or configure the agent with --sslcacert",
+            "install the system's CA certificates (package ca-certificates), or name a bundle of them: SSL_CERT_FILE, or the agent's --sslcacert",
         )
     }
 }
@@ -38,23 +38,23 @@ pub fn explain(error: &HttpError) -> (Code, &'static str) {
     match error {
         HttpError::Name { .. } => (
             Code::NameNotResolved,
-            "check this machine's name server, or configure the agent with its proxy (--proxyurl)",
+            "check this machine's name server, or name the proxy: HTTPS_PROXY, or the agent's --proxyurl",
         ),
         HttpError::Connect { .. } | HttpError::Broken { .. } => (
             Code::ConnectionFailed,
-            "check the firewall: this machine must reach Azure DevOps and the authority on port 443, directly or by the agent's proxy",
+            "check the firewall: this machine must reach Azure DevOps and the authority on port 443, directly or by the proxy that HTTPS_PROXY or the agent's --proxyurl names",
         ),
         HttpError::UnexpectedHost { .. } => (Code::Bug, "report this with the version of the task"),
         HttpError::Certificate { .. } => (
             Code::TlsFailed,
-            "if a proxy inspects TLS here, let the agent trust its CA (--sslcacert), name a bundle that holds it in SSL_CERT_FILE, or add it to the system's trust store (NODE_EXTRA_CA_CERTS and REQUESTS_CA_BUNDLE are not read); check the clock too",
+            "if a proxy inspects TLS here, let its CA be trusted: by a bundle that SSL_CERT_FILE names, the agent's --sslcacert, or the system's trust store (NODE_EXTRA_CA_CERTS and REQUESTS_CA_BUNDLE are not read); check the clock too",
         ),
         HttpError::Tls { .. } | HttpError::Alert { .. } => {
             (Code::TlsFailed, "check whether a proxy or firewall here breaks TLS to this host")
         }
         HttpError::ProxyLogin { .. } => (
             Code::ProxyRefused,
-            "configure the agent with the proxy's user and password (--proxyusername, --proxypassword)",
+            "give the proxy's user and password: http://user:password@host:port in HTTPS_PROXY, or the agent's --proxyusername and --proxypassword",
         ),
         HttpError::Proxy { .. } => (
             Code::ProxyRefused,

@@ -9,7 +9,10 @@ use std::{
 };
 
 use tokio::runtime;
-use wif_core::{code::Code, failure::Failure};
+use wif_core::{
+    code::Code,
+    failure::{Failure, Place},
+};
 use wif_io::{
     clock::{self, Clock},
     env::Env,
@@ -118,8 +121,7 @@ fn tell(unparsed: &Unparsed) -> ExitCode {
 
 /// Shows a failure on standard error. Without it, the exit code says it.
 fn complain(failure: &Failure) {
-    let is_in_job = Env::of_process().is_true("TF_BUILD");
-    let text = if is_in_job { failure.to_string() } else { failure.outside_of_a_job() };
+    let text = failure.shown(Place::of(Env::of_process().is_true("TF_BUILD")));
     Screen::new(&mut io::stderr()).say(&format!("error {text}"));
 }
 

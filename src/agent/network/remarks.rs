@@ -39,6 +39,19 @@ pub enum NetworkError {
     },
 }
 
+impl NetworkError {
+    /// The variable that the setting comes from.
+    #[must_use]
+    pub const fn variable(&self) -> &'static str {
+        match self {
+            Self::Proxy { variable }
+            | Self::NoCertificate { variable, .. }
+            | Self::Pem { variable, .. }
+            | Self::Unreadable { variable, .. } => variable,
+        }
+    }
+}
+
 /// What to tell the user about settings that were taken, or passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remarks {

@@ -41,8 +41,7 @@ pub enum Party {
 
 impl Party {
     /// The same where no job is, and so neither an agent nor a pipeline whose inputs could be wrong.
-    #[must_use]
-    pub const fn outside_of_a_job(self) -> Self {
+    pub(crate) const fn outside_of_a_job(self) -> Self {
         match self {
             Self::Agent => Self::Machine,
             Self::Pipeline => Self::Caller,
