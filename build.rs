@@ -32,17 +32,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     for input in task.get("inputs").and_then(Value::as_array).ok_or(format!("{TASK}: no inputs"))? {
         let name = text(input, "name").ok_or(format!("{TASK}: an input has no name"))?;
         let default = text(input, "defaultValue").unwrap_or_default();
-        let label = text(input, "label").unwrap_or_default();
+        let help = first_sentence(text(input, "helpMarkDown").unwrap_or_default());
         let group = text(input, "groupName").unwrap_or_default();
         writeln!(
             code,
-            "/// The input `{name}`.\npub(in crate::agent) const {}: Input = Input {{ name: {}, variable: {}, alias: {}, option: {}, label: {}, group: {}, default: {} }};",
+            "/// The input `{name}`.\npub(in crate::agent) const {}: Input = Input {{ name: {}, variable: {}, alias: {}, option: {}, help: {}, group: {}, default: {} }};",
             constant(name),
             literal(name),
             literal(&variable(name)),
             alias(input)?,
             literal(&constant(name).to_lowercase().replace('_', "-")),
-            literal(label),
+            literal(&help),
             literal(group),
             literal(default),
         )?;
@@ -51,6 +51,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     writeln!(code, "/// Every input.\npub(in crate::agent) const ALL: &[Input] = &[{all}];")?;
     fs::write(Path::new(&env::var("OUT_DIR")?).join("task.rs"), code)?;
     Ok(())
+}
+
+/// The first sentence of a help text, without the marks of Markdown: the help of the option of the same name.
+fn first_sentence(markdown: &str) -> String {
+    let end = [". ", ".\n", ":\n", "\n"].into_iter().filter_map(|end| markdown.find(end)).min();
+    let sentence = end.and_then(|end| markdown.get(..end)).unwrap_or(markdown);
+    sentence.trim_end_matches('.').replace('`', "")
 }
 
 /// The commit that is built. Git is asked for a release only: during development every commit would compile anew.

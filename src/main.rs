@@ -1,8 +1,10 @@
 //! `wif`: takes a snapshot of the environment, reads the arguments, runs the command, and shows the result.
 #![forbid(unsafe_code)]
 
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::{
-    io,
+    io::{self, IsTerminal},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -17,7 +19,7 @@ use wif::{
     },
     cli::{
         self, Arguments, Command, CredentialArguments, DoctorArguments, ExecArguments, KubeconfigArguments,
-        OperatorArguments, Screen, Stage, Streams, TrustCommand, Unparsed,
+        OperatorArguments, Screen, Stage, Streams, Terminal, TrustCommand, Unparsed,
     },
     exec::{self, Machine},
     session,
@@ -28,7 +30,7 @@ use wif_core::{
     code::Code,
     failure::{Failure, Place},
 };
-use wif_io::{child::Signals, clock, env::Env, private_folder, process};
+use wif_io::{child::Signals, clock, env::Env, private_folder, process, terminal};
 
 fn main() -> ExitCode {
     let command = match cli::parse::<Arguments>(std::env::args_os()) {
@@ -87,6 +89,18 @@ fn main() -> ExitCode {
 #[expect(clippy::disallowed_methods, reason = "this is the program's standard output")]
 fn stdout() -> io::Stdout {
     io::stdout()
+}
+
+/// How people see a stream.
+#[cfg(unix)]
+fn terminal(stream: &(impl IsTerminal + AsFd)) -> Terminal {
+    Terminal::new(&Env::of_process(), stream.is_terminal(), terminal::columns(stream))
+}
+
+/// How people see a stream.
+#[cfg(not(unix))]
+fn terminal(stream: &impl IsTerminal) -> Terminal {
+    Terminal::new(&Env::of_process(), stream.is_terminal(), terminal::columns(stream))
 }
 
 /// The program's path from its first argument, if that is absolute: the fallback without `/proc`.
@@ -194,8 +208,9 @@ fn exit_code(code: i32) -> ExitCode {
 async fn doctor(arguments: &DoctorArguments) -> ExitCode {
     let clock = Arc::new(clock::System::new());
     let (mut out, mut errors) = (stdout(), io::stderr());
-    let mut errors = Screen::new(&mut errors);
-    match cli::doctor(arguments, &Env::of_process(), clock, &mut Screen::new(&mut out), &mut errors).await {
+    let (terminal, mut errors) = (terminal(&out), Screen::new(&mut errors));
+    let mut out = Screen::new(&mut out).at(terminal);
+    match cli::doctor(arguments, &Env::of_process(), clock, &mut out, &mut errors).await {
         Ok(severity) => ExitCode::from(severity),
         Err(failure) => exit_code_of(Err(failure)),
     }
@@ -205,7 +220,10 @@ async fn doctor(arguments: &DoctorArguments) -> ExitCode {
 async fn diagnose_exec(arguments: &ExecArguments) -> ExitCode {
     let (env, clock) = (Env::of_process(), Arc::new(clock::System::new()));
     let (mut out, mut errors) = (stdout(), io::stderr());
-    match cli::diagnose_exec(arguments, &env, clock, &mut Screen::new(&mut out), &mut errors).await {
+    let terminal = terminal(&out);
+    match cli::diagnose_exec(arguments, &env, clock, &mut Screen::new(&mut out).at(terminal), &mut errors)
+        .await
+    {
         Ok(severity) => ExitCode::from(severity),
         Err(failure) => {
             print_failure(&failure);
@@ -217,17 +235,27 @@ async fn diagnose_exec(arguments: &ExecArguments) -> ExitCode {
 /// Shows what is wrong with the arguments, or the help that they ask for.
 fn show_unparsed(unparsed: &Unparsed) -> ExitCode {
     let (mut out, mut errors) = (stdout(), io::stderr());
-    let stream: &mut dyn io::Write = if unparsed.is_error { &mut errors } else { &mut out };
+    let (stream, terminal): (&mut dyn io::Write, _) = if unparsed.is_error {
+        let terminal = terminal(&errors);
+        (&mut errors, terminal)
+    } else {
+        let terminal = terminal(&out);
+        (&mut out, terminal)
+    };
+    let mut screen = Screen::new(stream).at(terminal);
+    let text = unparsed.text.trim_end();
     // Without its stream the exit code says it.
-    let _ = Screen::new(stream).text(unparsed.text.trim_end());
+    let _ = if unparsed.is_help { screen.help(text) } else { screen.painted(text) };
     ExitCode::from(unparsed.exit)
 }
 
 /// Shows a failure on standard error.
 fn print_failure(failure: &Failure) {
     let text = failure.shown(Place::of(Env::of_process().is_true("TF_BUILD")));
+    let mut errors = io::stderr();
+    let terminal = terminal(&errors);
     // Without standard error the exit code says it.
-    let _ = Screen::new(&mut io::stderr()).text(&format!("error {text}"));
+    let _ = Screen::new(&mut errors).at(terminal).painted(&format!("error {text}"));
 }
 
 /// Shows a failure of a command. The exit code says whose fault it is.

@@ -20,6 +20,7 @@ mod bad_input;
 mod broker;
 mod cancellation;
 mod clouds;
+mod command_line;
 mod conformance;
 mod doctor;
 mod documents;

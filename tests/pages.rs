@@ -269,7 +269,7 @@ fn the_help_has_every_command_in_a_group_and_its_examples_are_commands() {
     let help = program.render_long_help().to_string();
     let is_shown = |command: &&clap::Command| !command.is_hide_set() && command.get_name() != "help";
     for command in program.get_subcommands().filter(is_shown) {
-        let line = format!("  {:<11}{}", command.get_name(), command.get_about().unwrap());
+        let line = format!("  {:<12}{}", command.get_name(), command.get_about().unwrap());
         let listed = help.lines().any(|listed| listed == line || listed.starts_with(&(line.clone() + "; ")));
         assert!(listed, "src/cli/help.rs lacks '{line}'");
         assert!(!line.contains("  task ") && line.len() < 100, "{line}");

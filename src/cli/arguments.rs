@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{
     Command, Error, Parser,
-    error::{ContextKind, ContextValue},
+    error::{ContextKind, ContextValue, ErrorKind},
 };
 use wif_core::foreign_text::{lines, one_line};
 
@@ -15,12 +15,17 @@ pub struct Unparsed {
     pub text: String,
     /// Whether it is an error, for standard error.
     pub is_error: bool,
+    /// Whether it is a help text, which fits its terminal.
+    pub is_help: bool,
     /// 0 for help, else 2.
     pub exit: u8,
 }
 
 /// The longest argument that an error shows, in characters.
 const MAX_ARGUMENT: usize = 200;
+
+/// What an error begins with that lists all values of an option.
+const LISTS: [&str; 2] = ["accepted: ", "accepted are "];
 
 /// Reads the arguments, the program's name first.
 ///
@@ -35,9 +40,16 @@ pub fn parse<A: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result
         let harmless: Vec<_> = harmless.collect();
         let mut error = A::try_parse_from(&harmless).err().unwrap_or(error);
         suggest(&mut error, &A::command(), &harmless);
+        let is_help = matches!(
+            error.kind(),
+            ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        );
+        let text = lines(&error.render().to_string());
         Unparsed {
-            text: lines(&error.render().to_string()),
+            // The marks of the doc comments that a help text is made of. An error may quote some.
+            text: if is_help { text.replace('`', "") } else { text },
             is_error: error.use_stderr(),
+            is_help,
             exit: error.exit_code().try_into().unwrap_or(2),
         }
     })
@@ -57,7 +69,12 @@ fn suggest(error: &mut Error, command: &Command, arguments: &[String]) {
         Some(ContextValue::String(text)) => Some(text.trim_start_matches('-').to_owned()),
         _ => None,
     };
-    if let Some(name) = given(ContextKind::InvalidSubcommand) {
+    if let Some(value) = given(ContextKind::InvalidValue) {
+        let known = known_values(error);
+        if let Some(near) = nearest(&value, known.iter().map(String::as_str)) {
+            error.insert(ContextKind::SuggestedValue, ContextValue::String(near.to_owned()));
+        }
+    } else if let Some(name) = given(ContextKind::InvalidSubcommand) {
         let commands = level.get_subcommands().filter(|one| !one.is_hide_set()).map(Command::get_name);
         if let Some(near) = nearest(&name, commands) {
             let value = ContextValue::Strings(vec![near.to_owned()]);
@@ -69,6 +86,17 @@ fn suggest(error: &mut Error, command: &Command, arguments: &[String]) {
             error.insert(ContextKind::SuggestedArg, ContextValue::String(format!("--{near}")));
         }
     }
+}
+
+/// The values that an option takes, as far as they are words that the error lists.
+fn known_values(error: &Error) -> Vec<String> {
+    if let Some(ContextValue::Strings(values)) = error.get(ContextKind::ValidValue) {
+        return values.clone();
+    }
+    let said = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let list = LISTS.iter().find_map(|begin| said.strip_prefix(begin)).unwrap_or_default();
+    let words = list.split([',', ' ']).filter(|word| !word.is_empty() && *word != "and");
+    words.map(str::to_owned).collect()
 }
 
 /// The name with the fewest letters to change, if these are at most a third of them.

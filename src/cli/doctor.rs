@@ -88,8 +88,12 @@ fn of_process(env: &Env) -> Place {
 }
 
 fn print(report: &Report, json: bool, out: &mut Screen<'_>) -> Result<u8, Failure> {
-    let text = if json { format!("{:#}", report.json()) } else { show::text(report) };
-    out.text(text.trim_end()).map_err(unwritable)?;
+    let shown = if json {
+        out.text(&format!("{:#}", report.json()))
+    } else {
+        out.painted(show::text(report).trim_end())
+    };
+    shown.map_err(unwritable)?;
     Ok(report.exit_code())
 }
 

@@ -222,10 +222,8 @@ fn offered() -> impl Iterator<Item = &'static Input> {
 impl Args for InputOptions {
     fn augment_args(command: clap::Command) -> clap::Command {
         offered().fold(command, |command, input| {
-            let argument = Arg::new(input.option)
-                .long(input.option)
-                .help(input.label)
-                .help_heading("Inputs of the task");
+            let argument =
+                Arg::new(input.option).long(input.option).help(input.help).help_heading("Inputs of the task");
             let is_boolean = ["true", "false"].contains(&input.default);
             command.arg(if is_boolean {
                 argument.num_args(0..=1).default_missing_value("true").value_name("true|false")
@@ -344,7 +342,7 @@ fn vault_mount(text: &str) -> Result<String, String> {
 }
 
 fn vault_role(text: &str) -> Result<String, String> {
-    of_form(text, target_inputs::is_vault_role, "accepted are letters, digits and -_.")
+    of_form(text, target_inputs::is_vault_role, "accepted is a name of letters, digits and -_.")
 }
 
 fn cloud(text: &str) -> Result<Cloud, String> {

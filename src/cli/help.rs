@@ -6,32 +6,32 @@ pub(super) const PROGRAM: &str = "\
 {usage-heading} {usage}
 
 In a step after the sign-in, and in a command of wif exec:
-  token      Print a fresh access token, or the id token
-  status     Show who is signed in, and which tokens are there until when; never a token
-  credential Answer a tool that asks for credentials: aws, docker, git, keyring, kubernetes
-  kubeconfig Print a kubeconfig for an AKS cluster, whose user is this job's session
+  token       Print a fresh access token, or the id token
+  status      Show who is signed in, and which tokens are there until when; never a token
+  credential  Answer a tool that asks for credentials: aws, docker, git, keyring, kubernetes
+  kubeconfig  Print a kubeconfig for an AKS cluster, whose user is this job's session
 
 Anywhere:
-  exec       Run a command that is signed in to Azure: in any CI, a container, a script
-  trust      Print what another party has to trust
+  exec        Run a command that is signed in to Azure: in any CI, a container, a script
+  trust       Print what another party has to trust
 
 When it does not work:
-  doctor     Check a service connection, or what this step finds of its session
-  explain    Explain a code, such as WIF2013 or AADSTS700213, without a network
+  doctor      Check a service connection, or what this step finds of its session
+  explain     Explain a code, such as WIF2013 or AADSTS700213, without a network
 
 For an organization, by the program wif-operator:
-  audit      Audit its service connections
-  inventory  List its service connections
-  convert    Plan to convert stored secrets to federation
-  revert     Plan to convert connections back
-  issuer     Plan to move connections to the issuer of Entra
-  connection Make connections as requests ask for, and bring back what drifted
-  migrate    Plan to put connections with identities of their own beside old ones
-  apply      Apply a plan
-  rollback   Plan to take back what was applied
-  journal    Read the journal of what was applied
-  hand-off   Print what another person has to do
-  schema     Print the schema of a file that people write
+  audit       Audit its service connections
+  inventory   List its service connections
+  convert     Plan to convert stored secrets to federation
+  revert      Plan to convert connections back
+  issuer      Plan to move connections to the issuer of Entra
+  connection  Make connections as requests ask for, and bring back what drifted
+  migrate     Plan to put connections with identities of their own beside old ones
+  apply       Apply a plan
+  rollback    Plan to take back what was applied
+  journal     Read the journal of what was applied
+  hand-off    Print what another person has to do
+  schema      Print the schema of a file that people write
 
 Options:
 {options}{after-help}";
@@ -53,7 +53,7 @@ Examples:
   wif token https://api.contoso.com/.default --json
   wif token --id-token
   curl --config <(wif token arm --curl) https://management.azure.com/subscriptions?api-version=2022-12-01
-  PowerShell: $token = wif token arm
+  $token = wif token arm      # PowerShell
 
 Exit codes: 0 it worked, 2 the arguments are wrong or there is no session here, 3 refused, 4 not reached.";
 
@@ -77,7 +77,7 @@ Examples:
   wif exec -- az group list
   wif exec --source file:/var/run/secrets/azure/token --exports terraform -- terraform plan
 
-Exit codes: the command's, and 128 + n where signal n ended it; 127 it is not there, 126 it cannot be run; 2, 3, 4 it
+Exit codes: the command's, and 128 + n where signal n ended it; 127 it is not there, 126 it cannot be run; 2, 3, 4 it \
 was not run, since the options, a service or the network did not let it.";
 
 pub(super) const TRUST: &str = "\
@@ -86,6 +86,44 @@ Examples:
   wif trust entra --output trust.sh
 
 Exit codes: 0 it worked, 2 the arguments or the source, 3 refused, 4 not reached.";
+
+pub(super) const TRUST_ENTRA: &str = "\
+Examples:
+  wif trust entra --source github
+  wif trust entra --connection 11111111-2222-3333-4444-555555555555 --output trust.sh
+
+Exit codes: 0 it worked, 2 the arguments or the source, 3 refused, 4 not reached.";
+
+pub(super) const TRUST_AWS: &str = "\
+Examples:
+  wif trust aws --aws-role arn:aws:iam::123456789012:role/deploy
+
+Exit codes: 0 it worked, 2 the arguments or the source, 3 refused, 4 not reached.";
+
+pub(super) const TRUST_GOOGLE: &str = "\
+Examples:
+  wif trust google --google-service-account deploy@my-project.iam.gserviceaccount.com
+
+Exit codes: 0 it worked, 2 the arguments or the source, 3 refused, 4 not reached.";
+
+pub(super) const TRUST_VAULT: &str = "\
+Examples:
+  wif trust vault --vault-address https://vault.contoso.com --vault-role deploy
+
+Exit codes: 0 it worked, 2 the arguments or the source, 3 refused, 4 not reached.";
+
+pub(super) const CREDENTIAL: &str = "\
+Examples:
+  echo contoso.azurecr.io | wif credential docker get
+  git config credential.https://dev.azure.com.helper '!wif credential git'
+
+Exit codes: 0 it answered; else as the tool's own protocol has it, or 2, 3, 4 as those of wif token.";
+
+pub(super) const KUBECONFIG: &str = "\
+Examples:
+  wif kubeconfig /subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-prod/providers/Microsoft.ContainerService/managedClusters/aks-prod --output aks-prod.yaml
+
+Exit codes: 0 it worked, 2 the arguments or no session, 3 refused, 4 not reached.";
 
 pub(super) const EXPLAIN: &str = "\
 Examples:

@@ -11,6 +11,7 @@ mod kubeconfig;
 mod no_session;
 mod operator;
 mod screen;
+mod terminal;
 mod trust;
 
 use std::ffi::OsString;
@@ -33,13 +34,18 @@ pub use explain::explain;
 pub use kubeconfig::{KubeconfigArguments, kubeconfig};
 pub use operator::operator;
 pub use screen::Screen;
+pub use terminal::Terminal;
 pub use trust::trust;
+
+/// The version, the commit, and the platform that it is built for: of both programs.
+pub const VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), " (", env!("WIF_COMMIT"), ", ", env!("WIF_TARGET"), ")");
 
 /// Secret-free sign-in to Azure from Azure Pipelines
 #[derive(Debug, Parser)]
 #[command(
     name = "wif",
-    version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("WIF_COMMIT"), ", ", env!("WIF_TARGET"), ")"),
+    version = VERSION,
     arg_required_else_help = true,
     help_template = help::PROGRAM,
     after_help = help::PROGRAM_EXAMPLES
@@ -89,13 +95,13 @@ pub enum Command {
     /// (access tokens for Azure DevOps, Microsoft Graph and Azure Resource Manager), else with the job's sign-in session, else
     /// as the Azure CLI is signed in, and Azure DevOps at last with `SYSTEM_ACCESSTOKEN`. In a job it checks the session's
     /// variables and the tools too, and needs no argument; the task's input `diagnose` checks more.
-    #[command(after_help = help::DOCTOR, verbatim_doc_comment)]
+    #[command(after_help = help::DOCTOR)]
     Doctor(Box<DoctorArguments>),
     /// Run a command that is signed in to Azure: in any CI, a container, a script
     ///
     /// The command finds what later steps of a job find: `az`, Terraform, the Azure SDKs and `wif token` are signed in for
     /// as long as it runs, and refreshed. Signals and the exit code are the command's.
-    #[command(after_help = help::EXEC, verbatim_doc_comment)]
+    #[command(after_help = help::EXEC)]
     Exec(Box<ExecArguments>),
     /// Print what another party has to trust
     #[command(subcommand, after_help = help::TRUST)]
@@ -126,11 +132,13 @@ pub enum Command {
     },
     /// Answer a tool that asks for credentials: aws, docker, git, keyring, kubernetes
     ///
-    /// The tool starts it.
+    /// The tool starts it, and finds it by what the sign-in has left: a helper of Docker, git and pip, a kubeconfig, a profile.
+    #[command(after_help = help::CREDENTIAL)]
     Credential(CredentialArguments),
     /// Print a kubeconfig for an AKS cluster, whose user is this job's session
     ///
     /// Neither kubelogin nor az is needed.
+    #[command(after_help = help::KUBECONFIG)]
     Kubeconfig(KubeconfigArguments),
     /// Audit its service connections
     #[command(disable_help_flag = true)]
@@ -207,13 +215,16 @@ pub enum TrustCommand {
     ///
     /// Asks the source for an id token, and exchanges nothing. In a job of Azure Pipelines, whose log hides issuer and subject,
     /// they are shown in parts, and the commands are in the run's summary; --output writes them to a file instead.
-    #[command(verbatim_doc_comment)]
+    #[command(after_help = help::TRUST_ENTRA)]
     Entra(Box<TrustArguments>),
     /// Print the identity provider and the trust policy that a role of AWS needs: for today's issuer and the one of 2027-07-01
+    #[command(after_help = help::TRUST_AWS)]
     Aws(Box<AwsTrustArguments>),
     /// Print the workload identity provider that Google Cloud needs: for today's issuer and the one of 2027-07-01
+    #[command(after_help = help::TRUST_GOOGLE)]
     Google(Box<GoogleTrustArguments>),
     /// Print the auth method and the role that Vault or `OpenBao` needs: for today's issuer and the one of 2027-07-01
+    #[command(after_help = help::TRUST_VAULT)]
     Vault(Box<VaultTrustArguments>),
 }
 

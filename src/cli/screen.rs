@@ -10,9 +10,15 @@ use wif_core::{
     secret::Secret,
 };
 
+use super::Terminal;
+
 /// A stream that people, scripts and the agent read. The agent looks for commands in the output of every step, so that
 /// there is no way to write text here that has not been made harmless; a token is written as it is.
-pub struct Screen<'a>(&'a mut dyn Write);
+pub struct Screen<'a> {
+    stream: &'a mut dyn Write,
+    /// How people see it; nothing is painted where that is not known.
+    terminal: Option<Terminal>,
+}
 
 /// The longest text beside a token, in characters.
 const MAX_AROUND: usize = 2000;
@@ -30,7 +36,34 @@ struct Unwritable(#[source] io::Error);
 impl<'a> Screen<'a> {
     /// Writes to this stream.
     pub fn new(stream: &'a mut dyn Write) -> Self {
-        Self(stream)
+        Self { stream, terminal: None }
+    }
+
+    /// Where people read it.
+    #[must_use]
+    pub fn at(self, terminal: Terminal) -> Self {
+        Self { terminal: Some(terminal), ..self }
+    }
+
+    /// Writes an error or a report, with colors where the terminal has them, and ends the last line.
+    ///
+    /// # Errors
+    ///
+    /// As [`Screen::text`].
+    pub fn painted(&mut self, text: &str) -> io::Result<()> {
+        let harmless = lines(text);
+        let painted = self.terminal.map_or_else(|| harmless.clone(), |terminal| terminal.paint(&harmless));
+        unless_closed(writeln!(self.stream, "{painted}"))
+    }
+
+    /// Writes a help text, with lines that fit the terminal, and ends the last.
+    ///
+    /// # Errors
+    ///
+    /// As [`Screen::text`].
+    pub fn help(&mut self, text: &str) -> io::Result<()> {
+        let fitted = self.terminal.map_or_else(|| text.to_owned(), |terminal| terminal.fit(text));
+        self.painted(&fitted)
     }
 
     /// Writes lines of text, and ends the last.
@@ -39,7 +72,7 @@ impl<'a> Screen<'a> {
     ///
     /// The stream cannot be written, for another reason than that its reader has read enough.
     pub fn text(&mut self, text: &str) -> io::Result<()> {
-        unless_closed(writeln!(self.0, "{}", lines(text)))
+        unless_closed(writeln!(self.stream, "{}", lines(text)))
     }
 
     /// Writes a token between two texts, and ends the line. Its characters are those of RFC 6750 §2.1, which need no
@@ -53,7 +86,7 @@ impl<'a> Screen<'a> {
             return Err(io::ErrorKind::InvalidData.into());
         }
         unless_closed(writeln!(
-            self.0,
+            self.stream,
             "{}{}{}",
             one_line(before, MAX_AROUND),
             token.expose(),

@@ -12,3 +12,4 @@ pub mod private_folder;
 pub mod process;
 pub mod program;
 pub mod random;
+pub mod terminal;

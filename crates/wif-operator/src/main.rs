@@ -3,11 +3,13 @@
 
 use std::{
     cell::Cell,
+    ffi::OsString,
     io::{self, IsTerminal as _},
     process::ExitCode,
     sync::Arc,
 };
 
+use clap::ValueEnum as _;
 use tokio::runtime;
 use wif_core::{
     code::Code,
@@ -19,7 +21,7 @@ use wif_io::{
     process,
 };
 use wif_operator::{
-    cli::{self, Arguments, ColorChoice, Command, Host, Screen, TaskStage, Unparsed},
+    cli::{self, Arguments, ColorChoice, Command, Host, TaskStage, Terminal, Unparsed},
     look::Look,
     read::progress::Progress,
 };
@@ -53,6 +55,13 @@ fn main() -> ExitCode {
 /// What the terminal has, and the user wants.
 fn look(color: ColorChoice) -> Look {
     let is_terminal = stdout().is_terminal();
+    let is_colored = is_colored(color, is_terminal);
+    let size = if is_terminal { terminal_size::terminal_size() } else { None };
+    Look::new(is_colored, size.map(|(width, _)| width.0.into()))
+}
+
+/// Whether a stream gets colors.
+fn is_colored(color: ColorChoice, is_terminal: bool) -> bool {
     let is_colored = match color {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
@@ -65,8 +74,7 @@ fn look(color: ColorChoice) -> Look {
         // A console that does not know them shows them as they are.
         let _ = anstyle_query::windows::enable_ansi_colors();
     }
-    let size = if is_terminal { terminal_size::terminal_size() } else { None };
-    Look::new(is_colored, size.map(|(width, _)| width.0.into()))
+    is_colored
 }
 
 async fn run(Arguments { color, command }: &Arguments) -> Result<u8, Failure> {
@@ -113,16 +121,44 @@ fn stdout() -> io::Stdout {
 /// Shows what is wrong with the arguments, or the help that they ask for.
 fn tell(unparsed: &Unparsed) -> ExitCode {
     let (mut out, mut errors) = (stdout(), io::stderr());
-    let stream: &mut (dyn io::Write + Send) = if unparsed.is_error { &mut errors } else { &mut out };
+    let terminal = terminal(if unparsed.is_error { errors.is_terminal() } else { out.is_terminal() });
+    let stream: &mut dyn io::Write = if unparsed.is_error { &mut errors } else { &mut out };
+    let mut screen = wif::cli::Screen::new(stream).at(terminal);
+    let text = unparsed.text.trim_end();
     // Without its stream the exit code says it.
-    Screen::new(stream).say(unparsed.text.trim_end());
+    let _ = if unparsed.is_help { screen.help(text) } else { screen.painted(text) };
     ExitCode::from(unparsed.exit)
+}
+
+/// How people see a stream that is a terminal, or is none.
+fn terminal(is_terminal: bool) -> Terminal {
+    let size = if is_terminal { terminal_size::terminal_size() } else { None };
+    let terminal = Terminal::new(&Env::of_process(), is_terminal, size.map(|(width, _)| width.0.into()));
+    terminal.with_colors(is_colored(color_of(std::env::args_os().skip(1)), is_terminal))
+}
+
+/// What the arguments say of colors, also where they are wrong otherwise, or ask for help.
+fn color_of(mut arguments: impl Iterator<Item = OsString>) -> ColorChoice {
+    while let Some(argument) = arguments.next() {
+        let value = match argument.to_str() {
+            Some("--") => break,
+            Some("--color") => arguments.next(),
+            Some(text) => text.strip_prefix("--color=").map(OsString::from),
+            None => None,
+        };
+        if let Some(choice) = value.and_then(|value| ColorChoice::from_str(value.to_str()?, true).ok()) {
+            return choice;
+        }
+    }
+    ColorChoice::Auto
 }
 
 /// Shows a failure on standard error. Without it, the exit code says it.
 fn complain(failure: &Failure) {
     let text = failure.shown(Place::of(Env::of_process().is_true("TF_BUILD")));
-    Screen::new(&mut io::stderr()).say(&format!("error {text}"));
+    let mut errors = io::stderr();
+    let terminal = terminal(errors.is_terminal());
+    let _ = wif::cli::Screen::new(&mut errors).at(terminal).painted(&format!("error {text}"));
 }
 
 /// A panic message may quote anything, so only its place is told. The process ends here and as well as it can: an abort would be

@@ -15,6 +15,7 @@ mod doubt;
 mod drift;
 mod gaps;
 mod hand_off;
+mod help;
 mod hostile_files;
 mod issuer;
 mod issuer_failures;

@@ -11,8 +11,8 @@ pub struct Input {
     pub alias: Option<&'static str>,
     /// The option of `wif exec` that says the same.
     pub option: &'static str,
-    /// What a form calls it.
-    pub label: &'static str,
+    /// What it is, in a sentence without marks.
+    pub help: &'static str,
     /// The group in which a form shows it.
     pub group: &'static str,
     /// Its default.

@@ -9,6 +9,7 @@ use super::{
         RollbackArguments, apply, hand_off, issuer_plan, journal, plan, rollback,
     },
     connection::{ConnectionCommand, connection_plan, drift},
+    help,
     migrate::{MigrateCommand, RetireCommand, migrate_plan, retire_plan, status},
     screen::Host,
 };
@@ -17,31 +18,31 @@ use super::{
 #[derive(Debug, Subcommand)]
 pub enum ChangeCommand {
     /// Convert stored secrets and certificates to federation, in place
-    #[command(subcommand)]
+    #[command(subcommand, after_help = help::CONVERT)]
     Convert(PlanCommand),
     /// Convert connections back, as long as Azure DevOps allows it
-    #[command(subcommand)]
+    #[command(subcommand, after_help = help::REVERT)]
     Revert(PlanCommand),
     /// Move connections from the Azure DevOps issuer to that of Entra, in place
-    #[command(subcommand)]
+    #[command(subcommand, after_help = help::ISSUER)]
     Issuer(IssuerCommand),
     /// Make connections as requests ask for, and bring back what drifted
-    #[command(subcommand)]
+    #[command(subcommand, after_help = help::CONNECTION)]
     Connection(ConnectionCommand),
     /// Put connections with identities of their own beside old ones, and retire those
-    #[command(subcommand)]
+    #[command(subcommand, after_help = help::MIGRATE)]
     Migrate(MigrateCommand),
     /// Apply a plan; the only command that changes anything
-    ///
-    /// Ends with 0 (done), 10 (something waits for a person or a run), 11 (a change failed), 13 (the plan is old or edited, or the world
-    /// has changed), 3 (everything was refused), 4 (nothing was reached), 2 (arguments or files) or 130 (interrupted).
+    #[command(after_help = help::APPLY)]
     Apply(Box<ApplyArguments>),
     /// Plan the inverse of what a journal says was done
+    #[command(after_help = help::ROLLBACK)]
     Rollback(Box<RollbackArguments>),
     /// Read a journal of wif apply
-    #[command(subcommand)]
+    #[command(subcommand, after_help = help::JOURNAL)]
     Journal(JournalCommand),
     /// Print what another person has to do: commands, or lines of Terraform
+    #[command(after_help = help::HAND_OFF)]
     HandOff(HandOffArguments),
 }
 

@@ -9,6 +9,7 @@ mod connect;
 #[cfg(feature = "change")]
 mod connection;
 mod files;
+mod help;
 mod inventory;
 #[cfg(feature = "change")]
 mod migrate;
@@ -28,14 +29,20 @@ pub use options::{AuditArguments, InventoryArguments, NowArgument};
 pub use schema::{SchemaCommand, schema};
 pub use screen::{Host, Screen};
 pub use task::{TaskStage, run_task};
-pub use wif::cli::{Unparsed, explain, parse};
+pub use wif::cli::{Terminal, Unparsed, explain, parse};
 
 /// Audit the service connections of whole organizations, for those who run them
 #[derive(Debug, Parser)]
-#[command(name = "wif-operator", version, arg_required_else_help = true)]
+#[command(
+    name = "wif-operator",
+    version = wif::cli::VERSION,
+    arg_required_else_help = true,
+    help_template = help::PROGRAM,
+    after_help = help::PROGRAM_EXAMPLES
+)]
 pub struct Arguments {
-    /// Whether text for people has colors; auto: on a terminal, unless `NO_COLOR` is set
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// Colors in text for people: always, never, or auto, on a terminal where `NO_COLOR` is not set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     pub color: ColorChoice,
     /// What to do.
     #[command(subcommand)]
@@ -57,11 +64,10 @@ pub enum ColorChoice {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Read a whole organization and judge it; never write to it
-    ///
-    /// Ends with 0 (nothing to say), 10 (warnings), 11 (faults), 12 (something could not be read, and nothing is worse), 2
-    /// (arguments or files), 3 (everything was refused) or 4 (nothing was reached).
+    #[command(after_help = help::AUDIT)]
     Audit(Box<AuditArguments>),
     /// List the connections without judging them, or show the whole chain of trust of each
+    #[command(after_help = help::INVENTORY)]
     Inventory(Box<InventoryArguments>),
     /// Run the step of the task `AuditServiceConnections@1`
     #[command(hide = true)]
@@ -74,9 +80,10 @@ pub enum Command {
     #[command(flatten)]
     Change(ChangeCommand),
     /// Print the JSON schema of a file that people write
-    #[command(subcommand)]
+    #[command(subcommand, after_help = help::SCHEMA)]
     Schema(SchemaCommand),
     /// Explain a rule, such as WIF6101, or an error's code, without a network; alone: list what is known
+    #[command(after_help = help::EXPLAIN)]
     Explain {
         /// The code, what a service calls its refusal, or a message that names some; -: the log on standard input
         code: Option<String>,

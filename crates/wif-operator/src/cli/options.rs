@@ -48,9 +48,6 @@ pub struct ReadArguments {
 /// What `wif audit` is asked for.
 #[derive(Clone, Debug, Args)]
 pub struct AuditArguments {
-    /// What to read.
-    #[command(flatten)]
-    pub read: ReadArguments,
     /// A format; the n-th goes to the n-th --output (repeatable; default: text)
     #[arg(long = "format", value_name = "FORMAT")]
     pub formats: Vec<Format>,
@@ -79,14 +76,14 @@ pub struct AuditArguments {
     /// Compare with the request files of this folder
     #[arg(long, value_name = "DIR")]
     pub requests: Option<PathBuf>,
+    /// What to read.
+    #[command(flatten, next_help_heading = "What to read")]
+    pub read: ReadArguments,
 }
 
 /// What `wif inventory` is asked for.
 #[derive(Clone, Debug, Args)]
 pub struct InventoryArguments {
-    /// What to read.
-    #[command(flatten)]
-    pub read: ReadArguments,
     /// A format; the n-th goes to the n-th --output (repeatable; default: text)
     #[arg(long = "format", value_name = "FORMAT")]
     pub formats: Vec<InventoryFormat>,
@@ -99,6 +96,9 @@ pub struct InventoryArguments {
     /// Only this connection: its name or id (repeatable)
     #[arg(long = "connection", value_name = "NAME|ID")]
     pub connections: Vec<String>,
+    /// What to read.
+    #[command(flatten, next_help_heading = "What to read")]
+    pub read: ReadArguments,
 }
 
 /// The moment of a command whose answer does not depend on it: scripts give it to all commands.

@@ -3,13 +3,14 @@
 use clap::Subcommand;
 use wif_core::failure::Failure;
 
-use super::{files::show, options::NowArgument, screen::Host};
+use super::{files::show, help, options::NowArgument, screen::Host};
 use crate::request;
 
 /// Of which file.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum SchemaCommand {
     /// A request for a connection: wif.request/1
+    #[command(after_help = help::SCHEMA)]
     Request(NowArgument),
 }
 

@@ -9,6 +9,7 @@ use crate::{
     change::plan::{Item, ManagedBy, Skipped},
     cli::{
         files::argument,
+        help,
         options::{Cloud, NowArgument, moment},
     },
     moment::Moment,
@@ -32,8 +33,8 @@ pub struct AskArguments {
 /// What to plan.
 #[derive(Clone, Debug, Args)]
 pub struct PlanArguments {
-    /// Where to ask.
-    #[command(flatten)]
+    /// Where to ask. The options after it are under the same heading.
+    #[command(flatten, next_help_heading = "Where to ask")]
     pub ask: AskArguments,
     /// The cloud that Microsoft Graph and Azure Resource Manager are asked in
     #[arg(long, value_name = "CLOUD", default_value = "public")]
@@ -42,28 +43,28 @@ pub struct PlanArguments {
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: u8,
     /// Only connections of this project (repeatable)
-    #[arg(long = "project", value_name = "NAME")]
+    #[arg(long = "project", value_name = "NAME", help_heading = "Which connections")]
     pub projects: Vec<String>,
     /// This connection: its name or id (repeatable)
-    #[arg(long = "connection", value_name = "NAME|ID")]
+    #[arg(long = "connection", value_name = "NAME|ID", help_heading = "Which connections")]
     pub connections: Vec<String>,
     /// Connections whose names match, with * and ? (repeatable)
-    #[arg(long = "name", value_name = "GLOB")]
+    #[arg(long = "name", value_name = "GLOB", help_heading = "Which connections")]
     pub names: Vec<String>,
     /// Every connection that can be changed
-    #[arg(long)]
+    #[arg(long, help_heading = "Which connections")]
     pub all_eligible: bool,
     /// The connections that findings of this audit are about
-    #[arg(long, value_name = "AUDIT.json")]
+    #[arg(long, value_name = "AUDIT.json", help_heading = "Which connections")]
     pub from: Option<PathBuf>,
     /// Only findings of this rule, with --from (repeatable)
-    #[arg(long = "rule", value_name = "WIF6101", requires = "from")]
+    #[arg(long = "rule", value_name = "WIF6101", requires = "from", help_heading = "Which connections")]
     pub rules: Vec<String>,
     /// Those that a journal tells of, each as it is left out if it is gone.
     #[arg(skip)]
     pub of_journal: Vec<Skipped>,
     /// How the plan is kept and shown.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The plan")]
     pub shown: ShownArguments,
     /// Do not end with 12 because something could not be read
     #[arg(long)]
@@ -110,20 +111,19 @@ pub enum ManagedByArgument {
 #[derive(Clone, Debug, Subcommand)]
 pub enum PlanCommand {
     /// Read, and print what would be changed; nothing is changed
-    ///
-    /// Ends with 10 (the plan has steps), 0 (nothing is to be done), 12 (what was selected could not be read), 2, 3 or 4.
+    #[command(after_help = help::PLAN)]
     Plan(Box<PlanArguments>),
 }
 
 /// What to plan of issuers.
 #[derive(Clone, Debug, Args)]
 pub struct IssuerArguments {
-    /// What to plan.
-    #[command(flatten)]
-    pub plan: PlanArguments,
     /// What moves a connection: auto saves it, else converts it to the scheme that it has, else leaves it to a person
     #[arg(long, value_name = "TRIGGER", default_value = "auto")]
     pub trigger: TriggerArgument,
+    /// What to plan.
+    #[command(flatten)]
+    pub plan: PlanArguments,
 }
 
 /// What moves a connection.
@@ -143,8 +143,7 @@ pub enum TriggerArgument {
 #[derive(Clone, Debug, Subcommand)]
 pub enum IssuerCommand {
     /// Read, and print what would be changed; nothing is changed
-    ///
-    /// Ends with 10 (the plan has steps), 0 (nothing is to be done), 12 (what was selected could not be read), 2, 3 or 4.
+    #[command(after_help = help::ISSUER_PLAN)]
     Plan(Box<IssuerArguments>),
 }
 
@@ -154,9 +153,6 @@ pub struct ApplyArguments {
     /// The plan, a file of --output
     #[arg(value_name = "PLAN")]
     pub plan: PathBuf,
-    /// Where to ask.
-    #[command(flatten)]
-    pub ask: AskArguments,
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
@@ -172,6 +168,9 @@ pub struct ApplyArguments {
     /// How long to try a proof
     #[arg(long, value_name = "5m", default_value = "5m", value_parser = short_duration)]
     pub prove_within: Duration,
+    /// Where to ask.
+    #[command(flatten, next_help_heading = "Where to ask")]
+    pub ask: AskArguments,
 }
 
 /// What to take back.
@@ -189,6 +188,7 @@ pub struct RollbackArguments {
 #[derive(Clone, Debug, Subcommand)]
 pub enum JournalCommand {
     /// Tell what was done, when, and how it was found out
+    #[command(after_help = help::JOURNAL)]
     Show {
         /// The journal of wif apply
         #[arg(value_name = "JOURNAL")]

@@ -5,21 +5,22 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use uuid::Uuid;
 
-use crate::cli::change::{AskArguments, PlanArguments, ShownArguments};
+use crate::cli::{
+    change::{AskArguments, PlanArguments, ShownArguments},
+    help,
+};
 
 /// What to do with migrations.
 #[derive(Clone, Debug, Subcommand)]
 pub enum MigrateCommand {
     /// Read, and print what would be made beside the old connections; nothing is changed
-    ///
-    /// Ends with 10 (the plan has steps), 0 (nothing is to be done), 12 (what was selected could not be read), 2, 3 or 4.
+    #[command(after_help = help::MIGRATE_PLAN)]
     Plan(Box<MigrateArguments>),
     /// Tell what has run on the old and on the new connections since, and which old ones can be retired
-    ///
-    /// Ends with 0 (all can be retired, or are), 10 (some cannot yet), 12 (something could not be read), 2, 3 or 4.
+    #[command(after_help = help::MIGRATE_STATUS)]
     Status(Box<StatusArguments>),
     /// End the old connections
-    #[command(subcommand)]
+    #[command(subcommand, after_help = help::RETIRE)]
     Retire(RetireCommand),
 }
 
@@ -27,8 +28,7 @@ pub enum MigrateCommand {
 #[derive(Clone, Debug, Subcommand)]
 pub enum RetireCommand {
     /// Read, and print what would be ended of the old connections that can be retired; nothing is changed
-    ///
-    /// Ends with 10 (the plan has steps), 0 (nothing is to be done, or not yet), 12 (something could not be read), 2, 3 or 4.
+    #[command(after_help = help::RETIRE_PLAN)]
     Plan(Box<RetireArguments>),
 }
 
@@ -38,15 +38,15 @@ pub struct StatusArguments {
     /// The journal of the migration
     #[arg(value_name = "JOURNAL")]
     pub journal: PathBuf,
-    /// Where to ask.
-    #[command(flatten)]
-    pub ask: AskArguments,
     /// How it is shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: StatusFormat,
     /// Do not end with 12 because something could not be read
     #[arg(long)]
     pub allow_gaps: bool,
+    /// Where to ask.
+    #[command(flatten, next_help_heading = "Where to ask")]
+    pub ask: AskArguments,
 }
 
 /// How a soak is shown.
@@ -64,18 +64,18 @@ pub struct RetireArguments {
     /// The journal of the migration
     #[arg(value_name = "JOURNAL")]
     pub journal: PathBuf,
+    /// Do not end with 12 because something could not be read
+    #[arg(long)]
+    pub allow_gaps: bool,
     /// Where to ask.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Where to ask")]
     pub ask: AskArguments,
     /// How many requests may run at a time, 1 to 64
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: u8,
     /// How the plan is kept and shown.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The plan")]
     pub shown: ShownArguments,
-    /// Do not end with 12 because something could not be read
-    #[arg(long)]
-    pub allow_gaps: bool,
 }
 
 /// What to plan.
