@@ -46,7 +46,7 @@ impl ClientCertificate {
         ANOTHER.get_or_init(|| Self::generate("other-client"))
     }
 
-    /// That of the key with which a registry's token service signs: whoever has the certificate can check its tokens.
+    /// That of the key with which a registry's token service signs: a registry that has the certificate can check its tokens.
     #[must_use]
     pub fn registry() -> &'static Self {
         static REGISTRY: OnceLock<ClientCertificate> = OnceLock::new();

@@ -363,7 +363,7 @@ impl CopiedRole {
                 == other.delegated.as_deref().map(str::to_lowercase)
     }
 
-    /// Whether it is the same role on the same terms, whoever has it.
+    /// Whether it is the same role on the same terms. Its holder may be another.
     #[must_use]
     pub fn is_same_grant(&self, other: &Self) -> bool {
         self.definition_id() == other.definition_id() && self.has_terms_of(other)
