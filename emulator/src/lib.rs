@@ -31,6 +31,7 @@ pub use world::gate::Gate;
 pub use world::identity;
 pub use world::issued::{Issued, IssuedKind};
 pub use world::journal::{Entry, Service};
+pub use world::keys::unverified_claims;
 pub use world::leak::leaks;
 pub use world::organization;
 pub use world::storage as blob;

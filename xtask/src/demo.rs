@@ -140,6 +140,7 @@ mod tests {
             query: Vec::new(),
             headers: Vec::new(),
             form: vec![("scope".to_owned(), scope.to_owned())],
+            body: String::new(),
             status: Some(200),
             http_version: "HTTP/1.1".to_owned(),
             connection: 1,

@@ -35,6 +35,10 @@ pub(crate) async fn request(
         query: request::query(&parts.uri),
         headers: headers(world, &parts.headers),
         form: if is_form { form(&body) } else { vec![] },
+        body: match service {
+            Service::Arm => String::from_utf8_lossy(&body).into_owned(),
+            _ => String::new(),
+        },
         status: None,
         http_version: if parts.version == Version::HTTP_2 { "HTTP/2.0" } else { "HTTP/1.1" }.to_owned(),
         connection,

@@ -39,6 +39,8 @@ pub struct Entry {
     pub headers: Vec<(String, String)>,
     /// Form fields; a secret is replaced by what kind it is, and `client_assertion` by its unverified claims as JSON.
     pub form: Vec<(String, String)>,
+    /// The body of a request to the resource manager, as text; empty for the other services, whose bodies may have secrets.
+    pub body: String,
     /// The status of the answer; `None` before there is one.
     pub status: Option<u16>,
     /// `HTTP/1.1` or `HTTP/2.0`.

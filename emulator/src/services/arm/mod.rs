@@ -8,6 +8,7 @@ mod identities;
 mod metadata;
 mod refusal;
 mod resource_graph;
+mod resources;
 mod roles;
 mod subscriptions;
 mod templates;
@@ -130,6 +131,9 @@ async fn management_group(State(world): Shared, Path(id): Path<String>, request:
 async fn not_found(State(world): Shared, request: Request) -> Response {
     if request.uri().path().to_lowercase().contains(roles::PROVIDER) {
         return roles::answer(&world, request).await;
+    }
+    if !world.directory().resources.is_empty() {
+        return resources::answer(&world, request).await;
     }
     answered(&world, Err(Refusal::no_such_path()))
 }

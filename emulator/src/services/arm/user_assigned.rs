@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
+use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -10,6 +11,7 @@ use uuid::Uuid;
 use crate::services::arm::answer::answered;
 use crate::services::arm::checks;
 use crate::services::arm::refusal::Refusal;
+use crate::services::arm::resources;
 use crate::services::arm::subscriptions::GROUPS;
 use crate::services::request;
 use crate::world::World;
@@ -24,19 +26,27 @@ pub(super) async fn resource_group(
     Path((id, _groups, group)): Path<(String, String, String)>,
     request: Request,
 ) -> Response {
+    let asks_only_whether = request.method() == Method::HEAD;
     let answer = checks::authenticate(&world, request).and_then(|caller| {
         let directory = world.directory();
         let action = "Microsoft.Resources/subscriptions/resourceGroups/read";
         let subscription = checks::authorize(&directory, &caller, &id, action)?;
         if !GROUPS.iter().any(|known| known.eq_ignore_ascii_case(&group)) {
-            return Err(Refusal::no_group(&group));
+            let path = format!("/subscriptions/{}/resourceGroups/{group}", subscription.id);
+            return resources::given(&directory.resources, &path).ok_or_else(|| Refusal::no_group(&group));
         }
         Ok(json!({
             "id": format!("/subscriptions/{}/resourceGroups/{group}", subscription.id),
             "name": group, "location": REGION,
         }))
     });
-    answered(&world, answer)
+    let is_there = answer.is_ok();
+    let mut answer = answered(&world, answer);
+    // "Resource Groups - Check Existence": no content.
+    if asks_only_whether && is_there {
+        *answer.status_mut() = StatusCode::NO_CONTENT;
+    }
+    answer
 }
 
 /// One managed identity.

@@ -9,6 +9,7 @@ pub(crate) mod entra;
 pub(crate) mod machine;
 pub(crate) mod quirks;
 pub(crate) mod records;
+pub(crate) mod resources;
 pub(crate) mod sources;
 
 use uuid::Uuid;
@@ -24,6 +25,7 @@ pub use self::records::{
     AppRecord, ConnectionRecord, Execution, FreshCredential, Lag, Person, ProjectRecord, RoleAssignment,
     SecurityRole, SharedWith, Sight,
 };
+pub use self::resources::Resource;
 pub use self::sources::{SourceIssuer, Sources};
 
 /// Everything that is registered.
@@ -63,6 +65,8 @@ pub struct Directory {
     pub deployments: Vec<Deployment>,
     /// How many seconds a deployment takes that is requested from now on.
     pub deployment_seconds: i64,
+    /// Resources of types that have no service of their own here; with none, their paths are not found.
+    pub resources: Vec<Resource>,
     /// How the services behave where that is not certain.
     pub quirks: Quirks,
     /// How long tokens live.
