@@ -17,6 +17,8 @@ mod mirror;
 mod organization;
 mod scheme;
 mod server;
+mod step_machine;
+mod step_seen;
 mod steps;
 mod table;
 mod tools;

@@ -1,5 +1,5 @@
-//! A program that takes the place of one of the emulator's services, behind the same certificate, and says on standard
-//! output where it listens and what it was asked.
+//! A program that takes the place of one of the emulator's services, or stands beside them, and says on standard output where it
+//! listens and what it was asked.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -37,8 +37,10 @@ impl Server {
             let lines = Arc::clone(&lines);
             thread::spawn(move || {
                 for line in BufReader::new(stdout).lines().map_while(std::result::Result::ok) {
-                    if let Some(port) = line.rsplit_once(LISTENS) {
-                        let _ = tell.send(port.1.trim().to_owned());
+                    if let Some((_address, port)) =
+                        line.rsplit_once(LISTENS).and_then(|(_words, address)| address.rsplit_once(':'))
+                    {
+                        let _ = tell.send(port.trim().to_owned());
                     }
                     lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
                 }
@@ -80,7 +82,7 @@ fn told(port: &Receiver<String>) -> Option<u16> {
     port.recv_timeout(START_TIMEOUT).ok()?.parse().ok()
 }
 
-/// What it prints before its port, in the words of azurite.
-const LISTENS: &str = "listens on https://127.0.0.1:";
+/// What it prints before its address, in the words of azurite, here without the `s` of https.
+const LISTENS: &str = "listens on http";
 /// azurite loads for some seconds, and for longer where the machine is busy.
 const START_TIMEOUT: Duration = Duration::from_secs(90);

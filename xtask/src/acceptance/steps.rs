@@ -1,52 +1,133 @@
 //! Steps of public repositories that use `AzureCLI@2`, with the real az: each runs as a step of the task, with the name changed and
-//! nothing else, and once more after a plain `az login --service-principal --federated-token`. What az asks Azure for must be the same.
+//! nothing else, and once more after a plain `az login --service-principal --federated-token`. What az asks Azure for must be the
+//! same, and all else that can be seen of the script.
 
 use std::{
-    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
 
-use emulator::{
-    Emulator, Entry, Proxy, Service,
-    agent::{Agent, JobReport, Pipeline, ProxySettings, Step, StepResult, pipeline_from_yaml},
-    job::{JobMessage, Variable},
-};
+use emulator::agent::{Pipeline, StepResult, pipeline_from_yaml};
 
 use super::{
     install::{self, Found, Installed},
-    journal::is_by,
+    step_machine::{Machine, User, kept},
+    step_seen::Seen,
     table::{CloudRow, Outcome},
 };
 use crate::process::{Result, root};
 
-/// A step whose commands of az are all in az itself, so that they run without an extension.
+/// A step, and what must be seen of it after a plain login: the comparison of two scripts that did nothing would prove nothing.
 struct Compared {
     /// The row's name ends with the name of its file in `tests/azure_cli_steps/`, without `.yml`.
     row: &'static str,
-    /// How many requests to Azure az sends at least: none would prove nothing, where one is meant.
-    requests: usize,
-    /// For which resources az asks Entra itself after the login.
-    resources: &'static [&'static str],
+    ends: StepResult,
+    proofs: &'static [Proof],
 }
 
-const fn step(row: &'static str, requests: usize) -> Compared {
-    Compared { row, requests, resources: &[] }
+/// Something that is seen of a step.
+enum Proof {
+    /// az sent a request with this method and a path that ends like that, and was answered with success.
+    Request(&'static str, &'static str),
+    /// Entra was asked for a token for this resource.
+    Resource(&'static str),
+    /// A host was asked for, which nothing answers for.
+    Host(&'static str),
+    /// The script exchanged its id token.
+    Exchange,
+    /// The script set this variable, to more than nothing.
+    Variable(&'static str),
+    /// The script wrote this file.
+    File(&'static str),
+    /// The agent's user has this extension of az.
+    Extension(&'static str),
+    /// go was given this variable.
+    Given(&'static str),
 }
+
+use Proof::{Exchange, Extension, File, Given, Host, Request, Resource, Variable};
+
+const fn step(row: &'static str, proofs: &'static [Proof]) -> Compared {
+    Compared { row, ends: StepResult::Succeeded, proofs }
+}
+
+/// In the names of rows whose commands are those of the stand-in for az's extension `ml`.
+const WITH_STAND_IN: &str = "stand-in of ml";
 
 const STEPS: &[Compared] = &[
-    step("AzureCLI@2, 01-identity-into-variables", 0),
-    step("AzureCLI@2, 02-workspace-file", 0),
-    step("AzureCLI@2, 11-subscription-deployment", 1),
-    step("AzureCLI@2, 12-script-of-the-repository", 1),
-    step("AzureCLI@2, 14-web-app", 2),
-    step("AzureCLI@2, 15-wheel-of-a-spark-pool", 2),
-    step("AzureCLI@2, 16-tests-with-connection-strings", 1),
-    step("AzureCLI@2, 17-database-as-it-was", 1),
+    step("AzureCLI@2, 01-identity-into-variables", &[Variable("TF_CLIENT"), Variable("TF_TENANT")]),
+    step("AzureCLI@2, 02-workspace-file", &[Variable("current_subscription"), File("config.json")]),
+    step(
+        "AzureCLI@2, stand-in of ml, 03-cluster-if-missing",
+        &[Request("PUT", "/workspaces/mlw-dev/computes/cpu-cluster")],
+    ),
+    step(
+        "AzureCLI@2, stand-in of ml, 04-endpoint-if-missing",
+        &[Request("GET", "/workspaces/mlw-dev/onlineEndpoints")],
+    ),
+    step(
+        "AzureCLI@2, stand-in of ml, 05-job-until-it-ends",
+        &[
+            Request("PUT", "/workspaces/mlw-dev/jobs/nightly"),
+            Request("GET", "/workspaces/mlw-dev/jobs/nightly"),
+        ],
+    ),
+    step("AzureCLI@2, stand-in of ml, 06-extension", &[Extension("ml")]),
     Compared {
-        resources: &["https://storage.azure.com"],
-        ..step("AzureCLI@2, 18-token-of-another-service", 0)
+        ends: StepResult::Failed,
+        ..step(
+            "AzureCLI@2, stand-in of ml, 07-batch-endpoint-that-fails",
+            &[Request("GET", "/workspaces/mlw-dev/jobs/taxi-batch-blue")],
+        )
     },
+    step(
+        "AzureCLI@2, stand-in of ml, 08-traffic",
+        &[Request("PUT", "/workspaces/mlw-dev/onlineEndpoints/taxi-fare")],
+    ),
+    step(
+        "AzureCLI@2, stand-in of ml, 09-traced-deployment",
+        &[Request("PUT", "/workspaces/mlw-dev/onlineEndpoints/taxi-fare/deployments/blue")],
+    ),
+    step(
+        "AzureCLI@2, stand-in of ml, 10-data-asset",
+        &[Request("PUT", "/workspaces/mlw-dev/data/taxi/versions/1")],
+    ),
+    step("AzureCLI@2, 11-subscription-deployment", &[Request("PUT", "/deployments/infrastructure")]),
+    step("AzureCLI@2, 12-script-of-the-repository", &[Request("GET", "/resourcegroups/ml-dev")]),
+    step(
+        "AzureCLI@2, 13-federated-token-for-later",
+        &[Variable("LATER_CLIENT"), Variable("LATER_TENANT"), Variable("LATER_ID_TOKEN")],
+    ),
+    step(
+        // The upload goes to a host of the app, which nothing answers for.
+        "AzureCLI@2, 14-web-app",
+        &[
+            Request("PUT", "/sites/flask-hello"),
+            Resource("https://appservice.azure.com"),
+            Host("flask-hello.scm.azurewebsites.net:443"),
+            Request("PATCH", "/sites/flask-hello/config/web"),
+        ],
+    ),
+    Compared {
+        // The package itself is on a host of the workspace, which nothing answers for.
+        ends: StepResult::Failed,
+        ..step(
+            "AzureCLI@2, 15-wheel-of-a-spark-pool",
+            &[
+                Request("PUT", "/bigDataPools/spark1"),
+                Resource("https://dev.azuresynapse.net"),
+                Host("syn-dev.dev.azuresynapse.net:443"),
+            ],
+        )
+    },
+    step("AzureCLI@2, 16-tests-with-connection-strings", &[Request("POST", "/stasadev/listKeys")]),
+    step("AzureCLI@2, 17-database-as-it-was", &[Request("PUT", "/databases/orders-restored")]),
+    step(
+        "AzureCLI@2, 18-token-of-another-service",
+        &[Resource("https://storage.azure.com"), Variable("BEARER_OF_SERVICE")],
+    ),
+    step("AzureCLI@2, 19-tests-and-their-report", &[Given("idToken"), Exchange, File("tests.xml")]),
+    step("AzureCLI@2, 20-provider-with-an-id-token", &[Given("ARM_OIDC_TOKEN"), Exchange]),
 ];
 
 /// Runs those that are asked for, by a part of their names.
@@ -61,62 +142,106 @@ pub(super) fn run(task: &Path, folder: &Path, only: Option<&str>) -> Vec<CloudRo
     let mut rows = Vec::new();
     for step in wanted {
         let (version, outcome) = match &found {
-            Found::Ready(az) => (az.version.clone(), step.run(task, az).unwrap_or_else(Outcome::Failed)),
+            Found::Ready(az) => {
+                (az.version.clone(), step.run(task, az, folder).unwrap_or_else(Outcome::Failed))
+            }
             Found::Missing(what) => (String::new(), Outcome::Skipped(what.clone())),
             Found::Broken(log) => (String::new(), Outcome::Failed(log.clone())),
         };
         println!("  {}: {}", step.row, outcome.word());
-        if let Outcome::Failed(log) = &outcome {
-            println!("{log}");
-        }
         rows.push(CloudRow { client: step.row, version, outcome });
     }
     rows
 }
 
 impl Compared {
-    fn run(&self, task: &Path, az: &Installed) -> Result<Outcome> {
+    /// Runs the script twice. The logs of both are kept beside the tools, whatever comes of it.
+    fn run(&self, task: &Path, az: &Installed, folder: &Path) -> Result<Outcome> {
         let text = fs::read_to_string(self.file()).map_err(|error| format!("{}: {error}", self.row))?;
         let changed = text.replace("AzureCLI@2", "AzureWorkloadIdentity@1");
-        let ours = Machine::new(az)?;
+        let workspace = self.row.contains(WITH_STAND_IN);
+        // Step 06 installs the extension itself.
+        let extension = workspace && !self.proofs.iter().any(Proof::is_extension);
+        let user = User { workspace, extension };
+        let ours = Machine::new(az, user)?;
         let report = ours.run(&pipeline(&changed, task)?);
         let ours = Seen::of(&ours, &report, 0)?;
 
-        let plain = Machine::new(az)?;
-        let login = kept("login.sh");
-        let login = fs::read_to_string(&login).map_err(|error| format!("{}: {error}", login.display()))?;
-        let login = Step::bash(login).env("SYSTEM_ACCESSTOKEN", "$(System.AccessToken)");
-        let report = plain.run(&Pipeline { steps: vec![login], variables: Vec::new() });
-        if report.steps.iter().any(|step| step.result != StepResult::Succeeded) {
-            return Err(format!(
-                "the plain login failed:\n{}\n{}",
-                report.log,
-                plain.emulator.journal_text()
-            ));
-        }
+        let plain = Machine::new(az, user)?;
+        plain.log_in()?;
         let before = plain.emulator.journal().len();
         let report = plain.run(&pipeline(&text, &kept(""))?);
         let plain = Seen::of(&plain, &report, before)?;
 
+        let log = format!(
+            "in the step of the task:\n{}\n\nafter a plain login:\n{}\n\nasked for:\n{}\n",
+            ours.log,
+            plain.log,
+            plain.requests.join("\n")
+        );
+        let logs = folder.join("steps");
+        fs::create_dir_all(&logs).map_err(|error| error.to_string())?;
+        fs::write(logs.join(format!("{}.log", self.name())), &log).map_err(|error| error.to_string())?;
+
         let mut complaints = ours.beside(&plain);
-        if plain.requests.len() < self.requests {
-            complaints.push(format!("az asked Azure {} times after its login", plain.requests.len()));
+        if plain.result != Some(self.ends) {
+            complaints.push(format!("the script ended as {:?}", plain.result));
         }
-        for resource in self.resources {
-            let asked = |seen: &Seen| seen.scopes.iter().any(|scope| scope.starts_with(resource));
-            if !asked(&plain) || !asked(&ours) {
-                complaints.push(format!("nobody asked Entra for {resource}"));
-            }
+        for proof in self.proofs {
+            let missing = [("a plain login", &plain), ("our sign-in", &ours)];
+            let missing = missing.iter().filter(|(_, seen)| !proof.is_in(seen));
+            complaints
+                .extend(missing.map(|(after, _)| format!("after {after} there is no {}", proof.words())));
         }
         if complaints.is_empty() {
             return Ok(Outcome::Ok);
         }
-        Ok(Outcome::Failed(format!("{}\n\n{}\n\n{}", complaints.join("\n"), ours.log, plain.log)))
+        Ok(Outcome::Failed(format!("{}\n\n{log}", complaints.join("\n"))))
+    }
+
+    fn name(&self) -> &'static str {
+        self.row.rsplit_once(' ').map_or(self.row, |(_task, name)| name)
     }
 
     fn file(&self) -> PathBuf {
-        let (_task, name) = self.row.rsplit_once(' ').unwrap_or_default();
-        root().join("tests").join("azure_cli_steps").join(format!("{name}.yml"))
+        root().join("tests").join("azure_cli_steps").join(format!("{}.yml", self.name()))
+    }
+}
+
+impl Proof {
+    fn is_in(&self, seen: &Seen) -> bool {
+        match *self {
+            Request(method, path) => seen.requests.iter().any(|line| {
+                let sent = line.contains(&format!(": {method} /")) && line.contains(&format!("{path}?"));
+                sent && line.rsplit_once("-> ").is_some_and(|(_, status)| status.starts_with('2'))
+            }),
+            Resource(resource) => seen.scopes.iter().any(|scope| scope.starts_with(resource)),
+            Host(host) => seen.unanswered.contains(host),
+            Exchange => seen.exchanges.iter().any(|line| line.ends_with("-> 200")),
+            Variable(name) => {
+                seen.variables.get(name).is_some_and(|value| !value.trim_matches('\'').is_empty())
+            }
+            File(name) => seen.files.get(name).is_some_and(|text| !text.is_empty()),
+            Extension(name) => seen.extensions.contains(name),
+            Given(name) => seen.given.get(name).is_some_and(|value| !value.is_empty()),
+        }
+    }
+
+    fn is_extension(&self) -> bool {
+        matches!(self, Extension(_))
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Request(method, path) => format!("request {method} …{path} with an answer"),
+            Resource(resource) => format!("question to Entra for {resource}"),
+            Host(host) => format!("question to {host}"),
+            Exchange => "exchange of an id token".to_owned(),
+            Variable(name) => format!("variable {name}"),
+            File(name) => format!("file {name}"),
+            Extension(name) => format!("extension {name}"),
+            Given(name) => format!("{name} for go"),
+        }
     }
 }
 
@@ -124,166 +249,35 @@ fn pipeline(text: &str, task: &Path) -> Result<Pipeline> {
     pipeline_from_yaml(text, &|_name| Some(task.to_owned()))
 }
 
-/// A file beside the task that stands for `AzureCLI@2`; the folder itself for an empty name.
-fn kept(name: &str) -> PathBuf {
-    root().join("xtask").join("acceptance").join("azure-cli-2").join(name)
-}
-
-/// An agent with az, and services of its own that it finds under their public names.
-struct Machine {
-    emulator: Emulator,
-    _proxy: Proxy,
-    agent: Agent,
-    message: JobMessage,
-    _home: tempfile::TempDir,
-}
-
-impl Machine {
-    fn new(az: &Installed) -> Result<Self> {
-        let failed = |error: std::io::Error| error.to_string();
-        let emulator = Emulator::start();
-        emulator.directory().public_names = true;
-        let usual = emulator.usual();
-        let proxy = Proxy::start(Proxy::leading_to(&emulator));
-        let mut message = emulator.job(usual.connection);
-        let job_token = message.job_token.clone();
-        for (name, value, secret) in [
-            ("CLIENT", usual.client.to_string(), false),
-            ("TENANT", usual.tenant.to_string(), false),
-            ("SUBSCRIPTION", usual.subscription.to_string(), false),
-            ("serviceConnectionId", usual.connection.to_string(), false),
-            ("System.AccessToken", job_token, true),
-        ] {
-            message.variables.push(Variable { name: name.to_owned(), value, secret });
-        }
-        let home = tempfile::tempdir().map_err(failed)?;
-        let ca = emulator.ca_file().to_string_lossy().into_owned();
-        let mut agent = Agent::new()
-            .ca_file(emulator.ca_file())
-            .proxy(ProxySettings { url: proxy.url(), ..ProxySettings::default() })
-            .path(&kept("stand-ins"))
-            .machine_env("HTTPS_PROXY", proxy.url())
-            .machine_env("REQUESTS_CA_BUNDLE", &ca)
-            .machine_env("CURL_CA_BUNDLE", &ca)
-            .machine_env("HOME", home.path().to_string_lossy())
-            .machine_env("AZURE_CORE_COLLECT_TELEMETRY", "no");
-        if let Some(path) = &az.path {
-            agent = agent.path(path);
-        }
-        // What the scripts find in their repositories.
-        let sources = agent.sources_folder();
-        for folder in ["drop", "e2e", "infrastructure"] {
-            fs::create_dir_all(sources.join(folder)).map_err(failed)?;
-        }
-        for (file, text) in [
-            ("infrastructure/main.bicep", "targetScope = 'subscription'\n"),
-            ("drop/requirements.txt", "flask\n"),
-            ("quick-setup.bash", "az group show --subscription \"$2\" --name \"$3\"\n"),
-        ] {
-            fs::write(sources.join(file), text).map_err(failed)?;
-        }
-        Ok(Self { emulator, _proxy: proxy, agent, message, _home: home })
-    }
-
-    fn run(&self, pipeline: &Pipeline) -> JobReport {
-        let mut message = self.message.clone();
-        pipeline.add_variables(&mut message);
-        self.agent.run(&message, &pipeline.steps)
-    }
-}
-
-/// What is to be the same of both.
-struct Seen {
-    /// What Azure was asked by others than `wif`, in order.
-    requests: Vec<String>,
-    /// The resources that Entra was asked for: by our sign-in, by az and by the script.
-    scopes: BTreeSet<String>,
-    result: StepResult,
-    /// What the script set for later steps; not the value of a secret.
-    variables: BTreeSet<(String, String)>,
-    log: String,
-}
-
-impl Seen {
-    fn of(machine: &Machine, report: &JobReport, before: usize) -> Result<Self> {
-        let journal = machine.emulator.journal();
-        let after: Vec<_> = journal.iter().skip(before).collect();
-        let of_az =
-            |entry: &&&Entry| matches!(entry.service, Service::Arm | Service::Graph) && !is_by(entry, "wif/");
-        let requests = after.iter().filter(of_az).map(|entry| line(entry)).collect();
-        let scopes = after.iter().filter(|entry| entry.service == Service::Entra);
-        let scopes = scopes.filter_map(|entry| entry.form("scope")).map(str::to_owned).collect();
-        let step = report.steps.first().ok_or("no step ran")?;
-        let set = step.commands.iter().filter(|command| command.is("task", "setvariable"));
-        let variables = set.filter_map(|command| {
-            let is_secret =
-                command.property("issecret").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
-            let value = if is_secret { "a secret" } else { &command.data };
-            Some((command.property("variable")?.to_owned(), value.to_owned()))
-        });
-        let (variables, result) = (variables.collect(), step.result);
-        let log = format!("{}\n{}", report.log, machine.emulator.journal_text());
-        Ok(Self { requests, scopes, result, variables, log })
-    }
-
-    /// How this differs from what came of the same script after a plain login.
-    fn beside(&self, plain: &Self) -> Vec<String> {
-        let mut complaints = Vec::new();
-        if self.requests != plain.requests {
-            complaints.push(format!(
-                "after a plain login az asked Azure for\n{}\nand in the step of the task for\n{}",
-                plain.requests.join("\n"),
-                self.requests.join("\n")
-            ));
-        }
-        if self.result != plain.result {
-            complaints.push(format!(
-                "the script ended as {:?}, and in the step of the task as {:?}",
-                plain.result, self.result
-            ));
-        }
-        for (name, value) in plain.variables.difference(&self.variables) {
-            complaints
-                .push(format!("the script set {name} to '{value}', and in the step of the task did not"));
-        }
-        complaints
-    }
-}
-
-/// Method, path and query.
-fn line(entry: &Entry) -> String {
-    let query: Vec<_> = entry.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    format!("{:?}: {} {}?{}", entry.service, entry.method, entry.path, query.join("&"))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
-    fn each_step_that_is_compared_is_there() {
-        for step in STEPS {
-            assert!(step.file().is_file(), "{}", step.file().display());
-        }
+    fn each_step_of_the_tests_is_compared() {
+        let files = fs::read_dir(root().join("tests/azure_cli_steps")).unwrap();
+        let files = files.map(|entry| entry.unwrap().path());
+        let files: BTreeSet<_> =
+            files.filter(|path| path.extension().is_some_and(|end| end == "yml")).collect();
+        assert_eq!(STEPS.iter().map(Compared::file).collect::<BTreeSet<_>>(), files);
+        assert!(STEPS.iter().all(|step| !step.proofs.is_empty()));
     }
 
     #[test]
-    fn another_request_another_end_and_another_variable_are_seen() {
-        let seen = |request: &str, result: StepResult, value: &str| Seen {
-            requests: vec![request.to_owned()],
-            scopes: BTreeSet::new(),
-            result,
-            variables: BTreeSet::from([("NAME".to_owned(), value.to_owned())]),
-            log: String::new(),
+    fn a_proof_is_missed_where_there_is_nothing_of_it() {
+        let nothing = Seen::default();
+        let proofs = || STEPS.iter().flat_map(|step| step.proofs);
+        assert!(proofs().all(|proof| !proof.is_in(&nothing)));
+        let request = |status: u16| Seen {
+            requests: vec![format!("Arm: PUT /a/databases/one?api-version=1 {{}} -> {status}")],
+            ..Seen::default()
         };
-        let plain = seen("GET /", StepResult::Succeeded, "1");
-        assert_eq!(plain.beside(&plain), Vec::<String>::new());
-        for other in [
-            seen("GET /other", StepResult::Succeeded, "1"),
-            seen("GET /", StepResult::Failed, "1"),
-            seen("GET /", StepResult::Succeeded, "2"),
-        ] {
-            assert_eq!(other.beside(&plain).len(), 1);
-        }
+        let meant = Request("PUT", "/databases/one");
+        assert!(meant.is_in(&request(201)));
+        assert!(!meant.is_in(&request(404)));
+        assert!(!Request("GET", "/databases/one").is_in(&request(201)));
+        assert!(!Request("PUT", "/databases").is_in(&request(201)));
     }
 }
