@@ -51,10 +51,18 @@
   });
   filters.hidden = false;
   filter();
-  addEventListener("hashchange", () => {
+  // A link leads to its row also when the filters hide it, and when the page was opened by it.
+  const follow = () => {
     const target = document.getElementById(location.hash.slice(1));
+    if (target?.hidden) {
+      words.value = credential.value = severity.value = "";
+      filter();
+      target.scrollIntoView();
+    }
     if (target instanceof HTMLDetailsElement) target.open = true;
     const inner = target?.querySelector(":scope details");
     if (target?.tagName === "TR" && inner) inner.open = true;
-  });
+  };
+  addEventListener("hashchange", follow);
+  follow();
 })();
