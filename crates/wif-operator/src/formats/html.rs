@@ -195,7 +195,7 @@ fn end(report: &Report, one: &ConnectionEntry) -> End {
 }
 
 fn section(group: Group<'_>) -> Section<'_> {
-    let Group { remedy, severity, mut findings, command } = group;
+    let Group { remedy, severity, mut findings, commands } = group;
     let of = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let parts = Severity::WORST_FIRST.map(|severity| (of(severity), severity));
     let parts: Vec<_> = parts
@@ -215,7 +215,7 @@ fn section(group: Group<'_>) -> Section<'_> {
         title: remedy.title(),
         severity,
         counts: parts.join(", "),
-        command,
+        command: commands.join("\n"),
         more: total - findings.len(),
         findings,
     }

@@ -48,7 +48,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         if group.findings.len() > MAX_ROWS {
             writeln!(out, "\n… {} more", group.findings.len() - MAX_ROWS)?;
         }
-        writeln!(out, "\nNext:\n\n{}", code_block(&group.command))?;
+        writeln!(out, "\nNext:\n\n{}", code_block(&group.commands.join("\n")))?;
     }
     let gaps: Vec<_> = report.gaps().collect();
     if !gaps.is_empty() {

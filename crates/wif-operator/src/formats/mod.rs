@@ -10,6 +10,8 @@ pub mod text;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unseen;
 mod wording;
 
 use std::io::{self, Write};

@@ -9,10 +9,14 @@ use super::wording::{Group, UNJUDGED, comparison, counts, groups, headline, plac
 use crate::look::Look;
 use crate::report::{CoverageEntry, Finding, Report};
 
+/// The most lines of a gap.
+const MAX_GAP_LINES: usize = 3;
 /// The most lines of a report.
 const MAX_LINES: usize = 60;
 /// The most rows of a group.
 const MAX_ROWS: usize = 3;
+/// The most commands of a group.
+const MAX_COMMANDS: usize = 3;
 /// The most gaps that are listed.
 const MAX_GAPS: usize = 5;
 /// The most notices of waivers that are listed.
@@ -81,7 +85,13 @@ fn group_lines(group: &Group<'_>, rows: usize, look: Look) -> Vec<String> {
     if more > 0 && rows > 0 {
         lines.push(format!("  … {more} more"));
     }
-    lines.push(format!("  next: {}", group.command));
+    lines.extend(group.commands.iter().take(MAX_COMMANDS).map(|command| format!("  next: {command}")));
+    if group.commands.len() > MAX_COMMANDS {
+        lines.push(format!(
+            "  … and for {} more",
+            plural(group.commands.len() - MAX_COMMANDS, "organization")
+        ));
+    }
     lines
 }
 
@@ -108,7 +118,7 @@ fn foot(report: &Report, look: Look) -> Vec<String> {
     if !gaps.is_empty() {
         lines.push(String::new());
         lines.push(look.heading(&format!("Not seen, and so not judged: {}", plural(gaps.len(), "gap"))));
-        lines.extend(gaps.iter().take(MAX_GAPS).map(|gap| gap_line(report, gap, look)));
+        lines.extend(gaps.iter().take(MAX_GAPS).flat_map(|gap| gap_lines(report, gap, look)));
         if gaps.len() > MAX_GAPS {
             lines.push(format!("  … {} more", gaps.len() - MAX_GAPS));
         }
@@ -138,14 +148,26 @@ fn foot(report: &Report, look: Look) -> Vec<String> {
     lines
 }
 
-fn gap_line(report: &Report, gap: &CoverageEntry, look: Look) -> String {
+/// What is told of a gap says at its end what would help, and so it is parted at blanks before it is cut.
+fn gap_lines(report: &Report, gap: &CoverageEntry, look: Look) -> Vec<String> {
     let place = match &gap.project {
         Some(project) => format!("{}/{project}", gap.organization),
         None => gap.organization.clone(),
     };
     let connection = gap.connection.map(|id| format!(" {id}")).unwrap_or_default();
     let layer = gap.layer.as_str();
-    cut(&format!("  {place}{connection}, {layer}, {}: {}", state(report, gap), gap.why), look)
+    let line = format!("  {place}{connection}, {layer}, {}: {}", state(report, gap), gap.why);
+    let (mut lines, mut rest) = (Vec::new(), line);
+    while lines.len() + 1 < MAX_GAP_LINES {
+        let end = rest.char_indices().nth(look.width).map(|(end, _)| end);
+        let at = end.and_then(|end| rest.get(..end)?.rfind(' '));
+        let parts = at.and_then(|at| rest.split_at_checked(at));
+        let Some((first, more)) = parts.filter(|(first, _)| !first.trim().is_empty()) else { break };
+        lines.push(first.to_owned());
+        rest = format!("    {}", more.trim_start());
+    }
+    lines.push(cut(&rest, look));
+    lines
 }
 
 /// A line that does not wrap more than once on a terminal.

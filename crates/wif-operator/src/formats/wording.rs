@@ -19,8 +19,8 @@ pub(super) struct Group<'a> {
     pub severity: Severity,
     /// The findings that no waiver accepts.
     pub findings: Vec<&'a Finding>,
-    /// The next command.
-    pub command: String,
+    /// The next command; of a command for a whole organization one for each.
+    pub commands: Vec<String>,
 }
 
 /// The open findings, by remedy: the group with the worst finding first, then the larger.
@@ -33,8 +33,8 @@ pub(super) fn groups(report: &Report) -> Vec<Group<'_>> {
         .into_iter()
         .map(|(remedy, findings)| {
             let severity = findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Note);
-            let command = next(remedy, report.cloud, &findings);
-            Group { remedy, severity, findings, command }
+            let commands = next(remedy, report.cloud, &findings);
+            Group { remedy, severity, findings, commands }
         })
         .collect();
     groups.sort_by_key(|group| {
@@ -44,19 +44,23 @@ pub(super) fn groups(report: &Report) -> Vec<Group<'_>> {
     groups
 }
 
-/// The next command of a group: for all of an organization at once, where there is such a command and more than one finding.
-fn next(remedy: Remedy, cloud: Cloud, findings: &[&Finding]) -> String {
-    let Some(first) = findings.first() else { return String::new() };
+/// The next commands of a group: for all of an organization at once, where there is such a command and more than one finding.
+fn next(remedy: Remedy, cloud: Cloud, findings: &[&Finding]) -> Vec<String> {
+    let Some(first) = findings.first() else { return Vec::new() };
     let is_of_one = findings.iter().all(|finding| finding.connection == first.connection);
     let verb = match remedy {
         Remedy::Convert => "convert plan",
         Remedy::MoveIssuer if first.severity > Severity::Note => "issuer plan",
-        _ => return first.command.clone(),
+        _ => return vec![first.command.clone()],
     };
     if is_of_one {
-        return first.command.clone();
+        return vec![first.command.clone()];
     }
-    format!("wif {verb} {} --all-eligible", in_organization(&first.organization, cloud))
+    let mut organizations: Vec<_> = findings.iter().map(|finding| &finding.organization).collect();
+    organizations.sort();
+    organizations.dedup();
+    let all = organizations.iter();
+    all.map(|name| format!("wif {verb} {} --all-eligible", in_organization(name, cloud))).collect()
 }
 
 /// `12 faults, 1 warning, 3 notes`
