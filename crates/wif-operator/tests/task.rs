@@ -7,7 +7,7 @@ use std::{
 };
 
 use emulator::{
-    Emulator, Fault, Proxy, Service,
+    Emulator, Fault, Gate, Proxy, Service,
     agent::{Agent, JobReport, JobResult, ProxySettings, Step, StepReport, StepResult, pipeline_from_yaml},
     job::JobMessage,
     organization::{OrganizationPlan, Planted},
@@ -235,16 +235,66 @@ fn a_variable_of_an_earlier_step_that_could_stand_for_an_input_ends_the_step() {
 #[test]
 fn inputs_that_cannot_be_used_are_named_before_anything_is_asked() {
     let night = Night::new(&OrganizationPlan::new(ORGANIZATION));
+    let file = night.written.path().join("file");
+    fs::write(&file, "").unwrap();
+    let below_a_file = file.join("reports").display().to_string();
     for (name, value, expected) in [
         ("failOn", "error", "the input failOn is 'error'"),
         ("formats", "pdf", "the input formats has 'pdf'"),
         ("organization", "https://evil.example/contoso", "names the host evil.example"),
+        ("failOn", "new:warning", "the input baseline is empty"),
+        ("outputFolder", &below_a_file, "could not be made"),
     ] {
         let report = night.run(&[(name, value)]);
         let errors = report.step(STEP).errors().concat();
         assert_eq!(report.step(STEP).result, StepResult::Failed);
         assert!(errors.contains(expected), "{errors}");
     }
+    assert_eq!(night.emulator.journal().len(), 0);
+}
+
+#[test]
+fn two_steps_at_once_write_into_one_folder_whose_name_has_blanks() {
+    let night = Night::new(&OrganizationPlan::new(ORGANIZATION).connections(1));
+    let folder = night.written.path().join("two runs, one folder (x)").display().to_string();
+    let inputs =
+        [("azureSubscription", "sc-prod"), ("organization", ORGANIZATION), ("outputFolder", &*folder)];
+    let step = || [Step::task(night.task.path(), &inputs).display_name(STEP)];
+    let other = Agent::new().ca_file(night.emulator.ca_file());
+    let other = other.proxy(ProxySettings { url: night.proxy.url(), ..ProxySettings::default() });
+    let jobs = [night.agent.start(&night.message, &step()), other.start(&night.message, &step())];
+    for job in jobs {
+        let report = job.finish();
+        assert_eq!(report.step(STEP).result, StepResult::Succeeded, "{}", report.log);
+        assert!(report.log.contains("two runs, one folder (x)/audit.json"), "{}", report.log);
+    }
+    let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|one| one.unwrap().file_name()).collect();
+    files.sort();
+    assert_eq!(files, ["audit.html", "audit.json", "audit.sarif"]);
+}
+
+#[test]
+fn a_step_that_is_canceled_while_it_reads_writes_no_file_and_no_summary() {
+    let night = Night::new(&OrganizationPlan::new(ORGANIZATION).projects(3).connections(3));
+    let gate = Gate::new();
+    let list = Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints");
+    night.emulator.fault(list.always().gate(&gate));
+    let folder = night.path("").display().to_string();
+    let inputs =
+        [("azureSubscription", "sc-prod"), ("organization", ORGANIZATION), ("outputFolder", &*folder)];
+    let step = Step::task(night.task.path(), &inputs).display_name(STEP);
+    let job = night.agent.start(&night.message, &[step]);
+    gate.wait_until_reached(1);
+    job.cancel();
+    let report = job.finish();
+    gate.open();
+    let step = report.step(STEP);
+    assert_eq!(step.result, StepResult::Canceled, "{}", report.log);
+    assert!(step.log.contains("Nothing was read of fabrikam"), "{}", step.log);
+    let issues = step.issues.iter().filter(|issue| issue.code.is_some());
+    assert_eq!((report.summaries.len(), issues.count()), (0, 0), "{}", step.log);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    assert_eq!(report.killed_orphans.len(), 0, "{}", report.log);
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub struct Audited {
 /// Arguments or files are wrong, or standard output is gone.
 pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<Audited, Failure> {
     let formats = if arguments.formats.is_empty() { &[Format::Text] } else { &*arguments.formats };
-    let targets = pair(formats, &arguments.outputs)?;
+    let targets = pair(formats, &arguments.outputs, arguments.read.save.as_deref())?;
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
     // Before anything is read: an audit that takes minutes must not end with a mistake in a file.
     let (mut settings, selection) = judgment(arguments, now, host.talk)?;

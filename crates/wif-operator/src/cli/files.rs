@@ -11,6 +11,7 @@ use std::{
 };
 
 use wif_core::{code::Code, fact::Fact, failure::Failure};
+use wif_io::random;
 
 use crate::{
     request::Request,
@@ -134,10 +135,19 @@ fn new(path: &Path, readers: Readers) -> io::Result<File> {
     options.open(path)
 }
 
-/// A name in the same folder, which no other run has.
+/// A name in the same folder, which no other run has. Processes of two containers can have one id, and a folder in common.
 fn beside(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_string_lossy();
-    Some(path.with_file_name(format!(".{name}.{}.part", std::process::id())))
+    Some(path.with_file_name(format!(".{name}.{}.part", random::id().simple())))
+}
+
+/// The one way to write a file's path, where its folder is there.
+fn whole(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (folder.canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
 }
 
 /// Writes to standard output. A reader that has read enough is not a failure.
@@ -170,10 +180,11 @@ pub(super) fn argument(text: impl Into<String>, hint: &str) -> Failure {
 ///
 /// # Errors
 ///
-/// More than one format for standard output, or an output without a format.
+/// More than one format for standard output, an output without a format, or one file for two of them, the snapshot included.
 pub(super) fn pair<F: Copy>(
     formats: &[F],
     outputs: &[PathBuf],
+    save: Option<&Path>,
 ) -> Result<Vec<(F, Option<PathBuf>)>, Failure> {
     if outputs.len() > formats.len() {
         let error = format!("more --output than --format: {} and {}", outputs.len(), formats.len());
@@ -189,12 +200,16 @@ pub(super) fn pair<F: Copy>(
         let error = "more than one --format would go to standard output";
         return Err(argument(error, "give each but one an --output FILE"));
     }
-    let files: Vec<_> = pairs.iter().filter_map(|(_, output)| output.as_ref()).collect();
+    let files: Vec<_> = pairs.iter().filter_map(|(_, output)| output.as_deref()).map(whole).collect();
     if let Some(twice) =
         files.iter().enumerate().find(|(at, file)| files.iter().take(*at).any(|other| other == *file))
     {
         let error = format!("--output names {} twice", twice.1.display());
         return Err(argument(error, "give each format a file of its own"));
+    }
+    if let Some(save) = save.filter(|save| files.contains(&whole(save))) {
+        let error = format!("--save and --output name {}", save.display());
+        return Err(argument(error, "give the snapshot and each format a file of its own"));
     }
     Ok(pairs)
 }
@@ -251,12 +266,17 @@ mod tests {
     #[test]
     fn the_nth_format_goes_to_the_nth_output() {
         let paths = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let pair =
+            |formats: &[char], outputs: &[PathBuf]| pair(formats, outputs, Some(Path::new("snapshot")));
         let pairs = pair(&['a', 'b', 'c'], &paths(&["x", "-", "z"])).unwrap();
         assert_eq!(pairs, [('a', Some("x".into())), ('b', None), ('c', Some("z".into()))]);
         assert_eq!(pair(&['a', 'b'], &paths(&["x"])).unwrap()[1], ('b', None));
         assert!(pair(&['a', 'b'], &[]).is_err());
         assert!(pair(&['a'], &paths(&["x", "y"])).is_err());
         assert!(pair(&['a', 'b'], &paths(&["x", "x"])).is_err());
+        assert!(pair(&['a', 'b'], &paths(&["x", "./x"])).is_err());
+        assert!(pair(&['a', 'b'], &paths(&["x", "src/../x"])).is_err());
+        assert!(pair(&['a'], &paths(&["./snapshot"])).is_err());
     }
 
     #[test]
@@ -272,6 +292,11 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"good");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         assert!(write(&folder.path().join("no/such/folder"), Readers::Usual, &mut |_| Ok(())).is_err());
+        // What a run left that was killed, in a container where each has this process id.
+        let left = folder.path().join(format!(".report.json.{}.part", std::process::id()));
+        fs::write(&left, "half").unwrap();
+        write(&path, Readers::Usual, &mut |out| out.write_all(b"better")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"better");
     }
 
     #[test]

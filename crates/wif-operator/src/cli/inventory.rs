@@ -31,7 +31,7 @@ pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> R
         let error = "--chain is for people: of --format, text goes with it";
         return Err(argument(error, "leave --format out, or --chain: JSON has all of it"));
     }
-    let targets = pair(formats, &arguments.outputs)?;
+    let targets = pair(formats, &arguments.outputs, arguments.read.save.as_deref())?;
     let snapshot = snapshot(&arguments.read, host, |_| {}).await?;
     tell_unread(&snapshot, host);
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));

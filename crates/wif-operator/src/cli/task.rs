@@ -134,16 +134,17 @@ async fn step(inputs: &Inputs, host: &mut Host<'_>) -> Result<End, Failure> {
         warn(&format!("The baseline {} is not there: everything counts as new", path.display()))?;
         fail_on.only_new = false;
     }
+    // Before anything is asked.
+    fs::create_dir_all(&inputs.folder).map_err(|error| {
+        let error = format!("the folder {} could not be made: {error}", inputs.folder.display());
+        argument(error, "name a folder that the agent's user may write to in the input outputFolder")
+    })?;
     let tokens = tokio::select! {
         biased;
         () = interrupt() => return Ok(End::Canceled),
         tokens = sign_in(&connection, &mut commands) => tokens?,
     };
     host.tokens = Some(tokens);
-    fs::create_dir_all(&inputs.folder).map_err(|error| {
-        let error = format!("the folder {} could not be made: {error}", inputs.folder.display());
-        argument(error, "name a folder that the agent's user may write to in the input outputFolder")
-    })?;
     let (formats, outputs) = inputs.formats.iter().cloned().unzip::<_, _, Vec<_>, Vec<_>>();
     let arguments = AuditArguments {
         read: ReadArguments {

@@ -85,7 +85,7 @@ pub(super) fn unread(report: &Report) -> Option<String> {
     let names: Vec<_> = unread.iter().map(|one| one.name.as_str()).collect();
     let why = match worst {
         Unread::Denied => "it was refused, or there was no token",
-        Unread::Failed => "no service gave a usable answer",
+        Unread::Failed => "no usable answer came",
     };
     Some(format!("Nothing was read of {}: {why}", names.join(", ")))
 }
