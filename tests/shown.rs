@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use emulator::{Emulator, Fault, Proxy, Service};
 use regex_lite::Regex;
 use uuid::Uuid;
-use wif_core::code::Code;
+use wif_core::{code::Code, failure::Place};
 
 use crate::{clouds::behind, doctor::reader, support::Case};
 
@@ -192,7 +192,9 @@ fn every_example_says_who_is_wrong_and_where_to_read_more() {
             assert_eq!(example.lines().count(), 1, "{example}");
             continue;
         }
-        assert!(example.contains(&format!("\n  at fault: {}\n  fix: ", code.party())), "{example}");
+        // A command's own line begins so: it is shown at a terminal, and the others in a job's log.
+        let party = Place::of(!example.starts_with("error ")).party(*code);
+        assert!(example.contains(&format!("\n  at fault: {party}\n  fix: ")), "{example}");
         assert!(example.ends_with(&format!("\n  docs: {}", code.page())), "{example}");
     }
 }
