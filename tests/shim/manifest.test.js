@@ -59,7 +59,7 @@ const AUDIT_INPUTS = [
   ['azureSubscription', 'connectedService:AzureRM', undefined],
   ['organization', 'string', ''],
   ['projects', 'multiLine', ''],
-  ['failOn', 'string', 'warning'],
+  ['failOn', 'pickList', 'warning'],
   ['waivers', 'string', ''],
   ['baseline', 'string', ''],
   ['formats', 'string', 'json, sarif, html'],
@@ -200,16 +200,31 @@ describe('audit-task/task.json', () => {
       assert.match(input.label, /^[A-Z][^.]*$/, input.name);
       assert.match(input.helpMarkDown, /Example:/, input.name);
       assert.ok(groups.includes(input.groupName), input.name);
-      assertKeys(input, ['name', 'type', 'label', 'defaultValue', 'required', 'groupName', 'helpMarkDown', 'properties', 'aliases'],
-        input.name);
+      assertKeys(input, ['name', 'type', 'label', 'defaultValue', 'required', 'groupName', 'helpMarkDown', 'properties', 'aliases',
+        'options'], input.name);
+      assert.strictEqual(input.type === 'pickList', 'options' in input, input.name);
     }
     assert.deepStrictEqual(new Set(audit.inputs.map((input) => input.groupName)), new Set(groups));
+  });
+
+  it('offers every level that fails the step, and lets a variable stand there', () => {
+    const { options, properties } = audit.inputs.find((input) => input.name === 'failOn');
+    const levels = ['note', 'warning', 'fault'];
+    assert.deepStrictEqual(Object.keys(options), [...levels, 'none', ...levels.map((level) => `new:${level}`)]);
+    assert.deepStrictEqual(properties, { EditableOptions: 'True' });
+  });
+
+  it('says with the first task what is new, and links to it', () => {
+    for (const { releaseNotes, version } of [task, audit]) {
+      assert.ok(releaseNotes.startsWith(`${version.Major}.${version.Minor}: `), releaseNotes);
+      assert.match(releaseNotes, /\]\(https:\/\/github\.com\/wif-azure\/wif\/blob\/main\/docs\/[a-z]+\.md\)$/);
+    }
   });
 
   it('has no key that the schema refuses, and no stage after the job', () => {
     assertKeys(audit, ['$schema', 'id', 'name', 'friendlyName', 'description', 'helpUrl', 'helpMarkDown', 'category', 'visibility',
       'runsOn', 'author', 'version', 'minimumAgentVersion', 'instanceNameFormat', 'showEnvironmentVariables', 'groups',
-      'inputs', 'execution'], 'audit-task/task.json');
+      'inputs', 'execution', 'releaseNotes'], 'audit-task/task.json');
   });
 
   it('is another task than the first one, of the same version and for the same agents', () => {
