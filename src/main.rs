@@ -68,10 +68,10 @@ fn main() -> ExitCode {
                 Command::Kubeconfig(arguments) => Ok(kubeconfig(arguments).await),
                 Command::Trust(command) => Ok(trust(command).await),
                 Command::Explain { code, json, now: _ } => {
-                    let mut log = io::stdin().lock();
-                    let explained =
-                        cli::explain(code.as_deref(), *json, &mut log, &mut Screen::new(&mut stdout()));
-                    Ok(exit_code_of(explained))
+                    let (mut log, mut out) = (io::stdin().lock(), stdout());
+                    let terminal = terminal(&out);
+                    let mut screen = Screen::new(&mut out).at(terminal);
+                    Ok(exit_code_of(cli::explain(code.as_deref(), *json, &mut log, &mut screen)))
                 }
                 // The others were handed over before.
                 _ => Ok(ExitCode::FAILURE),
@@ -244,8 +244,12 @@ fn show_unparsed(unparsed: &Unparsed) -> ExitCode {
     };
     let mut screen = Screen::new(stream).at(terminal);
     let text = unparsed.text.trim_end();
-    // Without its stream the exit code says it.
-    let _ = if unparsed.is_help { screen.help(text) } else { screen.painted(text) };
+    let written = if unparsed.is_help { screen.help(text) } else { screen.painted(text) };
+    match written {
+        Err(error) if !unparsed.is_error => return exit_code_of(Err(cli::unwritable(error))),
+        // Without standard error the exit code says it.
+        _ => {}
+    }
     ExitCode::from(unparsed.exit)
 }
 

@@ -123,6 +123,24 @@ fn help_is_no_wider_than_its_terminal_and_says_the_same_at_each_width() {
 
 #[cfg(unix)]
 #[test]
+fn what_is_explained_fits_a_terminal_and_stays_whole_elsewhere() {
+    for name in ["WIF2013", "AADSTS700213"] {
+        let whole = piped(&["explain", name], &[("COLUMNS", "50")]);
+        assert!(!too_wide(&whole, 100).is_empty(), "{whole}");
+        let shown = at_terminal(50, &["explain", name], &[]);
+        assert_eq!(too_wide(&shown, 50), Vec::<&str>::new());
+        assert_eq!(words(&shown), words(&whole));
+    }
+    // What goes on in a list stands below its begin.
+    let shown = at_terminal(50, &["explain", "WIF2013"], &[]);
+    let item = shown.lines().skip_while(|line| !line.starts_with("1. ")).nth(1).unwrap();
+    assert!(item.starts_with("   ") && !item.starts_with("    "), "{shown}");
+    // JSON is for programs, at a terminal too.
+    assert_eq!(at_terminal(50, &["explain", "AADSTS700213", "--json"], &[]).lines().count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
 fn help_and_errors_have_colors_on_a_terminal_that_has_them_and_nowhere_else() {
     for arguments in
         [&["--help"][..], &["exec", "--help"], &["tokn"], &["explain", "NOPE"], &["token", "arm"]]

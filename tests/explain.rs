@@ -29,8 +29,8 @@ fn an_unknown_code_is_the_callers_fault() {
 
 #[test]
 fn what_it_prints_is_what_the_pages_say() {
-    // Without the marks of Markdown, on both sides.
-    let letters = |text: &str| text.replace(['*', '`', ' '], "").replace("\n\n", "\n");
+    // Without the marks of Markdown, on both sides, wherever their lines end.
+    let letters = |text: &str| text.replace(['*', '`', ' ', '\n'], "");
     let page = include_str!("../docs/errors.md").replace("```text\n", "").replace("```\n", "");
     for code in ["WIF2009", "wif2009", "WIF9001"] {
         let output = wif(&["explain", code]);
@@ -47,6 +47,24 @@ fn what_it_prints_is_what_the_pages_say() {
         assert!(output.status.success(), "{name}");
         assert!(page.contains(&format!("```text\n{}```", text(&output.stdout))), "{name}");
     }
+}
+
+#[test]
+fn a_paragraph_of_a_page_is_one_line_and_lists_tables_and_examples_keep_theirs() {
+    for entry in wif_core::explain::all() {
+        let mut lines = entry.text.lines().peekable();
+        while let (Some(line), Some(next)) = (lines.next(), lines.peek()) {
+            // A text without a mark before it goes on nowhere.
+            let is_text = |line: &str| line.starts_with(|first: char| first.is_ascii_alphabetic());
+            assert!(!(is_text(line) && is_text(next)), "{}: {line}\n{next}", entry.name);
+        }
+    }
+    let table = text(&wif(&["explain", "WIF3003"]).stdout);
+    assert!(table.lines().filter(|line| line.starts_with('|')).count() > 3, "{table}");
+    let list = text(&wif(&["explain", "WIF2013"]).stdout);
+    assert!(
+        list.lines().any(|line| line.starts_with("1. ")) && list.lines().any(|line| line.starts_with("3. "))
+    );
 }
 
 #[test]
@@ -101,11 +119,17 @@ fn a_reader_that_has_read_enough_hears_no_complaint() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_the_machines_fault_and_not_ours() {
-    let full = File::options().write(true).open("/dev/full").unwrap();
-    let mut program = Command::new(env!("CARGO_BIN_EXE_wif"));
-    let output = program.arg("explain").env_clear().stdout(full).stderr(Stdio::piped()).output().unwrap();
-    let error = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{error}");
-    assert!(error.starts_with("error WIF4020: standard output cannot be written: No space left"), "{error}");
-    assert!(error.contains("at fault: this machine"), "{error}");
+    for arguments in [&["explain"][..], &["explain", "WIF2013", "--json"], &["--help"], &["exec", "--help"]] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let mut program = Command::new(env!("CARGO_BIN_EXE_wif"));
+        let program = program.args(arguments).env_clear().stdout(full).stderr(Stdio::piped());
+        let output = program.output().unwrap();
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+        assert!(
+            error.starts_with("error WIF4020: standard output cannot be written: No space left"),
+            "{error}"
+        );
+        assert!(error.contains("at fault: this machine"), "{error}");
+    }
 }

@@ -49,7 +49,7 @@ pub fn explain(
         return out.text(&answer.to_string()).map_err(unwritable);
     }
     let texts: Vec<_> = entries.into_iter().map(|entry| entry.text).collect();
-    out.text(&texts.join("\n\n")).map_err(unwritable)
+    out.fitted(&texts.join("\n\n")).map_err(unwritable)
 }
 
 /// What is known of the names in a log.

@@ -33,7 +33,7 @@ pub use exec::{
 pub use explain::explain;
 pub use kubeconfig::{KubeconfigArguments, kubeconfig};
 pub use operator::operator;
-pub use screen::Screen;
+pub use screen::{Screen, unwritable};
 pub use terminal::Terminal;
 pub use trust::trust;
 

@@ -24,7 +24,7 @@ pub struct Screen<'a> {
 const MAX_AROUND: usize = 2000;
 
 /// Why a command failed whose output could not be written.
-pub(super) fn unwritable(error: io::Error) -> Failure {
+pub fn unwritable(error: io::Error) -> Failure {
     let hint = "free space where the output goes, or send it elsewhere, and run the command again";
     Failure::new(Code::OutputUnwritable, Unwritable(error), hint)
 }
@@ -54,6 +54,18 @@ impl<'a> Screen<'a> {
         let harmless = lines(text);
         let painted = self.terminal.map_or_else(|| harmless.clone(), |terminal| terminal.paint(&harmless));
         unless_closed(writeln!(self.stream, "{painted}"))
+    }
+
+    /// Writes text with lines that fit a terminal, where it is one, and ends the last. Elsewhere its lines stay whole.
+    ///
+    /// # Errors
+    ///
+    /// As [`Screen::text`].
+    pub fn fitted(&mut self, text: &str) -> io::Result<()> {
+        match self.terminal.filter(|terminal| terminal.is_there()) {
+            Some(terminal) => self.text(&terminal.fit(text)),
+            None => self.text(text),
+        }
     }
 
     /// Writes a help text, with lines that fit the terminal, and ends the last.

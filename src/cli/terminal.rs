@@ -25,6 +25,8 @@ const PLAIN: &str = "\u{1b}[0m";
 pub struct Terminal {
     /// The longest line, in characters.
     columns: usize,
+    /// Whether it is a terminal, and no pipe or file.
+    is_there: bool,
     /// Whether it shows colors, by ANSI escape sequences.
     is_colored: bool,
 }
@@ -43,13 +45,18 @@ impl Terminal {
             None => is_set("WT_SESSION"),
         };
         let is_colored = is_terminal && knows_colors && !is_set("NO_COLOR");
-        Self { columns: columns.clamp(MIN_COLUMNS, MAX_COLUMNS), is_colored }
+        Self { columns: columns.clamp(MIN_COLUMNS, MAX_COLUMNS), is_there: is_terminal, is_colored }
     }
 
     /// The same with or without colors, as an argument wants it.
     #[must_use]
     pub fn with_colors(self, is_colored: bool) -> Self {
         Self { is_colored, ..self }
+    }
+
+    /// Whether it is a terminal, and no pipe or file.
+    pub(super) const fn is_there(self) -> bool {
+        self.is_there
     }
 
     /// A help text with lines that fit. Examples and names stay whole.
@@ -77,8 +84,7 @@ impl Terminal {
         if line.chars().count() <= self.columns || (is_name && column.is_none()) {
             return line.to_owned();
         }
-        let is_short = SHORT_SECTIONS.iter().any(|section| line.starts_with(section));
-        let mut below = column.unwrap_or(margin + if is_short { 2 } else { 0 });
+        let mut below = column.unwrap_or(margin + indentation(words));
         let (head, words) = line.split_at(column.unwrap_or(margin));
         let mut text = head.to_owned();
         if below > self.columns / 2 {
@@ -119,6 +125,19 @@ impl Terminal {
             painted(line, section)
         });
         lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// How much further in a text goes on than it begins, in characters: below what follows the mark of a list.
+fn indentation(words: &str) -> usize {
+    let is_short = SHORT_SECTIONS.iter().any(|section| words.starts_with(section));
+    let (mark, _) = words.split_once(' ').unwrap_or_default();
+    let is_number = mark.strip_suffix('.').is_some_and(|number| number.parse::<u32>().is_ok());
+    match mark {
+        "-" => 2,
+        mark if is_number => mark.len() + 1,
+        _ if is_short => 2,
+        _ => 0,
     }
 }
 

@@ -71,20 +71,42 @@ fn section(code: &str) -> Option<&'static str> {
     Some(end.and_then(|end| rest.get(..end)).unwrap_or(rest).trim_end())
 }
 
-/// The page's text without the marks of Markdown that it uses: bold, code, fences and links.
+/// The page's text without the marks of Markdown that it uses: bold, code, fences and links. A paragraph, and what a list
+/// counts, is one line, which whoever shows it breaks.
 fn plain(markdown: &str) -> String {
-    let (mut text, mut fenced) = (String::new(), false);
+    let (mut text, mut paragraph, mut fenced) = (String::new(), String::new(), false);
+    let end = |paragraph: &mut String, text: &mut String| {
+        text.push_str(&without_links(paragraph).replace("**", "").replace('`', ""));
+        paragraph.clear();
+    };
     for line in markdown.lines() {
         if line.starts_with("```") {
             fenced = !fenced;
+            end(&mut paragraph, &mut text);
         } else if fenced {
             text.extend(["    ", line, "\n"]);
         } else {
-            text.push_str(&without_links(line).replace("**", "").replace('`', ""));
-            text.push('\n');
+            if begins(line) || paragraph.is_empty() {
+                end(&mut paragraph, &mut text);
+            } else {
+                paragraph.pop();
+                paragraph.push(' ');
+            }
+            paragraph.extend([line.trim_start(), "\n"]);
+            if line.is_empty() || line.starts_with('|') {
+                end(&mut paragraph, &mut text);
+            }
         }
     }
+    end(&mut paragraph, &mut text);
     text.trim_end().to_owned()
+}
+
+/// Whether a line goes on with nothing: an empty one, and what is a row of a table or begins in a list.
+fn begins(line: &str) -> bool {
+    let (mark, _) = line.split_once(' ').unwrap_or_default();
+    let is_number = mark.strip_suffix('.').is_some_and(|number| number.parse::<u32>().is_ok());
+    line.is_empty() || line.starts_with('|') || mark == "-" || is_number
 }
 
 /// `[text](address)` becomes its text, with the address where it leads out of these pages.

@@ -107,7 +107,9 @@ async fn run(Arguments { color, command }: &Arguments) -> Result<u8, Failure> {
         Command::Schema(command) => cli::schema(*command, &mut host),
         Command::Explain { code, json, now: _ } => {
             let (mut log, mut out) = (io::stdin().lock(), stdout());
-            cli::explain(code.as_deref(), *json, &mut log, &mut wif::cli::Screen::new(&mut out)).map(|()| 0)
+            let terminal = terminal(out.is_terminal());
+            let mut screen = wif::cli::Screen::new(&mut out).at(terminal);
+            cli::explain(code.as_deref(), *json, &mut log, &mut screen).map(|()| 0)
         }
     }
 }
@@ -125,8 +127,16 @@ fn tell(unparsed: &Unparsed) -> ExitCode {
     let stream: &mut dyn io::Write = if unparsed.is_error { &mut errors } else { &mut out };
     let mut screen = wif::cli::Screen::new(stream).at(terminal);
     let text = unparsed.text.trim_end();
-    // Without its stream the exit code says it.
-    let _ = if unparsed.is_help { screen.help(text) } else { screen.painted(text) };
+    let written = if unparsed.is_help { screen.help(text) } else { screen.painted(text) };
+    match written {
+        Err(error) if !unparsed.is_error => {
+            let failure = wif::cli::unwritable(error);
+            complain(&failure);
+            return ExitCode::from(failure.exit_code());
+        }
+        // Without standard error the exit code says it.
+        _ => {}
+    }
     ExitCode::from(unparsed.exit)
 }
 

@@ -1,6 +1,8 @@
 //! The help of the operators' program: groups, examples, exit codes, and lines that fit.
 
 use std::process::Command;
+#[cfg(target_os = "linux")]
+use std::{fs::File, process::Stdio};
 
 use clap::CommandFactory as _;
 use wif_operator::cli::{self, Arguments};
@@ -83,4 +85,23 @@ fn help_fits_and_the_version_has_commit_and_target() {
     let version = operator(&["--version"], &[]);
     assert_eq!(version, format!("wif-operator {}\n", wif::cli::VERSION));
     assert!(version.contains(&format!(", {}", std::env::consts::ARCH)), "{version}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_the_machines_fault_and_not_ours() {
+    for arguments in [&["schema", "request"][..], &["explain", "WIF6101"], &["--help"], &["audit", "--help"]]
+    {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wif-operator"));
+        let command = command.args(arguments).env_clear().stdout(full).stderr(Stdio::piped());
+        let output = command.output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+        assert!(
+            error.starts_with("error WIF4020: standard output cannot be written: No space left"),
+            "{error}"
+        );
+        assert!(error.contains("at fault: this machine"), "{error}");
+    }
 }

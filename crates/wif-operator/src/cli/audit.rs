@@ -8,12 +8,12 @@ use std::{
 };
 
 use serde::Deserialize;
-use wif::agent::commands::Commands;
+use wif::{agent::commands::Commands, cli::unwritable};
 use wif_core::{failure::Failure, foreign_text::one_line, secret::Secret};
 use wif_io::private_folder::Folder;
 
 use super::{
-    files::{self, Readers, argument, closed, pair, put, show, write_beside},
+    files::{self, Readers, argument, pair, put, show, write_beside},
     options::{AuditArguments, FailOn},
     screen::{Host, INTERRUPTED},
     source::{nothing_read, snapshot, tell_unread},
@@ -286,14 +286,14 @@ fn tell_job(report: &Report, host: &mut Host<'_>) -> Result<(), Failure> {
         }
         None => commands.warning("The run has no summary of this: the agent did not set AGENT_TEMPDIRECTORY"),
     });
-    told.map_err(closed)
+    told.map_err(unwritable)
 }
 
 /// Writes the run's summary into a private folder of its own: the agent reads it some time after it hears of it, and so a later
 /// audit of the job must not write to the same file. The file stays until the agent empties its temporary folder.
 fn summary(report: &Report, temp_folder: &Path) -> Result<PathBuf, Failure> {
     let mut text = Vec::new();
-    markdown::write(report, &mut text).map_err(closed)?;
+    markdown::write(report, &mut text).map_err(unwritable)?;
     let folder = Folder::create(Folder::propose(temp_folder)?)?;
     let path = folder.write(SUMMARY_FILE, &Secret::new(String::from_utf8_lossy(&text).into_owned()))?;
     folder.keep();

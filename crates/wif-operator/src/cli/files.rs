@@ -161,14 +161,9 @@ pub(super) fn show(
 ) -> Result<(), Failure> {
     let mut out = BufWriter::new(out);
     match content(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(closed(error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(wif::cli::unwritable(error)),
         _ => Ok(()),
     }
-}
-
-/// Why a command failed whose output was closed.
-pub(super) fn closed(error: io::Error) -> Failure {
-    Failure::new(Code::Bug, error, "run the command again; its output was closed")
 }
 
 /// A mistake in an argument or a file.
