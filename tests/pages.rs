@@ -315,6 +315,23 @@ fn every_script_on_the_first_pages_is_one_that_bash_can_read() {
 }
 
 #[test]
+fn each_task_of_the_extension_is_on_the_page_for_the_person_who_approves() {
+    let page = read("docs/security-summary.md");
+    let extension: serde_json::Value = serde_json::from_str(&read("vss-extension.json")).unwrap();
+    let contributions = extension["contributions"].as_array().unwrap();
+    assert!(contributions.len() > 1);
+    for contribution in contributions {
+        let folder = contribution["properties"]["name"].as_str().unwrap();
+        let task: serde_json::Value = serde_json::from_str(&read(&format!("{folder}/task.json"))).unwrap();
+        let name = format!("`{}@{}`", task["name"].as_str().unwrap(), task["version"]["Major"]);
+        assert!(page.contains(&name), "docs/security-summary.md lacks {name}");
+        // What the forms offer, the page of limits does not deny.
+        assert!(task["runsOn"].as_array().unwrap().contains(&"DeploymentGroup".into()));
+        assert!(!read("docs/limits.md").contains("not deployment groups"));
+    }
+}
+
+#[test]
 fn the_hosts_on_the_network_page_are_those_that_the_program_knows() {
     let page = read("docs/network.md");
     let table = rows(&page, "| cloud | sign-in (Entra) | Azure Resource Manager | Microsoft Graph |");

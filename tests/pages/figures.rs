@@ -29,6 +29,24 @@ fn figures_on_the_first_pages_are_those_that_were_measured() {
 }
 
 #[test]
+fn a_page_that_dates_its_figures_has_the_version_and_day_of_the_measurement() {
+    let dated = Regex::new(r"[Vv]ersion (\d+\.\d+\.\d+)(?:,| on) (\d{4}-\d\d-\d\d)").unwrap();
+    let of = |page: &str| -> Vec<_> {
+        let page = page.replace('\n', " ");
+        dated.captures_iter(&page).map(|one| (one[1].to_owned(), one[2].to_owned())).collect()
+    };
+    let measured = of(&read("docs/performance.md"));
+    let mut seen = 0;
+    for page in FIRST {
+        for found in of(&read(page)) {
+            assert_eq!(Some(&found), measured.first(), "{page}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2, "{seen}");
+}
+
+#[test]
 fn a_tool_has_one_state_on_every_page() {
     let page = read("docs/tools.md");
     let known = rows(&page, "| tool | state |");
