@@ -24,6 +24,7 @@ pub struct Screen<'a> {
 const MAX_AROUND: usize = 2000;
 
 /// Why a command failed whose output could not be written.
+#[must_use]
 pub fn unwritable(error: io::Error) -> Failure {
     let hint = "free space where the output goes, or send it elsewhere, and run the command again";
     Failure::new(Code::OutputUnwritable, Unwritable(error), hint)
