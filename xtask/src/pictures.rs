@@ -92,7 +92,7 @@ fn shrink(part: &str) -> Result<()> {
     const SCRIPT: &str = "
 import pathlib, sys
 from PIL import Image
-for path in pathlib.Path(sys.argv[1]).glob(f'*{sys.argv[2]}*.png'):
+for path in (one for one in pathlib.Path(sys.argv[1]).glob('*.png') if sys.argv[2] in one.name):
     with Image.open(path) as picture:
         alpha = picture.mode == 'RGBA' and picture.getextrema()[3] != (255, 255)
         method = Image.Quantize.FASTOCTREE if alpha else Image.Quantize.MEDIANCUT
