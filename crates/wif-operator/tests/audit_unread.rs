@@ -67,6 +67,28 @@ fn a_mistake_in_arguments_or_files_ends_with_2_before_anything_is_asked() {
 }
 
 #[test]
+fn a_place_that_cannot_be_written_is_told_before_anything_is_asked() {
+    let fixture = Fixture::new(&OrganizationPlan::new(NAME));
+    let folder = tempfile::tempdir().unwrap();
+    let (here, nowhere) =
+        (folder.path().display().to_string(), folder.path().join("no/file").display().to_string());
+    let good = folder.path().join("good").display().to_string();
+    for command in ["audit", "inventory"] {
+        for (name, place) in
+            [("--output", &nowhere), ("--output", &here), ("--save", &nowhere), ("--save", &here)]
+        {
+            let other = if name == "--save" { "--output" } else { "--save" };
+            let output =
+                run(&fixture, &[command, "--org", NAME, "--format", "json", name, place, other, &good]);
+            let errors = text(&output.stderr);
+            assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{errors}");
+            assert!(errors.contains(&format!("{place} could not be written")), "{errors}");
+        }
+    }
+    assert_eq!((fixture.emulator.journal().len(), fs::read_dir(&here).unwrap().count()), (0, 0));
+}
+
+#[test]
 fn a_folder_of_requests_is_read_whole_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, content: &str| fs::write(folder.path().join(name), content).unwrap();

@@ -13,7 +13,7 @@ use wif_core::{failure::Failure, foreign_text::one_line, secret::Secret};
 use wif_io::private_folder::Folder;
 
 use super::{
-    files::{self, Readers, argument, pair, put, show, write_beside},
+    files::{self, Readers, argument, check_places, pair, put, show, write_beside},
     options::{AuditArguments, FailOn},
     screen::{Host, INTERRUPTED},
     source::{nothing_read, snapshot, tell_unread},
@@ -69,6 +69,9 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<Au
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
     // Before anything is read: an audit that takes minutes must not end with a mistake in a file.
     let (mut settings, selection) = judgment(arguments, now, host.talk)?;
+    check_places(
+        targets.iter().filter_map(|(_, output)| output.as_deref()).chain(arguments.read.save.as_deref()),
+    )?;
     let mut differing = None;
     let snapshot = snapshot(&arguments.read, host, |snapshot| {
         differing = Some(drift::differing(&Context::new(snapshot, &settings)));

@@ -78,6 +78,18 @@ pub(super) fn write_beside<'p>(
     Ok(Some(beside))
 }
 
+/// Checks that files can be written in their places, and leaves nothing there: what is read meanwhile takes minutes.
+///
+/// # Errors
+///
+/// One could not be written.
+pub(super) fn check_places<'p>(places: impl IntoIterator<Item = &'p Path>) -> Result<(), Failure> {
+    // A device or a pipe is written only when there is something to write.
+    let is_file = |place: &&Path| fs::metadata(place).map_or(true, |found| found.is_file() || found.is_dir());
+    let mut places = places.into_iter().filter(is_file);
+    places.try_for_each(|place| write_beside(place, Readers::Owner, &mut |_| Ok(())).map(drop))
+}
+
 /// Moves files to their places, once all of them are on the disk: it is waited for them side by side, as for one.
 ///
 /// # Errors

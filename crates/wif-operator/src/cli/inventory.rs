@@ -5,7 +5,7 @@ use std::io::Write;
 use wif_core::failure::Failure;
 
 use super::{
-    files::{Readers, argument, pair, show, write},
+    files::{Readers, argument, check_places, pair, show, write},
     options::{InventoryArguments, InventoryFormat},
     screen::{Host, INTERRUPTED},
     source::{absent, nothing_read, snapshot, tell_unread},
@@ -32,6 +32,9 @@ pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> R
         return Err(argument(error, "leave --format out, or --chain: JSON has all of it"));
     }
     let targets = pair(formats, &arguments.outputs, arguments.read.save.as_deref())?;
+    check_places(
+        targets.iter().filter_map(|(_, output)| output.as_deref()).chain(arguments.read.save.as_deref()),
+    )?;
     let snapshot = snapshot(&arguments.read, host, |_| {}).await?;
     tell_unread(&snapshot, host);
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
