@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
+    fmt, slice,
 };
 
 use serde::Serialize;
@@ -161,22 +161,37 @@ pub fn find<'a>(context: &Context<'a>, request: &Request) -> Standing<'a> {
     }
     match context.snapshot.organizations.iter().find(has_project) {
         Some(organization) if is_listed_whole(organization, owner) => Standing::Absent(organization),
-        Some(_) => {
-            Standing::Unread(format!("the connections of the project {owner} could not be listed whole"))
+        Some(organization) => {
+            let what = format!("the connections of the project {owner} could not be listed whole");
+            unlisted(&what, slice::from_ref(organization), owner)
         }
-        None => Standing::Unread(format!("the project {owner} was not seen")),
+        None => {
+            let what = format!("the project {owner} was not seen");
+            unlisted(&what, &context.snapshot.organizations, owner)
+        }
     }
+}
+
+/// What became of listing the connections of a project.
+fn listing<'a>(organization: &'a Organization, project: &str) -> impl Iterator<Item = &'a Coverage> {
+    organization.coverage.iter().filter(move |entry| {
+        entry.layer == Layer::List
+            && entry.connection.is_none()
+            && entry.project.as_deref().is_none_or(|name| name.eq_ignore_ascii_case(project))
+    })
 }
 
 /// Whether every connection of a project was listed, so that one that is not there does not exist.
 fn is_listed_whole(organization: &Organization, project: &str) -> bool {
-    let is_about = |entry: &&Coverage| {
-        entry.layer == Layer::List
-            && entry.connection.is_none()
-            && entry.project.as_deref().is_none_or(|name| name.eq_ignore_ascii_case(project))
-    };
-    let mut list = organization.coverage.iter().filter(is_about).peekable();
+    let mut list = listing(organization, project).peekable();
     list.peek().is_some() && list.all(|entry| entry.state == State::Read)
+}
+
+/// What was not listed, with the first reason.
+fn unlisted(what: &str, organizations: &[Organization], project: &str) -> Standing<'static> {
+    let mut entries = organizations.iter().flat_map(|one| listing(one, project));
+    let why = entries.find(|entry| entry.state != State::Read && !entry.why.is_empty());
+    Standing::Unread(what.to_owned() + &why.map(|entry| format!(": {}", entry.why)).unwrap_or_default())
 }
 
 /// That there is no connection at all.

@@ -3,6 +3,7 @@
 use std::{fs, process::Command};
 
 use emulator::{
+    Fault, Service,
     directory::{Connection, Directory, FederatedCredential, Issuer, Sight},
     organization::OrganizationPlan,
 };
@@ -81,6 +82,28 @@ fn what_is_as_requested_ends_with_0_and_nothing_is_written() {
     };
     let written: Vec<_> = journal.iter().filter(|one| !is_reading(one)).collect();
     assert!(written.is_empty(), "{}", scene.fixture.emulator.journal_text());
+}
+
+#[test]
+fn what_could_not_be_compared_says_why() {
+    let scene = Scene::new();
+    let list = || Fault::on(Service::DevOps, "GET", "/serviceendpoint/endpoints");
+    scene.fixture.emulator.fault(list().status(403).always());
+    let (code, said) = scene.drift(&["sc.yaml"]);
+    assert_eq!(code, 3, "{said}");
+    for sentence in ["could not be listed whole", "nothing was read of fabrikam"] {
+        let sentence = format!("{sentence}: connections: Azure DevOps refused (it answered 403)");
+        assert!(said.contains(&sentence), "{said}");
+    }
+    scene.fixture.emulator.mend();
+    scene.fixture.emulator.fault(Fault::on_such(|_, path| path.contains("_apis")).status(401).always());
+    let (code, said) = scene.drift(&["sc.yaml"]);
+    assert_eq!(code, 3, "{said}");
+    for sentence in
+        ["was not seen: projects: Azure DevOps refused the token", "nothing was read of fabrikam: projects: "]
+    {
+        assert!(said.contains(sentence), "{said}");
+    }
 }
 
 #[test]

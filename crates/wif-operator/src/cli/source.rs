@@ -215,7 +215,9 @@ pub(super) fn nothing_read(snapshot: &Snapshot) -> Option<u8> {
 /// Says of which organizations nothing was read, and the first reason: some formats have no place for it.
 pub(super) fn tell_unread(snapshot: &Snapshot, host: &Host<'_>) {
     for organization in snapshot.organizations.iter().filter(|one| one.unread().is_some()) {
-        let why = organization.coverage.iter().find(|entry| !entry.why.is_empty());
+        // Of what lies deeper it is said only that nothing was listed.
+        let told = organization.coverage.iter().filter(|entry| !entry.why.is_empty());
+        let why = told.min_by_key(|entry| entry.layer);
         let why = why.map(|entry| format!(": {}", entry.why)).unwrap_or_default();
         host.talk.say(&format!("nothing was read of {}{why}", organization.name));
     }

@@ -16,7 +16,7 @@ use crate::{
     cli::{
         files::show,
         screen::{Host, INTERRUPTED},
-        source::nothing_read,
+        source::{nothing_read, tell_unread},
     },
     drift::{self, Compared, Difference, Standing},
     moment::Moment,
@@ -42,6 +42,7 @@ pub(in crate::cli) async fn drift(arguments: &DriftArguments, host: &mut Host<'_
     if host.is_interrupted.get() {
         return Ok(INTERRUPTED);
     }
+    tell_unread(&snapshot, host);
     let now = arguments.ask.now.unwrap_or_else(|| Moment::new(host.clock.now()));
     let compared = compare_all(&snapshot, requests, now);
     let text = match arguments.format {
