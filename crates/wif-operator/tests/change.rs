@@ -94,7 +94,7 @@ fn a_conversion_ends_well_under_every_setting_of_what_is_not_documented() {
     for (number, change) in changes.into_iter().enumerate() {
         let scene = Scene::under(&[Planted::StoredSecret], change);
         assert_eq!(scene.convert_plan(&["--all-eligible"]).0, 10, "setting {number}");
-        let (code, said) = scene.apply(&["--yes"]);
+        let (code, said) = scene.apply_within(&["--yes"]);
         assert_eq!(code, 0, "setting {number}: {said}");
         let id = scene.id(Planted::StoredSecret);
         assert_eq!((scene.scheme(id).as_str(), scene.trusted(id).len()), (FEDERATION, 1), "setting {number}");

@@ -61,17 +61,17 @@ fn under_each_setting_each_trigger_moves_it_or_leaves_it_to_a_person_and_loses_n
         for (by, trigger, expected) in cases {
             threads.spawn(move || {
                 let scene = planned(|quirks| quirks.issuer_moves_by = by, &["--trigger", trigger]);
-                let (code, said) = scene.apply(&["--yes"]);
+                let (code, said) = scene.apply_within(&["--yes"]);
                 let found = (code, &*scene.kinds(), scene.issuer() == Issuer::Entra);
                 assert_eq!(found, expected, "{by:?} {trigger}: {said}");
                 if expected == person {
                     assert!(said.contains("_settings/adminservices?resourceId="), "{said}");
                     let saves = scene.saves();
-                    assert_eq!(scene.apply(&["--yes", "--resume"]).0, 10);
+                    assert_eq!(scene.apply_within(&["--yes", "--resume"]).0, 10);
                     assert_eq!(scene.saves(), saves, "{by:?} {trigger}: it only looks");
                     scene.press_update();
-                    scene.run_of_pipeline(Duration::seconds(1), "succeeded");
-                    let (code, said) = scene.apply(&["--yes", "--resume"]);
+                    scene.run_of_pipeline(scene.passed() + Duration::seconds(1), "succeeded");
+                    let (code, said) = scene.apply_within(&["--yes", "--resume"]);
                     assert_eq!((code, &*scene.kinds()), (0, "new"), "{by:?} {trigger}: {said}");
                 }
             });
@@ -96,11 +96,11 @@ fn it_waits_for_what_spreads_slowly() {
         for (number, change) in changes.into_iter().enumerate() {
             threads.spawn(move || {
                 let scene = planned(change, &[]);
-                let (code, said) = scene.apply(&["--yes"]);
+                let (code, said) = scene.apply_within(&["--yes"]);
                 assert_eq!((code, &*scene.kinds()), (10, "new+old"), "setting {number}: {said}");
-                scene.run_of_pipeline(Duration::minutes(1), "succeeded");
-                scene.run_of_pipeline(Duration::minutes(2), "failed");
-                let (code, said) = scene.apply(&["--yes", "--resume"]);
+                scene.run_of_pipeline(scene.passed() + Duration::minutes(1), "succeeded");
+                scene.run_of_pipeline(scene.passed() + Duration::minutes(2), "failed");
+                let (code, said) = scene.apply_within(&["--yes", "--resume"]);
                 assert_eq!((code, &*scene.kinds()), (0, "new"), "setting {number}: {said}");
             });
         }

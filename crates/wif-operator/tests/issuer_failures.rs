@@ -143,13 +143,13 @@ fn a_refusal_after_a_call_without_an_answer_takes_nothing_back() {
                 let scene = planned(|_| {}, &["--trigger", "save"]);
                 scene.fixture.emulator.fault(put().reset());
                 scene.fixture.emulator.fault(put().status(status));
-                let (code, said) = scene.apply(&["--yes"]);
+                let (code, said) = scene.apply_within(&["--yes"]);
                 assert_eq!((code, &*scene.kinds()), (10, "new+old"), "{status}: {said}");
                 // The earlier call was announced by another process.
                 let scene = planned(|_| {}, &["--trigger", "save"]);
                 kill_when(&scene.fixture.emulator, Fault::gate, put(), &mut scene.apply_command(&["--yes"]));
                 scene.fixture.emulator.fault(put().status(status));
-                let (code, said) = scene.apply(&["--yes", "--resume"]);
+                let (code, said) = scene.apply_within(&["--yes", "--resume"]);
                 assert_eq!((code, &*scene.kinds()), (10, "new+old"), "{status}: {said}");
             });
         }

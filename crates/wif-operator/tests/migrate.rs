@@ -338,7 +338,10 @@ fn it_works_under_the_settings_of_what_is_not_documented() {
     ];
     for (number, change) in changes.into_iter().enumerate() {
         let scene = Scene::under(change);
-        scene.migrate(if number % 2 == 0 { "application" } else { "managedIdentity" });
+        let kind = if number % 2 == 0 { "application" } else { "managedIdentity" };
+        assert_eq!(scene.plan_to(kind).0, 10, "setting {number}");
+        let (code, said) = scene.within("plan.json", &[]);
+        assert_eq!(code, 0, "setting {number}: {said}");
         assert_eq!(scene.named(NEW).len(), 1, "setting {number}");
     }
 }

@@ -127,9 +127,10 @@ fn a_request_is_followed_under_every_setting_of_what_is_not_documented() {
     ];
     for (number, change) in changes.into_iter().enumerate() {
         let scene = Scene::under(change);
-        let request = scene.request(if number % 2 == 0 { "application" } else { "managedIdentity" });
-        scene.vend(&request);
-        assert_eq!(scene.vended().len(), 1, "setting {number}");
+        scene.write(&scene.request(if number % 2 == 0 { "application" } else { "managedIdentity" }));
+        assert_eq!(scene.plan(&[]).0, 10, "setting {number}");
+        let (code, said) = scene.apply_within(&[]);
+        assert_eq!((code, scene.vended().len()), (0, 1), "setting {number}: {said}");
         scene.is_settled();
     }
 }
