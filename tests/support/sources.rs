@@ -16,7 +16,7 @@ pub(crate) struct Source {
 /// The folders of what ships: the program, the library, and their crates.
 pub(crate) const SHIPPED: [&str; 2] = ["src", "crates"];
 
-/// Every Rust file below these folders of the project, files of tests left out.
+/// Every Rust file below these folders of the project, files of tests and examples left out.
 pub(crate) fn sources(folders: &[&str]) -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut open: Vec<PathBuf> = folders.iter().map(|folder| root.join(folder)).collect();
@@ -25,7 +25,7 @@ pub(crate) fn sources(folders: &[&str]) -> Vec<Source> {
         for entry in fs::read_dir(&folder).unwrap().map(Result::unwrap) {
             let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
             if entry.file_type().unwrap().is_dir() {
-                if !matches!(name.as_str(), "target" | "tests") {
+                if !matches!(name.as_str(), "target" | "tests" | "examples") {
                     open.push(path);
                 }
             } else if path.extension().is_some_and(|extension| extension == "rs") && name != "tests.rs" {

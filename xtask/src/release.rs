@@ -96,11 +96,25 @@ pub(crate) fn release(only: Option<&str>, others: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
+/// What the agent and the tasks start.
+const NOT_FOR_PEOPLE: [&str; 2] = ["broker", "task"];
+
+/// Whether a completion offers a command: as bash, zsh, fish and PowerShell write it. Help texts name what is no command, too.
+fn offers(completion: &str, command: &str) -> bool {
+    let forms = [
+        format!("__subcmd__{command}\""),
+        format!("'{command}:"),
+        format!("-a \"{command}\""),
+        format!("::new('{command}',"),
+    ];
+    forms.iter().any(|form| completion.contains(form))
+}
+
 /// Completions and manual pages.
 fn shell_files() -> Result<Vec<Entry>> {
     let made = target()?.join("package").join("shell");
     let mut example =
-        cargo(&["run", "--quiet", "--locked", "--package", "wif", "--example", "shell_files", "--"]);
+        cargo(&["run", "--quiet", "--locked", "--package", "wif-operator", "--example", "shell_files", "--"]);
     run(example.arg(&made))?;
     let mut entries = Vec::new();
     for folder in ["completions", "man"] {
@@ -113,12 +127,18 @@ fn shell_files() -> Result<Vec<Entry>> {
     entries.sort_by(|one, other| one.name.cmp(&other.name));
     for Entry { name, content, .. } in &entries {
         let text = String::from_utf8_lossy(content);
-        if text.contains("broker") && name.starts_with("completions/") {
-            return Err(format!("{name} names a command that is not for people"));
+        if let Some(command) = NOT_FOR_PEOPLE.into_iter().find(|command| offers(&text, command)) {
+            return Err(format!("{name} offers {command}, which is not for people"));
+        }
+        if name.starts_with("man/") && !text.contains(".SH EXAMPLES\n") {
+            return Err(format!("{name} has no examples"));
         }
     }
     if output(Command::new("bash").arg("--version")).is_ok() {
-        run(Command::new("bash").arg("-n").arg(made.join("completions").join("wif.bash")))?;
+        for program in &PROGRAMS {
+            let file = made.join("completions").join(format!("{}.bash", program.name));
+            run(Command::new("bash").arg("-n").arg(file))?;
+        }
     }
     Ok(entries)
 }
@@ -240,4 +260,24 @@ fn write(path: &Path, content: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     tools::write(path, content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_completion_offers_its_commands_and_not_what_its_help_names() {
+        for line in [
+            "cmd=\"wif__subcmd__broker\"",
+            "'broker:Serve the tokens of a sign-in session' \\",
+            "complete -c wif -n \"__fish_wif_needs_command\" -f -a \"broker\" -d 'Serve'",
+            "[CompletionResult]::new('broker', 'broker', [CompletionResultType]::ParameterValue, 'Serve')",
+        ] {
+            assert!(offers(line, "broker") && !offers(line, "task"), "{line}");
+        }
+        for help in ["'--refresh=[a broker keeps the session alive]'", "-d 'Inputs of the task: broker'"] {
+            assert!(NOT_FOR_PEOPLE.into_iter().all(|command| !offers(help, command)), "{help}");
+        }
+    }
 }

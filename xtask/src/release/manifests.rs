@@ -73,8 +73,9 @@ pub(super) fn homebrew(version: &str, archives: &[Archive]) -> String {
     format!(
         "class Wif < Formula\n  desc \"{ABOUT}\"\n  homepage \"https://github.com/wif-azure/wif\"\n  version \"{version}\"\n  license \"MIT\"\n\n\
          {}{}  def install\n    bin.install Dir[\"wif*\"]\n    man1.install Dir[\"man/*.1\"]\n    \
-         bash_completion.install \"completions/wif.bash\" => \"wif\"\n    zsh_completion.install \"completions/_wif\"\n    \
-         fish_completion.install \"completions/wif.fish\"\n  end\n\n  test do\n    \
+         bash_completion.install \"completions/wif.bash\" => \"wif\", \"completions/wif-operator.bash\" => \"wif-operator\"\n    \
+         zsh_completion.install Dir[\"completions/_wif*\"].reject {{ |file| file.end_with? \".ps1\" }}\n    \
+         fish_completion.install Dir[\"completions/*.fish\"]\n  end\n\n  test do\n    \
          assert_match version.to_s, shell_output(\"#{{bin}}/wif --version\")\n  end\nend\n",
         system("macos", "darwin"),
         system("linux", "linux")
