@@ -23,6 +23,9 @@ impl Explanation {
     }
 }
 
+/// What signs in where no job of Azure Pipelines is.
+const ELSEWHERE: &str = "Outside of Azure Pipelines: wif exec -- COMMAND signs in (docs/exec.md)";
+
 /// Why the variables of a session are not there.
 pub(super) fn not_set(env: &Env, prefix: &str, in_container: bool) -> Explanation {
     let others = others(env, prefix);
@@ -60,14 +63,14 @@ pub(super) fn not_set(env: &Env, prefix: &str, in_container: bool) -> Explanatio
         return Explanation::new(
             "it seems to run in a container that the step has started, and that got no variable of the step",
             &format!(
-                "on Linux, docker run --network host -e {prefix}IDENTITY_ENDPOINT -e {prefix}IDENTITY_HEADER (for wif itself -e {prefix}WIF_URL -e {prefix}WIF_KEY); else call wif token in the step, and pass the token on. More ways: docs/containers.md"
+                "on Linux, docker run --network host -e {prefix}IDENTITY_ENDPOINT -e {prefix}IDENTITY_HEADER (for wif itself -e {prefix}WIF_URL -e {prefix}WIF_KEY); else call wif token in the step, and pass the token on. More ways: docs/containers.md. {ELSEWHERE}"
             ),
         );
     }
     Explanation::new(
         "no variable of the step has arrived here: su - and env -i remove them, and a service or a terminal never had them",
         &format!(
-            "run it in a step after AzureWorkloadIdentity@1, and leave {prefix}WIF_URL and {prefix}WIF_KEY in place: su without -, or env -u NAME for each variable that should go. More ways: docs/containers.md"
+            "run it in a step after AzureWorkloadIdentity@1, and leave {prefix}WIF_URL and {prefix}WIF_KEY in place: su without -, or env -u NAME for each variable that should go. More ways: docs/containers.md. {ELSEWHERE}"
         ),
     )
 }
@@ -123,8 +126,16 @@ mod tests {
                 &["sudo has removed", "sudo --preserve-env=WIF_URL,WIF_KEY", "sudo -E"][..],
             ),
             (&["SSH_CONNECTION"], false, &["ssh passes on no variable", "standard input"]),
-            (&[], true, &["in a container", "--network host -e IDENTITY_ENDPOINT -e IDENTITY_HEADER"]),
-            (&[], false, &["su -", "env -i", "service", "env -u NAME"]),
+            (
+                &[],
+                true,
+                &[
+                    "in a container",
+                    "--network host -e IDENTITY_ENDPOINT -e IDENTITY_HEADER",
+                    "wif exec -- COMMAND",
+                ],
+            ),
+            (&[], false, &["su -", "env -i", "service", "env -u NAME", "wif exec -- COMMAND"]),
             // An agent that was itself started by sudo, by ssh or in a container: the step's environment is whole.
             (&["TF_BUILD", "SUDO_USER", "SSH_CONNECTION"], true, &["no earlier step", "refresh: true"]),
         ] {
