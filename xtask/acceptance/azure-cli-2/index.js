@@ -47,4 +47,5 @@ if (error) {
   console.error(String(error));
 }
 const result = status === 0 ? 'Succeeded' : 'Failed';
-console.log(`##vso[task.complete result=${result}]Script ended with exit code ${status}`);
+// The script may have left its last line open.
+console.log(`\n##vso[task.complete result=${result}]Script ended with exit code ${status}`);

@@ -27,6 +27,8 @@ pub(super) struct Seen {
     /// What a program of the script exchanged at Entra.
     pub(super) exchanges: Vec<String>,
     pub(super) result: Option<StepResult>,
+    /// What was printed, the lines of our sign-in included; commands to the agent are not.
+    pub(super) printed: Vec<String>,
     /// What the script set for later steps; of a token its claims.
     pub(super) variables: BTreeMap<String, String>,
     /// The files in the repository afterwards.
@@ -74,6 +76,7 @@ impl Seen {
                 .map(|entry| exchange(entry))
                 .collect(),
             result: Some(step.result),
+            printed: printed(machine, &step.raw_stdout),
             variables: set.collect(),
             files,
             extensions: names(&machine.home.path().join(".azure").join("cliextensions")),
@@ -110,6 +113,12 @@ impl Seen {
         });
         let as_there = as_there.collect();
         lines("go was given", &pairs(&plain.given), &pairs(&as_there));
+        let mut own = self.printed.iter();
+        if let Some(line) = plain.printed.iter().find(|line| !own.any(|own| own == *line)) {
+            complaints.push(format!(
+                "the script printed '{line}', and in the step of the task did not, or not there"
+            ));
+        }
         if self.result != plain.result {
             complaints.push(format!(
                 "the script ended as {:?}, and in the step of the task as {:?}",
@@ -138,6 +147,13 @@ fn line(entry: &Entry) -> String {
 /// The line of a request, for the name under which az is signed in after a plain login: `az webapp up` names a plan after it.
 fn as_client(machine: &Machine, line: &str) -> String {
     line.replace("/userAssignedIdentity_asp_", &format!("/{}_asp_", machine.emulator.usual().client))
+}
+
+/// The lines of a script, which may have what differs from machine to machine.
+fn printed(machine: &Machine, text: &str) -> Vec<String> {
+    let is_meant = |line: &&str| !line.starts_with("##") && !line.starts_with(PRIVATE_FOLDER);
+    let lines = text.lines().filter(is_meant);
+    lines.map(|line| as_client(machine, &without_times(&machine.anywhere(line)))).collect()
 }
 
 /// The text with `TIME` where it has a time like `2026-11-27T12:30:05`, which two runs do not have in common.
@@ -220,6 +236,8 @@ fn add_files(root: &Path, folder: &Path, files: &mut BTreeMap<String, String>) -
     Ok(())
 }
 
+/// In what `az --version` prints: here az has a folder of its own.
+const PRIVATE_FOLDER: &str = "Config directory '";
 /// Claims that differ from token to token, as those do that begin with `xms_`, and one that the emulator makes up.
 const OF_ONE_TOKEN: [&str; 8] = ["aio", "exp", "iat", "jti", "nbf", "rh", "uti", "wids"];
 /// Variables that differ from job to job, from task to task or from process to process.
@@ -244,6 +262,7 @@ mod tests {
         let seen = || Seen {
             requests: vec!["GET /".to_owned()],
             result: Some(StepResult::Succeeded),
+            printed: vec!["one".to_owned(), "two".to_owned()],
             variables: map("1"),
             files: map("1"),
             given: map("1"),
@@ -255,6 +274,8 @@ mod tests {
             Seen { requests: Vec::new(), ..seen() },
             Seen { exchanges: vec!["POST /".to_owned()], ..seen() },
             Seen { result: Some(StepResult::Failed), ..seen() },
+            Seen { printed: vec!["two".to_owned()], ..seen() },
+            Seen { printed: vec!["two".to_owned(), "one".to_owned()], ..seen() },
             Seen { variables: map("2"), ..seen() },
             Seen { variables: BTreeMap::new(), ..seen() },
             Seen { files: map("2"), ..seen() },
@@ -266,6 +287,7 @@ mod tests {
             assert_eq!(other.beside(&plain).len(), 1);
         }
         let mut more = seen();
+        more.printed.insert(1, "Signed in to Azure".to_owned());
         more.given.insert("IDENTITY_ENDPOINT".to_owned(), String::new());
         assert_eq!(more.beside(&plain), Vec::<String>::new());
     }
