@@ -67,7 +67,10 @@ fn a_token_that_is_refused_and_a_connection_that_is_not_there() {
     let output =
         doctor(&emulator, "sc-prod", &[("AZURE_DEVOPS_EXT_PAT", "a-token-of-no-user-in-particular")], &[]);
     assert_eq!(output.status.code(), Some(11));
-    assert!(text(&output).contains("1 fault: WIF2002"), "{}", text(&output));
+    let said = text(&output);
+    assert!(said.contains("1 fault: WIF2002, the caller of this command."), "{said}");
+    assert!(said.contains("fix: sign in again with az login, or set AZURE_DEVOPS_EXT_PAT"), "{said}");
+    assert!(!said.contains("a job token"), "{said}");
     let output = doctor(&emulator, "sc-absent", &[("AZURE_DEVOPS_EXT_PAT", PERSONAL)], &[]);
     assert_eq!(output.status.code(), Some(11));
     assert!(text(&output).contains("1 fault: WIF2004"), "{}", text(&output));

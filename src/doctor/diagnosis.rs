@@ -142,9 +142,23 @@ pub(super) fn read(env: &Env, id: Uuid) -> Result<ReadConnection, Failure> {
     Ok(ReadConnection { connection, addresses })
 }
 
+/// How to get another token than the one that was refused.
+pub(super) struct Renewal {
+    /// What to do.
+    pub(super) hint: &'static str,
+    /// The command that does it.
+    pub(super) command: &'static str,
+}
+
 impl Diagnosis<'_> {
-    /// The organization's id, which its service tells the owner of a token that it takes.
-    pub(super) async fn organization(&mut self, base: &Endpoint, token: &Token) -> Option<Uuid> {
+    /// The organization's id, which its service tells the owner of a token that it takes. `renewal` is how to get another token,
+    /// where it is not the job's.
+    pub(super) async fn organization(
+        &mut self,
+        base: &Endpoint,
+        token: &Token,
+        renewal: Option<Renewal>,
+    ) -> Option<Uuid> {
         let organization = Organization { http: &self.http, deadline: self.deadline, base, token };
         match organization.id().await {
             Ok(id) => {
@@ -156,7 +170,13 @@ impl Diagnosis<'_> {
                 None
             }
             Err(error) => {
-                self.report.fault(Topic::Token, error, NO_FACTS);
+                let is_refused = matches!(error, ConnectionsError::Token { .. });
+                let mut failure = Failure::from(error);
+                if let Some(Renewal { hint, command }) = renewal.filter(|_| is_refused) {
+                    hint.clone_into(&mut failure.hint);
+                    failure.command = Some(command);
+                }
+                self.report.fault(Topic::Token, failure, NO_FACTS);
                 None
             }
         }

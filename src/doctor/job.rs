@@ -125,7 +125,7 @@ impl Diagnosis<'_> {
         let token = Token::Bearer(job.token);
         match base {
             Some(base) if self.network.reaches(Service::DevOps) => {
-                self.organization(base, &token).await.is_some().then_some(token)
+                self.organization(base, &token, None).await.is_some().then_some(token)
             }
             _ => {
                 self.report.skipped(Topic::Token, "Azure DevOps is not reached");

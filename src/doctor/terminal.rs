@@ -26,7 +26,7 @@ use wif_io::{
 
 use super::{
     diagnosis::{
-        ARM_TOKEN, DEVOPS_TOKEN, Diagnosis, Evidence, GRAPH_TOKEN, Network, ReadConnection, Service,
+        ARM_TOKEN, DEVOPS_TOKEN, Diagnosis, Evidence, GRAPH_TOKEN, Network, ReadConnection, Renewal, Service,
         TokenSources, read, settings,
     },
     report::{NO_FACTS, Report, Topic},
@@ -82,7 +82,9 @@ pub(crate) async fn from_terminal(
         said.push(line.to_owned());
     })
     .await;
-    let Some(FoundToken { token, .. }) = found else { return Err(no_token().with_details(said)) };
+    let Some(FoundToken { token, is_job_token, .. }) = found else {
+        return Err(no_token().with_details(said));
+    };
     for line in &said {
         say(line);
     }
@@ -93,7 +95,8 @@ pub(crate) async fn from_terminal(
     let network = Network::default();
     let mut diagnosis = Diagnosis { http: Arc::new(http), env, deadline, allowed_hosts, report, network };
     diagnosis.reach_devops(&base).await;
-    let found = diagnosis.find(&base, target, &token).await;
+    let renewal = (!is_job_token).then_some(RENEWAL);
+    let found = diagnosis.find(&base, target, &token, renewal).await;
     let Some((id, service_connection)) = found else {
         diagnosis.report_network();
         diagnosis.skip_rest("the connection cannot be read");
@@ -141,12 +144,13 @@ impl Diagnosis<'_> {
         base: &Endpoint,
         target: &Target,
         token: &Token,
+        renewal: Option<Renewal>,
     ) -> Option<(Uuid, ServiceConnection)> {
         if !self.network.reaches(Service::DevOps) {
             self.report.skipped(Topic::Token, "Azure DevOps is not reached");
             return None;
         }
-        let id = self.organization(base, token).await?;
+        let id = self.organization(base, token, renewal).await?;
         let organization = Organization { http: &self.http, deadline: self.deadline, base, token };
         let found = match Uuid::try_parse(&target.connection) {
             Ok(connection) => organization.by_id(&target.project, connection).await,
@@ -228,14 +232,20 @@ fn unknown_host(base: &Endpoint) -> Failure {
     Failure::new(Code::ArgumentInvalid, error, "name the organization by --organization, if it is there")
 }
 
+/// The command that asks the Azure CLI for a token for Azure DevOps.
+const ASK_AZ: &str = "export WIF_DEVOPS_TOKEN=$(az account get-access-token --resource 499b84ac-1321-427f-aa17-267ca6975798 --query accessToken --output tsv)";
+/// How to get another token than one that is not the job's.
+const RENEWAL: Renewal = Renewal {
+    hint: "sign in again with az login, or set AZURE_DEVOPS_EXT_PAT to a personal access token of this organization that has not ended",
+    command: ASK_AZ,
+};
+
 fn no_token() -> Failure {
     let error = "there is no token for Azure DevOps";
     let hint = format!(
         "set AZURE_DEVOPS_EXT_PAT to a personal access token with the scope Service Connections (read), or {DEVOPS_TOKEN} to an access token of Entra"
     );
-    Failure::new(Code::TokenMissing, error, hint).with_command(Some(
-        "export WIF_DEVOPS_TOKEN=$(az account get-access-token --resource 499b84ac-1321-427f-aa17-267ca6975798 --query accessToken --output tsv)",
-    ))
+    Failure::new(Code::TokenMissing, error, hint).with_command(Some(ASK_AZ))
 }
 
 /// The connection as an agent would pass it, beside the tokens that were given.
