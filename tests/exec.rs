@@ -350,6 +350,19 @@ fn the_other_guards_hold_for_a_command_too() {
 }
 
 #[test]
+fn a_mistake_in_an_option_is_mended_in_the_option_and_in_no_pipeline() {
+    let case = ExecCase::new().option("--allowed-tenants", "foo");
+    let (code, said) = case.refuses();
+    assert_eq!(code, 2, "{said}");
+    assert!(
+        said.contains("WIF1003") && said.contains("--allowed-tenants") && !said.contains("pipeline"),
+        "{said}"
+    );
+    let (_, said) = case.set("TF_BUILD", "True").refuses();
+    assert!(said.contains("correct the input in the pipeline"), "{said}");
+}
+
+#[test]
 fn what_is_worth_a_line_of_a_steps_log_is_said_with_verbose() {
     let case = ExecCase::new().without("--subscription");
     let said = |verbose: &str| {

@@ -160,7 +160,10 @@ impl Place {
     pub fn hint(self, failure: &Failure) -> String {
         match self {
             Self::Job => failure.hint.clone(),
-            Self::Elsewhere => failure.hint.replace("run the job again", "try again"),
+            Self::Elsewhere => failure.hint.replace("run the job again", "try again").replace(
+                "correct the input in the pipeline",
+                "correct the option: allowedTenants is --allowed-tenants",
+            ),
         }
     }
 }
