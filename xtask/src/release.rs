@@ -99,7 +99,7 @@ pub(crate) fn release(only: Option<&str>, others: Option<&Path>) -> Result<()> {
 /// What the agent and the tasks start.
 const NOT_FOR_PEOPLE: [&str; 2] = ["broker", "task"];
 
-/// Whether a completion offers a command: as bash, zsh, fish and PowerShell write it. Help texts name what is no command, too.
+/// Whether a completion offers a command, in the form that bash, zsh, fish or PowerShell has. The word alone may stand in a help text.
 fn offers(completion: &str, command: &str) -> bool {
     let forms = [
         format!("__subcmd__{command}\""),

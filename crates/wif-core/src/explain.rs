@@ -71,8 +71,8 @@ fn section(code: &str) -> Option<&'static str> {
     Some(end.and_then(|end| rest.get(..end)).unwrap_or(rest).trim_end())
 }
 
-/// The page's text without the marks of Markdown that it uses: bold, code, fences and links. A paragraph, and what a list
-/// counts, is one line, which whoever shows it breaks.
+/// The page's text without the marks of Markdown that it uses: bold, code, fences and links. A paragraph is one line, and so is
+/// an entry of a list: the caller breaks lines to the width of its terminal.
 fn plain(markdown: &str) -> String {
     let (mut text, mut paragraph, mut fenced) = (String::new(), String::new(), false);
     let end = |paragraph: &mut String, text: &mut String| {

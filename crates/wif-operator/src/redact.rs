@@ -242,16 +242,19 @@ mod tests {
         assert_eq!(saved(&snapshot), again);
     }
 
-    /// Names as people and services may choose them, or as they stand in what a service says.
-    #[test]
-    fn a_person_with_the_name_of_a_group_or_a_service_is_a_person() {
-        let member = |name: &str, is_group| Member {
+    fn member(name: &str, is_group: Option<bool>) -> Member {
+        Member {
             role: "User".to_owned(),
             name: name.to_owned(),
             id: "1".to_owned(),
             is_inherited: false,
             is_group,
-        };
+        }
+    }
+
+    /// Names as people and services may choose them, or as they stand in what a service says.
+    #[test]
+    fn a_person_with_the_name_of_a_group_or_a_service_is_a_person() {
         let planted = Planted::new().with(2, |connection, _| {
             connection.projects[0].members = Some(vec![
                 member("[Byron]\\Ada", Some(false)),
@@ -346,13 +349,6 @@ mod tests {
                 branches: Vec::new(),
                 approvers: vec!["Ada Byron".to_owned(), "[Platform]\\Leads".to_owned()],
             }]);
-            let member = |name: &str, is_group| Member {
-                role: "User".to_owned(),
-                name: name.to_owned(),
-                id: "1".to_owned(),
-                is_inherited: false,
-                is_group,
-            };
             connection.projects[0].members =
                 Some(vec![member("Ada Byron", Some(false)), member("[Platform]\\Contributors", None)]);
         });

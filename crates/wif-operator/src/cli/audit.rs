@@ -69,9 +69,7 @@ pub async fn audit(arguments: &AuditArguments, host: &mut Host<'_>) -> Result<Au
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
     // Before anything is read: an audit that takes minutes must not end with a mistake in a file.
     let (mut settings, selection) = judgment(arguments, now, host.talk)?;
-    check_places(
-        targets.iter().filter_map(|(_, output)| output.as_deref()).chain(arguments.read.save.as_deref()),
-    )?;
+    check_places(&targets, arguments.read.save.as_deref())?;
     let mut differing = None;
     let snapshot = snapshot(&arguments.read, host, |snapshot| {
         differing = Some(drift::differing(&Context::new(snapshot, &settings)));

@@ -83,10 +83,11 @@ pub(super) fn write_beside<'p>(
 /// # Errors
 ///
 /// One could not be written.
-pub(super) fn check_places<'p>(places: impl IntoIterator<Item = &'p Path>) -> Result<(), Failure> {
+pub(super) fn check_places<F>(targets: &[(F, Option<PathBuf>)], save: Option<&Path>) -> Result<(), Failure> {
+    let outputs = targets.iter().filter_map(|(_, output)| output.as_deref());
     // A device or a pipe is written only when there is something to write.
     let is_file = |place: &&Path| fs::metadata(place).map_or(true, |found| found.is_file() || found.is_dir());
-    let mut places = places.into_iter().filter(is_file);
+    let mut places = outputs.chain(save).filter(is_file);
     places.try_for_each(|place| write_beside(place, Readers::Owner, &mut |_| Ok(())).map(drop))
 }
 

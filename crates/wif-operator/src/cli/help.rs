@@ -1,8 +1,10 @@
 //! What help shows beside the options: the commands in groups, examples, exit codes. A test holds it to the commands.
 
-/// The program's own help.
-#[cfg(feature = "change")]
-pub(super) const PROGRAM: &str = "\
+/// The program's own help, with the groups of commands that change something, if it has these.
+macro_rules! program {
+    ($changes:literal) => {
+        concat!(
+            "\
 {about-with-newline}
 {usage-heading} {usage}
 
@@ -10,6 +12,22 @@ Read an organization, and change nothing:
   audit       Read a whole organization and judge it; never write to it
   inventory   List the connections without judging them, or show the whole chain of trust of each
 
+",
+            $changes,
+            "\
+Look something up:
+  schema      Print the JSON schema of a file that people write
+  explain     Explain a rule, such as WIF6101, or an error's code, without a network; alone: list what is known
+
+Options:
+{options}{after-help}"
+        )
+    };
+}
+
+#[cfg(feature = "change")]
+pub(super) const PROGRAM: &str = program!(
+    "\
 Plan a change:
   convert     Convert stored secrets and certificates to federation, in place
   revert      Convert connections back, as long as Azure DevOps allows it
@@ -23,29 +41,10 @@ Carry out a plan:
   journal     Read a journal of wif apply
   hand-off    Print what another person has to do: commands, or lines of Terraform
 
-Look something up:
-  schema      Print the JSON schema of a file that people write
-  explain     Explain a rule, such as WIF6101, or an error's code, without a network; alone: list what is known
-
-Options:
-{options}{after-help}";
-
-/// The same of the program that cannot change anything.
+"
+);
 #[cfg(not(feature = "change"))]
-pub(super) const PROGRAM: &str = "\
-{about-with-newline}
-{usage-heading} {usage}
-
-Read an organization, and change nothing:
-  audit       Read a whole organization and judge it; never write to it
-  inventory   List the connections without judging them, or show the whole chain of trust of each
-
-Look something up:
-  schema      Print the JSON schema of a file that people write
-  explain     Explain a rule, such as WIF6101, or an error's code, without a network; alone: list what is known
-
-Options:
-{options}{after-help}";
+pub(super) const PROGRAM: &str = program!("");
 
 /// Below it.
 pub(super) const PROGRAM_EXAMPLES: &str = "\

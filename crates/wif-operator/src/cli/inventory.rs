@@ -32,9 +32,7 @@ pub async fn inventory(arguments: &InventoryArguments, host: &mut Host<'_>) -> R
         return Err(argument(error, "leave --format out, or --chain: JSON has all of it"));
     }
     let targets = pair(formats, &arguments.outputs, arguments.read.save.as_deref())?;
-    check_places(
-        targets.iter().filter_map(|(_, output)| output.as_deref()).chain(arguments.read.save.as_deref()),
-    )?;
+    check_places(&targets, arguments.read.save.as_deref())?;
     let snapshot = snapshot(&arguments.read, host, |_| {}).await?;
     tell_unread(&snapshot, host);
     let now = arguments.read.now.unwrap_or_else(|| Moment::new(host.clock.now()));
